@@ -1,0 +1,6 @@
+"""`python -m pipper`."""
+
+from pipper.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What stands where staged files are to go, and whether they may (H26)."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pipper.apply.layout import Layout
+from pipper.apply.record import Claim, file_hash
+from pipper.apply.removal import owned_by_others
+from pipper.core.plan import Installed
+from pipper.errors import IntegrityError, MachineError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Collision:
+    path: str
+    """Below the anchor."""
+    both_files: bool
+
+
+def check_collisions(
+    tree: str,
+    claims: Mapping[str, Claim],
+    *,
+    leaving: Iterable[str],
+    staying: Iterable[Installed],
+    layout: Layout,
+) -> None:
+    """Raise where a file of the staging tree cannot take its place, or would take that of another that stays.
+
+    `claims` says who brings what is staged; `leaving` are files and whole folders that will be gone. A path of
+    another distribution with other bytes is an IntegrityError that names both; a file that no RECORD owns, a
+    folder that cannot be written to and a symbolic link out of the environment are MachineErrors. Identical
+    bytes are no collision.
+    """
+    gone = frozenset(leaving)
+    bad = [
+        each
+        for each in _collide(tree, "", layout, gone)
+        if not (each.both_files and _has(layout.absolute(each.path), claims.get(each.path)))
+    ]
+    if not bad:
+        return
+    looked_at = {path for each in bad for path in _files_at(each.path, layout)}
+    owners = owned_by_others(looked_at, staying, layout)
+    for collision in bad:
+        comer, owner = _claim_at(collision.path, claims), _claim_at(collision.path, owners)
+        if owner and comer and (not collision.both_files or owner.hash != comer.hash):
+            raise IntegrityError(
+                f"`{collision.path}` is in both {owner.owner}, which is installed, and {comer.owner},"
+                " with different bytes",
+                hint=f"remove {owner.owner}, or {comer.owner} from the requirements",
+            )
+    comer = _claim_at(bad[0].path, claims)
+    raise MachineError(
+        f"`{layout.absolute(bad[0].path)}` is in the way of {comer.owner if comer else 'what comes'}",
+        cause="it has other bytes, and no installed distribution says that it is its own",
+        hint="move it away, then run the command again",
+    )
+
+
+def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> Iterator[_Collision]:
+    here = layout.absolute(relative)
+    if not os.access(here, os.W_OK | os.X_OK):
+        raise MachineError(f"`{here}` cannot be written to", hint="mend its permissions")
+    for entry in list(os.scandir(f"{tree}/{relative}")):
+        path = f"{relative}{entry.name}"
+        place = layout.absolute(path)
+        try:
+            found = os.lstat(place).st_mode
+        except FileNotFoundError:
+            continue
+        if path in gone:
+            continue
+        if not entry.is_dir(follow_symlinks=False):
+            yield _Collision(path=path, both_files=stat.S_ISREG(found))
+        elif _is_folder(place, found, layout):
+            yield from _collide(tree, f"{path}/", layout, gone)
+        else:
+            yield _Collision(path=path, both_files=False)
+
+
+def _is_folder(place: str, mode: int, layout: Layout) -> bool:
+    if not stat.S_ISLNK(mode):
+        return stat.S_ISDIR(mode)
+    real = os.path.realpath(place)
+    if not f"{real}/".startswith(f"{layout.anchor}/"):
+        raise MachineError(
+            f"`{place}` is a symbolic link that leads out of the environment, to `{real}`",
+            hint="put a folder in its place",
+        )
+    return os.path.isdir(real)
+
+
+def _has(place: str, claim: Claim | None) -> bool:
+    return claim is not None and file_hash(place) == claim.hash
+
+
+def _files_at(path: str, layout: Layout) -> Iterator[str]:
+    """The path itself, and every file below it."""
+    yield path
+    for folder, _, names in os.walk(layout.absolute(path)):
+        for name in names:
+            yield os.path.relpath(os.path.join(folder, name), layout.anchor or "/").replace(os.sep, "/")
+
+
+def _claim_at(path: str, claims: Mapping[str, Claim]) -> Claim | None:
+    """Who brings the file at a path, or the first file below it."""
+    below = f"{path}/"
+    return claims.get(path) or next(
+        (claim for other, claim in claims.items() if other.startswith(below)), None
+    )

@@ -1,0 +1,197 @@
+"""One wheel after another into the staging tree, with the files that an installer writes itself (PEP 427, 376).
+
+The tree mirrors the environment from its anchor on; each distribution's `.dist-info` stands apart, as it is the
+last to go in.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from packaging.version import Version
+
+from pipper.apply.layout import Layout
+from pipper.apply.placing import Placer
+from pipper.apply.record import Claim, Row, format_record, row_of
+from pipper.apply.scripts import script_of, with_interpreter
+from pipper.core.plan import INSTALLER, Wanted
+from pipper.environment import MARKS
+from pipper.errors import IntegrityError, MachineError
+from pipper.unpacked import UnpackedMember, UnpackedWheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A distribution that stands whole in the staging tree."""
+
+    name: str
+    dist_info: str
+    """Where its `.dist-info` will be, below the anchor."""
+    record: str
+
+
+class Stage:
+    """The staging tree in `folder`, which must be new.
+
+    Raises IntegrityError where two wheels want the same path for different things, MachineError for the disk.
+    """
+
+    def __init__(self, folder: Path, *, layout: Layout, executable: Path, placer: Placer) -> None:
+        self.tree = f"{folder}/tree"
+        self.info = f"{folder}/info"
+        self._layout = layout
+        self._executable = executable
+        self._placer = placer
+        self._claims: dict[str, Claim] = {}
+        self._folders: set[str] = set()
+        self._staged: list[Staged] = []
+
+    @property
+    def claims(self) -> Mapping[str, Claim]:
+        """Every file outside `.dist-info`, by its path below the anchor."""
+        return MappingProxyType(self._claims)
+
+    @property
+    def staged(self) -> tuple[Staged, ...]:
+        """The distributions, in the order in which they were added."""
+        return tuple(self._staged)
+
+    def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
+        """Stage a wheel whose tree is as it was unpacked."""
+        library = self._layout.library(purelib=wheel.root_is_purelib)
+        try:
+            rows = self._place_members(wheel, library)
+            rows += self._write_scripts(wheel, library)
+            rows += self._write_marks(wheel, wanted)
+            record = format_record([*rows, Row(f"{wheel.dist_info}/RECORD", "", "")])
+            _write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise IntegrityError(
+                f"{wheel.filename} brings `{self._relative(error)}`, which another wheel of the plan brings too",
+                cause="one of them is a folder, or they differ in the case of letters only",
+            ) from error
+        self._staged.append(Staged(name=wheel.name, dist_info=library + wheel.dist_info, record=record))
+
+    def finish(self) -> None:
+        """Wait until every file is in its place."""
+        self._placer.finish()
+
+    def _place_members(self, wheel: UnpackedWheel, library: str) -> list[Row]:
+        own = f"{wheel.dist_info}/"
+        prefixes = {**self._layout.prefixes, "headers": f"{self._layout.prefixes['headers']}{wheel.name}/"}
+        recorded = {scheme: _from_library(library, prefix) for scheme, prefix in prefixes.items()}
+        rows: list[Row] = []
+        for member in wheel.members:
+            source = f"{wheel.tree}/{member.path}"
+            if member.path.startswith(own):
+                self._put(source, f"{self.info}/{member.path}", member)
+                rows.append(Row(member.path, f"sha256={member.digest}", str(member.size)))
+                continue
+            relative = prefixes[member.scheme] + member.target
+            path = recorded[member.scheme] + member.target
+            if member.python_script:
+                content = with_interpreter(Path(source).read_bytes(), self._executable)
+                rows.append(self._generate(relative, path, content, wheel.name))
+                continue
+            row = Row(path, f"sha256={member.digest}", str(member.size))
+            if self._claim(relative, row, wheel.name):
+                self._put(source, f"{self.tree}/{relative}", member)
+            rows.append(row)
+        return rows
+
+    def _write_scripts(self, wheel: UnpackedWheel, library: str) -> list[Row]:
+        scripts = self._layout.prefixes["scripts"]
+        recorded = _from_library(library, scripts)
+        rows = []
+        for entry in wheel.entry_points:
+            name, content = script_of(entry, self._executable)
+            rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
+        return rows
+
+    def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted) -> list[Row]:
+        marks = json.dumps({"source": wanted.source, "sha256": wheel.sha256}) + "\n"
+        rows = []
+        for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks)):
+            path = f"{wheel.dist_info}/{name}"
+            self._folder_of(f"{self.info}/{path}")
+            _write(f"{self.info}/{path}", text.encode(), 0o644)
+            rows.append(row_of(path, text.encode()))
+        return rows
+
+    def _generate(self, relative: str, recorded: str, content: bytes, owner: str) -> Row:
+        row = row_of(recorded, content)
+        if self._claim(relative, row, owner):
+            self._folder_of(f"{self.tree}/{relative}")
+            _write(f"{self.tree}/{relative}", content, 0o755)
+        return row
+
+    def _claim(self, relative: str, row: Row, owner: str) -> bool:
+        """Tell whether the file is the first of its path; identical ones after it are shared."""
+        claim = Claim(owner, row.hash)
+        first = self._claims.setdefault(relative, claim)
+        if first is claim:
+            return True
+        if first.hash != row.hash:
+            raise IntegrityError(
+                f"`{relative}` is in both {first.owner} and {owner}, with different bytes",
+                hint="one of them has to go, or to be built without this file",
+            )
+        return False
+
+    def _put(self, source: str, destination: str, member: UnpackedMember) -> None:
+        self._folder_of(destination)
+        self._placer.put(source, destination, executable=member.executable)
+
+    def _folder_of(self, path: str) -> None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+
+    def _relative(self, error: OSError) -> str:
+        path = str(error.filename2 or error.filename or "")
+        return path.removeprefix(f"{self.tree}/")
+
+
+def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
+    """Raise IntegrityError where a wheel is not the one that the lock says it is."""
+    # A lock writes versions as the index does, a wheel as it was built: 1.0 and 1.0.0 are one version.
+
+    same = wheel.version == wanted.version or Version(wheel.version) == Version(wanted.version)
+    if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:
+        raise IntegrityError(
+            f"{wheel.filename} is {wheel.name} {wheel.version}, locked is {wanted.name} {wanted.version}",
+            hint="run `pipper lock`",
+        )
+
+
+def _from_library(library: str, prefix: str) -> str:
+    """The way from a library to another folder below the anchor, as RECORD writes it."""
+    if prefix == library:
+        return ""
+    way = os.path.relpath(f"/{prefix}", f"/{library}").replace(os.sep, "/")
+    return "" if way == "." else f"{way}/"
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        if os.name != "nt":
+            os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def space_error(error: OSError, place: str, needed: int) -> MachineError:
+    """Return the error for a disk that refused while `needed` bytes were to be written below `place`."""
+    return MachineError(
+        f"cannot write `{error.filename2 or error.filename or place}`",
+        cause=f"{error.strerror or error}; {needed:,} bytes are needed below `{place}`",
+        hint="free space or mend permissions there, then run the command again: nothing was changed",
+    )

@@ -1,0 +1,170 @@
+"""The journal: what is in flight. Once it is on the disk, the change has happened; before, nothing has.
+
+`.pipper/journal.json` names what goes and what comes; the staging tree beside it holds the files. It is written
+whole, and a command that finds it finishes what it says. When all is done it becomes `unsettled.json`: what a
+power cut may still take from the disk's cache (see `settling`).
+"""
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipper.apply.installer import Staged
+from pipper.errors import MachineError
+
+JOURNAL = "journal.json"
+UNSETTLED = "unsettled.json"
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A distribution that goes."""
+
+    name: str
+    dist_info: str
+    """Below the anchor."""
+    record_sha256: str
+    """Of its RECORD, in hex: by it the distribution is known again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file of the user's that changes together with the environment: manifest, lock."""
+
+    path: Path
+    content: bytes
+    before: str
+    """The sha256 of what it replaces, in hex; empty where there was nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """One change of an environment."""
+
+    anchor: str
+    boot: str
+    """Which run of the system began it; empty where the system does not say."""
+    outgoing: tuple[Outgoing, ...] = ()
+    incoming: tuple[Staged, ...] = ()
+    documents: tuple[Document, ...] = ()
+
+
+def write_journal(state: Path, journal: Journal) -> None:
+    """Commit: when this returns, the journal is on the disk. Raises OSError, and then it may be there or not."""
+    if not journal.boot and hasattr(os, "sync"):
+        # Where a power cut cannot be told afterwards, everything has to be on the disk before.
+        os.sync()
+    write_durably(state / JOURNAL, json.dumps(_to_json(journal)).encode())
+
+
+def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
+    """Return the journal, None where there is none; raises MachineError where it cannot be read."""
+    path = state / name
+    try:
+        return _from_json(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MachineError(
+            f"`{path}` is damaged or was written by a newer pipper",
+            hint="make the environment anew",
+        ) from error
+
+
+def settle_journal(state: Path, journal: Journal) -> None:
+    """Say that nothing of the journal is left to do; raises OSError."""
+    if journal.boot and journal.incoming:
+        os.replace(state / JOURNAL, state / UNSETTLED)
+    else:
+        os.unlink(state / JOURNAL)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, and have it on the disk when this returns; raises OSError.
+
+    Its mode stays; a symbolic link stays one.
+    """
+    real = os.path.realpath(path)
+    # The name is fixed: what an interrupted run left under it is overwritten by the run that finishes.
+    temporary = f"{real}.pipper-new"
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, os.stat(real).st_mode & 0o7777)
+            os.fsync(stream.fileno())
+        os.replace(temporary, real)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(os.path.dirname(real))
+
+
+def sync_folder(folder: str) -> None:
+    """Have the names in a folder on the disk; raises OSError."""
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def boot_id() -> str:
+    """Return what tells this run of the system from the one before a power cut, empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def sha256_of(content: bytes | None) -> str:
+    """Return the digest in hex, empty for nothing at all."""
+    return "" if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _to_json(journal: Journal) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "anchor": journal.anchor,
+        "boot": journal.boot,
+        "outgoing": [[each.name, each.dist_info, each.record_sha256] for each in journal.outgoing],
+        "incoming": [[each.name, each.dist_info, each.record] for each in journal.incoming],
+        "documents": [
+            [str(each.path), base64.b64encode(each.content).decode(), each.before]
+            for each in journal.documents
+        ],
+    }
+
+
+def _from_json(document: dict[str, Any]) -> Journal:
+    if document["format"] != _FORMAT:
+        raise ValueError(document["format"])
+    return Journal(
+        anchor=document["anchor"],
+        boot=document["boot"],
+        outgoing=tuple(
+            Outgoing(name=name, dist_info=dist_info, record_sha256=record_sha256)
+            for name, dist_info, record_sha256 in document["outgoing"]
+        ),
+        incoming=tuple(
+            Staged(name=name, dist_info=dist_info, record=record)
+            for name, dist_info, record in document["incoming"]
+        ),
+        documents=tuple(
+            Document(path=Path(path), content=base64.b64decode(content), before=before)
+            for path, content, before in document["documents"]
+        ),
+    )

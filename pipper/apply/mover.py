@@ -1,0 +1,134 @@
+"""The moves that make a committed change visible. Each is one rename, so each can be undone."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipper.apply.installer import Staged
+from pipper.apply.journal import Document, Outgoing, sha256_of, write_durably
+from pipper.apply.layout import Layout
+
+
+class Mover:
+    """Moves files between an environment and the staging tree in `stage`, and remembers how to go back.
+
+    Every step is safe to repeat after a crash: what is done already is left. Raises OSError.
+    """
+
+    def __init__(self, layout: Layout, stage: Path) -> None:
+        self._layout = layout
+        self._stage = stage
+        self._undo: list[tuple[str, str]] = []
+        self._documents: list[tuple[Path, Path | None]] = []
+
+    @property
+    def old_infos(self) -> Path:
+        """Where the `.dist-info` of what goes lies, by its number in the journal."""
+        return self._stage / "old" / "info"
+
+    @property
+    def files_are_out(self) -> bool:
+        """Whether the files of what goes are gone, so that whatever stands in their place is new."""
+        return (self._stage / "removed").exists()
+
+    def prepare(self) -> None:
+        """Make the folders that the moves need; before the commit."""
+        for folder in ("tree", "info", "old/info", "old/files"):
+            os.makedirs(self._stage / folder, exist_ok=True)
+        (self._stage / "removing").touch()
+
+    def keep_documents(self, documents: Sequence[Document]) -> None:
+        """Lay copies of what the documents replace aside, so that going back needs no space; before the commit."""
+        os.makedirs(self._stage / "documents", exist_ok=True)
+        for number, document in enumerate(documents):
+            if document.before:
+                shutil.copy2(document.path, self._kept(number))
+
+    def write_documents(self, documents: Iterable[Document]) -> list[Path]:
+        """Write what changes with the environment; return those that somebody has edited since, left alone."""
+        edited = []
+        for number, document in enumerate(documents):
+            found = sha256_of(_content(document.path))
+            if found == sha256_of(document.content):
+                continue
+            if found != document.before:
+                edited.append(document.path)
+                continue
+            self._documents.append((document.path, self._kept(number) if document.before else None))
+            os.makedirs(document.path.parent, exist_ok=True)
+            write_durably(document.path, document.content)
+        return edited
+
+    def take_out_infos(self, outgoing: Iterable[tuple[int, Outgoing]]) -> None:
+        """Move the `.dist-info` folders away: from now on these distributions are not installed."""
+        for number, each in outgoing:
+            self._rename(self._layout.absolute(each.dist_info), str(self.old_infos / str(number)))
+
+    def take_out_files(self, paths: Sequence[str]) -> None:
+        """Move files and whole folders away, then note that this is done."""
+        trash = self._stage / "old" / "files"
+        taken = len(os.listdir(trash))
+        for number, path in enumerate(paths, start=taken):
+            with contextlib.suppress(FileNotFoundError):
+                self._rename(self._layout.absolute(path), str(trash / str(number)))
+        self._rename(str(self._stage / "removing"), str(self._stage / "removed"))
+
+    def bring_in(self, incoming: Iterable[Staged]) -> None:
+        """Move the staged files into the environment, the `.dist-info` folders last."""
+        self._merge(f"{self._stage}/tree", self._layout.anchor)
+        for each in incoming:
+            place = self._layout.absolute(each.dist_info)
+            staged = f"{self._stage}/info/{os.path.basename(place)}"
+            if os.path.isdir(staged):
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                self._rename(staged, place)
+
+    def back(self) -> None:
+        """Undo everything this mover did, last first."""
+        while self._undo:
+            source, destination = self._undo[-1]
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(destination, source)
+            self._undo.pop()
+        while self._documents:
+            path, kept = self._documents[-1]
+            if kept is None:
+                path.unlink(missing_ok=True)
+            elif kept.exists():
+                _put_back(kept, path)
+            self._documents.pop()
+
+    def _kept(self, number: int) -> Path:
+        return self._stage / "documents" / str(number)
+
+    def _merge(self, source: str, destination: str) -> None:
+        for entry in sorted(os.scandir(source), key=lambda each: each.name):
+            place = f"{destination}/{entry.name}"
+            if not os.path.lexists(place):
+                self._rename(entry.path, place)
+            elif entry.is_dir(follow_symlinks=False):
+                self._merge(entry.path, place)
+            # Otherwise the same bytes are there already: they are shared, and the staged copy goes with the stage.
+
+    def _rename(self, source: str, destination: str) -> None:
+        self._undo.append((source, destination))
+        os.rename(source, destination)
+
+
+def _put_back(kept: Path, path: Path) -> None:
+    try:
+        os.replace(kept, os.path.realpath(path))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_durably(path, kept.read_bytes())
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,167 @@
+"""Finishing what an interrupted command had committed, and sweeping what one had not."""
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipper.apply.collisions import check_collisions
+from pipper.apply.installer import Staged
+from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
+from pipper.apply.layout import Layout, layout_of
+from pipper.apply.lock import environment_lock
+from pipper.apply.mover import Mover
+from pipper.apply.record import Claim, parse_record, read_record_text
+from pipper.apply.removal import moves, owned_by_others, recorded_paths
+from pipper.apply.settling import settle
+from pipper.core.plan import Installed
+from pipper.core.ports import Reporter
+from pipper.environment import Environment, installed
+from pipper.errors import MachineError
+
+STAGE = "stage"
+"""The folder of the staging tree, beside the journal."""
+
+_SILENT = Reporter()
+
+
+def pending(environment: Environment) -> str:
+    """Return what a reading command has to say of an interrupted change, an empty text where there is none."""
+    if not (environment.state_dir / JOURNAL).exists():
+        return ""
+    return f"a change of `{environment.root}` was interrupted: the next command that writes finishes it"
+
+
+def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
+    """Finish a committed change that was interrupted and remove litter; tell whether there was such a change.
+
+    Safe to repeat. A distribution that is by its RECORD neither the old nor the new one is left as it is, for a
+    new plan: another tool was there. Raises MachineError, and then the journal stays.
+    """
+    if not os.path.isdir(environment.state_dir):
+        return False
+    state = environment.state_dir
+    with environment_lock(environment, reporter):
+        journal = read_journal(state)
+        try:
+            if journal is not None:
+                reporter.info(f"finishing the change of `{environment.root}` that was interrupted")
+                _finish(environment, journal, reporter)
+            shutil.rmtree(state / STAGE, ignore_errors=True)
+            settle(state, layout_of(environment), reporter)
+        except OSError as error:
+            raise _stuck(environment, error) from error
+    return journal is not None
+
+
+def _finish(environment: Environment, journal: Journal, reporter: Reporter) -> None:
+    layout, state = layout_of(environment), environment.state_dir
+    if journal.anchor != layout.anchor:
+        raise MachineError(
+            f"`{environment.root}` was moved while a change of it was interrupted",
+            cause=f"it was at `{journal.anchor}`",
+            hint="make the environment anew",
+        )
+    mover = Mover(layout, state / STAGE)
+    for path in mover.write_documents(journal.documents):
+        reporter.warning(f"`{path}` was edited since the interruption and is left as it is")
+    # Without a stage everything was done but this note.
+    if os.path.isdir(state / STAGE):
+        mover.prepare()
+        _finish_moves(environment, layout, journal, mover, reporter)
+    settle_journal(state, journal)
+
+
+def _finish_moves(
+    environment: Environment, layout: Layout, journal: Journal, mover: Mover, reporter: Reporter
+) -> None:
+    present = installed(environment)
+    foreign = _foreign(present, journal, layout)
+    for name in sorted(foreign):
+        reporter.warning(f"{name} was changed by another tool since the interruption and is left as it is")
+    leaving = [
+        (number, each)
+        for number, each in enumerate(journal.outgoing)
+        if each.name not in foreign and _is_there(each, layout)
+    ]
+    mover.take_out_infos(leaving)
+    moved = {each.dist_info for _, each in leaving}
+    staying = [each for each in present if _relative(each.dist_info, layout) not in moved]
+    gone = []
+    if not mover.files_are_out:
+        gone = _files_of(journal.outgoing, mover.old_infos, staying, layout)
+        mover.take_out_files(gone)
+    incoming = [each for each in journal.incoming if each.name not in foreign]
+    claims = _claims(incoming, layout)
+    _drop_unclaimed(f"{environment.state_dir / STAGE}/tree", claims)
+    tree = f"{environment.state_dir / STAGE}/tree"
+    check_collisions(tree, claims, leaving=(), staying=staying, layout=layout)
+    mover.bring_in(incoming)
+
+
+def _foreign(present: Sequence[Installed], journal: Journal, layout: Layout) -> set[str]:
+    """The names that another tool installed, replaced or removed after the interruption."""
+    known = {each.dist_info: each.record_sha256 for each in journal.outgoing}
+    fresh = {each.dist_info: sha256_of(each.record.encode()) for each in journal.incoming}
+    names = {each.name for each in journal.outgoing} | {each.name for each in journal.incoming}
+    foreign: set[str] = set()
+    for each in present:
+        if each.name in names:
+            relative = _relative(each.dist_info, layout)
+            text = read_record_text(str(each.dist_info))
+            found = sha256_of(None if text is None else text.encode())
+            if found not in (known.get(relative), fresh.get(relative)):
+                foreign.add(each.name)
+    return foreign
+
+
+def _is_there(each: Outgoing, layout: Layout) -> bool:
+    text = read_record_text(layout.absolute(each.dist_info))
+    return text is not None and sha256_of(text.encode()) == each.record_sha256
+
+
+def _files_of(
+    outgoing: Iterable[Outgoing], infos: Path, staying: Sequence[Installed], layout: Layout
+) -> list[str]:
+    paths: set[str] = set()
+    for number, each in enumerate(outgoing):
+        text = read_record_text(str(infos / str(number)))
+        if text is not None:
+            library, _, name = each.dist_info.rpartition("/")
+            rows = parse_record(text, each.dist_info)
+            paths.update(recorded_paths(rows, f"{library}/" if library else "", name, layout))
+    return moves(paths.difference(owned_by_others(paths, staying, layout)), layout)
+
+
+def _claims(incoming: Iterable[Staged], layout: Layout) -> dict[str, Claim]:
+    claims = {}
+    for each in incoming:
+        library, _, name = each.dist_info.rpartition("/")
+        prefix = f"{library}/" if library else ""
+        for row in parse_record(each.record, each.dist_info):
+            relative = layout.resolve(prefix, row.path)
+            if relative is not None and not row.path.startswith(f"{name}/"):
+                claims[relative] = Claim(each.name, row.hash)
+    return claims
+
+
+def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:
+    """Remove staged files of distributions that are not to come any more."""
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.relpath(path, tree).replace(os.sep, "/") not in claims:
+                os.unlink(path)
+
+
+def _relative(dist_info: Path, layout: Layout) -> str:
+    real = os.path.join(os.path.realpath(dist_info.parent), dist_info.name)
+    return os.path.relpath(real, layout.anchor or "/").replace(os.sep, "/")
+
+
+def _stuck(environment: Environment, error: OSError) -> MachineError:
+    return MachineError(
+        f"the interrupted change of `{environment.root}` cannot be finished: `{error.filename}`",
+        cause=error.strerror or str(error),
+        hint="free space or mend permissions there, then run the command again",
+    )

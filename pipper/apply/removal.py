@@ -1,0 +1,161 @@
+"""What goes with a distribution: the files of its RECORD that nobody else owns, and what they leave behind."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from pipper.apply.layout import Layout
+from pipper.apply.record import Claim, Row, parse_record, read_record, read_record_text
+from pipper.core.plan import Installed
+from pipper.errors import MachineError
+
+_Node = dict[str, "_Node | None"]
+"""The files to remove as a tree: a folder maps names to folders, a file is None."""
+
+_ABSENT: Final[_Node] = {}
+
+
+def library_of(dist_info: Path, layout: Layout) -> str:
+    """Return the prefix of the library in which a `.dist-info` stands; raises MachineError for none."""
+    folder = os.path.realpath(dist_info.parent)
+    for prefix in (layout.prefixes["purelib"], layout.prefixes["platlib"]):
+        if folder == layout.absolute(prefix).rstrip("/"):
+            return prefix
+    raise MachineError(f"`{dist_info}` is not in a library of this environment")
+
+
+def recorded_paths(rows: Iterable[Row], library: str, dist_info: str, layout: Layout) -> list[str]:
+    """Return the files of a RECORD below the anchor, those in its `.dist-info` left out.
+
+    What a RECORD names outside the environment's schemes is not its own (H23) and is left out as well.
+    """
+    own = f"{dist_info}/"
+    found = []
+    for row in rows:
+        if not row.path.startswith(own):
+            relative = layout.resolve(library, row.path)
+            if relative is not None:
+                found.append(relative)
+    return found
+
+
+def owned_by(distribution: Installed, layout: Layout) -> list[str]:
+    """Return the files of a distribution that is to go; raises MachineError where nothing says what they are."""
+    rows = read_record(str(distribution.dist_info))
+    if rows is None:
+        raise MachineError(
+            f"{distribution.name} {distribution.version} cannot be removed: `{distribution.dist_info}` has no RECORD",
+            cause="another tool put it there and did not say which files are its own",
+            hint="remove it with that tool, or make the environment anew",
+        )
+    library = library_of(distribution.dist_info, layout)
+    return recorded_paths(rows, library, distribution.dist_info.name, layout)
+
+
+def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: Layout) -> dict[str, Claim]:
+    """Return those of `paths` that a distribution which stays owns, and who that is.
+
+    A RECORD is read into lines only where the first folder of one of the paths occurs in it at all.
+    """
+    wanted = set(paths)
+    hints = _hints(wanted, layout)
+    found: dict[str, Claim] = {}
+    for distribution in staying if wanted else ():
+        text = read_record_text(str(distribution.dist_info))
+        if text is None or not any(hint in text for hint in hints):
+            continue
+        library = library_of(distribution.dist_info, layout)
+        for row in parse_record(text, f"{distribution.dist_info}/RECORD"):
+            relative = layout.resolve(library, row.path)
+            if relative in wanted:
+                found[relative] = Claim(distribution.name, row.hash)
+    return found
+
+
+def moves(paths: Iterable[str], layout: Layout) -> list[str]:
+    """Return what has to be moved away so that these files are gone: files, and folders that become empty.
+
+    A folder goes as a whole where everything in it is to go; byte code of modules that go goes with them.
+    Symbolic links are not followed, but for the environment's own (`lib64`). Reads the disk,
+    changes nothing; raises OSError.
+    """
+    root: _Node = {}
+    for path in paths:
+        node = root
+        *folders, name = path.split("/")
+        for folder in folders:
+            child = node.get(folder)
+            if child is None:
+                child = node[folder] = {}
+            node = child
+        node.setdefault(name, None)
+    found: list[str] = []
+    _protected("", root, layout, found)
+    return found
+
+
+def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> None:
+    """Look only at what is listed: a scheme's folder is big and stays."""
+    cache = f"{relative}__pycache__"
+    if os.path.isdir(layout.absolute(cache)):
+        node = {**node, "__pycache__": {**(node.get("__pycache__") or {}), **_compiled(cache, node, layout)}}
+    for name, child in node.items():
+        path = f"{relative}{name}"
+        place = layout.absolute(path)
+        if child is None:
+            if os.path.lexists(place) and (os.path.islink(place) or not os.path.isdir(place)):
+                found.append(path)
+        elif os.path.isdir(place) and not _leads_away(place, path, layout):
+            if layout.stays(path):
+                _protected(f"{path}/", child, layout, found)
+            elif _covered(f"{path}/", child, layout, found):
+                found.append(path)
+
+
+def _leads_away(place: str, path: str, layout: Layout) -> bool:
+    """Whether a folder is a link that is not one of the environment's own, such as `lib64`."""
+    if not os.path.islink(place):
+        return False
+    return not layout.stays(path) or not os.path.realpath(place).startswith(f"{layout.anchor}/")
+
+
+def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bool:
+    """Tell whether all of a folder goes; else add what goes of it to `found`."""
+    whole = True
+    parts: list[str] = []
+    for entry in list(os.scandir(layout.absolute(relative))):
+        child = node.get(entry.name, _ABSENT)
+        path = f"{relative}{entry.name}"
+        if not entry.is_dir(follow_symlinks=False):
+            goes = child is None
+        elif child is None:
+            goes = False
+        elif entry.name == "__pycache__":
+            goes = _covered(f"{path}/", {**child, **_compiled(path, node, layout)}, layout, parts)
+        else:
+            goes = child is not _ABSENT and _covered(f"{path}/", child, layout, parts)
+        if goes:
+            parts.append(path)
+        whole = whole and goes
+    if not whole:
+        found.extend(parts)
+    return whole
+
+
+def _compiled(cache: str, modules: _Node, layout: Layout) -> _Node:
+    """The byte code in a `__pycache__` that belongs to modules which go."""
+    return {
+        entry.name: None
+        for entry in os.scandir(layout.absolute(cache))
+        if entry.name.endswith(".pyc") and modules.get(f"{entry.name.partition('.')[0]}.py", _ABSENT) is None
+    }
+
+
+def _hints(paths: set[str], layout: Layout) -> set[str]:
+    prefixes = sorted(set(layout.prefixes.values()), key=len, reverse=True)
+    hints = set()
+    for path in paths:
+        inner = next(path[len(prefix) :] for prefix in prefixes if path.startswith(prefix))
+        hints.add(inner.partition("/")[0])
+    return hints

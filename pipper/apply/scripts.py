@@ -1,0 +1,48 @@
+"""The files that an installer writes itself: scripts of entry points, and the first line of others."""
+
+import os
+import shlex
+from pathlib import Path
+
+from pipper.unpacked import UnpackedScript
+
+_SCRIPT = """\
+import sys
+from {module} import {first}
+if __name__ == "__main__":
+    sys.exit({attr}())
+"""
+_LONGEST_SHEBANG = 127
+"""What Linux reads of the first line; other systems read more."""
+
+
+def script_of(entry: UnpackedScript, executable: Path) -> tuple[str, bytes]:
+    """Return file name and content of the script for an entry point (the entry points specification)."""
+    if os.name == "nt":
+        # Only Windows needs a launcher, and the import takes 50 ms.
+        from installer.scripts import Script  # noqa: PLC0415 - see above
+        from installer.utils import get_launcher_kind  # noqa: PLC0415 - see above
+
+        script = Script(entry.name, entry.module, entry.attr, entry.kind)
+        return script.generate(str(executable), get_launcher_kind())
+    body = _SCRIPT.format(module=entry.module, first=entry.attr.partition(".")[0], attr=entry.attr)
+    return entry.name, shebang(executable) + body.encode()
+
+
+def with_interpreter(content: bytes, executable: Path) -> bytes:
+    """Return a script whose first line is `#!python` with the environment's interpreter in it (PEP 427)."""
+    first, newline, rest = content.partition(b"\n")
+    if not first.startswith(b"#!python"):
+        return content
+    if first.startswith(b"#!pythonw") and os.name == "nt":
+        executable = executable.with_name(executable.name.replace("python", "pythonw"))
+    return shebang(executable) + (rest if newline else b"")
+
+
+def shebang(executable: Path) -> bytes:
+    """Return the first line, or lines, that start a Python script with this interpreter."""
+    path = str(executable)
+    if " " not in path and len(path) + 3 <= _LONGEST_SHEBANG:
+        return f"#!{path}\n".encode()
+    # The kernel neither quotes nor reads on, so a shell starts the interpreter: to Python, its line is a string.
+    return f"#!/bin/sh\n'''exec' {shlex.quote(path)} \"$0\" \"$@\"\n' '''\n".encode()

@@ -1,0 +1,110 @@
+"""The stamp of a sync that left nothing to do, so that the next one can tell without looking closer.
+
+It covers the folders of libraries and scripts, and of each distribution its `.dist-info` and RECORD: number,
+size and time. What was edited inside a module is not seen here; `sync --check` sees it.
+
+`is_current` is the path of a sync that has nothing to do: this module imports nothing beyond the standard library.
+"""
+
+import contextlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipper.environment import Environment
+
+_STATE = ".pipper"
+_STAMP = "stamp.json"
+_FORMAT = 1
+_WAITS = 10
+_WAIT_SECONDS = 0.003
+
+
+def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
+    """Tell whether a stamp with this key holds for the environment at this root.
+
+    The key covers everything else that a sync depends on: lock, options, interpreter. A stamp no newer than
+    what it covers is void, as is one beside a journal. Never raises: what cannot be read does not hold.
+    """
+    state = os.path.join(environment_root, _STATE)
+    try:
+        with open(os.path.join(state, _STAMP), "rb") as stream:
+            stamp = json.loads(stream.read())
+        if stamp["format"] != _FORMAT or stamp["key"] != key or stamp["boot"] != _boot():
+            return False
+        if os.path.lexists(os.path.join(state, "journal.json")):
+            return False
+        began = stamp["began"]
+        return all(_time_of(seen) < began and _look(seen[0]) == seen for seen in stamp["covers"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return False
+
+
+def write_stamp(environment: "Environment", key: str) -> None:
+    """Note that an environment is as a sync with this key would leave it, now.
+
+    Where that cannot be noted, or too little time has passed since the last change to tell later ones from it,
+    no stamp is left and the next sync looks closer.
+    """
+    state = os.fspath(environment.state_dir)
+    path = os.path.join(state, _STAMP)
+    temporary = f"{path}.new"
+    with contextlib.suppress(OSError):
+        os.makedirs(state, exist_ok=True)
+        for _ in range(_WAITS):
+            with open(temporary, "wb") as stream:
+                # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
+                os.utime(stream.fileno())
+                began = os.fstat(stream.fileno()).st_mtime_ns
+                covers = [
+                    _look(place) for place in _covered(environment.libraries, environment.scheme.scripts)
+                ]
+                if all(_time_of(seen) < began for seen in covers):
+                    stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began, "covers": covers}
+                    stream.write(json.dumps(stamp).encode())
+                    break
+            time.sleep(_WAIT_SECONDS)
+        else:
+            os.unlink(temporary)
+            return
+        os.replace(temporary, path)
+
+
+def _covered(libraries: "tuple[Path, ...]", scripts: "Path") -> list[str]:
+    places = []
+    for folder in {*map(os.fspath, libraries), os.fspath(scripts)}:
+        with contextlib.suppress(FileNotFoundError):
+            names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".dist-info")]
+            places.append(folder)
+            for name in names:
+                places += [f"{folder}/{name}", f"{folder}/{name}/RECORD"]
+    return places
+
+
+def _look(place: str) -> list[object]:
+    """What is seen of a file or folder, in the order of the stamp; a missing one is seen, too."""
+    try:
+        found = os.stat(place)
+    except FileNotFoundError:
+        return [place, 0, 0, 0]
+    return [place, found.st_mtime_ns, found.st_size, found.st_ino]
+
+
+def _time_of(seen: "list[object]") -> int:
+    time_ns = seen[1]
+    if not isinstance(time_ns, int):
+        raise TypeError(time_ns)
+    return time_ns
+
+
+def _boot() -> str:
+    # After a power cut, times and sizes may be right and contents lost: then the longer way once.
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""

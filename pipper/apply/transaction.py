@@ -1,0 +1,240 @@
+"""A whole plan as one change: everything of it, or nothing.
+
+1. Stage: everything that comes is put together beside the environment, on its file system, and held against what
+   stands there. Whatever is wrong is found here; nothing has changed yet.
+2. Commit: the journal is written and flushed (`journal`).
+3. Move: renames (`mover`). An error or an interrupt undoes them and the commit. A crash leaves the journal, and
+   the next command that writes finishes (`recovery`).
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from pipper.apply.bytecode import compile_modules
+from pipper.apply.collisions import check_collisions
+from pipper.apply.installer import Stage, Staged, check_identity, space_error
+from pipper.apply.journal import (
+    JOURNAL,
+    Document,
+    Journal,
+    Outgoing,
+    boot_id,
+    settle_journal,
+    sha256_of,
+    write_journal,
+)
+from pipper.apply.layout import Layout, layout_of
+from pipper.apply.lock import environment_lock
+from pipper.apply.mover import Mover
+from pipper.apply.placing import LinkMode, Placer
+from pipper.apply.record import read_record_text
+from pipper.apply.recovery import STAGE, recover
+from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
+from pipper.apply.settling import with_unsettled
+from pipper.cache import Cache
+from pipper.core.plan import Install, Installed, Plan, Remove, Replace
+from pipper.core.ports import Reporter
+from pipper.environment import Environment, installed
+from pipper.errors import ConflictError, MachineError
+from pipper.unpacked import UnpackedWheel, intact
+
+__all__ = ["apply_plan", "recover"]
+
+_NO_DOCUMENTS: Mapping[Path, bytes] = MappingProxyType({})
+_SILENT = Reporter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A plan that is staged and checked."""
+
+    outgoing: tuple[Outgoing, ...]
+    leaving: Sequence[str]
+    """Files and folders to move away, below the anchor."""
+    incoming: tuple[Staged, ...]
+
+
+def apply_plan(
+    plan: Plan,
+    *,
+    environment: Environment,
+    wheels: Mapping[str, UnpackedWheel],
+    cache: Cache,
+    documents: Mapping[Path, bytes] = _NO_DOCUMENTS,
+    link_mode: LinkMode = "auto",
+    compile_bytecode: bool = False,
+    reporter: Reporter = _SILENT,
+) -> None:
+    """Bring an environment from where it is to where `plan` says, and write `documents`, whole or not at all.
+
+    `wheels` holds what the plan brings, by sha256; `documents` are manifest and lock, which change together with
+    the environment. Waits for other writers, finishes what one of them left, then applies the plan.
+
+    Raises IntegrityError where two distributions want one path for different bytes or a wheel is not the locked
+    one; ConflictError where the environment is no longer the one that was planned for; MachineError for the
+    disk, for files in the way, and for a distribution without RECORD that would have to go. Environment and
+    documents are then as before.
+    """
+    with environment_lock(environment, reporter), cache.in_use():
+        recover(environment, reporter)
+        if not plan.changes and not documents:
+            return
+        present = installed(environment)
+        _check_current(plan, present)
+        sound = {want.file.sha256: _sound(wheels[want.file.sha256], cache) for want in plan.incoming}
+        transaction = _Transaction(environment, link_mode, reporter)
+        transaction.run(plan, sound, present, documents)
+        if compile_bytecode:
+            compile_modules(environment, transaction.layout, transaction.incoming)
+
+
+class _Transaction:
+    """One run of the three steps."""
+
+    def __init__(self, environment: Environment, link_mode: LinkMode, reporter: Reporter) -> None:
+        self.layout: Layout = layout_of(environment)
+        self.incoming: tuple[Staged, ...] = ()
+        self._environment = environment
+        self._state = environment.state_dir
+        self._placer = Placer(link_mode)
+        self._reporter = reporter
+        self._mover = Mover(self.layout, self._state / STAGE)
+
+    def run(
+        self,
+        plan: Plan,
+        wheels: Mapping[str, UnpackedWheel],
+        present: Sequence[Installed],
+        documents: Mapping[Path, bytes],
+    ) -> None:
+        needed = sum(member.size for wheel in wheels.values() for member in wheel.members)
+        try:
+            change = self._stage(plan, wheels, present)
+            journal = Journal(
+                anchor=self.layout.anchor,
+                boot=boot_id(),
+                outgoing=change.outgoing,
+                incoming=change.incoming,
+                documents=tuple(_document(path, content) for path, content in documents.items()),
+            )
+            self._mover.keep_documents(journal.documents)
+            journal = with_unsettled(self._state, journal)
+            write_journal(self._state, journal)
+            self._move(change, journal)
+        except BaseException as error:
+            self._abandon(error)
+            if isinstance(error, OSError):
+                raise space_error(error, str(self._environment.root), needed) from error
+            raise
+        self.incoming = change.incoming
+        shutil.rmtree(self._state / STAGE, ignore_errors=True)
+
+    def _stage(
+        self, plan: Plan, wheels: Mapping[str, UnpackedWheel], present: Sequence[Installed]
+    ) -> _Change:
+        leaving = _leaving(plan)
+        staying = [each for each in present if each.dist_info not in {one.dist_info for one in leaving}]
+        paths = {path for each in leaving for path in owned_by(each, self.layout)}
+        gone = moves(paths.difference(owned_by_others(paths, staying, self.layout)), self.layout)
+        _check_writable(gone, self.layout)
+        os.makedirs(self.layout.anchor or "/", exist_ok=True)
+        self._mover.prepare()
+        stage = Stage(
+            self._state / STAGE,
+            layout=self.layout,
+            executable=self._environment.interpreter.executable,
+            placer=self._placer,
+        )
+        with self._reporter.task("installing", total=len(plan.incoming), unit="packages") as task:
+            for want in plan.incoming:
+                wheel = wheels[want.file.sha256]
+                check_identity(wheel, want)
+                stage.add(wheel, want)
+                task.advance()
+            stage.finish()
+        for path, claim in stage.claims.items():
+            if path.endswith(".pth"):
+                self._reporter.detail(f"{claim.owner} brings `{path}`, which Python reads at every start")
+        check_collisions(stage.tree, stage.claims, leaving=gone, staying=staying, layout=self.layout)
+        outgoing = tuple(_outgoing(each, self.layout) for each in leaving)
+        return _Change(outgoing=outgoing, leaving=gone, incoming=stage.staged)
+
+    def _move(self, change: _Change, journal: Journal) -> None:
+        self._mover.write_documents(journal.documents)
+        self._mover.take_out_infos(enumerate(change.outgoing))
+        self._mover.take_out_files(change.leaving)
+        self._mover.bring_in(change.incoming)
+        settle_journal(self._state, journal)
+
+    def _abandon(self, error: BaseException) -> None:
+        """Go back to where everything began; where even that fails, the journal stays and says what is in flight."""
+        try:
+            self._mover.back()
+            (self._state / JOURNAL).unlink(missing_ok=True)
+        except OSError as second:
+            raise MachineError(
+                f"the change of `{self._environment.root}` was neither finished nor undone: `{second.filename}`",
+                cause=f"{second.strerror} (after: {error})",
+                hint="mend this, then run the command again: it finishes the change",
+            ) from error
+        shutil.rmtree(self._state / STAGE, ignore_errors=True)
+
+
+def _leaving(plan: Plan) -> list[Installed]:
+    leaving: list[Installed] = []
+    for action in plan.changes:
+        if isinstance(action, Replace):
+            leaving.extend(action.installed)
+        elif isinstance(action, Remove):
+            leaving.append(action.installed)
+    return leaving
+
+
+def _check_current(plan: Plan, present: Sequence[Installed]) -> None:
+    """Refuse a plan that was made for another state of the environment."""
+    there: dict[str, set[Path]] = {}
+    for each in present:
+        there.setdefault(each.name, set()).add(each.dist_info)
+    for action in plan.changes:
+        if isinstance(action, Remove):
+            name, fits = (
+                action.installed.name,
+                action.installed.dist_info in there.get(action.installed.name, ()),
+            )
+        else:
+            name = action.wanted.name
+            planned = () if isinstance(action, Install) else action.installed
+            fits = there.get(name, set()) == {each.dist_info for each in planned}
+        if not fits:
+            raise ConflictError(
+                f"{name} was changed in the environment while this command was at work",
+                hint="run the command again",
+            )
+
+
+def _sound(wheel: UnpackedWheel, cache: Cache) -> UnpackedWheel:
+    return wheel if intact(wheel) else cache.renew(wheel)
+
+
+def _outgoing(distribution: Installed, layout: Layout) -> Outgoing:
+    text = read_record_text(str(distribution.dist_info))
+    return Outgoing(
+        name=distribution.name,
+        dist_info=library_of(distribution.dist_info, layout) + distribution.dist_info.name,
+        record_sha256=sha256_of(None if text is None else text.encode()),
+    )
+
+
+def _document(path: Path, content: bytes) -> Document:
+    before = path.read_bytes() if path.exists() else None
+    return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_of(before))
+
+
+def _check_writable(paths: Sequence[str], layout: Layout) -> None:
+    for folder in {os.path.dirname(layout.absolute(path)) for path in paths}:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise MachineError(f"`{folder}` cannot be written to", hint="mend its permissions")

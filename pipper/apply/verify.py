@@ -1,0 +1,86 @@
+"""What became of installed files: every line of RECORD held against the disk."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from pipper.apply.layout import Layout, layout_of
+from pipper.apply.record import Row, file_hash, parse_record, read_record_text
+from pipper.apply.removal import library_of
+from pipper.core.plan import Installed
+from pipper.environment import Environment
+from pipper.errors import MachineError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One thing that is not as a distribution's RECORD says."""
+
+    distribution: NormalizedName
+    path: Path
+    problem: str
+    """`missing`, `other size`, `other bytes`, or what is wrong with the distribution itself."""
+
+
+def verify(
+    environment: Environment, installed: Iterable[Installed], *, hashes: bool = False
+) -> tuple[Drift, ...]:
+    """Return everything that differs from RECORD, in the order of distributions and lines.
+
+    Looks at presence and size of every file, with `hashes` at every byte. Byte code, which Python writes anew,
+    does not count. Raises MachineError where a file cannot be read.
+    """
+    layout = layout_of(environment)
+    try:
+        return tuple(drift for each in installed for drift in _drift(each, layout, hashes=hashes))
+    except OSError as error:
+        raise MachineError(f"`{error.filename}` cannot be read", cause=error.strerror or "") from error
+
+
+def _drift(distribution: Installed, layout: Layout, *, hashes: bool) -> Iterator[Drift]:
+    dist_info = distribution.dist_info
+    if not any((dist_info / name).exists() for name in ("METADATA", "PKG-INFO")) and not dist_info.is_file():
+        yield Drift(distribution=distribution.name, path=dist_info, problem="it has no METADATA")
+    text = read_record_text(os.fspath(dist_info))
+    if text is None:
+        yield Drift(distribution=distribution.name, path=dist_info, problem="it has no RECORD")
+        return
+    try:
+        rows = parse_record(text, os.fspath(dist_info))
+    except MachineError as error:
+        yield Drift(
+            distribution=distribution.name, path=dist_info / "RECORD", problem=f"damaged: {error.cause}"
+        )
+        return
+    library = library_of(dist_info, layout)
+    for row in rows:
+        relative = layout.resolve(library, row.path)
+        if relative is None:
+            place = os.path.normpath(layout.absolute(library + row.path))
+            problem = "RECORD names what is not its own"
+        else:
+            place = layout.absolute(relative)
+            problem = _problem(place, row, hashes=hashes)
+        if problem:
+            yield Drift(distribution=distribution.name, path=Path(place), problem=problem)
+
+
+def _problem(place: str, row: Row, *, hashes: bool) -> str:
+    if place.endswith(".pyc"):
+        return ""
+    try:
+        size = os.stat(place).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    if row.size and row.size != str(size):
+        return "other size"
+    algorithm, _, digest = row.hash.partition("=")
+    if not hashes or not digest:
+        return ""
+    try:
+        return "" if file_hash(place, algorithm) == row.hash else "other bytes"
+    except ValueError:
+        return f"RECORD has a hash of an unknown kind, {algorithm}"

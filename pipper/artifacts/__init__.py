@@ -1,0 +1,1 @@
+"""Wheels and bundles: is this file what it claims, and how is one built."""

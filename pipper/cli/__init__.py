@@ -1,0 +1,8 @@
+"""The command line: options in, one call of an operation, rendering out; the only place that prints."""
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the command's exit code."""
+    from pipper.cli.boundary import run  # noqa: PLC0415 - so that importing the package stays free
+
+    run()

@@ -1,0 +1,76 @@
+"""The one place where errors become text and an exit code."""
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from pipper.cli.app import app
+from pipper.cli.output import ReaderGoneError, flush, render_error
+from pipper.errors import PipperError
+
+_INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
+
+
+class TerminatedError(BaseException):
+    """SIGTERM: unwinds like an interrupt, so that everything is left whole."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit. No traceback leaves here, whatever happened."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _terminate)
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path is written with the bytes it has
+    sys.exit(_code(arguments))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    try:
+        result = app.main(args=arguments, prog_name="pipper", standalone_mode=False)
+        flush()
+        return result if isinstance(result, int) else 0
+    except PipperError as error:
+        render_error(error.message, error.cause, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        return _usage(error)
+    except (KeyboardInterrupt, click.Abort):
+        render_error("interrupted", "", "")
+        return _INTERRUPTED
+    except TerminatedError:
+        render_error("terminated", "", "")
+        return _TERMINATED
+    except ReaderGoneError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - a bug: told without the text of the exception, which may hold a secret
+        where = _place(error)
+        render_error(f"this is a bug in pipper: {type(error).__name__} at {where}", "", "please report it")
+        return _BUG
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of ours that an exception went through."""
+    import traceback  # noqa: PLC0415 - only a bug needs it
+
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "pipper" in Path(frame.filename).parts] or frames
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
+
+
+def _usage(error: click.ClickException) -> int:
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "pipper"
+    render_error(error.format_message().rstrip("."), "", f"{command} --help")
+    return 2

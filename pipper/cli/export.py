@@ -1,0 +1,41 @@
+"""`pipper export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
+from pipper.cli.output import give
+from pipper.cli.selecting import selection_from, selection_options
+from pipper.ops.export import ExportRequest, export
+
+
+@click.command(
+    "export",
+    cls=Command,
+    epilog="Examples: pipper export -f requirements -o requirements.txt, pipper export -f pylock -o pylock.toml",
+)
+@click.option(
+    "-f",
+    "--format",
+    "kind",
+    type=click.Choice(["pylock", "requirements"]),
+    required=True,
+    help="pylock.toml (PEP 751), or a requirements.txt with hashes.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write FILE, not standard output."
+)
+@selection_options
+@project_option
+@repository_options
+@output_options
+def command(kind: Any, output: Path | None, **given: Any) -> None:
+    """Write the project's lock in the format of another tool. Nothing is signed, and no secret is in it."""
+    settings = settings_from(given)
+    text = export(settings, ExportRequest(format=kind, selection=selection_from(given), output=output))
+    if output is None:
+        give(text.removesuffix("\n"))
+    else:
+        settings.reporter.info(f"Wrote {settings.directory / output}")

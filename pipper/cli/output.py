@@ -1,0 +1,137 @@
+"""What people see: errors, messages and bars on stderr, data on stdout; secrets are cut out on the way."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+
+from pipper.core.reporter import Reporter, Task
+from pipper.errors import MachineError
+
+_SIGNED = re.compile(r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=)[^\s'\"`<>]*", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/\s@'\"`]+@")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class ReaderGoneError(Exception):
+    """Whoever read our output has seen enough (`pipper … | head`)."""
+
+
+def redacted(text: str) -> str:
+    """Return `text` without the query of signed URLs and without user names and passwords in URLs."""
+    return _USERINFO.sub("****@", _SIGNED.sub("?****", text))
+
+
+def visible(text: str) -> str:
+    """Return `text` with control characters written out: they could change what a terminal shows."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def say(text: str) -> None:
+    """Write a line for people; what a name in a file could do to their terminal is made visible."""
+    sys.stderr.write(visible(redacted(text)) + "\n")
+    sys.stderr.flush()
+
+
+def give(text: str) -> None:
+    """Write a line of data; raises what `flush` raises."""
+    with _to_stdout():
+        sys.stdout.write(redacted(text) + "\n")
+
+
+def give_signed(text: str) -> None:
+    """Write a line of data that holds the very URLs that were asked for; raises what `flush` raises."""
+    with _to_stdout():
+        sys.stdout.write(text + "\n")
+
+
+def flush() -> None:
+    """Bring all data to whoever reads it; raises MachineError where it cannot be written, ReaderGoneError."""
+    with _to_stdout():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _to_stdout() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # Python writes what is left once more at the end, and would complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGoneError from error
+        raise MachineError("cannot write to standard output", cause=error.strerror or str(error)) from error
+
+
+def give_json(document: object) -> None:
+    """Write data for programs: one JSON document, keys in the order given."""
+    give(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def render_error(message: str, cause: str, hint: str) -> None:
+    """Write an error: what and where, why, what mends it."""
+    say("error: " + message.replace("\n", "\\n"))
+    for line in cause.splitlines():
+        say(f"  {line}")
+    if hint:
+        say("hint: " + hint.replace("\n", "\\n"))
+
+
+class TerminalReporter(Reporter):
+    """Sentences on stderr; bars only where a person watches."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._bars = not quiet and sys.stderr.isatty()
+
+    def info(self, text: str) -> None:
+        """See `Reporter.info`."""
+        if not self._quiet:
+            say(text)
+
+    def detail(self, text: str) -> None:
+        """See `Reporter.detail`."""
+        if self._verbose:
+            say(text)
+
+    def warning(self, text: str) -> None:
+        """See `Reporter.warning`; also said with `-q`."""
+        say(f"warning: {text}")
+
+    def task(self, title: str, *, total: int, unit: str = "files") -> Task:
+        """See `Reporter.task`."""
+        if not self._bars or total < 2:
+            return Task()
+        return _Bar(title, total, unit)
+
+
+class _Bar(Task):
+    """A bar drawn by rich, which is imported only now: it takes longer than most commands."""
+
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        # Imported here: see the class.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), amount, console=console, transient=True
+        )
+        self._id = self._progress.add_task(title, total=total)
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Task:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def advance(self, amount: int = 1) -> None:
+        with self._lock:
+            self._progress.advance(self._id, amount)

@@ -1,0 +1,47 @@
+"""Tables: drawn on a terminal, plain lines in a pipe."""
+
+import sys
+from collections.abc import Sequence
+
+from pipper.cli.output import give, visible
+
+
+def on_terminal() -> bool:
+    """Tell whether a person reads standard output."""
+    return sys.stdout.isatty()
+
+
+def draws_branches() -> bool:
+    """Tell whether a tree is drawn with lines: for a person, where the terminal can show them."""
+    return on_terminal() and "utf" in sys.stdout.encoding.lower()
+
+
+def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields: int = 0) -> None:
+    """Write rows: under their headers on a terminal; in a pipe without them, fields separated by one space.
+
+    A pipe gets only the first `fields` of each row, where that is given. An empty field is `-` there.
+    """
+    shown = [[visible(cell) for cell in row] for row in rows]
+    if on_terminal():
+        if shown:
+            give(_drawn(headers, shown))
+        return
+    for row in shown:
+        give(" ".join(cell or "-" for cell in row[: fields or None]))
+
+
+def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    # Imported here: rich takes longer than most commands, and in a pipe it is not needed.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n")

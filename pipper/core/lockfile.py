@@ -1,0 +1,242 @@
+"""The lock as a value. Text is read in `lockreader`, written in `lockwriter`; both keep to one fixed shape.
+
+The format's goals: byte-identical for identical inputs, one line a file so that diffs are small, checkable
+without network, no secret. A change of meaning raises `lock-version`; unknown keys are refused, never skipped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import unquote
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.target import Target
+from pipper.errors import IntegrityError
+
+LOCK_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """Where a wheel is and what its bytes are.
+
+    Below a repository `key` is relative to its root; a file of the index has a `url`, as has every file of an
+    authorized lock. Where the wheel lies in a 0.x bundle, `key` (or `url`) is the bundle's, `bundle_size` and
+    `bundle_sha256` are too, and `wheel` is the wheel's own file name; `size` and `sha256` are always the
+    wheel's.
+    """
+
+    sha256: str
+    """64 lower-case hex digits; empty only for a bundle that has not been fetched yet."""
+    size: int
+    """Bytes; 0 where a foreign lock (PEP 751) does not say."""
+    key: str = ""
+    url: str = field(default="", repr=False)
+    """May be signed, and then it is a secret."""
+    wheel: str = ""
+    bundle_size: int = 0
+    bundle_sha256: str = ""
+
+    @property
+    def filename(self) -> str:
+        """The wheel's own file name (PEP 427)."""
+        if self.wheel:
+            return self.wheel
+        if self.key:
+            return self.key.rpartition("/")[2]
+        return unquote(self.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Pin:
+    """`name==version`, as an environment of the lock lists it."""
+
+    name: NormalizedName
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What was asked: every manifest key that can change a solve, normalised and sorted; fresh is equal."""
+
+    requires_python: str = ""
+    requirements: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    repositories: tuple[str, ...] = ()
+    """Aliases in order; their URLs are not compared."""
+    index: bool = True
+    prereleases: bool | tuple[str, ...] = False
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    as_of: str = ""
+    """ISO 8601, UTC."""
+    cool_down: str = ""
+    environments: tuple[str, ...] = ()
+    """The declared ones: version of Python and platform tag."""
+
+    def difference(self, manifest: "Inputs") -> str:
+        """Tell the first difference to what the manifest asks now, in words; empty where there is none."""
+        if self == manifest:
+            return ""
+        for label in ("requirements", "groups", "extras", "constraints", "overrides", "environments"):
+            old, new = _texts(label, getattr(self, label)), _texts(label, getattr(manifest, label))
+            if added := sorted(new - old):
+                return f"the manifest asks for {added[0]}, the lock does not"
+            if gone := sorted(old - new):
+                return f"the lock was made with {gone[0]}, the manifest no longer asks for it"
+        for label in (
+            "requires_python",
+            "sources",
+            "repositories",
+            "index",
+            "prereleases",
+            "as_of",
+            "cool_down",
+        ):
+            then, now = getattr(self, label), getattr(manifest, label)
+            if then != now:
+                key = label.replace("_", "-")
+                return f"{key} is {_plain(now)} in the manifest and {_plain(then)} in the lock"
+        return "the order of the manifest's entries"
+
+
+def _texts(label: str, value: tuple[str, ...] | Mapping[str, tuple[str, ...]]) -> set[str]:
+    if not isinstance(value, Mapping):
+        kind = "" if label == "requirements" else f" ({label[:-1]})"
+        return {f"`{text}`{kind}" for text in value}
+    named = {f"`{text}` ({label[:-1]} `{name}`)" for name, texts in value.items() for text in texts}
+    return named | {f"the {label[:-1]} `{name}`" for name in value}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {item}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(value) + "]"
+    return f"`{value}`" if isinstance(value, str) else str(value).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedEnvironment:
+    """What one kind of environment gets: an exact list, and more for groups and extras."""
+
+    target: Target
+    packages: tuple[Pin, ...]
+    groups: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
+    """The closure of each group, less `packages`."""
+    extras: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
+    conditions: tuple[str, ...] = ()
+    """Markers that were used and whose variables differ between machines of one kind."""
+    failure: str = ""
+    """Why there is no solution for it, in words; then it has no packages."""
+
+    @property
+    def pins(self) -> frozenset[Pin]:
+        """Every pin of this environment, whatever asks for it."""
+        more = [pin for closure in (*self.groups.values(), *self.extras.values()) for pin in closure]
+        return frozenset((*self.packages, *more))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPackage:
+    """One version of one project with its source and every wheel of it that serves a listed environment."""
+
+    name: NormalizedName
+    version: str
+    source: str
+    dependencies: tuple[str, ...] = ()
+    """Names; `name==version` where the lock holds two versions of that name."""
+    wheels: tuple[LockedFile, ...]
+
+    @property
+    def pin(self) -> Pin:
+        """How environments list this package."""
+        return Pin(name=self.name, version=self.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """What was asked and what was found."""
+
+    inputs: Inputs
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    """Alias to URL: where it was locked from; used only where no manifest or option says otherwise."""
+    environments: tuple[LockedEnvironment, ...] = ()
+    packages: tuple[LockedPackage, ...] = ()
+    """In the order of (name, version)."""
+    expires_at: datetime | None = None
+    """Aware: until when the signed URLs of an authorized lock hold; None for any other lock."""
+
+    @cached_property
+    def by_pin(self) -> Mapping[Pin, LockedPackage]:
+        """Every package under its pin."""
+        return {package.pin: package for package in self.packages}
+
+    def check(self) -> None:
+        """Raise IntegrityError where the parts contradict each other; a cycle of packages is none."""
+        if len(self.by_pin) != len(self.packages):
+            pins = [package.pin for package in self.packages]
+            twice = next(pin for pin in pins if pins.count(pin) > 1)
+            raise inconsistent(f"{twice} stands in it twice")
+        for environment in self.environments:
+            names = [pin.name for pin in sorted(environment.pins)]
+            if len(set(names)) != len(names):
+                doubled = next(name for name in names if names.count(name) > 1)
+                raise inconsistent(f"{environment.target.name} gets two versions of {doubled}")
+        if not self.inputs.index and (taken := [each for each in self.packages if each.source == "index"]):
+            raise inconsistent(f"{taken[0].pin} is of the index, which the manifest shut out")
+        listed = {pin for environment in self.environments for pin in environment.pins}
+        if missing := sorted(listed - set(self.by_pin)):
+            raise inconsistent(f"an environment lists {missing[0]}, which has no [[packages]] entry")
+        if orphans := sorted(set(self.by_pin) - listed):
+            raise inconsistent(f"no environment lists {orphans[0]}")
+        self._check_graph()
+
+    def _check_graph(self) -> None:
+        names: dict[str, list[LockedPackage]] = {}
+        for package in self.packages:
+            names.setdefault(package.name, []).append(package)
+            names[str(package.pin)] = [package]
+        asked = [self.inputs.requirements, *self.inputs.groups.values(), *self.inputs.extras.values()]
+        pending = [_leading_name(text) for texts in asked for text in texts]
+        reached: set[str] = set()
+        while pending:
+            name = pending.pop()
+            if name in reached:
+                continue
+            reached.add(name)
+            for package in names.get(name, ()):
+                for dependency in package.dependencies:
+                    if dependency not in names:
+                        raise inconsistent(f"{package.pin} depends on `{dependency}`, which it does not hold")
+                    pending.append(dependency)
+        for package in self.packages:
+            if package.name not in reached and str(package.pin) not in reached:
+                raise inconsistent(f"nothing requires {package.pin}")
+
+
+def _leading_name(requirement: str) -> str:
+    end = next((at for at, char in enumerate(requirement) if not (char.isalnum() or char in "-_.")), None)
+    return requirement[:end]
+
+
+def inconsistent(why: str) -> IntegrityError:
+    """The error for a lock whose parts contradict each other."""
+    return IntegrityError(
+        "the lock is inconsistent",
+        cause=why,
+        hint="restore it from version control, or remove it and run `pipper lock`",
+    )
+
+
+def sort_key(package: LockedPackage) -> tuple[str, Version]:
+    """The order of packages in a lock."""
+    return package.name, Version(package.version)

@@ -1,0 +1,56 @@
+"""The least IAM policy for a repository: which S3 actions each use of pipper needs, on which keys."""
+
+from typing import Literal
+
+Purpose = Literal["read", "publish", "authorize", "repair"]
+PURPOSES: tuple[Purpose, ...] = ("read", "publish", "authorize", "repair")
+
+_OBJECTS: dict[Purpose, list[str]] = {
+    "read": ["s3:GetObject"],
+    "publish": ["s3:GetObject", "s3:PutObject"],
+    "authorize": ["s3:GetObject"],
+    "repair": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+}
+_SIDS: dict[Purpose, str] = {
+    "read": "PipperReadPackages",
+    "publish": "PipperPublishPackages",
+    "authorize": "PipperSignUrlsOfPackages",
+    "repair": "PipperRepairPackages",
+}
+
+
+def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = "") -> dict[str, object]:
+    """Return the policy document (IAM JSON, version 2012-10-17); an empty `prefix` is the bucket's own root.
+
+    Listing is granted below the prefix alone. S3 holds the key of a missing object against `s3:prefix`, so
+    that it answers 404 there, and 403 everywhere else. `authorize` signs keys that a lock names: it lists
+    nothing.
+    """
+    bucket_arn = f"arn:{_partition(region)}:s3:::{bucket}"
+    below = f"{prefix}/*" if prefix else "*"
+    statements: list[dict[str, object]] = []
+    if purpose != "authorize":
+        listing: dict[str, object] = {
+            "Sid": "PipperListPackages",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [bucket_arn],
+        }
+        if prefix:
+            listing["Condition"] = {"StringLike": {"s3:prefix": [below]}}
+        statements.append(listing)
+    statements.append(
+        {
+            "Sid": _SIDS[purpose],
+            "Effect": "Allow",
+            "Action": _OBJECTS[purpose],
+            "Resource": [f"{bucket_arn}/{below}"],
+        }
+    )
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

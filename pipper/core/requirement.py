@@ -1,0 +1,83 @@
+"""Requirements: PEP 508 texts, and the `name:version` spellings of pipper 0.x, which become PEP 508."""
+
+import re
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pipper.errors import UsageError
+
+_COLON = re.compile(
+    r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*:\s*(?P<versions>.*)", re.DOTALL
+)
+_CLAUSE = re.compile(r"(?P<operator><=|>=|===|==|~=|!=|=|<|>)?\s*(?P<version>.+)", re.DOTALL)
+_LONGEST = 4096
+_SHOWN = 200
+"""Characters: what is longer is cut in messages."""
+
+
+def parse_requirement(text: str, *, where: str = "") -> Requirement:
+    """Return the requirement that `text` states: PEP 508, or `foo:1.2.*` as in pipper 0.x.
+
+    `where` is the place for the message, as in `pipper.toml: dependencies[2]`. Raises UsageError.
+    """
+    prefix = f"{where}: " if where else ""
+    if len(text) > _LONGEST:
+        raise UsageError(f"{prefix}a requirement of {len(text)} characters", cause=f"the limit is {_LONGEST}")
+    colon = _COLON.fullmatch(text)
+    if colon and not colon["versions"].startswith("//"):
+        specifier = _specifier(colon["versions"], f"{prefix}`{text.strip()}`")
+        text = f"{colon['name']}{colon['extras'] or ''}{specifier}"
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, RecursionError) as error:
+        shown = text.strip() if len(text) <= _SHOWN else f"{text[:_SHOWN].strip()}…"
+        raise UsageError(
+            f"{prefix}`{shown}` is not a requirement",
+            cause=str(error) if len(text) <= _SHOWN else "",
+            hint="write it as in `foo>=1.2,<2` (PEP 508) or `foo:1.2.*`",
+        ) from error
+
+
+def _specifier(versions: str, subject: str) -> str:
+    clauses = [clause.strip() for clause in versions.split(",")]
+    try:
+        return str(SpecifierSet(",".join(_clause(clause) for clause in clauses if clause != "*")))
+    except (InvalidSpecifier, InvalidVersion) as error:
+        raise UsageError(
+            f"{subject} names no version",
+            cause=str(error),
+            hint="write it as in `foo:1.2.3`, `foo:1.2.*` or `foo:>=1.2`",
+        ) from error
+
+
+def _clause(clause: str) -> str:
+    found = _CLAUSE.fullmatch(clause)
+    if found is None:
+        raise InvalidVersion("there is nothing after the colon")
+    operator, version = found["operator"] or "==", found["version"].strip()
+    if operator == "=":
+        operator = "=="
+    if "*" in version:
+        # 0.x read constraints from the left: whatever stands behind the first `*` is satisfied with it.
+        head = version.split("*", 1)[0].rstrip(".")
+        return f"{operator}{Version(head)}.*" if head else ""
+    return str(Specifier(f"{operator}{Version(version)}"))
+
+
+def normalised(requirement: Requirement) -> str:
+    """Return the one spelling of a requirement that a lock compares: normalised name, sorted parts."""
+    extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
+    text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
+    if requirement.url:
+        text += f" @ {requirement.url}"
+    specifier = ",".join(sorted(str(clause) for clause in requirement.specifier))
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return text + specifier + marker
+
+
+def name_of(requirement: Requirement) -> NormalizedName:
+    """Return the normalised name of the project a requirement is about."""
+    return canonicalize_name(requirement.name)

@@ -1,0 +1,89 @@
+"""Versions as pipper 0.x writes them: semantic versions, and their form in keys and file names.
+
+0.x identifies a package by a semantic version (semver 2.0.0) and writes `1.2.3-rc.1+b` into keys as
+`v1-2-3__pre_rc_1__build_b`. Here a version is that of PEP 440; these functions go between the two.
+"""
+
+import re
+
+from packaging.version import InvalidVersion, Version
+
+from pipper.errors import UsageError
+
+_NUMBER = r"(0|[1-9][0-9]*)"
+_PRE = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SEMVER = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
+    rf"(-(?P<pre>{_PRE}(\.{_PRE})*))?"
+    r"(\+(?P<build>[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*))?"
+)
+_PLAIN = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(\+[a-z0-9.]+)?")
+
+
+def to_semver(version: Version) -> str | None:
+    """Return `version` as a semantic version that 0.x reads as the same, or None where there is none.
+
+    Only `N.N.N` and `N.N.N+local` are written alike in both; `1.2` or `1.2.3rc1` have no such form.
+    """
+    text = str(version)
+    return text if _PLAIN.fullmatch(text) else None
+
+
+def is_semver(text: str) -> bool:
+    """Tell whether `text` is a semantic version (semver 2.0.0)."""
+    return _SEMVER.fullmatch(text) is not None
+
+
+def serialize(semver: str) -> str:
+    """Return a semantic version as 0.x writes it into keys: `1.2.3-rc.1+b` is `v1-2-3__pre_rc_1__build_b`.
+
+    Raises UsageError where `semver` is none.
+    """
+    match = _SEMVER.fullmatch(semver)
+    if match is None:
+        raise UsageError(f"{semver!r} is not a semantic version (N.N.N, N.N.N-PRE, N.N.N+BUILD)")
+    safe = "v" + "-".join(match.group(1, 2, 3))
+    if match["pre"]:
+        safe += "__pre_" + match["pre"].replace(".", "_")
+    if match["build"]:
+        safe += "__build_" + match["build"].replace(".", "_")
+    return safe
+
+
+def deserialize(safe: str) -> Version | None:
+    """Return the version that a key's last part stands for (without `.pipper`), None for what is no version.
+
+    One leading `v` is dropped; then `__pre_`, `__build_`, `-` and `_` are what `serialize` made of `-`, `+`
+    and `.`.
+    """
+    main, _, build = safe.removeprefix("v").partition("__build_")
+    main, _, pre = main.partition("__pre_")
+    text = main.replace("-", ".").replace("_", ".")
+    if pre:
+        text += "-" + pre.replace("_", ".")
+    if build:
+        text += "+" + build.replace("_", ".")
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def key_version(version: Version, given: str = "") -> str | None:
+    """Return the safe form of `version` for a bundle's key, or None where 0.x could not read such a bundle.
+
+    `given` is the version in the bundle's own `package.meta`: it may write a pre-release as semver. A form
+    that ends in `v` is None: 0.11 strips that letter when it reads the key.
+    """
+    semver = to_semver(version)
+    if semver is None and version.is_prerelease and is_semver(given) and _same(given, version):
+        semver = given
+    safe = serialize(semver) if semver else None
+    return None if safe is None or safe.endswith(("v", "_")) or deserialize(safe) != version else safe
+
+
+def _same(given: str, version: Version) -> bool:
+    try:
+        return Version(given) == version
+    except InvalidVersion:
+        return False

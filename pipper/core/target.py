@@ -1,0 +1,141 @@
+"""Targets: the kind of environment a lock is solved for, and which wheels fit it (PEP 425, 508, 600, 656)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from packaging.markers import Environment as MarkerEnvironment
+from packaging.markers import Marker
+from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms
+
+from pipper.errors import UsageError
+
+MARKER_NAMES = tuple(sorted(MarkerEnvironment.__annotations__))
+"""Every variable of PEP 508 that describes an environment; `extra` is none of them."""
+
+VOLATILE = ("implementation_version", "platform_release", "platform_version", "python_full_version")
+"""Variables that differ between machines of one kind; only markers that use them are compared at sync."""
+
+_NAME = re.compile(r"(?P<implementation>cp|pp)(?P<major>\d)(?P<minor>\d+)(?P<threading>t?)-(?P<platform>\w+)")
+_LINUX = re.compile(r"(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
+_MACOS = re.compile(r"macosx_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
+_LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A kind of environment: `cp311-manylinux_2_28_x86_64` and the marker variables it was solved with.
+
+    Raises UsageError for a name that is not IMPLEMENTATION MINOR - PLATFORM TAG.
+    """
+
+    name: str
+    markers: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        parse_name(self.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # a mapping has no hash of its own
+
+    @cached_property
+    def ranks(self) -> Mapping[Tag, int]:
+        """The place of every tag that fits, best first from 0."""
+        return {tag: rank for rank, tag in enumerate(tags_of(self.name))}
+
+    @property
+    def python_full_version(self) -> str:
+        """The version that `Requires-Python` is held against."""
+        return self.markers["python_full_version"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetName:
+    """The parts of a target's name."""
+
+    implementation: str
+    python: tuple[int, int]
+    threading: str
+    platform: str
+
+
+def parse_name(name: str) -> TargetName:
+    """Take a target's name apart; raises UsageError where it is none."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise UsageError(
+            f"`{name}` is not the name of an environment",
+            hint="write implementation, minor version and platform tag, as in `cp311-manylinux_2_28_x86_64`",
+        )
+    return TargetName(
+        implementation=found["implementation"],
+        python=(int(found["major"]), int(found["minor"])),
+        threading=found["threading"],
+        platform=found["platform"],
+    )
+
+
+@lru_cache(maxsize=64)
+def tags_of(name: str) -> tuple[Tag, ...]:
+    """Return every wheel tag that fits a target of this name, best first (PEP 425)."""
+    parts = parse_name(name)
+    platforms = list(_platforms(parts.platform))
+    digits = f"{parts.python[0]}{parts.python[1]}"
+    interpreter = parts.implementation + digits
+    if parts.implementation == "cp":
+        tags = list(cpython_tags(parts.python, [f"cp{digits}{parts.threading}"], platforms))
+    else:
+        tags = list(generic_tags(interpreter, [f"pypy{digits}_pp73"], platforms))
+    tags += compatible_tags(parts.python, interpreter, platforms)
+    return tuple(dict.fromkeys(tags))
+
+
+def _platforms(platform: str) -> Iterator[str]:
+    if found := _LINUX.fullmatch(platform):
+        machine, major, minor = found["machine"], int(found["major"]), int(found["minor"])
+        yield f"linux_{machine}"
+        floor = 0 if found["libc"] == "musllinux" else 5 if machine in ("x86_64", "i686") else 17
+        for lower in range(minor, floor - 1, -1):
+            yield f"{found['libc']}_{major}_{lower}_{machine}"
+            legacy = _LEGACY_MANYLINUX.get((major, lower))
+            if legacy and found["libc"] == "manylinux":
+                yield f"{legacy}_{machine}"
+    elif found := _MACOS.fullmatch(platform):
+        yield from mac_platforms((int(found["major"]), int(found["minor"])), found["machine"])
+    else:
+        yield platform
+
+
+def mentions_volatile(marker: Marker) -> bool:
+    """Tell whether a marker uses a variable that differs between machines of one kind."""
+    text = str(marker)
+    return any(name in text for name in VOLATILE)
+
+
+def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bool:
+    """Tell whether what was locked for `locked` is right for `host`.
+
+    Implementation, minor version, ABI, system, architecture and libc agree, the host's libc or system version
+    is no lower, and every marker that was used (`conditions` holds those with volatile variables) evaluates
+    the same.
+    """
+    theirs, ours = parse_name(locked.name), parse_name(host.name)
+    if (theirs.implementation, theirs.python, theirs.threading) != (
+        ours.implementation,
+        ours.python,
+        ours.threading,
+    ):
+        return False
+    if theirs.platform != ours.platform and theirs.platform not in _platforms(ours.platform):
+        return False
+    steady = [name for name in MARKER_NAMES if name not in VOLATILE]
+    if any(locked.markers.get(name) != host.markers.get(name) for name in steady):
+        return False
+    return all(_evaluates_alike(Marker(condition), locked, host) for condition in conditions)
+
+
+def _evaluates_alike(marker: Marker, one: Target, other: Target) -> bool:
+    return marker.evaluate(dict(one.markers), context="lock_file") == marker.evaluate(
+        dict(other.markers), context="lock_file"
+    )

@@ -1,0 +1,33 @@
+"""Pieces of TOML 1.0 text, as locks are written: one shape for equal values."""
+
+import re
+from collections.abc import Iterable
+
+_WIDEST = 110
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def toml_string(text: str) -> str:
+    """Return a basic string."""
+    escaped = (_ESCAPES.get(char) or (char if char.isprintable() else f"\\U{ord(char):08x}") for char in text)
+    return f'"{"".join(escaped)}"'
+
+
+def toml_key(text: str) -> str:
+    """Return a key, bare where it may be."""
+    return text if _BARE.fullmatch(text) else toml_string(text)
+
+
+def toml_strings(texts: Iterable[str], *, taken: int) -> str:
+    """Return an array, over several lines where `taken` columns and it are too much for one."""
+    quoted = [toml_string(text) for text in texts]
+    line = f"[{', '.join(quoted)}]"
+    if len(line) + taken <= _WIDEST:
+        return line
+    return "[\n" + "".join(f"    {text},\n" for text in quoted) + "]"
+
+
+def toml_inline(pairs: list[str]) -> str:
+    """Return an inline table of `KEY = VALUE` pairs."""
+    return f"{{ {', '.join(pairs)} }}" if pairs else "{}"

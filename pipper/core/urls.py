@@ -1,0 +1,103 @@
+"""URLs of files: which may be read, what of one may be shown, and until when its signature holds."""
+
+import ipaddress
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+_CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
+_METADATA = frozenset(
+    # Where clouds hand out credentials to whoever asks from the machine itself, beside the link-local address.
+    {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
+)
+_SIGNED = frozenset({"signature", "awsaccesskeyid", "sig"})
+_MOST_SECONDS = 10**10
+
+
+def url_fault(url: str) -> str:
+    """Tell why nothing may be read from `url`; empty where it may.
+
+    It may where it is https, or http to this very machine, without a user name, and not to a link-local
+    address or another one that hands out credentials.
+    """
+    fault, is_plain_elsewhere = _judged(url)
+    return fault or ("http is read from this machine only" if is_plain_elsewhere else "")
+
+
+def index_url_fault(url: str) -> str:
+    """Tell why `url` cannot stand in a lock for a file of the index; empty where it can.
+
+    An index may be configured on http or in a folder, so these pass here; whoever reads them holds them against
+    the index that is configured.
+    """
+    if url.startswith("file:///") and not _CONTROL.search(url):
+        return "it leads elsewhere" if ".." in unquote(url).split("/") else ""
+    return _judged(url)[0]
+
+
+def _judged(url: str) -> tuple[str, bool]:
+    """What is wrong with a URL, and whether it is http to another machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        usable = bool(host) and (parts.port is None or parts.port > 0)
+        address = _address(host)
+    except ValueError:
+        return "it is no URL", False
+    if parts.scheme and parts.scheme not in ("http", "https"):
+        return f"`{parts.scheme}` is not read, https is", False
+    if not parts.scheme or not usable or _CONTROL.search(url):
+        return "it is no URL", False
+    if parts.username is not None or parts.password is not None:
+        return "it holds a user name or a password", False
+    if address is not None and (address.is_link_local or address in _METADATA):
+        return "it names a link-local address", False
+    is_local = host == "localhost" or (address is not None and address.is_loopback)
+    return "", parts.scheme == "http" and not is_local
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address a host is written as; raises ValueError for a number in one of the spellings of `inet_aton`."""
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+            raise
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def shown(url: str) -> str:
+    """Return a URL as messages have it: without user name, query and fragment, which may hold a secret."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"(?<=://)[^/@]*@", "", bare)
+
+
+def is_signed(url: str) -> bool:
+    """Tell whether a URL carries a right to read."""
+    return any(name.startswith("x-amz-") or name in _SIGNED for name in _query(url))
+
+
+def signed_until(url: str) -> datetime | None:
+    """Return when the signature of a URL ends (SigV4, or SigV2 as 0.x signs); None where that is not said."""
+    query = _query(url)
+    try:
+        if "x-amz-expires" in query:
+            begins = datetime.strptime(query.get("x-amz-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            return begins + timedelta(seconds=min(int(query["x-amz-expires"]), _MOST_SECONDS))
+        if "expires" in query and _SIGNED & query.keys():
+            return datetime.fromtimestamp(min(int(query["expires"]), _MOST_SECONDS), UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def _query(url: str) -> dict[str, str]:
+    query = url.partition("#")[0].partition("?")[2]
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return {}
+    return {name.lower(): value for name, value in pairs}

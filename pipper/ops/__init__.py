@@ -1,0 +1,1 @@
+"""What each command does, as functions that take values and return values; nothing here prints."""

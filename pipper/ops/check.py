@@ -1,0 +1,94 @@
+"""`repository check`: every object against its page, and every permission by trying it."""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipper.core.holdings import Holdings, arrange
+from pipper.errors import PipperError, gravest
+from pipper.ops.findings import Finding, findings_of
+from pipper.ops.settings import Settings
+from pipper.ops.single import single_repository
+from pipper.sources.probing import CarelessStoreError, Probe, probe_store
+from pipper.sources.repository import Repository
+from pipper.sources.survey import Surveyor
+
+_NEEDED = ("list", "read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOutcome:
+    """What a check found."""
+
+    location: str
+    layout_format: int
+    """0 where it was not found out."""
+    probes: tuple[Probe, ...]
+    projects: int = 0
+    findings: tuple[Finding, ...] = ()
+    errors: tuple[PipperError, ...] = ()
+    """What kept parts from being checked."""
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest error's, else 1 where there are differences, else 0."""
+        differs = any(finding.is_difference for finding in self.findings)
+        return gravest(error.exit_code for error in self.errors) or int(differs)
+
+
+def check(settings: Settings, *, now: datetime) -> CheckOutcome:
+    """Look at everything in the repository; `now` tells old objects from recent ones. Nothing is changed.
+
+    Raises UsageError where there is no repository, IntegrityError for a damaged format marker, and what the
+    store raises before anything could be looked at.
+    """
+    repository = single_repository(settings, "repository check")
+    probes = probe_store(repository.store)
+    errors = [
+        probe.error
+        for probe in probes
+        if probe.error is not None
+        and (probe.permission in _NEEDED or isinstance(probe.error, CarelessStoreError))
+    ]
+    if any(probe.error is not None for probe in probes if probe.permission in _NEEDED):
+        return CheckOutcome(
+            location=repository.store.location, layout_format=0, probes=probes, errors=tuple(errors)
+        )
+    repository.require()
+    holdings = arrange(repository.store.list())
+    findings, failed = _look(repository, holdings, settings, now)
+    return CheckOutcome(
+        location=repository.store.location,
+        layout_format=repository.layout_format,
+        probes=probes,
+        projects=len(holdings.projects),
+        findings=(*findings, *_strange(holdings)),
+        errors=(*errors, *failed),
+    )
+
+
+def _look(
+    repository: Repository, holdings: Holdings, settings: Settings, now: datetime
+) -> tuple[list[Finding], list[PipperError]]:
+    with tempfile.TemporaryDirectory(prefix="pipper-check-") as scratch:
+        surveyor = Surveyor(repository, Path(scratch), all_bundles=True)
+        surveys = surveyor.survey(holdings.projects, settings.reporter)
+    findings = [
+        finding
+        for survey in surveys
+        if survey.error is None
+        for finding in findings_of(survey, layout_format=repository.layout_format, now=now)
+    ]
+    return findings, [survey.error for survey in surveys if survey.error is not None]
+
+
+def _strange(holdings: Holdings) -> list[Finding]:
+    return [
+        Finding(
+            kind="strange object",
+            subject=info.key,
+            text="no key of pipper's; it is passed over and left alone",
+        )
+        for info in holdings.strange
+    ]

@@ -1,0 +1,75 @@
+"""Reading and writing the files of a project: whole or not at all, with errors that name the file."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipper.errors import MachineError
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """Return the bytes of a file, None where there is none; raises MachineError for anything else."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+
+
+def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace a file by temporary file, fsync and rename: a reader sees the old bytes or the new ones.
+
+    With `private` nobody but the owner can read it, from its first byte on. Raises MachineError, and then the
+    old file is as it was.
+    """
+    temporary = ""
+    try:
+        mode = 0o600 if private else path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        temporary = ""
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {path}", cause=f"{error.strerror or error}; {len(data)} bytes are needed"
+        ) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a temporary folder that is gone at the end; raises MachineError where none can be made."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="pipper-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise MachineError(
+            "cannot write a temporary folder",
+            cause=error.strerror or str(error),
+            hint="set TMPDIR to a folder that has room",
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,38 @@
+"""What distributions that are not ours require: in an environment that is its own project, limits of the solve."""
+
+from collections.abc import Iterable
+
+from packaging.requirements import Requirement
+
+from pipper.artifacts.metadata import parse_metadata, requirement_fault
+from pipper.core.plan import Installed
+from pipper.errors import IntegrityError
+from pipper.ops.files import read_bytes
+
+
+def foreign_requirements(distributions: Iterable[Installed]) -> tuple[Requirement, ...]:
+    """Return the requirements of installed distributions as constraints; those of extras do not count.
+
+    What cannot be read or is malformed says nothing: it was not pipper that let it in.
+    """
+    found: dict[str, Requirement] = {}
+    for distribution in distributions:
+        for text in _requires(distribution):
+            if requirement_fault(text):
+                continue
+            requirement = Requirement(text)
+            if requirement.marker is None or "extra" not in str(requirement.marker):
+                requirement.extras = set()
+                found[str(requirement)] = requirement
+    return tuple(found[text] for text in sorted(found))
+
+
+def _requires(distribution: Installed) -> tuple[str, ...]:
+    for name in ("METADATA", "PKG-INFO"):
+        data = read_bytes(distribution.dist_info / name) if distribution.dist_info.is_dir() else None
+        if data is not None:
+            try:
+                return parse_metadata(data, subject=str(distribution.dist_info)).requires_dist
+            except IntegrityError:
+                return ()
+    return ()

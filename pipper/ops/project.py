@@ -1,0 +1,106 @@
+"""Projects: where the manifest and the lock are, reading them, and beginning a new one."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipper.core.lockfile import Lock
+from pipper.core.lockreader import parse_lock
+from pipper.core.manifest import Manifest, parse_manifest
+from pipper.errors import UsageError
+from pipper.ops.files import read_bytes, write_bytes
+from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, find_manifest
+
+_TEMPLATE = """\
+# What this project needs. Then: `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
+requires-python = ">={python}"
+dependencies = []
+
+[dependency-groups]
+dev = []
+
+[repositories]
+# In order of trust: the first that holds a name wins.
+# acme = "s3://BUCKET/PREFIX"
+{repositories}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a manifest."""
+
+    manifest_path: Path
+    manifest: Manifest
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self.manifest_path.parent
+
+    @property
+    def lock_path(self) -> Path:
+        """Where its lock is, or will be."""
+        return self.root / LOCK_NAME
+
+
+def load_project(directory: Path) -> Project:
+    """Return the project that `directory` is in; raises UsageError where there is none or it cannot be read."""
+    path = find_manifest(directory)
+    if path is None:
+        raise UsageError(
+            f"no project at {directory} or above it",
+            cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
+            hint="`pipper init` begins one",
+        )
+    data = read_bytes(path)
+    if data is None:
+        raise UsageError(f"{path} is gone")
+    return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+
+
+def load_lock(path: Path) -> Lock | None:
+    """Return the lock at `path`, None where there is none; raises what `parse_lock` raises."""
+    data = read_bytes(path)
+    return None if data is None else parse_lock(data, label=path.name)
+
+
+def is_lock(data: bytes) -> bool:
+    """Tell whether a TOML file is a lock, pipper's own or one of PEP 751, and no manifest."""
+    return any(line.startswith(b"lock-version") for line in data.splitlines())
+
+
+def require_fresh(project: Project) -> Lock:
+    """Return the project's lock; raises UsageError where it is missing or older than the manifest."""
+    lock = load_lock(project.lock_path)
+    if lock is None:
+        raise UsageError(f"there is no {LOCK_NAME} in {project.root}", hint="pipper lock")
+    if difference := lock.inputs.difference(project.manifest.inputs()):
+        raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint="pipper lock")
+    return lock
+
+
+def init_project(directory: Path, *, python: str, repositories: Iterable[tuple[str, str]]) -> Path:
+    """Write a first `pipper.toml` for this minor version of Python; return its path.
+
+    Raises UsageError where the folder is a project already, or an alias or a URL cannot stand in a manifest.
+    """
+    path = directory / PIPPER_TOML
+    if find_manifest(directory) in (path, directory / PYPROJECT_TOML):
+        raise UsageError(
+            f"{directory} is a project already", hint="edit its manifest, then run `pipper lock`"
+        )
+    lines = "".join(f"{_key(alias)} = {_string(url)}\n" for alias, url in repositories)
+    data = _TEMPLATE.format(python=python, repositories=lines).encode()
+    parse_manifest(data, label=path.name)
+    write_bytes(path, data)
+    return path
+
+
+def _key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _string(text)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a string of JSON is one of TOML

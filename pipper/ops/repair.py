@@ -1,0 +1,200 @@
+"""`repository repair`: pages made to agree with what is there, and what 0.x published taken in."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipper.core.holdings import Holding, arrange
+from pipper.core.layout import MARKER_KEY, marker_body, parse_marker
+from pipper.core.ports import Store
+from pipper.errors import (
+    ConflictError,
+    IntegrityError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+    PipperError,
+    gravest,
+)
+from pipper.ops.findings import Finding
+from pipper.ops.mending import Mended, Mender
+from pipper.ops.settings import Settings
+from pipper.ops.single import single_repository
+from pipper.ops.sweeping import Mend
+from pipper.parallel import in_parallel
+from pipper.sources.publisher import Publisher
+from pipper.sources.repository import Repository
+from pipper.sources.survey import Survey, Surveyor
+from pipper.storage.rehearsal import RehearsalStore
+
+_JSON = "application/json"
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairRequest:
+    """What `repository repair` is asked to do."""
+
+    to_format_2: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairOutcome:
+    """What a repair did, or would do."""
+
+    location: str
+    layout_format: int
+    """After it."""
+    mends: tuple[Mend, ...] = ()
+    left: tuple[Finding, ...] = ()
+    """What only a person can decide."""
+    errors: tuple[PipperError, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest error's, else 1 where something is left to decide, else 0."""
+        return gravest(error.exit_code for error in self.errors) or int(bool(self.left))
+
+
+def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> RepairOutcome:
+    """Make pages and objects agree; `now` tells old objects from recent ones.
+
+    Raises UsageError where there is no repository, StoreError where the store ignores conditions, and what
+    the store raises before anything was mended.
+    """
+    repository = single_repository(settings, "repository repair")
+    mends = _mend_marker(repository.store, request)
+    if request.dry_run:
+        repository = _on(repository, RehearsalStore(repository.store), settings)
+    run = _Run(repository, settings, now)
+    repository.require()
+    if not request.dry_run:
+        run.publisher.prepare()
+    done = run.everything()
+    layout_format = repository.layout_format
+    if request.to_format_2 and layout_format == 1 and not done.errors:
+        _write_marker(repository.store, 2)
+        mends += (Mend(subject=MARKER_KEY, text="format 2: from now on pages alone say what is published"),)
+        layout_format = 2
+        # What 0.x published while we worked would be seen by nobody.
+        again = run.everything(seen=done.seen)
+        done = _Done(
+            mended=(*done.mended, *again.mended), errors=(*done.errors, *again.errors), seen=again.seen
+        )
+    return RepairOutcome(
+        location=repository.store.location,
+        layout_format=layout_format,
+        mends=(*mends, *(mend for each in done.mended for mend in each.mends)),
+        left=tuple(finding for each in done.mended for finding in each.left),
+        errors=done.errors,
+    )
+
+
+def _on(repository: Repository, store: Store, settings: Settings) -> Repository:
+    return Repository(store, repository.alias, url=repository.url, reporter=settings.reporter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    mended: tuple[Mended, ...]
+    errors: tuple[PipperError, ...]
+    seen: frozenset[tuple[str, str]]
+    """Key and etag of every bundle there was."""
+
+
+class _Run:
+    def __init__(self, repository: Repository, settings: Settings, now: datetime) -> None:
+        self.publisher = Publisher(repository, now=now, reporter=settings.reporter)
+        self._repository = repository
+        self._settings = settings
+        self._now = now
+
+    def everything(self, seen: frozenset[tuple[str, str]] | None = None) -> _Done:
+        """Mend every project; with `seen`, only those that have other bundles than these."""
+        holdings = arrange(self._repository.store.list()).projects
+        bundles = frozenset((info.key, info.etag) for holding in holdings for info in holding.bundles)
+        if seen is not None:
+            holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
+        with tempfile.TemporaryDirectory(prefix="pipper-repair-") as scratch:
+            surveyor = Surveyor(self._repository, Path(scratch), all_bundles=False)
+            surveys = surveyor.survey(holdings, self._settings.reporter)
+            results = self._mend(surveys, Path(scratch))
+        return _Done(
+            mended=tuple(result for result in results if isinstance(result, Mended)),
+            errors=tuple(result for result in results if isinstance(result, PipperError)),
+            seen=bundles,
+        )
+
+    def _mend(self, surveys: Sequence[Survey], scratch: Path) -> list[Mended | PipperError]:
+        mender = Mender(self._repository, self.publisher, scratch, now=self._now)
+        with self._settings.reporter.task("Mending projects", total=len(surveys)) as task:
+
+            def mended(survey: Survey) -> Mended | PipperError:
+                if survey.error is not None:
+                    return survey.error
+                try:
+                    return mender.mend(survey)
+                except PipperError as error:
+                    return error
+                finally:
+                    task.advance()
+
+            return in_parallel(mended, surveys)
+
+
+def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
+    return frozenset((info.key, info.etag) for info in holding.bundles)
+
+
+def _mend_marker(store: Store, request: RepairRequest) -> tuple[Mend, ...]:
+    """Write a damaged format marker anew: as format 1, in which everything that is there counts."""
+    try:
+        blob = store.read(MARKER_KEY)
+    except ObjectAbsentError:
+        return ()
+    try:
+        parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
+    except IntegrityError as error:
+        if _is_newer(blob.body) or request.dry_run:
+            raise
+        try:
+            store.replace(MARKER_KEY, marker_body(1), etag=blob.etag, content_type=_JSON)
+        except ObjectChangedError:
+            return ()
+        return (Mend(subject=MARKER_KEY, text=f"written anew as format 1: {error.cause or error.message}"),)
+    return ()
+
+
+def _is_newer(body: bytes) -> bool:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    found = document.get("format") if isinstance(document, dict) else None
+    return isinstance(found, int) and found > 2
+
+
+def _write_marker(store: Store, layout_format: int) -> None:
+    """Put the format into the marker by compare-and-swap; raises ConflictError where others stay quicker."""
+    body = marker_body(layout_format)
+    for _ in range(_ROUNDS):
+        try:
+            blob = store.read(MARKER_KEY)
+        except ObjectAbsentError:
+            try:
+                store.create(MARKER_KEY, body, content_type=_JSON)
+            except ObjectExistsError:
+                continue
+            return
+        if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
+            return
+        try:
+            store.replace(MARKER_KEY, body, etag=blob.etag, content_type=_JSON)
+        except ObjectChangedError:
+            continue
+        return
+    raise ConflictError(f"{store.location}/{MARKER_KEY}: others change it all the time", hint="try again")

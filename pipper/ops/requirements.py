@@ -1,0 +1,37 @@
+"""Solving a bare list of requirements, as if a project asked for nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from packaging.requirements import Requirement
+
+from pipper.core.lockfile import Lock
+from pipper.core.manifest import Manifest
+from pipper.ops.environments import Place, interpreter_at_hand
+from pipper.ops.finding import find_manifest
+from pipper.ops.project import load_project
+from pipper.ops.settings import Settings
+from pipper.ops.solving import LockTask, make_lock
+from pipper.ops.sources import given_repositories, require_repository
+
+
+def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) -> Lock:
+    """Return the lock of a throw-away project that asks for `requirements`, for the interpreter at hand.
+
+    What is newest and fits is taken. Repositories, sources, the index and admitted pre-releases are those of
+    the project that the command runs in; options go before them, as always. Raises what `make_lock` raises.
+    """
+    project = load_project(settings.directory) if find_manifest(settings.directory) else None
+    if project is None and not given_repositories(settings, fallback=True):
+        require_repository(())  # names that may be private are not asked of the index alone
+    around = project.manifest if project else Manifest()
+    asked = replace(
+        around,
+        requires_python=Manifest().requires_python,
+        dependencies=tuple(requirements),
+        groups={},
+        extras={},
+    )
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
+    root = project.root if project else settings.directory
+    return make_lock(settings, LockTask(manifest=asked, root=root, at_hand=interpreter.target))

@@ -1,0 +1,89 @@
+"""Opening the repositories of a command: which ones, asked with whose credentials."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipper.config import (
+    choose_access,
+    choose_repositories,
+    named_repositories_path,
+    open_bucket,
+    open_directory,
+    read_named_repositories,
+)
+from pipper.core.lockfile import Lock
+from pipper.core.manifest import Manifest, RepositoryEntry
+from pipper.errors import UsageError
+from pipper.ops.settings import Settings
+from pipper.sources.repository import Repository
+
+
+def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:
+    """Return what the manifest declares, else where the lock was made from."""
+    if manifest is not None and manifest.repositories:
+        return manifest.repositories
+    if lock is None:
+        return ()
+    return tuple(RepositoryEntry(alias=alias, url=url) for alias, url in lock.repositories.items())
+
+
+def open_repositories(
+    settings: Settings, declared: tuple[RepositoryEntry, ...], *, base: Path, acl: str | None = None
+) -> tuple[Repository, ...]:
+    """Return the repositories a command reads, in order of trust; nothing is asked of them yet."""
+    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    entries = choose_repositories(settings.repositories, declared, named)
+    repositories = []
+    for entry in entries:
+        if entry.url.startswith("file:"):
+            store = open_directory(entry, base)
+        else:
+            access = choose_access(settings.repositories, entry, named, settings.environ)
+            store = open_bucket(entry, access, acl=acl)
+            settings.reporter.detail(f"{store.location}: asked with {access.step}")
+        repositories.append(Repository(store, entry.alias, url=entry.url, reporter=settings.reporter))
+    return tuple(repositories)
+
+
+def given_repositories(settings: Settings, *, fallback: bool) -> tuple[RepositoryEntry, ...]:
+    """Return the repositories that options name; with `fallback`, else the default repository's."""
+    options = settings.repositories
+    if not (options.bucket or options.repository or fallback):
+        return ()
+    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    return choose_repositories(options, (), named)
+
+
+def require_repository(repositories: tuple[Repository, ...]) -> Repository:
+    """Return the first repository; raises UsageError where there is none."""
+    if not repositories:
+        raise UsageError(
+            "no repository is named",
+            cause="neither the manifest, nor an option, nor a default repository names one",
+            hint="add it to [repositories] of the manifest, or give -b BUCKET, -b s3://… or -b file:///…",
+        )
+    return repositories[0]
+
+
+def by_alias(repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
+    """Return repositories under their aliases."""
+    return {repository.alias: repository for repository in repositories}
+
+
+def locked_from(lock: Lock, repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
+    """Return a repository for every alias the lock takes packages from.
+
+    `-b` and `-r` name one repository under another alias: it then stands for the only one of the lock. Raises
+    UsageError for an alias that nothing explains.
+    """
+    found = dict(by_alias(repositories))
+    needed = {package.source for package in lock.packages if any(file.key for file in package.wheels)}
+    missing = sorted(needed - set(found))
+    if len(needed) == 1 and len(repositories) == 1 and missing:
+        return {missing[0]: repositories[0]}
+    if missing:
+        raise UsageError(
+            f"the lock takes packages from `{missing[0]}`, and no repository has that alias",
+            hint=f'add `{missing[0]} = "s3://BUCKET/PREFIX"` to [repositories] of the manifest',
+        )
+    return found

@@ -1,0 +1,201 @@
+"""`sync`: lock -> environment. Never solves; touches nothing before everything is there and verified."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pipper.apply.lock import environment_lock
+from pipper.apply.recovery import pending, recover
+from pipper.apply.stamp import write_stamp
+from pipper.apply.transaction import apply_plan
+from pipper.apply.verify import Drift, verify
+from pipper.cache import Cache
+from pipper.core.lockfile import Lock, LockedEnvironment
+from pipper.core.plan import Keep, Plan, make_plan
+from pipper.core.selection import Selection, select
+from pipper.environment import Environment, installed, refuse_unwritable
+from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
+from pipper.ops.fetching import Supply, fetch_wheels, origins_of
+from pipper.ops.finding import LOCK_NAME, find_manifest
+from pipper.ops.honesty import require_honest
+from pipper.ops.lockfiles import as_lock, read_lock, refuse_expired
+from pipper.ops.own import refuse_own_ground
+from pipper.ops.project import Project, load_project, require_fresh
+from pipper.ops.settings import Settings
+from pipper.unpacked import UnpackedWheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRequest:
+    """What `sync` is asked to do."""
+
+    place: Place = field(default_factory=Place)
+    selection: Selection = field(default_factory=Selection)
+    lock_path: Path | None = None
+    """A lock to use in place of the project's own: pipper's, an authorized one, or one of PEP 751."""
+    supply: Supply = field(default_factory=Supply)
+    exact: bool = False
+    link_mode: Literal["auto", "reflink", "hardlink", "copy"] = "auto"
+    compile_bytecode: bool = False
+    hashes: bool = False
+    """For a check: hash every installed file, where otherwise its presence and size are looked at."""
+    stamp: str = ""
+    """The key of the stamp that tells the next run there is nothing to do; empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOutcome:
+    """What was, or would be, done."""
+
+    environment: Environment
+    plan: Plan
+    drift: tuple[Drift, ...] = ()
+    """What a check found changed by hand or by another tool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a sync goes by."""
+
+    project: Project | None
+    lock: Lock
+
+    @property
+    def root(self) -> Path | None:
+        return self.project.root if self.project else None
+
+
+def plan_sync(settings: Settings, request: SyncRequest) -> SyncOutcome:
+    """Return the plan without touching anything (`--dry-run`).
+
+    Raises UsageError where lock and manifest or environment do not go together.
+    """
+    basis, rest = _read(settings, request)
+    return plan_to(settings, rest, basis)
+
+
+def plan_to(settings: Settings, request: SyncRequest, basis: Basis) -> SyncOutcome:
+    """Return the plan that leads to a lock in hand, without touching anything."""
+    environment = choose_environment(settings, basis.root, request.place, make=False)
+    if unfinished := pending(environment):
+        settings.reporter.warning(unfinished)
+    return _plan(basis, environment, request)
+
+
+def check_sync(settings: Settings, request: SyncRequest) -> SyncOutcome:
+    """Return the plan, and what differs from RECORD among that which the plan keeps (`--check`)."""
+    outcome = plan_sync(settings, request)
+    kept = [action.installed for action in outcome.plan.actions if isinstance(action, Keep)]
+    drift = verify(outcome.environment, kept, hashes=request.hashes)
+    return SyncOutcome(environment=outcome.environment, plan=outcome.plan, drift=drift)
+
+
+def sync(settings: Settings, request: SyncRequest) -> SyncOutcome:
+    """Make the environment match the lock. On any error, environment and lock are as before."""
+    basis, rest = _read(settings, request)
+    return sync_to(settings, rest, basis, {})
+
+
+def sync_to(
+    settings: Settings, request: SyncRequest, basis: Basis, documents: Mapping[Path, bytes]
+) -> SyncOutcome:
+    """Make the environment match a lock in hand; `documents` (manifest and lock) are written with the change.
+
+    On any error, environment and documents are as before.
+    """
+    environment = choose_environment(settings, basis.root, request.place, make=False)
+    if environment.root.exists():
+        return _sync_into(settings, request, basis, documents, {})
+    # What has to be made is made last: where a file is missing, nothing is left behind.
+    cache = open_cache(settings)
+    with cache.in_use():
+        plan = _plan(basis, environment, request).plan
+        refuse_unwritable(environment)
+        fetched = _fetch(settings, request, basis, environment, plan, cache)
+        return _sync_into(settings, request, basis, documents, fetched)
+
+
+def _sync_into(
+    settings: Settings,
+    request: SyncRequest,
+    basis: Basis,
+    documents: Mapping[Path, bytes],
+    fetched: Mapping[str, UnpackedWheel],
+) -> SyncOutcome:
+    environment = choose_environment(settings, basis.root, request.place, make=True)
+    with environment_lock(environment, settings.reporter):
+        recover(environment, settings.reporter)
+        outcome = _plan(basis, environment, request)
+        if outcome.plan.changes or documents:
+            refuse_unwritable(environment)
+            refuse_own_ground(outcome.plan, environment)
+            _apply(settings, request, basis, outcome, documents, fetched)
+        if request.stamp:
+            write_stamp(environment, request.stamp)
+    return outcome
+
+
+def _plan(basis: Basis, environment: Environment, request: SyncRequest) -> SyncOutcome:
+    wanted = select(basis.lock, _part(basis, environment, request), request.selection)
+    plan = make_plan(wanted, installed(environment), exact=request.exact)
+    return SyncOutcome(environment=environment, plan=plan)
+
+
+def _part(basis: Basis, environment: Environment, request: SyncRequest) -> LockedEnvironment:
+    label = str(request.lock_path or LOCK_NAME)
+    return part_for(basis.lock, environment.interpreter, label=label)
+
+
+def _fetch(
+    settings: Settings,
+    request: SyncRequest,
+    basis: Basis,
+    environment: Environment,
+    plan: Plan,
+    cache: Cache,
+) -> Mapping[str, UnpackedWheel]:
+    if not plan.incoming:
+        return {}
+    origins = origins_of(settings, basis.lock, basis.project, request.supply)
+    wheels = fetch_wheels(plan.incoming, origins, cache, settings.reporter)
+    require_honest(basis.lock, _part(basis, environment, request), plan.incoming, wheels)
+    return wheels
+
+
+def _apply(
+    settings: Settings,
+    request: SyncRequest,
+    basis: Basis,
+    outcome: SyncOutcome,
+    documents: Mapping[Path, bytes],
+    fetched: Mapping[str, UnpackedWheel],
+) -> None:
+    cache = open_cache(settings)
+    with cache.in_use():
+        apply_plan(
+            outcome.plan,
+            environment=outcome.environment,
+            wheels=fetched or _fetch(settings, request, basis, outcome.environment, outcome.plan, cache),
+            cache=cache,
+            documents=documents,
+            link_mode=request.link_mode,
+            compile_bytecode=request.compile_bytecode,
+            reporter=settings.reporter,
+        )
+
+
+def _read(settings: Settings, request: SyncRequest) -> tuple[Basis, SyncRequest]:
+    """What to go by, and what of the request is still to be selected of it."""
+    if request.lock_path is None:
+        project = load_project(settings.directory)
+        return Basis(project=project, lock=require_fresh(project)), request
+    path = settings.directory / request.lock_path
+    found = read_lock(path)
+    around = load_project(settings.directory) if find_manifest(settings.directory) else None
+    interpreter = interpreter_at_hand(settings, around.root if around else None, request.place)
+    lock, selection = as_lock(found, interpreter.target, request.selection, path=path)
+    if not request.supply.offline:
+        refuse_expired(lock, label=path.name, now=datetime.now(UTC))
+    return Basis(project=around, lock=lock), replace(request, selection=selection)

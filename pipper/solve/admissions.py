@@ -1,0 +1,80 @@
+"""Which pre-releases (PEP 440) and yanked releases (PEP 592) a run of the search may choose."""
+
+from collections.abc import Iterable
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from pipper.solve.candidates import Shelf
+from pipper.solve.catalogue import Need
+from pipper.solve.request import SolveRequest
+
+
+class Admissions:
+    """What is admitted so far. A requirement met on the way may admit more, and then the search begins anew.
+
+    Both rules look at all requirements on a name together, so that one more requirement can admit a version:
+    no search that only ever narrows sets of versions can follow them. Hence the search takes this as given,
+    and whether the admitted versions it chose are admitted by its own outcome is checked at the end.
+    """
+
+    def __init__(self, request: SolveRequest) -> None:
+        self._all = request.prereleases is True
+        self._named = request.prereleases if isinstance(request.prereleases, frozenset) else frozenset()
+        self._prereleases: set[NormalizedName] = set()
+        self._yanked: dict[NormalizedName, int] = {}
+        self._denied: set[NormalizedName] = set()
+
+    def withheld(self, shelf: Shelf) -> int:
+        """Return the candidates that may not be chosen."""
+        yanked = shelf.yanked & ~self._yanked.get(shelf.name, 0)
+        return yanked | (0 if self._takes_prereleases(shelf) else shelf.prereleases)
+
+    def lift(self, shelf: Shelf, need: Need) -> bool:
+        """Admit what this requirement admits by itself; tell whether that is more than before."""
+        if not self.withheld(shelf) or shelf.name in self._denied:
+            return False
+        matching = shelf.matching(need.specifier)
+        before = self.withheld(shelf)
+        if _pins(need.specifier):
+            self._yanked[shelf.name] = self._yanked.get(shelf.name, 0) | (matching & shelf.yanked)
+        nothing_else = not matching & shelf.finals
+        if matching & shelf.prereleases and (need.specifier.prereleases or nothing_else):
+            self._prereleases.add(shelf.name)
+        return self.withheld(shelf) != before
+
+    def admit_prereleases(self, name: NormalizedName) -> bool:
+        """Admit the pre-releases of a project as a last resort; tell whether that is more than before."""
+        if name in self._prereleases or name in self._denied:
+            return False
+        self._prereleases.add(name)
+        return True
+
+    def deny(self, name: NormalizedName) -> None:
+        """Take back what was admitted of a project, for good."""
+        self._denied.add(name)
+        self._prereleases.discard(name)
+        self._yanked.pop(name, None)
+
+    def justified(self, shelf: Shelf, bit: int, needs: Iterable[Need]) -> bool:
+        """Tell whether a chosen candidate is admitted by the requirements on it in the outcome."""
+        specifiers = [need.specifier for need in needs]
+        if bit & shelf.yanked and not any(_pins(specifier) for specifier in specifiers):
+            return False
+        if not bit & shelf.prereleases or self._all or shelf.name in self._named:
+            return True
+        together = SpecifierSet()
+        for specifier in specifiers:
+            together &= specifier
+        rivals = shelf.chosen(shelf.everything & ~(shelf.yanked & ~bit))
+        return shelf.at(bit).version in together.filter(one.version for one in rivals)
+
+    def _takes_prereleases(self, shelf: Shelf) -> bool:
+        return self._all or shelf.name in self._named or shelf.name in self._prereleases or not shelf.finals
+
+
+def _pins(specifier: SpecifierSet) -> bool:
+    return any(
+        one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
+        for one in specifier
+    )

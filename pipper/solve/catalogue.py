@@ -1,0 +1,155 @@
+"""What the solver knows of the world: shelves of candidates and their needs, each read once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pipper.errors import UsageError
+from pipper.solve.candidates import Candidate, Fitter, Shelf
+from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.request import SolveRequest
+from pipper.solve.sources import SourceRouter
+
+MOST_NEEDS = 2000
+"""Active requirements of one release beyond which its metadata counts as hostile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A requirement that is active on the target."""
+
+    name: NormalizedName
+    extras: tuple[NormalizedName, ...]
+    specifier: SpecifierSet
+    text: str
+    """Name, extras and specifier, as messages and comparisons have them."""
+
+
+class Unusable(str):
+    """Why the metadata of a candidate cannot be used."""
+
+    __slots__ = ()
+
+
+class Catalogue:
+    """Shelves by name and needs by candidate, for one request."""
+
+    def __init__(self, request: SolveRequest, router: SourceRouter) -> None:
+        self.router = router
+        self.markers = Markers(request.target)
+        self.fitter = Fitter(request)
+        self._lowest = request.lowest_direct
+        self._direct = {canonicalize_name(one.name) for roots in request.roots.values() for one in roots}
+        self._overrides = {canonicalize_name(one.name): one.specifier for one in request.overrides}
+        self._shelves: dict[NormalizedName, Shelf] = {}
+        self._needs: dict[tuple[NormalizedName, int, str], tuple[Need, ...] | Unusable] = {}
+        self._carriers: dict[tuple[NormalizedName, str, str], int] = {}
+
+    def shelf(self, name: NormalizedName) -> Shelf:
+        """Return the candidates of a project; an empty shelf where no source holds it."""
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            source = self.router.route(name)
+            releases = [] if source is None else list(source.releases(name))
+            oldest_first = self._lowest and name in self._direct
+            shelf = self._shelves[name] = self.fitter.shelve(name, releases, oldest_first=oldest_first)
+        return shelf
+
+    def needs(self, shelf: Shelf, bit: int, extra: str = "") -> tuple[Need, ...] | Unusable:
+        """Return what a candidate needs: by itself, or beyond that for one of its extras."""
+        key = (shelf.name, bit, extra)
+        found = self._needs.get(key)
+        if found is None:
+            found = self._needs[key] = self._read(shelf.at(bit), extra)
+            for need in () if isinstance(found, Unusable) else found:
+                carriers = (shelf.name, extra, need.text)
+                self._carriers[carriers] = self._carriers.get(carriers, 0) | bit
+        return found
+
+    def carriers(self, shelf: Shelf, extra: str, need: Need) -> int:
+        """Return the candidates that are known by now to have this need."""
+        return self._carriers[shelf.name, extra, need.text]
+
+    def conditions(self, candidate: Candidate, extras: Iterable[str]) -> set[str]:
+        """Return the conditions on machines in the markers of a candidate."""
+        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.files[0])
+        found = {
+            self.markers.condition(requirement.marker, extra)
+            for requirement in metadata.requires_dist
+            for extra in ("", *extras)
+        }
+        return {condition for condition in found if condition is not None}
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """Have the releases of these projects read, in parallel."""
+        self.router.prefetch(sorted(set(names) - self._shelves.keys()))
+
+    def read_ahead(self, shelf: Shelf, bits: int) -> None:
+        """Have the metadata of these candidates read, in parallel, and learn their needs."""
+        self.router.prefetch_metadata((one.release, one.files[0]) for one in shelf.chosen(bits))
+        while bits:
+            bit = bits & -bits
+            self.needs(shelf, bit)
+            bits ^= bit
+
+    def root(self, label: str, requirement: Requirement) -> Need | None:
+        """Return a root requirement as a need, or None where its marker rules it out.
+
+        Raises UsageError for a URL and for a marker that has no answer.
+        """
+        try:
+            active = self.markers.holds(requirement.marker)
+        except MarkerError as error:
+            raise UsageError(f"`{requirement}` cannot be used", cause=str(error)) from error
+        if not active:
+            return None
+        need = self._need(requirement)
+        if isinstance(need, Unusable):
+            where = f" ({label})" if label else ""
+            raise UsageError(
+                f"`{requirement}`{where} names a URL, which pipper never follows from a requirement",
+                hint=f"publish it to a repository and require `{requirement.name}`",
+            )
+        return need
+
+    def _read(self, candidate: Candidate, extra: str) -> tuple[Need, ...] | Unusable:
+        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.files[0])
+        if metadata.unusable:
+            return Unusable(metadata.unusable)
+        python = metadata.requires_python
+        if python is not None and not self.fitter.serves_python(python):
+            return Unusable(f"needs Python {python}")
+        needs: dict[str, Need] = {}
+        for requirement in metadata.requires_dist:
+            try:
+                active = self._active(requirement, extra)
+            except MarkerError as error:
+                return Unusable(str(error))
+            if not active:
+                continue
+            need = self._need(requirement)
+            if isinstance(need, Unusable):
+                return need
+            needs[need.text] = need
+            if len(needs) > MOST_NEEDS:
+                return Unusable(f"it has more than {MOST_NEEDS} requirements")
+        return tuple(needs[text] for text in sorted(needs))
+
+    def _active(self, requirement: Requirement, extra: str) -> bool:
+        holds = self.markers.holds
+        if not extra:
+            return holds(requirement.marker)
+        return holds(requirement.marker, extra) and not holds(requirement.marker)
+
+    def _need(self, requirement: Requirement) -> Need | Unusable:
+        name = canonicalize_name(requirement.name)
+        override = self._overrides.get(name)
+        if requirement.url and override is None:
+            return Unusable(f"it requires `{name}` from a URL, which is never followed")
+        specifier = requirement.specifier if override is None else override
+        extras = tuple(sorted(canonicalize_name(extra) for extra in requirement.extras))
+        bracketed = f"[{','.join(extras)}]" if extras else ""
+        return Need(name=name, extras=extras, specifier=specifier, text=f"{name}{bracketed}{specifier}")

@@ -1,0 +1,230 @@
+"""Conflicts in prose: who requires what, which versions there were, why each was refused, what mends it."""
+
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
+from operator import or_
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.errors import NoSolutionError
+from pipper.solve.candidates import Candidate, Shelf
+from pipper.solve.catalogue import Catalogue, Need
+from pipper.solve.engine import Clause
+from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
+from pipper.solve.sources import listed
+
+_MOST_LINES = 20
+_MOST_VERSIONS = 4
+
+
+def explain_impossibility(clause: Clause, catalogue: Catalogue) -> NoSolutionError:
+    """Return the error for requirements that cannot be met together, from what the search derived."""
+    story = _Story(clause.reasons(), catalogue)
+    missing = story.missing()
+    if missing:
+        return NoSolutionError(
+            f"`{missing[0].name}` is in no source: {catalogue.router.searched(missing[0].name)}",
+            cause=story.told(),
+            hint="check the spelling, publish it, or name the source that has it",
+        )
+    unmet = story.unmet()
+    if unmet:
+        return NoSolutionError(
+            f"no usable version of `{unmet[0].name}` satisfies {unmet[0].text}",
+            cause=story.told(),
+            hint=story.mend(unmet[0]),
+        )
+    name = story.heart()
+    return NoSolutionError(
+        f"the requirements on `{name}` cannot be met together", cause=story.told(), hint=story.mend(name=name)
+    )
+
+
+def explain_exhaustion(
+    clause: Clause | None, catalogue: Catalogue, steps: int, chain: Callable[[NormalizedName], list[object]]
+) -> NoSolutionError:
+    """Return the error for a search that was given up, from the conflict it met last.
+
+    `chain` tells the reasons that first led from the roots to a project.
+    """
+    if clause is None:
+        return NoSolutionError(f"gave up after {steps:,} steps without a solution")
+    reasons = list(clause.reasons())
+    name = _Story(reasons, catalogue).heart()
+    requirers = {one.name for one in reasons if isinstance(one, Requires) and one.need.name == name}
+    for requirer in sorted(requirers):
+        reasons += chain(requirer)
+    story = _Story(reasons, catalogue)
+    return NoSolutionError(
+        f"gave up after {steps:,} steps, trying to meet the requirements on `{name}`",
+        cause=story.told(),
+        hint=f"narrow the search: require one version of `{name}`, or of a project that requires it",
+    )
+
+
+class _Story:
+    """Reasons, put in order."""
+
+    def __init__(self, found: Iterable[object], catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        reasons = list(dict.fromkeys(found))
+        self._asked = sorted((one for one in reasons if isinstance(one, Asked)), key=str)
+        self._limits = sorted((one for one in reasons if isinstance(one, Limited)), key=str)
+        self._unfit = sorted(
+            (one for one in reasons if isinstance(one, Unfit)), key=lambda one: (one.name, one.bit, one.extra)
+        )
+        self._withheld = {one.name: one.bits for one in reasons if isinstance(one, Withheld)}
+        self._requires = self._ordered(one for one in reasons if isinstance(one, Requires))
+
+    def missing(self) -> list[Need]:
+        """Return the needs of projects that no source holds."""
+        return [need for need in self._needs() if not self._shelf(need.name).held]
+
+    def unmet(self) -> list[Need]:
+        """Return the needs that no candidate meets, whatever else is required."""
+        return [need for need in self._needs() if not self._usable(need)]
+
+    def heart(self) -> NormalizedName:
+        """Return the project that most requirers want something else of."""
+        wishes = [(one.need, f"root {one.label}") for one in self._asked]
+        wishes += [(one.need, one.name) for one in self._requires]
+        wishes += [(one.need, "constraint") for one in self._limits]
+        requirers: dict[NormalizedName, set[str]] = {}
+        texts: dict[NormalizedName, set[str]] = {}
+        for need, requirer in wishes:
+            requirers.setdefault(need.name, set()).add(requirer)
+            texts.setdefault(need.name, set()).add(need.text)
+        return min(
+            texts, key=lambda name: (-min(len(requirers[name]), len(texts[name])), -len(texts[name]), name)
+        )
+
+    def told(self) -> str:
+        """Return the lines of the explanation, from the roots outward."""
+        lines = [str(one) for one in self._asked]
+        lines += self._requirements()
+        lines += [str(one) for one in self._limits]
+        lines += [
+            f"{one.name}{f'[{one.extra}]' if one.extra else ''} {self._shelf(one.name).at(one.bit).version} "
+            f"cannot be used: {one.why}"
+            for one in self._unfit
+        ]
+        choosy = {need.name for need in self._needs() if need.specifier}
+        for name in sorted(choosy | self._withheld.keys() | {need.name for need in self.unmet()}):
+            lines += self._there(name)
+        lines = list(dict.fromkeys(lines))
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} more reasons"]
+        return "\n".join(lines)
+
+    def mend(self, need: Need | None = None, *, name: NormalizedName | None = None) -> str:
+        """Return what could mend it."""
+        if need is not None:
+            shelf = self._shelf(need.name)
+            matching = shelf.matching(need.specifier)
+            if matching & shelf.prereleases & self._withheld.get(need.name, 0):
+                return f'admit pre-releases: prereleases = ["{need.name}"]'
+            yanked = next(shelf.chosen(matching & shelf.yanked), None)
+            if yanked is not None:
+                return f"a yanked release has to be required exactly: {need.name}=={yanked.version}"
+            if any(need.specifier.contains(one.version, prereleases=True) for one in shelf.refusals):
+                return f"publish a wheel of `{need.name}` that fits, or choose another interpreter"
+            name = need.name
+        roots = listed(dict.fromkeys(f"`{one.need.text}`" for one in self._asked), last="or")
+        return f"loosen {roots}" if roots else f"loosen a requirement on `{name}`"
+
+    def _needs(self) -> list[Need]:
+        return [*(one.need for one in self._asked), *(one.need for one in self._requires)]
+
+    def _shelf(self, name: NormalizedName) -> Shelf:
+        return self._catalogue.shelf(name)
+
+    def _usable(self, need: Need) -> int:
+        unfit = sum({one.bit for one in self._unfit if one.name == need.name and not one.extra})
+        matching = self._shelf(need.name).matching(need.specifier)
+        return matching & ~self._withheld.get(need.name, 0) & ~unfit
+
+    def _ordered(self, requires: Iterable[Requires]) -> list[Requires]:
+        """Join what is the same but for versions, and sort by the distance from the roots."""
+        joined: dict[tuple[NormalizedName, str, str], Requires] = {}
+        for one in requires:
+            key = (one.name, one.extra, one.need.text)
+            known = joined.get(key)
+            bits = one.carriers | (known.carriers if known else 0)
+            joined[key] = Requires(name=one.name, extra=one.extra, carriers=bits, need=one.need)
+        distance = {one.need.name: 0 for one in self._asked}
+        level = set(distance)
+        while level:
+            level = {
+                one.need.name
+                for one in joined.values()
+                if one.name in level and one.need.name not in distance
+            }
+            distance.update(dict.fromkeys(level, max(distance.values(), default=0) + 1))
+        far = len(distance)
+        return [joined[key] for key in sorted(joined, key=lambda key: (distance.get(key[0], far), key))]
+
+    def _requirements(self) -> list[str]:
+        """One line for each requirement, or for many of the same project on the same other one."""
+        together: dict[tuple[NormalizedName, str, NormalizedName], list[Requires]] = {}
+        for one in self._requires:
+            together.setdefault((one.name, one.extra, one.need.name), []).append(one)
+        lines = []
+        for (name, extra, _), group in together.items():
+            shelf = self._shelf(name)
+            subject = f"{name}[{extra}]" if extra else name
+            group.sort(key=partial(_newest, shelf))
+            if len(group) > _MOST_VERSIONS:
+                carriers = reduce(or_, (one.carriers for one in group))
+                texts = f"{group[0].need.text}, {group[1].need.text}, … or {group[-1].need.text}"
+                lines.append(
+                    f"{subject} {_versions(one.version for one in shelf.chosen(carriers))} require {texts}"
+                )
+                continue
+            for one in group:
+                verb = "require" if one.carriers & (one.carriers - 1) else "requires"
+                versions = _versions(candidate.version for candidate in shelf.chosen(one.carriers))
+                lines.append(f"{subject} {versions} {verb} {one.need.text}")
+        return lines
+
+    def _there(self, name: NormalizedName) -> list[str]:
+        """Tell which versions of a project there are, and why others that are asked for are not taken."""
+        shelf = self._shelf(name)
+        if not shelf.held:
+            return []
+        withheld = self._withheld.get(name, 0)
+        usable = shelf.everything & ~withheld
+        lines = (
+            [f"{name} is there as {_versions(one.version for one in shelf.chosen(usable))}"] if usable else []
+        )
+        out = [(one.version, _why(one)) for one in shelf.chosen(withheld)]
+        out += [(one.version, one.why) for one in shelf.refusals]
+        by_reason: dict[str, list[Version]] = {}
+        for version, why in sorted(out):
+            if self._named(name, version):
+                by_reason.setdefault(why, []).append(version)
+        return lines + [f"{name} {_versions(out)} left out: {why}" for why, out in by_reason.items()]
+
+    def _named(self, name: NormalizedName, version: object) -> bool:
+        return any(
+            need.specifier.contains(str(version), prereleases=True)
+            for need in self._needs()
+            if need.name == name
+        )
+
+
+def _newest(shelf: Shelf, one: Requires) -> Version:
+    return max(candidate.version for candidate in shelf.chosen(one.carriers))
+
+
+def _why(withheld: Candidate) -> str:
+    if withheld.yanked is None:
+        return "a pre-release"
+    return f"yanked ({withheld.yanked})" if withheld.yanked else "yanked"
+
+
+def _versions(versions: Iterable[Version]) -> str:
+    ordered = sorted(versions)
+    if len(ordered) <= _MOST_VERSIONS:
+        return listed(str(version) for version in ordered)
+    return f"{ordered[0]} to {ordered[-1]} ({len(ordered)} versions)"

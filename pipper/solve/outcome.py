@@ -1,0 +1,85 @@
+"""What a search chose, walked from the roots: pins, closures and the conditions they rest on."""
+
+from collections.abc import Iterable, Mapping
+
+from packaging.utils import NormalizedName
+
+from pipper.solve.catalogue import Catalogue, Need, Unusable
+from pipper.solve.reasons import Asked
+from pipper.solve.request import Pin, Resolution, SolveRequest
+
+Node = tuple[NormalizedName, NormalizedName | None]
+"""A project by itself (None), or one of its extras."""
+
+
+class Outcome:
+    """What was chosen, walked from the roots."""
+
+    def __init__(
+        self, catalogue: Catalogue, chosen: Mapping[NormalizedName, int], asked: Iterable[Asked]
+    ) -> None:
+        self._catalogue = catalogue
+        self._chosen = chosen
+        self._asked = list(asked)
+        self.extras: dict[NormalizedName, set[NormalizedName]] = {}
+        """The extras in use, by project; every project that the roots reach is there."""
+        for name, extra in self._reach(one.need for one in self._asked):
+            extras = self.extras.setdefault(name, set())
+            if extra is not None:
+                extras.add(extra)
+
+    def needs_on(self, name: NormalizedName) -> list[Need]:
+        """Return every requirement on a project."""
+        everything = [one.need for one in self._asked]
+        for requirer, extras in self.extras.items():
+            for extra in (None, *extras):
+                everything += self._needs((requirer, extra))
+        return [need for need in everything if need.name == name]
+
+    def resolution(self, request: SolveRequest) -> Resolution:
+        """Return the pins, the closures and the conditions."""
+        closures = {
+            label: frozenset(
+                name for name, _ in self._reach(one.need for one in self._asked if one.label == label)
+            )
+            for label in sorted(request.roots)
+        }
+        conditions: set[str] = set()
+        for requirements in request.roots.values():
+            found = (self._catalogue.markers.condition(one.marker) for one in requirements)
+            conditions.update(condition for condition in found if condition is not None)
+        for name, extras in self.extras.items():
+            candidate = self._catalogue.shelf(name).at(self._chosen[name])
+            conditions |= self._catalogue.conditions(candidate, extras)
+        pins = tuple(self._pin(name) for name in sorted(self.extras))
+        return Resolution(pins=pins, closures=closures, conditions=frozenset(conditions))
+
+    def _pin(self, name: NormalizedName) -> Pin:
+        candidate = self._catalogue.shelf(name).at(self._chosen[name])
+        extras = tuple(sorted(self.extras[name]))
+        needed = {need.name for extra in (None, *extras) for need in self._needs((name, extra))}
+        return Pin(
+            name=name,
+            version=candidate.version,
+            source=candidate.release.source,
+            release=candidate.release,
+            files=candidate.files,
+            dependencies=tuple(sorted(needed - {name})),
+            extras=extras,
+        )
+
+    def _reach(self, needs: Iterable[Need]) -> set[Node]:
+        reached: set[Node] = set()
+        pending = list(needs)
+        while pending:
+            need = pending.pop()
+            for node in ((need.name, None), *((need.name, extra) for extra in need.extras)):
+                if node not in reached:
+                    reached.add(node)
+                    pending += self._needs(node)
+        return reached
+
+    def _needs(self, node: Node) -> tuple[Need, ...]:
+        name, extra = node
+        needs = self._catalogue.needs(self._catalogue.shelf(name), self._chosen[name], extra or "")
+        return () if isinstance(needs, Unusable) else needs

@@ -1,0 +1,60 @@
+"""Why a clause holds: what the prose of a conflict is made of."""
+
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName
+
+from pipper.solve.catalogue import Need
+from pipper.solve.request import PROJECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A root set requires something."""
+
+    label: str
+    need: Need
+
+    def __str__(self) -> str:
+        if self.label == PROJECT:
+            return f"the project requires {self.need.text}"
+        return f"{self.label.replace(':', ' ')} requires {self.need.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requires:
+    """Some candidates of a project, or an extra of them, require something."""
+
+    name: NormalizedName
+    extra: str
+    carriers: int
+    """The candidates, as bits of the project's shelf."""
+    need: Need
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """A constraint limits the versions of a project."""
+
+    need: Need
+
+    def __str__(self) -> str:
+        return f"a constraint limits {self.need.name} to {self.need.specifier}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Pre-releases and yanked releases of a project that nothing admits."""
+
+    name: NormalizedName
+    bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A candidate whose metadata cannot be used."""
+
+    name: NormalizedName
+    bit: int
+    extra: str
+    why: str

@@ -1,0 +1,190 @@
+"""One run of the search: requirements become clauses of the engine, as far as the run gets to see them."""
+
+from collections.abc import Iterable
+
+from packaging.utils import NormalizedName
+
+from pipper.solve.admissions import Admissions
+from pipper.solve.candidates import ABSENT, Shelf
+from pipper.solve.catalogue import Catalogue, Need, Unusable
+from pipper.solve.engine import Engine
+from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
+
+_ACTIVE = 2
+"""The bit of an extra that somebody asked for; the other one is ABSENT."""
+_MOST_READ_AHEAD = 32
+
+
+class LiftedError(Exception):
+    """A requirement admits releases that this run had ruled out before: it has to begin anew."""
+
+
+class Search:
+    """Finds one version of everything the roots reach.
+
+    Candidates are read when they are first wanted: their needs become clauses only once they are chosen, or
+    forced. The choice falls on what took part in most conflicts, then on what stands nearest to the roots,
+    then on the name: never on the order in which a source or a release lists anything.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        admissions: Admissions,
+        limits: dict[NormalizedName, list[Need]],
+        budget: int,
+    ) -> None:
+        """Take what is known, what is admitted, constraints by name, and the engine's budget of steps."""
+        self._catalogue = catalogue
+        self._admissions = admissions
+        self._limits = limits
+        self.engine = Engine(budget=budget)
+        self._projects: dict[NormalizedName, int] = {}
+        self._extras: dict[tuple[NormalizedName, NormalizedName], int] = {}
+        self._names: dict[int, tuple[NormalizedName, NormalizedName | None]] = {}
+        self._extras_of: dict[NormalizedName, list[NormalizedName]] = {}
+        self._depths: dict[int, int] = {}
+        self._tries: dict[int, int] = {}
+        self._expanded: set[tuple[int, int, str]] = set()
+        self._covered: dict[tuple[int, str, str], int] = {}
+        self._seen = 0
+        self._first: dict[NormalizedName, Asked | Requires] = {}
+
+    def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
+        """Return the bit of the candidate chosen for each project that is required.
+
+        Raises LiftedError, and ImpossibleError and ExhaustedError of the engine.
+        """
+        for root in roots:
+            self._require((), root.need, root, depth=0)
+        while True:
+            broken = self.engine.propagate()
+            if broken is not None:
+                self.engine.learn(broken)
+                self._seen = min(self._seen, len(self.engine.trail))
+            elif not self._expand() and not self._choose():
+                masks = self.engine.masks
+                return {
+                    name: masks[project]
+                    for name, project in self._projects.items()
+                    if not masks[project] & ABSENT
+                }
+
+    def chain(self, name: NormalizedName) -> list[object]:
+        """Return the reasons that first led from the roots to a project."""
+        reasons: list[object] = []
+        reason: Asked | Requires | None = self._first.get(name)
+        while reason is not None:
+            reasons.append(reason)
+            reason = self._first.get(reason.name) if isinstance(reason, Requires) else None
+        return reasons
+
+    def _choose(self) -> bool:
+        """Choose a candidate for the most urgent project that is still open; tell whether there is one."""
+        engine = self.engine
+        best, urgency = -1, (0, 0, "")
+        for name, project in self._projects.items():
+            mask = engine.masks[project]
+            if mask & ABSENT or not mask & (mask - 1):
+                continue
+            own = (-engine.conflicts[project], self._depths[project], name)
+            if best < 0 or own < urgency:
+                best, urgency = project, own
+        if best < 0:
+            return False
+        shelf = self._catalogue.shelf(self._names[best][0])
+        mask = engine.masks[best]
+        tries = self._tries[best] = self._tries.get(best, -1) + 1
+        if tries:
+            self._catalogue.read_ahead(shelf, _first(mask, min(1 << tries, _MOST_READ_AHEAD)))
+        engine.decide(best, shelf.best(mask))
+        return True
+
+    def _expand(self) -> bool:
+        """Add the needs of the candidates settled on since the last time; tell whether there were any."""
+        engine, added = self.engine, False
+        while self._seen < len(engine.trail):
+            variable = engine.trail[self._seen]
+            self._seen += 1
+            name, extra = self._names[variable]
+            project = self._projects[name]
+            bit = engine.masks[project]
+            if bit & ABSENT or bit & (bit - 1):
+                continue
+            if extra is None:
+                added |= self._add_needs(name, bit, None)
+            for one in self._extras_of.get(name, ()) if extra is None else (extra,):
+                if engine.masks[self._extras[name, one]] == _ACTIVE:
+                    added |= self._add_needs(name, bit, one)
+        return added
+
+    def _add_needs(self, name: NormalizedName, bit: int, extra: NormalizedName | None) -> bool:
+        project = self._projects[name]
+        key = (project, bit, extra or "")
+        if key in self._expanded:
+            return False
+        self._expanded.add(key)
+        shelf = self._catalogue.shelf(name)
+        when = [] if extra is None else [(self._extras[name, extra], _ACTIVE)]
+        needs = self._catalogue.needs(shelf, bit, extra or "")
+        if isinstance(needs, Unusable):
+            self.engine.add_clause(
+                [(project, bit), *when], Unfit(name=name, bit=bit, extra=extra or "", why=str(needs))
+            )
+            return True
+        self._catalogue.prefetch(need.name for need in needs)
+        for need in needs:
+            covered = (project, extra or "", need.text)
+            if self._covered.get(covered, 0) & bit:
+                continue
+            carriers = self._catalogue.carriers(shelf, extra or "", need)
+            self._covered[covered] = carriers
+            reason = Requires(name=name, extra=extra or "", carriers=carriers, need=need)
+            self._require(((project, carriers), *when), need, reason, depth=self._depths[project] + 1)
+        return True
+
+    def _require(
+        self, when: tuple[tuple[int, int], ...], need: Need, reason: Asked | Requires, *, depth: int
+    ) -> None:
+        shelf = self._catalogue.shelf(need.name)
+        self._first.setdefault(need.name, reason)
+        if self._admissions.lift(shelf, need) and need.name in self._projects:
+            raise LiftedError
+        project = self._project(shelf, depth)
+        allowed = shelf.matching(need.specifier)
+        self.engine.add_clause([*when, (project, (shelf.everything | ABSENT) & ~allowed)], reason)
+        for extra in need.extras:
+            self.engine.add_clause([*when, (self._extra(need.name, extra), ABSENT)], reason)
+
+    def _project(self, shelf: Shelf, depth: int) -> int:
+        project = self._projects.get(shelf.name)
+        if project is None:
+            project = self._projects[shelf.name] = self.engine.add_variable(shelf.everything | ABSENT)
+            self._names[project] = (shelf.name, None)
+            self._depths[project] = depth
+            for limit in self._limits.get(shelf.name, ()):
+                self._admissions.lift(shelf, limit)
+                outside = shelf.everything & ~shelf.matching(limit.specifier)
+                self.engine.add_clause([(project, outside)], Limited(need=limit))
+            withheld = self._admissions.withheld(shelf)
+            self.engine.add_clause([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
+        return project
+
+    def _extra(self, name: NormalizedName, extra: NormalizedName) -> int:
+        variable = self._extras.get((name, extra))
+        if variable is None:
+            variable = self._extras[name, extra] = self.engine.add_variable(ABSENT | _ACTIVE)
+            self._names[variable] = (name, extra)
+            self._extras_of.setdefault(name, []).append(extra)
+        return variable
+
+
+def _first(bits: int, count: int) -> int:
+    """Return the `count` lowest bits that are set."""
+    found = 0
+    while bits and count:
+        bit = bits & -bits
+        found |= bit
+        bits ^= bit
+        count -= 1
+    return found

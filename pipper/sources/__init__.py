@@ -1,0 +1,1 @@
+"""Source adapters: where candidates, their metadata and their files come from."""

@@ -1,0 +1,255 @@
+"""Project pages of a simple index, bytes -> values: JSON (PEP 691, 700, 714) and HTML (PEP 503, 592, 658)."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html.parser import HTMLParser
+from math import prod
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urljoin, urlsplit
+
+from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name, parse_sdist_filename
+from packaging.version import InvalidVersion
+
+from pipper.errors import StoreError
+
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+"""What a request for a page says it takes: JSON where the server has it."""
+
+LARGEST_PAGE = 64 * 2**20
+"""Bytes of a page, unpacked; the largest of a public index have a third of that."""
+
+_MAJOR = "1"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_WHEEL = re.compile(
+    r"(?P<name>[A-Za-z0-9_.]+)-(?P<version>[A-Za-z0-9_.!+]+)(?:-\d[A-Za-z0-9_.]*)?(?:-[A-Za-z0-9_.]+){3}\.whl"
+)
+_MANY_DOTS = 12
+_MOST_TAGS = 1024
+
+
+class IndexFile(NamedTuple):
+    """A wheel as a page lists it.
+
+    A named tuple and not a dataclass: a page has thousands of them, and they go to disk and back as JSON.
+    """
+
+    filename: str
+    version: str
+    """As the file name writes it."""
+    url: str
+    """Absolute, without fragment."""
+    sha256: str
+    """64 lower-case hex digits; empty where the page has none."""
+    size: int
+    """Bytes; 0 where the page does not say."""
+    requires_python: str
+    upload_time: str
+    """ISO 8601; empty where the page does not say (PEP 700)."""
+    yanked: str | None
+    """None, or the reason (PEP 592), which may be empty."""
+    metadata: str | None
+    """The sha256 of the metadata file (PEP 658, 714): empty where it has none, None where there is no such file."""
+
+
+class ProjectFiles(NamedTuple):
+    """What a page says of a project."""
+
+    files: tuple[IndexFile, ...]
+    """Wheels, in the order of the page."""
+    unbuilt: tuple[str, ...]
+    """Versions that have a source distribution and no wheel."""
+
+
+def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName) -> ProjectFiles:
+    """Return the files of the project `name` on a page that was read from `url`.
+
+    Files of another project, with a name that is none, or of another kind are left out: no tool could use
+    them. Raises StoreError where the page is none, or follows a newer major version of the standard (PEP 629).
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in (JSON_TYPE, "application/json"):
+        links = _from_json(body, url)
+    elif kind in ("text/html", "application/vnd.pypi.simple.v1+html", ""):
+        links = _from_html(body, url)
+    else:
+        raise _no_page(url, f"it is of the type `{kind[:60]}`")
+    return _sorted_out(links, name)
+
+
+def _sorted_out(links: Iterable[IndexFile], name: NormalizedName) -> ProjectFiles:
+    files: list[IndexFile] = []
+    versions: set[str] = set()
+    unbuilt: dict[str, None] = {}
+    own: dict[str, bool] = {}
+    for link in links:
+        if found := _WHEEL.fullmatch(link.filename):
+            written = found["name"]
+            if written not in own:
+                own[written] = canonicalize_name(written) == name
+            if own[written] and not _is_bomb(link.filename):
+                versions.add(found["version"])
+                files.append(link._replace(version=found["version"].replace("_", "-")))
+        elif link.filename.endswith((".tar.gz", ".zip")):
+            version = _unbuilt_version(link.filename, name)
+            if version:
+                unbuilt[version] = None
+    return ProjectFiles(tuple(files), tuple(version for version in unbuilt if version not in versions))
+
+
+def _is_bomb(filename: str) -> bool:
+    """A compressed tag set stands for the product of its parts (PEP 425)."""
+    if filename.count(".") <= _MANY_DOTS:
+        return False
+    tags = filename.removesuffix(".whl").split("-")[-3:]
+    return prod(tag.count(".") + 1 for tag in tags) > _MOST_TAGS
+
+
+def _unbuilt_version(filename: str, name: NormalizedName) -> str:
+    try:
+        project, version = parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidVersion):
+        return ""
+    return str(version) if project == name else ""
+
+
+def _from_json(body: bytes, url: str) -> Iterable[IndexFile]:
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _no_page(url, "it is no JSON") from error
+    if not isinstance(page, dict) or not isinstance(page.get("files"), list):
+        raise _no_page(url, "it has no list of files")
+    meta = page.get("meta")
+    _require_known(url, str(meta.get("api-version", "1.0")) if isinstance(meta, dict) else "1.0")
+    absolute = _joiner(url)
+    for entry in page["files"]:
+        if (
+            isinstance(entry, dict)
+            and isinstance(entry.get("filename"), str)
+            and isinstance(entry.get("url"), str)
+        ):
+            file = _json_file(entry, absolute)
+            if file is not None:
+                yield file
+
+
+def _json_file(entry: Mapping[str, Any], absolute: Callable[[str], str]) -> IndexFile | None:
+    url = absolute(entry["url"])
+    if not url:
+        return None
+    size, python, uploaded = entry.get("size"), entry.get("requires-python"), entry.get("upload-time")
+    yanked = entry.get("yanked")
+    metadata = entry.get("core-metadata", entry.get("dist-info-metadata"))
+    return IndexFile(
+        entry["filename"],
+        "",
+        url,
+        _sha256(entry.get("hashes")),
+        size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else 0,
+        python if isinstance(python, str) else "",
+        uploaded if isinstance(uploaded, str) else "",
+        yanked if isinstance(yanked, str) else "" if yanked is True else None,
+        _sha256(metadata) if isinstance(metadata, dict) else "" if metadata is True else None,
+    )
+
+
+def _sha256(hashes: object) -> str:
+    found = hashes.get("sha256") if isinstance(hashes, dict) else None
+    text = found.lower() if isinstance(found, str) else ""
+    return text if _SHA256.fullmatch(text) else ""
+
+
+def _from_html(body: bytes, url: str) -> Iterable[IndexFile]:
+    page = _Anchors()
+    page.feed(body.decode("utf-8", "replace"))
+    _require_known(url, page.version or "1.0")
+    base = urljoin(url, page.base)
+    absolute = _joiner(base)
+    found = []
+    for attributes in page.anchors:
+        target, _, fragment = (attributes.get("href") or "").strip().partition("#")
+        joined = absolute(target)
+        if joined:
+            found.append(_html_file(joined, fragment, attributes))
+    if not page.version and not any(file.filename.endswith((".whl", ".tar.gz", ".zip")) for file in found):
+        # An error page or a log-in form that came with 200 must not be taken for a project without files.
+        raise _no_page(url, "it names no file")
+    return found
+
+
+def _html_file(url: str, fragment: str, attributes: Mapping[str, str | None]) -> IndexFile:
+    yanked = (attributes["data-yanked"] or "") if "data-yanked" in attributes else None
+    metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
+    stated = dict([fragment.partition("=")[::2]]) if fragment.startswith("sha256=") else {}
+    described = dict([(metadata or "").partition("=")[::2]])
+    return IndexFile(
+        unquote(urlsplit(url).path.rpartition("/")[2]),
+        "",
+        url,
+        _sha256(stated),
+        0,
+        attributes.get("data-requires-python") or "",
+        "",
+        yanked,
+        None if metadata is None or metadata == "false" else _sha256(described),
+    )
+
+
+class _Anchors(HTMLParser):
+    """Collects what matters of a page: anchors, `<base>`, and the version it says it follows (PEP 629)."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.anchors: list[dict[str, str | None]] = []
+        self.base = ""
+        self.version = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """See HTMLParser."""
+        if tag == "a":
+            self.anchors.append(dict(attrs))
+        elif tag == "base" and not self.base:
+            self.base = dict(attrs).get("href") or ""
+        elif tag == "meta":
+            given = dict(attrs)
+            if given.get("name") == "pypi:repository-version":
+                self.version = given.get("content") or ""
+
+
+def _joiner(base: str) -> Callable[[str], str]:
+    """Return what makes a link absolute; it gives nothing for what is no address of a file."""
+    root = "/".join(base.split("/", 3)[:3])
+
+    def absolute(link: str) -> str:
+        link = link.partition("#")[0]
+        if link.startswith(("https://", "http://")):
+            return link
+        if link.startswith("/") and not link.startswith("//") and root:
+            return root + link
+        try:
+            joined = urljoin(base, link)
+        except ValueError:
+            return ""
+        return joined if joined.startswith(("https://", "http://", "file://")) else ""
+
+    return absolute
+
+
+def _require_known(url: str, version: str) -> None:
+    if version.partition(".")[0].strip() != _MAJOR:
+        raise StoreError(
+            f"{_shown(url)} follows version {version[:20]} of the simple API, this pipper knows {_MAJOR}",
+            hint="upgrade pipper",
+        )
+
+
+def _no_page(url: str, why: str) -> StoreError:
+    return StoreError(
+        f"{_shown(url)} is no project page of an index", cause=why, hint="is the address of the index right?"
+    )
+
+
+def _shown(url: str) -> str:
+    return url.partition("?")[0]

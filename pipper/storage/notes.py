@@ -1,0 +1,70 @@
+"""What a plain file cannot say of itself: an object's user metadata, and its sha256 without reading it again.
+
+A note is a JSON file below the hidden folder of a DirectoryStore, named after the sha256 of the object's key.
+It is written before the file it describes takes its place, and holds good for that file alone: by inode, size
+and time of modification, or else (the directory was copied) by the sha256 of the bytes themselves. So a note
+that is missing, torn or left over by a crash costs one more reading of the file, and never a wrong answer.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What was known of a file when it was stored."""
+
+    sha256: str
+    inode: int
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def describes(self, stat: os.stat_result) -> bool:
+        """Tell whether the file with this `stat` is the very one that was stored."""
+        return (self.inode, self.size, self.mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+class Notes:
+    """All notes of one store, by key. Raises OSError; the store translates it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> Note | None:
+        """Return the note of `key`, or None where there is none that can be read."""
+        try:
+            return _parse(self._path(key).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def put(self, key: str, note: Note, *, staging: Path) -> None:
+        """Write the note of `key` by way of the file `staging`, which must be on the same file system."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with staging.open("w", encoding="utf-8") as file:
+            json.dump(asdict(note), file)
+            file.flush()
+            os.fsync(file.fileno())
+        staging.replace(self._path(key))
+
+    def drop(self, key: str) -> None:
+        """Remove the note of `key`, if any."""
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
+def _parse(data: bytes) -> Note | None:
+    with contextlib.suppress(ValueError, TypeError):
+        raw = json.loads(data)
+        note = Note(**raw)
+        if isinstance(note.metadata, dict) and isinstance(note.sha256, str):
+            return note
+    return None

@@ -1,0 +1,71 @@
+"""A store that is read and never written: what a dry run works on."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipper.core.ports import Blob, ObjectInfo, Store
+from pipper.errors import ObjectExistsError
+
+_ETAG = "rehearsed"
+
+
+class RehearsalStore:
+    """Reads from another store, and accepts every write that it would accept without doing it. See `ports.Store`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def location(self) -> str:
+        """See `Store.location`."""
+        return self._store.location
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
+        """See `Store.read`."""
+        return self._store.read(key, start=start, length=length)
+
+    def stream(self, key: str, *, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
+        """See `Store.stream`."""
+        return self._store.stream(key, start=start)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Store.head`."""
+        return self._store.head(key)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See `Store.list`."""
+        return self._store.list(prefix)
+
+    def folders(self) -> frozenset[str]:
+        """See `Store.folders`."""
+        return self._store.folders()
+
+    def create(
+        self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """Raise ObjectExistsError where the key is taken; store nothing."""
+        del body, content_type, metadata
+        if self._store.head(key) is not None:
+            raise ObjectExistsError(f"{key} stands in {self.location} already")
+        return _ETAG
+
+    def replace(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        etag: str,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
+        """Store nothing."""
+        del key, body, etag, content_type, metadata
+        return _ETAG
+
+    def delete(self, key: str) -> None:
+        """Delete nothing."""
+
+    def presign(self, key: str, *, seconds: int) -> str:
+        """See `Store.presign`."""
+        return self._store.presign(key, seconds=seconds)

@@ -1,0 +1,45 @@
+"""The body of an answer of S3, piece by piece, that never ends quietly before its end."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from pipper.errors import StoreError
+from pipper.storage.s3_errors import Request, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from urllib3 import HTTPResponse
+
+_PIECE = 1 << 20
+_PATIENCE = 60
+"""Seconds after which a body must have flowed at `_SLOWEST` on the average."""
+_SLOWEST = 1024
+"""Bytes per second."""
+
+
+def pieces(response: "GetObjectOutputTypeDef", describe: Callable[[], Request]) -> Iterator[bytes]:
+    """Yield the body as it arrives, at most 1 MiB at once, and close it at the end.
+
+    Raises StoreError where it is shorter than announced, breaks off or hardly flows.
+    """
+    started, received = time.monotonic(), 0
+    with translated(describe), response["Body"] as opened:
+        # botocore gives out urllib3's response here, and its types say otherwise
+        raw = cast("HTTPResponse", opened)
+        # read1 returns what is there: a body that trickles must not hide within one read for hours
+        while piece := raw.read1(_PIECE):
+            received += len(piece)
+            yield piece
+            elapsed = time.monotonic() - started
+            if elapsed > _PATIENCE and received < elapsed * _SLOWEST:
+                raise StoreError(
+                    f"cannot read {describe().subject}: the answer hardly flows",
+                    cause=f"{received} bytes in {elapsed:.0f} seconds",
+                    hint="look at the network, then run the command again",
+                )
+    if received != response["ContentLength"]:
+        raise StoreError(
+            f"cannot read {describe().subject}: the answer broke off",
+            cause=f"{received} of {response['ContentLength']} bytes came",
+        )

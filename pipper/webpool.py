@@ -1,0 +1,101 @@
+"""Connections for `web`: which certificates and which proxy, and urllib3's pools that follow from both."""
+
+import ssl
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pipper.errors import MachineError, UsageError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_CONNECTIONS = 32
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+class Pool:
+    """Sends requests; for any number of threads. Nothing is imported or read before the first one."""
+
+    def __init__(self, environ: Mapping[str, str], ca_file: Path | None = None) -> None:
+        self._environ = environ
+        self._ca_file = ca_file
+        self._lock = threading.Lock()
+        self._managers: dict[str, PoolManager] = {}
+
+    def send(self, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
+        """Return the answer with its open body; redirects are not followed. Raises what urllib3 raises.
+
+        Raises MachineError for certificates that cannot be read, UsageError for a proxy that is none.
+        """
+        manager = self._manager(_proxy(url, self._environ))
+        return manager.request(
+            method, url, headers=headers, redirect=False, retries=False, preload_content=False
+        )
+
+    def _manager(self, proxy: str) -> "PoolManager":
+        with self._lock:
+            if proxy not in self._managers:
+                self._managers[proxy] = self._open(proxy)
+            return self._managers[proxy]
+
+    def _open(self, proxy: str) -> "PoolManager":
+        import urllib3  # noqa: PLC0415 - 60 ms that most commands do without
+
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+        context = _tls(self._environ, self._ca_file)
+        if not proxy:
+            return urllib3.PoolManager(
+                _CONNECTIONS, maxsize=_CONNECTIONS, timeout=timeout, ssl_context=context
+            )
+        parts = urlsplit(proxy)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError("the proxy of HTTPS_PROXY is none", hint="write http://HOST:PORT")
+        account = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        return urllib3.ProxyManager(
+            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            _CONNECTIONS,
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=account) if account != ":" else None,
+            maxsize=_CONNECTIONS,
+            timeout=timeout,
+            ssl_context=context,
+        )
+
+
+def _tls(environ: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContext:
+    """The system's certificates, and beside them those that the variables and `ca_file` name."""
+    context = ssl.create_default_context()
+    given = [Path(environ[name]) for name in _CERTIFICATES if environ.get(name)]
+    for path in [*given, ca_file] if ca_file else given:
+        try:
+            context.load_verify_locations(*((None, path) if path.is_dir() else (path, None)))
+        except (OSError, ssl.SSLError) as error:
+            raise MachineError(
+                f"cannot read the certificates in {path}",
+                cause=error.strerror or str(error),
+                hint="look at SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's `cert`",
+            ) from error
+    return context
+
+
+def _proxy(url: str, environ: Mapping[str, str]) -> str:
+    """The proxy for a URL as `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say; empty for none, as for this machine."""
+
+    def variable(name: str) -> str:
+        return environ.get(name.lower()) or environ.get(name) or ""
+
+    parts = urlsplit(url)
+    found = variable("HTTPS_PROXY") or variable("ALL_PROXY") if parts.scheme == "https" else ""
+    if not found or _is_direct(parts.hostname or "", variable("NO_PROXY")):
+        return ""
+    return found if "://" in found else f"http://{found}"
+
+
+def _is_direct(host: str, listed: str) -> bool:
+    domains = [entry.strip().partition(":")[0].lstrip(".").lower() for entry in listed.split(",")]
+    return host in ("localhost", "127.0.0.1", "::1") or any(
+        domain in ("*", host) or (domain and host.endswith(f".{domain}")) for domain in domains
+    )

@@ -1,0 +1,122 @@
+"""`pipper export`: pylock.toml and a hashed requirements.txt."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+from packaging.pylock import Pylock
+
+from tests.commands import cache_directory, clean_environment, run_pipper
+from tests.s3_endpoint import S3Endpoint
+from tests.wheelhouse import make_wheel
+
+
+def project(tmp_path: Path, repository: str, env: dict[str, str] | None = None) -> Path:
+    """A project locked to alpha, with beta in the group dev."""
+    wheels = tmp_path / "published"
+    make_wheel(wheels, "alpha", "1.0.0")
+    make_wheel(wheels, "beta", "2.0.0")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "pipper.toml").write_text(
+        'requires-python = ">=3.11"\ndependencies = ["alpha"]\nindex = false\n'
+        f'[dependency-groups]\ndev = ["beta"]\n[repositories]\nacme = "{repository}"\n'
+    )
+    run_pipper("publish", *sorted(wheels.iterdir()), cwd=app, env=env)
+    run_pipper("lock", cwd=app, env=env)
+    return app
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    return project(tmp_path, (tmp_path / "repository").as_uri())
+
+
+def names(text: str) -> list[str]:
+    return [package["name"] for package in tomllib.loads(text)["packages"]]
+
+
+def test_the_selection_decides_what_is_in_it(app: Path) -> None:
+    assert names(run_pipper("export", "-f", "pylock", cwd=app).stdout) == ["alpha", "beta"]
+    assert names(run_pipper("export", "-f", "pylock", "--no-dev", cwd=app).stdout) == ["alpha"]
+    refused = run_pipper("export", "-f", "pylock", "--group", "docs", cwd=app, ok=False)
+    assert refused.code == 2
+    assert "docs" in refused.stderr
+
+
+def test_the_pylock_is_valid_and_says_what_it_is_for(app: Path) -> None:
+    run_pipper("export", "-f", "pylock", "-o", "pylock.toml", cwd=app)
+    written = Pylock.from_dict(tomllib.loads((app / "pylock.toml").read_text()))
+    assert str(written.requires_python) == ">=3.11"
+    assert written.environments
+    assert written.created_by == "pipper"
+
+
+def test_a_file_of_a_directory_stands_with_its_path_and_pipper_syncs_it(app: Path) -> None:
+    run_pipper("export", "-f", "pylock", "-o", "pylock.toml", cwd=app)
+    assert 'path = "../repository/alpha/' in (app / "pylock.toml").read_text()
+    shutil.rmtree(cache_directory(app))
+    run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=app)
+    assert (app / "packages" / "beta" / "__init__.py").is_file()
+    again = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=app)
+    assert "Nothing to do" in again.stderr
+
+
+def test_M12_a_wrong_hash_is_told_and_nothing_is_installed(app: Path) -> None:
+    run_pipper("export", "-f", "pylock", "-o", "pylock.toml", cwd=app)
+    text = (app / "pylock.toml").read_text()
+    sha256 = tomllib.loads(text)["packages"][0]["wheels"][0]["hashes"]["sha256"]
+    (app / "pylock.toml").write_text(text.replace(f'sha256 = "{sha256}"', f'sha256 = "{"0" * 64}"'))
+    refused = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=app, ok=False)
+    assert refused.code == 4
+    assert "hash mismatch for alpha 1.0.0" in refused.stderr
+    assert not (app / "packages").exists()
+
+
+def test_S8_a_path_that_is_gone_is_told(app: Path, tmp_path: Path) -> None:
+    run_pipper("export", "-f", "pylock", "-o", "pylock.toml", cwd=app)
+    shutil.rmtree(tmp_path / "repository")
+    refused = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=app, ok=False)
+    assert refused.code == 4
+    assert "locked file is gone" in refused.stderr
+
+
+def test_a_file_of_a_bucket_stands_with_its_plain_url(
+    tmp_path: Path, s3_server: S3Endpoint, bucket: str
+) -> None:
+    app = project(tmp_path, f"s3://{bucket}/pipper", s3_server.environment)
+    env = {**s3_server.environment, "AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "canary"}
+    text = run_pipper("export", "-f", "pylock", cwd=app, env=env).stdout
+    assert f'url = "{s3_server.url}/{bucket}/pipper/alpha/' in text
+    assert "?" not in text
+    assert "canary" not in text.lower()
+
+
+def test_pip_installs_the_requirements_with_their_hashes(app: Path) -> None:
+    run_pipper("export", "-f", "requirements", "-o", "requirements.txt", cwd=app)
+    run_pipper("download", "-d", "wheels", cwd=app)
+    venv.create(app / "other", symlinks=os.name != "nt")
+    python = app / "other" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--disable-pip-version-check"]
+    command += ["--no-index", "--require-hashes", "--find-links", "wheels", "-r", "requirements.txt"]
+    subprocess.run(command, cwd=app, env=clean_environment(app), check=True, capture_output=True)
+    subprocess.run([str(python), "-c", "import alpha, beta"], check=True)
+
+
+def test_a_stale_lock_is_not_exported(app: Path) -> None:
+    manifest = app / "pipper.toml"
+    manifest.write_text(manifest.read_text().replace('["alpha"]', '["alpha>=1"]'))
+    refused = run_pipper("export", "-f", "requirements", "-o", "requirements.txt", cwd=app, ok=False)
+    assert refused.code == 2
+    assert not (app / "requirements.txt").exists()
+
+
+def test_the_projects_own_lock_is_not_replaced(app: Path) -> None:
+    before = (app / "pipper.lock").read_bytes()
+    assert run_pipper("export", "-f", "pylock", "-o", "pipper.lock", cwd=app, ok=False).code == 2
+    assert (app / "pipper.lock").read_bytes() == before

@@ -1,0 +1,214 @@
+"""`add`, `install`, `remove`, `uninstall`: the manifest, the lock and the environment change together or not at all."""
+
+import json
+import venv
+from pathlib import Path
+
+import pytest
+
+from pipper.artifacts.bundle import write_bundle
+from tests.invariants import Workspace, site_of, tree
+
+
+@pytest.fixture
+def outside(workspace: Workspace) -> Path:
+    """A folder in no project, with an active environment beside it."""
+    folder = workspace.root / "outside"
+    folder.mkdir()
+    venv.EnvBuilder(symlinks=True).create(workspace.root / "env")
+    return folder
+
+
+def active(workspace: Workspace) -> dict[str, str]:
+    """Variables of a shell in which the environment is active."""
+    return {"VIRTUAL_ENV": str(workspace.root / "env")}
+
+
+def present(workspace: Workspace) -> dict[str, str]:
+    """What the active environment holds."""
+    return workspace.installed(site_of(workspace.root / "env"))
+
+
+def state_of(workspace: Workspace) -> Path:
+    """Where the active environment keeps its own manifest and lock."""
+    return workspace.root / "env" / ".pipper"
+
+
+def test_add_writes_the_requirement_locks_it_and_installs_it(workspace: Workspace) -> None:
+    workspace.run("add", "gamma:>=1.0")
+    assert '"gamma>=1.0"' in workspace.manifest.read_text()
+    assert workspace.locked()["gamma"] == "1.0.0"
+    assert workspace.installed()["gamma"] == "1.0.0"
+
+
+def test_add_keeps_what_is_locked_unless_an_upgrade_is_asked_for(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("alpha", "1.2.0"), workspace.wheel("beta", "2.0.0"))
+    workspace.run("add", "gamma")
+    assert workspace.locked()["alpha"] == "1.1.0"
+    workspace.run("add", "-u", "alpha")
+    assert (workspace.locked()["alpha"], workspace.locked()["delta"]) == ("1.2.0", "1.0.0")
+
+
+def test_add_to_a_group_leaves_the_others_alone(workspace: Workspace) -> None:
+    workspace.run("add", "--dev", "gamma")
+    text = workspace.manifest.read_text()
+    assert "gamma" in text.partition("[dependency-groups]")[2]
+    assert workspace.installed()["gamma"] == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "subject"),
+    [("alpha>9", 3, "alpha"), ("nosuch", 3, "nosuch"), ("=>1", 2, "=>1"), ("./absent.whl", 2, "absent.whl")],
+)
+def test_a_failed_add_leaves_manifest_lock_and_environment_as_they_were(
+    workspace: Workspace, asked: str, code: int, subject: str
+) -> None:
+    before = workspace.manifest.read_bytes()
+    workspace.refused("add", asked, code=code, subject=subject)
+    assert workspace.manifest.read_bytes() == before
+
+
+def test_an_add_whose_file_is_gone_leaves_all_three_as_they_were(workspace: Workspace) -> None:
+    before = workspace.manifest.read_bytes()
+    for wheel in workspace.repository.rglob("gamma-*.whl"):
+        wheel.unlink()
+    workspace.refused("add", "gamma", code=4, subject="gone")
+    assert workspace.manifest.read_bytes() == before
+
+
+def test_remove_takes_out_what_nothing_else_needs(workspace: Workspace) -> None:
+    workspace.run("remove", "alpha")
+    assert workspace.installed() == {"delta": "1.0.0"}
+    assert "alpha" not in workspace.manifest.read_text()
+
+
+def test_remove_of_what_is_not_required_tells_where_it_stands(workspace: Workspace) -> None:
+    told = workspace.refused("remove", "delta", code=2, subject="delta").stderr
+    assert "-g dev" in told
+
+
+def test_a_dry_run_tells_and_changes_nothing(workspace: Workspace) -> None:
+    before = (workspace.manifest.read_bytes(), workspace.lock.read_bytes(), tree(workspace.site))
+    assert " + gamma 1.0.0" in workspace.run("add", "gamma", "--dry-run").stdout
+    assert before == (workspace.manifest.read_bytes(), workspace.lock.read_bytes(), tree(workspace.site))
+
+
+def test_no_sync_edits_manifest_and_lock_only(workspace: Workspace) -> None:
+    workspace.run("add", "gamma", "--no-sync")
+    assert "gamma" in workspace.locked()
+    assert "gamma" not in workspace.installed()
+    workspace.run("lock", "--check")
+
+
+def test_add_outside_a_project_tells_how_to_begin_one(workspace: Workspace, outside: Path) -> None:
+    done = workspace.run("add", "alpha", cwd=outside, env=active(workspace), code=2)
+    assert "pipper init" in done.stderr
+
+
+def test_outside_a_project_the_environment_is_its_own_project(workspace: Workspace, outside: Path) -> None:
+    repository = workspace.repository.as_uri()
+    workspace.run("install", "alpha:1.0.0", "-b", repository, cwd=outside, env=active(workspace))
+    assert present(workspace) == {"alpha": "1.0.0", "beta": "1.0.0"}
+    workspace.run("install", "gamma", cwd=outside, env=active(workspace))
+    assert present(workspace) == {"alpha": "1.0.0", "beta": "1.0.0", "gamma": "1.0.0"}
+    workspace.run("install", "-u", "alpha", cwd=outside, env=active(workspace))
+    assert present(workspace)["alpha"] == "1.1.0"
+    workspace.run("uninstall", "alpha", cwd=outside, env=active(workspace))
+    assert present(workspace) == {"gamma": "1.0.0"}
+    assert sorted(path.name for path in state_of(workspace).glob("pipper.*")) == [
+        "pipper.lock",
+        "pipper.toml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "version"),
+    [
+        ("many", "2.0.0"),
+        ("many:1.2.3", "1.2.3"),
+        ("many:=1.2.3", "1.2.3"),
+        ("many:==1.2.3", "1.2.3"),
+        ("many:1.2.*", "1.2.4"),
+        ("many:1.*.*", "1.3.0"),
+        ("many:<1.2.4", "1.2.3"),
+        ("many:<=1.2.4", "1.2.4"),
+        ("many:>1.2.4", "2.0.0"),
+        ("many:>=1.2.4,<2", "1.3.0"),
+        ("many~=1.2.3", "1.2.4"),
+        ("many>=1,!=2.0.0 ; python_version >= '3.8'", "1.3.0"),
+    ],
+)
+def test_every_version_form_of_0_x_and_of_pep_508_is_understood(
+    workspace: Workspace, tmp_path: Path, asked: str, version: str
+) -> None:
+    wheels = [workspace.wheel("many", each) for each in ("1.2.3", "1.2.4", "1.3.0", "2.0.0")]
+    workspace.publish(*wheels)
+    target = tmp_path / "target"
+    workspace.run("install", asked, "-t", target, "-b", workspace.repository.as_uri())
+    assert workspace.installed(target)["many"] == version
+
+
+def test_a_target_directory_is_its_own_project_even_inside_one(workspace: Workspace, tmp_path: Path) -> None:
+    before = workspace.manifest.read_bytes()
+    target = tmp_path / "target"
+    workspace.run("install", "gamma", "-t", target, "-b", workspace.repository.as_uri())
+    assert workspace.installed(target) == {"gamma": "1.0.0"}
+    assert workspace.manifest.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["wheel", "bundle"])
+def test_a_file_is_installed_and_can_be_installed_again_without_it(
+    workspace: Workspace, outside: Path, kind: str
+) -> None:
+    wheel = workspace.wheel("local", "1.0.0", requires=["beta"])
+    path = wheel if kind == "wheel" else write_bundle(wheel, filename=wheel.name, output=outside)
+    repository = workspace.repository.as_uri()
+    workspace.run("install", path, "-b", repository, cwd=outside, env=active(workspace))
+    assert present(workspace) == {"local": "1.0.0", "beta": "1.0.0"}
+    path.unlink()
+    workspace.run("uninstall", "beta", cwd=outside, env=active(workspace), code=2)
+    workspace.run("install", "gamma", cwd=outside, env=active(workspace))
+    assert present(workspace) == {"local": "1.0.0", "beta": "1.0.0", "gamma": "1.0.0"}
+    assert str(path.parent) not in (state_of(workspace) / "pipper.lock").read_text()
+
+
+def test_input_reads_a_0_x_manifest_and_dev_its_other_list(workspace: Workspace, outside: Path) -> None:
+    old = {"dependencies": ["alpha:1.0.0"], "dev_dependencies": ["gamma"]}
+    (outside / "pipper.json").write_text(json.dumps(old))
+    repository = workspace.repository.as_uri()
+    workspace.run("install", "-b", repository, cwd=outside, env=active(workspace))
+    assert present(workspace)["alpha"] == "1.0.0"
+    workspace.run("install", "--dev", "-i", "pipper.json", cwd=outside, env=active(workspace))
+    assert present(workspace)["gamma"] == "1.0.0"
+
+
+def test_input_takes_a_lock_as_it_is(workspace: Workspace, outside: Path) -> None:
+    workspace.publish(workspace.wheel("alpha", "9.0.0"))
+    workspace.run(
+        "install",
+        "-i",
+        workspace.lock,
+        "-b",
+        workspace.repository.as_uri(),
+        cwd=outside,
+        env=active(workspace),
+    )
+    assert present(workspace)["alpha"] == "1.1.0"
+
+
+def test_what_other_tools_installed_limits_the_solve(workspace: Workspace, outside: Path) -> None:
+    workspace.publish(workspace.wheel("beta", "2.0.0"))
+    foreign = site_of(workspace.root / "env") / "other-1.0.dist-info"
+    foreign.mkdir()
+    (foreign / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: other\nVersion: 1.0\nRequires-Dist: beta<2\n"
+    )
+    (foreign / "RECORD").write_text("other-1.0.dist-info/METADATA,,\nother-1.0.dist-info/RECORD,,\n")
+    repository = workspace.repository.as_uri()
+    workspace.run("install", "beta", "-b", repository, cwd=outside, env=active(workspace))
+    assert present(workspace)["beta"] == "1.0.0"
+
+
+def test_install_without_anything_to_install_says_so(workspace: Workspace, outside: Path) -> None:
+    done = workspace.run("install", cwd=outside, env=active(workspace), code=2)
+    assert "pipper init" in done.stderr

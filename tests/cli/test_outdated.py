@@ -1,0 +1,71 @@
+"""`pipper outdated`: what is locked, held against what is published by now."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.invariants import Workspace
+from tests.stock import stock, yank
+
+
+@pytest.fixture
+def shop(empty: Workspace) -> Workspace:
+    return stock(empty)
+
+
+def test_newer_versions_are_told_with_what_the_manifest_admits(shop: Workspace) -> None:
+    before = shop.state()
+    assert shop.run("outdated").stdout == "base 1.0 1.1 1.1\nmodels 1.0 2.0 1.5\n"
+    shop.compare(before)
+
+
+def test_json_names_the_source(shop: Workspace) -> None:
+    told = json.loads(shop.run("outdated", "--json").stdout)
+    assert told["packages"][1] == {
+        "name": "models",
+        "locked": "1.0",
+        "newest": "2.0",
+        "allowed": "1.5",
+        "source": "acme",
+    }
+
+
+def test_of_what_the_manifest_does_not_name_no_limit_is_known(shop: Workspace) -> None:
+    shop.publish(shop.wheel("loop", "4.0"))
+    assert "loop 1.0 4.0 -\n" in shop.run("outdated").stdout
+    packages = json.loads(shop.run("outdated", "--json").stdout)["packages"]
+    assert next(each for each in packages if each["name"] == "loop")["allowed"] is None
+
+
+def test_a_yanked_version_is_no_newer_one(shop: Workspace) -> None:
+    yank(shop, "base", "1.1", True)
+    yank(shop, "models", "2.0", "broken")
+    assert shop.run("outdated").stdout == "models 1.0 1.5 1.5\n"
+
+
+def test_what_was_locked_with_the_newest_is_not_outdated(shop: Workspace) -> None:
+    shop.write_manifest("models", "base")
+    shop.run("lock", "-U")
+    done = shop.run("outdated")
+    assert (done.stdout, done.stderr) == ("", "Nothing newer is published than what is locked\n")
+    assert json.loads(shop.run("outdated", "--json").stdout) == {"packages": []}
+
+
+def test_a_project_that_is_gone_is_warned_of_and_the_rest_told(shop: Workspace) -> None:
+    shutil.rmtree(shop.repository / "tester")
+    done = shop.run("outdated")
+    assert "warning: tester is not published any more: looked in `acme`" in done.stderr
+    assert done.stdout == "base 1.0 1.1 1.1\nmodels 1.0 2.0 1.5\n"
+
+
+def test_another_copy_of_the_repository_may_be_asked(shop: Workspace) -> None:
+    copy = shop.root / "copy"
+    shutil.copytree(shop.repository, copy)
+    shutil.rmtree(shop.repository)
+    assert shop.run("outdated", "-b", copy.as_uri()).stdout.startswith("base 1.0 1.1 1.1\n")
+
+
+def test_a_stale_lock_is_refused(shop: Workspace) -> None:
+    shop.write_manifest("models")
+    shop.refused("outdated", code=2, subject="pipper.lock is out of date")

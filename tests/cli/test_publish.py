@@ -1,0 +1,207 @@
+"""`pipper publish`: what is sent, what is told of each file, and who wins."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.invariants import Workspace
+
+
+def versions(workspace: Workspace, name: str) -> list[str]:
+    page = json.loads((workspace.repository / name / "index.json").read_text())
+    found: list[str] = page["versions"]
+    return found
+
+
+def other(workspace: Workspace, name: str, version: str = "1.0.0") -> Path:
+    """A wheel of the same name and version with other bytes."""
+    path = workspace.root / "other"
+    path.mkdir(exist_ok=True)
+    made = workspace.wheel(name, version, files={f"{name}/__init__.py": "other = True\n"})
+    return made.rename(path / made.name)
+
+
+def test_each_file_is_told_and_stdout_is_empty(empty: Workspace) -> None:
+    wheels = [empty.wheel("alpha"), empty.wheel("beta")]
+    done = empty.run("publish", *wheels, "-b", empty.url)
+    assert done.stdout == ""
+    assert done.stderr == "published alpha-1.0.0-py3-none-any.whl\npublished beta-1.0.0-py3-none-any.whl\n"
+    assert json.loads((empty.repository / "pipper-repository.json").read_text()) == {"format": 2}
+
+
+def test_the_same_file_again_is_already_published(workspace: Workspace) -> None:
+    before = workspace.state()
+    done = workspace.run("publish", workspace.wheel("beta"), "-b", workspace.url)
+    assert done.stderr == "already published beta-1.0.0-py3-none-any.whl\n"
+    workspace.compare(before)
+
+
+def test_with_strict_the_same_file_again_is_a_conflict(workspace: Workspace) -> None:
+    wheel = workspace.wheel("beta")
+    for option in ("--strict", "--skip-fails"):
+        workspace.refused(
+            "publish",
+            option,
+            wheel,
+            "-b",
+            workspace.url,
+            code=7,
+            subject=f"{wheel.name} is already published",
+        )
+
+
+def test_other_bytes_under_the_same_name_are_a_conflict(workspace: Workspace) -> None:
+    wheel = other(workspace, "beta")
+    done = workspace.refused(
+        "publish", wheel, "-b", workspace.url, code=7, subject=f"{wheel.name} is published with other bytes"
+    )
+    assert "--force" in done.stderr
+
+
+def test_force_replaces_and_locks_made_before_still_sync(workspace: Workspace) -> None:
+    wheel = other(workspace, "beta")
+    done = workspace.run("publish", "--force", wheel, "-b", workspace.url)
+    assert done.stderr == f"replaced {wheel.name}\n"
+    workspace.run("sync", "-t", "out")
+    assert "other" not in (workspace.app / "out" / "beta" / "__init__.py").read_text()
+    workspace.run("lock")
+    workspace.run("sync", "-t", "out")
+    assert "other" in (workspace.app / "out" / "beta" / "__init__.py").read_text()
+
+
+def test_a_version_written_in_another_way_is_the_same_version(workspace: Workspace) -> None:
+    wheel = workspace.wheel("beta", "1.0", files={"beta/__init__.py": "other = True\n"})
+    done = workspace.refused("publish", wheel, "-b", workspace.url, code=7, subject="beta-1.0")
+    assert "is published with other bytes" in done.stderr
+
+
+def test_all_files_are_tried_and_the_gravest_code_wins(workspace: Workspace) -> None:
+    damaged = workspace.root / "wheels" / "gone-1.0.0-py3-none-any.whl"
+    damaged.write_bytes(b"no zip")
+    folder = workspace.root / "nothing"
+    folder.mkdir()
+    good = workspace.wheel("epsilon")
+    done = workspace.run(
+        "publish",
+        *(folder, workspace.root / "absent.whl", damaged, other(workspace, "beta"), good),
+        "-b",
+        workspace.url,
+        code=4,
+    )
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 4
+    for subject in ("holds no bundle and no wheel", "absent.whl: no such file", damaged.name, "beta-1.0.0"):
+        assert any(subject in line for line in errors)
+    assert "published epsilon-1.0.0-py3-none-any.whl" in done.stderr
+    assert versions(workspace, "epsilon") == ["1.0.0"]
+
+
+def test_a_file_named_twice_is_published_once(empty: Workspace) -> None:
+    wheel = empty.wheel("alpha")
+    done = empty.run("publish", wheel, wheel, wheel.parent, "-b", empty.url)
+    assert done.stderr == f"published {wheel.name}\n"
+    assert versions(empty, "alpha") == ["1.0.0"]
+
+
+def test_a_directory_stands_for_its_newest_bundle_else_for_its_wheels(empty: Workspace) -> None:
+    wheel = empty.wheel("alpha")
+    empty.wheel("beta")
+    assert len(empty.run("publish", wheel.parent, "-b", empty.url).stderr.splitlines()) == 2
+    (bundle,) = empty.repository.glob("alpha/v1-0-0.pipper")
+    dist = empty.root / "dist"
+    dist.mkdir()
+    newest = bundle.rename(dist / "new.pipper")
+    (dist / "old.pipper").write_bytes(b"not looked at")
+    os.utime(dist / "old.pipper", (1, 1))
+    other_root = "file:../second"
+    assert empty.run("publish", dist, "-b", other_root).stderr == f"published {newest.name}\n"
+    assert (empty.root / "second" / "alpha" / "v1-0-0.pipper").read_bytes() == newest.read_bytes()
+
+
+def test_a_dry_run_tells_on_stdout_and_sends_nothing(workspace: Workspace) -> None:
+    before = workspace.state()
+    new = workspace.wheel("epsilon")
+    before = workspace.state()
+    done = workspace.run("publish", "--dry-run", new, workspace.wheel("beta"), "-b", workspace.url)
+    assert done.stdout == f"would publish {new.name}\nalready published beta-1.0.0-py3-none-any.whl\n"
+    workspace.compare(before)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.2.3rc1", "1.2.3.post4", "1!2.0.0", "1.2.3.dev1"])
+def test_a_version_that_semver_cannot_write_has_no_bundle(version: str, empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha", version))
+    assert versions(empty, "alpha") == [version]
+    assert list(empty.repository.rglob("*.pipper")) == []
+
+
+def test_a_platform_wheel_has_no_bundle_and_a_pure_one_has(empty: Workspace) -> None:
+    empty.publish(
+        empty.wheel("alpha", "1.0.0+local.1"), empty.wheel("beta", tag="py3-none-win_amd64", purelib=False)
+    )
+    (bundle,) = empty.repository.rglob("*.pipper")
+    assert bundle == empty.repository / "alpha" / "v1-0-0__build_local_1.pipper"
+    assert sorted(zipfile.ZipFile(bundle).namelist()) == ["package.meta", "package.whl"]
+
+
+def test_many_wheels_of_one_version_go_on_one_page(empty: Workspace) -> None:
+    empty.publish(
+        empty.wheel("alpha"),
+        *(empty.wheel("alpha", tag=f"py3-none-{tag}", purelib=False) for tag in ("win32", "win_amd64")),
+    )
+    page = json.loads((empty.repository / "alpha" / "index.json").read_text())
+    assert len(page["files"]) == 3
+    assert page["versions"] == ["1.0.0"]
+
+
+def test_the_page_says_what_the_wheel_needs(empty: Workspace) -> None:
+    empty.publish(
+        empty.wheel("alpha", requires=["beta>=1"], requires_python=">=3.9", extras={"x": ["gamma"]})
+    )
+    (file,) = json.loads((empty.repository / "alpha" / "index.json").read_text())["files"]
+    assert file["requires-python"] == ">=3.9"
+    assert file["_pipper"]["requires-dist"][0] == "beta>=1"
+    assert file["_pipper"]["provides-extra"] == ["x"]
+    key = empty.repository / "alpha" / file["url"]
+    assert key.is_file()
+    assert key.with_name(key.name + ".metadata").read_text().startswith("Metadata-Version: ")
+
+
+def test_without_a_repository_the_ways_to_name_one_are_told(empty: Workspace) -> None:
+    done = empty.refused("publish", empty.wheel("alpha"), code=2, subject="no repository is named")
+    assert "-b" in done.stderr
+
+
+def test_with_two_repositories_in_the_manifest_one_must_be_named(workspace: Workspace) -> None:
+    workspace.write_manifest("alpha", more="drop = 'file:../drop'\n")
+    done = workspace.refused("publish", workspace.wheel("epsilon"), code=2, subject="which repository?")
+    assert "`acme`, `drop`" in done.stderr
+
+
+def test_the_repository_of_the_project_is_the_default(workspace: Workspace) -> None:
+    workspace.run("publish", workspace.wheel("epsilon"))
+    assert versions(workspace, "epsilon") == ["1.0.0"]
+
+
+def test_what_is_neither_wheel_nor_bundle_is_refused(workspace: Workspace) -> None:
+    file = workspace.root / "alpha-1.0.0.tar.gz"
+    file.write_bytes(b"")
+    workspace.refused("publish", file, "-b", workspace.url, code=2, subject="neither a wheel nor a bundle")
+
+
+def test_a_name_too_long_for_the_disk_is_an_error_of_the_machine(workspace: Workspace) -> None:
+    workspace.refused("publish", "a" * 300, "-b", workspace.url, code=8, subject="cannot read")
+
+
+def test_an_interrupted_publish_is_completed_by_the_same_command(workspace: Workspace) -> None:
+    wheel = workspace.wheel("epsilon")
+    workspace.publish(wheel)
+    whole = workspace.state()
+    for left in ("epsilon/v1-0-0.pipper", "epsilon/index.json"):
+        (workspace.repository / left).unlink()
+    assert "published" in workspace.run("publish", wheel).stderr
+    (workspace.repository / "epsilon" / "v1-0-0.pipper").unlink()
+    assert "already published" in workspace.run("publish", wheel).stderr
+    assert set(workspace.state().B) == set(whole.B)

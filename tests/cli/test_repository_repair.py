@@ -1,0 +1,424 @@
+"""`pipper repository repair`: pages agree with what is there again, 0.x is taken in, and nothing published is lost."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipper.core.page import ProjectPage
+from pipper.errors import ConflictError, IntegrityError, StoreError
+from pipper.ops.repair import RepairRequest, repair
+from pipper.sources import pages
+from pipper.storage.directory import DirectoryStore
+from tests.invariants import Workspace
+from tests.s3_double import S3Double
+from tests.s3_endpoint import S3Endpoint
+from tests.shelf import Shelf
+from tests.wheelhouse import make_wheel
+
+OTHER = {"beta/__init__.py": "other = 1\n"}
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def bare(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Endpoint) -> Shelf:
+    """Nothing yet."""
+    remote = request.param == "bucket"
+    return Shelf(
+        root=tmp_path, server=s3_server if remote else None, bucket=s3_server.fresh_bucket() if remote else ""
+    )
+
+
+@pytest.fixture
+def shelf(bare: Shelf) -> Shelf:
+    """alpha 1.0.0 and 2.0.0 and beta 1.0.0, published."""
+    bare.publish(bare.wheel("alpha", "1.0.0"), bare.wheel("alpha", "2.0.0"), bare.wheel("beta"))
+    return bare
+
+
+@pytest.fixture
+def legacy(bare: Shelf) -> Shelf:
+    """What 0.11.1 wrote."""
+    bare.fill_legacy()
+    return bare
+
+
+def test_a_sound_repository_is_left_as_it_is(shelf: Shelf) -> None:
+    before = shelf.contents()
+    outcome = shelf.repair(days=2)
+    assert (outcome.mends, outcome.left, outcome.exit_code) == ((), (), 0)
+    assert shelf.contents() == before
+
+
+def test_a_lost_page_is_made_anew_from_the_wheels_there(shelf: Shelf) -> None:
+    before = shelf.page("alpha")
+    shelf.drop("alpha/index.json")
+    assert shelf.versions("alpha") == set()
+    shelf.repair()
+    after = shelf.page("alpha")
+    for page in (before, after):
+        for file in page["files"]:
+            file.pop("upload-time")
+    assert after == before
+    assert shelf.kinds() == {}
+
+
+def test_a_broken_page_keeps_every_entry_that_can_be_read(shelf: Shelf) -> None:
+    shelf.yank("alpha:1.0.0", reason="bad")
+    before = shelf.page("alpha")
+    shelf.edit_page("alpha", lambda page: page["files"][1].pop("hashes"))
+    assert shelf.kinds() == {"alpha/index.json": "broken page"}
+    shelf.repair()
+    after = shelf.page("alpha")
+    assert after["files"][0] == before["files"][0]
+    assert [file["filename"] for file in after["files"]] == [file["filename"] for file in before["files"]]
+    assert shelf.kinds() == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"files": 3, "_pipper": []}', b"null"])
+def test_a_page_that_is_no_page_at_all_is_made_anew(body: bytes, shelf: Shelf) -> None:
+    shelf.put("beta/index.json", body)
+    shelf.repair()
+    assert shelf.versions("beta") == {"1.0.0"}
+    assert shelf.kinds() == {}
+
+
+def test_a_page_of_a_newer_pipper_is_left_alone(shelf: Shelf) -> None:
+    shelf.edit_page("beta", lambda page: page["meta"].update({"api-version": "2.0"}))
+    before = shelf.contents()
+    outcome = repair(shelf.settings, RepairRequest(), now=datetime.now(UTC) + timedelta(days=9))
+    assert ["upgrade pipper" in error.hint for error in outcome.errors] == [True]
+    assert (outcome.exit_code, outcome.mends) == (4, ())
+    assert shelf.contents() == before
+
+
+def test_dependencies_of_0_x_survive_the_loss_of_the_page(legacy: Shelf) -> None:
+    legacy.repair()
+    before = legacy.page("acme-top")
+    legacy.drop("acme-top/index.json")
+    legacy.repair()
+    assert [file["_pipper"] for file in legacy.page("acme-top")["files"]] == [
+        file["_pipper"] for file in before["files"]
+    ]
+
+
+def test_S13_a_missing_wheel_comes_back_from_its_bundle(shelf: Shelf) -> None:
+    before = shelf.contents()
+    key = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.drop(key)
+    shelf.drop(key + ".metadata")
+    outcome = shelf.repair()
+    assert [mend.subject for mend in outcome.mends] == [key]
+    assert set(shelf.contents()) == set(before)
+    assert hashlib.sha256(shelf.body(key)).hexdigest().startswith(key.split("/")[1])
+    assert shelf.kinds() == {}
+
+
+def test_S13_a_wheel_without_a_copy_is_taken_off_the_page(shelf: Shelf) -> None:
+    shelf.publish(shelf.wheel("gamma", "1.0", tag="cp311-cp311-linux_x86_64"), shelf.wheel("gamma", "2.0"))
+    key = shelf.key("gamma-1.0-cp311-cp311-linux_x86_64.whl")
+    shelf.drop(key)
+    outcome = shelf.repair()
+    assert ("taken off the page" in outcome.mends[0].text, outcome.mends[0].subject) == (True, key)
+    assert shelf.versions("gamma") == {"2.0"}
+    assert shelf.kinds() == {}
+    shelf.publish(shelf.wheel("gamma", "1.0", tag="cp311-cp311-linux_x86_64"))
+    assert shelf.versions("gamma") == {"1.0", "2.0"}
+
+
+def test_a_damaged_wheel_comes_back_from_its_bundle(shelf: Shelf) -> None:
+    key = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.put(key, b"x" * len(shelf.body(key)))
+    shelf.repair()
+    assert shelf.kinds() == {}
+    assert hashlib.sha256(shelf.body(key)).hexdigest().startswith(key.split("/")[1])
+
+
+def test_entries_and_metadata_are_set_to_what_the_wheel_says(shelf: Shelf) -> None:
+    before = shelf.contents()
+    shelf.drop(shelf.key("beta-1.0.0-py3-none-any.whl.metadata"))
+    shelf.put(shelf.key("alpha-2.0.0-py3-none-any.whl.metadata"), b"lies")
+    shelf.edit_page("beta", lambda page: page["files"][0].update({"size": 1}))
+    shelf.repair()
+    assert shelf.kinds() == {}
+    assert set(shelf.contents()) == set(before)
+
+
+def test_unnamed_objects_go_once_they_are_older_than_a_day(shelf: Shelf, tmp_path: Path) -> None:
+    key = "alpha/0123456789abcdef/alpha-3.0.0-py3-none-any.whl"
+    before = shelf.contents()
+    shelf.put(key, make_wheel(tmp_path / "x", "alpha", "3.0.0").read_bytes())
+    shelf.put(key + ".metadata", b"x")
+    assert shelf.repair(days=0.9).mends == ()
+    assert {key, key + ".metadata"} <= set(shelf.contents())
+    assert {mend.subject for mend in shelf.repair(days=1.1).mends} == {key, key + ".metadata"}
+    assert shelf.contents() == before
+
+
+def test_a_wheel_that_force_replaced_is_never_swept(shelf: Shelf) -> None:
+    old = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.publish(shelf.wheel("beta", folder="other", files=OTHER), force=True)
+    shelf.repair(days=9)
+    assert {old, old + ".metadata"} <= set(shelf.contents())
+    shelf.drop("beta/index.json")
+    shelf.repair(days=9)
+    assert old in shelf.contents()
+    assert len(shelf.page("beta")["files"]) == 1
+
+
+def test_what_is_not_pippers_is_never_touched(shelf: Shelf) -> None:
+    strange = ("notes.txt", "alpha/notes.txt", "Alpha/0123456789abcdef/x.whl", "alpha/latest.pipper")
+    for key in strange:
+        shelf.put(key, b"mine")
+    shelf.repair(days=99, to_format_2=True)
+    assert [shelf.body(key) for key in strange] == [b"mine"] * len(strange)
+
+
+def test_what_0_x_published_is_taken_in_and_its_keys_stay(legacy: Shelf) -> None:
+    before = legacy.contents()
+    outcome = legacy.repair()
+    assert (len(outcome.mends), outcome.left, outcome.layout_format) == (5, (), 1)
+    after = legacy.contents()
+    assert {key: etag for key, etag in after.items() if key in before} == before
+    assert legacy.versions("acme-base") == {"1.0.0", "1.1.0", "2.0.0rc1"}
+    assert legacy.versions("acme-top") == {"1.0.0+build.5", "1.2.0"}
+    files = {file["filename"]: file for file in legacy.page("acme-top")["files"]}
+    assert files["acme_top-1.2.0-py3-none-any.whl"]["_pipper"]["dependencies"] == ["Acme_Base"]
+    assert files["acme_top-1.0.0+build.5-py3-none-any.whl"]["_pipper"]["dependencies"] == [
+        "Acme_Base:>=1.0.0"
+    ]
+    assert legacy.kinds() == {}
+    assert legacy.repair(days=9).mends == ()
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(legacy: Shelf) -> None:
+    before = legacy.contents()
+    told = legacy.repair(to_format_2=True, dry_run=True)
+    assert legacy.contents() == before
+    assert legacy.repair(to_format_2=True) == told
+    assert legacy.contents() != before
+
+
+def test_format_2_is_written_once_everything_is_on_pages(legacy: Shelf) -> None:
+    outcome = legacy.repair(to_format_2=True)
+    assert outcome.layout_format == 2
+    assert json.loads(legacy.body("pipper-repository.json")) == {"format": 2}
+    assert legacy.versions("acme-base") == {"1.0.0", "1.1.0", "2.0.0rc1"}
+    assert legacy.kinds() == {}
+    assert legacy.repair(to_format_2=True).mends == ()
+
+
+def test_what_0_x_publishes_into_format_2_is_taken_in_by_the_next_repair(shelf: Shelf) -> None:
+    other = Shelf(root=shelf.root / "legacy")
+    other.fill_legacy()
+    shelf.put("acme-top/v1-2-0.pipper", other.body("acme-top/v1-2-0.pipper"))
+    assert shelf.versions("acme-top") == set()
+    shelf.repair()
+    assert shelf.versions("acme-top") == {"1.2.0"}
+
+
+def test_a_bundle_that_cannot_be_unpacked_is_left_and_told(legacy: Shelf) -> None:
+    body = bytearray(legacy.body("acme-top/v1-2-0.pipper"))
+    body[200] ^= 1
+    legacy.put("acme-top/v1-2-0.pipper", bytes(body))
+    outcome = legacy.repair(to_format_2=True)
+    assert [(finding.kind, finding.subject) for finding in outcome.left] == [
+        ("damaged bundle", "acme-top/v1-2-0.pipper")
+    ]
+    assert outcome.exit_code == 1
+    assert legacy.body("acme-top/v1-2-0.pipper") == bytes(body)
+    assert "1.0.0+build.5" in legacy.versions("acme-top")
+
+
+def test_a_bundle_with_other_bytes_than_published_is_left_to_a_person(shelf: Shelf) -> None:
+    other = Shelf(root=shelf.root / "other")
+    other.publish(other.wheel("beta", files=OTHER))
+    shelf.put("beta/v1-0-0.pipper", other.body("beta/v1-0-0.pipper"))
+    before = shelf.contents()
+    outcome = shelf.repair(days=9)
+    assert [finding.kind for finding in outcome.left] == ["conflict"]
+    assert shelf.contents() == before
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"format": "x"}', b'{"format": 0}'])
+def test_a_damaged_marker_is_written_anew_as_format_1(body: bytes, shelf: Shelf) -> None:
+    shelf.put("pipper-repository.json", body)
+    shelf.repair()
+    assert json.loads(shelf.body("pipper-repository.json")) == {"format": 1}
+    assert shelf.kinds() == {}
+
+
+def test_a_marker_of_a_newer_pipper_is_left_alone(shelf: Shelf) -> None:
+    shelf.put("pipper-repository.json", b'{"format": 3}')
+    with pytest.raises(IntegrityError, match="format 3"):
+        shelf.repair(to_format_2=True)
+    assert shelf.body("pipper-repository.json") == b'{"format": 3}'
+
+
+def test_S15_nothing_is_mended_in_a_store_that_ignores_conditions(
+    s3_double: S3Double, tmp_path: Path
+) -> None:
+    shelf = Shelf(root=tmp_path, server=s3_double.endpoint, bucket=s3_double.endpoint.fresh_bucket())
+    shelf.fill_legacy()
+    s3_double.conditions = False
+    with pytest.raises(StoreError, match="conditional writes"):
+        shelf.repair()
+    assert not [key for key in shelf.contents() if key.endswith((".whl", "index.json"))]
+
+
+def test_two_repairs_at_once_are_safe(legacy: Shelf) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: legacy.repair(days=9, to_format_2=True), range(4)))
+    assert legacy.kinds(days=9) == {}
+    assert legacy.versions("acme-base") == {"1.0.0", "1.1.0", "2.0.0rc1"}
+    assert json.loads(legacy.body("pipper-repository.json")) == {"format": 2}
+
+
+def test_an_object_that_is_named_while_it_is_swept_is_put_back(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher that finds its wheel from an earlier, broken run writes the page right before the deletion."""
+    key = shelf.key("beta-1.0.0-py3-none-any.whl")
+    page = shelf.body("beta/index.json")
+    shelf.edit_page("beta", lambda document: document.update({"files": [], "versions": []}))
+    shelf.drop("beta/v1-0-0.pipper")
+    kind = type(shelf.store)
+    delete = kind.delete
+
+    def interrupted(self: Any, wanted: str) -> None:
+        shelf.put("beta/index.json", page)
+        delete(self, wanted)
+
+    monkeypatch.setattr(kind, "delete", interrupted)
+    shelf.repair(days=2)
+    assert key in shelf.contents()
+    assert shelf.kinds() == {}
+
+
+def test_a_publisher_whose_old_upload_is_swept_meanwhile_uploads_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.edit_page("beta", lambda document: document.update({"files": [], "versions": []}))
+    dump = pages.dump_page
+
+    def swept_before(page: ProjectPage) -> bytes:
+        if key in shelf.contents():
+            shelf.drop(key)
+            shelf.drop(key + ".metadata")
+        return dump(page)
+
+    monkeypatch.setattr(pages, "dump_page", swept_before)
+    shelf.publish(shelf.wheel("beta"))
+    monkeypatch.undo()
+    assert shelf.kinds() == {}
+
+
+def test_a_page_that_others_keep_changing_is_a_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(root=tmp_path)
+    shelf.publish(shelf.wheel("beta"))
+
+    def beaten(*_: object, **__: object) -> str:
+        raise ConflictError("somebody was quicker")
+
+    monkeypatch.setattr(DirectoryStore, "replace", beaten)
+    with pytest.raises(ConflictError, match="others changed it"):
+        shelf.yank("beta:1.0.0")
+
+
+def test_a_repair_writes_each_page_once_and_deletes_nothing(s3_double: S3Double, tmp_path: Path) -> None:
+    shelf = Shelf(root=tmp_path, server=s3_double.endpoint, bucket=s3_double.endpoint.fresh_bucket())
+    shelf.fill_legacy()
+    s3_double.forget()
+    shelf.repair()
+    assert s3_double.count("PutObject", "*/index.json") == 2
+    assert s3_double.count("DeleteObject") == 0
+
+
+@contextmanager
+def simple_index(folder: Path) -> Iterator[str]:
+    """Serve a directory repository as a web server would: pages as PEP 691, everything else as it is."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = folder / self.path.strip("/")
+            page = path / "index.json"
+            found = page if page.is_file() else path
+            if not found.is_file():
+                self.send_error(404)
+                return
+            body = found.read_bytes()
+            self.send_response(200)
+            kind = "application/vnd.pypi.simple.v1+json" if found is page else "application/octet-stream"
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's own name
+            """Log nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_pip_can_have_what_0_x_published(tmp_path: Path) -> None:
+    shelf = Shelf(root=tmp_path)
+    shelf.fill_legacy()
+    shelf.repair()
+    with simple_index(tmp_path / "repository") as url:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--isolated",
+            "-q",
+            "--no-cache-dir",
+            "--index-url",
+            url,
+        ]
+        done = subprocess.run(
+            [*command, "-d", str(tmp_path / "got"), "acme-top==1.2.0"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    got = {path.name for path in (tmp_path / "got").iterdir()}
+    assert got == {"acme_top-1.2.0-py3-none-any.whl", "acme_base-1.1.0-py3-none-any.whl"}
+
+
+def test_the_command_tells_each_mend(empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha"))
+    done = empty.run("repository", "repair", "-b", empty.url)
+    assert done.stdout == f"{empty.repository.as_uri()}: format 2, nothing to mend\n"
+    (page,) = empty.repository.glob("alpha/index.json")
+    page.unlink()
+    dry = empty.run("repository", "repair", "--dry-run", "-b", empty.url)
+    assert not page.exists()
+    done = empty.run("repository", "repair", "-b", empty.url)
+    assert done.stdout == dry.stdout
+    assert done.stdout.startswith("alpha/index.json: the page was gone: made anew with 1 wheel")
+    document = json.loads(empty.run("repository", "repair", "-b", empty.url, "--json").stdout)
+    assert document == {
+        "location": empty.repository.as_uri(), "format": 2, "mends": [], "left": [], "errors": [],
+    }  # fmt: skip

@@ -1,0 +1,131 @@
+"""Runs the real command line in a process of its own, in an environment that knows nothing of the user's."""
+
+import atexit
+import functools
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "COMSPEC",
+    "PATHEXT",
+    "NUMBER_OF_PROCESSORS",
+)
+_NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a finished command left behind."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+
+def run_pipper(
+    *args: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    ok: bool = True,
+    registry: bool = False,
+    python_options: tuple[str, ...] = (),
+) -> Completed:
+    """Run `pipper ARGS` in `cwd` and return what it wrote.
+
+    Home and cache are folders of their own for each `cwd`. `env` adds variables or overrides them; `registry`
+    lets pip's configuration through, without which no build backend can be fetched. With `ok` any exit code
+    but 0 fails the test; a traceback always does.
+    """
+    done = subprocess.run(
+        [sys.executable, *python_options, "-m", "pipper", *map(str, args)],
+        cwd=cwd,
+        env={**clean_environment(cwd, registry=registry), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    told = f"pipper {' '.join(map(str, args))}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr, told
+    assert not ok or done.returncode == 0, told
+    return Completed(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
+
+
+def clean_environment(cwd: Path, *, registry: bool = False) -> dict[str, str]:
+    """Variables for a command in `cwd`: no credentials, no settings, a home and a cache of its own."""
+    place = _place(cwd.resolve())
+    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env |= {
+        "HOME": str(place / "home"),
+        "USERPROFILE": str(place / "home"),
+        "PIPPER_CACHE_DIR": str(place / "cache"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONUTF8": "1",
+        **({} if _is_installed() else {"PYTHONPATH": str(CHECKOUT)}),
+    }
+    return env | (_PIP if registry else {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"})
+
+
+def cache_directory(cwd: Path) -> Path:
+    """The cache that commands in `cwd` use."""
+    return _place(cwd.resolve()) / "cache"
+
+
+@functools.cache
+def _root() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="pipper-tests-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
+@functools.cache
+def _place(cwd: Path) -> Path:
+    place = _root() / hashlib.sha256(str(cwd).encode()).hexdigest()[:16]
+    (place / "home").mkdir(parents=True, exist_ok=True)
+    return place
+
+
+@functools.cache
+def _is_installed() -> bool:
+    try:
+        importlib.metadata.distribution("pipper")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _pip_configuration() -> dict[str, str]:
+    """The user's own settings of pip, which would be lost with the home."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_") or name.upper() in _NETWORK
+    }
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME", home / ".config"))
+    for file in (config / "pip" / "pip.conf", home / ".pip" / "pip.conf"):
+        if file.is_file():
+            env.setdefault("PIP_CONFIG_FILE", str(file))
+    return env
+
+
+_PIP = _pip_configuration()
+"""Read when this is imported: fixtures put another home in place later."""

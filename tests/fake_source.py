@@ -1,0 +1,114 @@
+"""A source that lives in memory and notes what it was asked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pipper.core.lockfile import LockedFile
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
+from pipper.core.target import Target
+
+LINUX = Target(
+    name="cp311-manylinux_2_28_x86_64",
+    markers={
+        "implementation_name": "cpython",
+        "implementation_version": "3.11.9",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_release": "6.1.0",
+        "platform_system": "Linux",
+        "platform_version": "#1 SMP",
+        "python_full_version": "3.11.9",
+        "python_version": "3.11",
+        "sys_platform": "linux",
+    },
+)
+
+
+def release_from(
+    alias: str, name: str, version: str, content: dict[str, Any]
+) -> tuple[Release, ReleaseMetadata]:
+    """Build a release from `requires`, `extras`, `python`, `tags`, `yanked`, `uploaded`, `unusable`, or none."""
+    files = tuple(
+        CandidateFile(
+            filename=f"{name.replace('-', '_')}-{version}-{tag}.whl",
+            locked=LockedFile(
+                sha256=sha256(f"{alias}/{name}/{version}/{tag}".encode()).hexdigest(),
+                size=1000,
+                key=f"{name}/{name.replace('-', '_')}-{version}-{tag}.whl",
+            ),
+            requires_python=SpecifierSet(content["python"]) if "python" in content else None,
+            upload_time=datetime.fromisoformat(content["uploaded"]) if "uploaded" in content else None,
+            yanked=content.get("yanked") if tag not in content.get("not-yanked", ()) else None,
+        )
+        for tag in content.get("tags", ["py3-none-any"])
+    )
+    release = Release(name=canonicalize_name(name), version=Version(version), source=alias, files=files)
+    metadata = ReleaseMetadata(
+        requires_dist=tuple(Requirement(text) for text in content.get("requires", ())),
+        provides_extra=frozenset(canonicalize_name(extra) for extra in content.get("extras", ())),
+        unusable=content.get("unusable", ""),
+    )
+    return release, metadata
+
+
+@dataclass
+class FakeSource:
+    """Keeps the promises of `Source`; `asked` has every call with the project it was about."""
+
+    alias: str
+    packages: dict[str, dict[str, dict[str, Any]]]
+    """Content by version by name, as `release_from` takes it."""
+    backwards: bool = False
+    """List everything the other way round."""
+    fault: Exception | None = None
+    """Raised by every call."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    _releases: dict[NormalizedName, list[Release]] = field(default_factory=dict)
+    _metadata: dict[tuple[NormalizedName, Version, str], ReleaseMetadata] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, versions in self.packages.items():
+            built = self._releases.setdefault(canonicalize_name(name), [])
+            for version, content in versions.items():
+                release, metadata = release_from(self.alias, name, version, content)
+                built.append(release)
+                for file in release.files:
+                    self._metadata[release.name, release.version, file.filename] = metadata
+
+    def holds(self, name: NormalizedName) -> bool:
+        self._note("holds", name)
+        return name in self._releases
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        for name in names:
+            self._note("prefetch", name)
+
+    def releases(self, name: NormalizedName) -> Sequence[Release]:
+        self._note("releases", name)
+        releases = self._releases.get(name, [])
+        return releases[::-1] if self.backwards else releases
+
+    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
+        self._note("metadata", release.name)
+        return self._metadata[release.name, release.version, file.filename]
+
+    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+        for release, _ in wanted:
+            self._note("prefetch_metadata", release.name)
+
+    def names_asked(self) -> set[str]:
+        return {name for _, name in self.asked}
+
+    def _note(self, call: str, name: str) -> None:
+        self.asked.append((call, name))
+        if self.fault is not None:
+            raise self.fault

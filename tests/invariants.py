@@ -1,0 +1,276 @@
+"""What holds whatever goes wrong: a workspace, commands in it, and one harness that compares before and after.
+
+The letters are those of the fault catalogue: V the environment, L the lock, B the repository, O everything
+else, C the cache (a file's name is its hash), T one `error:` line and no traceback, S no secret anywhere.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from pipper.cli.boundary import run
+from tests.commands import Completed, clean_environment
+from tests.s3_double import S3Double
+from tests.wheelhouse import make_wheel
+
+CANARIES = {
+    "AWS_ACCESS_KEY_ID": "AKIACANARY0000000000",
+    "AWS_SECRET_ACCESS_KEY": "canary-secret-4f1d9a",
+    "AWS_SESSION_TOKEN": "canary-token-9c2e7b",
+}
+"""Credentials of every command in a workspace: none may show up anywhere."""
+
+Tree = dict[str, tuple[int, str]]
+
+
+def tree(folder: Path) -> Tree:
+    """Return mode and content (hash, or target of a link) of everything below `folder`, by path."""
+    found: Tree = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        content = ""
+        if stat.S_ISLNK(mode):
+            content = str(path.readlink())
+        elif stat.S_ISREG(mode):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[str(path.relative_to(folder))] = (mode, content)
+    return found
+
+
+def site_of(venv: Path) -> Path:
+    """Where a virtual environment has its distributions; `lib64` is a link to `lib`."""
+    (found,) = venv.glob("[Ll]ib/**/site-packages")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that a failed command leaves as it was, by letter."""
+
+    V: Tree
+    L: bytes | None
+    B: Mapping[str, object]
+    O: Mapping[str, object]  # noqa: E741 - the catalogue's letter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A folder with a project, a repository, and a home, a cache and a temporary folder for commands."""
+
+    root: Path
+    server: S3Double | None = None
+    """Where the repository is in a bucket."""
+    bucket: str = ""
+
+    @property
+    def app(self) -> Path:
+        return self.root / "app"
+
+    @property
+    def manifest(self) -> Path:
+        return self.app / "pipper.toml"
+
+    @property
+    def lock(self) -> Path:
+        return self.app / "pipper.lock"
+
+    @property
+    def venv(self) -> Path:
+        return self.app / ".venv"
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "repository"
+
+    @property
+    def site(self) -> Path:
+        return site_of(self.venv)
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/pipper" if self.server else "file:../repository"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for commands."""
+        home, temp = self.root / "home", self.root / "tmp"
+        for folder in (home, temp, self.app):
+            folder.mkdir(parents=True, exist_ok=True)
+        env = {**clean_environment(self.app), **CANARIES, "HOME": str(home), "USERPROFILE": str(home)}
+        env |= {"TMPDIR": str(temp), "PIPPER_CACHE_DIR": str(self.root / "cache")}
+        if self.server:
+            endpoint = self.server.endpoint
+            env |= {"AWS_ENDPOINT_URL_S3": endpoint.url, "AWS_DEFAULT_REGION": endpoint.region}
+        return env
+
+    def wheel(self, name: str, version: str = "1.0.0", **parts: Any) -> Path:
+        """Make a wheel as `make_wheel` does."""
+        return make_wheel(self.root / "wheels", name, version, **parts)
+
+    def publish(self, *wheels: Path) -> None:
+        """Publish wheels into the workspace's repository."""
+        self.run("publish", *wheels, "-b", self.url)
+
+    def write_manifest(self, *dependencies: str, more: str = "") -> None:
+        """Write a manifest that asks for `dependencies` from the repository; `more` stands at its end."""
+        listed = "".join(f"    {dependency!r},\n" for dependency in dependencies)
+        self.app.mkdir(parents=True, exist_ok=True)
+        self.manifest.write_text(
+            f"dependencies = [\n{listed}]\nindex = false\n\n[repositories]\nacme = '{self.url}'\n{more}"
+        )
+
+    def locked(self) -> dict[str, str]:
+        """Return the versions in the lock by name."""
+        return {entry["name"]: entry["version"] for entry in tomllib.loads(self.lock.read_text())["packages"]}
+
+    def installed(self, site: Path | None = None) -> dict[str, str]:
+        """Return the versions in the environment by name, as the folders of distributions say."""
+        names = (path.name.removesuffix(".dist-info") for path in (site or self.site).glob("*.dist-info"))
+        return dict(name.split("-", 1) for name in names)
+
+    def run(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, code: int = 0, cwd: Path | None = None
+    ) -> Completed:
+        """Run `pipper ARGS` in this process and require its exit code."""
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+        found: object = None
+        with (
+            self._inside({**self.environment, **(env or {})}, cwd or self.app),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                run([str(arg) for arg in args])
+            except SystemExit as end:
+                found = end.code
+        done = Completed(stdout=_text(out), stderr=_text(err), code=int(str(found)))
+        _require(done, code, args)
+        return done
+
+    def process(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, code: int = 0, cwd: Path | None = None
+    ) -> Completed:
+        """The same in a process of its own."""
+        began = self.begin(*args, env=env, cwd=cwd)
+        out, err = began.communicate(timeout=120)
+        done = Completed(stdout=out, stderr=err, code=began.returncode)
+        _require(done, code, args)
+        return done
+
+    def begin(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> "subprocess.Popen[str]":
+        """Start `pipper ARGS` in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipper", *map(str, args)],
+            cwd=cwd or self.app,
+            env={**self.environment, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def refused(
+        self, *args: str | Path, code: int, subject: str, but: str = "", env: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Run a command that must fail with `code`, name its `subject`, and break no invariant.
+
+        `but` has the letters of what may change.
+        """
+        before = self.state()
+        done = self.run(*args, env=env, code=code)
+        self.compare(before, but=but)
+        self.check_told(done, subject)
+        return done
+
+    def check_told(self, done: Completed, subject: str) -> None:
+        """T and S: one `error:` line that names the subject, and no secret in anything that was written."""
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, done.stderr
+        assert subject in errors[0], done.stderr
+        self.check_secrets(done)
+
+    def check_secrets(self, done: Completed) -> None:
+        """S: no canary in what was said, nor in any file of the workspace."""
+        for canary in CANARIES.values():
+            assert canary not in done.stdout + done.stderr
+            for path in self.root.rglob("*"):
+                assert not path.is_file() or canary.encode() not in path.read_bytes(), path
+
+    def state(self) -> State:
+        """Return what is there now."""
+        own = ("cache", "tmp", "repository", "app/.venv", "app/pipper.lock")
+        rest = {
+            path: seen
+            for path, seen in tree(self.root).items()
+            if not any(Path(path).is_relative_to(each) for each in own)
+        }
+        return State(
+            V=tree(self.venv) if self.venv.exists() else {".": (0, "missing")},
+            L=self.lock.read_bytes() if self.lock.exists() else None,
+            B=self._published(),
+            O={path: (mode, content) for path, (mode, content) in rest.items() if not stat.S_ISDIR(mode)},
+        )
+
+    def compare(self, before: State, *, but: str = "") -> None:
+        """Require that nothing changed but what `but` lists; C: the cache holds what its names say."""
+        after = self.state()
+        for letter in "VLBO":
+            if letter not in but:
+                assert getattr(after, letter) == getattr(before, letter), letter
+        assert list((self.root / "tmp").rglob("*")) == []
+        for path in (self.root / "cache" / "files").rglob("*"):
+            assert path.is_dir() or hashlib.sha256(path.read_bytes()).hexdigest() == path.name, path
+
+    def copy(self, root: Path) -> "Workspace":
+        """Return a copy with an empty cache; the manifest's paths are relative, so it has its own repository."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("cache", "tmp"))
+        return replace(self, root=root)
+
+    def _published(self) -> Mapping[str, object]:
+        if self.server:
+            return self.server.contents(self.bucket)
+        shown = tree(self.repository) if self.repository.exists() else {}
+        return {path: seen for path, seen in shown.items() if not path.startswith(".pipper-store")}
+
+    @contextlib.contextmanager
+    def _inside(self, env: Mapping[str, str], cwd: Path) -> Iterator[None]:
+        here, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+        os.chdir(cwd)
+        try:
+            with (
+                mock.patch.dict(os.environ, env, clear=True),
+                mock.patch.object(tempfile, "tempdir", env["TMPDIR"]),
+            ):
+                yield
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+            os.chdir(here)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
+def _require(done: Completed, code: int, args: tuple[str | Path, ...]) -> None:
+    told = f"pipper {' '.join(map(str, args))}: exit {done.code}\n{done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr, told
+    assert done.code == code, told

@@ -1,0 +1,431 @@
+"""An S3 server on loopback that does what it is told: real semantics, a fault script, a memory of requests.
+
+    with S3Double() as double:
+        bucket = double.endpoint.fresh_bucket()
+        double.script(Rule(operation="PutObject", key="*/index.json", fault=LostAnswer()))
+        ...
+        assert double.count("PutObject") == 2
+
+It knows objects (PUT, GET with ranges, HEAD, DELETE), List v2 with delimiter and pages, and the conditions
+`If-None-Match: *` and `If-Match`. It knows who may ask by the access key id, but checks no signature.
+"""
+
+import fnmatch
+import hashlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Literal
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from tests.s3_endpoint import S3Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Refuse with this status and S3 error code, without doing anything."""
+
+    status: int
+    code: str
+    message: str = "as the script says"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    elements: Mapping[str, str] = field(default_factory=dict)
+    """More elements of the error document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenBody:
+    """Announce the whole body, send only so many of its bytes, and end the connection."""
+
+    sent: int
+    reset: bool = True
+    """With a reset; else with an orderly end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherBody:
+    """Answer 200 (or 206, where the real answer would be in part) with this body in place of the real one."""
+
+    body: bytes
+    content_type: str = "application/octet-stream"
+    partial: bool = True
+    """False: 200 and no Content-Range, whatever was asked."""
+    etag: bool = True
+    """False: without the etag and all that S3 would tell of an object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAnswer:
+    """Do what is asked, and end the connection instead of answering."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Neither do anything nor answer until the double is closed or so many seconds have passed."""
+
+    seconds: float = 30
+
+
+Fault = Answer | BrokenBody | OtherBody | LostAnswer | Silence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Which requests meet a fault: of those that fit, the `nth` (from 1) and the `times - 1` after it."""
+
+    operation: str
+    """`PutObject`, `GetObject`, `HeadObject`, `DeleteObject`, `ListObjectsV2`, `HeadBucket`, or `*`."""
+    fault: Fault
+    key: str = "*"
+    """A glob over the whole key, prefix and all."""
+    nth: int = 1
+    times: float = 1
+    """`float("inf")` for all that follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request as it came."""
+
+    operation: str
+    bucket: str
+    key: str
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Object:
+    body: bytes
+    etag: str
+    content_type: str
+    metadata: Mapping[str, str]
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class S3Double:
+    """The server; use it as a context manager. Tests may set its attributes at any time."""
+
+    def __init__(self) -> None:
+        self.conditions = True
+        """False: conditions are accepted and ignored."""
+        self.quoting: Literal["any", "bare"] = "any"
+        """`bare`: a quoted etag in If-Match never matches, and an absent key is a 412, as with Ceph."""
+        self.page_size = 1000
+        self.seen: list[Seen] = []
+        self._lock = threading.Lock()
+        self._buckets: dict[str, dict[str, _Object]] = {}
+        self._rules: list[tuple[Rule, list[int]]] = []
+        self._closing = threading.Event()
+        self._server = _Server(self)
+        host, port = self._server.server_address[:2]
+        self.endpoint = S3Endpoint(
+            url=f"http://{host!s}:{port}", access_key_id="AKIADOUBLE", secret_access_key="double-secret"
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def __enter__(self) -> "S3Double":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def script(self, *rules: Rule) -> None:
+        """Add `rules`; the first that fits a request decides."""
+        with self._lock:
+            self._rules.extend((rule, [0]) for rule in rules)
+
+    def forget(self) -> None:
+        """Drop all rules and all that was seen; what is stored stays."""
+        with self._lock:
+            self._rules.clear()
+            self.seen.clear()
+
+    def count(self, operation: str, key: str = "*") -> int:
+        """Tell how many requests of `operation` for keys that fit the glob `key` came."""
+        with self._lock:
+            return sum(one.operation == operation and fnmatch.fnmatchcase(one.key, key) for one in self.seen)
+
+    def body(self, bucket: str, key: str) -> bytes:
+        """Return what is stored."""
+        with self._lock:
+            return self._buckets[bucket][key].body
+
+    def contents(self, bucket: str) -> dict[str, str]:
+        """Return every key of `bucket` with its etag, whatever the script says of requests."""
+        with self._lock:
+            return {key: held.etag for key, held in sorted(self._buckets[bucket].items())}
+
+    def lose(self, bucket: str, key: str) -> None:
+        """Let an object be gone."""
+        with self._lock:
+            del self._buckets[bucket][key]
+
+    def adopt(self, other: "S3Double") -> None:
+        """Hold copies of all that `other` holds."""
+        with self._lock, other._lock:
+            self._buckets = {bucket: dict(objects) for bucket, objects in other._buckets.items()}
+
+    def handle(self, request: Seen, method: str, body: bytes) -> tuple[_Reply, Fault | None]:
+        """Do what `request` asks, unless the script says otherwise."""
+        with self._lock:
+            self.seen.append(request)
+            fault = self._fault(request)
+            if isinstance(fault, Silence):
+                return _Reply(status=500), fault
+            if isinstance(fault, Answer):
+                return _refusal(fault, method), fault
+            if refused := self._refused(request):
+                return _refusal(refused, method), None
+            return self._do(request, method, body), fault
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until the double is closed."""
+        self._closing.wait(seconds)
+
+    def _fault(self, request: Seen) -> Fault | None:
+        for rule, met in self._rules:
+            fits = rule.operation in {"*", request.operation} and fnmatch.fnmatchcase(request.key, rule.key)
+            if fits:
+                met[0] += 1
+                if rule.nth <= met[0] < rule.nth + rule.times:
+                    return rule.fault
+        return None
+
+    def _refused(self, request: Seen) -> Answer | None:
+        signed = request.headers.get("authorization", "").partition("Credential=")[2]
+        signed = signed or request.query.get("X-Amz-Credential", "")
+        if signed.split("/")[0] != self.endpoint.access_key_id:
+            return Answer(status=403, code="InvalidAccessKeyId" if signed else "AccessDenied")
+        if "X-Amz-Expires" in request.query:
+            begun = datetime.strptime(request.query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            if begun + timedelta(seconds=int(request.query["X-Amz-Expires"])) < datetime.now(UTC):
+                return Answer(status=403, code="AccessDenied", message="Request has expired")
+        return None
+
+    def _do(self, request: Seen, method: str, body: bytes) -> _Reply:
+        if request.operation == "CreateBucket":
+            self._buckets.setdefault(request.bucket, {})
+            return _Reply(status=200)
+        objects = self._buckets.get(request.bucket)
+        if objects is None:
+            return _refusal(Answer(status=404, code="NoSuchBucket"), method)
+        match request.operation:
+            case "HeadBucket":
+                return _Reply(status=200, headers={"x-amz-bucket-region": self.endpoint.region})
+            case "ListObjectsV2":
+                return _list(request, objects, self.page_size)
+            case "PutObject":
+                return self._put(request, objects, body)
+            case "DeleteObject":
+                objects.pop(request.key, None)
+                return _Reply(status=204)
+            case "GetObject" | "HeadObject":
+                found = objects.get(request.key)
+                missing = _refusal(Answer(status=404, code="NoSuchKey"), method)
+                return missing if found is None else _get(request, found)
+        return _refusal(Answer(status=501, code="NotImplemented"), method)
+
+    def _put(self, request: Seen, objects: dict[str, _Object], body: bytes) -> _Reply:
+        held = objects.get(request.key)
+        if self.conditions:
+            if "if-none-match" in request.headers and held is not None:
+                return _refusal(Answer(status=412, code="PreconditionFailed"), "PUT")
+            wanted = request.headers.get("if-match")
+            if wanted is not None and held is None:
+                missing = Answer(status=404, code="NoSuchKey")
+                unmet = Answer(status=412, code="PreconditionFailed")
+                return _refusal(unmet if self.quoting == "bare" else missing, "PUT")
+            etags = {held.etag} if held is not None else set()
+            if held is not None and self.quoting == "any":
+                etags.add(f'"{held.etag}"')
+            if wanted is not None and wanted not in etags:
+                return _refusal(Answer(status=412, code="PreconditionFailed"), "PUT")
+        stored = _Object(
+            body=body,
+            etag=hashlib.md5(body).hexdigest(),
+            content_type=request.headers.get("content-type", ""),
+            metadata={n: v for n, v in request.headers.items() if n.startswith("x-amz-meta-")},
+            modified=datetime.now(UTC).replace(microsecond=0),
+        )
+        objects[request.key] = stored
+        return _Reply(status=200, headers={"ETag": f'"{stored.etag}"'})
+
+
+def _refusal(answer: Answer, method: str) -> _Reply:
+    more = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in answer.elements.items())
+    text = (
+        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{answer.code}</Code>'
+        f"<Message>{escape(answer.message)}</Message>{more}</Error>"
+    )
+    body = b"" if method == "HEAD" else text.encode()
+    return _Reply(
+        status=answer.status, headers={"Content-Type": "application/xml", **answer.headers}, body=body
+    )
+
+
+def _other(real: _Reply, fault: OtherBody) -> _Reply:
+    headers = {**real.headers, "Content-Type": fault.content_type} if fault.etag else {}
+    if not fault.partial:
+        headers.pop("Content-Range", None)
+    return _Reply(status=real.status if fault.partial else 200, headers=headers, body=fault.body)
+
+
+def _get(request: Seen, found: _Object) -> _Reply:
+    headers = {
+        "ETag": f'"{found.etag}"',
+        "Last-Modified": format_datetime(found.modified, usegmt=True),
+        "Content-Type": found.content_type,
+        **found.metadata,
+    }
+    asked = request.headers.get("range")
+    if asked is None:
+        return _Reply(status=200, headers=headers, body=found.body)
+    first, last = asked.removeprefix("bytes=").split("-")
+    size = len(found.body)
+    begin, end = int(first), min(int(last) if last else size - 1, size - 1)
+    if begin >= size:
+        return _refusal(Answer(status=416, code="InvalidRange"), "GET")
+    headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
+    return _Reply(status=206, headers=headers, body=found.body[begin : end + 1])
+
+
+def _list(request: Seen, objects: Mapping[str, _Object], page_size: int) -> _Reply:
+    prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter", "")
+    after = request.query.get("continuation-token", "")
+    shown: dict[str, str] = {}
+    for key in sorted(objects):
+        if not key.startswith(prefix):
+            continue
+        head, mark, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+        if mark:
+            name = f"{prefix}{head}{mark}"
+            shown[name] = f"<CommonPrefixes><Prefix>{quote(name)}</Prefix></CommonPrefixes>"
+        else:
+            one = objects[key]
+            shown[key] = (
+                f"<Contents><Key>{quote(key)}</Key><Size>{len(one.body)}</Size><ETag>&quot;{one.etag}&quot;</ETag>"
+                f"<LastModified>{one.modified:%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
+            )
+    left = [name for name in sorted(shown) if name > after]
+    page = left[: min(page_size, int(request.query.get("max-keys", "1000")))]
+    more = len(page) < len(left)
+    token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><EncodingType>url</EncodingType>'
+        f"<Prefix>{quote(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>"
+        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(shown[name] for name in page)}"
+        "</ListBucketResult>"
+    )
+    return _Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, double: S3Double) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.double = double
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep silent about clients that went away; a test sees what it needs to in its own answer."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 30
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's own name
+        """Log nothing."""
+
+    def _serve(self) -> None:
+        assert isinstance(self.server, _Server)
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        request = self._parsed()
+        reply, fault = self.server.double.handle(request, self.command, body)
+        if isinstance(fault, Silence):
+            self.server.double.wait(fault.seconds)
+            self.close_connection = True
+            return
+        if isinstance(fault, LostAnswer):
+            self._reset()
+            return
+        if isinstance(fault, OtherBody):
+            reply = _other(reply, fault)
+        self.send_response_only(reply.status)
+        for name, value in {"Date": format_datetime(datetime.now(UTC), usegmt=True), **reply.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if isinstance(fault, BrokenBody):
+            self.wfile.write(reply.body[: fault.sent])
+            self._reset() if fault.reset else self._end()
+            return
+        self.wfile.write(reply.body)
+
+    do_GET = do_HEAD = do_PUT = do_DELETE = _serve  # noqa: N815 -- the base class looks for these names
+
+    def _parsed(self) -> Seen:
+        parts = urlsplit(self.path)
+        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        names = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+        roots = {
+            "GET": "ListObjectsV2",
+            "HEAD": "HeadBucket",
+            "PUT": "CreateBucket",
+            "DELETE": "DeleteBucket",
+        }
+        return Seen(
+            operation=(names if key else roots)[self.command],
+            bucket=bucket,
+            key=key,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            query=query,
+        )
+
+    def _reset(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        # an end with a linger of nothing is a reset
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _end(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def running_double() -> Iterator[S3Double]:
+    """Yield a double that is closed at the end: the body of a fixture."""
+    with S3Double() as double:
+        yield double

@@ -1,0 +1,259 @@
+"""What the next command makes of an interrupted one, of a power cut, and of files changed by hand."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipper.apply.journal import JOURNAL, UNSETTLED, read_journal, write_journal
+from pipper.apply.mover import Mover
+from pipper.apply.recovery import STAGE, pending, recover
+from pipper.apply.stamp import is_current, write_stamp
+from pipper.apply.verify import Drift, verify
+from pipper.environment import installed
+from pipper.errors import MachineError
+from pipper.unpacked import UnpackedWheel
+from tests.workshop import Workshop, tree
+
+
+class PowerCut(BaseException):
+    """Stops a transaction so that not even its clean-up runs."""
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+@contextmanager
+def dying_at(step: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Die at a step of the moves, after the commit, as a killed process does: without going back."""
+
+    def die(*args: object) -> None:
+        raise PowerCut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mover, step, die)
+        patch.setattr(Mover, "back", die)
+        with pytest.raises(PowerCut):
+            yield
+
+
+@pytest.fixture
+def foo(workshop: Workshop) -> tuple[UnpackedWheel, UnpackedWheel]:
+    return workshop.wheel("foo", "1.0", files={"foo.py": "1"}), workshop.wheel(
+        "foo", "2.0", files={"foo.py": "2"}
+    )
+
+
+def test_reading_commands_report_what_is_unfinished(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pending(workshop.environment) == ""
+    with dying_at("bring_in", monkeypatch):
+        workshop.sync(foo[0])
+    assert "was interrupted" in pending(workshop.environment)
+    assert recover(workshop.environment) is True
+    assert pending(workshop.environment) == ""
+    assert recover(workshop.environment) is False
+    assert [each.version for each in installed(workshop.environment)] == ["1.0"]
+
+
+@pytest.mark.parametrize("step", ["write_documents", "take_out_infos", "take_out_files", "bring_in"])
+def test_C1_a_committed_change_is_finished_whatever_step_it_died_at(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = workshop.root / "pipper.lock"
+    workshop.sync(foo[0], documents={lock: b"1"})
+    with dying_at(step, monkeypatch):
+        workshop.sync(foo[1], documents={lock: b"2"})
+    recover(workshop.environment)
+    assert [each.version for each in installed(workshop.environment)] == ["2.0"]
+    assert (workshop.library / "foo.py").read_text() == "2"
+    assert lock.read_bytes() == b"2"
+    assert not (workshop.environment.state_dir / STAGE).exists()
+
+
+@pytest.mark.parametrize("step", ["take_out_infos", "bring_in"])
+def test_C11_what_another_tool_did_meanwhile_is_left_alone(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.sync(foo[0])
+    bar = workshop.wheel("bar", files={"bar.py": "x"})
+    with dying_at(step, monkeypatch):
+        workshop.sync(foo[1], bar)
+    shutil.rmtree(workshop.library / "foo-1.0.dist-info", ignore_errors=True)
+    theirs = workshop.library / "foo-3.0.dist-info"
+    theirs.mkdir()
+    (theirs / "METADATA").write_text("Name: foo\nVersion: 3.0\n")
+    (theirs / "RECORD").write_text("foo.py,,\nfoo-3.0.dist-info/RECORD,,\n")
+    (workshop.library / "foo.py").write_text("3")
+    recover(workshop.environment)
+    assert {(each.name, each.version) for each in installed(workshop.environment)} == {
+        ("foo", "3.0"),
+        ("bar", "1.0"),
+    }
+    assert (workshop.library / "foo.py").read_text() == "3"
+    workshop.sync(foo[1], bar)
+    assert (workshop.library / "foo.py").read_text() == "2"
+
+
+def test_a_document_edited_meanwhile_is_left_as_it_is(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = workshop.root / "pipper.lock"
+    with dying_at("write_documents", monkeypatch):
+        workshop.sync(foo[0], documents={lock: b"new"})
+    lock.write_bytes(b"edited by hand")
+    recover(workshop.environment)
+    assert lock.read_bytes() == b"edited by hand"
+
+
+def test_litter_of_a_run_that_never_committed_goes(workshop: Workshop) -> None:
+    litter = workshop.environment.state_dir / STAGE / "tree" / "x"
+    litter.mkdir(parents=True)
+    recover(workshop.environment)
+    assert not workshop.environment.state_dir.exists()
+
+
+def test_C11_an_environment_that_was_moved_meanwhile_is_not_guessed_at(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dying_at("bring_in", monkeypatch):
+        workshop.sync(foo[0])
+    state = workshop.environment.state_dir
+    journal = read_journal(state)
+    assert journal is not None
+    write_journal(state, replace(journal, anchor="/elsewhere"))
+    with pytest.raises(MachineError, match="was moved"):
+        recover(workshop.environment)
+    assert (state / JOURNAL).exists()
+
+
+def test_a_damaged_journal_is_told_not_skipped(workshop: Workshop) -> None:
+    state = workshop.environment.state_dir
+    state.mkdir()
+    (state / JOURNAL).write_text("{")
+    with pytest.raises(MachineError, match="is damaged"):
+        recover(workshop.environment)
+
+
+def _start_anew(workshop: Workshop) -> None:
+    """Make what was installed last look as if another run of the system had done it."""
+    state = workshop.environment.state_dir
+    journal = read_journal(state, UNSETTLED)
+    assert journal is not None
+    write_journal(state, replace(journal, boot="another"))
+    (state / JOURNAL).replace(state / UNSETTLED)
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/random/boot_id").exists(), reason="needs a boot id")
+@pytest.mark.parametrize("lost", ["foo.py", "foo-1.0.dist-info/RECORD", "foo-1.0.dist-info/METADATA"])
+def test_C5_what_a_power_cut_took_is_installed_anew(workshop: Workshop, lost: str) -> None:
+    wheel = workshop.wheel("foo", files={"foo.py": "x" * 100})
+    workshop.sync(wheel, link_mode="copy")
+    good = tree(workshop.library)
+    (workshop.library / lost).write_bytes(b"")
+    _start_anew(workshop)
+    workshop.sync(wheel, link_mode="copy")
+    assert tree(workshop.library) == good
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/random/boot_id").exists(), reason="needs a boot id")
+def test_C5_what_came_through_a_power_cut_is_kept(workshop: Workshop) -> None:
+    wheel = workshop.wheel("foo")
+    workshop.sync(wheel)
+    _start_anew(workshop)
+    assert not workshop.sync(wheel).changes
+    assert not (workshop.environment.state_dir / UNSETTLED).exists()
+
+
+def test_C11_verify_names_every_drift(workshop: Workshop) -> None:
+    files = {"foo/gone.py": "x", "foo/longer.py": "x", "foo/other.py": "x", "foo/fine.py": "x"}
+    workshop.sync(workshop.wheel("foo", files=files), link_mode="copy")
+    found = installed(workshop.environment)
+    assert verify(workshop.environment, found, hashes=True) == ()
+    folder = workshop.library / "foo"
+    (folder / "gone.py").unlink()
+    (folder / "longer.py").write_text("xx")
+    (folder / "other.py").write_text("y")
+    quick = {(drift.path.name, drift.problem) for drift in verify(workshop.environment, found)}
+    assert quick == {("gone.py", "missing"), ("longer.py", "other size")}
+    whole = {(drift.path.name, drift.problem) for drift in verify(workshop.environment, found, hashes=True)}
+    assert whole == {*quick, ("other.py", "other bytes")}
+
+
+def test_C11_verify_names_what_is_wrong_with_a_distribution_itself(workshop: Workshop) -> None:
+    for name in ("bare", "damaged", "outside"):
+        (workshop.library / f"{name}-1.0.dist-info").mkdir()
+    (workshop.library / "damaged-1.0.dist-info" / "RECORD").write_text("a,b\n")
+    (workshop.library / "outside-1.0.dist-info" / "RECORD").write_text("../../../../x,,\n")
+    told = {(drift.distribution, drift.problem.split(":")[0]) for drift in _all_drift(workshop)}
+    assert told == {
+        ("bare", "it has no METADATA"),
+        ("bare", "it has no RECORD"),
+        ("damaged", "it has no METADATA"),
+        ("damaged", "damaged"),
+        ("outside", "it has no METADATA"),
+        ("outside", "RECORD names what is not its own"),
+    }
+
+
+def _all_drift(workshop: Workshop) -> tuple[Drift, ...]:
+    return verify(workshop.environment, installed(workshop.environment))
+
+
+@pytest.fixture
+def stamped(workshop: Workshop) -> Workshop:
+    workshop.sync(workshop.wheel("foo"), workshop.wheel("bar"))
+    write_stamp(workshop.environment, "key")
+    return workshop
+
+
+def test_a_stamp_holds_for_its_key_only(stamped: Workshop) -> None:
+    root = stamped.environment.root
+    assert is_current(root, "key")
+    assert not is_current(root, "another")
+    assert not is_current(root / "nowhere", "key")
+
+
+def test_running_the_environment_leaves_the_stamp_valid(stamped: Workshop) -> None:
+    (stamped.library / "foo" / "__pycache__").mkdir()
+    assert is_current(stamped.environment.root, "key")
+
+
+@pytest.mark.parametrize("touched", ["lib", "bin", "info", "record", "journal", "gone"])
+def test_a_stamp_is_void_once_anything_it_covers_changes(stamped: Workshop, touched: str) -> None:
+    info = stamped.library / "foo-1.0.dist-info"
+    match touched:
+        case "lib":
+            (stamped.library / "new.py").touch()
+        case "bin":
+            (stamped.environment.scheme.scripts / "new").touch()
+        case "info":
+            (info / "REQUESTED").touch()
+        case "record":
+            (info / "RECORD").write_bytes((info / "RECORD").read_bytes())
+        case "journal":
+            (stamped.environment.state_dir / JOURNAL).touch()
+        case _:
+            shutil.rmtree(info)
+    assert not is_current(stamped.environment.root, "key")
+
+
+def test_a_stamp_no_newer_than_what_it_covers_is_void(stamped: Workshop) -> None:
+    info = stamped.library / "foo-1.0.dist-info"
+    later = info.stat().st_mtime_ns + 3600 * 10**9
+    os.utime(info, ns=(later, later))
+    write_stamp(stamped.environment, "key")
+    assert not is_current(stamped.environment.root, "key")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "key": "key"}', "\0"])
+def test_a_damaged_stamp_does_not_hold(stamped: Workshop, text: str) -> None:
+    (stamped.environment.state_dir / "stamp.json").write_text(text)
+    assert not is_current(stamped.environment.root, "key")

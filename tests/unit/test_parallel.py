@@ -1,0 +1,64 @@
+"""The same work on many things at once."""
+
+import threading
+
+import pytest
+
+from pipper.parallel import JOBS, both, in_parallel
+
+
+def test_results_stand_in_the_order_of_the_items() -> None:
+    assert in_parallel(lambda item: item * 2, list(range(100))) == list(range(0, 200, 2))
+    assert in_parallel(lambda item: item, []) == []
+
+
+def test_work_goes_on_at_once() -> None:
+    together = threading.Barrier(JOBS)
+    in_parallel(lambda _: together.wait(30), list(range(JOBS)))
+
+
+def test_the_error_of_the_first_item_that_failed_is_raised_and_nothing_new_is_begun() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="0"):
+        in_parallel(work, list(range(1000)))
+    assert len(begun) < 1000
+
+
+def test_two_different_functions_give_both_their_results() -> None:
+    together = threading.Barrier(2)
+    assert both(lambda: (together.wait(30), 1)[1], lambda: (together.wait(30), "x")[1]) == (1, "x")
+
+
+def test_an_error_of_one_of_two_is_raised() -> None:
+    with pytest.raises(KeyError):
+        both(lambda: 1, lambda: {}["x"])
+
+
+def test_an_interrupt_does_not_wait_for_what_hangs() -> None:
+    hanging = threading.Event()
+    begun = threading.Barrier(3)
+
+    def work(_: int) -> None:
+        begun.wait(30)
+        hanging.wait(60)
+
+    def interrupt() -> None:
+        import _thread
+
+        begun.wait(30)
+        _thread.interrupt_main()
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_parallel(work, [1, 2])
+        assert not hanging.is_set()
+    finally:
+        hanging.set()
+        helper.join()

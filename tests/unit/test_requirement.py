@@ -1,0 +1,67 @@
+"""Requirements: PEP 508, and the spellings of pipper 0.x."""
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipper.core.requirement import name_of, normalised, parse_requirement
+from pipper.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("foo", "foo"),
+        ("Foo_Bar>=1,<2", "foo-bar<2,>=1"),
+        ("foo[b,A]", "foo[a,b]"),
+        ("foo ; python_version < '3'", 'foo ; python_version < "3"'),
+        ("foo:1.2.3", "foo==1.2.3"),
+        ("foo:=1.2.3", "foo==1.2.3"),
+        ("foo:1.2.*", "foo==1.2.*"),
+        ("foo:1.*.3", "foo==1.*"),
+        ("foo:*", "foo"),
+        ("foo : >=1.2, <2", "foo<2,>=1.2"),
+        ("foo[x]:~=1.2", "foo[x]~=1.2"),
+        ("foo:!=1.0", "foo!=1.0"),
+        ("foo @ https://example.com/foo-1.whl", "foo @ https://example.com/foo-1.whl"),
+    ],
+)
+def test_both_spellings_become_one(text: str, expected: str) -> None:
+    assert normalised(parse_requirement(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=>1", "foo:", "foo:x", "foo:>=", "foo:1,", "foo bar", "../foo", "-x", "foo; x"]
+)
+def test_what_is_no_requirement_is_told_with_its_place(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_requirement(text, where="pipper.toml: dependencies[2]")
+    assert caught.value.message.startswith(f"pipper.toml: dependencies[2]: `{text.strip()}`")
+    assert caught.value.hint
+
+
+def test_a_requirement_nested_without_end_is_refused_in_few_words() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_requirement("foo; " + "(" * 3000)
+    assert len(caught.value.message + caught.value.cause) < 400
+
+
+def test_names_are_normalised() -> None:
+    assert name_of(parse_requirement("Foo._-Bar")) == "foo-bar"
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_a_requirement_or_a_usage_error(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        told = normalised(parse_requirement(text))
+        assert normalised(parse_requirement(told)) == told
+
+
+@settings(deadline=None)
+@given(st.from_regex(r"\A[a-z]{1,4}(\[[a-z]\])?(:|==|>=|~=|;| @ )[0-9a-z.*' <>=_]{0,12}\Z"))
+def test_any_near_requirement_is_one_or_a_usage_error(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        parse_requirement(text)

@@ -1,0 +1,116 @@
+"""A cache, wheels made on the spot, and one environment to apply plans to."""
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from pipper.apply.lock import environment_lock
+from pipper.apply.recovery import recover
+from pipper.apply.transaction import apply_plan
+from pipper.cache import Cache
+from pipper.core.lockfile import LockedFile
+from pipper.core.plan import Plan, Wanted, make_plan
+from pipper.core.ports import Reporter
+from pipper.environment import Environment, environment_of, installed, make_venv, venv_python
+from pipper.interpreter import Interpreter, inspect_interpreter, of_new_venv
+from pipper.unpacked import UnpackedWheel
+from tests.wheelhouse import make_wheel
+
+
+@lru_cache(maxsize=1)
+def this_interpreter() -> Interpreter:
+    """The interpreter that runs the tests."""
+    return inspect_interpreter(Path(sys.executable), None)
+
+
+class Workshop:
+    """Everything lies below `root`; what is there already is taken up again."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cache = Cache(root / "cache")
+        self.environment = self.venv("venv")
+
+    def venv(self, name: str) -> Environment:
+        """The virtual environment of this name."""
+        folder = self.root / name
+        if venv_python(folder):
+            return environment_of(of_new_venv(folder, this_interpreter(), None))
+        return environment_of(make_venv(folder, this_interpreter()))
+
+    def wheel(self, name: str, version: str = "1.0", **parts: Any) -> UnpackedWheel:
+        """Make a wheel as `make_wheel` does, and unpack it into the cache."""
+        return self.take(make_wheel(self.root / "wheelhouse", name, version, **parts))
+
+    def take(self, path: Path) -> UnpackedWheel:
+        """Unpack a wheel that there is into the cache."""
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.cache.add_file(path, sha256)
+        return self.cache.unpack(sha256, path.name)
+
+    def sync(
+        self,
+        *wheels: UnpackedWheel,
+        environment: Environment | None = None,
+        documents: Mapping[Path, bytes] | None = None,
+        exact: bool = False,
+        reporter: Reporter | None = None,
+        **options: Any,
+    ) -> Plan:
+        """Bring the environment to exactly these wheels, as an operation does; return the plan."""
+        place = environment or self.environment
+        told = reporter or Reporter()
+        with environment_lock(place, told):
+            recover(place, told)
+            plan = make_plan([wanted_of(wheel) for wheel in wheels], installed(place), exact=exact)
+            apply_plan(
+                plan,
+                environment=place,
+                wheels={wheel.sha256: wheel for wheel in wheels},
+                cache=self.cache,
+                documents=documents or {},
+                reporter=told,
+                **options,
+            )
+        return plan
+
+    @property
+    def library(self) -> Path:
+        """site-packages."""
+        return self.environment.scheme.purelib
+
+
+def wanted_of(wheel: UnpackedWheel, source: str = "acme") -> Wanted:
+    """The wheel as a lock has it."""
+    return Wanted(
+        name=canonicalize_name(wheel.name),
+        version=wheel.version,
+        source=source,
+        filename=wheel.filename,
+        file=LockedFile(sha256=wheel.sha256, size=1, key=f"{wheel.name}/{wheel.filename}"),
+    )
+
+
+def tree(root: Path, *, skip: tuple[str, ...] = (".pipper",)) -> dict[str, tuple[str, str]]:
+    """Kind with mode, and content, of everything below `root` by its path; top folders in `skip` left out."""
+    found: dict[str, tuple[str, str]] = {}
+    for folder, folders, files in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = [name for name in folders if name not in skip]
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            mode = path.lstat().st_mode
+            kind = f"{stat.filemode(mode)}"
+            if stat.S_ISLNK(mode):
+                content = os.readlink(path)  # noqa: PTH115 - a Path would normalise it
+            else:
+                content = "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+            found[path.relative_to(root).as_posix()] = (kind, content)
+    return found
