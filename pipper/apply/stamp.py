@@ -1,12 +1,13 @@
 """The stamp of a sync that left nothing to do, so that the next one can tell without looking closer.
 
-It covers the folders of libraries and scripts, and of each distribution its `.dist-info` and RECORD: number,
-size and time. What was edited inside a module is not seen here; `sync --check` sees it.
+It covers the folder of scripts, every folder of the libraries, and of each distribution its RECORD: number, size
+and time. So a file that came or went is seen; what was edited inside a module is not, but `sync --check` sees it.
 
 `is_current` is the path of a sync that has nothing to do: this module imports nothing beyond the standard library.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _STATE = ".pipper"
 _STAMP = "stamp.json"
-_FORMAT = 1
+_FORMAT = 2
+_OF_PYTHON = "__pycache__"
 _WAITS = 10
 _WAIT_SECONDS = 0.003
 
@@ -39,7 +41,10 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
         if os.path.lexists(os.path.join(state, "journal.json")):
             return False
         began = stamp["began"]
-        return all(_time_of(seen) < began and _look(seen[0]) == seen for seen in stamp["covers"])
+        return all(_time_of(seen) < began and _look(seen[0]) == seen for seen in stamp["covers"]) and all(
+            _time_of(seen) < began and (_look(seen[0]) == seen[:4] or _names(seen[0]) == seen[4])
+            for seen in stamp["folders"]
+        )
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return False
 
@@ -60,11 +65,10 @@ def write_stamp(environment: "Environment", key: str) -> None:
                 # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
                 os.utime(stream.fileno())
                 began = os.fstat(stream.fileno()).st_mtime_ns
-                covers = [
-                    _look(place) for place in _covered(environment.libraries, environment.scheme.scripts)
-                ]
-                if all(_time_of(seen) < began for seen in covers):
-                    stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began, "covers": covers}
+                covers, folders = _covered(environment.libraries, environment.scheme.scripts)
+                if all(_time_of(seen) < began for seen in (*covers, *folders)):
+                    stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began}
+                    stamp |= {"covers": covers, "folders": folders}
                     stream.write(json.dumps(stamp).encode())
                     break
             time.sleep(_WAIT_SECONDS)
@@ -74,15 +78,28 @@ def write_stamp(environment: "Environment", key: str) -> None:
         os.replace(temporary, path)
 
 
-def _covered(libraries: "tuple[Path, ...]", scripts: "Path") -> list[str]:
-    places = []
-    for folder in {*map(os.fspath, libraries), os.fspath(scripts)}:
-        with contextlib.suppress(FileNotFoundError):
-            names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".dist-info")]
-            places.append(folder)
-            for name in names:
-                places += [f"{folder}/{name}", f"{folder}/{name}/RECORD"]
-    return places
+def _covered(
+    libraries: "tuple[Path, ...]", scripts: "Path"
+) -> "tuple[list[list[object]], list[list[object]]]":
+    """What must be just as it is, and the folders of modules, in which Python itself makes `__pycache__`."""
+    places = [os.fspath(scripts)]
+    folders = []
+    for library in map(os.fspath, libraries):
+        for place, names, _ in os.walk(library):
+            if place == library:
+                places.append(place)
+            elif place.endswith(".dist-info"):
+                places += [place, f"{place}/RECORD"]
+            else:
+                folders.append(place)
+            names[:] = [name for name in names if name != _OF_PYTHON]
+    return [_look(place) for place in places], [[*_look(place), _names(place)] for place in folders]
+
+
+def _names(folder: str) -> str:
+    """A digest of what a folder holds, by name."""
+    names = sorted(name for name in os.listdir(folder) if name != _OF_PYTHON)
+    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
 
 
 def _look(place: str) -> list[object]:

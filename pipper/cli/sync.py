@@ -77,5 +77,5 @@ def command(check: bool, dry_run: bool, verify: bool, as_json: bool, **given: An
     from pipper.cli.syncing import run_sync  # noqa: PLC0415 - all that a sync with something to do needs
 
     return run_sync(
-        settings, given, stamp_key=stamp.key, check=check, hashes=verify, dry_run=dry_run, as_json=as_json
+        settings, given, stamp=stamp.basis, check=check, hashes=verify, dry_run=dry_run, as_json=as_json
     )

@@ -18,7 +18,7 @@ def run_sync(
     settings: Settings,
     given: Mapping[str, Any],
     *,
-    stamp_key: str,
+    stamp: str,
     check: bool,
     hashes: bool,
     dry_run: bool,
@@ -34,7 +34,7 @@ def run_sync(
         link_mode=given["link_mode"],
         compile_bytecode=given["compile_bytecode"],
         hashes=hashes,
-        stamp=stamp_key,
+        stamp=stamp,
     )
     work = check_sync if check else plan_sync if dry_run else sync
     outcome = work(settings, request)

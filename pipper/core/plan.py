@@ -1,6 +1,6 @@
 """The plan: what lies between a lock and an environment, one value for `--dry-run`, `--check` and sync."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +96,17 @@ class Plan:
         return tuple(action.wanted for action in self.actions if isinstance(action, Install | Replace))
 
 
-def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact: bool = False) -> Plan:
+def make_plan(
+    wanted: Iterable[Wanted],
+    installed: Iterable[Installed],
+    *,
+    exact: bool = False,
+    damaged: Collection[NormalizedName] = (),
+) -> Plan:
     """Hold what is wanted against what is installed.
 
-    Kept is only what bears pipper's marks and came from the very wheel that is locked. Removed is what is not
-    wanted and bears the marks; with `exact`, whatever is not wanted.
+    Kept is only what bears pipper's marks, came from the very wheel that is locked and is not `damaged`.
+    Removed is what is not wanted and bears the marks; with `exact`, whatever is not wanted.
     """
     present: dict[NormalizedName, list[Installed]] = {}
     for distribution in sorted(installed, key=lambda each: str(each.dist_info)):
@@ -108,7 +114,10 @@ def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact
     actions: dict[tuple[str, str], Action] = {}
     for want in wanted:
         found = present.pop(want.name, [])
-        actions[want.name, ""] = _action(want, found)
+        action = _action(want, found)
+        if isinstance(action, Keep) and want.name in damaged:
+            action = Replace(installed=tuple(found), wanted=want)
+        actions[want.name, ""] = action
     for name, leftovers in present.items():
         for leftover in leftovers:
             if exact or leftover.ours:
@@ -119,8 +128,8 @@ def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact
 def _action(want: Wanted, found: list[Installed]) -> Action:
     if not found:
         return Install(wanted=want)
-    if len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256:
-        # The same wheel under another version is a lock that lies; whoever unpacks the wheel tells.
-        if found[0].version == want.version or Version(found[0].version) == Version(want.version):
-            return Keep(installed=found[0])
+    same = len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256
+    # The same wheel under another version is a lock that lies; whoever unpacks the wheel tells.
+    if same and (found[0].version == want.version or Version(found[0].version) == Version(want.version)):
+        return Keep(installed=found[0])
     return Replace(installed=tuple(found), wanted=want)

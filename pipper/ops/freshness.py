@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipper import __version__
 from pipper.apply.stamp import is_current
@@ -32,9 +33,9 @@ _MATTER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """The key for the next stamp (empty where none can be had), and whether the last one still holds."""
+    """What the next stamp says a sync went by (empty where none can be had), and whether the last one holds."""
 
-    key: str = ""
+    basis: str = ""
     is_current: bool = False
 
 
@@ -43,20 +44,20 @@ def current_stamp(settings: Settings, options: Mapping[str, object]) -> Stamp:
     if any(options.get(name) for name in ("python", "active", "target", "lock_path")):
         return Stamp()
     manifest = find_manifest(settings.directory)
-    if manifest is None:
+    if manifest is None or not (manifest.parent / LOCK_NAME).is_file():
         return Stamp()
     root = manifest.parent
-    python = root / VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    lock = root / LOCK_NAME
-    if not lock.is_file():
-        return Stamp()
     digest = hashlib.sha256(__version__.encode())
     for name in _MATTER:
         digest.update(f"\0{name}={options.get(name)!r}".encode())
-    for path in (manifest, lock):
+    for path in (manifest, root / LOCK_NAME):
         digest.update(b"\0" + hashlib.sha256(read_bytes(path) or b"").digest())
-    if not python.exists():
-        return Stamp()
-    digest.update(fingerprint(python).encode())
-    key = digest.hexdigest()
-    return Stamp(key=key, is_current=is_current(root / VENV, key))
+    basis = digest.hexdigest()
+    python = root / VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    holds = python.exists() and is_current(root / VENV, stamp_key(basis, python))
+    return Stamp(basis=basis, is_current=holds)
+
+
+def stamp_key(basis: str, python: Path) -> str:
+    """Return the key of a stamp for an environment whose interpreter is `python`."""
+    return hashlib.sha256(f"{basis}\0{fingerprint(python)}".encode()).hexdigest()

@@ -1,6 +1,5 @@
 """`bundle` and `publish`: from a source project to what others can install."""
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -189,8 +188,11 @@ class _Run:
             if isinstance(result, PipperError):
                 self._note([_failed(publication, result)])
         for name in sorted({publication.name for publication in waiting}):
-            with contextlib.suppress(PipperError):
+            try:
                 self._publisher.warn_of_strangers(name)
+            except PipperError as error:
+                # Everything is published by now; only the look around failed.
+                self._settings.reporter.warning(f"bundles of pipper 0.x were not looked for: {error.message}")
 
 
 def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from packaging.utils import NormalizedName
+
 from pipper.apply.lock import environment_lock
 from pipper.apply.recovery import pending, recover
 from pipper.apply.stamp import write_stamp
@@ -13,12 +15,15 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
 from pipper.cache import Cache
 from pipper.core.lockfile import Lock, LockedEnvironment
-from pipper.core.plan import Keep, Plan, make_plan
+from pipper.core.lockwriter import dump_lock
+from pipper.core.plan import Installed, Keep, Plan, make_plan
 from pipper.core.selection import Selection, select
 from pipper.environment import Environment, installed, refuse_unwritable
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
 from pipper.ops.fetching import Supply, fetch_wheels, origins_of
+from pipper.ops.files import read_bytes
 from pipper.ops.finding import LOCK_NAME, find_manifest
+from pipper.ops.freshness import stamp_key
 from pipper.ops.honesty import require_honest
 from pipper.ops.lockfiles import as_lock, read_lock, refuse_expired
 from pipper.ops.own import refuse_own_ground
@@ -42,7 +47,7 @@ class SyncRequest:
     hashes: bool = False
     """For a check: hash every installed file, where otherwise its presence and size are looked at."""
     stamp: str = ""
-    """The key of the stamp that tells the next run there is nothing to do; empty for none."""
+    """What the stamp says this sync went by, so that the next one may find nothing to do; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +86,18 @@ def plan_to(settings: Settings, request: SyncRequest, basis: Basis) -> SyncOutco
     environment = choose_environment(settings, basis.root, request.place, make=False)
     if unfinished := pending(environment):
         settings.reporter.warning(unfinished)
-    return _plan(basis, environment, request)
+    return SyncOutcome(environment=environment, plan=_repairing_plan(basis, environment, request))
 
 
 def check_sync(settings: Settings, request: SyncRequest) -> SyncOutcome:
     """Return the plan, and what differs from RECORD among that which the plan keeps (`--check`)."""
-    outcome = plan_sync(settings, request)
-    kept = [action.installed for action in outcome.plan.actions if isinstance(action, Keep)]
-    drift = verify(outcome.environment, kept, hashes=request.hashes)
-    return SyncOutcome(environment=outcome.environment, plan=outcome.plan, drift=drift)
+    basis, rest = _read(settings, request)
+    environment = choose_environment(settings, basis.root, rest.place, make=False)
+    if unfinished := pending(environment):
+        settings.reporter.warning(unfinished)
+    plan = _plan(basis, environment, rest)
+    drift = verify(environment, _kept(plan), hashes=request.hashes)
+    return SyncOutcome(environment=environment, plan=plan, drift=drift)
 
 
 def sync(settings: Settings, request: SyncRequest) -> SyncOutcome:
@@ -111,7 +119,7 @@ def sync_to(
     # What has to be made is made last: where a file is missing, nothing is left behind.
     cache = open_cache(settings)
     with cache.in_use():
-        plan = _plan(basis, environment, request).plan
+        plan = _plan(basis, environment, request)
         refuse_unwritable(environment)
         fetched = _fetch(settings, request, basis, environment, plan, cache)
         return _sync_into(settings, request, basis, documents, fetched)
@@ -127,20 +135,36 @@ def _sync_into(
     environment = choose_environment(settings, basis.root, request.place, make=True)
     with environment_lock(environment, settings.reporter):
         recover(environment, settings.reporter)
-        outcome = _plan(basis, environment, request)
+        plan = _repairing_plan(basis, environment, request)
+        outcome = SyncOutcome(environment=environment, plan=plan)
         if outcome.plan.changes or documents:
             refuse_unwritable(environment)
             refuse_own_ground(outcome.plan, environment)
             _apply(settings, request, basis, outcome, documents, fetched)
         if request.stamp:
-            write_stamp(environment, request.stamp)
+            write_stamp(environment, stamp_key(request.stamp, environment.interpreter.executable))
     return outcome
 
 
-def _plan(basis: Basis, environment: Environment, request: SyncRequest) -> SyncOutcome:
+def _plan(
+    basis: Basis,
+    environment: Environment,
+    request: SyncRequest,
+    damaged: frozenset[NormalizedName] = frozenset(),
+) -> Plan:
     wanted = select(basis.lock, _part(basis, environment, request), request.selection)
-    plan = make_plan(wanted, installed(environment), exact=request.exact)
-    return SyncOutcome(environment=environment, plan=plan)
+    return make_plan(wanted, installed(environment), exact=request.exact, damaged=damaged)
+
+
+def _repairing_plan(basis: Basis, environment: Environment, request: SyncRequest) -> Plan:
+    """The plan that also replaces what is as locked by its marks, but has files missing or of another size."""
+    plan = _plan(basis, environment, request)
+    damaged = frozenset(drift.distribution for drift in verify(environment, _kept(plan)))
+    return _plan(basis, environment, request, damaged) if damaged else plan
+
+
+def _kept(plan: Plan) -> list[Installed]:
+    return [action.installed for action in plan.actions if isinstance(action, Keep)]
 
 
 def _part(basis: Basis, environment: Environment, request: SyncRequest) -> LockedEnvironment:
@@ -179,11 +203,25 @@ def _apply(
             environment=outcome.environment,
             wheels=fetched or _fetch(settings, request, basis, outcome.environment, outcome.plan, cache),
             cache=cache,
-            documents=documents,
+            documents={**documents, **_history(basis.lock, outcome)},
             link_mode=request.link_mode,
             compile_bytecode=request.compile_bytecode,
             reporter=settings.reporter,
         )
+
+
+def _history(lock: Lock, outcome: SyncOutcome) -> Mapping[Path, bytes]:
+    """What the environment is synced to, and what it was before: `sync --lock .pipper/previous.lock` goes back.
+
+    An authorized lock is not kept: its URLs are secrets that expire.
+    """
+    if not outcome.plan.changes or lock.expires_at is not None:
+        return {}
+    applied = outcome.environment.state_dir / "applied.lock"
+    now, before = dump_lock(lock).encode(), read_bytes(applied)
+    if before is None or before == now:
+        return {applied: now}
+    return {applied: now, applied.with_name("previous.lock"): before}
 
 
 def _read(settings: Settings, request: SyncRequest) -> tuple[Basis, SyncRequest]:

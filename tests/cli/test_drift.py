@@ -1,0 +1,49 @@
+"""An environment that was changed under pipper: what differs is told by `--check` and mended by `sync` (C11)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.invariants import Workspace, tree
+
+
+def delete(path: Path) -> None:
+    """Take a file away."""
+    path.unlink()
+
+
+def lengthen(path: Path) -> None:
+    """Write to a file in a way that changes its size, and the folder's time, as an editor does."""
+    draft = path.with_name("draft")
+    draft.write_bytes(path.read_bytes() + b"# edited\n")
+    draft.replace(path)
+    path.with_name("left-behind").touch()
+
+
+@pytest.mark.parametrize("change", [delete, lengthen])
+def test_C11_a_sync_mends_what_was_deleted_or_changed_by_hand(workspace: Workspace, change: object) -> None:
+    assert callable(change)
+    workspace.run("sync")
+    before = tree(workspace.site)
+    change(workspace.site / "beta" / "__init__.py")
+    assert "beta" in workspace.run("sync", "--check", code=1).stdout
+    assert "~ beta 1.0.0 (damaged)" in workspace.run("sync").stderr
+    (workspace.site / "beta" / "left-behind").unlink(missing_ok=True)
+    assert tree(workspace.site) == before
+    workspace.run("sync", "--check")
+
+
+def test_a_sync_right_after_a_sync_has_nothing_to_do_and_says_so_from_the_stamp(workspace: Workspace) -> None:
+    workspace.run("sync", "--no-dev")
+    assert "Nothing to do: the environment matches the lock" in workspace.run("sync", "--no-dev").stderr
+
+
+def test_the_lock_before_the_last_change_can_be_gone_back_to(workspace: Workspace) -> None:
+    workspace.run("sync")
+    before = workspace.installed()
+    workspace.run("add", "gamma")
+    assert workspace.installed() != before
+    previous = workspace.venv / ".pipper" / "previous.lock"
+    assert "gamma" not in previous.read_text()
+    workspace.run("sync", "--lock", previous)
+    assert workspace.installed() == before
