@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -90,6 +90,17 @@ class Freed:
     files: int = 0
     size: int = 0
     """Bytes."""
+
+
+def cache_root(environ: Mapping[str, str]) -> Path:
+    """Return `PIPPER_CACHE_DIR`, or the platform's place for caches."""
+    given = environ.get("PIPPER_CACHE_DIR")
+    if given:
+        return Path(given).expanduser().absolute()
+    # Imported here: it takes 7 ms, and is not needed where the variable is set.
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("pipper", appauthor=False)
 
 
 class Cache:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from platformdirs import user_cache_path
-
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.manifest import RepositoryEntry
 from pipper.core.ports import Reporter, Store
@@ -81,12 +79,6 @@ class Access:
 def named_repositories_path(home: Path) -> Path:
     """Where pipper 0.x and we keep named repositories."""
     return home / ".pipper" / "repositories.json"
-
-
-def cache_root(environ: Mapping[str, str]) -> Path:
-    """Return `PIPPER_CACHE_DIR`, or the platform's place for caches."""
-    given = environ.get("PIPPER_CACHE_DIR")
-    return Path(given).expanduser().absolute() if given else user_cache_path("pipper", appauthor=False)
 
 
 def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories:

@@ -6,9 +6,9 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
+from pipper.cli.locked import lock_document, lock_lines, lock_summary
 from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
-from pipper.cli.render import lock_document, lock_lines, lock_summary
 from pipper.core.limits import parse_as_of
 from pipper.ops.lock import LockRequest, check_lock, lock_project
 from pipper.ops.project import load_project

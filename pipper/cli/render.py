@@ -2,14 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from pipper.core.lockdiff import VersionChange
 from pipper.core.plan import Install, Remove, Replace
-from pipper.ops.lock import LockOutcome, VersionChange
 from pipper.ops.sync import SyncOutcome
-
-
-def lock_lines(outcome: LockOutcome) -> Iterator[str]:
-    """A line for every project whose locked version changed."""
-    return change_lines(outcome.changes)
 
 
 def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:
@@ -24,31 +19,6 @@ def _change(change: VersionChange) -> str:
     if not after:
         return f" - {change.name} {before}"
     return f" ~ {change.name} {before} -> {after}"
-
-
-def lock_summary(outcome: LockOutcome, *, dry_run: bool) -> str:
-    """One sentence on the lock as a whole."""
-    count = _count(len(outcome.lock.packages), "package")
-    where = ", ".join(outcome.environments)
-    if dry_run:
-        return f"Would lock {count} for {where}"
-    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}"
-
-
-def lock_document(outcome: LockOutcome) -> dict[str, object]:
-    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after)."""
-    return {
-        "written": outcome.written,
-        "environments": list(outcome.environments),
-        "packages": [
-            {"name": package.name, "version": package.version, "source": package.source}
-            for package in outcome.lock.packages
-        ],
-        "changes": [
-            {"name": change.name, "before": list(change.before), "after": list(change.after)}
-            for change in outcome.changes
-        ],
-    }
 
 
 def plan_lines(outcome: SyncOutcome) -> Iterator[str]:
@@ -93,7 +63,7 @@ def plan_summary(outcome: SyncOutcome, *, done: bool) -> str:
     past = {"install": "installed", "replace": "replaced", "remove": "removed"}
     parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
     if outcome.drift:
-        parts.append(f"{_count(len(outcome.drift), 'file')} changed by others")
+        parts.append(f"{count_of(len(outcome.drift), 'file')} changed by others")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 
@@ -117,5 +87,5 @@ def plan_document(outcome: SyncOutcome) -> dict[str, object]:
     return {"environment": str(outcome.environment.root), "actions": actions, "drift": drift}
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

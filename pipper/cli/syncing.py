@@ -9,8 +9,8 @@ from pipper.cli.output import give, give_json
 from pipper.cli.render import drift_lines, plan_document, plan_lines, plan_summary
 from pipper.core.selection import Selection
 from pipper.ops.environments import Place
-from pipper.ops.fetching import Supply
 from pipper.ops.settings import Settings
+from pipper.ops.supply import Supply
 from pipper.ops.sync import SyncRequest, check_sync, plan_sync, sync
 
 

@@ -58,6 +58,25 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
     unknown or missing keys. Raises IntegrityError (exit 4) where it can but contradicts itself, lacks a
     sha256 or names an unsafe key.
     """
+    top = _top(data, label)
+    expires_at = _expiry(top, f"{label}: ")
+    packages = top["packages"].items() if "packages" in top else ()
+    lock = Lock(
+        expires_at=expires_at,
+        inputs=_inputs(_required(top, "inputs", f"{label}: ")),
+        repositories=top["repositories"].mapping(Node.text) if "repositories" in top else {},
+        environments=tuple(
+            _environment(node) for node in _required(top, "environments", f"{label}: ").items()
+        ),
+        packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
+    )
+    _refuse_cut_off(lock, data, label)
+    lock.check()
+    return lock
+
+
+def _top(data: bytes, label: str) -> dict[str, Node]:
+    """The entries of a lock of our own version."""
     if conflict := _CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
@@ -79,20 +98,7 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
     top = Node(tables, f"{label}: ").table(_TOP)
     if _required(top, "lock-version", f"{label}: ").whole() != LOCK_VERSION:
         raise top["lock-version"].fail(f"only {LOCK_VERSION} is known", hint=_HINT)
-    expires_at = _expiry(top, f"{label}: ")
-    packages = top["packages"].items() if "packages" in top else ()
-    lock = Lock(
-        expires_at=expires_at,
-        inputs=_inputs(_required(top, "inputs", f"{label}: ")),
-        repositories=top["repositories"].mapping(Node.text) if "repositories" in top else {},
-        environments=tuple(
-            _environment(node) for node in _required(top, "environments", f"{label}: ").items()
-        ),
-        packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
-    )
-    _refuse_cut_off(lock, data, label)
-    lock.check()
-    return lock
+    return top
 
 
 def _expiry(top: Mapping[str, Node], place: str) -> datetime | None:

@@ -19,12 +19,13 @@ from pipper.core.selection import Selection
 from pipper.core.urls import shown, url_fault
 from pipper.errors import AccessError, UsageError
 from pipper.ops.asking import Ask, read_ask
-from pipper.ops.fetching import Supply, origins_of
+from pipper.ops.fetching import origins_of
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.finding import LOCK_NAME
 from pipper.ops.gitignore import is_exposed
 from pipper.ops.lockfiles import is_lock
 from pipper.ops.settings import Settings
+from pipper.ops.supply import Supply
 from pipper.sources.repository import Repository
 from pipper.storage.s3 import S3Store
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pipper.cache import Freed
-from pipper.config import cache_root
+from pipper.cache import Freed, cache_root
 from pipper.ops.environments import open_cache
 from pipper.ops.settings import Settings
 

@@ -21,11 +21,12 @@ from pipper.core.selection import Selection, select
 from pipper.errors import MachineError
 from pipper.ops.asking import Ask, Asked, read_ask
 from pipper.ops.environments import Place, interpreter_at_hand, open_cache, part_for
-from pipper.ops.fetching import Origins, Supply, fetch_files, origins_of
+from pipper.ops.fetching import Origins, fetch_files, origins_of
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.lockfiles import as_lock, refuse_expired
 from pipper.ops.remote import take_urls
 from pipper.ops.settings import Settings
+from pipper.ops.supply import Supply
 from pipper.web import Web
 
 _CHUNK = 1 << 20

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
+from pipper.core.lockdiff import VersionChange, version_changes
 from pipper.core.lockfile import Lock
 from pipper.core.lockwriter import dump_lock
 from pipper.core.manifest import parse_manifest
@@ -22,7 +23,6 @@ from pipper.ops.environments import Place, choose_environment, interpreter_at_ha
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.finding import PIPPER_TOML, find_manifest
 from pipper.ops.foreign import foreign_requirements
-from pipper.ops.lock import VersionChange, version_changes
 from pipper.ops.project import Project, load_lock
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock

@@ -4,8 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipper.cache import Cache
-from pipper.config import cache_root
+from pipper.cache import Cache, cache_root
 from pipper.core.lockfile import Lock, LockedEnvironment
 from pipper.core.target import parse_name, serves
 from pipper.environment import (

@@ -11,10 +11,11 @@ from pipper.core.pylockwriter import dump_pylock, dump_requirements, to_pylock
 from pipper.core.selection import Selection
 from pipper.errors import UsageError
 from pipper.ops.asking import Ask, read_ask
-from pipper.ops.fetching import Origins, Supply, origins_of
+from pipper.ops.fetching import Origins, origins_of
 from pipper.ops.files import write_bytes
 from pipper.ops.finding import LOCK_NAME
 from pipper.ops.settings import Settings
+from pipper.ops.supply import Supply
 from pipper.storage.s3 import S3Store
 
 Format = Literal["pylock", "requirements"]

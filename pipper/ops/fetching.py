@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from packaging.version import Version
-
 from pipper.cache import Cache
 from pipper.core.lockfile import Lock, LockedFile
 from pipper.core.manifest import INDEX
@@ -18,10 +16,12 @@ from pipper.core.urls import shown
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.ops.bundles import take_out
 from pipper.ops.folder import take_from_folder
+from pipper.ops.held import held_wheels, require_same
 from pipper.ops.indexweb import index_folder, index_web
 from pipper.ops.project import Project
 from pipper.ops.settings import Settings
 from pipper.ops.sources import declared_repositories, locked_from, open_repositories
+from pipper.ops.supply import Supply
 from pipper.parallel import in_parallel
 from pipper.sources.repository import Repository
 from pipper.transfer import Download, fetch
@@ -30,16 +30,6 @@ from pipper.web import Web
 
 _UNPACKING = 4
 """Wheels unpacked at once: hashing and inflating release the interpreter lock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
-    """What the command line says of where files may come from."""
-
-    folder: Path | None = None
-    """Looked into before anything is fetched."""
-    offline: bool = False
-    """Whether nothing may be fetched at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +82,17 @@ def fetch_wheels(
     Raises IntegrityError for bytes that are not the locked ones or a file that is gone, StoreError that names
     everything missing where nothing may be fetched, and what stores raise.
     """
-    found = {want.file.sha256: cache.unpacked(want.file.sha256) for want in wanted}
-    missing = [want for want in wanted if found[want.file.sha256] is None]
+    wheels = dict(held_wheels(wanted, cache))
+    missing = [want for want in wanted if want.file.sha256 not in wheels]
     here, away = _divided(missing, origins, cache, reporter)
     work = _Unpacking(cache, reporter, total=len(missing))
     with work:
         # What has arrived is unpacked while the rest is still on its way.
         started = [work.start(want) for want in here]
         _fetch_all(away, origins, cache, reporter, lambda want: started.append(work.start(want)))
-        found.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
-    wheels = {sha256: wheel for sha256, wheel in found.items() if wheel is not None}
-    for want in wanted:
-        _require_same(want, wheels[want.file.sha256])
+        wheels.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
+    for want in missing:
+        require_same(want, wheels[want.file.sha256])
     return wheels
 
 
@@ -251,11 +240,3 @@ class _Unpacking:
         unpacked = self._cache.unpack(file.sha256, want.filename)
         self._task.advance()
         return unpacked
-
-
-def _require_same(want: Wanted, wheel: UnpackedWheel) -> None:
-    if wheel.name != want.name or Version(str(wheel.version)) != Version(want.version):
-        raise IntegrityError(
-            f"{want.filename} is {wheel.name} {wheel.version}, the lock says {want.name} {want.version}",
-            hint="restore the lock from version control, or remove it and run `pipper lock`",
-        )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from pipper.core.lockdiff import VersionChange, version_changes
 from pipper.core.lockfile import Lock
 from pipper.core.lockwriter import dump_lock
 from pipper.errors import UsageError
@@ -33,15 +34,6 @@ class LockRequest:
     offline: bool = False
     """Ask the index for nothing."""
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionChange:
-    """How one project changed between two locks; no versions on one side where it is new or gone."""
-
-    name: NormalizedName
-    before: tuple[str, ...]
-    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,20 +94,3 @@ def _require_known(names: frozenset[NormalizedName], old: Lock | None) -> None:
     locked = {package.name for package in old.packages} if old else set()
     if unknown := sorted(names - locked):
         raise UsageError(f"{LOCK_NAME} holds no `{unknown[0]}`, so there is nothing to upgrade")
-
-
-def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
-    """Return every project whose locked versions differ, in the order of names."""
-    before, after = _versions(old), _versions(new)
-    return tuple(
-        VersionChange(name=name, before=before.get(name, ()), after=after.get(name, ()))
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    )
-
-
-def _versions(lock: Lock | None) -> dict[NormalizedName, tuple[str, ...]]:
-    found: dict[NormalizedName, tuple[str, ...]] = {}
-    for package in lock.packages if lock else ():
-        found[package.name] = (*found.get(package.name, ()), package.version)
-    return found

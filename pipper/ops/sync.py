@@ -20,15 +20,15 @@ from pipper.core.plan import Installed, Keep, Plan, make_plan
 from pipper.core.selection import Selection, select
 from pipper.environment import Environment, installed, refuse_unwritable
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
-from pipper.ops.fetching import Supply, fetch_wheels, origins_of
 from pipper.ops.files import read_bytes
 from pipper.ops.finding import LOCK_NAME, find_manifest
 from pipper.ops.freshness import stamp_key
+from pipper.ops.held import held_wheels
 from pipper.ops.honesty import require_honest
-from pipper.ops.lockfiles import as_lock, read_lock, refuse_expired
 from pipper.ops.own import refuse_own_ground
 from pipper.ops.project import Project, load_project, require_fresh
 from pipper.ops.settings import Settings
+from pipper.ops.supply import Supply
 from pipper.unpacked import UnpackedWheel
 
 
@@ -182,8 +182,13 @@ def _fetch(
 ) -> Mapping[str, UnpackedWheel]:
     if not plan.incoming:
         return {}
-    origins = origins_of(settings, basis.lock, basis.project, request.supply)
-    wheels = fetch_wheels(plan.incoming, origins, cache, settings.reporter)
+    wheels = held_wheels(plan.incoming, cache)
+    if any(want.file.sha256 not in wheels for want in plan.incoming):
+        # Imported here: stores, the index and HTTP take longer to import than a warm cache takes to install.
+        from pipper.ops.fetching import fetch_wheels, origins_of  # noqa: PLC0415
+
+        origins = origins_of(settings, basis.lock, basis.project, request.supply)
+        wheels = fetch_wheels(plan.incoming, origins, cache, settings.reporter)
     require_honest(basis.lock, _part(basis, environment, request), plan.incoming, wheels)
     return wheels
 
@@ -229,6 +234,9 @@ def _read(settings: Settings, request: SyncRequest) -> tuple[Basis, SyncRequest]
     if request.lock_path is None:
         project = load_project(settings.directory)
         return Basis(project=project, lock=require_fresh(project)), request
+    # Imported here: locks of others need PEP 751, which the project's own does not.
+    from pipper.ops.lockfiles import as_lock, read_lock, refuse_expired  # noqa: PLC0415
+
     path = settings.directory / request.lock_path
     found = read_lock(path)
     around = load_project(settings.directory) if find_manifest(settings.directory) else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run_pipper
+from tests.s3_double import Answer, BrokenBody, Rule, S3Double
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
@@ -218,5 +219,39 @@ def test_K10_an_edited_url_cannot_change_bytes(app: Path, env: dict[str, str], t
     (app / "a.lock").write_text("\n".join(swapped) + "\n")
     refused = run_pipper("sync", "--lock", app / "a.lock", "-t", "packages", cwd=tmp_path, ok=False)
     assert refused.code == 4
+    assert "X-Amz" not in refused.stderr
+    assert not (tmp_path / "packages").exists()
+
+
+@pytest.mark.parametrize(
+    "fault", [BrokenBody(sent=200), BrokenBody(sent=200, reset=False), Answer(status=503, code="SlowDown")]
+)
+def test_S5_a_url_that_breaks_off_is_taken_up_again(
+    s3_double: S3Double, tmp_path: Path, fault: BrokenBody | Answer
+) -> None:
+    bucket, env = s3_double.endpoint.fresh_bucket(), s3_double.endpoint.environment
+    run_pipper("publish", make_wheel(tmp_path, "alpha", "1.0.0"), "-b", bucket, cwd=tmp_path, env=env)
+    run_pipper("authorize", "alpha", "-b", bucket, "-o", "a.lock", cwd=tmp_path, env=env)
+    s3_double.script(Rule(operation="GetObject", key="*.whl", fault=fault, times=2))
+    before = s3_double.count("GetObject")
+    run_pipper("sync", "--lock", "a.lock", "-t", "packages", cwd=tmp_path)
+    assert (tmp_path / "packages" / "alpha" / "__init__.py").is_file()
+    assert s3_double.count("GetObject") - before == 3
+
+
+def test_S2_a_server_that_never_answers_well_is_given_up_and_named(
+    s3_double: S3Double, tmp_path: Path
+) -> None:
+    bucket, env = s3_double.endpoint.fresh_bucket(), s3_double.endpoint.environment
+    run_pipper("publish", make_wheel(tmp_path, "alpha", "1.0.0"), "-b", bucket, cwd=tmp_path, env=env)
+    run_pipper("authorize", "alpha", "-b", bucket, "-o", "a.lock", cwd=tmp_path, env=env)
+    s3_double.script(
+        Rule(
+            operation="GetObject", key="*.whl", fault=Answer(status=503, code="SlowDown"), times=float("inf")
+        )
+    )
+    refused = run_pipper("sync", "--lock", "a.lock", "-t", "packages", cwd=tmp_path, ok=False)
+    assert refused.code == 6
+    assert "SlowDown" in refused.stderr
     assert "X-Amz" not in refused.stderr
     assert not (tmp_path / "packages").exists()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipper.cache import cache_root
 from pipper.config import (
     NamedRepositories,
-    cache_root,
     choose_access,
     choose_repositories,
     directory_of,
