@@ -3,19 +3,17 @@
 So a lock never names a path of this machine, and never a signed URL: what was installed can be installed again.
 """
 
-import contextlib
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
 from pipper.core.layout import BUNDLE_SUFFIX
 from pipper.core.manifest import RepositoryEntry
-from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.ops.files import scratch_folder
 from pipper.ops.intake import read_publication
+from pipper.ops.remote import fetch_unhashed
 from pipper.ops.settings import Settings
 from pipper.sources.publisher import Publisher
 from pipper.sources.repository import Repository
@@ -24,7 +22,6 @@ from pipper.web import Web
 
 FILES_ALIAS = "files"
 _FOLDER = Path(".pipper") / "files"
-_LARGEST = 5 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +44,11 @@ def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn
     Raises UsageError where there is no such file, IntegrityError where it does not pass the gate, and what
     reading the URL raises; the URL's signature is kept nowhere.
     """
-    with tempfile.TemporaryDirectory(prefix="pipper-") as scratch:
-        path = (
-            _fetched(Web(settings.environ), text, Path(scratch))
-            if "://" in text
-            else settings.directory / text
-        )
-        publication = read_publication(path, Path(scratch))
+    with scratch_folder() as scratch:
+        path = settings.directory / text
+        if "://" in text:
+            path = fetch_unhashed(Web(settings.environ), text, scratch)
+        publication = read_publication(path, scratch)
         inner = root.name == _FOLDER.parent.name
         folder = Path(_FOLDER.name) if inner else _FOLDER
         repository = Repository(DirectoryStore(root / folder), FILES_ALIAS, reporter=settings.reporter)
@@ -65,23 +60,3 @@ def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn
         requirement=Requirement(f"{publication.name}=={publication.version}"),
         repository=RepositoryEntry(alias=FILES_ALIAS, url=f"file:{folder.as_posix()}"),
     )
-
-
-def _fetched(web: Web, url: str, scratch: Path) -> Path:
-    name = urlsplit(url).path.rpartition("/")[2]
-    if not name.endswith((".whl", BUNDLE_SUFFIX)):
-        raise UsageError(f"`{name}` is neither a wheel nor a bundle", cause="the URL's path ends in its name")
-    path = scratch / name
-    try:
-        with contextlib.ExitStack() as stack:
-            pieces = stack.enter_context(web.stream(url))
-            file = stack.enter_context(path.open("xb"))
-            size = 0
-            for piece in pieces:
-                size += len(piece)
-                if size > _LARGEST:
-                    raise IntegrityError(f"{name} is larger than {_LARGEST} bytes")
-                file.write(piece)
-    except OSError as error:
-        raise MachineError(f"cannot write {path}", cause=error.strerror or str(error)) from error
-    return path
