@@ -1,12 +1,11 @@
 """`repository check`: every object against its page, and every permission by trying it."""
 
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from pipper.core.holdings import Holdings, arrange
 from pipper.errors import PipperError, gravest
+from pipper.ops.files import scratch_folder
 from pipper.ops.findings import Finding, findings_of
 from pipper.ops.settings import Settings
 from pipper.ops.single import single_repository
@@ -71,8 +70,8 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
 def _look(
     repository: Repository, holdings: Holdings, settings: Settings, now: datetime
 ) -> tuple[list[Finding], list[PipperError]]:
-    with tempfile.TemporaryDirectory(prefix="pipper-check-") as scratch:
-        surveyor = Surveyor(repository, Path(scratch), all_bundles=True)
+    with scratch_folder() as scratch:
+        surveyor = Surveyor(repository, scratch, all_bundles=True)
         surveys = surveyor.survey(holdings.projects, settings.reporter)
     findings = [
         finding

@@ -22,7 +22,7 @@ from pipper.errors import MachineError
 from pipper.ops.asking import Ask, Asked, read_ask
 from pipper.ops.environments import Place, interpreter_at_hand, open_cache, part_for
 from pipper.ops.fetching import Origins, fetch_files, origins_of
-from pipper.ops.files import read_bytes, write_bytes
+from pipper.ops.files import read_bytes, scratch_folder, write_bytes
 from pipper.ops.lockfiles import as_lock, refuse_expired
 from pipper.ops.remote import take_urls
 from pipper.ops.settings import Settings
@@ -148,8 +148,8 @@ def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
     if want.file.bundle_sha256:
         yield _cached(want.file.bundle_sha256, f"the bundle of {want.filename}", cache)
         return
-    with tempfile.TemporaryDirectory(prefix="pipper-") as directory:
-        yield write_bundle(wheel, filename=want.filename, output=Path(directory))
+    with scratch_folder() as directory:
+        yield write_bundle(wheel, filename=want.filename, output=directory)
 
 
 def _place(source: Path, target: Path, sha256: str) -> Saved:

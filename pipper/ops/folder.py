@@ -1,6 +1,5 @@
 """Finding locked files in a folder by their hash: what `pipper download` left there, or anybody else."""
 
-import tempfile
 from collections.abc import Iterable
 from hashlib import file_digest
 from pathlib import Path
@@ -11,6 +10,7 @@ from pipper.core.layout import BUNDLE_SUFFIX
 from pipper.core.plan import Wanted
 from pipper.core.ports import Reporter
 from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.ops.files import scratch_folder
 
 
 def take_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, reporter: Reporter) -> None:
@@ -64,8 +64,8 @@ class _Folder:
         return self._inside.get(filename, [])
 
     def _take_out(self, bundle: Path, want: Wanted, cache: Cache) -> bool:
-        with tempfile.TemporaryDirectory(prefix="pipper-") as directory:
-            wheel = Path(directory) / "package.whl"
+        with scratch_folder() as directory:
+            wheel = directory / "package.whl"
             if extract_wheel(bundle, wheel).sha256 != want.file.sha256:
                 return False
             cache.add_file(wheel, want.file.sha256)

@@ -1,6 +1,5 @@
 """Files at a URL that nothing is known of but the URL: authorized ones of 0.x, and wheels somebody shared."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pipper.core.manifest import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.urls import shown, signed_until
 from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.ops.files import scratch_folder
 from pipper.parallel import in_parallel
 from pipper.web import Web
 from pipper.weberrors import expired
@@ -75,8 +75,8 @@ def _stream(web: Web, url: str, to: Path) -> None:
 
 
 def _take(url: str, web: Web, cache: Cache) -> Wanted:
-    with tempfile.TemporaryDirectory(prefix="pipper-") as directory:
-        path = fetch_unhashed(web, url, Path(directory))
+    with scratch_folder() as directory:
+        path = fetch_unhashed(web, url, directory)
         if not path.name.endswith(BUNDLE_SUFFIX):
             return _taken(path, path.name, cache)
         bundle = read_bundle(path)

@@ -1,7 +1,6 @@
 """`repository repair`: pages made to agree with what is there, and what 0.x published taken in."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from pipper.errors import (
     PipperError,
     gravest,
 )
+from pipper.ops.files import scratch_folder
 from pipper.ops.findings import Finding
 from pipper.ops.mending import Mended, Mender
 from pipper.ops.settings import Settings
@@ -119,10 +119,10 @@ class _Run:
         bundles = frozenset((info.key, info.etag) for holding in holdings for info in holding.bundles)
         if seen is not None:
             holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
-        with tempfile.TemporaryDirectory(prefix="pipper-repair-") as scratch:
-            surveyor = Surveyor(self._repository, Path(scratch), all_bundles=False)
+        with scratch_folder() as scratch:
+            surveyor = Surveyor(self._repository, scratch, all_bundles=False)
             surveys = surveyor.survey(holdings, self._settings.reporter)
-            results = self._mend(surveys, Path(scratch))
+            results = self._mend(surveys, scratch)
         return _Done(
             mended=tuple(result for result in results if isinstance(result, Mended)),
             errors=tuple(result for result in results if isinstance(result, PipperError)),

@@ -87,6 +87,15 @@ class Catalogue:
         """Have the releases of these projects read, in parallel."""
         self.router.prefetch(sorted(set(names) - self._shelves.keys()))
 
+    def has_read(self, shelf: Shelf, bit: int) -> bool:
+        """Tell whether the needs of a candidate are known."""
+        return (shelf.name, bit, "") in self._needs
+
+    def prefetch_needs(self, candidates: Iterable[tuple[Shelf, int]]) -> None:
+        """Have the metadata of these candidates read, in parallel."""
+        unread = [shelf.at(bit) for shelf, bit in candidates if not self.has_read(shelf, bit)]
+        self.router.prefetch_metadata((one.release, one.files[0]) for one in unread)
+
     def read_ahead(self, shelf: Shelf, bits: int) -> None:
         """Have the metadata of these candidates read, in parallel, and learn their needs."""
         self.router.prefetch_metadata((one.release, one.files[0]) for one in shelf.chosen(bits))

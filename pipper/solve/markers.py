@@ -21,6 +21,17 @@ class MarkerError(ValueError):
     """A marker that has no answer: it compares what cannot be compared, or names what is not there."""
 
 
+_TEXTS: dict[int, tuple[Marker, str]] = {}
+"""By identity: a marker of a parsed requirement is held against every environment, and its text is costly."""
+
+
+def _text(marker: Marker) -> str:
+    known = _TEXTS.get(id(marker))
+    if known is None:
+        known = _TEXTS[id(marker)] = marker, str(marker)
+    return known[1]
+
+
 class Markers:
     """The answers of one target."""
 
@@ -33,7 +44,7 @@ class Markers:
         """Tell whether a marker is true here with this extra; raises MarkerError where it has no answer."""
         if marker is None:
             return True
-        text = str(marker)
+        text = _text(marker)
         if "extra" not in text:
             extra = ""
         key = (text, extra)
@@ -49,7 +60,7 @@ class Markers:
         """
         if marker is None:
             return None
-        text = str(marker)
+        text = _text(marker)
         if text not in self._volatile:
             self._volatile[text] = mentions_volatile(marker)
         if not self._volatile[text]:

@@ -94,11 +94,23 @@ class Search:
             return False
         shelf = self._catalogue.shelf(self._names[best][0])
         mask = engine.masks[best]
+        if not self._catalogue.has_read(shelf, shelf.best(mask)):
+            self._read_open_projects()
         tries = self._tries[best] = self._tries.get(best, -1) + 1
         if tries:
             self._catalogue.read_ahead(shelf, _first(mask, min(1 << tries, _MOST_READ_AHEAD)))
         engine.decide(best, shelf.best(mask))
         return True
+
+    def _read_open_projects(self) -> None:
+        """Have what all open projects would choose now read at once: one wait where there would be many."""
+        masks = self.engine.masks
+        open_ones = (
+            (self._catalogue.shelf(name), masks[project])
+            for name, project in self._projects.items()
+            if not masks[project] & ABSENT
+        )
+        self._catalogue.prefetch_needs((shelf, shelf.best(mask)) for shelf, mask in open_ones if mask)
 
     def _expand(self) -> bool:
         """Add the needs of the candidates settled on since the last time; tell whether there were any."""

@@ -37,6 +37,11 @@ class RangedFile(io.RawIOBase):
         """Take bytes that are known already."""
         self._pieces[start] = piece
 
+    @property
+    def lowest(self) -> int:
+        """The lowest offset that anything was read from."""
+        return min(self._pieces, default=self._whole)
+
     def part(self, start: int, size: int) -> "RangedFile":
         """Return `size` bytes from `start` as a file of their own; what was fetched is shared."""
         other = RangedFile(self._fetch, self._whole, block=self._block)

@@ -11,6 +11,9 @@ from pipper.sources.ranged import DAMAGE, RangedFile, metadata_members, read_tex
 TAIL = 32 * 1024
 """Bytes from the end that are asked for first: METADATA is near the end, and the directory behind it."""
 
+LONGEST_TAIL = 512 * 1024
+"""Of a project whose other wheels needed more."""
+
 _BLOCK = 16 * 1024
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -23,7 +26,16 @@ class Tail:
     size: int
 
 
-def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """METADATA, and how much of the wheel's end it took."""
+
+    body: bytes
+    needed: int
+    """Bytes."""
+
+
+def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: str) -> Found:
     """Return METADATA of a wheel of which the end is known; `fetch` reads more (start, length).
 
     Raises IntegrityError where it is no wheel, and what `fetch` raises.
@@ -34,7 +46,7 @@ def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: st
         with zipfile.ZipFile(file) as wheel:
             found = metadata_members(wheel)
             if len(found) == 1:
-                return read_text(wheel, found[0])
+                return Found(body=read_text(wheel, found[0]), needed=tail.size - file.lowest)
     except DAMAGE as error:
         raise IntegrityError(f"{subject} is damaged", cause=str(error)) from error
     raise IntegrityError(f"{subject} has {len(found)} METADATA files")
