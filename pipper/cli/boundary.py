@@ -1,5 +1,6 @@
 """The one place where errors become text and an exit code."""
 
+import errno
 import io
 import os
 import signal
@@ -13,9 +14,11 @@ import click
 
 from pipper.cli.app import app
 from pipper.cli.output import ReaderGoneError, flush, render_error
-from pipper.errors import PipperError
+from pipper.errors import MachineError, PipperError
 
 _INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
+_OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF)
+"""What click meets when it writes help: every other write of ours translates its errors where it is made."""
 
 
 class TerminatedError(BaseException):
@@ -47,18 +50,28 @@ def _code(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except click.ClickException as error:
         return _usage(error)
-    except (KeyboardInterrupt, click.Abort):
-        render_error("interrupted", "", "")
-        return _INTERRUPTED
-    except TerminatedError:
-        render_error("terminated", "", "")
-        return _TERMINATED
-    except ReaderGoneError:
+    except (KeyboardInterrupt, click.Abort, TerminatedError) as end:
+        terminated = isinstance(end, TerminatedError)
+        render_error("terminated" if terminated else "interrupted", "", "")
+        return _TERMINATED if terminated else _INTERRUPTED
+    except (ReaderGoneError, BrokenPipeError):
         return 0
+    except OSError as error:
+        return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
     except Exception as error:  # noqa: BLE001 - a bug: told without the text of the exception, which may hold a secret
-        where = _place(error)
-        render_error(f"this is a bug in pipper: {type(error).__name__} at {where}", "", "please report it")
-        return _BUG
+        return _bug(error)
+
+
+def _of_output(error: OSError) -> int:
+    render_error("cannot write the output", error.strerror or "", "")
+    return MachineError.exit_code
+
+
+def _bug(error: Exception) -> int:
+    render_error(
+        f"this is a bug in pipper: {type(error).__name__} at {_place(error)}", "", "please report it"
+    )
+    return _BUG
 
 
 def _place(error: Exception) -> str:

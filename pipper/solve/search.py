@@ -44,7 +44,7 @@ class Search:
         self._names: dict[int, tuple[NormalizedName, NormalizedName | None]] = {}
         self._extras_of: dict[NormalizedName, list[NormalizedName]] = {}
         self._depths: dict[int, int] = {}
-        self._tries: dict[int, int] = {}
+        self._tried: dict[int, int] = {}
         self._expanded: set[tuple[int, int, str]] = set()
         self._covered: dict[tuple[int, str, str], int] = {}
         self._seen = 0
@@ -94,12 +94,15 @@ class Search:
             return False
         shelf = self._catalogue.shelf(self._names[best][0])
         mask = engine.masks[best]
-        if not self._catalogue.has_read(shelf, shelf.best(mask)):
+        bit = shelf.best(mask)
+        if not self._catalogue.has_read(shelf, bit):
             self._read_open_projects()
-        tries = self._tries[best] = self._tries.get(best, -1) + 1
-        if tries:
-            self._catalogue.read_ahead(shelf, _first(mask, min(1 << tries, _MOST_READ_AHEAD)))
-        engine.decide(best, shelf.best(mask))
+        tried = self._tried.get(best, 0)
+        if tried and not tried & bit:
+            # Another candidate than before: that one was ruled out, and this one may be soon.
+            self._catalogue.read_ahead(shelf, _first(mask, min(1 << tried.bit_count(), _MOST_READ_AHEAD)))
+        self._tried[best] = tried | bit
+        engine.decide(best, bit)
         return True
 
     def _read_open_projects(self) -> None:
