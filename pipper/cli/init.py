@@ -1,11 +1,13 @@
 """`pipper init`."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pipper.cli.options import Command, output_options, project_option, settings_from
+from pipper.ops.adopting import adopt_project
 from pipper.ops.project import init_project
 
 
@@ -22,7 +24,14 @@ from pipper.ops.project import init_project
     metavar="ALIAS=URL",
     help="A repository for the manifest: s3://BUCKET[/PREFIX] or file:///DIR.",
 )
-def command(repositories: tuple[str, ...], **shared: Any) -> None:
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE|DIR",
+    help="Bring over pipper.json, pipper.yaml, a pyproject.toml (standard, Poetry, uv, PDM) or requirements.txt.",
+)
+def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -> None:
     """Begin a project: write a first pipper.toml."""
     settings = settings_from(shared)
     pairs = []
@@ -31,5 +40,14 @@ def command(repositories: tuple[str, ...], **shared: Any) -> None:
         if not separator:
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
         pairs.append((alias, url))
-    path = init_project(settings.directory, python=f"3.{sys.version_info.minor}", repositories=pairs)
+    python = f"3.{sys.version_info.minor}"
+    if source is not None:
+        path, adopted = adopt_project(settings.directory, source, python=python, repositories=pairs)
+        for note in adopted.notes:
+            settings.reporter.warning(f"left behind: {note}")
+        settings.reporter.info(
+            f"Wrote {path}. Name your repositories in it, then: pipper lock && pipper sync"
+        )
+        return
+    path = init_project(settings.directory, python=python, repositories=pairs)
     settings.reporter.info(f"Wrote {path}. Name what you need in it, then: pipper lock && pipper sync")

@@ -1,10 +1,13 @@
 """Results as lines for people and as documents for programs (`--json`; keys are stable)."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from pipper.core.lockdiff import VersionChange
 from pipper.core.plan import Install, Remove, Replace
-from pipper.ops.sync import SyncOutcome
+
+if TYPE_CHECKING:  # a lock is told without what a sync imports
+    from pipper.ops.sync import SyncOutcome
 
 
 def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:
@@ -21,7 +24,7 @@ def _change(change: VersionChange) -> str:
     return f" ~ {change.name} {before} -> {after}"
 
 
-def plan_lines(outcome: SyncOutcome) -> Iterator[str]:
+def plan_lines(outcome: "SyncOutcome") -> Iterator[str]:
     """A line for every action that changes something."""
     for action in outcome.plan.changes:
         if isinstance(action, Install):
@@ -47,13 +50,13 @@ def _replaced(action: Replace) -> str:
     return f" ~ {action.wanted.name} {before} ({why})"
 
 
-def drift_lines(outcome: SyncOutcome) -> Iterator[str]:
+def drift_lines(outcome: "SyncOutcome") -> Iterator[str]:
     """A line for every installed file that is not what RECORD says."""
     for drift in outcome.drift:
         yield f" ! {drift.distribution}: {drift.path}: {drift.problem}"
 
 
-def plan_summary(outcome: SyncOutcome, *, done: bool) -> str:
+def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     """One sentence on the plan as a whole."""
     counts = {"install": 0, "replace": 0, "remove": 0}
     for action in outcome.plan.changes:
@@ -68,7 +71,7 @@ def plan_summary(outcome: SyncOutcome, *, done: bool) -> str:
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 
 
-def plan_document(outcome: SyncOutcome) -> dict[str, object]:
+def plan_document(outcome: "SyncOutcome") -> dict[str, object]:
     """`sync --json`: environment, actions (action, name, version, before, source, sha256), drift."""
     actions: list[dict[str, object]] = []
     for action in outcome.plan.actions:

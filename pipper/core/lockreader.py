@@ -58,10 +58,18 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
     unknown or missing keys. Raises IntegrityError (exit 4) where it can but contradicts itself, lacks a
     sha256 or names an unsafe key.
     """
+    lock = read_lock_parts(data, label=label)
+    _refuse_cut_off(lock, data, label)
+    lock.check()
+    return lock
+
+
+def read_lock_parts(data: bytes, *, label: str) -> Lock:
+    """Return what `parse_lock` does, but with parts that may contradict each other or be missing."""
     top = _top(data, label)
     expires_at = _expiry(top, f"{label}: ")
     packages = top["packages"].items() if "packages" in top else ()
-    lock = Lock(
+    return Lock(
         expires_at=expires_at,
         inputs=_inputs(_required(top, "inputs", f"{label}: ")),
         repositories=top["repositories"].mapping(Node.text) if "repositories" in top else {},
@@ -70,9 +78,6 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
         ),
         packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
     )
-    _refuse_cut_off(lock, data, label)
-    lock.check()
-    return lock
 
 
 def _top(data: bytes, label: str) -> dict[str, Node]:
@@ -80,7 +85,9 @@ def _top(data: bytes, label: str) -> dict[str, Node]:
     if conflict := _CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
-            f"{label} is damaged at line {line}", cause="it holds the marks of a merge conflict", hint=_HINT
+            f"{label} is damaged at line {line}",
+            cause="it holds the marks of a merge conflict",
+            hint="`pipper lock` repairs it and keeps what both sides agree on",
         )
     try:
         tables = parse_toml(data, label=label, limit=_LIMIT, hint=_HINT)

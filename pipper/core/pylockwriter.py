@@ -37,7 +37,8 @@ def _package(picked: PortablePackage) -> Package:
     if all(file.bundle_sha256 for file in package.wheels):
         raise UsageError(
             f"{package.pin} exists only as a 0.x bundle, which pylock.toml cannot hold",
-            hint="`pipper repository repair` unpacks it, or write pipper's own format: -o with another name",
+            hint="`pipper repository repair` unpacks it, `pipper lock` then takes it; "
+            "or write pipper's own format: -o with another name",
         )
     return Package(
         name=package.name,

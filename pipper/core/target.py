@@ -135,6 +135,11 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
     return all(_evaluates_alike(Marker(condition), locked, host) for condition in conditions)
 
 
+def system_version(name: str) -> tuple[int, ...]:
+    """Return the version of the C library or system that a target's name asks for at least."""
+    return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdigit())
+
+
 def _evaluates_alike(marker: Marker, one: Target, other: Target) -> bool:
     return marker.evaluate(dict(one.markers), context="lock_file") == marker.evaluate(
         dict(other.markers), context="lock_file"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipper.cache import Cache, cache_root
 from pipper.core.lockfile import Lock, LockedEnvironment
-from pipper.core.target import parse_name, serves
+from pipper.core.target import serves, system_version
 from pipper.environment import (
     Environment,
     active_environment,
@@ -115,8 +115,4 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
             cause=fitting[0].failure,
             hint="run `pipper lock` here to see more, or name another interpreter with --python",
         )
-    return max(solved, key=lambda each: _system_version(each.target.name))
-
-
-def _system_version(name: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdigit())
+    return max(solved, key=lambda each: system_version(each.target.name))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipper.core.lockfile import Lock, LockedEnvironment
 from pipper.core.manifest import Manifest
 from pipper.core.platforms import usual_elsewhere
-from pipper.core.target import Target, serves
+from pipper.core.target import Target, serves, system_version
 from pipper.errors import UsageError
 
 
@@ -34,7 +34,8 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: b
             hint="name another with --python, or change requires-python",
         )
     kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]
-    own = next((each.target for each in kept if _serves(each, at_hand)), at_hand)
+    serving = [each.target for each in kept if _serves(each, at_hand)]
+    own = max(serving, key=lambda target: system_version(target.name), default=at_hand)
     targets = {each.target.name: each.target for each in kept} | {own.name: own}
     if elsewhere:
         for target in usual_elsewhere(at_hand):

@@ -8,8 +8,10 @@ from packaging.utils import NormalizedName
 
 from pipper.core.lockdiff import VersionChange, version_changes
 from pipper.core.lockfile import Lock
+from pipper.core.lockmerge import merged_lock
 from pipper.core.lockwriter import dump_lock
-from pipper.errors import UsageError
+from pipper.core.reporter import Reporter
+from pipper.errors import IntegrityError, UsageError
 from pipper.ops.environments import Place, interpreter_at_hand
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.finding import LOCK_NAME
@@ -67,7 +69,7 @@ def lock_project(settings: Settings, project: Project, request: LockRequest) -> 
 
     Raises NoSolutionError, UsageError and what repositories raise; then the old lock is as it was.
     """
-    old = load_lock(project.lock_path)
+    old = _old_lock(project, settings.reporter)
     _require_known(request.upgrade_packages, old)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=request.python))
     task = LockTask(
@@ -88,6 +90,18 @@ def lock_project(settings: Settings, project: Project, request: LockRequest) -> 
     if written:
         write_bytes(project.lock_path, text)
     return LockOutcome(lock=lock, changes=version_changes(old, lock), written=written)
+
+
+def _old_lock(project: Project, reporter: Reporter) -> Lock | None:
+    """The lock as it stands; where two were merged into one, what both agree on."""
+    try:
+        return load_lock(project.lock_path)
+    except (UsageError, IntegrityError) as error:
+        merged = merged_lock(read_bytes(project.lock_path) or b"", label=LOCK_NAME)
+        if merged is None:
+            raise
+        reporter.info(f"{error.message}: repairing it from what both sides agree on")
+        return merged
 
 
 def _require_known(names: frozenset[NormalizedName], old: Lock | None) -> None:

@@ -86,16 +86,21 @@ def init_project(directory: Path, *, python: str, repositories: Iterable[tuple[s
 
     Raises UsageError where the folder is a project already, or an alias or a URL cannot stand in a manifest.
     """
+    refuse_project(directory)
     path = directory / PIPPER_TOML
-    if find_manifest(directory) in (path, directory / PYPROJECT_TOML):
-        raise UsageError(
-            f"{directory} is a project already", hint="edit its manifest, then run `pipper lock`"
-        )
     lines = "".join(f"{_key(alias)} = {_string(url)}\n" for alias, url in repositories)
     data = _TEMPLATE.format(python=python, repositories=lines).encode()
     parse_manifest(data, label=path.name)
     write_bytes(path, data)
     return path
+
+
+def refuse_project(directory: Path) -> None:
+    """Raise UsageError where a folder has a manifest already."""
+    if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
+        raise UsageError(
+            f"{directory} is a project already", hint="edit its manifest, then run `pipper lock`"
+        )
 
 
 def _key(text: str) -> str:

@@ -21,7 +21,7 @@ from pipper.solve.sources import SourceRouter
 
 Versions = Mapping[NormalizedName, Version]
 
-_STEPS_ELSEWHERE = 4_000_000
+_STEPS_ELSEWHERE = 1_000_000
 """Of the search for an environment that may as well have no solution."""
 
 

@@ -173,6 +173,20 @@ class Pipper(Tool):
         return _packages(self.project / "pipper.lock")
 
 
+class PipperOverIndex(Pipper):
+    """The project itself with everything from the simple index, as the other tools have it."""
+
+    name = "pipper-index"
+
+    def write_project(self) -> None:
+        if not self.scene.index:
+            raise SystemExit("pipper-index needs a server: leave out `--rtt disk`")
+        (self.project / "pipper.toml").write_text(
+            f"dependencies = {json.dumps(list(self.scene.requirements))}\n\n"
+            f'[index]\nurl = "{self.scene.index}"\n'
+        )
+
+
 class Uv(Tool):
     """uv, against the simple index or the folder of wheels."""
 
@@ -242,7 +256,7 @@ class Pip(Tool):
         return {item["metadata"]["name"]: item["metadata"]["version"] for item in report["install"]}
 
 
-TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Pipper, Uv, Pip)}
+TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Pipper, PipperOverIndex, Uv, Pip)}
 
 _PIP_SYNC = """\
 import json, subprocess, sys, venv

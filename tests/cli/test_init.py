@@ -46,3 +46,41 @@ def test_a_repository_that_cannot_stand_in_a_manifest_is_refused(
         empty.run("lock", "--check", code=1)
         return
     empty.refused("init", "-R", given, code=2, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pipper.json", '{"dependencies": ["alpha:>=1.0.0"], "dev_dependencies": ["beta"]}'),
+        ("pipper.yaml", "dependencies:\n  - alpha:>=1.0.0\ndev_dependencies:\n  - beta\n"),
+        ("requirements.txt", "alpha>=1.0.0\nbeta\n"),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'x'\ndependencies = ['alpha>=1.0.0']\n[dependency-groups]\ndev = ['beta']\n",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.poetry.dependencies]\nalpha = '^1.0.0'\n[tool.poetry.dev-dependencies]\nbeta = '*'\n",
+        ),
+    ],
+)
+def test_the_project_of_another_tool_is_brought_over_and_can_be_locked(
+    empty: Workspace, name: str, text: str
+) -> None:
+    empty.publish(empty.wheel("alpha"), empty.wheel("beta"))
+    (empty.app / name).write_text(text)
+    empty.run("init", "--from", ".", "-R", "acme=file:../repository")
+    empty.run("lock")
+    assert empty.locked() == {"alpha": "1.0.0", "beta": "1.0.0"}
+
+
+def test_what_is_left_behind_is_said(empty: Workspace) -> None:
+    assert empty.environment
+    (empty.app / "requirements.txt").write_text("alpha\n-e .\n")
+    done = empty.run("init", "--from", "requirements.txt")
+    assert "left behind: requirements.txt: line 2" in done.stderr
+
+
+def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
+    assert empty.environment
+    empty.refused("init", "--from", ".", code=2, subject="holds nothing to begin from")
