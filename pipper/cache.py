@@ -7,6 +7,9 @@
     index/SITE/                  pages and metadata of an index
     tmp/                         what is not finished yet
     .lock                        held shared while a command works, alone while `prune` or `clean` does
+    CACHEDIR.TAG                 tells backup programs to pass it over, where pipper made the folder
+
+What else lies in the folder is somebody else's and is neither counted nor removed.
 
 Whatever stands under its name is whole: it is made below `tmp` and renamed. A power cut may still cut off what
 the disk had not written, so sizes are held against what is expected whenever something is taken out.
@@ -33,6 +36,11 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _CHUNK = 1 << 20
+_PARTS = ("files", "wheels", "interpreters", "index", "tmp")
+"""All that the cache makes and `clean` removes."""
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
+"""
 
 
 class Receiver:
@@ -207,7 +215,7 @@ class Cache:
 
     def size(self) -> Freed:
         """Return how much `clean` would take away."""
-        return _measure(self.root)
+        return self._total(_measure)
 
     def prune(self, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
         """Remove what was not used for so many days, and litter; waits until no other command uses the cache."""
@@ -225,12 +233,14 @@ class Cache:
         return freed
 
     def clean(self, *, waiting: Callable[[], None] | None = None) -> Freed:
-        """Remove everything; waits until no other command uses the cache."""
+        """Remove everything that the cache made; waits until no other command uses it."""
         with os_lock(self.root / ".lock", waiting=waiting):
-            freed = Freed()
-            for entry in sorted(self.root.iterdir()):
-                if entry.name != ".lock":
-                    freed = _sum(freed, _remove(entry))
+            return self._total(_remove)
+
+    def _total(self, each: Callable[[Path], Freed]) -> Freed:
+        freed = Freed()
+        for part in _PARTS:
+            freed = _sum(freed, each(self.root / part))
         return freed
 
     def _place(self, kind: str, sha256: str) -> Path:
@@ -298,7 +308,10 @@ class Cache:
 
 def _make_private(root: Path) -> None:
     try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not root.is_dir():
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Not in a folder that was there: the tag would keep somebody's own files from being backed up.
+            (root / "CACHEDIR.TAG").write_bytes(_TAG)
         found = os.stat(root)
     except OSError as error:
         raise _disk(root, error, 0) from error

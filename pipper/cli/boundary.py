@@ -13,11 +13,11 @@ from typing import NoReturn
 import click
 
 from pipper.cli.app import app
-from pipper.cli.output import ReaderGoneError, flush, render_error
+from pipper.cli.output import ReaderGoneError, flush, render_error, to_nowhere
 from pipper.errors import MachineError, PipperError
 
 _INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
-_OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF)
+_OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE)
 """What click meets when it writes help: every other write of ours translates its errors where it is made."""
 
 
@@ -29,8 +29,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. No traceback leaves here, whatever happened."""
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
-    if sys.stdout is None:  # closed by whoever started us
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - lasts as long as we do
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path is written with the bytes it has
     sys.exit(_code(arguments))
@@ -54,7 +55,7 @@ def _code(arguments: Sequence[str] | None) -> int:
         terminated = isinstance(end, TerminatedError)
         render_error("terminated" if terminated else "interrupted", "", "")
         return _TERMINATED if terminated else _INTERRUPTED
-    except (ReaderGoneError, BrokenPipeError):
+    except ReaderGoneError:
         return 0
     except OSError as error:
         return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
@@ -63,6 +64,9 @@ def _code(arguments: Sequence[str] | None) -> int:
 
 
 def _of_output(error: OSError) -> int:
+    to_nowhere(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return 0
     render_error("cannot write the output", error.strerror or "", "")
     return MachineError.exit_code
 

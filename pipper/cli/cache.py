@@ -68,7 +68,7 @@ def prune(days: int, as_json: bool, **shared: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, in bytes.")
 @output_options
 def clean(as_json: bool, **shared: Any) -> None:
-    """Remove everything.
+    """Remove everything that pipper put there.
 
     Waits until no other command uses the cache.
     """

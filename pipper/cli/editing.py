@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.cli.options import Option, settings_from
 from pipper.cli.output import give
@@ -99,13 +99,20 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         raise click.UsageError("--dev means -g dev")
     group = "dev" if given["dev"] and given.get("source") is None else given["group"]
     return EditRequest(
-        group=canonicalize_name(group) if group else None,
+        group=_group(group) if group is not None else None,
         upgrade=bool(given.get("upgrade")),
         place=Place(python=given["python"], target=given["target"], user=given["user"]),
         anywhere=anywhere,
         sync=not given["no_sync"],
         dry_run=given["dry_run"],
     )
+
+
+def _group(text: str) -> NormalizedName:
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        raise click.BadParameter(f"{text!r} cannot be the name of a group", param_hint="-g") from error
 
 
 def _tell(settings: Settings, request: EditRequest, outcome: EditOutcome) -> int:

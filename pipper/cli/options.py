@@ -85,7 +85,7 @@ def _with_token(args: list[str], ctx: click.Context) -> list[str]:
     if at is None or "--" in args[:at]:
         return args
     values = args[at + 1 : at + 3]
-    if len(values) < 2 or any(value.startswith("-") for value in values):
+    if len(values) < 2 or any(not value or value.startswith("-") for value in values):
         raise click.UsageError("-c needs KEY and SECRET, and may have a TOKEN", ctx)
     rest = args[at + 3 :]
     ends = len(rest) < 2 or rest[1].startswith("-")
@@ -113,6 +113,13 @@ def project_option(function: F) -> F:
     )(function)
 
 
+def _named(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """An empty value is a variable that was not set: to go on as if nothing was said would ask somebody else."""
+    if value == "":
+        raise click.BadParameter("it is empty", ctx, option)
+    return value
+
+
 def repository_options(function: F) -> F:
     """Those of every command that reads a repository."""
     for option in reversed(
@@ -122,6 +129,7 @@ def repository_options(function: F) -> F:
                 "--bucket",
                 envvar="PIPPER_BUCKET",
                 metavar="BUCKET",
+                callback=_named,
                 help="Use only this repository: a bucket's name, s3://BUCKET/PREFIX or file:///DIR.",
             ),
             click.option(
@@ -129,6 +137,7 @@ def repository_options(function: F) -> F:
                 "--repository",
                 envvar="PIPPER_REPOSITORY",
                 metavar="NAME",
+                callback=_named,
                 help="Use this named repository (pipper repository list): its bucket and credentials.",
             ),
             click.option(
@@ -136,6 +145,7 @@ def repository_options(function: F) -> F:
                 "--profile",
                 envvar="PIPPER_PROFILE",
                 metavar="PROFILE",
+                callback=_named,
                 help="Take credentials from this AWS profile.",
             ),
             click.option(

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from typing import TextIO
 
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import MachineError
@@ -32,8 +33,12 @@ def visible(text: str) -> str:
 
 def say(text: str) -> None:
     """Write a line for people; what a name in a file could do to their terminal is made visible."""
-    sys.stderr.write(visible(redacted(text)) + "\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(visible(redacted(text)) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        # Nobody can be told that nobody can be told; what the command does, and its exit code, stay true.
+        to_nowhere(sys.stderr)
 
 
 def give(text: str) -> None:
@@ -59,11 +64,15 @@ def _to_stdout() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Python writes what is left once more at the end, and would complain in its own words.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        to_nowhere(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise ReaderGoneError from error
         raise MachineError("cannot write to standard output", cause=error.strerror or str(error)) from error
+
+
+def to_nowhere(stream: TextIO) -> None:
+    """Python writes what is left once more at the end, and would complain in its own words."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def give_json(document: object) -> None:

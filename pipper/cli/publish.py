@@ -11,6 +11,17 @@ from pipper.cli.output import give, render_error
 from pipper.errors import gravest
 from pipper.ops.release import PublishRequest, publish
 
+_ACLS = (
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+)
+"""The canned ACLs that S3 has for objects."""
+
 
 @click.command(
     "publish", cls=Command, epilog="Example: pipper publish dist/*.whl -b s3://acme-packages/pipper"
@@ -19,7 +30,12 @@ from pipper.ops.release import PublishRequest, publish
 @click.option("-f", "--force", is_flag=True, help="Replace what is published with other bytes.")
 @click.option("--strict", is_flag=True, help="Make it a conflict (exit 7) where a file is published already.")
 @click.option("--skip-fails", is_flag=True, hidden=True)
-@click.option("--acl", metavar="ACL", help="A canned ACL for the objects, as in bucket-owner-full-control.")
+@click.option(
+    "--acl",
+    type=click.Choice(_ACLS),
+    metavar="ACL",
+    help="A canned ACL for the objects, as in bucket-owner-full-control.",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be published, send nothing.")
 @project_option
 @repository_options

@@ -23,7 +23,7 @@ from pipper.ops.environments import Place, choose_environment, interpreter_at_ha
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.finding import PIPPER_TOML, find_manifest
 from pipper.ops.foreign import foreign_requirements
-from pipper.ops.project import Project, load_lock
+from pipper.ops.project import Project, load_lock, load_project
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock
 from pipper.ops.sources import given_repositories
@@ -76,6 +76,7 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
 
     Raises UsageError, NoSolutionError, and whatever locking and syncing raise.
     """
+    _refuse_twice(request)
     workplace = workplace_of(settings, request)
     data = _edited(settings, request, workplace, now)
     if workplace.environment is not None:
@@ -93,6 +94,18 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
         changes=version_changes(old, lock),
         sync=_carry_out(settings, request, workplace, Basis(project=project, lock=lock), documents),
     )
+
+
+def _refuse_twice(request: EditRequest) -> None:
+    seen: dict[tuple[NormalizedName, str], Requirement] = {}
+    for each in request.add:
+        if isinstance(each, Requirement):
+            first = seen.setdefault((name_of(each), str(each.marker or "")), each)
+            if str(first) != str(each):
+                raise UsageError(
+                    f"`{first}` and `{each}` are one project",
+                    hint="write one requirement that says both, as in `foo>=1,<2`",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +134,10 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
+        manifest = find_manifest(settings.directory)
+        around = load_project(settings.directory) if manifest else None
         # Such a manifest is nobody's to write by hand, so it remembers where its packages come from.
-        for entry in given_repositories(settings, fallback=b"[repositories]" not in data):
+        for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
             data = set_repository(data, entry, label=path.name)
     for each in request.add:
         if isinstance(each, Requirement):
@@ -156,6 +171,7 @@ def _task(
         old=old,
         upgrade=request.upgrade and not named,
         upgrade_packages=named if request.upgrade else frozenset(),
+        elsewhere=environment is None,
     )
     if environment is None:
         return task

@@ -9,6 +9,7 @@ from pipper.cache import Cache
 from pipper.core.lockfile import Lock, LockedFile, LockedPackage
 from pipper.core.manifest import INDEX, Manifest
 from pipper.core.ports import Reporter
+from pipper.core.target import Target
 from pipper.errors import MachineError
 from pipper.ops.environments import open_cache
 from pipper.ops.indexweb import index_address, web_of
@@ -18,8 +19,13 @@ from pipper.sources.index import IndexSource
 from pipper.sources.indexreader import Connection, Disk, Reader
 
 
-def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: bool = False) -> IndexSource:
-    """Return the manifest's index as a source; its address is looked for when it is first asked."""
+def open_index(
+    settings: Settings, manifest: Manifest, *, root: Path, likely: Target | None = None, offline: bool = False
+) -> IndexSource:
+    """Return the manifest's index as a source; its address is looked for when it is first asked.
+
+    `likely` is the target that is solved for first.
+    """
 
     def connect() -> Connection:
         address = index_address(settings, manifest.index_url, root)
@@ -28,7 +34,11 @@ def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: b
         return Connection(url=address.url, reader=Disk() if on_disk else web_of(settings, address))
 
     return IndexSource(
-        connect, open_cache(settings).root / "index", offline=offline, reporter=settings.reporter
+        connect,
+        open_cache(settings).root / "index",
+        likely=likely,
+        offline=offline,
+        reporter=settings.reporter,
     )
 
 

@@ -30,6 +30,7 @@ def check_private(path: Path) -> None:
     """Make the folder of a file that is to hold secrets; raises MachineError where `write_private` would."""
     target = Path(os.path.realpath(path))
     try:
+        _refuse_dangling(path)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(path, target)
         _refuse_shared(path, target.parent)
@@ -55,6 +56,17 @@ def _replace(target: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _refuse_dangling(path: Path) -> None:
+    """What a link names and is not there (a disk that is not mounted) is not made in its stead."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            raise MachineError(
+                f"{path} is not written: {place} is a symbolic link that leads nowhere",
+                cause=f"there is no {os.path.realpath(place)}",
+                hint=f"remove {place}, or make what it names",
+            )
 
 
 def _refuse_foreign(path: Path, target: Path) -> None:

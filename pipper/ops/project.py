@@ -52,12 +52,18 @@ def load_project(directory: Path) -> Project:
         raise UsageError(
             f"no project at {directory} or above it",
             cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
-            hint="`pipper init` begins one",
+            hint=_beginning(directory),
         )
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"{path} is gone")
     return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+
+
+def _beginning(directory: Path) -> str:
+    if (directory / PYPROJECT_TOML).is_file():
+        return f"add an empty table [tool.pipper] to {PYPROJECT_TOML}, whose dependencies then count"
+    return "`pipper init` begins one"
 
 
 def load_lock(path: Path) -> Lock | None:

@@ -22,7 +22,7 @@ def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) 
     the project that the command runs in; options go before them, as always. Raises what `make_lock` raises.
     """
     project = load_project(settings.directory) if find_manifest(settings.directory) else None
-    if project is None and not given_repositories(settings, fallback=True):
+    if project is None and not given_repositories(settings, None, fallback=True):
         require_repository(())  # names that may be private are not asked of the index alone
     around = project.manifest if project else Manifest()
     asked = replace(

@@ -60,13 +60,17 @@ def make_lock(settings: Settings, task: LockTask) -> Lock:
     manifest = task.manifest
     declared = declared_repositories(manifest, task.old)
     repositories = open_repositories(settings, declared, base=task.root)
-    index = open_index(settings, manifest, root=task.root, offline=task.offline) if manifest.index else None
+    wanted = goals(manifest, task.old, task.at_hand, elsewhere=task.elsewhere)
+    index = (
+        open_index(settings, manifest, root=task.root, likely=wanted[0].target, offline=task.offline)
+        if manifest.index
+        else None
+    )
     router = SourceRouter(
         [*repositories, index] if index else repositories,
         pinned=manifest.sources,
         locked_private=_private_names(task.old),
     )
-    wanted = goals(manifest, task.old, task.at_hand, elsewhere=task.elsewhere)
     solutions = resolve(_wishes(task), wanted, router, settings.reporter)
     _tell(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in repositories}

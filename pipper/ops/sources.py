@@ -1,11 +1,13 @@
 """Opening the repositories of a command: which ones, asked with whose credentials."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pipper.config import (
     choose_access,
     choose_repositories,
+    directory_of,
     named_repositories_path,
     open_bucket,
     open_directory,
@@ -14,6 +16,7 @@ from pipper.config import (
 from pipper.core.lockfile import Lock
 from pipper.core.manifest import Manifest, RepositoryEntry
 from pipper.errors import UsageError
+from pipper.ops.project import Project
 from pipper.ops.settings import Settings
 from pipper.sources.repository import Repository
 
@@ -33,6 +36,11 @@ def open_repositories(
     """Return the repositories a command reads, in order of trust; nothing is asked of them yet."""
     named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
     entries = choose_repositories(settings.repositories, declared, named)
+    if not entries and settings.repositories.repository:
+        raise UsageError(
+            f"the repository `{settings.repositories.repository}` names no bucket, and nothing else names one",
+            hint=f"pipper repository modify {settings.repositories.repository} -b BUCKET",
+        )
     repositories = []
     for entry in entries:
         if entry.url.startswith("file:"):
@@ -45,13 +53,24 @@ def open_repositories(
     return tuple(repositories)
 
 
-def given_repositories(settings: Settings, *, fallback: bool) -> tuple[RepositoryEntry, ...]:
-    """Return the repositories that options name; with `fallback`, else the default repository's."""
+def given_repositories(
+    settings: Settings, around: Project | None, *, fallback: bool
+) -> tuple[RepositoryEntry, ...]:
+    """Return the repositories that options name; with `fallback`, else the project's around, else the default.
+
+    Directories are made absolute: the environment that keeps them lies elsewhere.
+    """
     options = settings.repositories
     if not (options.bucket or options.repository or fallback):
         return ()
     named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
-    return choose_repositories(options, (), named)
+    declared = around.manifest.repositories if around else ()
+    return tuple(
+        replace(entry, url=directory_of(entry.url, around.root if around else settings.directory).as_uri())
+        if entry.url.startswith("file:")
+        else entry
+        for entry in choose_repositories(options, declared, named)
+    )
 
 
 def require_repository(repositories: tuple[Repository, ...]) -> Repository:

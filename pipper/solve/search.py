@@ -94,26 +94,29 @@ class Search:
             return False
         shelf = self._catalogue.shelf(self._names[best][0])
         mask = engine.masks[best]
-        bit = shelf.best(mask)
+        bit, tried = shelf.best(mask), self._tried.get(best, 0)
+        ahead = _first(mask, min(2 << tried.bit_count(), _MOST_READ_AHEAD))
         if not self._catalogue.has_read(shelf, bit):
-            self._read_open_projects()
-        tried = self._tried.get(best, 0)
+            self._read_open_projects(shelf, ahead)
         if tried and not tried & bit:
             # Another candidate than before: that one was ruled out, and this one may be soon.
-            self._catalogue.read_ahead(shelf, _first(mask, min(1 << tried.bit_count(), _MOST_READ_AHEAD)))
+            self._catalogue.read_ahead(shelf, ahead)
         self._tried[best] = tried | bit
         engine.decide(best, bit)
         return True
 
-    def _read_open_projects(self) -> None:
-        """Have what all open projects would choose now read at once: one wait where there would be many."""
+    def _read_open_projects(self, chosen: Shelf, ahead: int) -> None:
+        """Have what all open projects would choose now read at once: one wait where there would be many.
+
+        Of the project that is chosen for, the candidates `ahead` are read with it.
+        """
         masks = self.engine.masks
-        open_ones = (
-            (self._catalogue.shelf(name), masks[project])
-            for name, project in self._projects.items()
-            if not masks[project] & ABSENT
-        )
-        self._catalogue.prefetch_needs((shelf, shelf.best(mask)) for shelf, mask in open_ones if mask)
+        wanted = [(chosen, 2 << place) for place in range(ahead.bit_length()) if ahead & (2 << place)]
+        for name, project in self._projects.items():
+            if masks[project] and not masks[project] & ABSENT:
+                shelf = self._catalogue.shelf(name)
+                wanted.append((shelf, shelf.best(masks[project])))
+        self._catalogue.prefetch_needs(wanted)
 
     def _expand(self) -> bool:
         """Add the needs of the candidates settled on since the last time; tell whether there were any."""

@@ -1,6 +1,6 @@
 """From the files on a page of an index, and from METADATA, to what the solver takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +15,8 @@ from pipper.core.lockfile import LockedFile
 from pipper.core.manifest import INDEX
 from pipper.core.origin import plain
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
+from pipper.core.selection import best_wheel
+from pipper.core.target import Target
 from pipper.errors import IntegrityError
 from pipper.sources.simpleapi import IndexFile, ProjectFiles
 
@@ -41,6 +43,24 @@ def releases_of(
         Release(name=name, version=version, source=INDEX, files=tuple(files.values()))
         for version, files in by_version.items()
     )
+
+
+def newest_fitting(releases: Sequence[Release], target: Target) -> tuple[Release, CandidateFile] | None:
+    """Return the newest final release with a wheel for a target, and the best of these wheels."""
+    python = Version(target.python_full_version.rstrip("+"))
+    for release in sorted(releases, key=lambda each: each.version, reverse=True):
+        if release.version.is_prerelease:
+            continue
+        usable = {
+            file.locked: file
+            for file in release.files
+            if file.yanked is None
+            and (file.requires_python is None or file.requires_python.contains(python, prereleases=True))
+        }
+        best = best_wheel(usable, target)
+        if best is not None:
+            return release, usable[best]
+    return None
 
 
 def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseMetadata:

@@ -272,9 +272,13 @@ class DirectoryStore:
                 file.flush()
                 os.fsync(file.fileno())
             yield _Staged(path=path, sha256=digest.hexdigest())
-        finally:
-            with machine("remove", path):
+        except BaseException:
+            # What went wrong first is what is told: a disk that takes no file may refuse to remove one too.
+            with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+            raise
+        with machine("remove", path):
+            path.unlink(missing_ok=True)
 
     def _sweep(self, folder: Path) -> None:
         """Remove what writers that were killed left behind, once, and nothing a living one may still need."""

@@ -67,6 +67,11 @@ _ACCESS_CLASSES = frozenset(
     }
 )
 
+_CREDENTIAL_OPERATIONS = frozenset(
+    {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "CreateToken", "GetRoleCredentials"}
+)
+"""What botocore asks of other services (STS, SSO) in the middle of a request to S3."""
+
 _USAGE_CLASSES = frozenset(
     {
         "ParamValidationError",
@@ -137,6 +142,8 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     what = f"cannot {request.operation} {request.subject}"
+    if error.operation_name in _CREDENTIAL_OPERATIONS:
+        return _no_session(error, what, status)
     if code == "NoSuchBucket":
         return no_bucket(request)
     # A HEAD has no body to say it with. A bare 404 to anything else is some other server's.
@@ -157,6 +164,20 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
         f"{what}: {request.host} answered {code or status}",
         cause=_attempted(error),
         hint="try again later" if status >= 500 or status == 429 else "",
+    )
+
+
+def _no_session(error: "ClientError", what: str, status: int) -> PipperError:
+    """What another service than S3 answered says nothing of the bucket."""
+    told = error.response.get("Error", {})
+    answered = f"{error.operation_name} was answered with {told.get('Code', '') or status}"
+    if status >= 500 or status == 429:
+        return StoreError(f"{what}: {answered}", cause=_attempted(error), hint="try again later")
+    said = _one_line(str(told.get("Message", "")))
+    return AccessError(
+        f"{what}: no usable credentials",
+        cause=f"{answered}: {said}" if said else answered,
+        hint="look at the profile: its role_arn, and who may assume that role",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipper.core.access import Credentials
-from pipper.errors import UsageError
+from pipper.errors import AccessError, UsageError
 from pipper.storage.keys import flaw
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Connection:
     def client(self, region: str | None = None) -> "S3Client":
         """Return the client for requests, or the one that signs URLs for this `region` of Amazon's.
 
-        Both may serve many threads. Raises UsageError for an endpoint that is no URL, and whatever botocore
-        has for a missing profile.
+        Both may serve many threads. Raises UsageError for an endpoint that is no URL, AccessError for a
+        profile whose program gives no credentials, and whatever botocore has for a missing profile.
         """
         with self._lock:
             if region not in self._clients:
@@ -113,12 +113,15 @@ class Connection:
 
         if self._session is None:
             given = self._credentials
-            self._session = boto3.Session(
+            session = boto3.Session(
                 aws_access_key_id=given.access_key_id if given else None,
                 aws_secret_access_key=given.secret_access_key if given else None,
                 aws_session_token=given.session_token if given else None,
                 profile_name=self._profile,
             )
+            if self._profile:
+                _run_profile(session, self.location, self._profile)
+            self._session = session
         return self._session
 
     def _open(self, signing_region: str | None) -> "S3Client":
@@ -151,6 +154,22 @@ class Connection:
                 cause=str(error),
                 hint="look at --endpoint-url, AWS_ENDPOINT_URL and the region",
             ) from error
+
+
+def _run_profile(session: "boto3.Session", location: S3Location, profile: str) -> None:
+    """Let a profile's `credential_process` run now: what botocore raises for it is not botocore's own."""
+    try:
+        session.get_credentials()  # which the session keeps
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        # What the program wrote may hold half a key, so nothing of it is told.
+        reason = (
+            error.strerror if isinstance(error, OSError) else "what it gave cannot be read as credentials"
+        )
+        raise AccessError(
+            f"cannot reach {location.url}: no usable credentials",
+            cause=f"the credential_process of the profile `{profile}`: {reason}",
+            hint="run that program by hand, or give another profile (-p)",
+        ) from error
 
 
 def _check_endpoint(url: str) -> None:
