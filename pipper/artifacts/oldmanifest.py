@@ -37,7 +37,7 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     """Return what a 0.x manifest says: the file `source`, or that in the folder `source`, empty without one.
 
     The suffix tells JSON from YAML. Raises UsageError with file and line for what cannot be read, is nested
-    too deeply, has a key twice or an alias; MachineError where the file cannot be opened.
+    too deeply, has a key twice or an alias, or only misspelt keys; MachineError where the file cannot be opened.
     """
     found = (
         [source / name for name in FILE_NAMES if (source / name).is_file()] if source.is_dir() else [source]
@@ -55,6 +55,7 @@ def read_pipper_manifest(source: Path) -> OldManifest:
 
     values = parse_object(raw, fail=fail) if path.suffix == ".json" else parse_yaml(raw, fail=fail)
     document = Node(values, f"{path.name}: ").table()
+    _refuse_misspelt(document)
     lists = {key: document[key].texts() for key in _LISTS if _is_given(document, key)}
     conda = document["conda"].items() if _is_given(document, "conda") else ()
     return OldManifest(
@@ -65,6 +66,18 @@ def read_pipper_manifest(source: Path) -> OldManifest:
         conda=tuple(_conda_name(node) for node in conda),
         values=MappingProxyType({key: node.value for key, node in document.items()}),
     )
+
+
+def _refuse_misspelt(document: Mapping[str, Node]) -> None:
+    """0.x allowed keys of any name: one is refused only where nothing known is there, and it is near to that."""
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
+    known = (*_LISTS, "conda")
+    if any(key in document for key in known):
+        return
+    for key, node in document.items():
+        if near := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
+            raise node.fail("unknown key", hint=f"did you mean `{near[0]}`?")
 
 
 def _is_given(document: Mapping[str, Node], key: str) -> bool:

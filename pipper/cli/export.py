@@ -11,6 +11,11 @@ from pipper.cli.selecting import selection_from, selection_options
 from pipper.ops.export import ExportRequest, export
 
 
+class _Format(click.Choice[str]):
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
+        return f"Give {' or '.join(self.choices)}"
+
+
 @click.command(
     "export",
     cls=Command,
@@ -20,7 +25,7 @@ from pipper.ops.export import ExportRequest, export
     "-f",
     "--format",
     "kind",
-    type=click.Choice(["pylock", "requirements"]),
+    type=_Format(["pylock", "requirements"]),
     required=True,
     help="pylock.toml (PEP 751), or a requirements.txt with hashes.",
 )

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from pipper.cli.editing import remove_options, run_uninstall
-from pipper.cli.options import Command, output_options, project_option, repository_options
+from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
+from pipper.ops.install import require_installed
 
 
 @click.command("uninstall", cls=Command, epilog="Example: pipper uninstall foo")
@@ -15,4 +16,6 @@ from pipper.cli.options import Command, output_options, project_option, reposito
 @output_options
 def command(**given: Any) -> int:
     """Take out packages: in a project as `remove` does, elsewhere from the active environment."""
+    if given["target"] is not None:
+        require_installed(settings_from(given), given["target"])
     return run_uninstall(given, anywhere=True)

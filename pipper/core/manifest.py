@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.document import MANIFEST_LIMIT, Node, parse_toml
+from pipper.core.document import MANIFEST_LIMIT, Node, kind_of, parse_toml
 from pipper.core.limits import cool_down_text, read_as_of, read_constraints, read_cool_down, read_overrides
 from pipper.core.lockfile import Inputs
 from pipper.core.platforms import DeclaredEnvironment, platform_of
@@ -226,6 +226,8 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
         )
     if isinstance(node.value, str):
         return RepositoryEntry(alias=alias, url=_repository_url(node))
+    if not isinstance(node.value, Mapping):
+        raise node.fail(f"a string (the URL) or a table with `url` is needed, not {kind_of(node.value)}")
     table = node.table(("url", "endpoint-url", "region", "profile"))
     if "url" not in table:
         raise node.fail("`url` is missing", hint='as in { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }')
@@ -267,6 +269,8 @@ def _sources(node: Node, aliases: list[str]) -> dict[str, str]:
 def _index(node: Node) -> tuple[bool, str]:
     if isinstance(node.value, bool):
         return node.value, ""
+    if not isinstance(node.value, Mapping):
+        raise node.fail(f"true, false or a table with `url` is needed, not {kind_of(node.value)}")
     table = node.table(("url",))
     url = table["url"].text() if "url" in table else ""
     if _USERINFO.match(url):
@@ -298,4 +302,6 @@ def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
 def _prereleases(node: Node) -> bool | tuple[NormalizedName, ...]:
     if isinstance(node.value, list):
         return tuple(sorted({canonicalize_name(name) for name in node.texts()}))
-    return node.flag()
+    if isinstance(node.value, bool):
+        return node.value
+    raise node.fail(f"true, false or an array of names is needed, not {kind_of(node.value)}")

@@ -12,9 +12,9 @@ from pipper.core.manifest import parse_manifest
 from pipper.core.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.environments import Place, interpreter_at_hand
-from pipper.ops.files import read_bytes
+from pipper.ops.files import read_bytes, refuse_url
 from pipper.ops.finding import LOCK_NAME, find_manifest
-from pipper.ops.lockfiles import is_lock, read_lock
+from pipper.ops.lockfiles import is_lock, no_input, read_lock
 from pipper.ops.project import Project, load_lock, load_project, require_fresh
 from pipper.ops.requirements import solve_requirements
 from pipper.ops.settings import Settings
@@ -57,6 +57,9 @@ def read_ask(settings: Settings, ask: Ask) -> Asked:
     """
     if sum((bool(ask.requirements), ask.input_path is not None, ask.lock_path is not None)) > 1:
         raise UsageError("requirements, -i and --lock exclude each other", hint="give one of them")
+    for path in (ask.lock_path, ask.input_path):
+        if path is not None:
+            refuse_url(path)
     if ask.requirements:
         return _solved(settings, ask.requirements)
     if ask.lock_path is not None:
@@ -88,8 +91,10 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"there is no file {path}")
-    if path.suffix != ".toml" or is_lock(data):
+    if is_lock(data) or path.name == LOCK_NAME:
         return _of_lock(settings, path)
+    if path.suffix != ".toml":
+        raise no_input(path)
     project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())

@@ -1,6 +1,5 @@
 """`authorize`: a lock whose files are presigned URLs, for hosts without credentials."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,17 +12,15 @@ from pipper.core.lockfile import Lock, LockedFile, LockedPackage
 from pipper.core.lockwriter import dump_lock
 from pipper.core.portable import portable
 from pipper.core.ports import Reporter
-from pipper.core.pylock import looks_like_pylock
 from pipper.core.pylockwriter import dump_pylock, to_pylock
 from pipper.core.selection import Selection
 from pipper.core.urls import shown, url_fault
 from pipper.errors import AccessError, UsageError
 from pipper.ops.asking import Ask, read_ask
 from pipper.ops.fetching import origins_of
-from pipper.ops.files import read_bytes, write_bytes
-from pipper.ops.finding import LOCK_NAME
+from pipper.ops.files import refuse_url, write_bytes
 from pipper.ops.gitignore import is_exposed
-from pipper.ops.lockfiles import is_lock
+from pipper.ops.lockfiles import refuse_replacing
 from pipper.ops.settings import Settings
 from pipper.ops.supply import Supply
 from pipper.sources.repository import Repository
@@ -31,7 +28,6 @@ from pipper.storage.s3 import S3Store
 
 LONGEST = 7 * DAY
 """Seconds: the limit of SigV4."""
-_AUTHORIZED = re.compile(rb"^authorized\s*=\s*true", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +58,8 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
     """Sign a URL for every file of a lock, and write them as a lock where an output is named; `now` is aware.
 
     The URLs hold no longer than the session that signs them, and that is said. Raises UsageError for more than
-    7 days, an output that would replace an ordinary lock, or what cannot be signed; AccessError where the
-    session has ended; and what reading and solving raise. Nothing is written then.
+    7 days, an output that would replace what neither this nor `export` wrote, or what cannot be signed;
+    AccessError where the session has ended; and what reading and solving raise. Nothing is written then.
     """
     if request.seconds > LONGEST:
         raise UsageError(
@@ -72,8 +68,9 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
             hint="give -e 7d or less",
         )
     output = settings.directory / request.output if request.output else None
-    if output is not None:
-        _refuse_ordinary_lock(output)
+    if request.output is not None and output is not None:
+        refuse_url(request.output)
+        refuse_replacing(output)
     asked = read_ask(settings, request.ask)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
         raise UsageError("there is nothing to sign", cause="what is given holds URLs already, not packages")
@@ -148,15 +145,4 @@ def _write(output: Path, signed: Lock, selection: Selection, reporter: Reporter)
     if is_exposed(output):
         reporter.warning(
             f"git does not ignore {output}, and it holds the right to read: keep it out of the history"
-        )
-
-
-def _refuse_ordinary_lock(output: Path) -> None:
-    data = read_bytes(output) if not output.is_dir() else None
-    ordinary = (
-        data is not None and is_lock(data) and not (looks_like_pylock(data) or _AUTHORIZED.search(data))
-    )
-    if output.name == LOCK_NAME or ordinary:
-        raise UsageError(
-            f"{output} is for a lock without URLs, and is not replaced", hint="give -o another name"
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipper.core.holdings import Holdings, arrange
+from pipper.core.layout import MARKER_KEY
 from pipper.errors import PipperError, gravest
 from pipper.ops.files import scratch_folder
 from pipper.ops.findings import Finding, findings_of
@@ -62,7 +63,7 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
         layout_format=repository.layout_format,
         probes=probes,
         projects=len(holdings.projects),
-        findings=(*findings, *_strange(holdings)),
+        findings=(*_marker(repository, holdings), *findings, *_strange(holdings)),
         errors=(*errors, *failed),
     )
 
@@ -80,6 +81,14 @@ def _look(
         for finding in findings_of(survey, layout_format=repository.layout_format, now=now)
     ]
     return findings, [survey.error for survey in surveys if survey.error is not None]
+
+
+def _marker(repository: Repository, holdings: Holdings) -> list[Finding]:
+    """Only 0.x makes a repository without a marker, and it writes no pages."""
+    if repository.store.head(MARKER_KEY) is not None or all(each.page is None for each in holdings.projects):
+        return []
+    text = "it is not there although there are pages: bundles of pipper 0.x count until it is"
+    return [Finding(kind="missing marker", subject=MARKER_KEY, text=text)]
 
 
 def _strange(holdings: Holdings) -> list[Finding]:

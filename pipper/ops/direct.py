@@ -3,6 +3,7 @@
 So a lock never names a path of this machine, and never a signed URL: what was installed can be installed again.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipper.web import Web
 
 FILES_ALIAS = "files"
 _FOLDER = Path(".pipper") / "files"
+_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-]*:")
+"""The begin of a requirement with a URL (PEP 508), which may end like a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,9 @@ class TakenIn:
 
 def is_direct(text: str) -> bool:
     """Tell whether a REQ of the command line is a file or a URL, not a requirement."""
-    return text.startswith(("https://", "http://")) or text.endswith((".whl", BUNDLE_SUFFIX))
+    if text.startswith(("https://", "http://")):
+        return True
+    return text.endswith((".whl", BUNDLE_SUFFIX)) and not _NAMED_URL.match(text)
 
 
 def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn:

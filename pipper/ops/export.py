@@ -9,11 +9,10 @@ from pipper.config import directory_of
 from pipper.core.lockfile import Lock, LockedFile, LockedPackage
 from pipper.core.pylockwriter import dump_pylock, dump_requirements, to_pylock
 from pipper.core.selection import Selection
-from pipper.errors import UsageError
 from pipper.ops.asking import Ask, read_ask
 from pipper.ops.fetching import Origins, origins_of
-from pipper.ops.files import write_bytes
-from pipper.ops.finding import LOCK_NAME
+from pipper.ops.files import refuse_url, write_bytes
+from pipper.ops.lockfiles import refuse_replacing
 from pipper.ops.settings import Settings
 from pipper.ops.supply import Supply
 from pipper.storage.s3 import S3Store
@@ -35,11 +34,12 @@ def export(settings: Settings, request: ExportRequest) -> str:
 
     In pylock.toml a file of a bucket stands with its plain URL, which gives nobody the right to read it, one of
     a directory with its path from where the lock is. Raises UsageError where the project's lock is not fresh, for
-    an output that is a lock of pipper's, and what `to_pylock` raises.
+    an output that would replace what neither this nor `authorize` wrote, and what `to_pylock` raises.
     """
     output = settings.directory / request.output if request.output else None
-    if output is not None and output.name == LOCK_NAME:
-        raise UsageError(f"{output} is for pipper's own lock", hint="give -o another name")
+    if request.output is not None and output is not None:
+        refuse_url(request.output)
+        refuse_replacing(output)
     asked = read_ask(settings, Ask())
     if not isinstance(asked.lock, Lock):
         raise TypeError("a project has a lock of pipper's own")

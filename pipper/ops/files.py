@@ -2,11 +2,15 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipper.errors import MachineError
+from pipper.core.urls import shown
+from pipper.errors import MachineError, UsageError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def read_bytes(path: Path) -> bytes | None:
@@ -17,6 +21,15 @@ def read_bytes(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+
+
+def refuse_url(path: Path) -> None:
+    """Raise UsageError where a path of the command line is a URL; what may be secret of it is in no message."""
+    # A path has one slash where the URL had two, so that nothing else would know it for one.
+    scheme, *rest = path.as_posix().split("/")
+    if rest and _SCHEME.fullmatch(scheme):
+        url = f"{scheme}//{'/'.join(rest)}"
+        raise UsageError(f"a URL is not a file: {shown(url)}", hint="fetch it first, then give the file")
 
 
 def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:

@@ -16,6 +16,7 @@ GRACE = timedelta(days=1)
 """How long an object may lie unnamed: whoever uploaded it may still be about to write the page."""
 
 Kind = Literal[
+    "missing marker",
     "broken page",
     "missing page",
     "missing wheel",

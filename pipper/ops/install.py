@@ -1,5 +1,6 @@
 """What `install` takes: requirements, files, manifests of 0.x, locks; or nothing, to install what is asked already."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,19 +12,38 @@ from pipper.artifacts.oldmanifest import FILE_NAMES, read_pipper_manifest
 from pipper.core.manifest import parse_manifest
 from pipper.core.requirement import parse_requirement
 from pipper.core.selection import DEFAULT_GROUP
+from pipper.environment import STATE
 from pipper.errors import UsageError
 from pipper.ops.direct import is_direct
 from pipper.ops.edit import EditOutcome, EditRequest, edit, workplace_of
-from pipper.ops.files import read_bytes
-from pipper.ops.finding import find_manifest
+from pipper.ops.files import read_bytes, refuse_url
+from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, find_manifest
+from pipper.ops.lockfiles import no_input
 from pipper.ops.project import is_lock
 from pipper.ops.settings import Settings
 from pipper.ops.sync import SyncRequest, plan_sync, sync
 
+_PATH = re.compile(r"(\.{1,2}|~[^/]*)?/|\.{1,2}$")
+
 
 def requested(text: str) -> Requirement | str:
     """Return what a REQ of the command line asks for: a requirement, or the file or URL as it is."""
-    return text if is_direct(text) else parse_requirement(text)
+    if is_direct(text):
+        return text
+    if _PATH.match(text):
+        raise UsageError(
+            f"`{text}` is a path, not a requirement",
+            cause="of files, wheels (.whl) and bundles (.pipper) are installed",
+            hint=f"`pipper bundle {text}` makes a file of a folder; then `pipper install` that",
+        )
+    return parse_requirement(text)
+
+
+def require_installed(settings: Settings, target: Path) -> None:
+    """Raise UsageError where pipper installed nothing in the plain directory `target`."""
+    path = settings.directory / target
+    if not (path / STATE / PIPPER_TOML).is_file():
+        raise UsageError(f"pipper installed nothing in {path}")
 
 
 def install_from(
@@ -33,14 +53,17 @@ def install_from(
 
     With `dev`, the development dependencies of a manifest in place of the others, as in 0.x.
     """
+    refuse_url(source)
     path = settings.directory / source
     if path.suffix in (".json", ".yaml", ".yml"):
         return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"{source}: no such file")
-    if is_lock(data):
+    if is_lock(data) or path.name == LOCK_NAME:
         return _install_lock(settings, request, source)
+    if path.suffix != ".toml":
+        raise no_input(path)
     manifest = parse_manifest(data, label=path.name)
     wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
     return edit(settings, request.with_added(wanted), now=now)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from packaging.pylock import Pylock
 
+from pipper.core.document import MANIFEST_LIMIT, parse_toml
+from pipper.core.layout import BUNDLE_SUFFIX
 from pipper.core.lockfile import Lock
 from pipper.core.lockreader import parse_lock
 from pipper.core.pylock import lock_of, looks_like_pylock, parse_pylock
@@ -14,7 +16,11 @@ from pipper.core.target import Target
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.ops.files import read_bytes
+from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.weberrors import expired
+
+_OURS = re.compile(rb"# Written by pipper (export|authorize)\b")
+_MANIFEST_KEYS = frozenset({"dependencies", "dependency-groups", "project", "repositories", "tool"})
 
 
 def is_lock(data: bytes) -> bool:
@@ -25,14 +31,57 @@ def is_lock(data: bytes) -> bool:
 def read_lock(path: Path) -> Lock | Pylock:
     """Return the lock at `path`; its content tells the kind.
 
-    Raises UsageError where there is none, and what `parse_lock` and `parse_pylock` raise.
+    Raises UsageError where there is none, or it is a file of another kind, and what `parse_lock` and
+    `parse_pylock` raise.
     """
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"there is no lock at {path}")
     if looks_like_pylock(data):
         return parse_pylock(data, label=path.name)
+    if path.name != LOCK_NAME and not is_lock(data):
+        raise _other_kind(path, data)
     return parse_lock(data, label=path.name)
+
+
+def _other_kind(path: Path, data: bytes) -> UsageError:
+    if path.suffix in (".whl", BUNDLE_SUFFIX):
+        return UsageError(f"{path} is no lock", hint=f"`pipper install {path.name}` installs it")
+    try:
+        tables = parse_toml(data, label=path.name, limit=MANIFEST_LIMIT)
+    except UsageError:
+        return UsageError(f"{path} is no lock", cause="it has no `lock-version`")
+    if _MANIFEST_KEYS & tables.keys():
+        return UsageError(f"{path} is a manifest, not a lock", hint="`pipper lock` makes a lock of it")
+    return UsageError(f"{path} is no lock", cause="it has no `lock-version`")
+
+
+def no_input(path: Path) -> UsageError:
+    """The error about a file that `-i` does not take."""
+    return UsageError(
+        f"{path} is neither a manifest nor a lock",
+        hint="-i takes pipper.json, pipper.yaml, pipper.toml or a lock",
+    )
+
+
+def refuse_replacing(output: Path) -> None:
+    """Raise UsageError where `output` is for something else than what `export` and `authorize` write.
+
+    That is any name of a project's manifest or lock, and any file they did not write; an empty one may be filled.
+    """
+    hint = "give -o another name"
+    if output.name in (LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML):
+        what = "pipper's own lock" if output.name == LOCK_NAME else "a manifest"
+        raise UsageError(f"{output} is for {what}, and is not written", hint=hint)
+    if not output.exists() or output.is_dir():
+        return  # of a folder, whoever writes tells
+    if not output.is_file():
+        raise UsageError(f"{output} is no ordinary file, and is not replaced", hint=hint)
+    data = read_bytes(output) or b""
+    if data and not _OURS.match(data):
+        raise UsageError(
+            f"{output} is not replaced", cause="neither `pipper export` nor `authorize` wrote it", hint=hint
+        )
 
 
 def as_lock(

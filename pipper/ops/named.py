@@ -43,7 +43,9 @@ class NamedChange:
 
 
 def add_named(settings: Settings, change: NamedChange) -> None:
-    """Add an entry; raises UsageError where it exists or its bucket is none, MachineError as `write_private`."""
+    """Add an entry; raises UsageError where it exists, its bucket is none or nothing is said of it, MachineError
+    as `write_private`.
+    """
 
     def added(document: dict[str, Any]) -> None:
         entries = document["repositories"]
@@ -53,16 +55,30 @@ def add_named(settings: Settings, change: NamedChange) -> None:
                 hint=f"pipper repository modify {change.name}",
             )
         _put(document, change, dict(_EMPTY))
+        entry = document["repositories"][change.name]
+        if not (entry["bucket"] or entry["profile"] or entry["access_key_id"]):
+            raise UsageError(
+                f"nothing is said of the repository `{change.name}`",
+                cause="it has neither a bucket, nor a profile, nor an access key",
+                hint=f"pipper repository add {change.name} -b BUCKET",
+            )
 
     _check_name(change.name)
     _edit(settings, added)
 
 
 def modify_named(settings: Settings, change: NamedChange) -> None:
-    """Change an entry: `-p` takes the place of a stored key, and `-c` that of a profile. Raises as `add_named`."""
+    """Change an entry: `-p` takes the place of a stored key, and `-c` that of a profile. Raises as `add_named`,
+    and UsageError where there is nothing to change.
+    """
 
     def modified(document: dict[str, Any]) -> None:
         _require(document, change.name)
+        if change.options == RepositoryOptions() and not change.default:
+            raise UsageError(
+                f"nothing is said of what to change in `{change.name}`",
+                hint=f"give an option, as in: pipper repository modify {change.name} -b BUCKET",
+            )
         _put(document, change, {**_EMPTY, **document["repositories"][change.name]})
 
     _edit(settings, modified)
@@ -136,6 +152,8 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
                 hint="write -b BUCKET or -b s3://BUCKET/PREFIX; a directory stands in [repositories] of a manifest",
             )
         bucket = parts.netloc
+        if not bucket:
+            raise UsageError(f"{options.bucket} names no bucket", hint="write -b s3://BUCKET/PREFIX")
         if parts.path == "/":
             raise UsageError(
                 "a bucket's own root cannot be a named repository", cause="pipper 0.x always has a prefix"

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pipper.core.holdings import Holding, arrange
-from pipper.core.layout import MARKER_KEY, marker_body, parse_marker
-from pipper.core.ports import Store
+from pipper.core.layout import MARKER_KEY, bundle_version, marker_body, parse_marker
+from pipper.core.page import wheel_identity
+from pipper.core.ports import ObjectInfo, Store
 from pipper.errors import (
     ConflictError,
     IntegrityError,
@@ -67,9 +69,10 @@ def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> Repa
     the store raises before anything was mended.
     """
     repository = single_repository(settings, "repository repair")
-    mends = _mend_marker(repository.store, request)
     if request.dry_run:
         repository = _on(repository, RehearsalStore(repository.store), settings)
+    mends = _mend_marker(repository, request)
+    repository = _on(repository, repository.store, settings)
     run = _Run(repository, settings, now)
     repository.require()
     if not request.dry_run:
@@ -150,23 +153,50 @@ def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
     return frozenset((info.key, info.etag) for info in holding.bundles)
 
 
-def _mend_marker(store: Store, request: RepairRequest) -> tuple[Mend, ...]:
-    """Write a damaged format marker anew: as format 1, in which everything that is there counts."""
+def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, ...]:
+    """Write a damaged format marker anew, and one that is gone although there are pages."""
+    store = repository.store
     try:
         blob = store.read(MARKER_KEY)
     except ObjectAbsentError:
-        return ()
+        repository.require()
+        found, mend = _restored(repository, "it was gone")
+        if found != 2:
+            return ()
+        with suppress(ObjectExistsError):
+            store.create(MARKER_KEY, marker_body(found), content_type=_JSON)
+        return (mend,)
     try:
         parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
     except IntegrityError as error:
         if _is_newer(blob.body) or request.dry_run:
             raise
+        found, mend = _restored(repository, error.cause or error.message)
         try:
-            store.replace(MARKER_KEY, marker_body(1), etag=blob.etag, content_type=_JSON)
+            store.replace(MARKER_KEY, marker_body(found), etag=blob.etag, content_type=_JSON)
         except ObjectChangedError:
             return ()
-        return (Mend(subject=MARKER_KEY, text=f"written anew as format 1: {error.cause or error.message}"),)
+        return (mend,)
     return ()
+
+
+def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
+    """The format of a repository that does not tell it: 2 where pages name all that is there, else 1."""
+    holdings = arrange(repository.store.list()).projects
+    waiting = [info.key for holding in holdings for info in _on_no_page(repository, holding)]
+    if not waiting and any(holding.page is not None for holding in holdings):
+        return 2, Mend(subject=MARKER_KEY, text=f"written anew as format 2: {why}")
+    reason = f"{waiting[0]} is on no page" if waiting else "there are no pages"
+    text = f"written anew as format 1: {why}, and {reason}; if it was format 2: repository repair --format 2"
+    return 1, Mend(subject=MARKER_KEY, text=text)
+
+
+def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
+    if not holding.bundles:
+        return []
+    files = repository.read_page(holding.name, salvage=True).page.files
+    published = {wheel_identity(file.filename)[0] for file in files}
+    return [info for info in holding.bundles if bundle_version(info.key) not in published]
 
 
 def _is_newer(body: bytes) -> bool:

@@ -20,7 +20,7 @@ from pipper.core.plan import Installed, Keep, Plan, make_plan
 from pipper.core.selection import Selection, select
 from pipper.environment import Environment, installed, refuse_unwritable
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
-from pipper.ops.files import read_bytes
+from pipper.ops.files import read_bytes, refuse_url
 from pipper.ops.finding import LOCK_NAME, find_manifest
 from pipper.ops.freshness import stamp_key
 from pipper.ops.held import held_wheels
@@ -237,6 +237,7 @@ def _read(settings: Settings, request: SyncRequest) -> tuple[Basis, SyncRequest]
     # Imported here: locks of others need PEP 751, which the project's own does not.
     from pipper.ops.lockfiles import as_lock, read_lock, refuse_expired  # noqa: PLC0415
 
+    refuse_url(request.lock_path)
     path = settings.directory / request.lock_path
     found = read_lock(path)
     around = load_project(settings.directory) if find_manifest(settings.directory) else None

@@ -62,7 +62,7 @@ class Repository:
 
     @property
     def layout_format(self) -> int:
-        """2 where pages alone say what is published; 1 where pipper 0.x publishes too; 0 for an empty root."""
+        """2 where pages alone say what is published; 1 where pipper 0.x publishes too; 0 where nothing of either is."""
         self.folders()
         return self._format
 
@@ -73,7 +73,7 @@ class Repository:
                 self._format, listed = both(self._read_format, self.store.folders)
                 if not self._format and listed:
                     # A first publish may have made the marker between the two answers.
-                    self._format = self._read_format() or 1
+                    self._format = self._read_format() or int(any(map(self._is_project, sorted(listed))))
                 folders: dict[NormalizedName, list[str]] = {}
                 for folder in sorted(listed):
                     folders.setdefault(canonicalize_name(folder), []).append(folder)
@@ -87,9 +87,20 @@ class Repository:
             return 0
         return parse_marker(body, label=f"{self.store.location}/{MARKER_KEY}")
 
+    def _is_project(self, folder: str) -> bool:
+        """Whether pipper put the folder there, and it is not just any folder: it has a page or a bundle."""
+        name = canonicalize_name(folder)
+        if folder == name:
+            try:
+                if self.read_page(name).etag is not None:
+                    return True
+            except IntegrityError:
+                pass  # another program's index.json, as far as anybody can tell
+        return any(bundle_version(info.key) is not None for info in self.store.list(f"{folder}/v"))
+
     def require(self) -> None:
         """Raise UsageError where nothing is here: a typo must not send private names elsewhere."""
-        if not self.folders() and not self._format:
+        if not self.layout_format:
             raise UsageError(
                 f"there is no repository at {self.store.location}",
                 cause="neither pipper-repository.json nor any project is there",

@@ -133,6 +133,8 @@ def translated(describe: Callable[[], Request]) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        if error.operation_name in _CREDENTIAL_OPERATIONS:
+            raise _no_session(error, describe()) from error
         raise _of_answer(error, describe()) from error
     except (BotoCoreError, ResponseParserError, HTTPError) as error:
         raise _of_failure(error, describe()) from error
@@ -142,8 +144,6 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     what = f"cannot {request.operation} {request.subject}"
-    if error.operation_name in _CREDENTIAL_OPERATIONS:
-        return _no_session(error, what, status)
     if code == "NoSuchBucket":
         return no_bucket(request)
     # A HEAD has no body to say it with. A bare 404 to anything else is some other server's.
@@ -167,8 +167,10 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     )
 
 
-def _no_session(error: "ClientError", what: str, status: int) -> PipperError:
+def _no_session(error: "ClientError", request: Request) -> PipperError:
     """What another service than S3 answered says nothing of the bucket."""
+    what = f"cannot {request.operation} {request.subject}"
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     told = error.response.get("Error", {})
     answered = f"{error.operation_name} was answered with {told.get('Code', '') or status}"
     if status >= 500 or status == 429:

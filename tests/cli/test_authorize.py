@@ -255,3 +255,15 @@ def test_S2_a_server_that_never_answers_well_is_given_up_and_named(
     assert "SlowDown" in refused.stderr
     assert "X-Amz" not in refused.stderr
     assert not (tmp_path / "packages").exists()
+
+
+@pytest.mark.parametrize("name", ["pipper.toml", "pyproject.toml", "pylock.toml", "notes.txt"])
+def test_a_file_that_authorize_did_not_write_is_not_replaced(
+    app: Path, env: dict[str, str], name: str
+) -> None:
+    path = app / name
+    before = path.read_bytes() if path.exists() else b"[tool.other]\nmine = true\n"
+    path.write_bytes(before)
+    refused = run_pipper("authorize", "-o", name, cwd=app, env=env, ok=False)
+    assert (refused.code, path.read_bytes()) == (2, before)
+    assert name in refused.stderr

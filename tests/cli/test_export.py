@@ -120,3 +120,29 @@ def test_the_projects_own_lock_is_not_replaced(app: Path) -> None:
     before = (app / "pipper.lock").read_bytes()
     assert run_pipper("export", "-f", "pylock", "-o", "pipper.lock", cwd=app, ok=False).code == 2
     assert (app / "pipper.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["pipper.toml", "pyproject.toml", "settings.toml", "notes.txt", "uv.lock"])
+@pytest.mark.parametrize("kind", ["pylock", "requirements"])
+def test_a_file_that_export_did_not_write_is_not_replaced(app: Path, kind: str, name: str) -> None:
+    path = app / name
+    before = path.read_bytes() if path.exists() else b"[tool.other]\nmine = true\n"
+    path.write_bytes(before)
+    refused = run_pipper("export", "-f", kind, "-o", name, cwd=app, ok=False)
+    assert (refused.code, path.read_bytes()) == (2, before)
+    assert name in refused.stderr
+
+
+@pytest.mark.parametrize(("kind", "name"), [("pylock", "pylock.toml"), ("requirements", "requirements.txt")])
+def test_what_export_wrote_and_an_empty_file_are_replaced(app: Path, kind: str, name: str) -> None:
+    (app / name).touch()
+    run_pipper("export", "-f", kind, "-o", name, cwd=app)
+    run_pipper("export", "-f", kind, "-o", name, "--no-dev", cwd=app)
+    assert "beta" not in (app / name).read_text()
+
+
+def test_a_missing_format_is_told_in_one_line(app: Path) -> None:
+    refused = run_pipper("export", cwd=app, ok=False)
+    assert refused.code == 2
+    assert "Give pylock or requirements" in refused.stderr.splitlines()[0]
+    assert "\\" not in refused.stderr

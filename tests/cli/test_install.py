@@ -212,3 +212,31 @@ def test_what_other_tools_installed_limits_the_solve(workspace: Workspace, outsi
 def test_install_without_anything_to_install_says_so(workspace: Workspace, outside: Path) -> None:
     done = workspace.run("install", cwd=outside, env=active(workspace), code=2)
     assert "pipper init" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["install", "download"])
+def test_input_of_another_kind_is_told_what_it_takes(workspace: Workspace, command: str) -> None:
+    (workspace.app / "requirements.txt").write_text("alpha==1.0.0\n")
+    told = workspace.refused(command, "-i", "requirements.txt", code=2, subject="requirements.txt")
+    assert "-i takes pipper.json, pipper.yaml, pipper.toml or a lock" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "asked", ["foo @ https://example.com/foo-1-py3-none-any.whl", "foo[x]@https://a.b/f.whl"]
+)
+def test_a_requirement_with_a_url_is_refused_as_in_a_manifest(workspace: Workspace, asked: str) -> None:
+    told = workspace.refused("install", asked, code=2, subject="foo")
+    assert "pipper install" in told.stderr
+
+
+@pytest.mark.parametrize("asked", ["./foo", "../foo", ".", "/foo"])
+def test_a_folder_is_told_how_it_becomes_a_file(workspace: Workspace, asked: str) -> None:
+    assert f"`pipper bundle {asked}`" in workspace.refused("install", asked, code=2, subject=asked).stderr
+
+
+def test_uninstall_from_a_target_that_is_not_there_says_so(workspace: Workspace, tmp_path: Path) -> None:
+    told = workspace.refused(
+        "uninstall", "foo", "-t", tmp_path / "absent", code=2, subject=str(tmp_path / "absent")
+    )
+    assert "pipper.toml" not in told.stderr
+    assert not (tmp_path / "absent").exists()

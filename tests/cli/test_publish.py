@@ -205,3 +205,9 @@ def test_an_interrupted_publish_is_completed_by_the_same_command(workspace: Work
     (workspace.repository / "epsilon" / "v1-0-0.pipper").unlink()
     assert "already published" in workspace.run("publish", wheel).stderr
     assert set(workspace.state().B) == set(whole.B)
+
+
+def test_an_acl_that_S3_does_not_know_is_named_and_nothing_is_sent(empty: Workspace) -> None:
+    wheel = empty.wheel("alpha")
+    done = empty.refused("publish", wheel, "-b", empty.url, "--acl", "nonsense", code=2, subject="nonsense")
+    assert "bucket-owner-full-control" in done.stderr

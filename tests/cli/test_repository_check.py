@@ -175,6 +175,28 @@ def test_an_empty_root_is_no_repository(tmp_path: Path, s3_server: S3Endpoint, b
             shelf.check()
 
 
+def test_a_folder_of_other_things_is_no_repository(
+    tmp_path: Path, s3_server: S3Endpoint, bucket: str
+) -> None:
+    from pipper.errors import UsageError
+
+    for shelf in (Shelf(root=tmp_path), Shelf(root=tmp_path, server=s3_server, bucket=bucket)):
+        shelf.put("site/index.json", b'{"title": "home"}')
+        shelf.put("videos/v1.mp4", b"x")
+        for act in (shelf.check, shelf.repair):
+            with pytest.raises(UsageError, match="there is no repository"):
+                act()
+        assert set(shelf.contents()) == {"site/index.json", "videos/v1.mp4"}
+
+
+def test_a_marker_that_is_gone_is_told_where_there_are_pages(shelf: Shelf) -> None:
+    shelf.drop("pipper-repository.json")
+    assert shelf.kinds() == {"pipper-repository.json": "missing marker"}
+    shelf.repair()
+    assert json.loads(shelf.body("pipper-repository.json")) == {"format": 2}
+    assert shelf.kinds() == {}
+
+
 @pytest.fixture
 def remote_shelf(s3_double: S3Double, tmp_path: Path) -> Shelf:
     made = Shelf(root=tmp_path, server=s3_double.endpoint, bucket=s3_double.endpoint.fresh_bucket())

@@ -11,6 +11,7 @@ import pytest
 from tests.invariants import CANARIES, Workspace
 
 KEY, SECRET, TOKEN = CANARIES.values()
+NO_KEY = dict.fromkeys(("access_key_id", "secret_access_key", "session_token"))
 UNIX = pytest.mark.skipif(os.name == "nt", reason="modes and owners of Unix")
 
 
@@ -61,11 +62,36 @@ def test_a_url_gives_bucket_and_prefix_and_an_option_overrides_it(empty: Workspa
 
 
 @pytest.mark.parametrize(
-    "bucket", ["file:///srv/x", "https://x", "s3://packages/", "s3://me:pw@packages", "no bucket"]
+    "bucket",
+    ["file:///srv/x", "https://x", "s3://", "s3:///py", "s3://packages/", "s3://me:pw@packages", "no bucket"],
 )
 def test_what_is_no_bucket_cannot_be_named(bucket: str, empty: Workspace) -> None:
     empty.refused("repository", "add", "acme", "-b", bucket, code=2, subject="", but="O")
     assert not file_of(empty).exists()
+
+
+def test_an_entry_of_which_nothing_is_said_is_neither_added_nor_modified(empty: Workspace) -> None:
+    done = empty.refused("repository", "add", "acme", "--default", code=2, subject="`acme`", but="O")
+    assert "pipper repository add acme -b BUCKET" in done.stderr
+    assert not file_of(empty).exists()
+    empty.run("repository", "add", "acme", "-p", "work")
+    done = empty.refused("repository", "modify", "acme", code=2, subject="`acme`", but="O")
+    assert "pipper repository modify acme -b BUCKET" in done.stderr
+
+
+@UNIX
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_link_that_leads_nowhere_is_not_followed(folder: bool, empty: Workspace) -> None:
+    file, nowhere = file_of(empty), empty.root / "nowhere"
+    if folder:
+        file.parent.symlink_to(nowhere)
+    else:
+        file.parent.mkdir(mode=0o700)
+        file.symlink_to(nowhere / "mine.json")
+    link = file.parent if folder else file
+    done = empty.refused("repository", "add", "acme", "-b", "packages", code=8, subject=str(link), but="O")
+    assert f"remove {link}" in done.stderr
+    assert not nowhere.exists()
 
 
 def test_an_entry_that_exists_is_not_added_again(empty: Workspace) -> None:
@@ -135,14 +161,16 @@ def test_remove_really_removes(empty: Workspace) -> None:
 
 def test_exists_answers_by_exit_code(empty: Workspace) -> None:
     empty.run("repository", "exists", "acme", code=1)
-    empty.run("repository", "add", "acme")
+    empty.run("repository", "add", "acme", "-b", "packages")
     done = empty.run("repository", "exists", "acme", "-q")
     assert done.stdout + done.stderr == ""
 
 
 def test_list_tells_who_asks_and_no_part_of_a_secret(empty: Workspace) -> None:
     empty.run("repository", "add", "key", "-b", "packages", "--default", "-c", KEY, SECRET, TOKEN)
-    empty.run("repository", "add", "nobody")
+    document = stored(empty)
+    document["repositories"]["nobody"] = {**document["repositories"]["key"], "bucket": None, **NO_KEY}
+    file_of(empty).write_text(json.dumps(document))
     done = empty.run("repository", "list")
     assert done.stdout == "key     s3://packages/pipper  key  default\nnobody  -                     -\n"
     document = json.loads(empty.run("repository", "list", "--json").stdout)

@@ -250,11 +250,24 @@ def test_a_bundle_with_other_bytes_than_published_is_left_to_a_person(shelf: She
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"format": "x"}', b'{"format": 0}'])
-def test_a_damaged_marker_is_written_anew_as_format_1(body: bytes, shelf: Shelf) -> None:
+def test_a_damaged_marker_is_written_anew_as_format_2_where_pages_name_everything(
+    body: bytes, shelf: Shelf
+) -> None:
     shelf.put("pipper-repository.json", body)
     shelf.repair()
-    assert json.loads(shelf.body("pipper-repository.json")) == {"format": 1}
+    assert json.loads(shelf.body("pipper-repository.json")) == {"format": 2}
     assert shelf.kinds() == {}
+
+
+def test_a_damaged_marker_is_written_anew_as_format_1_where_0_x_published_and_that_is_said(
+    legacy: Shelf,
+) -> None:
+    legacy.put("pipper-repository.json", b"{")
+    outcome = legacy.repair()
+    assert json.loads(legacy.body("pipper-repository.json")) == {"format": 1}
+    assert outcome.mends[0].subject == "pipper-repository.json"
+    assert "format 1" in outcome.mends[0].text
+    assert "is on no page" in outcome.mends[0].text
 
 
 def test_a_marker_of_a_newer_pipper_is_left_alone(shelf: Shelf) -> None:

@@ -92,3 +92,23 @@ def test_a_named_repository_gives_bucket_and_credentials(remote: Workspace) -> N
     file.write_text("{")
     done = remote.run("lock", env=NOBODY, code=5)
     assert f"error: {file} cannot be used" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("sync", "--lock"),
+        ("download", "--lock"),
+        ("download", "-i"),
+        ("install", "-i"),
+        ("authorize", "-i"),
+        ("export", "-f", "pylock", "-o"),
+        ("authorize", "-o"),
+    ],
+)
+def test_K01_a_url_in_place_of_a_file_is_told_without_its_secret(
+    workspace: Workspace, args: tuple[str, ...]
+) -> None:
+    for url in (f"https://me:{SECRET}@example.com/x.lock", f"https://example.com/x.lock?sig={SECRET}"):
+        told = workspace.refused(*args, url, code=2, subject="a URL is not a file").stderr
+        assert "https://example.com/x.lock\n" in told

@@ -271,3 +271,15 @@ def test_compile_makes_bytecode_that_goes_with_the_package(workspace: Workspace)
 def test_every_way_of_placing_files_gives_the_same_files(mode: str, workspace: Workspace) -> None:
     workspace.run("sync", "--link-mode", mode, "-t", "out")
     workspace.run("sync", "--check", "--verify", "-t", "out")
+
+
+def test_a_manifest_in_place_of_a_lock_is_called_one(workspace: Workspace) -> None:
+    told = workspace.refused("sync", "--lock", "pipper.toml", code=2, subject="is a manifest, not a lock")
+    assert "unknown key" not in told.stderr
+
+
+@pytest.mark.parametrize("name", ["alpha.pipper", "alpha.whl", "alpha.bin", "notes.txt"])
+def test_a_file_that_is_no_lock_is_not_to_be_removed(workspace: Workspace, name: str) -> None:
+    (workspace.app / name).write_bytes(b"PK\x03\x04\x00\xff")
+    told = workspace.refused("sync", "--lock", name, code=2, subject=f"{name} is no lock")
+    assert "remove" not in told.stderr

@@ -218,3 +218,16 @@ def test_bytes_that_are_not_utf_8_are_told_with_their_line(tmp_path: Path) -> No
 def test_a_manifest_that_cannot_be_opened_is_the_machines_fault(tmp_path: Path) -> None:
     with pytest.raises(MachineError):
         read_pipper_manifest(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("key", ["dependencys", "devDependencies", "dev-dependencies"])
+def test_an_old_manifest_of_nothing_but_a_misspelt_key_names_the_nearest(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "pipper.json"
+    path.write_text(json.dumps({key: ["foo"]}))
+    with pytest.raises(UsageError, match=key) as caught:
+        read_pipper_manifest(path)
+    assert "dependencies`?" in caught.value.hint
+    path.write_text(json.dumps({key: ["foo"], "dependencies": ["bar"], "name": "x"}))
+    assert read_pipper_manifest(path).dependencies == ("bar",)
+    path.write_text('{"name": "x", "description": "y"}')
+    assert read_pipper_manifest(path).dependencies == ()

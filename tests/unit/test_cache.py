@@ -252,7 +252,28 @@ def test_cleaning_takes_everything_and_says_how_much(cache: Cache) -> None:
     freed = cache.clean()
     assert freed.files == before.files
     assert freed.size == before.size > 0
-    assert [path.name for path in cache.root.iterdir()] == [".lock"]
+    assert {path.name for path in cache.root.iterdir()} == {".lock", "CACHEDIR.TAG"}
+
+
+def test_cleaning_and_pruning_leave_what_is_not_the_caches_own(tmp_path: Path) -> None:
+    own, other = tmp_path / "thesis.txt", tmp_path / "photos" / "ab" / "one.jpg"
+    other.parent.mkdir(parents=True)
+    for path in (own, other):
+        path.write_bytes(b"mine")
+        os.utime(path, (1, 1))
+    cache = Cache(tmp_path)
+    receive(cache, [BODY])
+    assert cache.size().files == 1
+    cache.prune(unused_days=0)
+    assert cache.clean().files <= 1
+    assert cache.file(SHA256) is None
+    assert {own.read_bytes(), other.read_bytes()} == {b"mine"}
+    assert not (tmp_path / "CACHEDIR.TAG").exists()
+
+
+def test_a_new_cache_is_tagged_so_that_backups_pass_it_over(cache: Cache) -> None:
+    tag = (cache.root / "CACHEDIR.TAG").read_bytes()
+    assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
 
 
 def test_pruning_takes_what_was_not_used_for_long_and_litter(cache: Cache) -> None:

@@ -227,6 +227,21 @@ def test_C06_a_full_disk_leaves_what_was(
     store.create("foo/y", b"new", content_type=PLAIN)
 
 
+def test_a_refused_write_is_told_and_not_that_its_litter_could_not_be_removed(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("foo/x", b"old", content_type=PLAIN)
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(MachineError, match="cannot write") as failed:
+        store.create("foo/y", b"new", content_type=PLAIN)
+    assert "read-only" in failed.value.hint
+
+
 _INCREMENT = """
 import sys
 from pathlib import Path

@@ -161,3 +161,17 @@ def _taken_or_told(data: bytes) -> None:
     except UsageError as error:
         refusal = error.message
     assert refusal.startswith("pipper.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("prereleases = 'foo'", "true, false or an array of names is needed, not a string"),
+        ("index = 'no'", "true, false or a table with `url` is needed, not a string"),
+        ("repositories.acme = 3", "a string (the URL) or a table with `url` is needed, not a number"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_every_type_that_fits(text: str, needed: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(text)
+    assert needed in caught.value.message

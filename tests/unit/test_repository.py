@@ -80,6 +80,7 @@ def test_a_name_is_held_when_any_key_lies_below_its_folder(root: Path) -> None:
     (root / "Foo").mkdir(parents=True)
     (root / "Foo" / "note.txt").write_text("x")
     (root / "empty").mkdir()
+    (root / "pipper-repository.json").write_text('{"format": 1}')
     repository = opened(root)
     assert repository.holds(FOO)
     assert repository.releases(FOO) == ()
