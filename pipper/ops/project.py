@@ -72,11 +72,6 @@ def load_lock(path: Path) -> Lock | None:
     return None if data is None else parse_lock(data, label=path.name)
 
 
-def is_lock(data: bytes) -> bool:
-    """Tell whether a TOML file is a lock, pipper's own or one of PEP 751, and no manifest."""
-    return any(line.startswith(b"lock-version") for line in data.splitlines())
-
-
 def require_fresh(project: Project) -> Lock:
     """Return the project's lock; raises UsageError where it is missing or older than the manifest."""
     lock = load_lock(project.lock_path)

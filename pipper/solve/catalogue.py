@@ -120,7 +120,8 @@ class Catalogue:
             where = f" ({label})" if label else ""
             raise UsageError(
                 f"`{requirement}`{where} names a URL, which pipper never follows from a requirement",
-                hint=f"publish it to a repository and require `{requirement.name}`",
+                hint="`pipper install URL` takes the file in;"
+                f" or publish it to a repository and require `{requirement.name}`",
             )
         return need
 
