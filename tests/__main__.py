@@ -19,6 +19,8 @@ STAMP = PLACE / "made-from"
 PYTHON = PLACE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PEERS = ("uv", "pip>=26.1")
 """Other tools that tests and benchmarks compare with."""
+IN_PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+"""Without arguments: a file's tests stay in one process, since some share what they fetched."""
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     failed = [" ".join(check) for check in CHECKS if run(*check)]
     for check in failed:
         print(f"tests: `{check}` failed, see above; pytest follows", file=sys.stderr, flush=True)
-    code = run("pytest", *arguments)
+    code = run("pytest", *(arguments or IN_PARALLEL))
     return code or bool(failed)
 
 
