@@ -62,7 +62,7 @@ def test_M01_a_byte_order_mark_and_crlf_are_accepted(workspace: Workspace) -> No
         ("dependancies = []", "pipper.toml: dependancies: unknown key", "did you mean `dependencies`?"),
         ("dependencies = 3", "pipper.toml: dependencies: an array is needed, not a number", ""),
         ("dependencies = ['a', 3]", "pipper.toml: dependencies[1]: a string is needed, not a number", ""),
-        ("[repositories]\nacme = 1", "pipper.toml: repositories.acme: a table is needed", ""),
+        ("[repositories]\nacme = 1", "pipper.toml: repositories.acme: a string (the URL) or a table", ""),
         (
             "[repositories.acme]\nurl = 's3://b'\nregoin = 'x'",
             "repositories.acme.regoin: unknown key",
@@ -75,8 +75,8 @@ def test_M01_a_byte_order_mark_and_crlf_are_accepted(workspace: Workspace) -> No
             "repositories.acme: credentials never stand in a manifest",
             "",
         ),
-        ("index = 'x'", "pipper.toml: index: a table is needed, not a string", ""),
-        ("prereleases = 'x'", "pipper.toml: prereleases: true or false is needed", ""),
+        ("index = 'x'", "pipper.toml: index: true, false or a table", ""),
+        ("prereleases = 'x'", "pipper.toml: prereleases: true, false or an array of names", ""),
         ("requires-python = '=>3'", "pipper.toml: requires-python: not a version specifier", ">=3.11"),
         ("[sources]\nx = 'nobody'", "pipper.toml: sources.x: `nobody` is no source", "known: `index`"),
         (

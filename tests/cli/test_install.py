@@ -1,6 +1,8 @@
 """`add`, `install`, `remove`, `uninstall`: the manifest, the lock and the environment change together or not at all."""
 
 import json
+import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -240,3 +242,18 @@ def test_uninstall_from_a_target_that_is_not_there_says_so(workspace: Workspace,
     )
     assert "pipper.toml" not in told.stderr
     assert not (tmp_path / "absent").exists()
+
+
+def test_user_packages_go_below_the_home_and_come_out_again(workspace: Workspace, tmp_path: Path) -> None:
+    base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    home = workspace.root / "home" / ".local"
+    where = ("--user", "--python", base, "-b", workspace.repository.as_uri())
+    if (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").exists():
+        workspace.run("install", *where, "gamma", cwd=folder, code=8)
+        return
+    workspace.run("install", *where, "gamma", cwd=folder)
+    (module,) = home.rglob("gamma/__init__.py")
+    workspace.run("uninstall", "--user", "--python", base, "gamma", cwd=folder)
+    assert not module.exists()

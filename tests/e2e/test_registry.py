@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +16,6 @@ from tests.wheelhouse import make_wheel
 
 pytestmark = pytest.mark.registry
 
-AS_OF = (datetime.now(UTC) + timedelta(minutes=5)).isoformat(timespec="seconds")
-"""For both tools, so that nothing published between their two runs counts; after our own publishing."""
 PRIVATE = {"acme-web": ["django>=5", "fastapi", "acme-data"], "acme-data": ["pandas>=2"]}
 PUBLIC = ["django>=5", "fastapi", "pandas>=2"]
 
@@ -32,8 +31,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     repository = (place / "repository").as_uri()
     run_pipper("publish", *wheels, "-b", repository, cwd=app)
+    # For both tools, so that nothing published between their two runs counts; after our own publishing.
+    as_of = (datetime.now(UTC) + timedelta(seconds=2)).isoformat(timespec="seconds")
     (app / "pipper.toml").write_text(
-        f'dependencies = ["acme-web"]\nas-of = "{AS_OF}"\n\n[repositories]\nacme = "{repository}"\n'
+        f'dependencies = ["acme-web"]\nas-of = "{as_of}"\n\n[repositories]\nacme = "{repository}"\n'
     )
     run_pipper("lock", cwd=app, registry=True)
     return app
@@ -51,6 +52,7 @@ def locked(app: Path) -> dict[str, str]:
 
 
 def test_every_version_is_what_uv_chooses_at_the_same_time(project: Path, tmp_path: Path) -> None:
+    as_of = tomllib.loads((project / "pipper.toml").read_text())["as-of"]
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if uv is None:
         pytest.skip("uv is not installed")
@@ -61,7 +63,7 @@ def test_every_version_is_what_uv_chooses_at_the_same_time(project: Path, tmp_pa
     certificates = {"SSL_CERT_FILE": str(index.ca_file)} if index.ca_file else {}
     command = [uv, "--no-config", "pip", "compile", "wanted.in", "--only-binary", ":all:", "--no-header"]
     done = subprocess.run(
-        [*command, "--no-annotate", "--exclude-newer", AS_OF, "--python", sys.executable, "-q"],
+        [*command, "--no-annotate", "--exclude-newer", as_of, "--python", sys.executable, "-q"],
         cwd=tmp_path,
         env={**env, **certificates, "UV_DEFAULT_INDEX": index.url, "UV_CACHE_DIR": str(tmp_path / "uv")},
         capture_output=True,
