@@ -18,6 +18,7 @@ from tests.s3_double import Answer, Rule, S3Double, Silence
 POSIX = pytest.mark.skipif(os.name == "nt", reason="limits, signals and scripts as POSIX has them")
 LIMITED = """\
 import resource, sys
+sys.dont_write_bytecode = True  # a module cut off by the limit would break whoever imports it next
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 from pipper.cli import main
 main()
