@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
-from pipper.interpreter import Interpreter, Scheme, inspect_interpreter, of_new_venv
+from pipper.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.process import ProcessError, run
 
 STATE = ".pipper"
@@ -169,11 +169,6 @@ def venv_python(directory: Path) -> Path | None:
     python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     whole = python.exists() and (directory / "pyvenv.cfg").exists() and not (directory / _UNFINISHED).exists()
     return Path(os.path.abspath(python)) if whole else None
-
-
-def environment_at(python: Path, cache_dir: Path | None) -> Environment:
-    """Return the environment of the interpreter at `python`; raises what `inspect_interpreter` does."""
-    return environment_of(inspect_interpreter(python, cache_dir))
 
 
 def _build_venv(root: Path, python: Path) -> None:

@@ -104,11 +104,6 @@ class ProjectPage:
             self, files=tuple(sorted((*kept, file), key=_file_order)), replaced=tuple(sorted(gone))
         )
 
-    def with_bundle(self, bundle: PageBundle) -> "ProjectPage":
-        """Return the page with what is known of the bundle under its key."""
-        kept = tuple(other for other in self.bundles if other.key != bundle.key)
-        return replace(self, bundles=tuple(sorted((*kept, bundle), key=lambda each: each.key)))
-
 
 @lru_cache(maxsize=65536)
 def wheel_identity(filename: str) -> tuple[Version, BuildTag, frozenset[Tag]]:

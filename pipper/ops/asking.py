@@ -15,7 +15,7 @@ from pipper.ops.environments import Place, interpreter_at_hand
 from pipper.ops.files import read_bytes, refuse_url
 from pipper.ops.finding import LOCK_NAME, find_manifest
 from pipper.ops.lockfiles import is_lock, no_input, read_lock
-from pipper.ops.project import Project, load_lock, load_project, require_fresh
+from pipper.ops.project import Project, load_lock, load_project, project_around, require_fresh
 from pipper.ops.requirements import solve_requirements
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock
@@ -75,14 +75,14 @@ def read_ask(settings: Settings, ask: Ask) -> Asked:
 def _solved(settings: Settings, texts: Sequence[str]) -> Asked:
     urls = tuple(text for text in texts if text.startswith(("https://", "http://")))
     requirements = [parse_requirement(text) for text in texts if text not in urls]
-    project = _project_here(settings)
+    project = project_around(settings.directory)
     root = project.root if project else settings.directory
     lock = solve_requirements(settings, requirements) if requirements else None
     return Asked(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
 
 
 def _of_lock(settings: Settings, path: Path) -> Asked:
-    return Asked(lock=read_lock(path), path=path, project=_project_here(settings))
+    return Asked(lock=read_lock(path), path=path, project=project_around(settings.directory))
 
 
 def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
@@ -115,7 +115,3 @@ def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> Asked:
             hint="name packages there",
         )
     return _solved(settings, texts)
-
-
-def _project_here(settings: Settings) -> Project | None:
-    return load_project(settings.directory) if find_manifest(settings.directory) else None

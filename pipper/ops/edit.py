@@ -23,7 +23,7 @@ from pipper.ops.environments import Place, choose_environment, interpreter_at_ha
 from pipper.ops.files import read_bytes, write_bytes
 from pipper.ops.finding import PIPPER_TOML, find_manifest
 from pipper.ops.foreign import foreign_requirements
-from pipper.ops.project import Project, load_lock, load_project
+from pipper.ops.project import Project, load_lock, project_around
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock
 from pipper.ops.sources import given_repositories
@@ -134,8 +134,7 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
-        manifest = find_manifest(settings.directory)
-        around = load_project(settings.directory) if manifest else None
+        around = project_around(settings.directory)
         # Such a manifest is nobody's to write by hand, so it remembers where its packages come from.
         for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
             data = set_repository(data, entry, label=path.name)

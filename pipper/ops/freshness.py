@@ -26,7 +26,6 @@ _MATTER = (
     "all_extras",
     "exact",
     "compile_bytecode",
-    "lock_path",
 )
 """Options that change what an environment ends up with."""
 

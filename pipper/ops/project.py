@@ -45,6 +45,11 @@ class Project:
         return self.root / LOCK_NAME
 
 
+def project_around(directory: Path) -> Project | None:
+    """Return the project that `directory` is in, None where there is none; raises as `load_project`."""
+    return load_project(directory) if find_manifest(directory) else None
+
+
 def load_project(directory: Path) -> Project:
     """Return the project that `directory` is in; raises UsageError where there is none or it cannot be read."""
     path = find_manifest(directory)

@@ -8,8 +8,7 @@ from packaging.requirements import Requirement
 from pipper.core.lockfile import Lock
 from pipper.core.manifest import Manifest
 from pipper.ops.environments import Place, interpreter_at_hand
-from pipper.ops.finding import find_manifest
-from pipper.ops.project import load_project
+from pipper.ops.project import project_around
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock
 from pipper.ops.sources import given_repositories, require_repository
@@ -21,7 +20,7 @@ def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) 
     What is newest and fits is taken. Repositories, sources, the index and admitted pre-releases are those of
     the project that the command runs in; options go before them, as always. Raises what `make_lock` raises.
     """
-    project = load_project(settings.directory) if find_manifest(settings.directory) else None
+    project = project_around(settings.directory)
     if project is None and not given_repositories(settings, None, fallback=True):
         require_repository(())  # names that may be private are not asked of the index alone
     around = project.manifest if project else Manifest()

@@ -21,12 +21,12 @@ from pipper.core.selection import Selection, select
 from pipper.environment import Environment, installed, refuse_unwritable
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
 from pipper.ops.files import read_bytes, refuse_url
-from pipper.ops.finding import LOCK_NAME, find_manifest
+from pipper.ops.finding import LOCK_NAME
 from pipper.ops.freshness import stamp_key
 from pipper.ops.held import held_wheels
 from pipper.ops.honesty import require_honest
 from pipper.ops.own import refuse_own_ground
-from pipper.ops.project import Project, load_project, require_fresh
+from pipper.ops.project import Project, load_project, project_around, require_fresh
 from pipper.ops.settings import Settings
 from pipper.ops.supply import Supply
 from pipper.unpacked import UnpackedWheel
@@ -183,12 +183,13 @@ def _fetch(
     if not plan.incoming:
         return {}
     wheels = held_wheels(plan.incoming, cache)
-    if any(want.file.sha256 not in wheels for want in plan.incoming):
+    missing = [want for want in plan.incoming if want.file.sha256 not in wheels]
+    if missing:
         # Imported here: stores, the index and HTTP take longer to import than a warm cache takes to install.
         from pipper.ops.fetching import fetch_wheels, origins_of  # noqa: PLC0415
 
         origins = origins_of(settings, basis.lock, basis.project, request.supply)
-        wheels = fetch_wheels(plan.incoming, origins, cache, settings.reporter)
+        wheels = {**wheels, **fetch_wheels(missing, origins, cache, settings.reporter)}
     require_honest(basis.lock, _part(basis, environment, request), plan.incoming, wheels)
     return wheels
 
@@ -240,7 +241,7 @@ def _read(settings: Settings, request: SyncRequest) -> tuple[Basis, SyncRequest]
     refuse_url(request.lock_path)
     path = settings.directory / request.lock_path
     found = read_lock(path)
-    around = load_project(settings.directory) if find_manifest(settings.directory) else None
+    around = project_around(settings.directory)
     interpreter = interpreter_at_hand(settings, around.root if around else None, request.place)
     lock, selection = as_lock(found, interpreter.target, request.selection, path=path)
     if not request.supply.offline:

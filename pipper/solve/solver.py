@@ -45,7 +45,6 @@ class _Solver:
     """Runs the search until what it chose is admitted by what it chose."""
 
     def __init__(self, request: SolveRequest, catalogue: Catalogue, asked: list[Asked], budget: int) -> None:
-        self._target = request.target.name
         self._catalogue = catalogue
         self._asked = asked
         self._budget = budget

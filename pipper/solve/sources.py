@@ -6,11 +6,9 @@ from typing import Protocol, runtime_checkable
 
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest import INDEX
 from pipper.core.ports import CandidateFile, Release, Source
 from pipper.errors import UsageError
-
-INDEX = "index"
-"""The alias of the one source that is no repository."""
 
 
 @runtime_checkable
