@@ -17,7 +17,7 @@ from pipper.core.ports import Reporter, Store
 from pipper.errors import AccessError, MachineError, UsageError
 from pipper.storage.directory import DirectoryStore
 from pipper.storage.s3 import connect
-from pipper.storage.session import S3Location
+from pipper.storage.s3_location import S3Location
 
 DEFAULT_PREFIX = "pipper"
 DEFAULT_ALIAS = "default"

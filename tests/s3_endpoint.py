@@ -10,7 +10,7 @@ import boto3
 
 from pipper.core.access import Credentials
 from pipper.storage.s3 import S3Store, connect
-from pipper.storage.session import S3Location
+from pipper.storage.s3_location import S3Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,7 +18,7 @@ from pipper.errors import UsageError
 from pipper.ops.private import check_private, write_private
 from pipper.ops.settings import Settings
 from pipper.oslock import os_lock
-from pipper.storage.session import S3Location
+from pipper.storage.s3_location import S3Location
 
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _EMPTY: dict[str, object] = {

@@ -24,17 +24,16 @@ from pipper.errors import (
 )
 from pipper.storage.files import machine
 from pipper.storage.keys import check_key, check_prefix, flaw
-from pipper.storage.s3_body import pieces
+from pipper.storage.s3_body import Opened, pieces
 from pipper.storage.s3_errors import ConditionRefusedError, Request, check_complete, no_bucket, translated
-from pipper.storage.session import Connection, Lifetime, S3Location
+from pipper.storage.s3_location import S3Location
+from pipper.storage.s3_reads import list_page, open_body
+from pipper.storage.session import Connection, Lifetime
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType
     from mypy_boto3_s3.type_defs import (
-        GetObjectOutputTypeDef,
-        GetObjectRequestTypeDef,
         ListObjectsV2OutputTypeDef,
-        ListObjectsV2RequestTypeDef,
         PutObjectRequestTypeDef,
     )
 
@@ -89,11 +88,11 @@ class S3Store:
             return Blob(body=b"", etag=self._etag(key))
         attempt = 1
         while True:
-            response = self._get(key, start, length)
-            if response is None:
+            opened = open_body(self._connection, self._root + key, start, length)
+            if opened is None:
                 return Blob(body=b"", etag=self._etag(key))
             try:
-                return Blob(body=b"".join(self._pieces(key, response)), etag=_bare(response["ETag"]))
+                return Blob(body=b"".join(self._pieces(key, opened)), etag=_bare(opened.etag))
             except StoreError:
                 if attempt == _BROKEN_READS:
                     raise
@@ -103,12 +102,12 @@ class S3Store:
     def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
         """See `Store.stream`."""
         check_key(key, self._location)
-        response = self._get(key, start, None)
-        if response is None:
+        opened = open_body(self._connection, self._root + key, start, None)
+        if opened is None:
             yield iter(())
             return
-        with contextlib.closing(response["Body"]):
-            yield self._pieces(key, response)
+        with contextlib.closing(opened.body):
+            yield self._pieces(key, opened)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Store.head`."""
@@ -250,41 +249,20 @@ class S3Store:
             return self._connection.lifetime()
 
     def _pages(self, prefix: str, *, delimiter: str = "") -> "Iterator[ListObjectsV2OutputTypeDef]":
-        arguments: ListObjectsV2RequestTypeDef = {"Bucket": self._bucket, "Prefix": self._root + prefix}
-        if delimiter:
-            arguments["Delimiter"] = delimiter
+        token = ""
         while True:
-            with self._request("list", prefix):
-                page = self._connection.client().list_objects_v2(**arguments)
+            page = list_page(self._connection, self._root + prefix, delimiter, token)
             yield page
             if not page.get("IsTruncated"):
                 return
-            if not page.get("NextContinuationToken"):
+            token = page.get("NextContinuationToken", "")
+            if not token:
                 raise StoreError(
                     f"cannot list {self._location}", cause="the answer says that there is more, not where"
                 )
-            arguments["ContinuationToken"] = page["NextContinuationToken"]
 
-    def _get(self, key: str, start: int, length: int | None) -> "GetObjectOutputTypeDef | None":
-        """The answer with its open body; None where the range begins at the end or after it."""
-        arguments: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": self._root + key}
-        if start or length is not None:
-            arguments["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
-        with self._request("read", key):
-            try:
-                response = self._connection.client().get_object(**arguments)
-            except self._connection.client().exceptions.ClientError as error:
-                if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
-                    return None
-                raise
-        self._check(response, "read", key, "ETag", "ContentLength")
-        if "Range" in arguments and not response.get("ContentRange"):
-            response["Body"].close()
-            raise StoreError(f"cannot read {self._location}/{key} in part", cause="the server ignores ranges")
-        return response
-
-    def _pieces(self, key: str, response: "GetObjectOutputTypeDef") -> Iterator[bytes]:
-        return pieces(response, lambda: self._describe("read", key))
+    def _pieces(self, key: str, opened: Opened) -> Iterator[bytes]:
+        return pieces(opened, lambda: self._describe("read", key))
 
     def _etag(self, key: str) -> str:
         found = self.head(key)
@@ -328,9 +306,9 @@ class S3Store:
     def _explain_refusal(self, key: str) -> None:
         """Raise the refusal of reading `key`: its body names the reason, and that of a HEAD has no body."""
         with contextlib.suppress(ObjectAbsentError):
-            response = self._get(key, 0, 1)
-            if response is not None:
-                response["Body"].close()
+            opened = open_body(self._connection, self._root + key, 0, 1)
+            if opened is not None:
+                opened.body.close()
 
     def _check_bucket(self) -> None:
         """Raise StoreError where there is no such bucket: to a HEAD that is the same 404 as of a key."""
@@ -371,13 +349,7 @@ class S3Store:
         check_complete(answer, names, lambda: self._describe(operation, key))
 
     def _describe(self, operation: str, key: str) -> Request:
-        return Request(
-            operation=operation,
-            subject=f"s3://{self._bucket}/{self._root}{key}",
-            bucket=self._bucket,
-            host=self._connection.host,
-            region=self._connection.region,
-        )
+        return self._connection.describe(operation, self._root + key)
 
 
 def _bare(etag: str) -> str:

@@ -125,19 +125,23 @@ def translated(describe: Callable[[], Request]) -> Iterator[None]:
 
     `describe` is called for the message, when there is something to tell.
     """
-    # Here, not above: whoever comes here needs boto3 anyway, and who imports this module may never.
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
-
     try:
         yield
-    except ClientError as error:
-        if error.operation_name in _CREDENTIAL_OPERATIONS:
-            raise _no_session(error, describe()) from error
-        raise _of_answer(error, describe()) from error
-    except (BotoCoreError, ResponseParserError, HTTPError) as error:
-        raise _of_failure(error, describe()) from error
+    except PipperError:
+        raise
+    except Exception as error:
+        # Here, not above: most requests go well, and botocore's parsers alone take 50 ms.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        if isinstance(error, ClientError):
+            if error.operation_name in _CREDENTIAL_OPERATIONS:
+                raise _no_session(error, describe()) from error
+            raise _of_answer(error, describe()) from error
+        if isinstance(error, BotoCoreError | ResponseParserError | HTTPError):
+            raise _of_failure(error, describe()) from error
+        raise
 
 
 def _of_answer(error: "ClientError", request: Request) -> PipperError:

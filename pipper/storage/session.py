@@ -1,15 +1,19 @@
-"""Where a bucket is, who asks for it, and the boto3 client that follows from both."""
+"""Who asks for a bucket, and what sends the requests: boto3's client, and beside it `Direct` where that will do."""
 
-import re
+import os
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipper.core.access import Credentials
 from pipper.errors import AccessError, UsageError
-from pipper.storage.keys import flaw
+from pipper.storage.s3_direct import Direct
+from pipper.storage.s3_errors import Request
+from pipper.storage.s3_location import S3Location
+from pipper.storage.s3_plain import plain_access
 
 if TYPE_CHECKING:
     import boto3
@@ -20,36 +24,6 @@ ATTEMPTS = 5
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 _CONNECTIONS = 32
-
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Location:
-    """The root of a store in S3. Raises UsageError for what cannot be one."""
-
-    bucket: str
-    prefix: str = ""
-    """Without a slash at either end; empty for the bucket's own root."""
-    endpoint_url: str | None = None
-    """None: what boto3 finds (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile), else Amazon's own."""
-    region: str | None = None
-    """None: what boto3 finds."""
-
-    def __post_init__(self) -> None:
-        if not _BUCKET.fullmatch(self.bucket):
-            raise UsageError(
-                f"{self.bucket!r} is no name of a bucket", hint="write s3://BUCKET/PREFIX, without a host"
-            )
-        if self.prefix and (problem := flaw(self.prefix)):
-            raise UsageError(f"{self.prefix!r} is no prefix for keys in {self.bucket}", cause=problem)
-        if self.endpoint_url is not None:
-            _check_endpoint(self.endpoint_url)
-
-    @property
-    def url(self) -> str:
-        """`s3://BUCKET/PREFIX`, or `s3://BUCKET/` for the bucket's own root."""
-        return f"s3://{self.bucket}/{self.prefix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +48,23 @@ class Connection:
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
         self._clients: dict[str | None, S3Client] = {}
+        self._direct: Direct | None = None
+        self._is_plain = True
+
+    def direct(self) -> Direct | None:
+        """Return what reads without boto3; None where only boto3 can, or had to since."""
+        with self._lock:
+            if self._is_plain and self._direct is None:
+                access = plain_access(
+                    self.location,
+                    credentials=self._credentials,
+                    profile=self._profile,
+                    environ=os.environ,
+                    home=Path.home(),
+                )
+                self._is_plain = access is not None
+                self._direct = Direct(access, os.environ) if access else None
+            return self._direct if self._direct and self._direct.is_useful else None
 
     def client(self, region: str | None = None) -> "S3Client":
         """Return the client for requests, or the one that signs URLs for this `region` of Amazon's.
@@ -89,14 +80,26 @@ class Connection:
     @property
     def host(self) -> str:
         """Where requests go, for messages; empty as long as that is not known."""
-        client = self._clients.get(None)
-        return urlsplit((client.meta.endpoint_url if client else self.location.endpoint_url) or "").netloc
+        if client := self._clients.get(None):
+            return urlsplit(client.meta.endpoint_url).netloc
+        return self._direct.host if self._direct else urlsplit(self.location.endpoint_url or "").netloc
 
     @property
     def region(self) -> str:
         """The region that is asked, for messages; empty as long as that is not known."""
-        client = self._clients.get(None)
-        return (client.meta.region_name if client else self.location.region) or ""
+        if client := self._clients.get(None):
+            return client.meta.region_name
+        return self._direct.region if self._direct else self.location.region or ""
+
+    def describe(self, operation: str, key: str) -> Request:
+        """Return what messages say of a request; `key` is the whole one."""
+        return Request(
+            operation=operation,
+            subject=f"s3://{self.location.bucket}/{key}",
+            bucket=self.location.bucket,
+            host=self.host,
+            region=self.region,
+        )
 
     def lifetime(self) -> Lifetime:
         """Return how long the credentials are good; raises what botocore raises where there are none."""
@@ -170,17 +173,3 @@ def _run_profile(session: "boto3.Session", location: S3Location, profile: str) -
             cause=f"the credential_process of the profile `{profile}`: {reason}",
             hint="run that program by hand, or give another profile (-p)",
         ) from error
-
-
-def _check_endpoint(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = (
-            parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        parts, usable = None, False
-    if parts is not None and parts.username is not None:
-        raise UsageError("the endpoint URL holds a user name or a password", hint="take it out of the URL")
-    if not usable:
-        raise UsageError(f"{url!r} is no endpoint URL", hint="write https://HOST or http://HOST:PORT")

@@ -23,7 +23,8 @@ from pipper.errors import (
 )
 from pipper.storage import session
 from pipper.storage.s3 import S3Store, connect
-from pipper.storage.session import Connection, S3Location
+from pipper.storage.s3_location import S3Location
+from pipper.storage.session import Connection
 from tests.s3_double import (
     Answer,
     BrokenBody,
@@ -37,6 +38,8 @@ from tests.s3_double import (
 
 PLAIN = "application/octet-stream"
 FOR_EVER = float("inf")
+FIRST = {"GetObject": 1, "ListObjectsV2": 1}
+"""Reads are sent once before boto3 has its turn; what is not a good answer then counts as one more."""
 SLOW_DOWN = Answer(status=503, code="SlowDown")
 KEYS = Credentials(
     access_key_id="AKIACANARY", secret_access_key="CANARY-SECRET", session_token="CANARY-TOKEN"
@@ -107,7 +110,7 @@ def test_S02_a_server_that_is_busy_for_ever_is_given_up(
     s3_double.script(Rule(operation=operation, times=FOR_EVER, fault=SLOW_DOWN))
     with pytest.raises(StoreError, match="foo/") as given_up:
         _every_request(store)[operation]()
-    assert s3_double.count(operation) == session.ATTEMPTS
+    assert s3_double.count(operation) == session.ATTEMPTS + FIRST.get(operation, 0)
     assert f"after {session.ATTEMPTS} attempts" in given_up.value.cause
     assert not isinstance(given_up.value, ObjectAbsentError)
     assert sum(clock.waits) < 60
@@ -149,7 +152,7 @@ def test_S04_a_silent_server_is_given_up(
     with pytest.raises(StoreError, match="cannot read") as silent:
         store.read("foo/x")
     assert silent.value.cause.startswith("no answer in time")
-    assert s3_double.count("GetObject") == session.ATTEMPTS
+    assert s3_double.count("GetObject") == session.ATTEMPTS + FIRST["GetObject"]
 
 
 def test_S04_a_body_that_hardly_flows_is_given_up(
@@ -230,7 +233,8 @@ def test_S08_a_missing_key_is_asked_for_once(s3_double: S3Double, store: S3Store
 
 
 def test_a_404_of_another_server_is_not_absent(s3_double: S3Double, store: S3Store) -> None:
-    s3_double.script(Rule(operation="GetObject", fault=Answer(status=404, code="page_not_found")))
+    answer = Answer(status=404, code="page_not_found", message="<Code>NoSuchKey</Code>")
+    s3_double.script(Rule(operation="GetObject", times=FOR_EVER, fault=answer))
     with pytest.raises(StoreError) as wrong:
         store.read("foo/x")
     assert not isinstance(wrong.value, ObjectAbsentError)
@@ -251,7 +255,7 @@ def test_S09_a_403_names_both_possibilities(
         _every_request(store)[operation]()
     assert "no permission" in refused.value.cause
     assert "the key does not exist" in refused.value.cause
-    assert s3_double.count(operation) == before + 1
+    assert s3_double.count(operation) == before + 1 + FIRST.get(operation, 0)
 
 
 def test_S09_a_head_that_alone_is_refused_stays_refused(s3_double: S3Double, store: S3Store) -> None:
@@ -274,7 +278,7 @@ def test_S10_a_wrong_clock_is_told_with_both_times(
     assert "the local time is 2" in refused.value.cause
     assert "that of the server 2026-01-01 10:00:00 UTC" in refused.value.cause
     assert "seconds apart" in refused.value.cause
-    assert len(s3_double.seen) - before <= 2, "no retry loop"
+    assert len(s3_double.seen) - before <= 3, "no retry loop"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +335,7 @@ def test_S12_a_region_that_does_not_hold_is_told_with_both_names(
         store.read("foo/x")
     assert "eu-west-3" in refused.value.cause
     assert "eu-west-3" in refused.value.hint
-    assert s3_double.count("GetObject") == 2
+    assert s3_double.count("GetObject") == 2 + FIRST["GetObject"]
 
 
 def test_S14_create_is_refused_for_what_stands_whether_the_bytes_agree_or_not(

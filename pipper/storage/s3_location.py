@@ -1,0 +1,52 @@
+"""Where a bucket is."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pipper.errors import UsageError
+from pipper.storage.keys import flaw
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Location:
+    """The root of a store in S3. Raises UsageError for what cannot be one."""
+
+    bucket: str
+    prefix: str = ""
+    """Without a slash at either end; empty for the bucket's own root."""
+    endpoint_url: str | None = None
+    """None: what boto3 finds (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile), else Amazon's own."""
+    region: str | None = None
+    """None: what boto3 finds."""
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.fullmatch(self.bucket):
+            raise UsageError(
+                f"{self.bucket!r} is no name of a bucket", hint="write s3://BUCKET/PREFIX, without a host"
+            )
+        if self.prefix and (problem := flaw(self.prefix)):
+            raise UsageError(f"{self.prefix!r} is no prefix for keys in {self.bucket}", cause=problem)
+        if self.endpoint_url is not None:
+            _check_endpoint(self.endpoint_url)
+
+    @property
+    def url(self) -> str:
+        """`s3://BUCKET/PREFIX`, or `s3://BUCKET/` for the bucket's own root."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+def _check_endpoint(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        parts, usable = None, False
+    if parts is not None and parts.username is not None:
+        raise UsageError("the endpoint URL holds a user name or a password", hint="take it out of the URL")
+    if not usable:
+        raise UsageError(f"{url!r} is no endpoint URL", hint="write https://HOST or http://HOST:PORT")
