@@ -24,29 +24,30 @@ class Pool:
         self._environ = environ
         self._ca_file = ca_file
         self._lock = threading.Lock()
-        self._managers: dict[str, PoolManager] = {}
+        self._managers: dict[tuple[str, bool], PoolManager] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
         """Return the answer with its open body; redirects are not followed. Raises what urllib3 raises.
 
         Raises MachineError for certificates that cannot be read, UsageError for a proxy that is none.
         """
-        manager = self._manager(_proxy(url, self._environ))
+        manager = self._manager(_proxy(url, self._environ), url.startswith("https:"))
         return manager.request(
             method, url, headers=headers, redirect=False, retries=False, preload_content=False
         )
 
-    def _manager(self, proxy: str) -> "PoolManager":
+    def _manager(self, proxy: str, secure: bool) -> "PoolManager":
         with self._lock:
-            if proxy not in self._managers:
-                self._managers[proxy] = self._open(proxy)
-            return self._managers[proxy]
+            if (proxy, secure) not in self._managers:
+                self._managers[proxy, secure] = self._open(proxy, secure)
+            return self._managers[proxy, secure]
 
-    def _open(self, proxy: str) -> "PoolManager":
+    def _open(self, proxy: str, secure: bool) -> "PoolManager":
         import urllib3  # noqa: PLC0415 - 60 ms that most commands do without
 
         timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
-        context = _tls(self._environ, self._ca_file)
+        # Reading all certificates takes 30 ms, which a server on this machine needs not cost.
+        context = _tls(self._environ, self._ca_file) if secure else None
         if not proxy:
             return urllib3.PoolManager(
                 _CONNECTIONS, maxsize=_CONNECTIONS, timeout=timeout, ssl_context=context

@@ -10,6 +10,8 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def toml_string(text: str) -> str:
     """Return a basic string."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'  # nearly every string of a lock, of which there are thousands
     escaped = (_ESCAPES.get(char) or (char if char.isprintable() else f"\\U{ord(char):08x}") for char in text)
     return f'"{"".join(escaped)}"'
 

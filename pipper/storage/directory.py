@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
-
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import (
     IntegrityError,
@@ -310,6 +308,9 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self._hidden / "lock"
+        # Here, not above: only what writes needs it, and it takes 15 ms.
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - see above
+
         lock = FileLock(path, timeout=_LOCK_SECONDS, poll_interval=0.01)
         with self._turn:
             with machine("lock", path):
