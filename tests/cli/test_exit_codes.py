@@ -185,11 +185,12 @@ def test_exit_8_where_standard_output_is_full(workspace: Workspace) -> None:
     assert (done.returncode, done.stderr.splitlines()[-2]) == (8, "error: cannot write to standard output")
 
 
-def test_exit_0_where_the_reader_has_seen_enough(workspace: Workspace) -> None:
+@pytest.mark.parametrize("args", [("sync", "--check", "--json"), ("--help",), ("sync", "--help")])
+def test_exit_0_where_the_reader_has_seen_enough(workspace: Workspace, args: tuple[str, ...]) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "pipper", "sync", "--check", "--json"],
+        [sys.executable, "-m", "pipper", *args],
         cwd=workspace.app,
         env=workspace.environment,
         stdout=write,
