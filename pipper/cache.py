@@ -21,21 +21,19 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError, MachineError
-from pipper.oslock import os_lock
+from pipper.oslock import os_lock, os_lock_if_free
 from pipper.unpacked import UnpackedWheel, describe, from_index, to_index
-
-if TYPE_CHECKING:
-    from pipper.artifacts.wheel import Limits
 
 _DAY = 86_400
 _CHUNK = 1 << 20
+_DEFAULT_LIMITS = Limits()
 _PARTS = ("files", "wheels", "interpreters", "index", "tmp")
 """All that the cache makes and `clean` removes."""
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -118,8 +116,10 @@ class Cache:
     would run as us.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limits: Limits = _DEFAULT_LIMITS) -> None:
+        """Take the folder, and how big the wheels may be that are unpacked into it."""
         self.root = Path(os.path.abspath(root))
+        self.limits = limits
         _make_private(self.root)
 
     def __repr__(self) -> str:
@@ -130,9 +130,15 @@ class Cache:
         """The folder for `inspect_interpreter`."""
         return self.root / "interpreters"
 
-    def in_use(self) -> AbstractContextManager[None]:
-        """Keep `prune` and `clean` of other processes out while the block runs."""
-        return os_lock(self.root / ".lock", shared=True)
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep `prune` and `clean` of other processes out while the block runs.
+
+        Whoever finds the cache unused takes away what a killed command left unfinished in it.
+        """
+        self._sweep()
+        with os_lock(self.root / ".lock", shared=True):
+            yield
 
     def file(self, sha256: str, *, size: int | None = None) -> Path | None:
         """Return the file with this hash, None where it is not held or is not of `size` bytes."""
@@ -194,13 +200,13 @@ class Cache:
             _touch(self._place("files", sha256))
         return from_index(text, folder / "tree")
 
-    def unpack(self, sha256: str, filename: str, limits: "Limits | None" = None) -> UnpackedWheel:
+    def unpack(self, sha256: str, filename: str) -> UnpackedWheel:
         """Return the wheel with this hash unpacked; its file must be held, `filename` is the wheel's own name.
 
         It passes the gate first, and every byte is verified while it is written. Raises IntegrityError for what
         the gate refuses, MachineError for the disk or where the cached file is damaged.
         """
-        return self.unpacked(sha256) or self._unpack(sha256, filename, limits)
+        return self.unpacked(sha256) or self._unpack(sha256, filename)
 
     def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
         """Unpack anew a wheel whose tree is no longer as it was unpacked; raises what `unpack` does."""
@@ -228,7 +234,8 @@ class Cache:
                         used = os.stat(entry / clock).st_mtime
                     except FileNotFoundError:
                         used = 0
-                    if used < oldest:
+                    # What is whole of an index has a suffix; what has none, a killed command left.
+                    if used < oldest or (kind == "index" and not entry.suffix):
                         freed = _sum(freed, _remove(entry))
         return freed
 
@@ -248,7 +255,7 @@ class Cache:
             raise IntegrityError(f"`{sha256}` is no sha256")
         return Path(f"{self.root}/{kind}/{sha256[:2]}/{sha256}")
 
-    def _unpack(self, sha256: str, filename: str, limits: "Limits | None") -> UnpackedWheel:
+    def _unpack(self, sha256: str, filename: str) -> UnpackedWheel:
         # The gate and what it needs are 30 ms of imports; a sync from a warm cache does without.
         from pipper.artifacts import wheel as gate  # noqa: PLC0415 - see above
 
@@ -256,7 +263,7 @@ class Cache:
         place = self._place("wheels", sha256)
         with self._temporary_folder(0) as folder:
             try:
-                with gate.open_wheel(path, filename=filename, limits=limits or gate.Limits()) as opened:
+                with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
                     opened.unpack(folder / "tree")
                     wheel = describe(opened, sha256, folder / "tree")
             except (IntegrityError, MachineError):
@@ -283,18 +290,28 @@ class Cache:
                 hint="run the command again: it is fetched anew",
             )
 
+    def _sweep(self) -> None:
+        # Without litter this is one look at a folder: a sync that has little to do must not wait for more.
+        with suppress(OSError, MachineError):
+            if litter := os.listdir(self.root / "tmp"):
+                with os_lock_if_free(self.root / ".lock") as alone:
+                    for name in litter if alone else ():
+                        shutil.rmtree(self.root / "tmp" / name, ignore_errors=True)
+
     @contextmanager
     def _temporary_folder(self, size: int) -> Iterator[Path]:
         parent = self.root / "tmp"
-        try:
-            parent.mkdir(exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
-        except OSError as error:
-            raise _disk(parent, error, size) from error
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        # Held here, too: not everyone who brings something in says that the cache is in use.
+        with os_lock(self.root / ".lock", shared=True):
+            try:
+                parent.mkdir(exist_ok=True)
+                folder = Path(tempfile.mkdtemp(dir=parent))
+            except OSError as error:
+                raise _disk(parent, error, size) from error
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _publish(self, temporary: Path, place: Path, size: int) -> None:
         try:
@@ -308,10 +325,8 @@ class Cache:
 
 def _make_private(root: Path) -> None:
     try:
-        if not root.is_dir():
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Not in a folder that was there: the tag would keep somebody's own files from being backed up.
-            (root / "CACHEDIR.TAG").write_bytes(_TAG)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _tag(root)
         found = os.stat(root)
     except OSError as error:
         raise _disk(root, error, 0) from error
@@ -327,6 +342,14 @@ def _make_private(root: Path) -> None:
             f"others can write to the cache `{root}`",
             hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
         )
+
+
+def _tag(root: Path) -> None:
+    tag = root / "CACHEDIR.TAG"
+    # Not where anything else is: the tag would keep somebody's own files from being backed up.
+    whole = tag.exists() and tag.stat().st_size == len(_TAG)
+    if not whole and set(os.listdir(root)) <= {tag.name}:
+        tag.write_bytes(_TAG)
 
 
 def _disk(path: Path, error: OSError, size: int) -> MachineError:

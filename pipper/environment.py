@@ -1,5 +1,6 @@
 """Environments: where packages go and which are there."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
 from pipper.interpreter import Interpreter, Scheme, of_new_venv
+from pipper.oslock import os_lock
 from pipper.process import ProcessError, run
 
 STATE = ".pipper"
@@ -101,14 +103,16 @@ def refuse_unwritable(environment: Environment) -> None:
             cause=" ".join(interpreter.externally_managed.split("\n\n")[0].split()),
             hint=_ELSEWHERE,
         )
-    for folder in {environment.root, *environment.libraries, environment.scheme.scripts}:
+    for folder in (environment.root, *environment.libraries, environment.scheme.scripts):
         nearest = folder
         while not nearest.exists() and nearest.parent != nearest:
             nearest = nearest.parent
         if not nearest.is_dir():
             raise MachineError(f"`{nearest}` is not a directory", hint=_ELSEWHERE)
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise MachineError(f"`{nearest}` cannot be written to", hint=_ELSEWHERE)
+            raise MachineError(
+                f"`{nearest}` cannot be written to", hint=f"mend its permissions, or {_ELSEWHERE}"
+            )
 
 
 def installed(environment: Environment) -> tuple[Installed, ...]:
@@ -136,31 +140,34 @@ def installed(environment: Environment) -> tuple[Installed, ...]:
 def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None) -> Interpreter:
     """Make a virtual environment without pip in `directory` and return its interpreter.
 
-    What an interrupted call left is made anew; anything else that is there is left alone. Raises MachineError,
-    and then nothing new is left behind.
+    What an interrupted call left is made anew, and one that another process is making is waited for; anything
+    else that is there is left alone. Raises MachineError, and then nothing new is left behind.
     """
     root = Path(os.path.abspath(directory))
-    if (root / _UNFINISHED).exists():
-        shutil.rmtree(root)
+    lock = root / STATE / "lock"
     try:
-        if root.exists() and any(root.iterdir()):
-            raise MachineError(
-                f"`{root}` is there and is no virtual environment", hint="move it away, or use `--python EXE`"
-            )
-        root.mkdir(parents=True, exist_ok=True)
-        (root / _UNFINISHED).touch()
+        if _is_foreign(root):
+            raise _in_the_way(root)
+        lock.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineError(f"`{root}` cannot be made", cause=error.strerror or "") from error
+        raise MachineError(
+            f"`{root}` cannot be made",
+            cause=error.strerror or "",
+            hint="mend the permissions there, or name an environment with `--python EXE` or `-t DIR`",
+        ) from error
     try:
-        _build_venv(root, base.base_executable)
-        if root.name == ".venv":
-            (root / ".gitignore").write_text("*\n")
-        (root / _UNFINISHED).unlink()
-    except BaseException as error:
-        shutil.rmtree(root, ignore_errors=True)
-        if isinstance(error, OSError | ProcessError):
-            raise _not_made(root, error) from error
-        raise
+        with os_lock(lock):
+            try:
+                if venv_python(root) is None:
+                    _make_whole(root, base)
+            finally:
+                # Whoever waits for the lock finds that its file is gone, and makes it anew.
+                with contextlib.suppress(OSError):
+                    os.unlink(lock)
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(lock.parent)
+            os.rmdir(root)
     return of_new_venv(root, base, cache_dir)
 
 
@@ -169,6 +176,39 @@ def venv_python(directory: Path) -> Path | None:
     python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     whole = python.exists() and (directory / "pyvenv.cfg").exists() and not (directory / _UNFINISHED).exists()
     return Path(os.path.abspath(python)) if whole else None
+
+
+def _is_foreign(root: Path) -> bool:
+    """Tell whether anything is there that is no virtual environment, nor one that is being made."""
+    try:
+        entries = set(os.listdir(root)) - {STATE}
+    except FileNotFoundError:
+        return False
+    return bool(entries) and _UNFINISHED not in entries and venv_python(root) is None
+
+
+def _make_whole(root: Path, base: Interpreter) -> None:
+    """Make a virtual environment; the mark in it goes last, and stays where something cannot be removed."""
+    try:
+        (root / _UNFINISHED).touch()
+        _clear(root)
+        _build_venv(root, base.base_executable)
+        if root.name == ".venv":
+            (root / ".gitignore").write_text("*\n")
+        (root / _UNFINISHED).unlink()
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            _clear(root)
+            (root / _UNFINISHED).unlink()
+        if isinstance(error, OSError | ProcessError):
+            raise _not_made(root, error) from error
+        raise
+
+
+def _clear(root: Path) -> None:
+    for entry in list(os.scandir(root)):
+        if entry.name not in (STATE, _UNFINISHED):
+            shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
 
 
 def _build_venv(root: Path, python: Path) -> None:
@@ -180,6 +220,18 @@ def _build_venv(root: Path, python: Path) -> None:
         venv.EnvBuilder(symlinks=os.name != "nt").create(root)
         return
     run([str(python), "-I", "-m", "venv", "--without-pip", str(root)])
+
+
+def _in_the_way(root: Path) -> MachineError:
+    if (root / "pyvenv.cfg").exists():
+        return MachineError(
+            f"the virtual environment `{root}` has no Python any more",
+            cause="the one that it was made with was removed or moved",
+            hint=f"remove `{root}`: then it is made anew",
+        )
+    return MachineError(
+        f"`{root}` is there and is no virtual environment", hint="move it away, or use `--python EXE`"
+    )
 
 
 def _not_made(root: Path, error: OSError | ProcessError) -> MachineError:
@@ -197,14 +249,15 @@ def _distribution(folder: Path) -> Iterator[Installed]:
     named = (canonicalize_name(parts["name"]), parts["version"]) if parts else _from_metadata(folder)
     if named is None:
         return
-    source, sha256 = _marks(folder)
+    marks = _marks(folder)
     yield Installed(
         name=named[0],
         version=named[1].replace("_", "+") if parts else named[1],
         dist_info=folder,
         installer=_read(folder / "INSTALLER").split("\n", 1)[0].strip(),
-        source=source,
-        sha256=sha256,
+        source=marks.get("source", ""),
+        sha256=marks.get("sha256", ""),
+        python=marks.get("python", ""),
     )
 
 
@@ -223,15 +276,15 @@ def _from_metadata(folder: Path) -> tuple[NormalizedName, str] | None:
     return None
 
 
-def _marks(folder: Path) -> tuple[str, str]:
+def _marks(folder: Path) -> dict[str, str]:
     text = _read(folder / MARKS)
-    if not text:
-        return "", ""
     try:
-        marks = json.loads(text)
-        return str(marks["source"]), str(marks["sha256"])
-    except (ValueError, KeyError, TypeError):
-        return "", ""
+        marks = json.loads(text) if text else None
+    except ValueError:
+        return {}
+    if not isinstance(marks, dict) or not {"source", "sha256"} <= marks.keys():
+        return {}
+    return {str(name): str(value) for name, value in marks.items()}
 
 
 def _read(path: Path) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,12 @@ OLDEST = (3, 9)
 
 _PREFIXES = {"cpython": "cp", "pypy": "pp"}
 _SECONDS = 60
-_FORMAT = 1
+_FEW_SECONDS = 5
+_FORMAT = 2
+_VERSION = "import sys; sys.stdout.write('%d.%d.%d' % sys.version_info[:3])"
+"""Says the version on every Python there is."""
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
+"""What facts raise that are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,8 @@ class Interpreter:
     """A Python interpreter and where it looks for packages."""
 
     executable: Path
-    """Absolute, links not followed: a virtual environment's python is known by its own path."""
+    """Absolute, links not followed: a virtual environment's python is known by its own path. Where another
+    program stood in for it (the shim of a version manager), the python that answered."""
     base_executable: Path
     """The python that virtual environments of it are made with."""
     prefix: Path
@@ -63,17 +70,22 @@ class Interpreter:
 def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter:
     """Ask the interpreter at `executable` what it is, or recall it from `cache_dir`.
 
+    What answers for another program is asked each time, as only that program knows which one will answer.
     Raises UsageError where there is no such file, MachineError where it does not run or is too old.
     """
     path = Path(os.path.abspath(executable))
     name = fingerprint(path)
     memory = cache_dir / f"{name}.json" if cache_dir else None
-    facts = _recall(memory) if memory else None
-    if facts is None:
+    found = _recall(memory, path) if memory else None
+    if found is None:
         facts = _ask(path)
-        if memory:
+        try:
+            found = _interpreter(path, facts)
+        except _MALFORMED as error:
+            raise _unusable(path, "it did not say what it is") from error
+        if memory and found.executable == path:
             _remember(memory, facts)
-    return _interpreter(path, facts)
+    return found
 
 
 def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> Interpreter:
@@ -93,21 +105,33 @@ def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> I
     )
 
 
-def _recall(memory: Path) -> dict[str, Any] | None:
+def _inside(folder: Path) -> str:
+    for name in ("bin/python", "Scripts/python.exe", "python.exe"):
+        if (folder / name).exists():
+            return f"name the one in it: `--python {folder / name}`"
+    return "name one with `--python EXE`"
+
+
+def _recall(memory: Path, executable: Path) -> Interpreter | None:
     try:
         facts = json.loads(memory.read_bytes())
-    except (OSError, ValueError):
+        return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
+    except (OSError, *_MALFORMED):
         return None
-    return facts if isinstance(facts, dict) and facts.get("format") == _FORMAT else None
 
 
 def _remember(memory: Path, facts: dict[str, Any]) -> None:
     # What is not remembered is asked again: a full or read-only disk must not stop a command that only reads.
+    # Two that write the same at once may show half of it for a moment: then it is asked again, too.
+    temporary = memory.with_suffix(".new")
     with contextlib.suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = memory.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({**facts, "format": _FORMAT}))
-        temporary.replace(memory)
+        try:
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps({**facts, "format": _FORMAT}))
+            temporary.replace(memory)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def _ask(executable: Path) -> dict[str, Any]:
@@ -116,14 +140,28 @@ def _ask(executable: Path) -> dict[str, Any]:
             run([str(executable), "-I", "-B", probe.__file__], seconds=_SECONDS).splitlines()[-1]
         )
     except ProcessError as error:
-        raise _unusable(executable, error.said) from error
+        raise _unusable(executable, _too_old(executable) or error.said) from error
     except OSError as error:
+        if executable.is_dir():
+            raise UsageError(
+                f"`{executable}` is a folder, not a Python interpreter", hint=_inside(executable)
+            ) from error
         raise _unusable(executable, error.strerror or "") from error
     except (ValueError, IndexError) as error:
         raise _unusable(executable, "it did not say what it is") from error
     if not isinstance(facts, dict):
         raise _unusable(executable, "it did not say what it is")
     return facts
+
+
+def _too_old(executable: Path) -> str:
+    """Say so where a python does not even understand the question; Python 2 knows not all of its options."""
+    try:
+        said = run([str(executable), "-c", _VERSION], seconds=_FEW_SECONDS).decode(errors="replace")
+    except (ProcessError, OSError):
+        return ""
+    found = re.fullmatch(r"(\d+)\.(\d+)\.\d+", said)
+    return f"it is Python {said}" if found and (int(found[1]), int(found[2])) < OLDEST else ""
 
 
 def _unusable(executable: Path, cause: str) -> MachineError:
@@ -145,7 +183,7 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
     prefix, base_prefix = Path(facts["prefix"]), Path(facts["base_prefix"])
     virtual = prefix != base_prefix
     return Interpreter(
-        executable=executable,
+        executable=_who_answered(executable, facts["executable"]),
         base_executable=Path(facts["base_executable"]),
         prefix=prefix,
         base_prefix=base_prefix,
@@ -159,6 +197,13 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
         venv_paths=facts["venv_paths"] or {},
         externally_managed="" if virtual else _managed(Path(facts["stdlib"])),
     )
+
+
+def _who_answered(asked: Path, said: str) -> Path:
+    with contextlib.suppress(OSError):
+        if said and not os.path.samefile(asked, said):
+            return Path(os.path.abspath(said))
+    return asked
 
 
 def _scheme(

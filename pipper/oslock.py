@@ -29,6 +29,19 @@ def os_lock(path: Path, *, shared: bool = False, waiting: Callable[[], None] | N
         os.close(descriptor)
 
 
+@contextmanager
+def os_lock_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock file `path` alone while the block runs, if nobody holds it now; gives whether that is so.
+
+    Never waits. Where locks cannot be shared (Windows) it is never so. Raises MachineError where it cannot be made.
+    """
+    descriptor = _open(path)
+    try:
+        yield _acquired(descriptor) and _is_at(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +61,10 @@ if sys.platform == "win32":
     import msvcrt
     import time
 
+    def _acquired(descriptor: int) -> bool:
+        del descriptor
+        return False
+
     def _acquire(descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None) -> None:
         # There are no shared locks here, and Windows removes no file that is in use.
         del path
@@ -64,6 +81,13 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def _acquired(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     def _acquire(descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None) -> None:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

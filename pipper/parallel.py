@@ -1,7 +1,9 @@
 """The same work on many things at once, for work that waits for a store."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 A = TypeVar("A")
@@ -37,6 +39,75 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
 
 def _call(function: Callable[[], None]) -> None:
     function()
+
+
+def spread(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T], Iterable[T]]) -> None:
+    """Do `work` on items, many at once, as long as there are any: `follow` names the next ones.
+
+    `follow` is called in this very thread with each item that is done, in the order in which they get done.
+    Where anything raises, nothing new is begun, and the error is raised once what is under way is done; an
+    interrupt does not wait for what hangs.
+    """
+    _Spread(work).go(first, follow)
+
+
+class _Spread(Generic[T]):
+    def __init__(self, work: Callable[[T], object]) -> None:
+        self._work = work
+        self._todo: SimpleQueue[T | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._under_way = 0
+
+    def go(self, first: Iterable[T], follow: Callable[[T], Iterable[T]]) -> None:
+        try:
+            self._begin(first)
+            while self._under_way:
+                try:
+                    item, error = self._done.get(timeout=1.0)  # so that an interrupt gets through everywhere
+                except Empty:
+                    continue
+                self._under_way -= 1
+                if error is not None:
+                    raise error
+                self._begin(follow(item))
+        except Exception:
+            self._end()
+            for thread in self._threads:
+                while thread.is_alive():
+                    thread.join(1.0)
+            raise
+        except BaseException:
+            self._end()
+            for thread in self._threads:
+                thread.join(_FAREWELL / len(self._threads))
+            raise
+        self._end()
+
+    def _begin(self, items: Iterable[T]) -> None:
+        for item in items:
+            self._under_way += 1
+            self._todo.put(item)
+            if len(self._threads) < min(JOBS, self._under_way):
+                self._threads.append(threading.Thread(target=self._drain, daemon=True))
+                self._threads[-1].start()
+
+    def _end(self) -> None:
+        """Have the threads end after what they are at."""
+        with suppress(Empty):
+            while True:
+                self._todo.get_nowait()
+        for _ in self._threads:
+            self._todo.put(None)
+
+    def _drain(self) -> None:
+        while (item := self._todo.get()) is not None:
+            error: BaseException | None = None
+            try:
+                self._work(item)
+            except BaseException as raised:  # noqa: BLE001 - raised again in the thread that asked
+                error = raised
+            self._done.put((item, error))
 
 
 class _Run(Generic[T, R]):

@@ -27,6 +27,7 @@ def facts() -> dict[str, object]:
         "threading": "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else "",
         "platform": platform_tag(),
         "markers": markers(),
+        "executable": sys.executable,
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "base_executable": getattr(sys, "_base_executable", None) or sys.executable,

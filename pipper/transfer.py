@@ -101,7 +101,8 @@ def _in_threads(
         stop.set()
         until = time.monotonic() + _FAREWELL
         for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            if thread.ident is not None:  # the interrupt may have come before it was started
+                thread.join(max(0.0, until - time.monotonic()))
         raise
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 _CONNECTIONS = 32
-_CONNECT_SECONDS, _READ_SECONDS = 10, 60
+CONNECT_SECONDS, READ_SECONDS = 10, 60
+"""How long a server may keep silent, whoever asks it."""
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
@@ -45,7 +46,7 @@ class Pool:
     def _open(self, proxy: str, secure: bool) -> "PoolManager":
         import urllib3  # noqa: PLC0415 - 60 ms that most commands do without
 
-        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         # Reading all certificates takes 30 ms, which a server on this machine needs not cost.
         context = _tls(self._environ, self._ca_file) if secure else None
         if not proxy:

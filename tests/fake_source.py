@@ -35,29 +35,46 @@ LINUX = Target(
 
 def release_from(
     alias: str, name: str, version: str, content: dict[str, Any]
-) -> tuple[Release, ReleaseMetadata]:
-    """Build a release from `requires`, `extras`, `python`, `tags`, `yanked`, `uploaded`, `unusable`, or none."""
-    files = tuple(
-        CandidateFile(
-            filename=f"{name.replace('-', '_')}-{version}-{tag}.whl",
-            locked=LockedFile(
-                sha256=sha256(f"{alias}/{name}/{version}/{tag}".encode()).hexdigest(),
-                size=1000,
-                key=f"{name}/{name.replace('-', '_')}-{version}-{tag}.whl",
-            ),
-            requires_python=SpecifierSet(content["python"]) if "python" in content else None,
-            upload_time=datetime.fromisoformat(content["uploaded"]) if "uploaded" in content else None,
-            yanked=content.get("yanked") if tag not in content.get("not-yanked", ()) else None,
+) -> tuple[Release, dict[str, ReleaseMetadata]]:
+    """Build a release, and the metadata of each of its files by name.
+
+    `content` may have `tags`, `python` (on the page), `uploaded`, `yanked` and `not-yanked` (tags), and
+    `requires`, `extras`, `metadata-python`, `unusable` of the metadata; `wheels` has other content by tag.
+    """
+    stem = f"{name.replace('-', '_')}-{version}"
+    files, metadata = [], {}
+    for tag in content.get("tags", ["py3-none-any"]):
+        own = {**content, **content.get("wheels", {}).get(tag, {})}
+        filename = f"{stem}-{tag}.whl"
+        files.append(
+            CandidateFile(
+                filename=filename,
+                locked=LockedFile(
+                    sha256=sha256(f"{alias}/{name}/{version}/{tag}".encode()).hexdigest(),
+                    size=1000,
+                    key=f"{name}/{filename}",
+                ),
+                requires_python=SpecifierSet(own["python"]) if "python" in own else None,
+                upload_time=datetime.fromisoformat(own["uploaded"]) if "uploaded" in own else None,
+                yanked=own.get("yanked") if tag not in content.get("not-yanked", ()) else None,
+            )
         )
-        for tag in content.get("tags", ["py3-none-any"])
-    )
-    release = Release(name=canonicalize_name(name), version=Version(version), source=alias, files=files)
-    metadata = ReleaseMetadata(
-        requires_dist=tuple(Requirement(text) for text in content.get("requires", ())),
-        provides_extra=frozenset(canonicalize_name(extra) for extra in content.get("extras", ())),
-        unusable=content.get("unusable", ""),
+        metadata[filename] = metadata_from(own)
+    release = Release(
+        name=canonicalize_name(name), version=Version(version), source=alias, files=tuple(files)
     )
     return release, metadata
+
+
+def metadata_from(content: dict[str, Any]) -> ReleaseMetadata:
+    """Build the metadata of a file."""
+    python = content.get("metadata-python")
+    return ReleaseMetadata(
+        requires_dist=tuple(Requirement(text) for text in content.get("requires", ())),
+        provides_extra=frozenset(canonicalize_name(extra) for extra in content.get("extras", ())),
+        requires_python=SpecifierSet(python) if python else None,
+        unusable=content.get("unusable", ""),
+    )
 
 
 @dataclass
@@ -81,8 +98,8 @@ class FakeSource:
             for version, content in versions.items():
                 release, metadata = release_from(self.alias, name, version, content)
                 built.append(release)
-                for file in release.files:
-                    self._metadata[release.name, release.version, file.filename] = metadata
+                for filename, described in metadata.items():
+                    self._metadata[release.name, release.version, filename] = described
 
     def holds(self, name: NormalizedName) -> bool:
         self._note("holds", name)

@@ -15,13 +15,15 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from pipper.apply.record import format_record, parse_record, row_of
 from pipper.cli.boundary import run
+from pipper.environment import MARKS
 from tests.commands import Completed, clean_environment
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
@@ -36,18 +38,31 @@ CANARIES = {
 Tree = dict[str, tuple[int, str]]
 
 
-def tree(folder: Path) -> Tree:
-    """Return mode and content (hash, or target of a link) of everything below `folder`, by path."""
+def tree(folder: Path, *, without: Iterable[str] = ()) -> Tree:
+    """Return mode and content (hash, or target of a link) of everything below `folder`, by path.
+
+    What is below the paths `without` is left out, as they are themselves.
+    """
     found: Tree = {}
-    for path in sorted(folder.rglob("*")):
-        mode = path.lstat().st_mode
-        content = ""
-        if stat.S_ISLNK(mode):
-            content = str(path.readlink())
-        elif stat.S_ISREG(mode):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found[str(path.relative_to(folder))] = (mode, content)
-    return found
+    pending = [""] if folder.is_dir() else []
+    while pending:
+        above = pending.pop()
+        with os.scandir(folder / above) as entries:
+            for entry in entries:
+                path = f"{above}{entry.name}"
+                if path in without:
+                    continue
+                mode = entry.stat(follow_symlinks=False).st_mode
+                content = ""
+                if stat.S_ISLNK(mode):
+                    content = str(Path(entry.path).readlink())
+                elif stat.S_ISREG(mode):
+                    with Path(entry.path).open("rb") as stream:
+                        content = hashlib.file_digest(stream, "sha256").hexdigest()
+                elif stat.S_ISDIR(mode):
+                    pending.append(f"{path}/")
+                found[path] = (mode, content)
+    return dict(sorted(found.items()))
 
 
 def site_of(venv: Path) -> Path:
@@ -207,19 +222,19 @@ class Workspace:
 
     def check_secrets(self, done: Completed) -> None:
         """S: no canary in what was said, nor in any file of the workspace."""
-        for canary in CANARIES.values():
-            assert canary not in done.stdout + done.stderr
-            for path in self.root.rglob("*"):
-                assert not path.is_file() or canary.encode() not in path.read_bytes(), path
+        canaries = list(CANARIES.values())
+        assert not [canary for canary in canaries if canary in done.stdout + done.stderr]
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                if path.is_file():
+                    body = path.read_bytes()
+                    assert not [canary for canary in canaries if canary.encode() in body], path
 
     def state(self) -> State:
         """Return what is there now."""
         own = ("cache", "tmp", "repository", "app/.venv", "app/pipper.lock")
-        rest = {
-            path: seen
-            for path, seen in tree(self.root).items()
-            if not any(Path(path).is_relative_to(each) for each in own)
-        }
+        rest = tree(self.root, without=own)
         return State(
             V=tree(self.venv) if self.venv.exists() else {".": (0, "missing")},
             L=self.lock.read_bytes() if self.lock.exists() else None,
@@ -240,7 +255,10 @@ class Workspace:
     def copy(self, root: Path) -> "Workspace":
         """Return a copy with an empty cache; the manifest's paths are relative, so it has its own repository."""
         shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("cache", "tmp"))
-        return replace(self, root=root)
+        copied = replace(self, root=root)
+        if copied.venv.exists():
+            _settle(copied.venv, self.venv)
+        return copied
 
     def _published(self) -> Mapping[str, object]:
         if self.server:
@@ -261,6 +279,21 @@ class Workspace:
         finally:
             signal.signal(signal.SIGTERM, handler)
             os.chdir(here)
+
+
+def _settle(venv: Path, before: Path) -> None:
+    """Let the scripts of a copied environment start its own Python, as if they had been installed there."""
+    old, new = (str(folder).encode() for folder in (before, venv))
+    for info in site_of(venv).glob("*.dist-info"):
+        record = info / "RECORD"
+        rows = parse_record(record.read_text(), str(record))
+        for number, row in enumerate(rows):
+            place = info.parent / row.path
+            if row.path.startswith("../") or place.name == MARKS:
+                content = place.read_bytes().replace(old, new)
+                place.write_bytes(content)
+                rows[number] = row_of(row.path, content)
+        record.write_text(format_record(rows))
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -1,35 +1,69 @@
-"""Compiling what was installed, by the environment's own interpreter."""
+"""Compiling what is installed, by the environment's own interpreter, many modules at once."""
 
-import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from pipper.apply.installer import Staged
-from pipper.apply.layout import Layout
-from pipper.apply.record import parse_record
+from pipper.apply.layout import layout_of
+from pipper.apply.record import read_record
+from pipper.apply.removal import library_of, recorded_paths
+from pipper.core.plan import Installed
+from pipper.core.reporter import Reporter
 from pipper.environment import Environment
 from pipper.errors import MachineError
+from pipper.parallel import in_parallel
 from pipper.process import ProcessError, run
 
+_PROGRAM = os.path.join(os.path.dirname(__file__), "compiling.py")
+_WORTH_A_PROCESS = 40
+"""Modules: an interpreter takes as long to start as to compile some of them."""
 
-def compile_modules(environment: Environment, layout: Layout, incoming: Iterable[Staged]) -> None:
-    """Compile the modules of distributions that were just installed; raises MachineError where that cannot start.
 
-    No part of the change: RECORD does not list byte code, and what does not compile (a template, a module for
-    another Python) is left uncompiled.
+def compile_modules(environment: Environment, installed: Iterable[Installed], reporter: Reporter) -> None:
+    """Compile the modules of distributions where their byte code is not up to date.
+
+    No part of a change: RECORD does not list byte code, and what does not compile (a template, a module for
+    another Python) is told and left uncompiled. Raises MachineError where the interpreter does not start.
     """
-    files = []
-    for each in incoming:
-        library = os.path.dirname(layout.absolute(each.dist_info))
-        files += [
-            f"{library}/{row.path}"
-            for row in parse_record(each.record, each.dist_info)
-            if row.path.endswith(".py") and not row.path.startswith("../")
-        ]
+    modules = _modules(environment, installed)
+    count = min(_processors(), -(-len(modules) // _WORTH_A_PROCESS))
+    shares = [modules[number::count] for number in range(count)]
+    failed = [path for bad in in_parallel(lambda share: _compile(environment, share), shares) for path in bad]
+    for path in sorted(failed):
+        reporter.detail(f"{path} does not compile")
+    if failed:
+        some = "1 module does" if len(failed) == 1 else f"{len(failed)} modules do"
+        reporter.info(f"{some} not compile (-v names them)")
+
+
+def _modules(environment: Environment, installed: Iterable[Installed]) -> list[str]:
+    """Every module in a library, the biggest first."""
+    layout = layout_of(environment)
+    libraries = (layout.prefixes["purelib"], layout.prefixes["platlib"])
+    found: dict[str, int] = {}
+    for each in installed:
+        rows = [row for row in read_record(str(each.dist_info)) or () if row.path.endswith(".py")]
+        library = library_of(each.dist_info, layout)
+        for row in rows:
+            for path in recorded_paths([row], library, each.dist_info.name, layout):
+                if path.startswith(libraries):
+                    found[layout.absolute(path)] = int(row.size or 0)
+    return sorted(found, key=lambda path: (-found[path], path))
+
+
+def _compile(environment: Environment, share: Sequence[str]) -> list[str]:
+    """Return those that do not compile; where the interpreter breaks off, that is all of them."""
     python = str(environment.interpreter.executable)
-    command = [python, "-I", "-m", "compileall", "-q", "-j", "0", "-i", "-"]
+    command = [python, "-I", _PROGRAM]
     try:
-        with contextlib.suppress(ProcessError):
-            run(command, given="\n".join(files).encode())
+        said = run(command, given=b"".join(os.fsencode(path) + b"\0" for path in share))
+    except ProcessError:
+        return list(share)
     except OSError as error:
         raise MachineError(f"`{python}` cannot compile modules", cause=error.strerror or "") from error
+    return [os.fsdecode(path) for path in said.split(b"\0") if path]
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -30,9 +30,9 @@ def check_collisions(
     """Raise where a file of the staging tree cannot take its place, or would take that of another that stays.
 
     `claims` says who brings what is staged; `leaving` are files and whole folders that will be gone. A path of
-    another distribution with other bytes is an IntegrityError that names both; a file that no RECORD owns, a
-    folder that cannot be written to and a symbolic link out of the environment are MachineErrors. Identical
-    bytes are no collision.
+    another distribution with other bytes is an IntegrityError that names both, as is one that no RECORD owns for
+    a file that a wheel aims at it by `.data/data`; any other file that no RECORD owns, a folder that cannot be
+    written to and a symbolic link out of the environment are MachineErrors. Identical bytes are no collision.
     """
     gone = frozenset(leaving)
     bad = [
@@ -52,9 +52,17 @@ def check_collisions(
                 " with different bytes",
                 hint=f"remove {owner.owner}, or {comer.owner} from the requirements",
             )
-    comer = _claim_at(bad[0].path, claims)
+    comers = [(each.path, _claim_at(each.path, claims)) for each in bad]
+    for path, comer in comers:
+        if comer and comer.member:
+            raise IntegrityError(
+                f"{comer.member}: would replace `{layout.absolute(path)}`",
+                cause="it has other bytes, and no installed distribution says that it is its own",
+                hint=f"take {comer.owner} out of the requirements, or move the file away if nothing needs it",
+            )
+    path, comer = comers[0]
     raise MachineError(
-        f"`{layout.absolute(bad[0].path)}` is in the way of {comer.owner if comer else 'what comes'}",
+        f"`{layout.absolute(path)}` is in the way of {comer.owner if comer else 'what comes'}",
         cause="it has other bytes, and no installed distribution says that it is its own",
         hint="move it away, then run the command again",
     )

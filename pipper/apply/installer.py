@@ -4,8 +4,10 @@ The tree mirrors the environment from its anchor on; each distribution's `.dist-
 last to go in.
 """
 
+import functools
 import json
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +67,8 @@ class Stage:
         try:
             rows = self._place_members(wheel, library)
             rows += self._write_scripts(wheel, library)
-            rows += self._write_marks(wheel, wanted)
+            has_own = bool(wheel.entry_points) or any(member.python_script for member in wheel.members)
+            rows += self._write_marks(wheel, wanted, python=str(self._executable) if has_own else "")
             record = format_record([*rows, Row(f"{wheel.dist_info}/RECORD", "", "")])
             _write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
         except (FileExistsError, NotADirectoryError) as error:
@@ -90,17 +93,37 @@ class Stage:
                 self._put(source, f"{self.info}/{member.path}", member)
                 rows.append(Row(member.path, f"sha256={member.digest}", str(member.size)))
                 continue
-            relative = prefixes[member.scheme] + member.target
-            path = recorded[member.scheme] + member.target
+            target = self._through_links(member.target) if member.scheme == "data" else member.target
+            relative = prefixes[member.scheme] + target
+            path = recorded[member.scheme] + target
+            if prefixes[member.scheme] == prefixes["data"] and not self._layout.inside(relative):
+                raise IntegrityError(
+                    f"{wheel.filename}: member {member.path!r}: would write `{relative}`,"
+                    " which is the environment's own"
+                )
             if member.python_script:
                 content = with_interpreter(Path(source).read_bytes(), self._executable)
                 rows.append(self._generate(relative, path, content, wheel.name))
                 continue
             row = Row(path, f"sha256={member.digest}", str(member.size))
-            if self._claim(relative, row, wheel.name):
+            anywhere = f"{wheel.filename}: member {member.path!r}" if member.scheme == "data" else ""
+            if self._claim(relative, row, wheel.name, anywhere):
                 self._put(source, f"{self.tree}/{relative}", member)
             rows.append(row)
         return rows
+
+    def _through_links(self, target: str) -> str:
+        """A path below the data folder with links of the environment followed, such as `lib64` to `lib`.
+
+        One file has one path, else two members could have one place unseen.
+        """
+        folder, slash, name = target.rpartition("/")
+        place = os.path.normpath(self._layout.absolute(self._layout.prefixes["data"] + folder))
+        if not slash or os.path.realpath(place) == place:
+            return target
+        real = os.path.relpath(os.path.realpath(place), self._layout.absolute(self._layout.prefixes["data"]))
+        # One that leads out of the environment is refused where it is found to be in the way.
+        return target if real.startswith("..") else posixpath.normpath(f"{real.replace(os.sep, '/')}/{name}")
 
     def _write_scripts(self, wheel: UnpackedWheel, library: str) -> list[Row]:
         scripts = self._layout.prefixes["scripts"]
@@ -111,8 +134,9 @@ class Stage:
             rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
         return rows
 
-    def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted) -> list[Row]:
-        marks = json.dumps({"source": wanted.source, "sha256": wheel.sha256}) + "\n"
+    def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted, *, python: str) -> list[Row]:
+        told = {"source": wanted.source, "sha256": wheel.sha256}
+        marks = json.dumps({**told, "python": python} if python else told) + "\n"
         rows = []
         for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks)):
             path = f"{wheel.dist_info}/{name}"
@@ -128,15 +152,15 @@ class Stage:
             _write(f"{self.tree}/{relative}", content, 0o755)
         return row
 
-    def _claim(self, relative: str, row: Row, owner: str) -> bool:
+    def _claim(self, relative: str, row: Row, owner: str, member: str = "") -> bool:
         """Tell whether the file is the first of its path; identical ones after it are shared."""
-        claim = Claim(owner, row.hash)
+        claim = Claim(owner, row.hash, member)
         first = self._claims.setdefault(relative, claim)
         if first is claim:
             return True
         if first.hash != row.hash:
             raise IntegrityError(
-                f"`{relative}` is in both {first.owner} and {owner}, with different bytes",
+                f"`{relative}` is in {_both(first.owner, owner)}, with different bytes",
                 hint="one of them has to go, or to be built without this file",
             )
         return False
@@ -156,6 +180,10 @@ class Stage:
         return path.removeprefix(f"{self.tree}/")
 
 
+def _both(one: str, other: str) -> str:
+    return f"both {one} and {other}" if one != other else f"{one} twice"
+
+
 def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     """Raise IntegrityError where a wheel is not the one that the lock says it is."""
     # A lock writes versions as the index does, a wheel as it was built: 1.0 and 1.0.0 are one version.
@@ -168,6 +196,7 @@ def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
         )
 
 
+@functools.cache
 def _from_library(library: str, prefix: str) -> str:
     """The way from a library to another folder below the anchor, as RECORD writes it."""
     if prefix == library:

@@ -1,8 +1,8 @@
 """The journal: what is in flight. Once it is on the disk, the change has happened; before, nothing has.
 
 `.pipper/journal.json` names what goes and what comes; the staging tree beside it holds the files. It is written
-whole, and a command that finds it finishes what it says. When all is done it becomes `unsettled.json`: what a
-power cut may still take from the disk's cache (see `settling`).
+whole, with its own sha256 in the first line, and a command that finds it finishes what it says. When all is done
+it becomes `unsettled.json`: what a power cut may still take from the disk's cache (see `settling`).
 """
 
 import base64
@@ -21,7 +21,9 @@ from pipper.errors import MachineError
 JOURNAL = "journal.json"
 UNSETTLED = "unsettled.json"
 
-_FORMAT = 1
+_FORMAT = 2
+_WITHOUT_DIGEST = 1
+"""The format of environments that were made before journals bore one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +64,22 @@ def write_journal(state: Path, journal: Journal) -> None:
     if not journal.boot and hasattr(os, "sync"):
         # Where a power cut cannot be told afterwards, everything has to be on the disk before.
         os.sync()
-    write_durably(state / JOURNAL, json.dumps(_to_json(journal)).encode())
+    text = json.dumps(_to_json(journal)).encode()
+    write_durably(state / JOURNAL, sha256_of(text).encode() + b"\n" + text)
 
 
 def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
     """Return the journal, None where there is none; raises MachineError where it cannot be read."""
     path = state / name
     try:
-        return _from_json(json.loads(path.read_bytes()))
+        written = path.read_bytes()
+        if written.startswith(b"{"):
+            return _from_json(json.loads(written), _WITHOUT_DIGEST)
+        digest, _, text = written.partition(b"\n")
+        # One byte that is not as it was written could make another's file go.
+        if digest.decode() != sha256_of(text):
+            raise ValueError(digest)
+        return _from_json(json.loads(text), _FORMAT)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -149,8 +159,8 @@ def _to_json(journal: Journal) -> dict[str, Any]:
     }
 
 
-def _from_json(document: dict[str, Any]) -> Journal:
-    if document["format"] != _FORMAT:
+def _from_json(document: dict[str, Any], form: int) -> Journal:
+    if document["format"] != form:
         raise ValueError(document["format"])
     return Journal(
         anchor=document["anchor"],

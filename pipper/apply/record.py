@@ -28,13 +28,16 @@ class Claim(NamedTuple):
     """The name of a distribution."""
     hash: str
     """As RECORD writes it."""
+    member: str = ""
+    """Wheel and member, of a file that a wheel puts anywhere in the environment by `.data/data` (PEP 427)."""
 
 
 def parse_record(text: str, place: str) -> list[Row]:
     """Return the lines of the RECORD at `place`; raises MachineError where it is damaged."""
     rows = []
     try:
-        for line in csv.reader(text.splitlines()):
+        # Not `splitlines`: a path may hold what Unicode takes for the end of a line.
+        for line in csv.reader(io.StringIO(text, newline="")):
             if len(line) == 3:
                 rows.append(Row._make(line))
             elif line:

@@ -1,6 +1,7 @@
 """What goes with a distribution: the files of its RECORD that nobody else owns, and what they leave behind."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,9 @@ _Node = dict[str, "_Node | None"]
 """The files to remove as a tree: a folder maps names to folders, a file is None."""
 
 _ABSENT: Final[_Node] = {}
+
+_IS_COMPILED = re.compile(r"\.pyc(\.\d+)?$")
+"""Byte code, also what a Python that was killed in writing it left (`importlib` adds a number)."""
 
 
 def library_of(dist_info: Path, layout: Layout) -> str:
@@ -148,7 +152,8 @@ def _compiled(cache: str, modules: _Node, layout: Layout) -> _Node:
     return {
         entry.name: None
         for entry in os.scandir(layout.absolute(cache))
-        if entry.name.endswith(".pyc") and modules.get(f"{entry.name.partition('.')[0]}.py", _ABSENT) is None
+        if _IS_COMPILED.search(entry.name)
+        and modules.get(f"{entry.name.partition('.')[0]}.py", _ABSENT) is None
     }
 
 

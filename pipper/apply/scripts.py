@@ -42,7 +42,7 @@ def with_interpreter(content: bytes, executable: Path) -> bytes:
 def shebang(executable: Path) -> bytes:
     """Return the first line, or lines, that start a Python script with this interpreter."""
     path = str(executable)
-    if " " not in path and len(path) + 3 <= _LONGEST_SHEBANG:
-        return f"#!{path}\n".encode()
+    if path.split() == [path] and len(os.fsencode(path)) + 3 <= _LONGEST_SHEBANG:
+        return b"#!%b\n" % os.fsencode(path)
     # The kernel neither quotes nor reads on, so a shell starts the interpreter: to Python, its line is a string.
-    return f"#!/bin/sh\n'''exec' {shlex.quote(path)} \"$0\" \"$@\"\n' '''\n".encode()
+    return b"#!/bin/sh\n'''exec' %b \"$0\" \"$@\"\n' '''\n" % os.fsencode(shlex.quote(path))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _STATE = ".pipper"
 _STAMP = "stamp.json"
+_STAGE = "stage"
 _FORMAT = 2
 _OF_PYTHON = "__pycache__"
 _WAITS = 10
@@ -45,7 +46,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
             _time_of(seen) < began and (_look(seen[0]) == seen[:4] or _names(seen[0]) == seen[4])
             for seen in stamp["folders"]
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return False
 
 
@@ -58,24 +59,33 @@ def write_stamp(environment: "Environment", key: str) -> None:
     state = os.fspath(environment.state_dir)
     path = os.path.join(state, _STAMP)
     temporary = f"{path}.new"
-    with contextlib.suppress(OSError):
-        os.makedirs(state, exist_ok=True)
-        for _ in range(_WAITS):
-            with open(temporary, "wb") as stream:
-                # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
-                os.utime(stream.fileno())
-                began = os.fstat(stream.fileno()).st_mtime_ns
-                covers, folders = _covered(environment.libraries, environment.scheme.scripts)
-                if all(_time_of(seen) < began for seen in (*covers, *folders)):
-                    stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began}
-                    stamp |= {"covers": covers, "folders": folders}
-                    stream.write(json.dumps(stamp).encode())
-                    break
-            time.sleep(_WAIT_SECONDS)
-        else:
+    if os.path.lexists(os.path.join(state, _STAGE)):
+        return  # what could not be removed: the next sync tries again
+    try:
+        _write(environment, key, path, temporary)
+    except OSError:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
-            return
-        os.replace(temporary, path)
+
+
+def _write(environment: "Environment", key: str, path: str, temporary: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    for _ in range(_WAITS):
+        with open(temporary, "wb") as stream:
+            # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
+            os.utime(stream.fileno())
+            began = os.fstat(stream.fileno()).st_mtime_ns
+            covers, folders = _covered(environment.libraries, environment.scheme.scripts)
+            if all(_time_of(seen) < began for seen in (*covers, *folders)):
+                stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began}
+                stamp |= {"covers": covers, "folders": folders}
+                stream.write(json.dumps(stamp).encode())
+                break
+        time.sleep(_WAIT_SECONDS)
+    else:
+        os.unlink(temporary)
+        return
+    os.replace(temporary, path)
 
 
 def _covered(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from pipper.apply.bytecode import compile_modules
 from pipper.apply.collisions import check_collisions
 from pipper.apply.installer import Stage, Staged, check_identity, space_error
 from pipper.apply.journal import (
@@ -66,7 +65,6 @@ def apply_plan(
     cache: Cache,
     documents: Mapping[Path, bytes] = _NO_DOCUMENTS,
     link_mode: LinkMode = "auto",
-    compile_bytecode: bool = False,
     reporter: Reporter = _SILENT,
 ) -> None:
     """Bring an environment from where it is to where `plan` says, and write `documents`, whole or not at all.
@@ -86,10 +84,7 @@ def apply_plan(
         present = installed(environment)
         _check_current(plan, present)
         sound = {want.file.sha256: _sound(wheels[want.file.sha256], cache) for want in plan.incoming}
-        transaction = _Transaction(environment, link_mode, reporter)
-        transaction.run(plan, sound, present, documents)
-        if compile_bytecode:
-            compile_modules(environment, transaction.layout, transaction.incoming)
+        _Transaction(environment, link_mode, reporter).run(plan, sound, present, documents)
 
 
 class _Transaction:
@@ -97,7 +92,6 @@ class _Transaction:
 
     def __init__(self, environment: Environment, link_mode: LinkMode, reporter: Reporter) -> None:
         self.layout: Layout = layout_of(environment)
-        self.incoming: tuple[Staged, ...] = ()
         self._environment = environment
         self._state = environment.state_dir
         self._placer = Placer(link_mode)
@@ -130,7 +124,6 @@ class _Transaction:
             if isinstance(error, OSError):
                 raise space_error(error, str(self._environment.root), needed) from error
             raise
-        self.incoming = change.incoming
         shutil.rmtree(self._state / STAGE, ignore_errors=True)
 
     def _stage(

@@ -22,7 +22,7 @@ class Drift:
     distribution: NormalizedName
     path: Path
     problem: str
-    """`missing`, `other size`, `other bytes`, or what is wrong with the distribution itself."""
+    """`missing`, `other size`, `other bytes`, or what is wrong with the distribution or its scripts as a whole."""
 
 
 def verify(
@@ -30,14 +30,38 @@ def verify(
 ) -> tuple[Drift, ...]:
     """Return everything that differs from RECORD, in the order of distributions and lines.
 
-    Looks at presence and size of every file, with `hashes` at every byte. Byte code, which Python writes anew,
-    does not count. Raises MachineError where a file cannot be read.
+    Looks at presence and size of every file, with `hashes` at every byte, and at whose interpreter the scripts
+    start: in a copy of an environment, or one that was moved, it is another's. Byte code, which Python writes
+    anew, does not count. Raises MachineError where a file cannot be read.
     """
     layout = layout_of(environment)
+    found: list[Drift] = []
     try:
-        return tuple(drift for each in installed for drift in _drift(each, layout, hashes=hashes))
+        for each in installed:
+            if not starts_here(each.python, environment):
+                problem = f"start {each.python}, not the Python of this environment"
+                found.append(Drift(distribution=each.name, path=environment.scheme.scripts, problem=problem))
+            found.extend(_drift(each, layout, hashes=hashes))
+        return tuple(found)
     except OSError as error:
         raise MachineError(f"`{error.filename}` cannot be read", cause=error.strerror or "") from error
+
+
+def starts_here(python: str, environment: Environment) -> bool:
+    """Tell whether scripts that name this interpreter are right for an environment, under whatever path."""
+    interpreter = environment.interpreter
+    own = os.fspath(interpreter.executable)
+    if not python or python == own:
+        return True
+    if environment.is_target:  # of no interpreter: any that is there will do
+        return os.path.exists(python)
+    try:
+        if not interpreter.is_virtual:
+            return os.path.samefile(python, own)
+        # The python of a virtual environment is a link to another's, so its folder tells which one it is.
+        return os.path.exists(python) and os.path.samefile(os.path.dirname(python), os.path.dirname(own))
+    except OSError:
+        return False
 
 
 def _drift(distribution: Installed, layout: Layout, *, hashes: bool) -> Iterator[Drift]:

@@ -22,8 +22,8 @@ from pipper.artifacts.wheel import WheelFile, open_wheel
 from pipper.artifacts.wheelname import parse_wheel_name
 from pipper.artifacts.ziparchive import ZipArchive, open_zip
 from pipper.artifacts.ziplayout import STORED, Entry
-from pipper.artifacts.zipsource import Limits
 from pipper.core.semver import serialize, to_semver
+from pipper.core.ziplimits import Limits
 from pipper.errors import MachineError
 
 WHEEL_NAME = "package.whl"
@@ -31,8 +31,9 @@ META_NAME = "package.meta"
 
 _KNOWN_KEYS = ("name", "version", "safe_version", "wheel_name", "timestamp")
 _STAMP = (1980, 1, 1, 0, 0, 0)
-# The wheel is checked by its own gate; a stored one is as big as it is.
-_LIMITS = Limits(entries=2, directory=1 << 16)
+_DEFAULT_LIMITS = Limits()
+# Of the bundle itself: the wheel in it is checked by its own gate, and a stored one is as big as it is.
+_LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
 _PIECE = 1 << 20
 
 
@@ -129,7 +130,12 @@ def parse_meta(raw: bytes, *, subject: str) -> Bundle:
 
 
 def write_bundle(
-    wheel: Path, *, filename: str, output: Path, manifest: Mapping[str, object] = MappingProxyType({})
+    wheel: Path,
+    *,
+    filename: str,
+    output: Path,
+    manifest: Mapping[str, object] = MappingProxyType({}),
+    limits: Limits = _DEFAULT_LIMITS,
 ) -> Path:
     """Write the bundle of the wheel at `wheel`, whose own name is `filename`, into the folder `output`.
 
@@ -141,7 +147,7 @@ def write_bundle(
     Returns the bundle's path. Raises IntegrityError where the wheel does not pass the gate, MachineError
     where the disk refuses.
     """
-    with open_wheel(wheel, filename=filename) as opened:
+    with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
         meta = _meta(opened, manifest)
     target = output / f"{meta['name']}-{meta['safe_version']}.pipper"

@@ -1,18 +1,21 @@
 """Core metadata and the other files of a `.dist-info` that are written as mail headers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipper.artifacts.paths import refusal, shortened
 from pipper.errors import IntegrityError
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+# Python refuses to read numbers of more than 4,300 digits, and `packaging` reads them only when it compares.
+_HUGE_NUMBER = re.compile(r"\d{1000}")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 
 MAX_REQUIREMENTS = 2_000
@@ -51,10 +54,9 @@ class CoreMetadata:
         They are unusable with a requirement that is malformed or names a URL, with too many or too long
         ones, and with a Requires-Python that is no specifier. Takes bounded time. Reads nothing else.
         """
-        if len(self.requires_dist) > MAX_REQUIREMENTS:
-            return f"it has {len(self.requires_dist):,} requirements, more than {MAX_REQUIREMENTS:,}"
-        if sum(map(len, self.requires_dist)) + len(self.requires_python) > _MAX_TEXT:
-            return f"its requirements are more than {_MAX_TEXT:,} characters"
+        fault = bounds_fault(self.requires_dist) or bounds_fault([self.requires_python])
+        if fault:
+            return fault
         try:
             SpecifierSet(self.requires_python)
         except InvalidSpecifier:
@@ -62,10 +64,25 @@ class CoreMetadata:
         return next(filter(None, map(requirement_fault, self.requires_dist)), "")
 
 
+def bounds_fault(lines: Sequence[str]) -> str:
+    """Return why these lines of Requires-Dist are too much to be read in bounded time, or an empty text."""
+    if len(lines) > MAX_REQUIREMENTS:
+        return f"it has {len(lines):,} requirements, more than {MAX_REQUIREMENTS:,}"
+    if sum(map(len, lines)) > _MAX_TEXT:
+        return f"its requirements are more than {_MAX_TEXT:,} characters"
+    return next(filter(None, map(_bound_fault, lines)), "")
+
+
+def _bound_fault(text: str) -> str:
+    if len(text) > _MAX_REQUIREMENT or text.count("(") > _MAX_DEPTH or _HUGE_NUMBER.search(text):
+        return f"it has a requirement that is too long or too deep: {shortened(text[:80])}"
+    return ""
+
+
 def requirement_fault(text: str) -> str:
     """Return why a line of Requires-Dist cannot be used, or an empty text."""
-    if len(text) > _MAX_REQUIREMENT or text.count("(") > _MAX_DEPTH:
-        return f"it has a requirement that is too long or too deep: {shortened(text[:80])}"
+    if fault := _bound_fault(text):
+        return fault
     try:
         requirement = Requirement(text)
     except ValueError:
@@ -88,10 +105,11 @@ def parse_metadata(raw: bytes, *, subject: str) -> CoreMetadata:
     name = _single(headers, "name", subject)
     if not name.isascii():
         raise refusal(subject, f"METADATA has the name {shortened(name)}, which is not ASCII")
+    said = _single(headers, "version", subject)
     try:
-        version = Version(_single(headers, "version", subject))
-    except InvalidVersion as error:
-        raise refusal(subject, f"METADATA: {error}") from error
+        version = Version(said)
+    except ValueError as error:  # not InvalidVersion alone: more digits than Python takes for a number
+        raise refusal(subject, f"METADATA: Invalid version: {shortened(said)}") from error
     return CoreMetadata(
         raw=raw,
         name=name,

@@ -24,7 +24,7 @@ _RULES = tuple(
     )
 )
 
-# Nearly every real path is of this kind, and told to be good in one quick pass.
+# Nearly every real path is of this kind, and told to be good in one quick pass; so short, it is not too deep.
 _PLAIN_PART = rf"(?!(?i:{_DEVICES})(?:[./]|$))[A-Za-z0-9_.+-]*[A-Za-z0-9_+-]"
 _PLAIN = re.compile(rf"(?:{_PLAIN_PART}/)*{_PLAIN_PART}")
 
@@ -34,12 +34,16 @@ MAX_COMPONENT = 255
 MAX_PATH = 4096
 """Bytes of a whole path."""
 
+MAX_DEPTH = 128
+"""Names in a path. Real ones have a dozen; what makes and removes folders one in another runs out of stack."""
+
 
 def path_fault(path: str) -> str:
     """Return the rule that `path` (relative, separated by `/`) breaks, or an empty text for a good one.
 
     Portable rules, the same on every system: no way out of the folder, no drive or stream, no control
-    character, no name that Windows changes or takes for a device, 255 bytes a component, 4,096 in all.
+    character, no name that Windows changes or takes for a device, 255 bytes a component, 4,096 in all, 128
+    components.
     """
     if len(path) <= MAX_COMPONENT and _PLAIN.fullmatch(path):
         return ""
@@ -48,6 +52,8 @@ def path_fault(path: str) -> str:
         return f"has a path of more than {MAX_PATH} bytes"
     if any(len(part) > MAX_COMPONENT for part in encoded.split(b"/")):
         return f"has a name of more than {MAX_COMPONENT} bytes"
+    if path.count("/") >= MAX_DEPTH:
+        return f"has a path of more than {MAX_DEPTH} names"
     return next((rule for pattern, rule in _RULES if pattern.search(path)), "")
 
 
@@ -98,10 +104,10 @@ def _file_as_folder(files: dict[str, str]) -> Collision | None:
     return None
 
 
-def refusal(subject: str, rule: str, *, member: str | None = None) -> IntegrityError:
+def refusal(subject: str, rule: str, *, member: str | None = None, hint: str = "") -> IntegrityError:
     """Return the error for `subject` (a file name) that breaks `rule`, with the member that breaks it."""
     where = subject if member is None else f"{subject}: member {shortened(member)}"
-    return IntegrityError(f"{where}: {rule}")
+    return IntegrityError(f"{where}: {rule}", hint=hint)
 
 
 def shortened(text: str) -> str:

@@ -19,19 +19,18 @@ from packaging.version import Version
 
 from pipper.artifacts.entrypoints import EntryPoint, parse_entry_points
 from pipper.artifacts.metadata import CoreMetadata, parse_metadata
-from pipper.artifacts.paths import refusal
+from pipper.artifacts.paths import refusal, shortened
 from pipper.artifacts.record import RecordLine, missing_error, parse_record
 from pipper.artifacts.wheelname import parse_wheel_name
 from pipper.artifacts.wheeltree import Member, Scheme, WheelTree, read_tree
 from pipper.artifacts.ziparchive import ZipArchive, open_zip
 from pipper.artifacts.ziplayout import Entry
-from pipper.artifacts.zipsource import Limits
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError, MachineError
 
 __all__ = [
     "CoreMetadata",
     "EntryPoint",
-    "Limits",
     "Member",
     "Scheme",
     "WheelFile",
@@ -135,11 +134,11 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = _DEFAULT_LIMITS) -
     """
     name = parse_wheel_name(filename)
     with open_zip(path, subject=filename, limits=limits) as archive:
-        tree = read_tree(archive, name, limits)
-        metadata = _metadata(archive, tree, name.name, name.version, limits)
-        entry_points = _entry_points(archive, tree, name.name, limits)
+        tree = read_tree(archive, name)
+        metadata = _metadata(archive, tree, name.name, name.version)
+        entry_points = _entry_points(archive, tree, name.name)
         tree.check_collisions(entry_points)
-        record = _record(archive, tree, limits)
+        record = _record(archive, tree)
         yield WheelFile(
             filename=filename,
             name=name.name,
@@ -165,33 +164,32 @@ def check_publishable(wheel: WheelFile) -> None:
         )
 
 
-def _metadata(
-    archive: ZipArchive, tree: WheelTree, name: NormalizedName, version: Version, limits: Limits
-) -> CoreMetadata:
+def _metadata(archive: ZipArchive, tree: WheelTree, name: NormalizedName, version: Version) -> CoreMetadata:
     subject = archive.subject
-    metadata = parse_metadata(tree.read(archive, "METADATA", limits.metadata), subject=subject)
+    metadata = parse_metadata(tree.read(archive, "METADATA", "record"), subject=subject)
     if metadata.normalized_name != name:
-        raise refusal(subject, f"METADATA says the name is {metadata.name!r}, the file name says {name!r}")
+        raise refusal(
+            subject, f"METADATA says the name is {shortened(metadata.name)}, the file name says {name!r}"
+        )
     if metadata.version != version:
         raise refusal(
-            subject, f"METADATA says the version is {metadata.version}, the file name says {version}"
+            subject,
+            f"METADATA says the version is {str(metadata.version)[:200]}, the file name says {version}",
         )
     return metadata
 
 
-def _entry_points(
-    archive: ZipArchive, tree: WheelTree, owner: NormalizedName, limits: Limits
-) -> tuple[EntryPoint, ...]:
+def _entry_points(archive: ZipArchive, tree: WheelTree, owner: NormalizedName) -> tuple[EntryPoint, ...]:
     if not tree.has("entry_points.txt"):
         return ()
-    raw = tree.read(archive, "entry_points.txt", limits.small)
+    raw = tree.read(archive, "entry_points.txt", "text")
     return parse_entry_points(raw, owner=owner, subject=archive.subject)
 
 
-def _record(archive: ZipArchive, tree: WheelTree, limits: Limits) -> dict[str, RecordLine]:
+def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, RecordLine]:
     """RECORD's lines, one with a hash for every file but RECORD itself and its signatures."""
     subject = archive.subject
-    record = parse_record(tree.read(archive, "RECORD", limits.metadata), files=tree.files, subject=subject)
+    record = parse_record(tree.read(archive, "RECORD", "record"), files=tree.files, subject=subject)
     unhashed = tree.unhashed
     for path, entry in tree.files.items():
         line = record.get(path)

@@ -13,12 +13,16 @@ from pipper.artifacts.paths import find_collision, refusal, shortened
 from pipper.artifacts.wheelname import WheelName, expand_tags, tags_agree
 from pipper.artifacts.ziparchive import ZipArchive
 from pipper.artifacts.ziplayout import Entry
-from pipper.artifacts.zipsource import Limits
+from pipper.core.ziplimits import LimitName
 
 Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
 
 _SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+# What names an installed distribution, whatever is in it (PEP 376); the second is setuptools' older form.
+_RECORDS = (".dist-info", ".egg-info")
+_RECORD_FAULT = "would write into a .dist-info or .egg-info folder, and be taken for another distribution"
 
 # What an installer says of its own work: a wheel that brings it would speak in the installer's name.
 _INSTALLER_FILES = ("RECORD", *_SIGNATURES, "INSTALLER", "REQUESTED", "direct_url.json", "pipper.json")
@@ -67,12 +71,12 @@ class WheelTree:
         """Whether `.dist-info` has a file of this name."""
         return f"{self.dist_info}/{name}" in self.files
 
-    def read(self, archive: ZipArchive, name: str, limit: int) -> bytes:
-        """Return a file of `.dist-info`; missing or more than `limit` bytes, it is an IntegrityError."""
+    def read(self, archive: ZipArchive, name: str, limit: LimitName) -> bytes:
+        """Return a file of `.dist-info`; missing or larger than the limit, it is an IntegrityError."""
         entry = self.files.get(f"{self.dist_info}/{name}")
         if entry is None:
             raise refusal(self.subject, f"{self.dist_info} has no {name}")
-        return archive.read(entry, limit)
+        return archive.read_within(entry, limit)
 
     def members(self, digests: Mapping[str, str]) -> tuple[Member, ...]:
         """Return the files to install, in the order of the archive; `digests` are their sha256 by path."""
@@ -105,7 +109,7 @@ class WheelTree:
             raise refusal(self.subject, f"{collision.rule} (as installed)", member=collision.path)
 
 
-def read_tree(archive: ZipArchive, name: WheelName, limits: Limits) -> WheelTree:
+def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     """Return the tree of the wheel in `archive`.
 
     Raises IntegrityError where `.dist-info` is missing, not the only one or not that of `name`; where WHEEL
@@ -117,7 +121,12 @@ def read_tree(archive: ZipArchive, name: WheelName, limits: Limits) -> WheelTree
     wheel = files.get(f"{dist_info}/WHEEL")
     if wheel is None:
         raise refusal(archive.subject, f"{dist_info} has no WHEEL")
-    is_pure = _check_wheel(archive.read(wheel, limits.small), name)
+    is_pure = _check_wheel(archive.read_within(wheel, "text"), name)
+    for path in files:
+        first = path.partition("/")[0]
+        fault = "" if first == dist_info else _library_fault(first.lower())
+        if fault:
+            raise refusal(archive.subject, fault, member=path)
     data = _data_folders(roots, name)
     root: Scheme = "purelib" if is_pure else "platlib"
     places = {path: _place(path, name) if path.partition("/")[0] in data else (root, path) for path in files}
@@ -173,7 +182,7 @@ def _check_wheel(raw: bytes, name: WheelName) -> bool:
         raise refusal(subject, f"Root-Is-Purelib is {shortened(is_pure)}, neither true nor false")
     tags = expand_tags(headers.get("tag", []), subject=subject)
     if not tags_agree(tags, name.tags):
-        other = ", ".join(sorted(map(str, tags ^ name.tags))[:3])
+        other = ", ".join(shortened(tag) for tag in sorted(map(str, tags ^ name.tags))[:3])
         raise refusal(subject, f"the tags in WHEEL are not those of the file name: {other}")
     return is_pure == "true"
 
@@ -197,13 +206,24 @@ def _target_fault(scheme: Scheme, target: str, owner: NormalizedName) -> str:
     first = first.lower()
     if scheme == "scripts":
         return script_fault(first, owner)
-    if scheme in ("purelib", "platlib") and first.endswith(".dist-info"):
-        return "would write into a .dist-info folder"
+    if scheme in ("purelib", "platlib"):
+        return _library_fault(first)
+    # Where libraries are below these two is known only in an environment.
+    if scheme in ("data", "headers") and any(part.endswith(_RECORDS) for part in target.lower().split("/")):
+        return _RECORD_FAULT
     if scheme == "data" and first in ("bin", "scripts"):
         return script_fault(rest.partition("/")[0], owner)
     if scheme == "data" and first in ("pyvenv.cfg", ".pipper", "conda-meta"):
         return f"would replace the environment's own {first}"
     return ""
+
+
+def _library_fault(first: str) -> str:
+    """Return why nothing of this name (in lower case) may stand in a library, or an empty text."""
+    if first.endswith(_RECORDS):
+        return _RECORD_FAULT
+    # A target directory is its own library, and has its state there.
+    return "would write into pipper's own .pipper" if first == ".pipper" else ""
 
 
 def _installed(place: tuple[Scheme, str]) -> str:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipper.artifacts.ziplayout import DEFLATED, Entry, read_layout
-from pipper.artifacts.zipsource import Limits, ZipSource
+from pipper.artifacts.zipsource import ZipSource
+from pipper.core.ziplimits import LimitName, Limits
 from pipper.errors import MachineError
 
 _PIECE = 1 << 20
@@ -49,6 +50,13 @@ class ZipArchive:
         if entry.size > limit:
             raise self._source.refused(f"is bigger than {limit:,} bytes", entry.name)
         return b"".join(self.chunks(entry))
+
+    def read_within(self, entry: Entry, name: LimitName) -> bytes:
+        """Return all of `entry`; raises IntegrityError as `chunks` does, and above the limit `name`."""
+        limit = self._source.limits[name]
+        if entry.size > limit:
+            raise self._source.exceeds(name, entry.size, f"is bigger than {limit:,} bytes", entry.name)
+        return self.read(entry, limit)
 
     def _stored(self, entry: Entry) -> Iterator[bytes]:
         if entry.packed != entry.size:
@@ -94,5 +102,5 @@ def open_zip(path: Path, *, subject: str, limits: Limits) -> Iterator[ZipArchive
             size = file.seek(0, 2)
         except OSError as error:
             raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
-        source = ZipSource(file, size, subject)
-        yield ZipArchive(source, read_layout(source, limits))
+        source = ZipSource(file, size, subject, limits)
+        yield ZipArchive(source, read_layout(source))

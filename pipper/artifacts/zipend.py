@@ -3,7 +3,8 @@
 import struct
 from dataclasses import dataclass
 
-from pipper.artifacts.zipsource import Limits, ZipSource
+from pipper.artifacts.zipsource import ZipSource
+from pipper.errors import IntegrityError
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -26,17 +27,18 @@ class Directory:
     """Records in it."""
 
 
-def find_directory(source: ZipSource, limits: Limits) -> Directory:
+def find_directory(source: ZipSource) -> Directory:
     """Return where the central directory is, from the one end record at the end of the file.
 
     Raises IntegrityError where there is none, where its 64-bit form disagrees with it, where the directory
-    does not end where the end record begins, or exceeds `limits`.
+    does not end where the end record begins, or exceeds the limits.
     """
+    limits = source.limits
     tail_length = min(source.size, _END.size + limits.comment)
     tail = source.read(source.size - tail_length, tail_length)
     at = tail.rfind(_END_SIGN)
     if at < 0 or at + _END.size > len(tail):
-        raise source.damaged(f"no end of central directory in the last {tail_length:,} bytes")
+        raise _no_end(source, tail_length)
     _, disk, start_disk, here, count, size, offset, comment_length = _END.unpack_from(tail, at)
     comment = tail[at + _END.size :]
     if len(comment) != comment_length:
@@ -51,11 +53,24 @@ def find_directory(source: ZipSource, limits: Limits) -> Directory:
         raise source.damaged("it is a part of an archive in several files")
     if offset + size != end:
         raise source.damaged("the central directory does not end where the end record begins")
-    if count > limits.entries:
-        raise source.refused(f"has {count:,} members, more than {limits.entries:,}")
+    if count > limits.members:
+        raise source.exceeds("members", count, f"has {count:,} members, more than {limits.members:,}")
     if size > limits.directory:
-        raise source.refused(f"has a directory of {size:,} bytes, more than {limits.directory:,}")
+        raise source.exceeds(
+            "directory", size, f"has a directory of {size:,} bytes, more than {limits.directory:,}"
+        )
     return Directory(offset=offset, size=size, count=count)
+
+
+def _no_end(source: ZipSource, tail_length: int) -> IntegrityError:
+    """The error for a file whose last bytes have no end record; one with a long comment has it before them."""
+    length = min(source.size, _END.size + _FULL16)
+    tail = source.read(source.size - length, length)
+    at = tail.rfind(_END_SIGN)
+    if at < 0 or at + _END.size > length or _END.unpack_from(tail, at)[-1] != length - at - _END.size:
+        return source.damaged(f"no end of central directory in the last {tail_length:,} bytes")
+    rule = f"has a comment of more than {source.limits.comment:,} bytes"
+    return source.exceeds("comment", length - at - _END.size, rule)
 
 
 def _read_end64(source: ZipSource, at: int, small: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from pipper.artifacts.paths import MAX_PATH, find_collision, path_fault
 from pipper.artifacts.zipend import Directory, find_directory
-from pipper.artifacts.zipsource import Limits, ZipSource
+from pipper.artifacts.zipsource import ZipSource
 
 STORED = 0
 DEFLATED = 8
@@ -79,18 +79,18 @@ class _Central:
     has_zip64: bool
 
 
-def read_layout(source: ZipSource, limits: Limits) -> tuple[Entry, ...]:
+def read_layout(source: ZipSource) -> tuple[Entry, ...]:
     """Return the members of a zip in the order of its central directory, once its structure is proven.
 
     Proven are: one end record with nothing behind it but a plain comment; a central directory that fills the
     space before it; members that fill the space before that without gap or overlap; local headers and data
     descriptors that agree with the directory; names that `path_fault` passes, none twice; regular files and
-    folders only; stored or deflated, not encrypted; sizes within `limits`. The data itself is not read.
+    folders only; stored or deflated, not encrypted; sizes within the limits. The data itself is not read.
     Raises IntegrityError, and MachineError where the file cannot be read.
     """
-    directory = find_directory(source, limits)
-    records = _read_directory(source, directory, limits)
-    _check_sizes(source, records, limits)
+    directory = find_directory(source)
+    records = _read_directory(source, directory)
+    _check_sizes(source, records)
     collision = find_collision(record.name for record in records if not record.name.endswith("/"))
     if collision is not None:
         raise source.refused(collision.rule, collision.path)
@@ -99,7 +99,7 @@ def read_layout(source: ZipSource, limits: Limits) -> tuple[Entry, ...]:
     return tuple(_with_local_header(source, record, ends[record.offset]) for record in records)
 
 
-def _read_directory(source: ZipSource, directory: Directory, limits: Limits) -> list[_Central]:
+def _read_directory(source: ZipSource, directory: Directory) -> list[_Central]:
     size = directory.size
     raw = source.read(directory.offset, size)
     records = []
@@ -114,8 +114,9 @@ def _read_directory(source: ZipSource, directory: Directory, limits: Limits) -> 
         at = comment_at + fields[12]
         if fields[0] != _CENTRAL_SIGN or at > size:
             raise source.damaged("a record of the central directory is malformed")
-        if fields[12] > limits.comment:
-            raise source.refused(f"a member has a comment of more than {limits.comment:,} bytes")
+        if fields[12] > source.limits.comment:
+            rule = f"a member has a comment of more than {source.limits.comment:,} bytes"
+            raise source.exceeds("comment", fields[12], rule)
         records.append(_central(source, fields, raw[name_at:extra_at], raw[extra_at:comment_at]))
     if at != size:
         raise source.damaged("the central directory has more than the end record counts")
@@ -208,14 +209,17 @@ def _zip64(
     return tuple(result)
 
 
-def _check_sizes(source: ZipSource, records: list[_Central], limits: Limits) -> None:
+def _check_sizes(source: ZipSource, records: list[_Central]) -> None:
+    limits = source.limits
     total = sum(record.size for record in records)
     if total > limits.unpacked:
-        raise source.refused(f"unpacks to {total:,} bytes, more than {limits.unpacked:,}")
+        raise source.exceeds("unpacked", total, f"unpacks to {total:,} bytes, more than {limits.unpacked:,}")
     if total > limits.ratio_from and total > limits.ratio * source.size:
-        raise source.refused(
+        raise source.exceeds(
+            "ratio",
+            -(-total // source.size),
             f"unpacks to {total:,} bytes from {source.size:,}: "
-            f"above {limits.ratio_from:,} bytes no more than {limits.ratio}:1 is taken"
+            f"above {limits.ratio_from:,} bytes no more than {limits.ratio}:1 is taken",
         )
 
 
@@ -268,7 +272,9 @@ def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
     known = (record.crc, record.packed, record.size)
     told = (crc, packed, size)
     has_descriptor = bool(flags & _FLAG_DESCRIPTOR)
-    if told != known and not (has_descriptor and all(a in (0, b) for a, b in zip(told, known, strict=True))):
+    # Before a descriptor the header says both sizes or neither: a half truth is read one way from the front.
+    is_left_out = has_descriptor and crc in (0, record.crc) and (packed, size) in ((0, 0), known[1:])
+    if told != known and not is_left_out:
         raise source.damaged("its local header has another CRC or size", record.name)
     start = record.offset + name_end + extra_length
     _check_descriptor(source, record, start + record.packed, end, is_wide=is_wide, expected=has_descriptor)

@@ -89,7 +89,12 @@ class _LazyGroup(click.Group):
     epilog=_FIRST_STEPS,
     invoke_without_command=True,
 )
-@click.version_option(__version__, "-v", "-V", "--version", message="pipper %(version)s")
+@click.version_option(
+    __version__,
+    *("-v", "-V", "--version"),
+    message="pipper %(version)s",
+    allow_from_autoenv=False,  # PIPPER_VERSION is what an image calls the one it installs
+)
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Private Python packages from an S3 bucket or a directory: locked, synced and published without a server."""

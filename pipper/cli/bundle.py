@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.options import Command, output_options, settings_from
+from pipper.cli.options import Command, limit_option, output_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.release import bundle_project
 
@@ -19,6 +19,7 @@ from pipper.ops.release import bundle_project
     metavar="DIR",
     help="Where the bundle goes (default: here).",
 )
+@limit_option
 @output_options
 def command(directory: Path, output: Path | None, **shared: Any) -> None:
     """Build the project in DIR into a bundle (.pipper), with whatever build backend it names (PEP 517).

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
+from pipper.cli.options import (
+    Command,
+    limit_option,
+    output_options,
+    project_option,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give
 from pipper.cli.selecting import selection_from, selection_options
 from pipper.ops.asking import Ask
@@ -40,6 +47,7 @@ from pipper.ops.download import DownloadRequest, download
 @click.option("--bundles", is_flag=True, help="Add a bundle (.pipper) of each wheel.")
 @click.option("-e", "--extract", is_flag=True, help="Add the metadata of each bundle: WHEEL.meta.json.")
 @click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
+@limit_option
 @project_option
 @repository_options
 @output_options

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pipper.cli.options import Option, settings_from
+from pipper.cli.options import Option, limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render import change_lines, plan_lines, plan_summary
 from pipper.ops.edit import EditOutcome, EditRequest, edit
@@ -66,6 +66,7 @@ def _common(group_help: str) -> tuple[Callable[[F], F], ...]:
         ),
         click.option("--dry-run", is_flag=True, help="Tell what would be done, do nothing."),
         click.option("--no-sync", is_flag=True, help="Edit manifest and lock only."),
+        limit_option,
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from pipper.cli.output import TerminalReporter, say
 from pipper.core.access import Credentials, RepositoryOptions
+from pipper.core.ziplimits import parse_limits
 from pipper.errors import MachineError
 from pipper.ops.settings import Settings
 
@@ -102,6 +103,18 @@ def output_options(function: F) -> F:
     return click.option("-q", "--quiet", is_flag=True, help="Print only data, warnings and errors.")(function)
 
 
+def limit_option(function: F) -> F:
+    """`--limit NAME=VALUE`, of every command that looks into wheels."""
+    return click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        envvar="PIPPER_LIMIT",
+        metavar="NAME=VALUE",
+        help="Take larger wheels, as in unpacked=32G or ratio=200; a refusal names what it needs.",
+    )(function)
+
+
 def project_option(function: F) -> F:
     """`--project DIR`."""
     return click.option(
@@ -190,6 +203,7 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
             endpoint_url=given.get("endpoint_url") or "",
         ),
         reporter=TerminalReporter(quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose"))),
+        limits=parse_limits(given.get("limits") or ()),
     )
 
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
+from pipper.cli.options import (
+    Command,
+    limit_option,
+    output_options,
+    project_option,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give, render_error
 from pipper.errors import gravest
 from pipper.ops.release import PublishRequest, publish
@@ -37,6 +44,7 @@ _ACLS = (
     help="A canned ACL for the objects, as in bucket-owner-full-control.",
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would be published, send nothing.")
+@limit_option
 @project_option
 @repository_options
 @output_options

@@ -10,6 +10,7 @@ from pipper.cli.named import change_options, named_document, named_lines
 from pipper.cli.options import (
     Command,
     Group,
+    limit_option,
     output_options,
     project_option,
     repository_options,
@@ -99,6 +100,7 @@ def exists(name: str, **shared: Any) -> int:
 
 @command.command("check", cls=Command, epilog="Example: pipper repository check -r acme")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@limit_option
 @project_option
 @repository_options
 @output_options
@@ -125,6 +127,7 @@ def check_(as_json: bool, **shared: Any) -> int:
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@limit_option
 @project_option
 @repository_options
 @output_options

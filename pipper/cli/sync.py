@@ -5,8 +5,16 @@ from typing import Any
 
 import click
 
-from pipper.cli.options import Command, output_options, project_option, repository_options, settings_from
-from pipper.ops.freshness import current_stamp
+from pipper.cli.options import (
+    Command,
+    limit_option,
+    output_options,
+    project_option,
+    repository_options,
+    settings_from,
+)
+from pipper.ops.finding import find_manifest
+from pipper.ops.freshness import NOTHING_TO_DO, holds, stamp_basis
 
 
 @click.command(
@@ -58,6 +66,7 @@ from pipper.ops.freshness import current_stamp
 )
 @click.option("--compile", "compile_bytecode", is_flag=True, help="Compile modules to bytecode.")
 @click.option("--json", "as_json", is_flag=True, help="Give the result as JSON.")
+@limit_option
 @project_option
 @repository_options
 @output_options
@@ -70,12 +79,13 @@ def command(check: bool, dry_run: bool, verify: bool, as_json: bool, **given: An
     if verify and not check:
         raise click.UsageError("--verify goes with --check")
     settings = settings_from(given)
-    stamp = current_stamp(settings, given)
-    if stamp.is_current and not (check or dry_run or as_json):
-        settings.reporter.info("Nothing to do: the environment matches the lock")
+    manifest = find_manifest(settings.directory)
+    basis = stamp_basis(manifest, given) if manifest else ""
+    if manifest and not (check or dry_run or as_json) and holds(manifest, basis):
+        settings.reporter.info(NOTHING_TO_DO)
         return 0
     from pipper.cli.syncing import run_sync  # noqa: PLC0415 - all that a sync with something to do needs
 
     return run_sync(
-        settings, given, stamp=stamp.basis, check=check, hashes=verify, dry_run=dry_run, as_json=as_json
+        settings, given, stamp=basis, check=check, hashes=verify, dry_run=dry_run, as_json=as_json
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipper.core.document import Node, parse_toml
 from pipper.core.lockfile import (
@@ -219,7 +219,7 @@ def _pin(node: Node) -> Pin:
 def _version(text: str, node: Node) -> str:
     try:
         Version(text)
-    except InvalidVersion as error:
+    except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
         raise node.fail(f"`{text}` is not a version (PEP 440)", hint=_HINT) from error
     return text
 

@@ -15,7 +15,7 @@ from packaging.utils import (
     canonicalize_name,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipper.errors import ConflictError, IntegrityError
 
@@ -259,8 +259,8 @@ def _bundle(entry: Mapping[str, object]) -> PageBundle:
     version = _text(entry, "version")
     try:
         Version(version)
-    except InvalidVersion as error:
-        raise IntegrityError(str(error)) from error
+    except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
+        raise IntegrityError(str(error)[:200]) from error
     wheel_identity(_text(entry, "wheel"))
     return PageBundle(
         key=_text(entry, "key"),
@@ -319,6 +319,6 @@ def _size(entry: Mapping[str, object]) -> int:
 
 def _sha256(hashes: Mapping[str, object]) -> str:
     value = _text(hashes, "sha256").lower()
-    if len(value) != 64 or set(value) - set("0123456789abcdef"):
+    if len(value) != 64 or value.strip("0123456789abcdef"):
         raise ValueError("`sha256` is not 64 hex digits")
     return value

@@ -40,6 +40,8 @@ class Installed:
     """From `dist-info/pipper.json`; empty where there is none."""
     sha256: str = ""
     """The wheel it came from, from `dist-info/pipper.json`; empty where there is none."""
+    python: str = ""
+    """The interpreter that its scripts name, from `dist-info/pipper.json`; empty where none was written for it."""
 
     @property
     def ours(self) -> bool:

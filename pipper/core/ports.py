@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -16,6 +16,7 @@ from pipper.core.lockfile import LockedFile
 from pipper.core.reporter import Reporter, Task
 
 __all__ = [
+    "Assortment",
     "Blob",
     "CandidateFile",
     "ObjectInfo",
@@ -25,6 +26,7 @@ __all__ = [
     "Source",
     "Store",
     "Task",
+    "WheelKind",
 ]
 
 
@@ -142,6 +144,28 @@ class CandidateFile:
     """None, or the reason (PEP 592), which may be empty."""
 
 
+class WheelKind(NamedTuple):
+    """What decides whether a wheel fits a target, apart from when it was uploaded."""
+
+    tags: str
+    """As the file name has them (PEP 425), such as `py2.py3-none-any`."""
+    build: int
+    """The number that a build tag begins with (PEP 427); 0 where there is none."""
+    requires_python: SpecifierSet | None
+    yanked: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assortment:
+    """The kinds of the files of a release, in their order.
+
+    A project's releases are mostly built alike and then share one assortment, so that it is held against a
+    target once, and not every file of every release.
+    """
+
+    kinds: tuple[WheelKind, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """All files of one version of one project in one source, before they are held against a target."""
@@ -150,7 +174,10 @@ class Release:
     version: Version
     source: str
     """Alias of a repository, or `index`."""
-    files: tuple[CandidateFile, ...]
+    files: Sequence[CandidateFile]
+    """A source of many files may make them when they are first looked at."""
+    assortment: Assortment | None = None
+    """None where a source does not say; then the files do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

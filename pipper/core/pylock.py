@@ -162,7 +162,7 @@ def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset
 
 def _require_target(pylock: Pylock, target: Target, label: str) -> None:
     allowed, version = pylock.requires_python, target.python_full_version
-    if allowed and not allowed.contains(version, prereleases=True):
+    if allowed and not allowed.contains(target.python, prereleases=True):
         raise UsageError(f"{label} is for Python {allowed}, and this one is {version}")
     markers = pylock.environments or ()
     if markers and not any(marker.evaluate(dict(target.markers)) for marker in markers):

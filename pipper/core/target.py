@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from packaging.markers import Environment as MarkerEnvironment
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms
+from packaging.version import InvalidVersion, Version
 
 from pipper.errors import UsageError
 
@@ -46,8 +47,19 @@ class Target:
 
     @property
     def python_full_version(self) -> str:
-        """The version that `Requires-Python` is held against."""
+        """The version as the interpreter tells it: `3.14.0rc1`, or `3.11.9+` for a build between two releases."""
         return self.markers["python_full_version"]
+
+    @cached_property
+    def python(self) -> Version:
+        """The version that `Requires-Python` is held against: a candidate counts as its release, as in pip.
+
+        Raises UsageError where the interpreter tells none.
+        """
+        try:
+            return Version(Version(self.python_full_version.rstrip("+")).base_version)
+        except InvalidVersion as error:
+            raise UsageError(f"{self.name}: `{self.python_full_version}` is no version of Python") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

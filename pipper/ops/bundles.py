@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import file_digest
+from pathlib import Path
 
-from pipper.artifacts.bundle import extract_wheel
+from pipper.artifacts.bundle import extract_wheel, read_bundle
 from pipper.cache import Cache
 from pipper.core.lockfile import Lock, LockedFile, LockedPackage
 from pipper.core.ports import Reporter
-from pipper.errors import MachineError
+from pipper.errors import IntegrityError, MachineError
 from pipper.ops.files import scratch_folder
 from pipper.parallel import in_parallel
 from pipper.sources.repository import Repository
@@ -39,6 +40,7 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
             with bundle.open("rb") as stream:
                 bundle_sha256 = file_digest(stream, "sha256").hexdigest()
             wheel = bundle.with_name("package.whl")
+            _require_wheel(bundle, file)
             extracted = extract_wheel(bundle, wheel)
             cache.add_file(wheel, extracted.sha256, subject=file.wheel)
     except OSError as error:
@@ -61,5 +63,22 @@ def take_out(file: LockedFile, cache: Cache) -> None:
         )
     with scratch_folder() as scratch:
         wheel = scratch / "package.whl"
+        _require_wheel(bundle, file)
         extract_wheel(bundle, wheel)
         cache.add_file(wheel, file.sha256, subject=file.wheel)
+
+
+def _require_wheel(bundle: Path, file: LockedFile) -> None:
+    """Raise IntegrityError where a bundle does not say that it is of the locked wheel."""
+    subject = file.key or file.wheel
+    try:
+        said = read_bundle(bundle).wheel_name
+    except IntegrityError as error:
+        # Where it lies here is no place that anybody knows.
+        told = error.message.removeprefix(f"{bundle.name}: ")
+        raise IntegrityError(f"{subject}: {told}", cause=error.cause, hint=error.hint) from error
+    if said != file.wheel:
+        raise IntegrityError(
+            f"{subject}: package.meta says the wheel is {said}, the page or the lock {file.wheel}",
+            hint="`pipper repository check` tells what else is damaged",
+        )

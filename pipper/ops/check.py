@@ -72,7 +72,7 @@ def _look(
     repository: Repository, holdings: Holdings, settings: Settings, now: datetime
 ) -> tuple[list[Finding], list[PipperError]]:
     with scratch_folder() as scratch:
-        surveyor = Surveyor(repository, scratch, all_bundles=True)
+        surveyor = Surveyor(repository, scratch, all_bundles=True, limits=settings.limits)
         surveys = surveyor.survey(holdings.projects, settings.reporter)
     findings = [
         finding

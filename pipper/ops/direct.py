@@ -53,7 +53,7 @@ def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn
         path = settings.directory / text
         if "://" in text:
             path = fetch_unhashed(Web(settings.environ), text, scratch)
-        publication = read_publication(path, scratch)
+        publication = read_publication(path, scratch, settings.limits)
         inner = root.name == _FOLDER.parent.name
         folder = Path(_FOLDER.name) if inner else _FOLDER
         repository = Repository(DirectoryStore(root / folder), FILES_ALIAS, reporter=settings.reporter)

@@ -149,7 +149,7 @@ def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
         yield _cached(want.file.bundle_sha256, f"the bundle of {want.filename}", cache)
         return
     with scratch_folder() as directory:
-        yield write_bundle(wheel, filename=want.filename, output=directory)
+        yield write_bundle(wheel, filename=want.filename, output=directory, limits=cache.limits)
 
 
 def _place(source: Path, target: Path, sha256: str) -> Saved:

@@ -178,7 +178,7 @@ def _task(
     return replace(
         task,
         installed=_versions({each.name: each.version for each in present}),
-        constraints=foreign_requirements(each for each in present if not each.ours),
+        foreign=foreign_requirements(each for each in present if not each.ours),
     )
 
 

@@ -37,7 +37,7 @@ class Place:
 
 def open_cache(settings: Settings) -> Cache:
     """Return the cache of `PIPPER_CACHE_DIR`, or of the platform."""
-    return Cache(cache_root(settings.environ))
+    return Cache(cache_root(settings.environ), settings.limits)
 
 
 def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> Interpreter:

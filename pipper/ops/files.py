@@ -6,9 +6,11 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
 
 from pipper.core.urls import shown
 from pipper.errors import MachineError, UsageError
+from pipper.oslock import os_lock
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -38,25 +40,49 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     With `private` nobody but the owner can read it, from its first byte on. Raises MachineError, and then the
     old file is as it was.
     """
-    temporary = ""
     try:
+        path.parent.stat()
         mode = 0o600 if private else path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
+        with _secret_beside(path) if private else _beside(path) as file:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-        temporary = ""
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {path}", cause=f"{error.strerror or error}; {len(data)} bytes are needed"
-        ) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+            Path(file.name).replace(path)
+        # The bytes are on the disk and in their place: only a power cut could bring the old ones back.
+        with contextlib.suppress(OSError):
+            _sync_directory(path.parent)
+    except (OSError, MachineError) as error:
+        cause = error.cause if isinstance(error, MachineError) else error.strerror or str(error)
+        raise MachineError(f"cannot write {path}", cause=f"{cause}; {len(data)} bytes are needed") from error
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[IO[bytes]]:
+    """Open an empty file beside `path`, nobody else's while the block runs; gone where the block fails.
+
+    Its name is fixed, so that what a killed command left there is overwritten by the next.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with os_lock(temporary):
+        try:
+            with temporary.open("r+b") as file:
+                file.truncate()
+                yield file
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _secret_beside(path: Path) -> Iterator[IO[bytes]]:
+    """The same under a name that nobody can foresee, let alone have made before us."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield cast("IO[bytes]", file)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 @contextlib.contextmanager

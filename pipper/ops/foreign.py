@@ -10,21 +10,20 @@ from pipper.errors import IntegrityError
 from pipper.ops.files import read_bytes
 
 
-def foreign_requirements(distributions: Iterable[Installed]) -> tuple[Requirement, ...]:
-    """Return the requirements of installed distributions as constraints; those of extras do not count.
+def foreign_requirements(distributions: Iterable[Installed]) -> dict[str, tuple[Requirement, ...]]:
+    """Return what installed distributions require, by `NAME VERSION`; what only extras require does not count.
 
     What cannot be read or is malformed says nothing: it was not pipper that let it in.
     """
-    found: dict[str, Requirement] = {}
+    found: dict[str, tuple[Requirement, ...]] = {}
     for distribution in distributions:
-        for text in _requires(distribution):
-            if requirement_fault(text):
-                continue
-            requirement = Requirement(text)
-            if requirement.marker is None or "extra" not in str(requirement.marker):
-                requirement.extras = set()
-                found[str(requirement)] = requirement
-    return tuple(found[text] for text in sorted(found))
+        requirements = [Requirement(text) for text in _requires(distribution) if not requirement_fault(text)]
+        counting = tuple(
+            each for each in requirements if each.marker is None or "extra" not in str(each.marker)
+        )
+        if counting:
+            found[f"{distribution.name} {distribution.version}"] = counting
+    return found
 
 
 def _requires(distribution: Installed) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: b
 
 
 def _allowed(manifest: Manifest, target: Target) -> bool:
-    return manifest.requires_python.contains(target.python_full_version, prereleases=True)
+    return manifest.requires_python.contains(target.python, prereleases=True)
 
 
 def _serves(environment: LockedEnvironment, at_hand: Target) -> bool:

@@ -9,7 +9,6 @@ from pipper.cache import Cache
 from pipper.core.lockfile import Lock, LockedFile, LockedPackage
 from pipper.core.manifest import INDEX, Manifest
 from pipper.core.ports import Reporter
-from pipper.core.target import Target
 from pipper.errors import MachineError
 from pipper.ops.environments import open_cache
 from pipper.ops.indexweb import index_address, web_of
@@ -19,13 +18,8 @@ from pipper.sources.index import IndexSource
 from pipper.sources.indexreader import Connection, Disk, Reader
 
 
-def open_index(
-    settings: Settings, manifest: Manifest, *, root: Path, likely: Target | None = None, offline: bool = False
-) -> IndexSource:
-    """Return the manifest's index as a source; its address is looked for when it is first asked.
-
-    `likely` is the target that is solved for first.
-    """
+def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: bool = False) -> IndexSource:
+    """Return the manifest's index as a source; its address is looked for when it is first asked."""
 
     def connect() -> Connection:
         address = index_address(settings, manifest.index_url, root)
@@ -36,7 +30,6 @@ def open_index(
     return IndexSource(
         connect,
         open_cache(settings).root / "index",
-        likely=likely,
         offline=offline,
         reporter=settings.reporter,
     )

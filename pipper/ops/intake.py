@@ -10,15 +10,17 @@ from pipper.artifacts.wheel import WheelFile, check_publishable, open_wheel
 from pipper.core.layout import BUNDLE_SUFFIX
 from pipper.core.requirement import parse_requirement
 from pipper.core.semver import key_version
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError, MachineError, UsageError
 from pipper.sources.legacy import needs_of
 from pipper.sources.publisher import BundleFile, Publication
 
+_DEFAULT_LIMITS = Limits()
 _METADATA_LIMIT = 1500
 """Bytes: S3 takes 2 KB of user metadata in all, and 0.11 reads only `version` and `timestamp` of it."""
 
 
-def read_publication(path: Path, scratch: Path) -> Publication:
+def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS) -> Publication:
     """Return the publication a path stands for; `scratch` takes what has to be unpacked or made.
 
     Raises UsageError for what is neither bundle nor wheel, IntegrityError for what does not pass the gate.
@@ -32,23 +34,23 @@ def read_publication(path: Path, scratch: Path) -> Publication:
             f"{path}: no such file", hint="name a .whl, a .pipper or a directory that holds some"
         )
     if path.name.endswith(BUNDLE_SUFFIX):
-        return _from_bundle(path, scratch)
+        return _from_bundle(path, scratch, limits)
     if path.name.endswith(".whl"):
-        return _from_wheel(path, scratch)
+        return _from_wheel(path, scratch, limits)
     raise UsageError(
         f"{path}: neither a wheel nor a bundle", hint="`pipper bundle DIR` builds one from a project"
     )
 
 
-def _from_wheel(path: Path, scratch: Path) -> Publication:
-    publication = _gated(path, path, path.name, ())
+def _from_wheel(path: Path, scratch: Path, limits: Limits) -> Publication:
+    publication = _gated(path, path, path.name, (), limits)
     if not path.name.endswith("-none-any.whl") or key_version(publication.version) is None:
         return publication
-    bundle = write_bundle(path, filename=path.name, output=_folder(scratch))
+    bundle = write_bundle(path, filename=path.name, output=_folder(scratch), limits=limits)
     return _with_bundle(publication, bundle, read_bundle(bundle))
 
 
-def _from_bundle(path: Path, scratch: Path) -> Publication:
+def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
     bundle = read_bundle(path)
     wheel = _folder(scratch) / bundle.wheel_name
     extract_wheel(path, wheel)
@@ -57,7 +59,8 @@ def _from_bundle(path: Path, scratch: Path) -> Publication:
             parse_requirement(text)
         except UsageError as error:
             raise IntegrityError(f"{path.name}: package.meta: {error.message}", cause=error.cause) from error
-    return _with_bundle(_gated(path, wheel, bundle.wheel_name, bundle.dependencies), path, bundle)
+    publication = _gated(path, wheel, bundle.wheel_name, bundle.dependencies, limits)
+    return _with_bundle(publication, path, bundle)
 
 
 def _folder(scratch: Path) -> Path:
@@ -88,8 +91,10 @@ def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Public
     )
 
 
-def _gated(source: Path, wheel: Path, filename: str, dependencies: tuple[str, ...]) -> Publication:
-    with open_wheel(wheel, filename=filename) as opened:
+def _gated(
+    source: Path, wheel: Path, filename: str, dependencies: tuple[str, ...], limits: Limits
+) -> Publication:
+    with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
         check_publishable(opened)
         try:

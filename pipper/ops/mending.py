@@ -16,6 +16,7 @@ from packaging.version import Version
 from pipper.core.layout import bundle_version
 from pipper.core.page import Needs, PageBundle, PageFile, ProjectPage, wheel_identity
 from pipper.core.ports import ObjectInfo
+from pipper.core.ziplimits import Limits
 from pipper.errors import (
     ConflictError,
     IntegrityError,
@@ -74,12 +75,15 @@ class Mended:
 class Mender:
     """Mends projects of one repository; each may go in a thread of its own."""
 
-    def __init__(self, repository: Repository, publisher: Publisher, scratch: Path, *, now: datetime) -> None:
+    def __init__(
+        self, repository: Repository, publisher: Publisher, scratch: Path, *, now: datetime, limits: Limits
+    ) -> None:
         self._repository = repository
         self._store = repository.store
         self._publisher = publisher
         self._scratch = scratch
         self._now = now
+        self._limits = limits
 
     def mend(self, survey: Survey) -> Mended:
         """Put right what can be put right, in an order that loses nothing at any point.
@@ -225,7 +229,7 @@ class Mender:
         place = Path(tempfile.mkdtemp(dir=folder))
         path = place / info.key.rpartition("/")[2]
         fetch_object(self._store, info.key, path)
-        publication = read_publication(path, place)
+        publication = read_publication(path, place, self._limits)
         path.unlink()
         return replace(publication, bundle=None)
 

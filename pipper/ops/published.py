@@ -80,7 +80,7 @@ class Publications:
         releases = list(source.releases(name)) if source else []
         shelf = self._fitter.shelve(name, releases, oldest_first=False)
         fitting = [
-            PublishedVersion(release=one.release, file=one.files[0], yanked=one.yanked)
+            PublishedVersion(release=one.release, file=one.best, yanked=one.yanked)
             for one in shelf.candidates
         ]
         by_version = {release.version: release for release in releases}

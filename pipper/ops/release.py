@@ -62,7 +62,9 @@ def bundle_project(settings: Settings, source: Path, output: Path | None) -> Pat
         ) from error
     with scratch_folder() as scratch:
         wheel = build_wheel(source, scratch, settings.reporter)
-        return write_bundle(wheel, filename=wheel.name, output=target, manifest=manifest.values)
+        return write_bundle(
+            wheel, filename=wheel.name, output=target, manifest=manifest.values, limits=settings.limits
+        )
 
 
 def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tuple[Published, ...]:
@@ -78,7 +80,9 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     repository = single_repository(settings, "publish PATH", acl=request.acl)
     publisher = Publisher(repository, now=now, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
-        read = _each(paths, lambda path: read_publication(path, scratch), settings, "Checking")
+        read = _each(
+            paths, lambda path: read_publication(path, scratch, settings.limits), settings, "Checking"
+        )
         publications = [each for each in read if isinstance(each, Publication)]
         outcomes = _Run(publisher, settings, dry_run=request.dry_run).publish(publications)
     by_path = {outcome.publication.source: outcome for outcome in outcomes}

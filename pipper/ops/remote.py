@@ -89,7 +89,7 @@ def _take(url: str, web: Web, cache: Cache) -> Wanted:
 
 
 def _taken(wheel: Path, filename: str, cache: Cache) -> Wanted:
-    with open_wheel(wheel, filename=filename) as opened:
+    with open_wheel(wheel, filename=filename, limits=cache.limits) as opened:
         opened.verify()
         name, version = opened.name, str(opened.version)
     digest, size = _measured(wheel)

@@ -123,7 +123,7 @@ class _Run:
         if seen is not None:
             holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
         with scratch_folder() as scratch:
-            surveyor = Surveyor(self._repository, scratch, all_bundles=False)
+            surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
             surveys = surveyor.survey(holdings, self._settings.reporter)
             results = self._mend(surveys, scratch)
         return _Done(
@@ -133,7 +133,9 @@ class _Run:
         )
 
     def _mend(self, surveys: Sequence[Survey], scratch: Path) -> list[Mended | PipperError]:
-        mender = Mender(self._repository, self.publisher, scratch, now=self._now)
+        mender = Mender(
+            self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
+        )
         with self._settings.reporter.task("Mending projects", total=len(surveys)) as task:
 
             def mended(survey: Survey) -> Mended | PipperError:

@@ -11,6 +11,7 @@ from packaging.version import Version
 from pipper.core.lockfile import Lock
 from pipper.core.manifest import Manifest
 from pipper.core.ports import Reporter
+from pipper.core.requirement import name_of
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
 from pipper.ops.goals import Goal
@@ -36,8 +37,8 @@ class Wishes:
     upgrade_packages: frozenset[NormalizedName] = frozenset()
     installed: Versions = field(default_factory=dict)
     """Preferred after what is locked."""
-    constraints: tuple[Requirement, ...] = ()
-    """Beside those of the manifest."""
+    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    """What stands in the environment, is not ours and limits the solve: what it requires, by `NAME VERSION`."""
     as_of: datetime | None = None
     """Aware."""
     lowest_direct: bool = False
@@ -105,7 +106,8 @@ def _following(
 def _installed(wishes: Wishes) -> Versions:
     if wishes.upgrade:
         return {}
-    return {name: each for name, each in wishes.installed.items() if name not in wishes.upgrade_packages}
+    free = _free(wishes)
+    return {name: each for name, each in wishes.installed.items() if name not in free}
 
 
 def _locked(wishes: Wishes, target: Target) -> Versions:
@@ -113,18 +115,29 @@ def _locked(wishes: Wishes, target: Target) -> Versions:
     if wishes.old is None or wishes.upgrade:
         return {}
     pins = next((each.pins for each in wishes.old.environments if each.target == target), frozenset())
-    return {pin.name: Version(pin.version) for pin in pins if pin.name not in wishes.upgrade_packages}
+    free = _free(wishes)
+    return {pin.name: Version(pin.version) for pin in pins if pin.name not in free}
 
 
 def _any_locked(wishes: Wishes) -> Versions:
     """What is locked for whichever environment: the newest, where there are several."""
     if wishes.old is None or wishes.upgrade:
         return {}
+    free = _free(wishes)
     found: dict[NormalizedName, Version] = {}
     for package in wishes.old.packages:  # in the order of versions
-        if package.name not in wishes.upgrade_packages:
+        if package.name not in free:
             found[package.name] = Version(package.version)
     return found
+
+
+def _free(wishes: Wishes) -> frozenset[NormalizedName]:
+    """What keeps no version: what is to be upgraded, and what is to have its oldest one."""
+    if not wishes.lowest_direct:
+        return wishes.upgrade_packages
+    manifest = wishes.manifest
+    roots = (manifest.dependencies, *manifest.groups.values(), *manifest.extras.values())
+    return wishes.upgrade_packages.union(name_of(each) for requirements in roots for each in requirements)
 
 
 def _request(wishes: Wishes, target: Target, preferred: Versions) -> SolveRequest:
@@ -140,7 +153,8 @@ def _request(wishes: Wishes, target: Target, preferred: Versions) -> SolveReques
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
         preferred=preferred,
         likely=frozenset(package.name for package in wishes.old.packages) if wishes.old else frozenset(),
-        constraints=(*manifest.constraints, *wishes.constraints),
+        constraints=manifest.constraints,
+        foreign=wishes.foreign,
         overrides=manifest.overrides,
         as_of=wishes.as_of,
         lowest_direct=wishes.lowest_direct,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.reporter import Reporter
+from pipper.core.ziplimits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +20,5 @@ class Settings:
     """Environment variables: they may hold secrets."""
     repositories: RepositoryOptions = field(default_factory=RepositoryOptions)
     reporter: Reporter = field(default_factory=Reporter)
+    limits: Limits = field(default_factory=Limits)
+    """How big a wheel may be."""

@@ -42,8 +42,8 @@ class LockTask:
     upgrade_packages: frozenset[NormalizedName] = frozenset()
     installed: Mapping[NormalizedName, Version] = field(default_factory=dict)
     """Preferred after what is locked."""
-    constraints: tuple[Requirement, ...] = ()
-    """Limits by what stands in the environment and is not ours."""
+    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    """What stands in the environment, is not ours and limits the solve: what it requires, by `NAME VERSION`."""
     elsewhere: bool = False
     """Lock for the usual platforms too, where they have a solution."""
     as_of: datetime | None = None
@@ -54,6 +54,18 @@ class LockTask:
     """Ask the index for nothing: what is remembered of it is all there is."""
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage seldom: a lock makes a million objects that all live to its end (a quarter of its time)."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+@_rare_collections()
 def make_lock(settings: Settings, task: LockTask) -> Lock:
     """Solve for every environment the lock is for; writes nothing but the cache.
 
@@ -63,18 +75,13 @@ def make_lock(settings: Settings, task: LockTask) -> Lock:
     declared = declared_repositories(manifest, task.old)
     repositories = open_repositories(settings, declared, base=task.root)
     wanted = goals(manifest, task.old, task.at_hand, elsewhere=task.elsewhere)
-    index = (
-        open_index(settings, manifest, root=task.root, likely=wanted[0].target, offline=task.offline)
-        if manifest.index
-        else None
-    )
+    index = open_index(settings, manifest, root=task.root, offline=task.offline) if manifest.index else None
     router = SourceRouter(
         [*repositories, index] if index else repositories,
         pinned=manifest.sources,
         locked_private=_private_names(task.old),
     )
-    with _rare_collections():
-        solutions = resolve(_wishes(task), wanted, router, settings.reporter)
+    solutions = resolve(_wishes(task), wanted, router, settings.reporter)
     _tell(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in repositories}
     lock = assemble(manifest.inputs(), urls, solutions)
@@ -85,17 +92,6 @@ def make_lock(settings: Settings, task: LockTask) -> Lock:
     return lock
 
 
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for garbage seldom: a solve makes a million objects that all live to its end (a quarter of its time)."""
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
 def _wishes(task: LockTask) -> Wishes:
     return Wishes(
         manifest=task.manifest,
@@ -103,7 +99,7 @@ def _wishes(task: LockTask) -> Wishes:
         upgrade=task.upgrade,
         upgrade_packages=task.upgrade_packages,
         installed=task.installed,
-        constraints=task.constraints,
+        foreign=task.foreign,
         as_of=task.as_of or _as_of(task.manifest),
         lowest_direct=task.lowest_direct,
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
+from pipper.apply.bytecode import compile_modules
 from pipper.apply.lock import environment_lock
 from pipper.apply.recovery import pending, recover
 from pipper.apply.stamp import write_stamp
@@ -19,6 +20,7 @@ from pipper.core.lockwriter import dump_lock
 from pipper.core.plan import Installed, Keep, Plan, make_plan
 from pipper.core.selection import Selection, select
 from pipper.environment import Environment, installed, refuse_unwritable
+from pipper.errors import MachineError
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
 from pipper.ops.files import read_bytes, refuse_url
 from pipper.ops.finding import LOCK_NAME
@@ -44,6 +46,7 @@ class SyncRequest:
     exact: bool = False
     link_mode: Literal["auto", "reflink", "hardlink", "copy"] = "auto"
     compile_bytecode: bool = False
+    """Compile all that pipper installed, not only what comes now."""
     hashes: bool = False
     """For a check: hash every installed file, where otherwise its presence and size are looked at."""
     stamp: str = ""
@@ -133,14 +136,23 @@ def _sync_into(
     fetched: Mapping[str, UnpackedWheel],
 ) -> SyncOutcome:
     environment = choose_environment(settings, basis.root, request.place, make=True)
+    try:
+        refuse_unwritable(environment)
+    except MachineError:
+        outcome = SyncOutcome(environment=environment, plan=_repairing_plan(basis, environment, request))
+        if outcome.plan.changes or documents or request.compile_bytecode or pending(environment):
+            raise
+        return outcome  # not even the lock can be taken, and nothing is to be done
     with environment_lock(environment, settings.reporter):
         recover(environment, settings.reporter)
         plan = _repairing_plan(basis, environment, request)
         outcome = SyncOutcome(environment=environment, plan=plan)
         if outcome.plan.changes or documents:
-            refuse_unwritable(environment)
             refuse_own_ground(outcome.plan, environment)
             _apply(settings, request, basis, outcome, documents, fetched)
+        if request.compile_bytecode:
+            own = [each for each in installed(environment) if each.ours]
+            compile_modules(environment, own, settings.reporter)
         if request.stamp:
             write_stamp(environment, stamp_key(request.stamp, environment.interpreter.executable))
     return outcome
@@ -211,7 +223,6 @@ def _apply(
             cache=cache,
             documents={**documents, **_history(basis.lock, outcome)},
             link_mode=request.link_mode,
-            compile_bytecode=request.compile_bytecode,
             reporter=settings.reporter,
         )
 

@@ -25,6 +25,11 @@ class Admissions:
         self._yanked: dict[NormalizedName, int] = {}
         self._denied: set[NormalizedName] = set()
 
+    @property
+    def took_back(self) -> bool:
+        """Whether anything that had been admitted was taken back."""
+        return bool(self._denied)
+
     def withheld(self, shelf: Shelf) -> int:
         """Return the candidates that may not be chosen."""
         yanked = shelf.yanked & ~self._yanked.get(shelf.name, 0)
@@ -71,6 +76,14 @@ class Admissions:
 
     def _takes_prereleases(self, shelf: Shelf) -> bool:
         return self._all or shelf.name in self._named or shelf.name in self._prereleases or not shelf.finals
+
+
+class Unreserved(Admissions):
+    """Withholds nothing: for a search whose outcomes are all looked at afterwards."""
+
+    def withheld(self, shelf: Shelf) -> int:  # noqa: ARG002 - asked as its parent is
+        """Return no candidate."""
+        return 0
 
 
 def _pins(specifier: SpecifierSet) -> bool:

@@ -37,7 +37,7 @@ def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolutio
         for pin in resolution.pins:
             shelf = fitter.shelve(pin.name, [pin.release], oldest_first=False)
             for candidate in shelf.candidates:
-                file = candidate.files[0]
+                file = candidate.best
                 wanted[pin.name, file.filename] = (pin.release, file)
     router.prefetch_metadata(wanted[key] for key in sorted(wanted))
 

@@ -1,18 +1,29 @@
 """Candidates of one project, held against a target: what fits, in which order, and why the rest does not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from packaging.specifiers import SpecifierSet
-from packaging.tags import Tag, parse_tag
+from packaging.tags import InvalidTag, Tag, parse_tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.ports import CandidateFile, Release
+from pipper.core.assortment import wheel_kind
+from pipper.core.ports import Assortment, CandidateFile, Release, WheelKind
 from pipper.solve.request import SolveRequest
+from pipper.solve.texts import text_of
 
 ABSENT = 1
 """The bit of "not installed" in a set of versions; candidate number i has the bit `2 << i`."""
+
+_MATCHING: dict[tuple[Version, ...], dict[str, int]] = {}
+"""What is inside a specifier, by the versions of a shelf: environments mostly have the same ones."""
+
+_UPLOADED = "uploaded "
+
+_Verdict = tuple[tuple[int, ...], str | None] | str
+"""The places of files that fit, best first, and why they are yanked; or why none fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +32,20 @@ class Candidate:
 
     version: Version
     release: Release
-    files: tuple[CandidateFile, ...]
-    """Best first; never empty."""
+    places: tuple[int, ...]
+    """Which of the release's files fit, best first; never empty."""
     yanked: str | None
     """The reason, where every fitting file is yanked (PEP 592)."""
+
+    @property
+    def files(self) -> tuple[CandidateFile, ...]:
+        """What fits, best first; never empty."""
+        return tuple(self.release.files[place] for place in self.places)
+
+    @property
+    def best(self) -> CandidateFile:
+        """The file that would be installed."""
+        return self.release.files[self.places[0]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +55,11 @@ class Refusal:
     version: Version
     why: str
     """Such as `needs Python >=3.12`."""
+
+    @property
+    def too_young(self) -> bool:
+        """Whether it is the given time that leaves it out."""
+        return self.why.startswith(_UPLOADED)
 
 
 class Shelf:
@@ -50,28 +76,34 @@ class Shelf:
         self.candidates = candidates
         self.refusals = refusals
         self.everything = (2 << len(candidates)) - 2
-        self.finals = self.bits(lambda one: not one.version.is_prerelease and one.yanked is None)
-        self.prereleases = self.bits(lambda one: one.version.is_prerelease and one.version != kept)
-        self.yanked = self.bits(lambda one: one.yanked is not None and one.version != kept)
-        self._matching: dict[str, int] = {}
+        self.finals = self.prereleases = self.yanked = 0
+        for place, one in enumerate(candidates):
+            early = one.version.is_prerelease
+            if not early and one.yanked is None:
+                self.finals |= 2 << place
+            elif one.version != kept:
+                self.prereleases |= 2 << place if early else 0
+                self.yanked |= 2 << place if one.yanked is not None else 0
+        self._versions = tuple(one.version for one in candidates)
+        self._matching = _MATCHING.setdefault(self._versions, {})
 
     @property
     def held(self) -> bool:
         """Whether the source has any release of the project."""
         return bool(self.candidates or self.refusals)
 
-    def bits(self, wanted: Callable[[Candidate], bool]) -> int:
-        """Return the set of the candidates for which this is so."""
-        return sum(2 << place for place, candidate in enumerate(self.candidates) if wanted(candidate))
-
     def matching(self, specifier: SpecifierSet) -> int:
         """Return the candidates inside a specifier, pre-releases or not."""
-        text = str(specifier)
+        text = text_of(specifier)
         found = self._matching.get(text)
         if found is None:
-            found = self._matching[text] = self.bits(
-                lambda one: specifier.contains(one.version, prereleases=True)
+            found = sum(
+                2 << place
+                for place, version in enumerate(self._versions)
+                if specifier.contains(version, prereleases=True)
             )
+            if "===" not in text:  # which tells equal versions apart by how they are written
+                self._matching[text] = found
         return found
 
     def best(self, among: int) -> int:
@@ -97,10 +129,10 @@ class Fitter:
 
     def __init__(self, request: SolveRequest) -> None:
         self._request = request
-        python = request.target.python_full_version
-        self._python = Version(python + "local" if python.endswith("+") else python)
+        self._python = request.target.python
         self._ranks: dict[str, int | None] = {}
         self._serves: dict[str, bool] = {}
+        self._verdicts: dict[Assortment, _Verdict] = {}
 
     def shelve(self, name: NormalizedName, releases: list[Release], *, oldest_first: bool) -> Shelf:
         """Sort the releases of a project into candidates and refusals; their order does not matter."""
@@ -113,76 +145,110 @@ class Fitter:
                 candidates.append(fitting)
         kept = self._request.preferred.get(name)
         candidates.sort(key=lambda one: one.version, reverse=not oldest_first)
+        candidates.sort(key=lambda one: one.yanked is not None)
         candidates.sort(key=lambda one: one.version != kept)
         refusals.sort(key=lambda one: one.version)
         return Shelf(name, tuple(candidates), tuple(refusals), kept)
 
     def _fit(self, release: Release) -> Candidate | Refusal:
-        if not release.files:
-            return Refusal(version=release.version, why="no wheel at all")
+        assortment = release.assortment or Assortment(tuple(_kind(file) for file in release.files))
+        if self._request.as_of is not None:
+            verdict = self._judge(assortment, release)
+        else:
+            known = self._verdicts.get(assortment)
+            verdict = known if known is not None else self._judge(assortment, release)
+            self._verdicts[assortment] = verdict
+        if isinstance(verdict, str):
+            return Refusal(version=release.version, why=verdict)
+        places, yanked = verdict
+        return Candidate(version=release.version, release=release, places=places, yanked=yanked)
+
+    def _judge(self, assortment: Assortment, release: Release) -> _Verdict:
+        if not assortment.kinds:
+            return "no wheel at all"
         fitting, whys = [], []
-        for file in release.files:
-            why = self._refuse(file)
+        for place, kind in enumerate(assortment.kinds):
+            why = self._refuse(kind) or self._too_young(release, place)
             if why is None:
-                fitting.append(file)
+                fitting.append(place)
             else:
                 whys.append(why)
         if not fitting:
-            return Refusal(version=release.version, why=min(whys)[1])
-        usable = [file for file in fitting if file.yanked is None]
-        files = tuple(usable or fitting)
-        if len(files) > 1:
-            files = tuple(sorted(files, key=self._merit))
-        return Candidate(
-            version=release.version, release=release, files=files, yanked=None if usable else files[0].yanked
-        )
+            return min(whys)[1]
+        kinds = assortment.kinds
+        usable = [place for place in fitting if kinds[place].yanked is None]
+        places = usable or fitting
+        if len(places) > 1:
+            places = sorted(places, key=lambda place: self._merit(kinds[place], release, place))
+        return tuple(places), None if usable else kinds[places[0]].yanked
 
-    def _refuse(self, file: CandidateFile) -> tuple[int, str] | None:
+    def _refuse(self, kind: WheelKind) -> tuple[int, str] | None:
         """Say why a file cannot be used, with the rank of the reason: the lowest tells most."""
-        rank = self._rank(file.filename)
-        if rank is None:
+        if self._rank(kind.tags) is None:
             return 2, f"no wheel that fits {self._request.target.name}"
-        needs = file.requires_python
+        needs = kind.requires_python
         if needs is not None and not self.serves_python(needs):
             return 0, f"needs Python {needs}"
+        return None
+
+    def _too_young(self, release: Release, place: int) -> tuple[int, str] | None:
         as_of = self._request.as_of
-        if as_of is not None and (file.upload_time is None or file.upload_time > as_of):
-            return 1, f"uploaded {'at an unknown time' if file.upload_time is None else f'after {as_of}'}"
+        if as_of is None:
+            return None
+        uploaded = release.files[place].upload_time
+        if uploaded is None or uploaded > as_of:
+            return 1, _UPLOADED + ("at an unknown time" if uploaded is None else f"after {_moment(as_of)}")
         return None
 
     def serves_python(self, needs: SpecifierSet) -> bool:
         """Tell whether the target's Python lies inside a `Requires-Python`."""
-        text = str(needs)
+        text = text_of(needs)
         if text not in self._serves:
             self._serves[text] = needs.contains(self._python, prereleases=True)
         return self._serves[text]
 
-    def _rank(self, filename: str) -> int | None:
-        compressed = "-".join(filename.removesuffix(".whl").rsplit("-", 3)[1:])
-        if compressed not in self._ranks:
+    def _rank(self, tags: str) -> int | None:
+        if tags not in self._ranks:
             ranks: list[int] = [
-                rank for tag in _tags(compressed) if (rank := self._request.target.ranks.get(tag)) is not None
+                rank for tag in _tags(tags) if (rank := self._request.target.ranks.get(tag)) is not None
             ]
-            self._ranks[compressed] = min(ranks, default=None)
-        return self._ranks[compressed]
+            self._ranks[tags] = min(ranks, default=None)
+        return self._ranks[tags]
 
-    def _merit(self, file: CandidateFile) -> tuple[int, int, str]:
-        parts = file.filename.removesuffix(".whl").split("-")
-        digits = parts[2] if len(parts) == 6 else ""
-        build = int("0" + digits[: len(digits) - len(digits.lstrip("0123456789"))])
-        return self._rank(file.filename) or 0, -build, file.filename
+    def _merit(self, kind: WheelKind, release: Release, place: int) -> tuple[int, int, str]:
+        return self._rank(kind.tags) or 0, -kind.build, release.files[place].filename
+
+
+def _kind(file: CandidateFile) -> WheelKind:
+    tags, build = wheel_kind(file.filename)
+    return WheelKind(tags, build, file.requires_python, file.yanked)
+
+
+def _moment(time: datetime) -> str:
+    """A time as people write it: the date alone where it means the end of that day."""
+    utc = time.astimezone(UTC)
+    if (utc + timedelta(microseconds=1)).time() == datetime.min.time():
+        return f"{utc:%Y-%m-%d}"
+    return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _tags(compressed: str) -> frozenset[Tag]:
-    return parse_tag(compressed) if compressed.count("-") == 2 else frozenset()
+    try:
+        return parse_tag(compressed) if compressed.count("-") == 2 else frozenset()
+    except InvalidTag:
+        return frozenset()  # a page may list a file under any name; such a one fits nothing
 
 
 def _merged(releases: list[Release]) -> list[Release]:
     """One release a version: `1.0` and `1.0.0` are the same (PEP 440), whichever a source lists first."""
-    by_version: dict[Version, Release] = {}
+    by_version = {release.version: release for release in releases}
+    if len(by_version) == len(releases):
+        return releases
+    by_version.clear()
     for release in sorted(releases, key=lambda one: str(one.version)):
         known = by_version.get(release.version)
         if known is not None:
-            release = replace(known, files=known.files + release.files)  # noqa: PLW2901 - the same release, completed
+            # The same release, completed.
+            release = replace(known, files=(*known.files, *release.files), assortment=None)  # noqa: PLW2901
         by_version[release.version] = release
     return list(by_version.values())

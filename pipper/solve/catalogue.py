@@ -46,6 +46,8 @@ class Catalogue:
         self._overrides = {canonicalize_name(one.name): one.specifier for one in request.overrides}
         self._shelves: dict[NormalizedName, Shelf] = {}
         self._needs: dict[tuple[NormalizedName, int, str], tuple[Need, ...] | Unusable] = {}
+        self._looks: dict[tuple[NormalizedName, int, str], tuple[Need, ...] | Unusable] = {}
+        self._fetched: set[tuple[NormalizedName, int]] = set()
         self._carriers: dict[tuple[NormalizedName, str, str], int] = {}
 
     def shelf(self, name: NormalizedName) -> Shelf:
@@ -63,10 +65,18 @@ class Catalogue:
         key = (shelf.name, bit, extra)
         found = self._needs.get(key)
         if found is None:
-            found = self._needs[key] = self._read(shelf.at(bit), extra)
+            found = self._needs[key] = self.look(shelf, bit, extra)
             for need in () if isinstance(found, Unusable) else found:
                 carriers = (shelf.name, extra, need.text)
                 self._carriers[carriers] = self._carriers.get(carriers, 0) | bit
+        return found
+
+    def look(self, shelf: Shelf, bit: int, extra: str = "") -> tuple[Need, ...] | Unusable:
+        """Return what `needs` would, without a trace: `carriers` does not come to know of it."""
+        key = (shelf.name, bit, extra)
+        found = self._looks.get(key)
+        if found is None:
+            found = self._looks[key] = self._read(shelf.at(bit), extra)
         return found
 
     def carriers(self, shelf: Shelf, extra: str, need: Need) -> int:
@@ -75,7 +85,7 @@ class Catalogue:
 
     def conditions(self, candidate: Candidate, extras: Iterable[str]) -> set[str]:
         """Return the conditions on machines in the markers of a candidate."""
-        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.files[0])
+        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.best)
         found = {
             self.markers.condition(requirement.marker, extra)
             for requirement in metadata.requires_dist
@@ -85,7 +95,9 @@ class Catalogue:
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Have the releases of these projects read, in parallel."""
-        self.router.prefetch(sorted(set(names) - self._shelves.keys()))
+        unread = {name for name in names if name not in self._shelves}
+        if unread:
+            self.router.prefetch(sorted(unread))
 
     def has_read(self, shelf: Shelf, bit: int) -> bool:
         """Tell whether the needs of a candidate are known."""
@@ -93,16 +105,19 @@ class Catalogue:
 
     def prefetch_needs(self, candidates: Iterable[tuple[Shelf, int]]) -> None:
         """Have the metadata of these candidates read, in parallel."""
-        unread = [shelf.at(bit) for shelf, bit in candidates if not self.has_read(shelf, bit)]
-        self.router.prefetch_metadata((one.release, one.files[0]) for one in unread)
+        unread = [(shelf, bit) for shelf, bit in candidates if (shelf.name, bit) not in self._fetched]
+        if unread:
+            self.router.prefetch_metadata(
+                (shelf.at(bit).release, shelf.at(bit).best) for shelf, bit in unread
+            )
+            self._fetched.update((shelf.name, bit) for shelf, bit in unread)
 
     def read_ahead(self, shelf: Shelf, bits: int) -> None:
         """Have the metadata of these candidates read, in parallel, and learn their needs."""
-        self.router.prefetch_metadata((one.release, one.files[0]) for one in shelf.chosen(bits))
-        while bits:
-            bit = bits & -bits
+        each = [2 << place for place in range(bits.bit_length()) if bits & (2 << place)]
+        self.prefetch_needs((shelf, bit) for bit in each)
+        for bit in each:
             self.needs(shelf, bit)
-            bits ^= bit
 
     def root(self, label: str, requirement: Requirement) -> Need | None:
         """Return a root requirement as a need, or None where its marker rules it out.
@@ -125,8 +140,30 @@ class Catalogue:
             )
         return need
 
+    def limit(self, requirement: Requirement, *, foreign: bool) -> Need | None:
+        """Return a constraint as a need, or None where its marker rules it out.
+
+        Where it is `foreign`, the requirement of a distribution that stands in the environment, an override takes
+        its place too, and one that cannot be used says nothing. Raises UsageError for a marker without an answer.
+        """
+        try:
+            if requirement.url or not self.markers.holds(requirement.marker):
+                return None
+        except MarkerError as error:
+            if foreign:
+                return None
+            raise UsageError(f"the constraint `{requirement}` cannot be used", cause=str(error)) from error
+        name = canonicalize_name(requirement.name)
+        override = self._overrides.get(name) if foreign else None
+        specifier = requirement.specifier if override is None else override
+        return Need(name=name, extras=(), specifier=specifier, text=f"{name}{specifier}")
+
+    def override(self, name: NormalizedName) -> SpecifierSet | None:
+        """Return what takes the place of every specifier on a project, None where nothing does."""
+        return self._overrides.get(name)
+
     def _read(self, candidate: Candidate, extra: str) -> tuple[Need, ...] | Unusable:
-        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.files[0])
+        metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.best)
         if metadata.unusable:
             return Unusable(metadata.unusable)
         python = metadata.requires_python

@@ -79,6 +79,8 @@ class Engine:
         """The variables that were narrowed, in order; shorter after a conflict."""
         self.conflicts: list[int] = []
         """How often each variable took part in a conflict."""
+        self.touched: list[int] = []
+        """Variables whose values or conflicts changed, for whoever empties this list."""
         self.steps = 0
         self._budget = budget
         self._level = 0
@@ -144,8 +146,9 @@ class Engine:
             origins.append(step.cause)
             self._resolve(merged, step.cause, variable)
         clause = broken if len(origins) == 1 else Clause(tuple(merged.items()), origins=tuple(origins))
-        for variable in merged:
-            self.conflicts[variable] += 1
+        # The one whose choice could not stand, not all that took part: those decided earlier keep their newest.
+        self.conflicts[variable] += 1
+        self.touched.append(variable)
         self._backjump(earlier)
         if clause is not broken:
             self._store(clause)
@@ -180,6 +183,7 @@ class Engine:
         self.masks[variable] = mask
         self._history[variable].append(_Step(len(self.trail), self._level, mask, cause))
         self.trail.append(variable)
+        self.touched.append(variable)
         self._changed[variable] = None
 
     def _satisfier(self, terms: dict[int, int]) -> tuple[int, _Step, int]:
@@ -218,6 +222,7 @@ class Engine:
                 break
             history.pop()
             self.masks[variable] = history[-1].mask
+            self.touched.append(variable)
             self.trail.pop()
         self._level = level
         self._changed.clear()

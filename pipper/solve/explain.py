@@ -30,11 +30,10 @@ def explain_impossibility(clause: Clause, catalogue: Catalogue) -> NoSolutionErr
         )
     unmet = story.unmet()
     if unmet:
-        return NoSolutionError(
-            f"no usable version of `{unmet[0].name}` satisfies {unmet[0].text}",
-            cause=story.told(),
-            hint=story.mend(unmet[0]),
-        )
+        need = unmet[0]
+        none = f"no usable version of `{need.name}`"
+        message = f"{none} satisfies {need.text}" if need.specifier else f"there is {none}"
+        return NoSolutionError(message, cause=story.told(), hint=story.mend(need))
     name = story.heart()
     return NoSolutionError(
         f"the requirements on `{name}` cannot be met together", cause=story.told(), hint=story.mend(name=name)
@@ -82,14 +81,15 @@ class _Story:
         return [need for need in self._needs() if not self._shelf(need.name).held]
 
     def unmet(self) -> list[Need]:
-        """Return the needs that no candidate meets, whatever else is required."""
-        return [need for need in self._needs() if not self._usable(need)]
+        """Return the needs and limits that no candidate meets, whatever else is required."""
+        needs = [*self._needs(), *(one.need for one in self._limits)]
+        return [need for need in needs if not self._usable(need)]
 
     def heart(self) -> NormalizedName:
         """Return the project that most requirers want something else of."""
         wishes = [(one.need, f"root {one.label}") for one in self._asked]
         wishes += [(one.need, one.name) for one in self._requires]
-        wishes += [(one.need, "constraint") for one in self._limits]
+        wishes += [(one.need, f"limit {one.by}") for one in self._limits]
         requirers: dict[NormalizedName, set[str]] = {}
         texts: dict[NormalizedName, set[str]] = {}
         for need, requirer in wishes:
@@ -103,13 +103,16 @@ class _Story:
         """Return the lines of the explanation, from the roots outward."""
         lines = [str(one) for one in self._asked]
         lines += self._requirements()
+        lines += self._overridden()
         lines += [str(one) for one in self._limits]
         lines += [
             f"{one.name}{f'[{one.extra}]' if one.extra else ''} {self._shelf(one.name).at(one.bit).version} "
             f"cannot be used: {one.why}"
             for one in self._unfit
         ]
-        choosy = {need.name for need in self._needs() if need.specifier}
+        choosy = {need.name for need in self._needs() if need.specifier} | {
+            one.need.name for one in self._limits
+        }
         for name in sorted(choosy | self._withheld.keys() | {need.name for need in self.unmet()}):
             lines += self._there(name)
         lines = list(dict.fromkeys(lines))
@@ -118,20 +121,80 @@ class _Story:
         return "\n".join(lines)
 
     def mend(self, need: Need | None = None, *, name: NormalizedName | None = None) -> str:
-        """Return what could mend it."""
+        """Return what could mend it: for a need that nothing meets, or for the project at the heart of it."""
         if need is not None:
-            shelf = self._shelf(need.name)
-            matching = shelf.matching(need.specifier)
-            if matching & shelf.prereleases & self._withheld.get(need.name, 0):
-                return f'admit pre-releases: prereleases = ["{need.name}"]'
-            yanked = next(shelf.chosen(matching & shelf.yanked), None)
-            if yanked is not None:
-                return f"a yanked release has to be required exactly: {need.name}=={yanked.version}"
-            if any(need.specifier.contains(one.version, prereleases=True) for one in shelf.refusals):
-                return f"publish a wheel of `{need.name}` that fits, or choose another interpreter"
             name = need.name
-        roots = listed(dict.fromkeys(f"`{one.need.text}`" for one in self._asked), last="or")
-        return f"loosen {roots}" if roots else f"loosen a requirement on `{name}`"
+            remedy = self._remedy(need)
+            if remedy:
+                return remedy
+        loose = self._loose(need)
+        ways = [f"loosen {listed(loose, last='or')}"] if loose else self._without_requirers(name)
+        early = sorted(one for one, bits in self._withheld.items() if bits & self._shelf(one).prereleases)
+        if early:
+            ways.append("admit pre-releases: prereleases = [" + ", ".join(f'"{one}"' for one in early) + "]")
+        foreign = sorted({f"`{one.by.partition(' ')[0]}`" for one in self._limits if one.by})
+        if foreign:
+            ways.append(f"change {listed(foreign)}, which pipper did not install")
+        rivals = self._catalogue.router.rivals(name) if name is not None else ()
+        if rivals:
+            ways.append(
+                f"take `{name}` from {listed((f'`{one}`' for one in rivals), last='or')} by [sources]"
+            )
+        return ", or ".join(ways)
+
+    def _remedy(self, need: Need) -> str:
+        """Return what lets a candidate meet a need that nothing meets now; empty where none could."""
+        shelf = self._shelf(need.name)
+        matching = shelf.matching(need.specifier)
+        if matching & shelf.prereleases & self._withheld.get(need.name, 0):
+            return f'admit pre-releases: prereleases = ["{need.name}"]'
+        yanked = next(shelf.chosen(matching & shelf.yanked), None)
+        if yanked is not None:
+            return f"a yanked release has to be required exactly: {need.name}=={yanked.version}"
+        refused = [one for one in shelf.refusals if need.specifier.contains(one.version, prereleases=True)]
+        if any(one.too_young for one in refused):
+            return "take a later `as-of`, or a shorter `cool-down`"
+        if refused:
+            return f"publish a wheel of `{need.name}` that fits, or choose another interpreter"
+        if matching & self._unfit_bits(need.name):
+            return f"publish a release of `{need.name}` that can be used, or choose another interpreter"
+        return ""
+
+    def _without_requirers(self, name: NormalizedName | None) -> list[str]:
+        """What is left where nothing that the user has written about versions stands in the way."""
+        roots = dict.fromkeys(f"`{one.need.text}`" for one in self._asked)
+        ways = [f"do without {listed(roots, last='or')}"] if roots else []
+        if any(one.need.name == name for one in self._requires):
+            ways.append(f"put another version of `{name}` in [overrides]")
+        return ways
+
+    def _loose(self, need: Need | None) -> list[str]:
+        """Return what the user has written of versions that stands in the way: of one need, or of everything."""
+        limits = [one.need for one in self._limits if not one.by]
+        if need in limits:
+            return [f"the constraint on `{need.name}`"]
+        overridden = [name for name in self._replaced() if need is None or name == need.name]
+        if need is not None and overridden:
+            return [f"the override of `{need.name}`"]
+        asked = [one.need for one in self._asked if one.need.specifier]
+        if need is not None and need in asked:
+            asked = [need]
+        found = [f"`{one.text}`" for one in asked]
+        found += [f"the constraint on `{one.name}`" for one in limits]
+        found += [f"the override of `{name}`" for name in overridden]
+        return list(dict.fromkeys(found))
+
+    def _replaced(self) -> list[NormalizedName]:
+        """Return the projects on which an override speaks in place of those who require them."""
+        names = {need.name for need in self._needs()}
+        return sorted(name for name in names if self._catalogue.override(name) is not None)
+
+    def _overridden(self) -> list[str]:
+        return [
+            f"the manifest's overrides put {self._catalogue.override(name) or 'any version'} in the place of "
+            f"every requirement on {name}"
+            for name in self._replaced()
+        ]
 
     def _needs(self) -> list[Need]:
         return [*(one.need for one in self._asked), *(one.need for one in self._requires)]
@@ -140,9 +203,11 @@ class _Story:
         return self._catalogue.shelf(name)
 
     def _usable(self, need: Need) -> int:
-        unfit = sum({one.bit for one in self._unfit if one.name == need.name and not one.extra})
         matching = self._shelf(need.name).matching(need.specifier)
-        return matching & ~self._withheld.get(need.name, 0) & ~unfit
+        return matching & ~self._withheld.get(need.name, 0) & ~self._unfit_bits(need.name)
+
+    def _unfit_bits(self, name: NormalizedName) -> int:
+        return sum({one.bit for one in self._unfit if one.name == name and not one.extra})
 
     def _ordered(self, requires: Iterable[Requires]) -> list[Requires]:
         """Join what is the same but for versions, and sort by the distance from the roots."""
@@ -193,10 +258,9 @@ class _Story:
         if not shelf.held:
             return []
         withheld = self._withheld.get(name, 0)
-        usable = shelf.everything & ~withheld
-        lines = (
-            [f"{name} is there as {_versions(one.version for one in shelf.chosen(usable))}"] if usable else []
-        )
+        usable = shelf.everything & ~withheld & ~self._unfit_bits(name)
+        there = _versions(one.version for one in shelf.chosen(usable))
+        lines = [f"{name} is there as {there}{self._catalogue.router.origin(name)}"] if usable else []
         out = [(one.version, _why(one)) for one in shelf.chosen(withheld)]
         out += [(one.version, one.why) for one in shelf.refusals]
         by_reason: dict[str, list[Version]] = {}

@@ -6,6 +6,7 @@ from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentN
 from packaging.version import InvalidVersion
 
 from pipper.core.target import Target, mentions_volatile
+from pipper.solve.texts import text_of
 
 _EXTRA = re.compile(
     r"""
@@ -21,36 +22,29 @@ class MarkerError(ValueError):
     """A marker that has no answer: it compares what cannot be compared, or names what is not there."""
 
 
-_TEXTS: dict[int, tuple[Marker, str]] = {}
-"""By identity: a marker of a parsed requirement is held against every environment, and its text is costly."""
-
-
-def _text(marker: Marker) -> str:
-    known = _TEXTS.get(id(marker))
-    if known is None:
-        known = _TEXTS[id(marker)] = marker, str(marker)
-    return known[1]
-
-
 class Markers:
     """The answers of one target."""
 
     def __init__(self, target: Target) -> None:
         self._environment = dict(target.markers)
         self._answers: dict[tuple[str, str], bool] = {}
+        self._known: dict[tuple[int, str], bool] = {}
+        """By the identity of the marker."""
         self._volatile: dict[str, bool] = {}
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
         """Tell whether a marker is true here with this extra; raises MarkerError where it has no answer."""
         if marker is None:
             return True
-        text = _text(marker)
-        if "extra" not in text:
-            extra = ""
-        key = (text, extra)
+        known = self._known.get((id(marker), extra))
+        if known is not None:
+            return known
+        text = text_of(marker)  # which keeps the marker, and with it its identity
+        key = (text, extra if "extra" in text else "")
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._answers[key] = _evaluate(marker, {**self._environment, "extra": extra})
+            answer = _evaluate(marker, {**self._environment, "extra": key[1]})
+        self._answers[key] = self._known[id(marker), extra] = answer
         return answer
 
     def condition(self, marker: Marker | None, extra: str = "") -> str | None:
@@ -60,7 +54,7 @@ class Markers:
         """
         if marker is None:
             return None
-        text = _text(marker)
+        text = text_of(marker)
         if text not in self._volatile:
             self._volatile[text] = mentions_volatile(marker)
         if not self._volatile[text]:

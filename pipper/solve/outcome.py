@@ -29,10 +29,10 @@ class Outcome:
                 extras.add(extra)
 
     def needs_on(self, name: NormalizedName) -> list[Need]:
-        """Return every requirement on a project."""
+        """Return every requirement on a project but its own."""
         everything = [one.need for one in self._asked]
         for requirer, extras in self.extras.items():
-            for extra in (None, *extras):
+            for extra in (None, *extras) if requirer != name else ():
                 everything += self._needs((requirer, extra))
         return [need for need in everything if need.name == name]
 

@@ -34,12 +34,16 @@ class Requires:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """A constraint limits the versions of a project."""
+    """A constraint, or what stands in the environment, limits the versions of a project."""
 
     need: Need
+    by: str = ""
+    """The distribution in the environment that requires it; empty for a constraint of the manifest."""
 
     def __str__(self) -> str:
-        return f"a constraint limits {self.need.name} to {self.need.specifier}"
+        if self.by:
+            return f"{self.by}, which stands in the environment already, requires {self.need.text}"
+        return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,11 @@ class Withheld:
 
     name: NormalizedName
     bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """An outcome that does not admit what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,8 +34,10 @@ class SolveRequest:
     somewhere, since a source is asked for them."""
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions that require nothing by themselves."""
+    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    """Limits by what stands in the environment and stays there: what it requires, by `NAME VERSION`."""
     overrides: tuple[Requirement, ...] = ()
-    """Specifiers that replace those of every requirement on the same name."""
+    """Specifiers that replace those of every requirement on the same name; constraints hold against them."""
     as_of: datetime | None = None
     """Aware; files uploaded later, or at a time that nobody noted, are not there."""
     lowest_direct: bool = False

@@ -1,6 +1,7 @@
 """One run of the search: requirements become clauses of the engine, as far as the run gets to see them."""
 
 from collections.abc import Iterable
+from heapq import heappop, heappush
 
 from packaging.utils import NormalizedName
 
@@ -8,7 +9,7 @@ from pipper.solve.admissions import Admissions
 from pipper.solve.candidates import ABSENT, Shelf
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 from pipper.solve.engine import Engine
-from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
+from pipper.solve.reasons import Asked, Limited, Requires, TurnedDown, Unfit, Withheld
 
 _ACTIVE = 2
 """The bit of an extra that somebody asked for; the other one is ABSENT."""
@@ -31,7 +32,7 @@ class Search:
         self,
         catalogue: Catalogue,
         admissions: Admissions,
-        limits: dict[NormalizedName, list[Need]],
+        limits: dict[NormalizedName, list[Limited]],
         budget: int,
     ) -> None:
         """Take what is known, what is admitted, constraints by name, and the engine's budget of steps."""
@@ -48,6 +49,8 @@ class Search:
         self._expanded: set[tuple[int, int, str]] = set()
         self._covered: dict[tuple[int, str, str], int] = {}
         self._seen = 0
+        self._queue: list[tuple[int, int, NormalizedName, int]] = []
+        """Open projects, the most urgent first."""
         self._first: dict[NormalizedName, Asked | Requires] = {}
 
     def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
@@ -70,6 +73,11 @@ class Search:
                     if not masks[project] & ABSENT
                 }
 
+    def turn_down(self, names: Iterable[NormalizedName]) -> None:
+        """Never choose these projects together again as they are chosen now; `run` without roots goes on."""
+        chosen = [(self._projects[name], self.engine.masks[self._projects[name]]) for name in names]
+        self.engine.add_clause(chosen, TurnedDown())
+
     def chain(self, name: NormalizedName) -> list[object]:
         """Return the reasons that first led from the roots to a project."""
         reasons: list[object] = []
@@ -82,15 +90,8 @@ class Search:
     def _choose(self) -> bool:
         """Choose a candidate for the most urgent project that is still open; tell whether there is one."""
         engine = self.engine
-        best, urgency = -1, (0, 0, "")
-        for name, project in self._projects.items():
-            mask = engine.masks[project]
-            if mask & ABSENT or not mask & (mask - 1):
-                continue
-            own = (-engine.conflicts[project], self._depths[project], name)
-            if best < 0 or own < urgency:
-                best, urgency = project, own
-        if best < 0:
+        best = self._most_urgent()
+        if best is None:
             return False
         shelf = self._catalogue.shelf(self._names[best][0])
         mask = engine.masks[best]
@@ -104,6 +105,31 @@ class Search:
         self._tried[best] = tried | bit
         engine.decide(best, bit)
         return True
+
+    def _most_urgent(self) -> int | None:
+        """Return the most urgent project that is still open.
+
+        Whatever became open or more urgent was touched since, and is in the queue as it is now; what else is
+        in there is out of date.
+        """
+        for project in self.engine.touched:
+            name, extra = self._names[project]
+            if extra is None and self._is_open(project):
+                heappush(self._queue, (*self._urgency(project), name, project))
+        self.engine.touched.clear()
+        while self._queue:
+            *urgency, _, project = heappop(self._queue)
+            if self._is_open(project) and (*urgency,) == self._urgency(project):
+                return project
+        return None
+
+    def _is_open(self, project: int) -> bool:
+        """Whether a project is required, and more than one candidate is left."""
+        mask = self.engine.masks[project]
+        return not mask & ABSENT and bool(mask & (mask - 1))
+
+    def _urgency(self, project: int) -> tuple[int, int]:
+        return -self.engine.conflicts[project], self._depths[project]
 
     def _read_open_projects(self, chosen: Shelf, ahead: int) -> None:
         """Have what all open projects would choose now read at once: one wait where there would be many.
@@ -181,9 +207,9 @@ class Search:
             self._names[project] = (shelf.name, None)
             self._depths[project] = depth
             for limit in self._limits.get(shelf.name, ()):
-                self._admissions.lift(shelf, limit)
-                outside = shelf.everything & ~shelf.matching(limit.specifier)
-                self.engine.add_clause([(project, outside)], Limited(need=limit))
+                self._admissions.lift(shelf, limit.need)
+                outside = shelf.everything & ~shelf.matching(limit.need.specifier)
+                self.engine.add_clause([(project, outside)], limit)
             withheld = self._admissions.withheld(shelf)
             self.engine.add_clause([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
         return project

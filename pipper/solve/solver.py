@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from pipper.core.ports import Reporter
 from pipper.errors import NoSolutionError
-from pipper.solve.admissions import Admissions
-from pipper.solve.catalogue import Catalogue, Need, Unusable
+from pipper.solve.admissions import Admissions, Unreserved
+from pipper.solve.ahead import read_ahead
+from pipper.solve.catalogue import Catalogue
 from pipper.solve.engine import Clause, ExhaustedError, ImpossibleError
 from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
-from pipper.solve.reasons import Asked, Withheld
+from pipper.solve.reasons import Asked, Limited, Withheld
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.search import LiftedError, Search
 from pipper.solve.sources import SourceRouter, listed
 
 BUDGET = 20_000_000
 """Looks at clauses before a search gives up: about ten seconds of a slow machine."""
+_PATIENCE = 300_000
+"""The same for the last search, among everything there is."""
+_MOST_TURNED_DOWN = 300
 
 
 def solve(
@@ -34,7 +38,7 @@ def solve(
     catalogue = Catalogue(request, router)
     _check_python(request, catalogue)
     asked = _asked(request, catalogue)
-    _read_ahead(request, catalogue, asked)
+    read_ahead(catalogue, request.likely, [one.need for one in asked])
     chosen = _Solver(request, catalogue, asked, budget).chosen()
     resolution = Outcome(catalogue, chosen, asked).resolution(request)
     _warn(resolution, catalogue, reporter)
@@ -45,6 +49,7 @@ class _Solver:
     """Runs the search until what it chose is admitted by what it chose."""
 
     def __init__(self, request: SolveRequest, catalogue: Catalogue, asked: list[Asked], budget: int) -> None:
+        self._request = request
         self._catalogue = catalogue
         self._asked = asked
         self._budget = budget
@@ -58,17 +63,51 @@ class _Solver:
             try:
                 chosen = self._run()
             except ImpossibleError as impossible:
+                if failure is None and self._is_hopeless(impossible.clause):
+                    raise explain_impossibility(impossible.clause, self._catalogue) from None
                 if failure is not None or not self._admit_more(impossible.clause):
-                    raise explain_impossibility(failure or impossible.clause, self._catalogue) from None
+                    return self._patiently(failure or impossible.clause)
                 failure = impossible.clause
                 continue
             stray = self._stray(chosen)
             if not stray:
                 return chosen
             if failure is not None:
-                raise explain_impossibility(failure, self._catalogue)
+                return self._patiently(failure)
             for name in stray:
                 self._admissions.deny(name)
+
+    def _is_hopeless(self, failure: Clause) -> bool:
+        """Whether there is no solution even among everything there is: one search instead of one a lift."""
+        if not any(isinstance(one, Withheld) for one in failure.reasons()):
+            return False
+        try:
+            Search(self._catalogue, Unreserved(self._request), self._limits, _PATIENCE).run(self._asked)
+        except ImpossibleError:
+            return True
+        except ExhaustedError:
+            pass
+        return False
+
+    def _patiently(self, failure: Clause) -> dict[NormalizedName, int]:
+        """Search among everything there is, and turn down each outcome that does not admit what it holds.
+
+        The usual way takes back for good what one outcome does not admit, and so comes to the newest versions
+        soon; but another outcome may admit it. Raises NoSolutionError about `failure` where none is found.
+        """
+        if self._admissions.took_back or any(isinstance(one, Withheld) for one in failure.reasons()):
+            search = Search(self._catalogue, Unreserved(self._request), self._limits, _PATIENCE)
+            roots: list[Asked] = self._asked
+            try:
+                for _ in range(_MOST_TURNED_DOWN):
+                    chosen = search.run(roots)
+                    if not self._stray(chosen):
+                        return chosen
+                    search.turn_down(Outcome(self._catalogue, chosen, self._asked).extras)
+                    roots = []
+            except (ImpossibleError, ExhaustedError):
+                pass  # what the usual way met tells more
+        raise explain_impossibility(failure, self._catalogue)
 
     def _run(self) -> dict[NormalizedName, int]:
         while True:
@@ -95,7 +134,9 @@ class _Solver:
             shelf.name
             for shelf in special
             if not self._admissions.justified(
-                shelf, chosen[shelf.name], [*outcome.needs_on(shelf.name), *self._limits.get(shelf.name, ())]
+                shelf,
+                chosen[shelf.name],
+                [*outcome.needs_on(shelf.name), *(one.need for one in self._limits.get(shelf.name, ()))],
             )
         ]
 
@@ -120,38 +161,14 @@ def _asked(request: SolveRequest, catalogue: Catalogue) -> list[Asked]:
     return [asked[key] for key in sorted(asked)]
 
 
-def _limits(request: SolveRequest, catalogue: Catalogue) -> dict[NormalizedName, list[Need]]:
-    limits: dict[NormalizedName, dict[str, Need]] = {}
-    for constraint in request.constraints:
-        if constraint.url is None and (need := catalogue.root("constraint", constraint)) is not None:
-            limits.setdefault(canonicalize_name(constraint.name), {})[need.text] = need
-    return {name: [needs[text] for text in sorted(needs)] for name, needs in limits.items()}
-
-
-def _read_ahead(request: SolveRequest, catalogue: Catalogue, asked: list[Asked]) -> None:
-    """Read what the first choices will need: each level of the graph costs one wait on the network."""
-    catalogue.prefetch([*request.likely, *(one.need.name for one in asked)])
-    seen: set[NormalizedName] = set()
-    level = [one.need for one in asked]
-    while level:
-        choices = []
-        for need in level:
-            if need.name not in seen:
-                seen.add(need.name)
-                shelf = catalogue.shelf(need.name)
-                fitting = shelf.matching(need.specifier)
-                usual = fitting & ~(shelf.prereleases | shelf.yanked)
-                choices.append((shelf, shelf.best(usual or fitting), need.extras))
-        choices = [(shelf, bit, extras) for shelf, bit, extras in choices if bit]
-        catalogue.router.prefetch_metadata(
-            (shelf.at(bit).release, shelf.at(bit).files[0]) for shelf, bit, _ in choices
-        )
-        level = []
-        for shelf, bit, extras in choices:
-            for extra in ("", *extras):
-                needs = catalogue.needs(shelf, bit, extra)
-                level.extend(() if isinstance(needs, Unusable) else needs)
-        catalogue.prefetch(need.name for need in level)
+def _limits(request: SolveRequest, catalogue: Catalogue) -> dict[NormalizedName, list[Limited]]:
+    limits: dict[NormalizedName, dict[str, Limited]] = {}
+    for by, requirements in {"": request.constraints, **request.foreign}.items():
+        for requirement in requirements:
+            need = catalogue.limit(requirement, foreign=bool(by))
+            if need is not None:
+                limits.setdefault(need.name, {})[f"{by} {need.text}"] = Limited(need=need, by=by)
+    return {name: [found[text] for text in sorted(found)] for name, found in limits.items()}
 
 
 def _warn(resolution: Resolution, catalogue: Catalogue, reporter: Reporter) -> None:

@@ -42,14 +42,21 @@ class SourceRouter:
         self._patterns = sorted(self._pinned, key=lambda pattern: (-len(pattern), pattern))
         self._locked_private = locked_private
         self._routes: dict[NormalizedName, Source | None] = {}
+        self._ahead = {
+            alias: source for alias, source in self._by_alias.items() if isinstance(source, ReadsAhead)
+        }
+        self._read: set[NormalizedName] = set()
+        self._read_metadata: set[tuple[NormalizedName, str]] = set()
 
     def over(self, wrap: Callable[[Source], Source]) -> "SourceRouter":
         """Return a router with the same rule over wrapped sources."""
-        return SourceRouter(
+        other = SourceRouter(
             [wrap(source) for source in self._by_alias.values()],
             pinned=self._pinned,
             locked_private=self._locked_private,
         )
+        other._read, other._read_metadata = self._read, self._read_metadata
+        return other
 
     def route(self, name: NormalizedName) -> Source | None:
         """Return the source of this project; None where no source may be asked for it.
@@ -77,21 +84,35 @@ class SourceRouter:
         """Have each source read, in parallel, what it will be asked for these names."""
         batches: dict[str, list[NormalizedName]] = {}
         for name in names:
-            source = self.route(name)
+            source = None if name in self._read else self.route(name)
             if source is not None:
                 batches.setdefault(source.alias, []).append(name)
         for alias, batch in batches.items():
             self._by_alias[alias].prefetch(batch)
+            self._read.update(batch)
 
     def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
         """Have each source that can do so read much metadata at once."""
         batches: dict[str, list[tuple[Release, CandidateFile]]] = {}
         for release, file in wanted:
-            batches.setdefault(release.source, []).append((release, file))
+            if not self.has_metadata(release, file):
+                batches.setdefault(release.source, []).append((release, file))
         for alias, batch in batches.items():
-            source = self._by_alias[alias]
-            if isinstance(source, ReadsAhead):
-                source.prefetch_metadata(batch)
+            self._ahead[alias].prefetch_metadata(batch)
+            self._read_metadata.update((release.name, file.filename) for release, file in batch)
+
+    def has_releases(self, name: NormalizedName) -> bool:
+        """Tell whether the releases of a project were read ahead."""
+        return name in self._read
+
+    def has_metadata(self, release: Release, file: CandidateFile) -> bool:
+        """Tell whether the metadata of a file was read ahead, or need not be."""
+        return release.source not in self._ahead or (release.name, file.filename) in self._read_metadata
+
+    def origin(self, name: NormalizedName) -> str:
+        """Tell in words where this project comes from; empty where there is one source only."""
+        chosen = self.route(name)
+        return "" if chosen is None or len(self._by_alias) == 1 else f" in `{chosen.alias}`"
 
     def searched(self, name: NormalizedName) -> str:
         """Tell in words where this project was looked for."""

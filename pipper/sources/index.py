@@ -1,6 +1,5 @@
 """The index as a source: the simple API (PEP 503, 691, 700), with metadata files (PEP 658, 714) or without."""
 
-import contextlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -14,11 +13,10 @@ from packaging.utils import NormalizedName
 from pipper.core.manifest import INDEX
 from pipper.core.origin import may_be_asked
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Reporter
-from pipper.core.target import Target
 from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
 from pipper.parallel import in_parallel
 from pipper.sources.indexreader import Connect, Connection
-from pipper.sources.indexreleases import metadata_from, newest_fitting, releases_of
+from pipper.sources.indexreleases import metadata_from, releases_of
 from pipper.sources.pagecache import CachedPage, PageCache, fresh_until
 from pipper.sources.ranged import LARGEST_TEXT
 from pipper.sources.remotewheel import LONGEST_TAIL, TAIL, Tail, headers_only, read_metadata
@@ -47,23 +45,19 @@ class IndexSource:
         connect: Connect,
         cache_root: Path,
         *,
-        likely: Target | None = None,
         offline: bool = False,
         reporter: Reporter | None = None,
     ) -> None:
-        """`cache_root` is the folder for what is remembered; with `offline` that is all there is.
-
-        `likely` is the target that will be solved for first: its newest wheels are read ahead.
-        """
+        """`cache_root` is the folder for what is remembered; with `offline` that is all there is."""
         self._connect = connect
         self._cache_root = cache_root
-        self._likely = likely
         self._offline = offline
         self._reporter = reporter or Reporter()
         self._lock = Lock()
         self._opened: tuple[Connection, PageCache] | None = None
         self._projects: dict[NormalizedName, dict[str, IndexFile] | None] = {}
         self._pages: dict[NormalizedName, ProjectFiles | None] = {}
+        self._failed: dict[NormalizedName, PipperError] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
         self._tails: dict[str, int] = {}
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
@@ -83,8 +77,8 @@ class IndexSource:
         return self._page(name) is not None
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """See `Source.prefetch`. With a page comes the metadata of what is likely to be chosen from it."""
-        self._each(self._page_and_newest, sorted({name for name in names if name not in self._pages}))
+        """See `Source.prefetch`."""
+        self._each(self.releases, sorted({name for name in names if name not in self._releases}))
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
         """See `Source.releases`. A version without any wheel is a release without files."""
@@ -145,19 +139,17 @@ class IndexSource:
             )
         return files
 
-    def _page_and_newest(self, name: NormalizedName) -> None:
-        page = self._page(name)
-        if self._likely is None or page is None or self._offline:
-            return
-        newest = newest_fitting(self.releases(name), self._likely)
-        if newest is not None:
-            # What goes wrong with a guess goes wrong again for whoever needs it, and is told then.
-            with contextlib.suppress(PipperError):
-                self.metadata(*newest)
-
     def _page(self, name: NormalizedName) -> ProjectFiles | None:
+        if name in self._failed:
+            raise self._failed[name]
         if name not in self._pages:
-            self._pages[name] = self._read_page(name)
+            try:
+                self._pages[name] = self._read_page(name)
+            except PipperError as error:
+                self._failed[name] = (
+                    error  # it had its retries: whoever needs it after a guess does not wait again
+                )
+                raise
         return self._pages[name]
 
     def _read_page(self, name: NormalizedName) -> ProjectFiles | None:

@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from typing import overload
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipper.artifacts.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
+from pipper.core.assortment import Assorter, specifiers
 from pipper.core.lockfile import LockedFile
 from pipper.core.manifest import INDEX
 from pipper.core.origin import plain
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
-from pipper.core.selection import best_wheel
-from pipper.core.target import Target
 from pipper.errors import IntegrityError
 from pipper.sources.simpleapi import IndexFile, ProjectFiles
 
@@ -25,42 +25,63 @@ def releases_of(
     page: ProjectFiles, name: NormalizedName, may_be_asked: Callable[[str], bool]
 ) -> tuple[Release, ...]:
     """Return a release for every version on a page; what lies where nobody may be asked is left out."""
-    by_version: dict[Version, dict[str, CandidateFile]] = {}
+    by_version: dict[Version, dict[str, IndexFile]] = {}
+    by_text: dict[str, dict[str, IndexFile] | None] = {}
     allowed: dict[str, bool] = {}
     for file in page.files:
         server = file.url[: file.url.find("/", len("https://"))]
         if server not in allowed:
             allowed[server] = may_be_asked(file.url)
-        version = _version(file.version)
-        if version is not None and allowed[server]:
+        if not allowed[server]:
+            continue
+        if file.version not in by_text:
+            version = _version(file.version)
+            by_text[file.version] = None if version is None else by_version.setdefault(version, {})
+        files = by_text[file.version]
+        if files is not None:
             # A file name that is there twice cannot be locked twice: the first one stands.
-            by_version.setdefault(version, {}).setdefault(file.filename, _candidate_file(file))
+            files.setdefault(file.filename, file)
     for text in page.unbuilt:
         version = _version(text)
         if version is not None:
             by_version.setdefault(version, {})
+    assorter = Assorter()
     return tuple(
-        Release(name=name, version=version, source=INDEX, files=tuple(files.values()))
-        for version, files in by_version.items()
+        _release(name, version, tuple(files.values()), assorter) for version, files in by_version.items()
     )
 
 
-def newest_fitting(releases: Sequence[Release], target: Target) -> tuple[Release, CandidateFile] | None:
-    """Return the newest final release with a wheel for a target, and the best of these wheels."""
-    python = Version(target.python_full_version.rstrip("+"))
-    for release in sorted(releases, key=lambda each: each.version, reverse=True):
-        if release.version.is_prerelease:
-            continue
-        usable = {
-            file.locked: file
-            for file in release.files
-            if file.yanked is None
-            and (file.requires_python is None or file.requires_python.contains(python, prereleases=True))
-        }
-        best = best_wheel(usable, target)
-        if best is not None:
-            return release, usable[best]
-    return None
+def _release(
+    name: NormalizedName, version: Version, files: tuple[IndexFile, ...], assorter: Assorter
+) -> Release:
+    assortment = assorter.assort((file.filename, file.requires_python, file.yanked) for file in files)
+    made = _Files(files) if files else ()
+    return Release(name=name, version=version, source=INDEX, files=made, assortment=assortment)
+
+
+class _Files(Sequence[CandidateFile]):
+    """The files of a release, each made when it is first looked at: of a page's thousands a few are."""
+
+    __slots__ = ("_listed", "_made")
+
+    def __init__(self, listed: tuple[IndexFile, ...]) -> None:
+        self._listed = listed
+        self._made: dict[int, CandidateFile] = {}
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @overload
+    def __getitem__(self, place: int) -> CandidateFile: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[CandidateFile, ...]: ...
+    def __getitem__(self, place: int | slice) -> CandidateFile | tuple[CandidateFile, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        made = self._made.get(place)
+        if made is None:
+            made = self._made[place] = _candidate_file(self._listed[place])
+        return made
 
 
 def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseMetadata:
@@ -103,7 +124,7 @@ def _candidate_file(file: IndexFile) -> CandidateFile:
     return CandidateFile(
         filename=file.filename,
         locked=written,
-        requires_python=_specifiers(file.requires_python),
+        requires_python=specifiers(file.requires_python),
         upload_time=_moment(file.upload_time),
         yanked=file.yanked,
     )
@@ -113,16 +134,8 @@ def _candidate_file(file: IndexFile) -> CandidateFile:
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
         return None
-
-
-@cache
-def _specifiers(text: str) -> SpecifierSet | None:
-    try:
-        return SpecifierSet(text) if text else None
-    except InvalidSpecifier:
-        return None  # METADATA says the same, and is looked at before the release is taken
 
 
 @cache

@@ -11,6 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from pipper.core.assortment import Assorter, specifiers
 from pipper.core.layout import MARKER_KEY, bundle_version, page_key, parse_marker, wheel_key
 from pipper.core.lockfile import LockedFile
 from pipper.core.page import (
@@ -24,7 +25,7 @@ from pipper.core.page import (
 )
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
 from pipper.core.requirement import parse_requirement
-from pipper.errors import IntegrityError, ObjectAbsentError, UsageError
+from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
 from pipper.parallel import both, in_parallel
 from pipper.sources.legacy import read_bundle_entry
 
@@ -52,6 +53,7 @@ class Repository:
         self._folders: dict[NormalizedName, list[str]] | None = None
         self._format = 0
         self._pages: dict[NormalizedName, ProjectPage] = {}
+        self._failed: dict[NormalizedName, PipperError] = {}
         self._needs: dict[tuple[NormalizedName, str], Needs] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
 
@@ -119,9 +121,17 @@ class Repository:
 
     def page(self, name: NormalizedName) -> ProjectPage:
         """Return the project's page; where 0.x publishes, with every bundle that is there now."""
+        if name in self._failed:
+            raise self._failed[name]
         if name not in self._pages:
-            page = self.read_page(name).page
-            self._pages[name] = self.with_bundles(page) if self.layout_format == 1 else page
+            try:
+                page = self.read_page(name).page
+                self._pages[name] = self.with_bundles(page) if self.layout_format == 1 else page
+            except PipperError as error:
+                self._failed[name] = (
+                    error  # it had its retries: whoever needs it after a guess does not wait again
+                )
+                raise
         return self._pages[name]
 
     def read_page(self, name: NormalizedName, *, salvage: bool = False) -> ReadPage:
@@ -199,8 +209,18 @@ class Repository:
             version = Version(bundle.version)
             if version not in by_version:
                 by_version[version] = [self._bundle(page.name, bundle)]
+        assorter = Assorter()
         return tuple(
-            Release(name=page.name, version=version, source=self._alias, files=tuple(files))
+            Release(
+                name=page.name,
+                version=version,
+                source=self._alias,
+                files=tuple(files),
+                assortment=assorter.assort(
+                    (file.filename, self._needs[page.name, file.filename].requires_python, file.yanked)
+                    for file in files
+                ),
+            )
             for version, files in by_version.items()
         )
 
@@ -210,7 +230,7 @@ class Repository:
         return CandidateFile(
             filename=file.filename,
             locked=LockedFile(key=key, size=file.size, sha256=file.sha256),
-            requires_python=_specifiers(file.needs.requires_python),
+            requires_python=specifiers(file.needs.requires_python),
             upload_time=_moment(file.upload_time),
             yanked=None if file.yanked is False else "" if file.yanked is True else file.yanked,
         )
@@ -221,7 +241,7 @@ class Repository:
         return CandidateFile(
             filename=bundle.wheel,
             locked=locked,
-            requires_python=_specifiers(bundle.needs.requires_python),
+            requires_python=specifiers(bundle.needs.requires_python),
             upload_time=_moment(bundle.upload_time),
         )
 
@@ -241,14 +261,6 @@ class Repository:
 @cache
 def _requirement(text: str) -> Requirement:
     return parse_requirement(text)
-
-
-@cache
-def _specifiers(text: str) -> SpecifierSet | None:
-    try:
-        return SpecifierSet(text) if text else None
-    except InvalidSpecifier:
-        return None  # `metadata` tells of it, where the release is looked at
 
 
 def _moment(text: str) -> datetime | None:

@@ -21,7 +21,6 @@ LARGEST_PAGE = 64 * 2**20
 """Bytes of a page, unpacked; the largest of a public index have a third of that."""
 
 _MAJOR = "1"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHEEL = re.compile(
     r"(?P<name>[A-Za-z0-9_.]+)-(?P<version>[A-Za-z0-9_.!+]+)(?:-\d[A-Za-z0-9_.]*)?(?:-[A-Za-z0-9_.]+){3}\.whl"
 )
@@ -78,24 +77,53 @@ def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName
     return _sorted_out(links, name)
 
 
-def _sorted_out(links: Iterable[IndexFile], name: NormalizedName) -> ProjectFiles:
+class _Link(NamedTuple):
+    """What a page links to, before anything but its name was looked at."""
+
+    filename: str
+    url: str
+    """Absolute, without fragment."""
+    stated: Mapping[str, Any]
+    """The entry of a page as JSON."""
+
+
+def _sorted_out(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles:
     files: list[IndexFile] = []
     versions: set[str] = set()
     unbuilt: dict[str, None] = {}
     own: dict[str, bool] = {}
     for link in links:
-        if found := _WHEEL.fullmatch(link.filename):
-            written = found["name"]
+        filename = link.filename
+        if found := _WHEEL.fullmatch(filename):
+            written, version = found.groups()
             if written not in own:
                 own[written] = canonicalize_name(written) == name
-            if own[written] and not _is_bomb(link.filename):
-                versions.add(found["version"])
-                files.append(link._replace(version=found["version"].replace("_", "-")))
-        elif link.filename.endswith((".tar.gz", ".zip")):
-            version = _unbuilt_version(link.filename, name)
+            if own[written] and not _is_bomb(filename):
+                versions.add(version)
+                files.append(_index_file(link, version.replace("_", "-")))
+        elif filename.endswith((".tar.gz", ".zip")):
+            version = _unbuilt_version(filename, name)
             if version:
                 unbuilt[version] = None
     return ProjectFiles(tuple(files), tuple(version for version in unbuilt if version not in versions))
+
+
+def _index_file(link: _Link, version: str) -> IndexFile:
+    stated = link.stated.get
+    size, python, uploaded = stated("size"), stated("requires-python"), stated("upload-time")
+    yanked = stated("yanked")
+    metadata = stated("core-metadata", stated("dist-info-metadata"))
+    return IndexFile(
+        link.filename,
+        version,
+        link.url,
+        _sha256(stated("hashes")),
+        size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else 0,
+        python if isinstance(python, str) else "",
+        uploaded if isinstance(uploaded, str) else "",
+        yanked if isinstance(yanked, str) else "" if yanked is True else None,
+        _sha256(metadata) if isinstance(metadata, dict) else "" if metadata is True else None,
+    )
 
 
 def _is_bomb(filename: str) -> bool:
@@ -114,7 +142,7 @@ def _unbuilt_version(filename: str, name: NormalizedName) -> str:
     return str(version) if project == name else ""
 
 
-def _from_json(body: bytes, url: str) -> Iterable[IndexFile]:
+def _from_json(body: bytes, url: str) -> Iterable[_Link]:
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -125,43 +153,20 @@ def _from_json(body: bytes, url: str) -> Iterable[IndexFile]:
     _require_known(url, str(meta.get("api-version", "1.0")) if isinstance(meta, dict) else "1.0")
     absolute = _joiner(url)
     for entry in page["files"]:
-        if (
-            isinstance(entry, dict)
-            and isinstance(entry.get("filename"), str)
-            and isinstance(entry.get("url"), str)
-        ):
-            file = _json_file(entry, absolute)
-            if file is not None:
-                yield file
-
-
-def _json_file(entry: Mapping[str, Any], absolute: Callable[[str], str]) -> IndexFile | None:
-    url = absolute(entry["url"])
-    if not url:
-        return None
-    size, python, uploaded = entry.get("size"), entry.get("requires-python"), entry.get("upload-time")
-    yanked = entry.get("yanked")
-    metadata = entry.get("core-metadata", entry.get("dist-info-metadata"))
-    return IndexFile(
-        entry["filename"],
-        "",
-        url,
-        _sha256(entry.get("hashes")),
-        size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else 0,
-        python if isinstance(python, str) else "",
-        uploaded if isinstance(uploaded, str) else "",
-        yanked if isinstance(yanked, str) else "" if yanked is True else None,
-        _sha256(metadata) if isinstance(metadata, dict) else "" if metadata is True else None,
-    )
+        if not isinstance(entry, dict):
+            continue
+        filename, link = entry.get("filename"), entry.get("url")
+        if isinstance(filename, str) and isinstance(link, str) and (joined := absolute(link)):
+            yield _Link(filename, joined, entry)
 
 
 def _sha256(hashes: object) -> str:
     found = hashes.get("sha256") if isinstance(hashes, dict) else None
     text = found.lower() if isinstance(found, str) else ""
-    return text if _SHA256.fullmatch(text) else ""
+    return text if len(text) == 64 and not text.strip("0123456789abcdef") else ""
 
 
-def _from_html(body: bytes, url: str) -> Iterable[IndexFile]:
+def _from_html(body: bytes, url: str) -> Iterable[_Link]:
     page = _Anchors()
     page.feed(body.decode("utf-8", "replace"))
     _require_known(url, page.version or "1.0")
@@ -172,29 +177,23 @@ def _from_html(body: bytes, url: str) -> Iterable[IndexFile]:
         target, _, fragment = (attributes.get("href") or "").strip().partition("#")
         joined = absolute(target)
         if joined:
-            found.append(_html_file(joined, fragment, attributes))
+            found.append(_html_link(joined, fragment, attributes))
     if not page.version and not any(file.filename.endswith((".whl", ".tar.gz", ".zip")) for file in found):
         # An error page or a log-in form that came with 200 must not be taken for a project without files.
         raise _no_page(url, "it names no file")
     return found
 
 
-def _html_file(url: str, fragment: str, attributes: Mapping[str, str | None]) -> IndexFile:
-    yanked = (attributes["data-yanked"] or "") if "data-yanked" in attributes else None
+def _html_link(url: str, fragment: str, attributes: Mapping[str, str | None]) -> _Link:
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
-    stated = dict([fragment.partition("=")[::2]]) if fragment.startswith("sha256=") else {}
-    described = dict([(metadata or "").partition("=")[::2]])
-    return IndexFile(
-        unquote(urlsplit(url).path.rpartition("/")[2]),
-        "",
-        url,
-        _sha256(stated),
-        0,
-        attributes.get("data-requires-python") or "",
-        "",
-        yanked,
-        None if metadata is None or metadata == "false" else _sha256(described),
-    )
+    stated: dict[str, object] = {"requires-python": attributes.get("data-requires-python")}
+    if fragment.startswith("sha256="):
+        stated["hashes"] = dict([fragment.partition("=")[::2]])
+    if "data-yanked" in attributes:
+        stated["yanked"] = attributes["data-yanked"] or ""
+    if metadata is not None and metadata != "false":
+        stated["core-metadata"] = dict([metadata.partition("=")[::2]])
+    return _Link(unquote(urlsplit(url).path.rpartition("/")[2]), url, stated)
 
 
 class _Anchors(HTMLParser):

@@ -14,6 +14,7 @@ from pipper.core.holdings import Holding
 from pipper.core.layout import METADATA_SUFFIX, bundle_version
 from pipper.core.page import Needs, ProjectPage, wheel_identity
 from pipper.core.ports import ObjectInfo, Reporter, Store
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, PipperError
 from pipper.parallel import in_parallel
 from pipper.sources.legacy import needs_of
@@ -86,8 +87,9 @@ class Survey:
 class Surveyor:
     """Looks at objects, many at once. Files lie below `scratch` while they are looked at."""
 
-    def __init__(self, repository: Repository, scratch: Path, *, all_bundles: bool) -> None:
+    def __init__(self, repository: Repository, scratch: Path, *, all_bundles: bool, limits: Limits) -> None:
         """Look into `all_bundles`, or only into those of versions whose wheels are published."""
+        self._limits = limits
         self._repository = repository
         self._store = repository.store
         self._scratch = scratch
@@ -147,7 +149,7 @@ class Surveyor:
                 digest = fetch_object(self._store, info.key, path)
                 if digest[:16] != url.partition("/")[0]:
                     return WheelLook(url=url, info=info, sha256=digest)
-                with open_wheel(path, filename=filename) as wheel:
+                with open_wheel(path, filename=filename, limits=self._limits) as wheel:
                     wheel.verify()
                     core = wheel.metadata
                     if wheel.name != holding.name:
@@ -187,7 +189,7 @@ class Surveyor:
                 bundle = read_bundle(path)
                 wheel = path.with_name("package.whl")
                 digest = extract_wheel(path, wheel).sha256
-                with open_wheel(wheel, filename=bundle.wheel_name) as opened:
+                with open_wheel(wheel, filename=bundle.wheel_name, limits=self._limits) as opened:
                     opened.verify()
                     if opened.name != holding.name or opened.version != bundle_version(info.key):
                         told = f"its wheel is {opened.name} {opened.version}"

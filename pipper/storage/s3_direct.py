@@ -4,10 +4,11 @@ It knows good answers only, and absent keys. Whatever else comes is None, and wh
 knows regions, redirects, throttling and what refusals mean.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 from xml.etree import ElementTree
 
 from pipper import __version__
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _LONGEST_ERROR, _LONGEST_PAGE = 1 << 16, 1 << 24  # bytes
+_ATTEMPTS = 2
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class _SigningKeys:
@@ -62,19 +65,22 @@ class Direct:
         if response is None:
             return None
         length, etag = response.headers.get("Content-Length", ""), response.headers.get("ETag", "")
-        if response.status == (206 if span else 200) and length.isdigit() and etag:
+        if response.status == (206 if span else 200) and _LENGTH.fullmatch(length) and etag:
             return Opened(etag=etag, size=int(length), body=response)
         if response.status == 404 and _code(self._text(response, _LONGEST_ERROR)) == "NoSuchKey":
             raise ObjectAbsentError(f"there is no {subject}")
         response.close()
         # 416 is an answer to the range, not a sign that anything is out of order here.
-        self.is_useful = response.status == 416
+        if response.status != 416:
+            self.is_useful = False
         return None
 
     def page(self, query: Mapping[str, str]) -> "ListObjectsV2OutputTypeDef | None":
         """Return a page of a listing (ListObjectsV2) with as much of what boto3 returns as is used here."""
         asked = urlencode({"list-type": "2", "encoding-type": "url", **query}, quote_via=quote)
-        response = self._send(f"?{asked}", {})
+        # A bucket that is a host's name has an empty path: sent as a slash, it has to be signed as one.
+        slash = "" if urlsplit(self._access.root).path else "/"
+        response = self._send(f"{slash}?{asked}", {})
         if response is None:
             return None
         status, text = response.status, self._text(response, _LONGEST_PAGE)
@@ -87,14 +93,25 @@ class Direct:
         return None
 
     def _send(self, target: str, headers: Mapping[str, str]) -> "BaseHTTPResponse | None":
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - 60 ms that most commands do without
+        # Here, not above: 60 ms that most commands do without.
+        from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
 
         url = self._access.root + target
-        try:
-            return self._pool.send("GET", url, _signed(self._access, url, headers))
-        except (HTTPError, OSError, PipperError):
-            self.is_useful = False  # nothing is lost: boto3 asks again, and tells what is wrong
-            return None
+        for attempt in range(_ATTEMPTS):
+            try:
+                response = self._pool.send("GET", url, _signed(self._access, url, headers))
+            except ProtocolError:
+                # A server closes connections that were idle for long, and may do so just as one is used again.
+                if attempt + 1 < _ATTEMPTS:
+                    continue
+            except (HTTPError, OSError, PipperError):
+                pass
+            else:
+                response.decode_content = False  # what was stored compressed is wanted as it is stored
+                return response
+            break
+        self.is_useful = False  # nothing is lost: boto3 asks again, and tells what is wrong
+        return None
 
     def _text(self, response: "BaseHTTPResponse", limit: int) -> bytes:
         """The body, or nothing of one that is longer or breaks off."""
@@ -142,7 +159,8 @@ def _listing(root: ElementTree.Element) -> "ListObjectsV2OutputTypeDef":
     """Raises ValueError where a part is missing that S3 sends always."""
     if root.tag.rpartition("}")[2] != "ListBucketResult":
         raise ValueError("no listing")
-    plain = unquote if root.findtext("{*}EncodingType") == "url" else str
+    # S3 writes a space as a plus, other servers as %20
+    plain = unquote_plus if root.findtext("{*}EncodingType") == "url" else str
     listing = {
         "IsTruncated": _part(root, "IsTruncated") == "true",
         "NextContinuationToken": root.findtext("{*}NextContinuationToken", ""),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pipper import webpool
 from pipper.core.access import Credentials
 from pipper.errors import AccessError, UsageError
 from pipper.storage.s3_direct import Direct
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 """How often a request is sent in all before a throttled or silent server is given up."""
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
 _CONNECTIONS = 32
 
 
@@ -138,8 +137,8 @@ class Connection:
         config = style.merge(
             Config(
                 signature_version="s3v4",
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
+                connect_timeout=webpool.CONNECT_SECONDS,
+                read_timeout=webpool.READ_SECONDS,
                 max_pool_connections=_CONNECTIONS,
                 tcp_keepalive=True,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile import Arena, make_arena
 from tests.invariants import CANARIES, Workspace
 from tests.s3_double import S3Double
 
@@ -48,6 +49,12 @@ def empty(tmp_path: Path) -> Workspace:
 def workspace(_template: Workspace, tmp_path: Path) -> Workspace:
     """A project with a lock and an environment that matches it: alpha 1.1.0, beta, and delta for dev."""
     return _template.copy(tmp_path / "w")
+
+
+@pytest.fixture(scope="session")
+def arena(_template: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Arena:
+    """A project for hostile wheels, each of which must leave it as it was."""
+    return make_arena(_template, tmp_path_factory.mktemp("arena"))
 
 
 def _server() -> S3Double:

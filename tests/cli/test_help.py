@@ -79,7 +79,7 @@ def test_names_of_commands_are_completed_without_importing_them(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("pipper sync --l", ["--lock", "--link-mode"]),
+        ("pipper sync --l", ["--lock", "--link-mode", "--limit"]),
         ("pipper sync --link-mode h", ["hardlink"]),
         ("pipper cache ", ["clean", "dir", "prune", "size"]),
         ("pipper cache prune --d", ["--days"]),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.index_double import Fault, IndexDouble, Style
 from tests.invariants import Workspace
-from tests.s3_double import Answer, Rule, S3Double
+from tests.s3_double import Answer, Rule, S3Double, Silence
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,30 @@ def test_M15_where_the_repository_refuses_or_fails_the_index_is_not_asked(
     done = workspace.run("lock", env={"AWS_MAX_ATTEMPTS": "1"}, code=5 if status == 403 else 6)
     assert "error: " in done.stderr
     assert index.seen == []
+
+
+@pytest.mark.parametrize("operation", ["*", "ListObjectsV2", "GetObject"])
+@pytest.mark.parametrize("more", ["", '[sources]\n"priv*" = "acme"\n'])
+def test_M15_where_the_repository_never_answers_the_solve_stops_and_the_index_is_not_asked(
+    empty: Workspace,
+    index: IndexDouble,
+    double: S3Double,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    more: str,
+) -> None:
+    workspace = Workspace(root=empty.root, server=double, bucket=double.endpoint.fresh_bucket())
+    workspace.publish(workspace.wheel("private"), workspace.wheel("other"))
+    for name in ("private", "unknown"):
+        index.add(workspace.wheel(name, "99.0"))
+    ask(workspace, index, "private", "unknown", more=more)
+    monkeypatch.setattr("pipper.webpool.READ_SECONDS", 0.1)
+    double.script(Rule(operation=operation, fault=Silence(), times=float("inf")))
+    done = workspace.run("lock", code=6)
+    assert "no answer in time" in done.stderr
+    assert double.count(operation if operation != "*" else "ListObjectsV2")
+    assert index.seen == []
+    assert not workspace.lock.exists()
 
 
 def test_M15_a_name_that_the_old_lock_took_from_a_repository_stays_private(
@@ -212,6 +236,18 @@ def test_H28_metadata_that_differs_from_the_wheel_is_found_by_sync(
         "sync", code=4, subject="metadata for public 2.0 in the index is not that of the wheel"
     )
     assert said in done.stderr
+
+
+def test_H28_a_file_whose_name_has_no_tags_of_a_wheel_does_no_harm(
+    empty: Workspace, index: IndexDouble
+) -> None:
+    index.add(empty.wheel("public", "1.0"))
+    for name in ("public-2.0-2-none-any.whl", "public-3.0-py3-none-.any.whl", "public-4.0-.py3-none-any.whl"):
+        strange = empty.wheel("public", name.split("-")[1])
+        index.add(strange.rename(strange.with_name(name)))
+    ask(empty, index, "public")
+    empty.run("lock")
+    assert empty.locked() == {"public": "1.0"}
 
 
 def test_H28_a_version_that_requires_a_url_is_not_taken(empty: Workspace, index: IndexDouble) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pipper.apply.placing import LinkMode
 from pipper.apply.record import parse_record
 from pipper.apply.scripts import shebang, with_interpreter
+from pipper.apply.verify import verify
 from pipper.environment import installed, target_directory
 from pipper.errors import ConflictError, IntegrityError, MachineError
 from tests.wheelhouse import make_wheel
@@ -196,6 +197,53 @@ def test_a_target_directory_is_laid_out_as_pip_does(workshop: Workshop) -> None:
     } <= found
 
 
+@pytest.mark.parametrize("member", ["bin/python", "pyvenv.cfg", "bin/activate"])
+def test_H06_what_makes_an_environment_one_is_not_brought_into_a_target_directory(
+    workshop: Workshop, member: str
+) -> None:
+    place = target_directory(workshop.root / "out", this_interpreter())
+    with pytest.raises(IntegrityError, match=f"member '{member}'.*the environment's own"):
+        workshop.sync(workshop.wheel("foo", files={member: "x"}), environment=place)
+    assert not place.root.exists() or tree(place.root) == {}
+
+
+def test_H06_a_file_in_the_place_of_an_environments_folder_is_refused(workshop: Workshop) -> None:
+    before = tree(workshop.environment.root)
+    with pytest.raises(IntegrityError, match=r"member 'foo-1.0.data/data/lib'.*the environment's own"):
+        workshop.sync(workshop.wheel("foo", files={"foo-1.0.data/data/lib": "x"}))
+    assert tree(workshop.environment.root) == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs an environment with lib64")
+def test_H17_a_link_of_the_environment_hides_no_second_file_of_one_path(workshop: Workshop) -> None:
+    assert (workshop.environment.root / "lib64").is_symlink()
+    library = workshop.library.relative_to(workshop.environment.root.resolve())
+    through = f"foo-1.0.data/data/{str(library).replace('lib/', 'lib64/', 1)}/foo.py"
+    before = tree(workshop.environment.root)
+    with pytest.raises(IntegrityError, match="with different bytes"):
+        workshop.sync(workshop.wheel("foo", files={"foo.py": "1", through: "2"}))
+    assert tree(workshop.environment.root) == before
+    workshop.sync(workshop.wheel("foo", "1.0", files={"foo.py": "1", "foo-1.0.data/data/lib64/x": "x"}))
+    rows = parse_record((workshop.library / "foo-1.0.dist-info" / "RECORD").read_text(), "RECORD")
+    assert "../../../lib64/x" not in {row.path for row in rows}
+    assert {os.path.normpath(workshop.library / row.path) for row in rows} >= {
+        str(workshop.library / "foo.py"),
+        str(workshop.environment.root.resolve() / "lib" / "x"),
+    }
+    workshop.sync()
+    assert tree(workshop.environment.root) == before
+
+
+def test_a_path_with_what_unicode_calls_the_end_of_a_line_stays_one_line_of_record(
+    workshop: Workshop,
+) -> None:
+    before = tree(workshop.environment.root)
+    workshop.sync(workshop.wheel("foo", files={"foo/a\u2028b.txt": "x", "foo/a\u2029b.txt": "x"}))
+    assert verify(workshop.environment, installed(workshop.environment), hashes=True) == ()
+    workshop.sync()
+    assert tree(workshop.environment.root) == before
+
+
 def test_documents_change_with_the_environment(workshop: Workshop) -> None:
     lock, manifest = workshop.root / "pipper.lock", workshop.root / "pipper.toml"
     lock.write_bytes(b"old")
@@ -330,18 +378,6 @@ def test_a_plan_for_another_state_is_a_conflict(workshop: Workshop) -> None:
     workshop.sync(wheel)
     with pytest.raises(ConflictError, match="foo was changed"):
         apply_plan(plan, environment=workshop.environment, wheels={wheel.sha256: wheel}, cache=workshop.cache)
-
-
-def test_compiled_modules_go_with_their_modules(workshop: Workshop) -> None:
-    before = tree(workshop.environment.root)
-    wheel = workshop.wheel(
-        "foo", files={"foo/a.py": "x = 1", "foo/bad.py": "this is no python", "single.py": ""}
-    )
-    workshop.sync(wheel, compile_bytecode=True)
-    assert list((workshop.library / "foo" / "__pycache__").glob("a.*.pyc"))
-    assert list((workshop.library / "__pycache__").glob("single.*.pyc"))
-    workshop.sync()
-    assert tree(workshop.environment.root) == before
 
 
 def test_refusing_leaves_no_state_folder_behind(workshop: Workshop) -> None:

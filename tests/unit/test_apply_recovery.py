@@ -257,3 +257,117 @@ def test_a_stamp_no_newer_than_what_it_covers_is_void(stamped: Workshop) -> None
 def test_a_damaged_stamp_does_not_hold(stamped: Workshop, text: str) -> None:
     (stamped.environment.state_dir / "stamp.json").write_text(text)
     assert not is_current(stamped.environment.root, "key")
+
+
+def test_a_journal_cut_off_or_changed_anywhere_is_told_and_nothing_is_touched(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.sync(foo[0])
+    with dying_at("take_out_files", monkeypatch):
+        workshop.sync(foo[1], documents={workshop.root / "pipper.lock": b"2"})
+    file = workshop.environment.state_dir / JOURNAL
+    whole, before = file.read_bytes(), tree(workshop.root / "venv", skip=())
+    del before[f".pipper/{JOURNAL}"]
+    cut = [whole[:length] for length in range(len(whole))]
+    flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 5)]
+    for damaged in (*cut, *flipped, whole + b" ", b"[" * 100_000):
+        file.write_bytes(damaged)
+        with pytest.raises(MachineError, match="is damaged"):
+            recover(workshop.environment)
+    after = tree(workshop.root / "venv", skip=())
+    del after[f".pipper/{JOURNAL}"]
+    assert after == before
+    file.write_bytes(whole)
+    assert recover(workshop.environment)
+    assert [each.version for each in installed(workshop.environment)] == ["2.0"]
+
+
+def test_a_journal_of_the_first_format_is_finished_too(
+    workshop: Workshop, foo: tuple[UnpackedWheel, UnpackedWheel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.sync(foo[0])
+    with dying_at("take_out_files", monkeypatch):
+        workshop.sync(foo[1])
+    file = workshop.environment.state_dir / JOURNAL
+    text = file.read_bytes().partition(b"\n")[2]
+    file.write_bytes(text)
+    with pytest.raises(MachineError, match="is damaged"):
+        recover(workshop.environment)
+    file.write_bytes(text.replace(b'"format": 2', b'"format": 1', 1))
+    assert recover(workshop.environment)
+    assert [each.version for each in installed(workshop.environment)] == ["2.0"]
+
+
+def test_a_stamp_cut_off_anywhere_does_not_hold(stamped: Workshop) -> None:
+    file = stamped.environment.state_dir / "stamp.json"
+    whole = file.read_bytes()
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        assert not is_current(stamped.environment.root, "key")
+    for damaged in (b"[" * 100_000, whole.replace(b'"began": ', b'"began": "x", "x": '), b"\xff"):
+        file.write_bytes(damaged)
+        assert not is_current(stamped.environment.root, "key")
+    file.write_bytes(whole)
+    assert is_current(stamped.environment.root, "key")
+
+
+def test_a_stamp_that_cannot_be_written_leaves_nothing(
+    stamped: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("pipper.apply.stamp.os.replace", refuse)
+    write_stamp(stamped.environment, "another")
+    assert sorted(path.name for path in stamped.environment.state_dir.glob("stamp*")) == ["stamp.json"]
+
+
+def test_what_could_not_be_swept_is_swept_by_the_next_sync(stamped: Workshop) -> None:
+    stage = stamped.environment.state_dir / STAGE
+    (stamped.environment.state_dir / "stamp.json").unlink()
+    (stage / "old").mkdir(parents=True)
+    write_stamp(stamped.environment, "key")
+    assert not is_current(stamped.environment.root, "key")
+    recover(stamped.environment)
+    assert not stage.exists()
+
+
+def test_C11_the_folder_of_pipper_may_go_between_two_syncs(workshop: Workshop) -> None:
+    old, new = workshop.wheel("foo", "1.0"), workshop.wheel("foo", "2.0")
+    workshop.sync(new)
+    expected = tree(workshop.root / "venv")
+    workshop.sync(old)
+    shutil.rmtree(workshop.environment.state_dir)
+    assert not workshop.sync(old).changes
+    workshop.sync(new)
+    assert tree(workshop.root / "venv") == expected
+
+
+def test_C11_files_that_nobody_owns_since_the_journal_went_are_not_overwritten(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = workshop.wheel("foo", "1.0", files={"foo.py": "1"})
+    workshop.sync(old)
+    with dying_at("take_out_files", monkeypatch):
+        workshop.sync(workshop.wheel("foo", "2.0", files={"foo.py": "2"}))
+    shutil.rmtree(workshop.environment.state_dir)
+    with pytest.raises(MachineError, match="in the way"):
+        workshop.sync(workshop.wheel("foo", "3.0", files={"foo.py": "3"}))
+    assert (workshop.library / "foo.py").read_text() == "1"
+    workshop.sync(old)  # the same bytes are no obstacle
+    assert [each.version for each in installed(workshop.environment)] == ["1.0"]
+
+
+def test_C11_an_environment_behind_a_link_and_then_moved_is_synced_where_it_is(workshop: Workshop) -> None:
+    old, new = workshop.wheel("foo", "1.0"), workshop.wheel("foo", "2.0")
+    workshop.sync(old)
+    (workshop.root / "link").symlink_to("venv")
+    workshop.sync(new, environment=workshop.venv("link"))
+    assert [each.version for each in installed(workshop.environment)] == ["2.0"]
+    (workshop.root / "link").unlink()
+    (workshop.root / "venv").rename(workshop.root / "moved")
+    moved = workshop.venv("moved")
+    workshop.sync(old, environment=moved)
+    assert [each.version for each in installed(moved)] == ["1.0"]
+    assert verify(moved, installed(moved), hashes=True) == ()
+    assert not (workshop.root / "venv").exists()

@@ -10,6 +10,7 @@ import pytest
 
 from pipper.cache import Cache
 from pipper.errors import IntegrityError, MachineError
+from pipper.oslock import os_lock
 from pipper.unpacked import UnpackedWheel, from_index, intact, to_index
 from tests.wheelhouse import make_wheel
 
@@ -339,3 +340,55 @@ def test_C6_a_full_disk_is_told_with_path_and_bytes_needed(cache: Cache) -> None
     assert str(cache.root) in caught.value.message
     assert "2,000,000 bytes" in caught.value.cause
     assert litter(cache) == []
+
+
+def test_C1_what_a_killed_command_left_goes_once_nobody_else_uses_the_cache(
+    cache: Cache, tmp_path: Path
+) -> None:
+    left = cache.root / "tmp" / "left" / "tree"
+    left.mkdir(parents=True)
+    other = Cache(cache.root)
+    with os_lock(cache.root / ".lock", shared=True), other.in_use():
+        assert left.exists()  # it may be that other one's
+    with other.in_use():
+        assert litter(cache) == []
+
+
+def test_C8_pruning_waits_for_what_is_being_brought_in_by_whoever_does_not_say_so(cache: Cache) -> None:
+    started, pruned = threading.Event(), threading.Event()
+
+    def prune() -> None:
+        started.set()
+        Cache(cache.root).prune(unused_days=0)
+        pruned.set()
+
+    thread = threading.Thread(target=prune)
+    with cache.receive(SHA256, len(BODY), subject="foo") as receiver:
+        thread.start()
+        started.wait()
+        assert not pruned.wait(0.1)
+        receiver.write(BODY)
+    thread.join()
+    assert pruned.is_set()
+
+
+def test_C1_pruning_takes_the_unfinished_pages_of_an_index_at_once(cache: Cache) -> None:
+    site = cache.root / "index" / "site"
+    site.mkdir(parents=True)
+    for name in ("tmpabc", "foo.page"):
+        (site / name).touch()
+    cache.prune(unused_days=1)
+    assert [path.name for path in site.iterdir()] == ["foo.page"]
+
+
+def test_C1_a_tag_that_was_cut_off_is_written_anew_and_nobody_elses_folder_gets_one(tmp_path: Path) -> None:
+    whole = Path(Cache(tmp_path / "whole").root / "CACHEDIR.TAG").read_bytes()
+    cut = tmp_path / "cut"
+    cut.mkdir(mode=0o700)
+    (cut / "CACHEDIR.TAG").write_bytes(whole[:10])
+    Cache(cut)
+    assert (cut / "CACHEDIR.TAG").read_bytes() == whole
+    (tmp_path / "theirs" / "photos").mkdir(parents=True)
+    (tmp_path / "theirs").chmod(0o700)
+    Cache(tmp_path / "theirs")
+    assert not (tmp_path / "theirs" / "CACHEDIR.TAG").exists()

@@ -101,6 +101,16 @@ def test_only_404_is_absent(start: Start, tmp_path: Path) -> None:
             opened(index, tmp_path / str(status)).releases(FOO)
 
 
+def test_S1_a_page_that_failed_is_not_waited_for_again(start: Start, tmp_path: Path) -> None:
+    index = start()
+    index.script(Fault(path="/simple/*", status=500, times=float("inf")))
+    source = opened(index, tmp_path / "cache")
+    for ask in (lambda: source.prefetch([FOO]), lambda: source.releases(FOO)):
+        with pytest.raises(StoreError):
+            ask()
+    assert index.count("/simple/foo/") == 4
+
+
 def test_S1_what_passes_is_tried_again(start: Start, tmp_path: Path) -> None:
     index = start()
     index.script(Fault(path="/simple/foo/", status=503, times=2), Fault(path="*.metadata", status=500))

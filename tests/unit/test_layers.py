@@ -20,7 +20,7 @@ OTHERS = 2
 """The adapters: storage, sources, artifacts and every module beside them."""
 APART = {("sources", "storage"), ("storage", "sources")}
 """Neighbours that know each other only through a port."""
-PROGRAMS = {"pipper.probe"}
+PROGRAMS = {"pipper.probe", "pipper.apply.compiling"}
 """Run by path in another interpreter: standard output is their answer, the standard library all they have."""
 
 CONFINED = {

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipper.parallel import JOBS, both, in_parallel
+from pipper.parallel import JOBS, both, in_parallel, spread
 
 
 def test_results_stand_in_the_order_of_the_items() -> None:
@@ -62,3 +62,41 @@ def test_an_interrupt_does_not_wait_for_what_hangs() -> None:
     finally:
         hanging.set()
         helper.join()
+
+
+def test_what_an_item_leads_to_is_begun_while_others_still_wait() -> None:
+    reached = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 100:
+            assert reached.wait(30)
+        elif item == 5:
+            reached.set()
+
+    done: list[int] = []
+    here = threading.get_ident()
+
+    def follow(item: int) -> list[int]:
+        assert threading.get_ident() == here
+        done.append(item)
+        return [item + 1] if item < 5 else []
+
+    spread(work, [100, 0], follow)
+    assert sorted(done) == [0, 1, 2, 3, 4, 5, 100]
+
+
+def test_an_error_of_one_item_ends_the_others() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == 3:
+            raise ValueError(item)
+
+    with pytest.raises(ValueError, match="3"):
+        spread(work, [0], lambda item: [item + 1])
+    assert begun == [0, 1, 2, 3]
+
+
+def test_nothing_to_do_is_done() -> None:
+    spread(lambda item: item, [], lambda item: [item])

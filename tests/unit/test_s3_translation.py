@@ -146,7 +146,7 @@ def test_S03_a_server_without_tls_is_not_asked_in_the_clear(s3_double: S3Double,
 def test_S04_a_silent_server_is_given_up(
     s3_double: S3Double, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "READ_SECONDS", 0.1)
+    monkeypatch.setattr("pipper.webpool.READ_SECONDS", 0.1)
     store = s3_double.endpoint.store(prefix="")
     s3_double.script(Rule(operation="GetObject", times=FOR_EVER, fault=Silence()))
     with pytest.raises(StoreError, match="cannot read") as silent:

@@ -1,4 +1,5 @@
 import itertools
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_a_release_without_a_source_says_that_there_is_none() -> None:
 # What is read
 
 
-def test_each_level_of_the_graph_is_read_in_one_batch() -> None:
+def test_each_project_is_read_once_and_before_anything_is_chosen() -> None:
     graph = {
         "a": {"1": {"requires": ["c", "d"]}},
         "b": {"1": {"requires": ["d", "e"]}},
@@ -88,11 +89,46 @@ def test_each_level_of_the_graph_is_read_in_one_batch() -> None:
     source = FakeSource("index", graph)
     solve(request("a", "b"), SourceRouter([source]))
     prefetched = [name for call, name in source.asked if call == "prefetch"]
-    assert prefetched == ["a", "b", "c", "d", "e", "f"]
+    assert sorted(prefetched) == ["a", "b", "c", "d", "e", "f"]
     first = source.asked.index
-    assert first(("prefetch", "b")) < first(("releases", "a"))
-    assert first(("prefetch", "e")) < first(("releases", "c"))
-    assert first(("prefetch_metadata", "e")) < first(("metadata", "c"))
+    for name in "abcdef":
+        assert first(("prefetch", name)) < first(("releases", name))
+        assert first(("prefetch_metadata", name)) < first(("metadata", name))
+
+
+def test_a_project_is_read_as_soon_as_it_is_named_whatever_others_wait_for() -> None:
+    graph = {
+        "quick": {"1": {"requires": ["deep"]}},
+        "deep": {"1": {"requires": ["deeper"]}},
+        "deeper": {"1": {}},
+        "slow": {"1": {}},
+    }
+    reached = threading.Event()
+
+    class Waiting(FakeSource):
+        def prefetch(self, names: Iterable[NormalizedName]) -> None:
+            listed = list(names)
+            super().prefetch(listed)
+            if "deeper" in listed:
+                reached.set()
+            if "slow" in listed:
+                assert reached.wait(30)
+
+    solve(request("quick", "slow"), SourceRouter([Waiting("index", graph)]))
+
+
+def test_a_guess_that_fails_is_told_once_it_is_needed_and_only_then() -> None:
+    graph = {"a": {"1": {"requires": ["b"]}, "2": {"requires": ["b<1", "c"]}}, "b": {"1": {}}}
+
+    class Failing(FakeSource):
+        def prefetch(self, names: Iterable[NormalizedName]) -> None:
+            super().prefetch(listed := list(names))
+            if "c" in listed:
+                raise StoreError("out of reach")
+
+    with pytest.raises(StoreError):
+        solve(request("a"), SourceRouter([Failing("index", graph)]))
+    assert versions(solve(request("a<2"), SourceRouter([Failing("index", graph)]))) == {"a": "1", "b": "1"}
 
 
 def test_locked_names_are_read_at_the_start() -> None:

@@ -1,18 +1,21 @@
 """Commands that need little start fast: heavy libraries are imported by those that use them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.commands import run_pipper
+from pipper.ops.freshness import is_fresh
+from tests.commands import clean_environment, run_pipper
+from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
 HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "tomlkit", "yaml"}
 
 
-def imported(*args: str, cwd: Path) -> set[str]:
+def imported(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> set[str]:
     """The top-level modules that `pipper ARGS` imports."""
-    told = run_pipper(*args, cwd=cwd, python_options=("-X", "importtime")).stderr
+    told = run_pipper(*args, cwd=cwd, env=env, python_options=("-X", "importtime")).stderr
     lines = (line for line in told.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
@@ -36,4 +39,59 @@ def test_a_sync_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None
     run_pipper("publish", *sorted((tmp_path / "wheels").iterdir()), "-b", repository, cwd=app)
     run_pipper("lock", cwd=app)
     run_pipper("sync", cwd=app)
-    assert imported("sync", cwd=app) & HEAVY == set()
+    modules = imported("sync", cwd=app)
+    assert modules & (HEAVY | {"click"}) == set(), "it costs little more than a start of Python"
+    assert "click" in imported("sync", "--exact", cwd=app)
+
+
+def test_lock_and_sync_from_s3_do_without_boto3_where_keys_and_address_are_plain(
+    tmp_path: Path, s3_server: S3Endpoint, bucket: str
+) -> None:
+    wheel = make_wheel(tmp_path / "wheels", "alpha", "1.0")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "pipper.toml").write_text(
+        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "s3://{bucket}"\n'
+    )
+    account = {**s3_server.environment, "PIPPER_CACHE_DIR": str(tmp_path / "cache")}
+    run_pipper("publish", wheel, "-b", f"s3://{bucket}", cwd=app, env=account)
+    assert "boto3" not in imported("lock", cwd=app, env=account)
+    assert "boto3" not in imported("sync", cwd=app, env=account)
+    assert list(app.glob(".venv/lib*/**/alpha-1.0.dist-info"))
+
+
+def synced(folder: Path) -> Path:
+    """A project in sync, for which the quick answer holds."""
+    folder.mkdir()
+    (folder / "pipper.toml").write_text("dependencies = []\nindex = false\n")
+    run_pipper("lock", cwd=folder)
+    run_pipper("sync", cwd=folder)
+    assert "Nothing to do" in run_pipper("sync", cwd=folder).stderr
+    return folder
+
+
+def test_the_quick_answer_is_given_only_where_the_long_way_would_give_it(tmp_path: Path) -> None:
+    app = synced(tmp_path / "app")
+    usual = ("sync", "--link-mode", "auto")  # says no more than a bare sync, and goes the long way
+    for name, value in {
+        "PIPPER_LIMIT": "nonsense",
+        "PIPPER_VERSION": "1.2",
+        "PIPPER_SYNC_QUIET": "1",
+    }.items():
+        quick, slow = (run_pipper(*line, cwd=app, env={name: value}, ok=False) for line in (("sync",), usual))
+        assert (quick.code, quick.stdout, quick.stderr) == (slow.code, slow.stdout, slow.stderr), name
+    (app / "pyproject.toml").write_text("[tool.pipper]\n")
+    assert "two manifests" in run_pipper("sync", cwd=app, ok=False).stderr
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = synced(tmp_path / "app")
+    monkeypatch.setenv("HOME", clean_environment(app)["HOME"])  # a stamp is for one home
+    inner = app / "inner"
+    inner.mkdir()
+    assert is_fresh(str(inner))
+    # whatever stat refuses with: root, as whom tests may run, can look into everything
+    (inner / "pipper.toml").symlink_to("pipper.toml")
+    assert not is_fresh(str(inner))

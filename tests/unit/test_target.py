@@ -97,3 +97,16 @@ def test_a_marker_that_was_used_has_to_evaluate_the_same() -> None:
     assert serves(locked, host, ("python_full_version >= '3.11.1'",))
     assert not serves(locked, host, ("python_full_version >= '3.11.4'",))
     assert not serves(locked, target(LINUX, sys_platform="other"))
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [("3.11.9", "3.11.9"), ("3.14.0rc1", "3.14.0"), ("3.14.0a3+", "3.14.0"), ("3.11.9+", "3.11.9")],
+)
+def test_a_python_between_releases_counts_as_its_release(told: str, counts: str) -> None:
+    assert str(target(LINUX, python_full_version=told).python) == counts
+
+
+def test_a_python_without_a_version_is_told() -> None:
+    with pytest.raises(UsageError, match="`three` is no version of Python"):
+        _ = target(LINUX, python_full_version="three").python

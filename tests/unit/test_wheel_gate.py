@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipper.artifacts.entrypoints import EntryPoint
-from pipper.artifacts.wheel import Limits, Member, WheelFile, check_publishable, open_wheel
+from pipper.artifacts.wheel import Member, WheelFile, check_publishable, open_wheel
 from pipper.artifacts.wheelname import parse_wheel_name
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError, MachineError
 from tests.wheelhouse import make_wheel, record_lines, record_of, wheel_members, write_wheel, zip_info
 
@@ -378,6 +379,65 @@ def test_H25_a_second_dist_info_is_refused(tmp_path: Path, member: str) -> None:
     assert "dist-info" in refusal(with_members(tmp_path, {member: b""}))
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        "bar-1.0.dist-info",
+        "bar-1.0.egg-info/PKG-INFO",
+        "Bar.EGG-INFO",
+        "foo-1.0.data/purelib/bar.egg-info",
+        "foo-1.0.data/data/lib/python3.11/site-packages/bar-1.0.dist-info/METADATA",
+        "foo-1.0.data/data/lib/python3.11/site-packages/bar-1.0.egg-info",
+        "foo-1.0.data/headers/bar-1.0.dist-info/METADATA",
+    ],
+)
+def test_H25_whatever_would_be_taken_for_another_distribution_is_refused(tmp_path: Path, member: str) -> None:
+    told = refusal(with_members(tmp_path, {member: b"Name: bar\nVersion: 1.0\n"}))
+    assert repr(member) in told
+    assert "taken for another distribution" in told
+
+
+def test_what_a_package_keeps_of_others_passes(tmp_path: Path) -> None:
+    kept = {"foo/_vendor/bar-1.0.dist-info/METADATA": b"Name: bar\n", f"{INFO}/licenses/bar.egg-info": b""}
+    assert kept.keys() < {member.path for member in gate(with_members(tmp_path, kept))}
+
+
+def test_H06_pippers_own_folder_is_refused_also_below_a_library_that_is_the_environment(
+    tmp_path: Path,
+) -> None:
+    for member in (".pipper/journal.json", ".Pipper/x", "foo-1.0.data/platlib/.pipper/x"):
+        assert repr(member) in refusal(with_members(tmp_path, {member: b""}))
+
+
+@pytest.mark.parametrize("depth", [127, 128, 1500])
+def test_H13_a_path_of_more_names_than_can_be_made_is_refused(tmp_path: Path, depth: int) -> None:
+    path = with_members(tmp_path, {"d/" * depth + "x": b""})
+    if depth < 128:
+        with open_wheel(path, filename=NAME) as wheel:
+            wheel.unpack(tmp_path / "tree")
+        assert (tmp_path / "tree" / ("d/" * depth) / "x").is_file()
+    else:
+        assert "more than 128 names" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("METADATA", b"Name: foo", b"Name: foo" + b"o" * 5000),
+        ("METADATA", b"Version: 1.0", b"Version: 1.0\x1b[31m"),
+        ("METADATA", b"Version: 1.0", b"Version: " + b"1" * 5000),
+        ("METADATA", b"Version: 1.0", b"Version: " + b"1." * 3000 + b"1"),
+        ("WHEEL", b"Tag: py3-none-any", b"Tag: py3-none-any\x1b[31m"),
+        ("WHEEL", b"Tag: py3-none-any", b"Tag: py3-none-" + b"a" * 5000),
+    ],
+)
+def test_what_a_wheel_says_reaches_messages_shortened_and_without_control_characters(
+    tmp_path: Path, name: str, old: bytes, new: bytes
+) -> None:
+    told = refusal(with_members(tmp_path, _edited(name, old, new)))
+    assert len(told) < 1000
+
+
 def test_H25_another_distributions_data_folder_is_refused(tmp_path: Path) -> None:
     assert "'bar-1.0.data'" in refusal(with_members(tmp_path, {"bar-1.0.data/scripts/x": b""}))
 
@@ -443,6 +503,7 @@ POISON = {
     "long": ["a; " + " or ".join(["os_name == 'x'"] * 1000)],
     "much": [f"a{number} ; os_name == '{'x' * 5000}'" for number in range(200)],
     "deep": ["a; " + "(" * 5000 + "os_name == 'x'" + ")" * 5000],
+    "a number that Python does not read": ["a>=" + "1" * 5000],
 }
 
 
@@ -464,6 +525,12 @@ def test_H28_a_malformed_requires_python_is_unusable(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, "foo", "1.0", requires_python="three")
     with open_wheel(path, filename=path.name) as wheel:
         assert "Requires-Python" in wheel.metadata.unusable()
+
+
+def test_H28_a_requires_python_that_cannot_be_compared_is_unusable(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, "foo", "1.0", requires_python=">=3." + "1" * 5000)
+    with open_wheel(path, filename=path.name) as wheel:
+        assert wheel.metadata.unusable()
 
 
 def test_unpacking_gives_the_bytes_of_every_member(tmp_path: Path) -> None:
@@ -512,7 +579,7 @@ def test_a_wheel_bigger_than_the_limits_is_refused(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, "foo", "1.0")
     with (
         pytest.raises(IntegrityError, match="more than 3"),
-        open_wheel(path, filename=NAME, limits=Limits(entries=3)),
+        open_wheel(path, filename=NAME, limits=Limits(members=3)),
     ):
         pytest.fail("opened")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipper.artifacts.paths import folded, path_fault
 from pipper.artifacts.ziparchive import open_zip
-from pipper.artifacts.zipsource import Limits
+from pipper.core.ziplimits import Limits
 from pipper.errors import IntegrityError
 from tests.zipcraft import DEFLATED, DESCRIPTOR, FULL, UTF8, Member, craft, with_zip64_end, zip64
 
@@ -459,3 +459,16 @@ def test_a_big_member_is_read_in_pieces_and_whole(tmp_path: Path) -> None:
     with open_zip(target, subject="x.zip", limits=Limits()) as archive:
         for entry in archive.entries:
             assert max(map(len, archive.chunks(entry))) <= 1 << 20
+
+
+@pytest.mark.parametrize(("packed", "size"), [(0, 8), (10, 0)])
+def test_H14_a_header_before_a_descriptor_that_says_one_size_of_two_is_refused(
+    tmp_path: Path, packed: int, size: int
+) -> None:
+    member = Member(name=b"foo", method=DEFLATED, flags=DESCRIPTOR)
+    member.after = member.descriptor()
+    assert len(member.packed()) == 10
+    member.local = {"crc": 0, "packed": packed, "size": size}
+    assert "another CRC or size" in refusal(tmp_path, craft([member]))
+    member.local = {"crc": 0, "packed": 10, "size": 8}
+    assert contents(tmp_path, craft([member])) == {"foo": member.data}

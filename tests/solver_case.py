@@ -1,0 +1,251 @@
+"""A file of `tests/solver_cases`: what is asked, one table a source in the order of trust, what is expected.
+
+A case goes the way of `pipper lock`: manifest and old lock -> solutions -> the text of a lock. Backwards,
+every list and table in it stands the other way round, but for what the order of matters: sources and
+environments.
+
+    python -m tests.solver_case          prints a digest of every outcome, for a comparison of two runs
+"""
+
+import hashlib
+import json
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pipper import errors
+from pipper.core.limits import parse_as_of
+from pipper.core.lockfile import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lockwriter import dump_lock
+from pipper.core.manifest import Manifest, parse_manifest
+from pipper.core.platforms import DeclaredEnvironment, platform_of
+from pipper.core.ports import Reporter
+from pipper.core.target import Target
+from pipper.ops.goals import Goal, goals
+from pipper.ops.locking import assemble
+from pipper.ops.resolving import Solutions, Wishes, resolve
+from pipper.solve.request import Resolution
+from pipper.solve.sources import SourceRouter
+from tests.fake_source import LINUX, FakeSource
+
+FOLDER = Path(__file__).parent / "solver_cases"
+OPTIONS = {
+    "as-of", "constraints", "elsewhere", "environments", "expect", "foreign", "groups", "locked", "locked-private",
+    "lowest-direct", "manifest", "markers", "overrides", "pinned", "preferred", "prereleases",
+    "requires-python", "roots", "sentence", "target", "upgrade", "upgrade-packages",
+}  # fmt: skip
+
+
+@dataclass
+class Listener(Reporter):
+    """Keeps the warnings."""
+
+    warnings: list[str] = field(default_factory=list)
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@dataclass
+class Outcome:
+    """What a case came to."""
+
+    warnings: list[str]
+    sources: list[FakeSource]
+    error: errors.PipperError | None = None
+    solutions: Solutions | None = None
+    lock: Lock | None = None
+
+    @property
+    def first(self) -> Resolution:
+        """The solution of the first environment."""
+        assert self.solutions is not None
+        return next(iter(self.solutions.resolutions.values()))
+
+    def told(self) -> dict[str, Any]:
+        """Return it in the words of a case's expectations."""
+        if self.error is not None:
+            error = self.error
+            return {
+                "error": type(error).__name__,
+                "message": error.message,
+                "cause": error.cause,
+                "hint": error.hint,
+                "warnings": self.warnings,
+            }
+        assert self.solutions is not None
+        assert self.lock is not None
+        pins = self.first.pins
+        return {
+            "pins": [f"{pin.name}=={pin.version}" for pin in pins],
+            "sources": {pin.name: pin.source for pin in pins},
+            "files": {pin.name: [file.filename for file in pin.files] for pin in pins},
+            "dependencies": {pin.name: list(pin.dependencies) for pin in pins},
+            "extras": {pin.name: list(pin.extras) for pin in pins},
+            "closures": {label: sorted(names) for label, names in self.first.closures.items()},
+            "conditions": sorted(self.first.conditions),
+            "warnings": self.warnings,
+            "environments": {
+                target.name: [f"{pin.name}=={pin.version}" for pin in resolution.pins]
+                for target, resolution in self.solutions.resolutions.items()
+            },
+            "failures": {target.name: reason for target, reason in self.solutions.failures.items()},
+            "locked-files": [file.filename for package in self.lock.packages for file in package.wheels],
+            "lock": dump_lock(self.lock),
+        }
+
+
+def run(case: Mapping[str, Any], *, backwards: bool = False, old: Lock | None = None) -> Outcome:
+    """Lock a case, with what it says is locked or with `old` in place of that."""
+    sources = [
+        FakeSource(alias, turned(packages, backwards))
+        for alias, packages in case.items()
+        if alias not in OPTIONS
+    ]
+    listener = Listener()
+    outcome = Outcome(listener.warnings, sources)
+    try:
+        manifest = _manifest(case, backwards)
+        wishes = _wishes(case, manifest, old or _locked(case), backwards=backwards, upgrade=old is None)
+        router = SourceRouter(
+            sources, pinned=manifest.sources, locked_private=frozenset(case.get("locked-private", ()))
+        )
+        outcome.solutions = resolve(wishes, _goals(case, wishes), router, listener)
+        outcome.lock = assemble(manifest.inputs(), {}, outcome.solutions)
+        outcome.lock.check()
+    except errors.PipperError as error:
+        outcome.error = error
+    return outcome
+
+
+def turned(value: Any, backwards: bool) -> Any:
+    """Return a value with every list and table in it the other way round, or as it is."""
+    if not backwards:
+        return value
+    if isinstance(value, dict):
+        return {key: turned(content, backwards) for key, content in reversed(value.items())}
+    return value[::-1] if isinstance(value, list | tuple) else value
+
+
+def _manifest(case: Mapping[str, Any], backwards: bool) -> Manifest:
+    if "manifest" in case:
+        found = parse_manifest(case["manifest"].encode(), label="pipper.toml")
+        return replace(
+            found,
+            **{
+                label: turned(getattr(found, label), backwards)
+                for label in ("dependencies", "groups", "extras", "constraints", "overrides", "sources")
+            },
+        )
+
+    def requirements(texts: list[str]) -> tuple[Requirement, ...]:
+        return tuple(Requirement(text) for text in turned(texts, backwards))
+
+    def root_sets(kind: str) -> dict[NormalizedName, tuple[Requirement, ...]]:
+        labels = {label.partition(":")[::2]: texts for label, texts in case.get("groups", {}).items()}
+        found = {
+            canonicalize_name(name): requirements(texts) for (of, name), texts in labels.items() if of == kind
+        }
+        return dict(reversed(found.items())) if backwards else found
+
+    prereleases = case.get("prereleases", False)
+    return Manifest(
+        requires_python=SpecifierSet(case.get("requires-python", "")),
+        dependencies=requirements(case["roots"]),
+        groups=root_sets("group"),
+        extras=root_sets("extra"),
+        sources=turned(case.get("pinned", {}), backwards),
+        prereleases=prereleases
+        if isinstance(prereleases, bool)
+        else tuple(sorted(map(canonicalize_name, turned(prereleases, backwards)))),
+        constraints=requirements(case.get("constraints", [])),
+        overrides=requirements(case.get("overrides", [])),
+        as_of=parse_as_of(case["as-of"], where="as-of") if "as-of" in case else None,
+        environments=tuple(map(_declared, case.get("environments", ()))),
+    )
+
+
+def _declared(text: str) -> DeclaredEnvironment:
+    python, _, platform = text.partition(" ")
+    return DeclaredEnvironment(python=python, platform=platform_of(platform))
+
+
+def _wishes(
+    case: Mapping[str, Any], manifest: Manifest, old: Lock | None, *, backwards: bool, upgrade: bool
+) -> Wishes:
+    return Wishes(
+        manifest=manifest,
+        old=old,
+        upgrade=upgrade and case.get("upgrade", False),
+        upgrade_packages=frozenset(case.get("upgrade-packages", ()) if upgrade else ()),
+        installed={
+            canonicalize_name(name): Version(text) for name, text in case.get("preferred", {}).items()
+        },
+        foreign={
+            by: tuple(map(Requirement, turned(texts, backwards)))
+            for by, texts in turned(case.get("foreign", {}), backwards).items()
+        },
+        as_of=manifest.as_of,
+        lowest_direct=case.get("lowest-direct", False),
+    )
+
+
+def _goals(case: Mapping[str, Any], wishes: Wishes) -> list[Goal]:
+    at_hand = Target(
+        name=case.get("target", LINUX.name), markers={**LINUX.markers, **case.get("markers", {})}
+    )
+    if wishes.manifest.environments or case.get("elsewhere"):
+        return goals(wishes.manifest, wishes.old, at_hand, elsewhere=True)
+    return [Goal(target=at_hand, must=True)]
+
+
+def _locked(case: Mapping[str, Any]) -> Lock | None:
+    """The old lock of a case, which has pins by the name of the environment."""
+    environments = []
+    for name, texts in case.get("locked", {}).items():
+        target = _declared(_spelled(name)).target if case.get("environments") else LINUX
+        listed = tuple(
+            Pin(name=canonicalize_name(each), version=version) for each, version in map(_split, texts)
+        )
+        environments.append(LockedEnvironment(target=target, packages=listed))
+    every = {pin for environment in environments for pin in environment.packages}
+    file = LockedFile(sha256="0" * 64, size=1, key="gone")
+    packages = [
+        LockedPackage(name=each.name, version=each.version, source="index", wheels=(file,)) for each in every
+    ]
+    packages.sort(key=lambda each: (each.name, Version(each.version)))
+    manifest = Manifest()
+    if not environments:
+        return None
+    return Lock(inputs=manifest.inputs(), environments=tuple(environments), packages=tuple(packages))
+
+
+def _spelled(name: str) -> str:
+    stem, _, platform = name.partition("-")
+    return f"3.{stem.removeprefix('cp3')} {platform}"
+
+
+def _split(pin: str) -> tuple[str, str]:
+    name, _, version = pin.partition("==")
+    return name, version
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return a digest of everything that came of each case: the bytes of the lock, or all of the error."""
+    found = {}
+    for path in sorted(paths):
+        told = run(tomllib.loads(path.read_text(encoding="utf-8"))).told()
+        found[path.stem] = hashlib.sha256(repr(told).encode()).hexdigest()
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(digests(FOLDER.glob("*.toml"))))

@@ -1,0 +1,79 @@
+"""Making an environment: by one of many, after one that was killed, and beside what is somebody else's."""
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipper.environment import make_venv, venv_python
+from pipper.errors import MachineError
+from tests.workshop import this_interpreter, tree
+
+
+def test_C7_of_many_who_make_one_environment_one_does_and_the_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    build = make_venv.__globals__["_build_venv"]
+
+    def counted(root: Path, python: Path) -> None:
+        made.append(root)
+        build(root, python)
+
+    monkeypatch.setattr("pipper.environment._build_venv", counted)
+    pythons = []
+    threads = [
+        threading.Thread(
+            target=lambda: pythons.append(make_venv(tmp_path / "venv", this_interpreter()).executable)
+        )
+        for _ in range(6)
+    ]
+    this_interpreter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert pythons == [venv_python(tmp_path / "venv")] * 6
+    assert len(made) == 1
+    assert not (tmp_path / "venv" / ".pipper").exists()
+
+
+def test_C1_the_mark_of_an_unfinished_environment_is_the_last_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_venv(tmp_path / "venv", this_interpreter())
+    expected = tree(tmp_path / "venv")
+    (tmp_path / "venv" / ".pipper-unfinished").touch()
+    (tmp_path / "venv" / "half").mkdir()
+    remove = shutil.rmtree
+
+    def stuck(path: str, **options: object) -> None:
+        if os.path.basename(path) == "half":  # noqa: PTH119 - as it comes
+            raise OSError(5, "Input/output error", path)
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.environment.shutil.rmtree", stuck)
+        with pytest.raises(MachineError, match="no virtual environment could be made"):
+            make_venv(tmp_path / "venv", this_interpreter())
+    assert (tmp_path / "venv" / ".pipper-unfinished").exists()
+    assert venv_python(tmp_path / "venv") is None
+    make_venv(tmp_path / "venv", this_interpreter())
+    assert tree(tmp_path / "venv") == expected
+
+
+@pytest.mark.parametrize("entry", ["notes.txt", ".pipper/other", "empty"])
+def test_a_folder_that_is_no_environment_is_left_as_it_is(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "mine" / entry).parent.mkdir(parents=True)
+    if entry != "empty":
+        (tmp_path / "mine" / entry).touch()
+    before = tree(tmp_path / "mine", skip=())
+    if entry == "notes.txt":
+        with pytest.raises(MachineError, match="no virtual environment"):
+            make_venv(tmp_path / "mine", this_interpreter())
+        assert tree(tmp_path / "mine", skip=()) == before
+    else:
+        make_venv(tmp_path / "mine", this_interpreter())
+        assert before.items() <= tree(tmp_path / "mine", skip=()).items()
