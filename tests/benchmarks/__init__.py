@@ -1,6 +1,7 @@
 """How long whole commands take, beside other tools on the same wheels: `python -m tests.benchmarks --help`.
 
+- `wheelsets`: the wheels: many small ones made here, and thirty real ones that pip fetches
 - `servers`: a simple index and an S3 endpoint in one process of their own, and a shim that adds a round trip
-- `tools`: how each tool is asked to lock and to sync
-- `report`: figures as a table, as Markdown, as a picture
+- `tool`, `tools`: how each tool is asked to lock and to sync; `peers`: environments for tools of other projects
+- `report`, `chart`: figures as tables, in a README, and as a picture; `facts`: what they were taken under
 """

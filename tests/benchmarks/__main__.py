@@ -1,8 +1,8 @@
-"""`python -m tests.benchmarks`: time whole commands of pipper, uv and pip on the same wheels."""
+"""`python -m tests.benchmarks`: time whole commands of pipper and of other tools on the same wheels."""
 
 import argparse
 import os
-import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,11 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmarks.report import Figure, as_markdown, as_svg, as_text
+from packaging.utils import canonicalize_name
+
+from pipper.artifacts.bundle import write_bundle
+from tests.benchmarks.chart import as_svg
+from tests.benchmarks.facts import SLOW, facts, left_out
+from tests.benchmarks.report import (
+    Figure,
+    as_details,
+    as_markdown,
+    as_text,
+    check_marks,
+    write_between_marks,
+)
 from tests.benchmarks.servers import BUCKET, delayed, serving
-from tests.benchmarks.tools import CHECKOUT, TOOLS, WORKS, Scene, Tool
+from tests.benchmarks.tool import CHECKOUT, WORKS, Scene, Tool, clear
+from tests.benchmarks.tools import TOOLS, OldPipper
+from tests.benchmarks.wheelsets import WheelSet, contents, real, small
 from tests.e2e.ceph import running_ceph
-from tests.graph import Graph, make_graph, make_wheels
+
+DEFAULT_TOOLS = [name for name in TOOLS if name != "pipper-index"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,75 +40,131 @@ class Behind:
 
     index: int
     s3: int
-    """Both are ports."""
+    """Both are ports; below the index there are the bundles for pipper 0.11.1 too."""
     bucket: str
     credentials: Mapping[str, str]
 
 
 def main() -> None:
-    """Make the graph, publish it, check that all tools agree, time them, tell."""
+    """Publish each set of wheels, check that all tools agree, time them, tell."""
+    # so that a run that is ended leaves neither servers nor gigabytes behind
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parsed()
-    with tempfile.TemporaryDirectory(prefix="pipper-bench-") as folder, ExitStack() as stack:
-        place = Path(folder)
-        graph = make_graph(packages=options.packages)
-        make_wheels(graph, place / "wheels", modules=10)
-        publish(place, (place / "repository").as_uri(), {})
-        behind = stack.enter_context(servers(place, options.s3))
-        figures: list[Figure] = []
-        for rtt in options.rtt:
-            with scene_at(rtt, behind, graph, place) as scene:
-                where = place / scene.name.replace(" ", "-")
-                tools = [TOOLS[name](scene, where / name) for name in options.tools]
-                figures += measure(tools, graph, options.rounds)
-        tell(figures, options)
+    if options.readme:
+        check_marks(options.readme)
+    figures: list[Figure] = []
+    sets: list[WheelSet] = []
+    tools: dict[str, Tool] = {}
+    limits: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="pipper-bench-") as folder:
+        for name in options.set:
+            place = Path(folder, name)
+            place.mkdir()
+            wheels = small(options.packages, place) if name == "small" else real(options.keep)
+            measured, used = measure_set(wheels, place, options)
+            figures += measured
+            sets.append(wheels)
+            limits += left_out(wheels, used.values())
+            tools |= used
+        told = [*facts(sets, tools.values(), options.rounds, options.s3), *limits]
+    tell(figures, told, {wheels.name: wheels.title for wheels in sets}, options)
 
 
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "--rounds", type=int, default=5, metavar="N", help="how often each is timed, in turns (5)"
+        "--rounds", type=int, default=3, metavar="N", help="how often each is timed, in turns (3)"
     )
-    parser.add_argument("--packages", type=int, default=113, metavar="N", help="of 10 versions each (113)")
+    parser.add_argument(
+        "--set", nargs="+", default=["small", "real"], choices=("small", "real"), help="(small real)"
+    )
+    parser.add_argument(
+        "--packages", type=int, default=113, metavar="N", help="in the small set, of 10 versions each (113)"
+    )
     parser.add_argument(
         "--rtt", nargs="+", default=["0", "20", "80"], metavar="MS", help="or `disk` (0 20 80)"
     )
-    parser.add_argument("--tools", nargs="+", default=["pipper", "uv"], choices=TOOLS, help="(pipper uv)")
+    parser.add_argument(
+        "--tools", nargs="+", default=DEFAULT_TOOLS, choices=TOOLS, help=f"({' '.join(DEFAULT_TOOLS)})"
+    )
     parser.add_argument(
         "--s3", default="memory", choices=("memory", "ceph"), help="server for pipper (memory)"
     )
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument(
+        "--keep", type=Path, default=CHECKOUT / ".benchmarks", metavar="FOLDER",
+        help="where real wheels and other tools are kept between runs (.benchmarks)",
+    )  # fmt: skip
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a picture there too")
-    return parser.parse_args()
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="put tables and picture between the marks in there"
+    )
+    options = parser.parse_args()
+    if options.packages < 6 or options.rounds < 1:
+        parser.error("at least 6 packages, since there are six levels, and one round")
+    return options
 
 
-def publish(place: Path, url: str, env: Mapping[str, str]) -> None:
+def measure_set(
+    wheels: WheelSet, place: Path, options: argparse.Namespace
+) -> tuple[list[Figure], dict[str, Tool]]:
+    """Publish the wheels, and time every tool at every round trip: figures, and the tools by their names."""
+    publish(wheels, (place / "repository").as_uri(), {})
+    write_bundles(wheels, place / "old", any(TOOLS[name] is OldPipper for name in options.tools))
+    wanted = contents(wheels)
+    figures: list[Figure] = []
+    used: dict[str, Tool] = {}
+    with servers(wheels, place, options.s3) as behind:
+        for rtt in options.rtt:
+            with scene_at(rtt, behind, wheels, place, options.keep) as scene:
+                where = place / scene.name.replace(" ", "-")
+                kinds = [TOOLS[name] for name in options.tools]
+                tools = [kind(scene, where / kind.name) for kind in kinds if scene.index or kind.on_disk]
+                used |= {tool.name: tool for tool in tools}
+                figures += measure(tools, wanted, options.rounds)
+                clear(where)
+    return sorted(figures, key=lambda figure: WORKS.index(figure.work)), used
+
+
+def publish(wheels: WheelSet, url: str, env: Mapping[str, str]) -> None:
     """Publish all wheels."""
     command = [sys.executable, "-m", "pipper", "publish", "-q", "-b", url]
-    wheels = map(str, sorted((place / "wheels").glob("*.whl")))
+    paths = map(str, sorted(wheels.folder.glob("*.whl")))
     env = {**os.environ, "PYTHONPATH": str(CHECKOUT), **env}
-    done = subprocess.run([*command, *wheels], env=env, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run([*command, *paths], env=env, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise SystemExit(f"publishing into {url} gave {done.returncode}")
 
 
+def write_bundles(wheels: WheelSet, folder: Path, wanted: bool) -> None:
+    """Lay the wheels of the answer down as pipper 0.11.1 publishes them, where they are wanted."""
+    folder.mkdir()
+    for name, path in wheels.wheels().items() if wanted else ():
+        bundle = write_bundle(path, filename=path.name, output=folder)
+        version = bundle.stem.rpartition("-v")[2]
+        (folder / canonicalize_name(name)).mkdir()
+        bundle.rename(folder / canonicalize_name(name) / f"v{version}.pipper")
+
+
 @contextmanager
-def servers(place: Path, s3: str) -> Iterator[Behind]:
+def servers(wheels: WheelSet, place: Path, s3: str) -> Iterator[Behind]:
     """The index, and the S3 server that was asked for with everything published."""
-    with serving(place / "wheels", place / "repository") as port, ExitStack() as stack:
+    folders = {"pipper": place / "repository", "old": place / "old"}
+    with serving(wheels.folder, folders) as port, ExitStack() as stack:
         if s3 == "memory":
             keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
             yield Behind(index=port, s3=port, bucket=BUCKET, credentials=keys)
             return
         endpoint = stack.enter_context(running_ceph())
         bucket = endpoint.fresh_bucket()
-        publish(place, f"s3://{bucket}", endpoint.environment)
+        publish(wheels, f"s3://{bucket}", endpoint.environment)
         behind = urlsplit(endpoint.url).port or 0
         yield Behind(index=port, s3=behind, bucket=bucket, credentials=endpoint.environment)
 
 
 @contextmanager
-def scene_at(rtt: str, behind: Behind, graph: Graph, place: Path) -> Iterator[Scene]:
+def scene_at(rtt: str, behind: Behind, wheels: WheelSet, place: Path, keep: Path) -> Iterator[Scene]:
     """The servers behind a round trip of so many milliseconds; `disk` is without them."""
     with ExitStack() as stack:
         index, s3 = behind.index, behind.s3
@@ -101,59 +172,88 @@ def scene_at(rtt: str, behind: Behind, graph: Graph, place: Path) -> Iterator[Sc
             index, s3 = (stack.enter_context(delayed(port, float(rtt) / 1000)) for port in (index, s3))
         yield Scene(
             name="disk" if rtt == "disk" else f"{rtt} ms",
-            requirements=graph.requirements,
+            wheels=wheels,
             index="" if rtt == "disk" else f"http://127.0.0.1:{index}/simple/",
             s3="" if rtt == "disk" else f"http://127.0.0.1:{s3}",
+            old_s3="" if rtt == "disk" else f"http://127.0.0.1:{index}",
             bucket=behind.bucket,
-            wheels=place / "wheels",
             repository=place / "repository",
             credentials=behind.credentials,
+            keep=keep,
         )
 
 
-def measure(tools: list[Tool], graph: Graph, rounds: int) -> list[Figure]:
-    """One round nobody counts, then the tools in turns: what disturbs the machine disturbs them alike."""
+def measure(tools: list[Tool], wanted: Mapping[str, Mapping[str, str]], rounds: int) -> list[Figure]:
+    """A first round, and where it was quick it does not count; then the tools in turns.
+
+    In turns, so that what disturbs the machine disturbs them alike.
+    """
     taken: dict[tuple[str, str], list[float]] = {}
+    quick: list[Tool] = []
     for tool in tools:
-        tool.round()
-    agree(tools, graph)
-    for _ in range(rounds):
-        for tool in tools:
-            for work, seconds in tool.round().items():
+        first = timed(tool, 0)
+        agree(tool, wanted)
+        if tool.every_round or sum(first.values()) < SLOW:
+            quick.append(tool)
+        else:
+            taken |= {(work, tool.name): [seconds] for work, seconds in first.items()}
+    for number in range(rounds):
+        for tool in quick:
+            for work, seconds in timed(tool, number + 1).items():
                 taken.setdefault((work, tool.name), []).append(seconds)
     return [
-        Figure(scene=tool.scene.name, work=work, tool=tool.name, seconds=tuple(taken[work, tool.name]))
+        Figure(
+            wheels=tool.scene.wheels.name,
+            scene=tool.scene.name,
+            work=work,
+            tool=tool.name,
+            seconds=tuple(taken[work, tool.name]),
+        )
         for work in WORKS
         for tool in tools
+        if (work, tool.name) in taken
     ]
 
 
-def agree(tools: list[Tool], graph: Graph) -> None:
-    """Stop unless every tool locked the right versions and installed the same files."""
-    files = tools[0].installed()
-    for tool in tools:
-        if tool.locked() != dict(graph.answer):
-            raise SystemExit(f"{tool.name} ({tool.scene.name}) locked other versions than the right ones")
-        if len(files) < len(graph.answer) or tool.installed() != files:
-            raise SystemExit(f"{tool.name} ({tool.scene.name}) installed other files than {tools[0].name}")
+def timed(tool: Tool, number: int) -> dict[str, float]:
+    """One round, told on stderr: a whole run takes many minutes."""
+    taken = tool.round()
+    told = " ".join(f"{seconds:.2f}" for seconds in taken.values())
+    what = f"{tool.scene.wheels.name}, {tool.scene.name}, {tool.name}, round {number}"
+    print(f"{what}: {told}", file=sys.stderr, flush=True)
+    return taken
 
 
-def tell(figures: list[Figure], options: argparse.Namespace) -> None:
-    """Print the table and what it was taken under, and write the files that were asked for."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    facts = [
-        f"{options.packages} packages of 10 versions each, six levels deep",
-        "before anything was timed, each tool had locked the versions that are known to be right",
-        f"median of {options.rounds} rounds, in turns; {machine}, Python {platform.python_version()}",
-        f"whole processes; HTTP on loopback without TLS, S3 server: {options.s3}",
-        "index pages carry an ETag and no age: they are asked for again, as pipper asks its repository again",
-    ]
-    print(as_text(figures), "", *facts, sep="\n")
+def agree(tool: Tool, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """Stop unless the tool locked the right versions and installed the very files of the wheels."""
+    wheels, locked = tool.scene.wheels, tool.locked()
+    where = f"{tool.name} ({wheels.name}, {tool.scene.name})"
+    if locked is not None:
+        normal = {str(canonicalize_name(name)): version for name, version in locked.items()}
+        extra = {name: version for name, version in normal.items() if wheels.elsewhere.get(name) == version}
+        if normal != {**wheels.answer, **extra}:
+            raise SystemExit(f"{where} locked other versions than the right ones")
+    right = {path: digest for name in tool.covers() for path, digest in wanted[name].items()}
+    found = tool.installed(frozenset(path.split("/")[0] for path in right))
+    wrong = sorted(dict(found.items() ^ right.items()))
+    if not right or wrong:
+        raise SystemExit(f"{where} installed other files than the wheels hold: {', '.join(wrong[:5])}")
+
+
+def tell(figures: list[Figure], told: list[str], titles: dict[str, str], options: argparse.Namespace) -> None:
+    """Print every figure and what it was taken under, and write the files that were asked for."""
+    print(as_text(figures), "", *told, sep="\n")
+    markdown = as_markdown(figures, told, titles)
     if options.markdown:
-        options.markdown.write_text(as_markdown(figures, facts), encoding="utf-8")
+        options.markdown.write_text(markdown + as_details(figures), encoding="utf-8")
     if options.svg:
-        title = f"{options.packages} packages: median, fastest and slowest of {options.rounds} rounds"
-        options.svg.write_text(as_svg(figures, title), encoding="utf-8")
+        options.svg.write_text(as_svg(figures, titles), encoding="utf-8")
+    if options.readme:
+        picture = ""
+        if options.svg:
+            link = os.path.relpath(options.svg.resolve(), options.readme.resolve().parent)
+            picture = f"![The same as a chart]({Path(link).as_posix()})\n\n"
+        write_between_marks(options.readme, picture + markdown)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""Figures as text, Markdown and a picture."""
+"""Figures as text, as Markdown, and between two marks of a README."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
-from xml.sax.saxutils import escape
+
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+NOTHING = "\N{EN DASH}"
+"""In the place of a figure: the tool does not do that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """What one work took one tool in one scene, in every round."""
 
+    wheels: str
     scene: str
     work: str
     tool: str
@@ -20,27 +25,34 @@ class Figure:
         return median(self.seconds)
 
 
-HEAD = ("round trip", "work", "tool", "median s", "min-max s", "x uv")
-_COLOURS = {"pipper": "#2563eb", "uv": "#a855f7", "pip": "#9ca3af"}
+HEAD = ("wheels", "round trip", "work", "tool", "median s", "min-max s", "rounds", "x uv")
 
 
 def rows(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
     """One row a figure, as text; the last cell is the ratio to uv."""
     figures = list(figures)
-    uv = {(figure.scene, figure.work): figure.median for figure in figures if figure.tool == "uv"}
     return [
         (
+            figure.wheels,
             figure.scene,
             figure.work,
             figure.tool,
             f"{figure.median:.3f}",
             f"{min(figure.seconds):.3f}-{max(figure.seconds):.3f}",
-            f"{figure.median / uv[figure.scene, figure.work]:.2f}"
-            if (figure.scene, figure.work) in uv
-            else "",
+            str(len(figure.seconds)),
+            f"{ratio:.2f}" if (ratio := ratio_to_uv(figure, figures)) is not None else "",
         )
         for figure in figures
     ]
+
+
+def ratio_to_uv(figure: Figure, figures: Iterable[Figure]) -> float | None:
+    """How many times as long as uv it took at the same; None without uv."""
+    same = (figure.wheels, figure.scene, figure.work)
+    for other in figures:
+        if other.tool == "uv" and (other.wheels, other.scene, other.work) == same:
+            return figure.median / other.median
+    return None
 
 
 def as_text(figures: Iterable[Figure]) -> str:
@@ -53,37 +65,69 @@ def as_text(figures: Iterable[Figure]) -> str:
     )
 
 
-def as_markdown(figures: Iterable[Figure], facts: Iterable[str]) -> str:
-    """A table for a page, below the facts it was measured under."""
-    lines = [HEAD, ("---",) * len(HEAD), *rows(figures)]
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return "".join(f"- {fact}\n" for fact in facts) + "\n" + table
-
-
-def as_svg(figures: Iterable[Figure], title: str) -> str:
-    """A bar a figure, its whisker from the fastest round to the slowest."""
+def as_markdown(figures: Iterable[Figure], facts: Iterable[str], titles: dict[str, str]) -> str:
+    """A table for each set of wheels (`titles`: by their names) with a column a tool, and the facts below."""
     figures = list(figures)
-    scale = 480 / max(max(figure.seconds) for figure in figures)
-    parts, y, group = [f'<text x="8" y="20" font-weight="bold">{escape(title)}</text>'], 32, ("", "")
-    for figure in figures:
-        if (figure.scene, figure.work) != group:
-            group = (figure.scene, figure.work)
-            y += 10
-            parts.append(f'<text x="8" y="{y + 13}">{escape(f"{figure.scene}: {figure.work}")}</text>')
-            y += 18
-        low, high, middle = (
-            scale * value for value in (min(figure.seconds), max(figure.seconds), figure.median)
-        )
-        colour = _COLOURS.get(figure.tool, "#6b7280")
-        parts += [
-            f'<text x="62" y="{y + 12}" text-anchor="end">{escape(figure.tool)}</text>',
-            f'<rect x="70" y="{y + 2}" width="{middle:.1f}" height="12" fill="{colour}"/>',
-            f'<path d="M{70 + low:.1f} {y + 8}H{70 + high:.1f}" stroke="black"/>',
-            f'<text x="{78 + high:.1f}" y="{y + 12}">{figure.median:.3f} s</text>',
-        ]
-        y += 16
-    body = "\n".join(parts)
-    size = f'width="640" height="{y + 12}" viewBox="0 0 640 {y + 12}"'
-    style = 'font-family="sans-serif" font-size="11"'
-    paper = '<rect width="100%" height="100%" fill="white"/>'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{paper}\n{body}\n</svg>\n'
+    tables = (
+        f"**{title}**\n\n{_table([figure for figure in figures if figure.wheels == name])}"
+        for name, title in titles.items()
+    )
+    return "\n".join(tables) + "\n" + "".join(f"- {fact}\n" for fact in facts)
+
+
+def as_details(figures: Iterable[Figure]) -> str:
+    """Every figure with its fastest and its slowest round, in a table that is folded up."""
+    table = _lines([HEAD, ("---",) * len(HEAD), *rows(figures)])
+    return f"\n<details><summary>Every figure</summary>\n\n{table}\n</details>\n"
+
+
+def check_marks(readme: Path) -> None:
+    """Stop unless the file has both marks, once each and in order."""
+    text = readme.read_text(encoding="utf-8")
+    if not (text.count(BEGIN) == text.count(END) == 1 and text.index(BEGIN) < text.index(END)):
+        raise SystemExit(f"{readme} needs a line `{BEGIN}` and, below it, a line `{END}`")
+
+
+def write_between_marks(readme: Path, text: str) -> None:
+    """Put `text` in the place of what stands between the marks; everything else stays as it is."""
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
+
+
+def _table(figures: list[Figure]) -> str:
+    tools = list(dict.fromkeys(figure.tool for figure in figures))
+    found = {(figure.work, figure.scene, figure.tool): figure for figure in figures}
+    lines = [("", "round trip", *tools), ("---", "---:", *("---:" for _ in tools))]
+    told = ""
+    for work, scene in dict.fromkeys((figure.work, figure.scene) for figure in figures):
+        best = min(figure.median for figure in figures if (figure.work, figure.scene) == (work, scene))
+        cells = (_cell(found.get((work, scene, tool)), figures, best) for tool in tools)
+        lines.append((work if work != told else "", scene, *cells))
+        told = work
+    return _lines(lines)
+
+
+def _cell(figure: Figure | None, figures: list[Figure], best: float) -> str:
+    if figure is None:
+        return NOTHING
+    time = seconds(figure.median)
+    time = f"**{time}**" if figure.median == best else time
+    ratio = None if figure.tool == "uv" else ratio_to_uv(figure, figures)
+    return time if ratio is None else f"{time} ({times(ratio)})"
+
+
+def seconds(value: float) -> str:
+    """A time with about three digits."""
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} s"
+
+
+def times(ratio: float) -> str:
+    """A ratio with about two digits."""
+    return f"{ratio:.{2 if ratio < 0.995 else 1 if ratio < 9.95 else 0}f}\N{MULTIPLICATION SIGN}"
+
+
+def _lines(lines: Iterable[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

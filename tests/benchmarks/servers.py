@@ -6,18 +6,21 @@ age nor date, because a client may call a copy fresh by those without asking.
 """
 
 import asyncio
+import email
 import hashlib
 import json
 import multiprocessing
 import re
 import zipfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from packaging.utils import NormalizedName, canonicalize_name
 
 BUCKET = "bench"
 _STATUS = {200: "OK", 206: "Partial Content", 304: "Not Modified", 404: "Not Found"}
@@ -37,9 +40,9 @@ class Body:
 
 
 @contextmanager
-def serving(wheels: Path, repository: Path) -> Iterator[int]:
-    """Serve the wheels below `/simple/`, the directory repository as `s3://bench/pipper`; yield the port."""
-    with _process(_serve, wheels, repository) as port:
+def serving(wheels: Path, folders: Mapping[str, Path]) -> Iterator[int]:
+    """Serve the wheels below `/simple/`, and each folder as `s3://bench/NAME`; yield the port."""
+    with _process(_serve, wheels, dict(folders)) as port:
         yield port
 
 
@@ -62,8 +65,10 @@ def _process(target: Callable[..., None], *args: object) -> Iterator[int]:
         process.join()
 
 
-def _serve(ready: Connection, wheels: Path, repository: Path) -> None:
-    bodies = {**_index(wheels), **_objects(repository)}
+def _serve(ready: Connection, wheels: Path, folders: dict[str, Path]) -> None:
+    bodies = _index(wheels)
+    for prefix, folder in folders.items():
+        bodies |= _objects(prefix, folder)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := await _request(reader):
@@ -203,11 +208,11 @@ def _entry(name: str, body: Body | None) -> str:
     )
 
 
-def _objects(repository: Path) -> dict[str, Body]:
-    files = (path for path in sorted(repository.rglob("*")) if path.is_file())
-    keys = ((path, path.relative_to(repository).as_posix()) for path in files)
+def _objects(prefix: str, folder: Path) -> dict[str, Body]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    keys = ((path, path.relative_to(folder).as_posix()) for path in files)
     return {
-        f"/{BUCKET}/pipper/{key}": Body(body=path.read_bytes(), kind="application/octet-stream")
+        f"/{BUCKET}/{prefix}/{key}": Body(body=path.read_bytes(), kind="application/octet-stream")
         for path, key in keys
         if not key.startswith(".")
     }
@@ -216,12 +221,13 @@ def _objects(repository: Path) -> dict[str, Body]:
 def _index(wheels: Path) -> dict[str, Body]:
     """One PEP 691 page a project, the wheels and their metadata (PEP 658) beside them."""
     bodies: dict[str, Body] = {}
-    files: dict[str, list[dict[str, object]]] = {}
+    files: dict[NormalizedName, list[dict[str, object]]] = {}
     for path in sorted(wheels.glob("*.whl")):
-        project, version = path.name.split("-")[:2]
+        name = canonicalize_name(path.name.split("-")[0])
         with zipfile.ZipFile(path) as archive:
-            metadata = archive.read(f"{project}-{version}.dist-info/METADATA")
-        name, body = project.replace("_", "-"), path.read_bytes()
+            (inside,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+            metadata = archive.read(inside)
+        body, python = path.read_bytes(), email.message_from_bytes(metadata)["Requires-Python"]
         bodies[f"/files/{path.name}"] = Body(body=body, kind="application/octet-stream")
         bodies[f"/files/{path.name}.metadata"] = Body(body=metadata, kind="text/plain")
         files.setdefault(name, []).append(
@@ -232,6 +238,7 @@ def _index(wheels: Path) -> dict[str, Body]:
                 "size": len(body),
                 "core-metadata": {"sha256": hashlib.sha256(metadata).hexdigest()},
                 "yanked": False,
+                **({"requires-python": python} if python else {}),
             }
         )
     for name, entries in files.items():

@@ -1,147 +1,23 @@
-"""How each tool is asked to lock and to sync: one project, one cache, whole processes."""
+"""How each tool is asked to lock and to sync."""
 
 import json
-import os
+import re
 import shutil
-import subprocess
 import sys
-import time
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-WORKS = (
-    "lock, cold",
-    "lock, warm cache",
-    "sync, cold cache, new environment",
-    "sync, warm cache, new environment",
-    "sync, right after a sync",
-    "sync, nothing to do",
-)
+from tests.benchmarks.peers import OLD_PIPPER, POETRY, environment_with, held, python_of, site_of
+from tests.benchmarks.tool import CHECKOUT, SYNC_COLD, SYNC_NOTHING, Tool, clear
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Where packages are read from: servers behind one round trip, or the disk."""
-
-    name: str
-    requirements: Sequence[str]
-    index: str
-    """URL of the simple index; empty on disk."""
-    s3: str
-    """URL of the S3 endpoint; empty on disk."""
-    bucket: str
-    wheels: Path
-    repository: Path
-    credentials: Mapping[str, str]
-    """Environment variables that open the bucket."""
-
-
-class Tool:
-    """One tool in one scene. Subclasses say what to write and what to type."""
-
-    name = ""
-
-    def __init__(self, scene: Scene, place: Path) -> None:
-        self.scene = scene
-        self.project = place / "project"
-        self.cache = place / "cache"
-        self.project.mkdir(parents=True)
-        home = place / "home"
-        home.mkdir()
-        kept = {
-            name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ
-        }
-        self.env = {
-            **kept,
-            "HOME": str(home),
-            "PIP_CONFIG_FILE": os.devnull,
-            "NO_COLOR": "1",
-            **self.settings(),
-        }
-        self.write_project()
-
-    @property
-    def environment(self) -> Path:
-        """Where the packages are installed."""
-        return self.project / ".venv"
-
-    def settings(self) -> dict[str, str]:
-        """Environment variables of the tool."""
-        raise NotImplementedError
-
-    def write_project(self) -> None:
-        """Write the files that say what is wanted."""
-        raise NotImplementedError
-
-    def lock(self) -> list[str]:
-        """The command that locks."""
-        raise NotImplementedError
-
-    def sync(self) -> list[str]:
-        """The command that syncs."""
-        raise NotImplementedError
-
-    def forget_lock(self) -> None:
-        """Remove the lock."""
-        raise NotImplementedError
-
-    def locked(self) -> dict[str, str]:
-        """Name and version of everything in the lock."""
-        raise NotImplementedError
-
-    def round(self) -> dict[str, float]:
-        """Do all works once, in order, and return how many seconds each took."""
-        clear(self.cache)
-        clear(self.environment)
-        self.forget_lock()
-        lock_cold = self._timed(self.lock())
-        self.forget_lock()
-        lock_warm = self._timed(self.lock())
-        clear(self.cache)
-        sync_cold = self._timed(self.sync())
-        clear(self.environment)
-        sync_warm = self._timed(self.sync())
-        right_after = self._timed(self.sync())
-        nothing = self._timed(self.sync())
-        taken = (lock_cold, lock_warm, sync_cold, sync_warm, right_after, nothing)
-        return dict(zip(WORKS, taken, strict=True))
-
-    def installed(self) -> dict[str, bytes]:
-        """Every file below site-packages but what installers write of themselves."""
-        own = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "pipper.json", "uv_cache.json"}
-        return {
-            path.relative_to(root).as_posix(): path.read_bytes()
-            for root in self.environment.glob("[Ll]ib*/**/site-packages")
-            for path in root.rglob("pack_*/*")
-            if path.is_file() and path.name not in own and "__pycache__" not in path.parts
-        }
-
-    def _timed(self, command: list[str]) -> float:
-        begun = time.perf_counter()
-        done = subprocess.run(
-            command,
-            cwd=self.project,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        took = time.perf_counter() - begun
-        if done.returncode:
-            raise SystemExit(
-                f"{self.name} ({self.scene.name}): {command} gave {done.returncode}\n{done.stderr[-2000:]}"
-            )
-        return took
+_THIS_PYTHON = f"=={sys.version_info.major}.{sys.version_info.minor}.*"
 
 
 class Pipper(Tool):
     """The project itself, against an S3 endpoint or a directory repository."""
 
     name = "pipper"
+    every_round = True
 
     def settings(self) -> dict[str, str]:
         endpoint = {"AWS_ENDPOINT_URL_S3": self.scene.s3} if self.scene.s3 else {}
@@ -153,10 +29,13 @@ class Pipper(Tool):
             **endpoint,
         }
 
+    def version(self) -> str:
+        return self._told(sys.executable, "-m", "pipper", "--version").split()[-1]
+
     def write_project(self) -> None:
         url = f"s3://{self.scene.bucket}" if self.scene.s3 else self.scene.repository.as_uri()
         (self.project / "pipper.toml").write_text(
-            f"dependencies = {json.dumps(list(self.scene.requirements))}\nindex = false\n\n"
+            f"dependencies = {json.dumps(self.scene.wheels.requirements)}\nindex = false\n\n"
             f'[repositories]\nbench = "{url}"\n'
         )
 
@@ -177,12 +56,11 @@ class PipperOverIndex(Pipper):
     """The project itself with everything from the simple index, as the other tools have it."""
 
     name = "pipper-index"
+    on_disk = False
 
     def write_project(self) -> None:
-        if not self.scene.index:
-            raise SystemExit("pipper-index needs a server: leave out `--rtt disk`")
         (self.project / "pipper.toml").write_text(
-            f"dependencies = {json.dumps(list(self.scene.requirements))}\n\n"
+            f"dependencies = {json.dumps(self.scene.wheels.requirements)}\n\n"
             f'[index]\nurl = "{self.scene.index}"\n'
         )
 
@@ -191,6 +69,7 @@ class Uv(Tool):
     """uv, against the simple index or the folder of wheels."""
 
     name = "uv"
+    every_round = True
 
     def settings(self) -> dict[str, str]:
         return {
@@ -201,11 +80,11 @@ class Uv(Tool):
             **({"UV_DEFAULT_INDEX": self.scene.index} if self.scene.index else {"UV_OFFLINE": "1"}),
         }
 
+    def version(self) -> str:
+        return self._told(_uv(), "--version").split()[1]
+
     def write_project(self) -> None:
-        (self.project / "pyproject.toml").write_text(
-            '[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.11"\n'
-            f"dependencies = {json.dumps(list(self.scene.requirements))}\n\n[tool.uv]\npackage = false\n"
-        )
+        (self.project / "pyproject.toml").write_text(f"{_project_table(self)}\n[tool.uv]\npackage = false\n")
 
     def lock(self) -> list[str]:
         return [_uv(), "lock", "-q", *self._where()]
@@ -221,7 +100,7 @@ class Uv(Tool):
         return {name: version for name, version in found.items() if name != "bench"}
 
     def _where(self) -> list[str]:
-        return [] if self.scene.index else ["--no-index", "--find-links", str(self.scene.wheels)]
+        return [] if self.scene.index else ["--no-index", "--find-links", str(self.scene.wheels.folder)]
 
 
 class Pip(Tool):
@@ -230,15 +109,18 @@ class Pip(Tool):
     name = "pip"
 
     def settings(self) -> dict[str, str]:
-        disk = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.scene.wheels)}
+        disk = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.scene.wheels.folder)}
         return {
             "PIP_CACHE_DIR": str(self.cache),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            **_QUICK_PIP,
             **({"PIP_INDEX_URL": self.scene.index} if self.scene.index else disk),
         }
 
+    def version(self) -> str:
+        return self._told(sys.executable, "-m", "pip", "--version").split()[1]
+
     def write_project(self) -> None:
-        (self.project / "wanted.txt").write_text("\n".join(self.scene.requirements) + "\n")
+        (self.project / "wanted.txt").write_text("\n".join(self.scene.wheels.requirements) + "\n")
         (self.project / "sync.py").write_text(_PIP_SYNC)
 
     def lock(self) -> list[str]:
@@ -256,7 +138,103 @@ class Pip(Tool):
         return {item["metadata"]["name"]: item["metadata"]["version"] for item in report["install"]}
 
 
-TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (Pipper, PipperOverIndex, Uv, Pip)}
+class Poetry(Tool):
+    """poetry, with the simple index as its only source."""
+
+    name = "poetry"
+    on_disk = False
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "POETRY_CACHE_DIR": str(self.cache),
+            "POETRY_KEYRING_ENABLED": "false",
+            "POETRY_NO_INTERACTION": "1",
+            "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+            "POETRY_VIRTUALENVS_OPTIONS_NO_PIP": "true",
+        }
+
+    def version(self) -> str:
+        return re.sub(r".*version ([^)]+)\)?", r"\1", self._told(self._poetry(), "--version"))
+
+    def write_project(self) -> None:
+        source = f'[[tool.poetry.source]]\nname = "bench"\nurl = "{self.scene.index}"\npriority = "primary"\n'
+        (self.project / "pyproject.toml").write_text(
+            f"{_project_table(self)}\n[tool.poetry]\npackage-mode = false\n\n{source}"
+        )
+
+    def lock(self) -> list[str]:
+        return [self._poetry(), "lock", "-q"]
+
+    def sync(self) -> list[str]:
+        return [self._poetry(), "sync", "-q"]
+
+    def forget_lock(self) -> None:
+        (self.project / "poetry.lock").unlink(missing_ok=True)
+
+    def locked(self) -> dict[str, str]:
+        return _packages(self.project / "poetry.lock")
+
+    def _poetry(self) -> str:
+        return str(python_of(environment_with(POETRY, self.scene.keep)).with_name("poetry"))
+
+
+class OldPipper(Tool):
+    """pipper 0.11.1: no lock, no solver, no cache. It is given the right versions and installs them in order."""
+
+    name = "pipper 0.11.1"
+    on_disk = False
+
+    def settings(self) -> dict[str, str]:
+        return {
+            # A wheel goes to pip, which would look for all that it requires on an index.
+            "PIP_NO_DEPS": "1",
+            "PIP_NO_INDEX": "1",
+            **_QUICK_PIP,
+            "AWS_ENDPOINT_URL_S3": self.scene.old_s3,
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def version(self) -> str:
+        code = "from importlib.metadata import version; print(version('pipper'))"
+        return self._told(str(python_of(self._peer())), "-c", code)
+
+    def write_project(self) -> None:
+        pins = [f"{name}:{self.scene.wheels.answer[name]}" for name in sorted(self.covers())]
+        (self.project / "pipper.json").write_text(json.dumps({"dependencies": pins}))
+        (self.project / "sync.py").write_text(_OLD_SYNC.format(site=str(site_of(self._peer()))))
+
+    def sync(self) -> list[str]:
+        return [str(python_of(self._peer())), "sync.py"]
+
+    def locked(self) -> None:
+        return None
+
+    def covers(self) -> frozenset[str]:
+        """All but what it holds itself, which is installed for it, and versions that semver cannot write."""
+        answer = self.scene.wheels.answer
+        semantic = {name for name, version in answer.items() if re.fullmatch(r"\d+\.\d+\.\d+", version)}
+        return frozenset(semantic - held(self._peer()))
+
+    def round(self) -> dict[str, float]:
+        clear(self.environment)
+        return {SYNC_COLD: self._timed(self.sync()), SYNC_NOTHING: self._timed(self.sync())}
+
+    def _peer(self) -> Path:
+        return environment_with(OLD_PIPPER, self.scene.keep)
+
+
+TOOLS: dict[str, type[Tool]] = {
+    tool.name.replace(" ", "-"): tool for tool in (Pipper, PipperOverIndex, Uv, Pip, Poetry, OldPipper)
+}
+
+_QUICK_PIP = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    # pip reads this one the wrong way round: no byte code, as the other tools write none
+    "PIP_NO_COMPILE": "0",
+}
 
 _PIP_SYNC = """\
 import json, subprocess, sys, venv
@@ -270,11 +248,24 @@ pip = [sys.executable, "-m", "pip", "--python", ".venv/bin/python", "install", "
 sys.exit(subprocess.run([*pip, *pins]).returncode)
 """
 
+_OLD_SYNC = """\
+import glob, subprocess, sys, venv
+from pathlib import Path
 
-def clear(path: Path) -> None:
-    """Remove a folder where there is one."""
-    if path.exists():
-        shutil.rmtree(path)
+if not Path(".venv").exists():
+    venv.create(".venv", symlinks=True)
+    (site,) = glob.glob(".venv/lib/*/site-packages")
+    Path(site, "old.pth").write_text({site!r} + "\\n")
+old = [".venv/bin/python", "-c", "from pipper.command import run; run()", "install"]
+sys.exit(subprocess.run([*old, "-b", "bench", "--prefix", "old"]).returncode)
+"""
+
+
+def _project_table(tool: Tool) -> str:
+    return (
+        f'[project]\nname = "bench"\nversion = "0"\nrequires-python = "{_THIS_PYTHON}"\n'
+        f"dependencies = {json.dumps(tool.scene.wheels.requirements)}\n"
+    )
 
 
 def _packages(lock: Path) -> dict[str, str]:

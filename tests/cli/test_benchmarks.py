@@ -1,24 +1,202 @@
-"""The benchmark harness works, whatever the figures are."""
+"""The benchmark harness works, whatever the figures are.
 
+On demand: `PIPPER_BENCHMARKS=1` tries every tool; those of other projects are installed first.
+"""
+
+import os
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 
+import pytest
+
+from tests.benchmarks.__main__ import agree
+from tests.benchmarks.chart import as_svg
+from tests.benchmarks.report import (
+    BEGIN,
+    END,
+    NOTHING,
+    Figure,
+    as_details,
+    as_markdown,
+    check_marks,
+    write_between_marks,
+)
+from tests.benchmarks.tool import Scene, Tool
+from tests.benchmarks.wheelsets import contents, small
 from tests.commands import CHECKOUT
 
+TITLES = {"small": "12 small packages", "real": "30 real wheels"}
+ALL = os.environ.get("PIPPER_BENCHMARKS", "")
+"""Read here: no variable of pipper's own reaches a test."""
+SVG = "{http://www.w3.org/2000/svg}"
 
-def test_the_harness_times_every_work_of_every_tool(tmp_path: Path) -> None:
-    table, picture = tmp_path / "table.md", tmp_path / "picture.svg"
-    options = ["--packages", "12", "--rounds", "1", "--rtt", "disk", "5", "--tools", "pipper", "uv"]
+
+def benchmark(*options: str | Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", *options, "--markdown", table, "--svg", picture],
+        [sys.executable, "-m", "tests.benchmarks", *options],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = [line for line in table.read_text().splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + 2 * 6 * 2
-    assert picture.read_text().count("<rect") == 1 + 2 * 6 * 2
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+def figure(tool: str, *seconds: float, wheels: str = "small", work: str = "lock, cold") -> Figure:
+    return Figure(wheels=wheels, scene="20 ms", work=work, tool=tool, seconds=seconds)
+
+
+FIGURES = [
+    figure("pipper", 0.5, 0.25, 2.0),
+    figure("uv", 0.2),
+    figure("pipper", 0.03, work="sync, nothing to do"),
+    figure("uv", 0.04, work="sync, nothing to do"),
+    figure("pipper 0.11.1", 52.0, work="sync, nothing to do"),
+    figure("pipper", 16.0, wheels="real"),
+    figure("uv", 4.0, wheels="real"),
+]
+
+
+def test_the_harness_times_every_work_of_every_tool(tmp_path: Path) -> None:
+    table, picture = tmp_path / "table.md", tmp_path / "picture.svg"
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold figures\n{END}\nafter\n")
+    options = ["--set", "small", "--packages", "12", "--rounds", "1", "--rtt", "disk", "5"]
+    options += ["--tools", "pipper", "uv", "--keep", str(tmp_path / "keep")]
+    benchmark(*options, "--markdown", table, "--svg", picture, "--readme", readme)
+
+    lines = [line for line in table.read_text().splitlines() if line.startswith("| ")]
+    assert len(lines) == (2 + 6 * 2) + (2 + 6 * 2 * 2)
+    bars = ET.parse(picture).getroot().findall(f"{SVG}rect")
+    assert len(bars) == 6 * 2 * 2
+    told = readme.read_text()
+    assert told.startswith(f"before\n{BEGIN}\n\n![")
+    assert told.endswith(f"{END}\nafter\n")
+    assert "(picture.svg)" in told
+    assert "old figures" not in told
+    assert "|  | round trip | pipper | uv |" in told
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL, reason="on demand: PIPPER_BENCHMARKS=1")
+def test_every_tool_locks_and_installs_the_same_before_it_is_timed(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    table, keep = tmp_path / "table.md", pytestconfig.cache.mkdir("benchmarks")
+    benchmark(
+        *("--set", "small", "--packages", "6", "--rounds", "1", "--rtt", "0"),
+        *("--tools", "pipper", "uv", "pip", "poetry", "pipper-0.11.1", "--keep", keep, "--markdown", table),
+    )
+    rows = (line for line in table.read_text().splitlines() if line.startswith("| "))
+    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert lines[0][1:] == ["round trip", "pipper", "uv", "pip", "poetry", "pipper 0.11.1"]
+    empty = {line[0] for line in lines[2:8] if line[-1] == NOTHING}
+    assert empty == {
+        *("lock, cold", "lock, warm cache", "sync, right after a sync"),
+        "sync, warm cache, new environment",
+    }
+    assert "pipper 1." in table.read_text()
+    assert "pipper 0.11.1 has no solver, no lock and no cache" in table.read_text()
+
+
+def test_a_cell_tells_the_median_and_the_ratio_to_uv_in_the_same_scene() -> None:
+    text = as_markdown(FIGURES, ["a fact"], TITLES).replace("\N{MULTIPLICATION SIGN}", "x")
+    assert f"| lock, cold | 20 ms | 500 ms (2.5x) | **200 ms** | {NOTHING} |" in text
+    assert "| sync, nothing to do | 20 ms | **30 ms** (0.75x) | 40 ms | 52.0 s (1300x) |" in text
+    assert "| lock, cold | 20 ms | 16.0 s (4.0x) | **4.00 s** |" in text
+    assert text.index("**12 small packages**") < text.index("**30 real wheels**") < text.index("- a fact")
+
+
+def test_details_tell_the_fastest_and_the_slowest_round() -> None:
+    assert "| small | 20 ms | lock, cold | pipper | 0.500 | 0.250-2.000 | 3 | 2.50 |" in as_details(FIGURES)
+
+
+def test_bars_lie_within_the_picture_and_longer_times_have_longer_bars() -> None:
+    root = ET.fromstring(as_svg(FIGURES, TITLES))
+    bars = [bar.attrib for bar in root.findall(f"{SVG}rect")]
+    assert len(bars) == len(FIGURES)
+    assert all(float(bar["x"]) + float(bar["width"]) < float(root.attrib["width"]) for bar in bars)
+    assert all(float(bar["y"]) < float(root.attrib["height"]) for bar in bars)
+    by_median = sorted(FIGURES, key=lambda each: each.median)
+    assert by_median == sorted(FIGURES, key=lambda each: float(bars[FIGURES.index(each)]["width"]))
+
+
+class Handmade(Tool):
+    """A tool of which a test says what it locked, and which installs by unzipping."""
+
+    name = "handmade"
+    answer: dict[str, str]
+
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def write_project(self) -> None:
+        self.answer = dict(self.scene.wheels.answer)
+        self.site = self.environment / "lib" / "python3.11" / "site-packages"
+        for wheel in self.scene.wheels.wheels().values():
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(self.site)
+
+    def locked(self) -> dict[str, str]:
+        return self.answer
+
+
+@pytest.fixture
+def handmade(tmp_path: Path) -> Handmade:
+    wheels = small(6, tmp_path)
+    scene = Scene(
+        name="disk", wheels=wheels, index="", s3="", old_s3="", bucket="", repository=tmp_path,
+        credentials={}, keep=tmp_path,
+    )  # fmt: skip
+    return Handmade(scene, tmp_path / "handmade")
+
+
+def test_a_tool_that_locked_and_installed_what_is_right_is_agreed_with(handmade: Handmade) -> None:
+    (handmade.site / "other").mkdir()
+    (handmade.site / "pack_000" / "__pycache__").mkdir()
+    (handmade.site / "pack_000" / "__pycache__" / "part_1.pyc").touch()
+    next(handmade.site.glob("pack_000*.dist-info")).joinpath("INSTALLER").touch()
+    agree(handmade, contents(handmade.scene.wheels))
+
+
+def test_nothing_is_timed_where_a_tool_locked_another_version(handmade: Handmade) -> None:
+    handmade.answer["pack-000"] = "9.9"
+    with pytest.raises(SystemExit, match="locked other versions"):
+        agree(handmade, contents(handmade.scene.wheels))
+
+
+@pytest.mark.parametrize("change", ["altered", "missing", "added"])
+def test_nothing_is_timed_where_a_tool_installed_other_files(handmade: Handmade, change: str) -> None:
+    if change == "altered":
+        (handmade.site / "pack_003" / "part_1.py").write_text("VALUE = 0\n")
+    elif change == "missing":
+        (handmade.site / "pack_003" / "part_1.py").unlink()
+    else:
+        (handmade.site / "pack_003" / "more.py").touch()
+    with pytest.raises(SystemExit, match="installed other files than the wheels hold: pack_003/"):
+        agree(handmade, contents(handmade.scene.wheels))
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"])
+def test_a_readme_without_its_two_marks_is_refused_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(SystemExit, match="needs a line"):
+        check_marks(readme)
+    assert readme.read_text() == text
+
+
+def test_figures_in_the_readme_are_replaced_as_often_as_one_likes(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_bytes((CHECKOUT / "README.md").read_bytes())
+    check_marks(readme)
+    write_between_marks(readme, "the first figures\n")
+    once = readme.read_text()
+    write_between_marks(readme, "the second figures\n")
+    assert readme.read_text() == once.replace("the first figures", "the second figures")
+    check_marks(readme)

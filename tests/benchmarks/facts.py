@@ -1,0 +1,81 @@
+"""What figures were taken under: machine, versions, rules, and what cannot be compared."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks.report import NOTHING
+from tests.benchmarks.tool import Tool
+from tests.benchmarks.tools import OldPipper, Pip, Poetry
+from tests.benchmarks.wheelsets import WheelSet
+
+SLOW = 15.0
+"""Seconds of a first round from which on a tool that is not `every_round` gets no second one."""
+
+
+def machine() -> str:
+    """System, processor, memory and Python in one line."""
+    parts = [platform.system(), platform.machine(), _processor(), f"{os.cpu_count()} cores"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        parts.append(f"{memory / 2**30:.0f} GiB of memory")
+    return ", ".join([*filter(None, parts), f"Python {platform.python_version()}"])
+
+
+def facts(sets: Sequence[WheelSet], tools: Iterable[Tool], rounds: int, s3: str) -> list[str]:
+    """Sentences for below a table; `tools` are those of any scene of each set."""
+    one = {tool.name: tool for tool in tools}
+    versions = ", ".join(f"{tool.name.split()[0]} {tool.version()}" for tool in one.values())
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d}; {machine()}",
+        versions,
+        "; ".join(f"{each.name}: {each.title}" for each in sets),
+        f"median of {rounds} rounds, in turns, after one that nobody counts; where that took another tool than"
+        f" pipper and uv longer than {SLOW:.0f} s, it is the one that counts",
+        "before anything was timed, each tool had locked the versions that are known to be right and installed"
+        " the wheels' files byte for byte",
+        "uv and poetry lock for all systems, pipper for its default environments (best effort), pip for this one;"
+        " launchers in `bin` are not compared",
+        "whole processes with their own defaults; a new environment is made by the command that is timed",
+        f"HTTP on loopback without TLS and without a limit of bandwidth, S3 server: {s3}",
+        "index pages carry an ETag and no age: they are asked for again, as pipper asks its repository again",
+        *_limits(one.values()),
+    ]
+
+
+def _limits(tools: Iterable[Tool]) -> Iterable[str]:
+    """What to know of single tools before comparing."""
+    for tool in tools:
+        if isinstance(tool, Pip):
+            yield (
+                "pip has no lock: its report of a dry run stands in for one, and its sync installs the pins of the"
+                " report; it is told to write no byte code (`--no-compile`), as the others write none"
+            )
+        elif isinstance(tool, Poetry):
+            yield "poetry makes its environment in the project and without pip, as the others do"
+        elif isinstance(tool, OldPipper):
+            yield (
+                "pipper 0.11.1 has no solver, no lock and no cache: it is given the right versions and runs pip"
+                f" for one bundle after the other, without dependencies and byte code; {NOTHING} is what it cannot do"
+            )
+
+
+def left_out(wheels: WheelSet, tools: Iterable[Tool]) -> list[str]:
+    """Which tools install less than the whole set, and what they leave out."""
+    return [
+        f"{tool.name} installs {len(tool.covers())} of the {len(wheels.answer)} {wheels.name} packages; left out:"
+        f" {', '.join(sorted(set(wheels.answer) - tool.covers()))} (its own dependencies, or no semantic version)"
+        for tool in tools
+        if set(wheels.answer) - tool.covers()
+    ]
+
+
+def _processor() -> str:
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return ""
