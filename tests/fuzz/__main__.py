@@ -50,7 +50,7 @@ def _report(tally: Tally, seed: int) -> None:
     _say(
         f"{tally.count:,} mutants of seed {seed}: {tally.accepted:,} accepted and installed,"
         f" {len(tally.findings)} findings, {each:.2f} ms of processor time each,"
-        f" at most {tally.memory >> 20} MiB a process"
+        f" at most {tally.memory >> 20} MiB more a process"
     )
     slowest = ", ".join(
         f"{seconds * 1000:.0f} ms (index {index})" for seconds, index in reversed(tally.slowest)

@@ -28,7 +28,7 @@ class Tally:
     """Seconds of processor time, and index."""
     seconds: float = 0.0
     memory: int = 0
-    """Bytes that the biggest process held at most."""
+    """Bytes by which the biggest process grew: one that runs other tests too was big before."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one mutant."""
@@ -64,12 +64,12 @@ class Tally:
 
 def try_range(seed: int, start: int, stop: int) -> Tally:
     """Try the mutants from `start` to before `stop` in this process; a warning counts as an exception."""
-    tally = Tally()
+    tally, before = Tally(), _peak()
     with warnings.catch_warnings(), bench() as place:
         warnings.simplefilter("error")
         for index in range(start, stop):
             tally.add(place.try_one(mutant(seed, index)))
-    tally.memory = _peak()
+    tally.memory = _peak() - before
     return tally
 
 
