@@ -1,10 +1,11 @@
 """The same work on many things at once, for work that waits for a store."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -25,7 +26,58 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """
     if len(items) < 2:
         return [work(item) for item in items]
-    return _Run(work, items).results()
+    stop = threading.Event()
+    done: dict[int, R] = {}
+    failed: dict[int, BaseException] = {}
+
+    def one(number: int) -> None:
+        try:
+            done[number] = work(items[number])
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+            failed[number] = error
+            stop.set()
+
+    in_threads(one, range(len(items)), jobs=JOBS, stop=stop, farewell=_FAREWELL)
+    if failed:
+        raise failed[min(failed)]
+    return [done[number] for number in sorted(done)]
+
+
+def in_threads(
+    work: Callable[[T], None], items: Sequence[T], *, jobs: int, stop: threading.Event, farewell: float
+) -> None:
+    """Do `work`, which raises nothing, on each item, `jobs` at once; nothing new is begun once `stop` is set.
+
+    An interrupt sets `stop`, gives the threads `farewell` seconds to clean up, and does not wait for what hangs.
+    """
+    # Not a pool: its threads are waited for at the end of the process, and one that hangs in a read would keep
+    # an interrupted command from ending.
+    queue = iter(items)
+    turn = threading.Lock()
+    end = object()
+
+    def drain() -> None:
+        while not stop.is_set():
+            with turn:
+                item = next(queue, end)
+            if item is end:
+                return
+            work(cast("T", item))
+
+    threads = [threading.Thread(target=drain, daemon=True) for _ in range(min(jobs, len(items)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(1.0)  # with a limit, so that an interrupt gets through on every system
+    except BaseException:
+        stop.set()
+        until = time.monotonic() + farewell
+        for thread in threads:
+            if thread.ident is not None:  # the interrupt may have come before it was started
+                thread.join(max(0.0, until - time.monotonic()))
+        raise
 
 
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
@@ -89,8 +141,9 @@ class _Spread(Generic[T]):
             self._under_way += 1
             self._todo.put(item)
             if len(self._threads) < min(JOBS, self._under_way):
-                self._threads.append(threading.Thread(target=self._drain, daemon=True))
-                self._threads[-1].start()
+                thread = threading.Thread(target=self._drain, daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def _end(self) -> None:
         """Have the threads end after what they are at."""
@@ -108,47 +161,3 @@ class _Spread(Generic[T]):
             except BaseException as raised:  # noqa: BLE001 - raised again in the thread that asked
                 error = raised
             self._done.put((item, error))
-
-
-class _Run(Generic[T, R]):
-    # Not a pool: its threads are waited for at the end of the process, and one that hangs in a read would keep
-    # an interrupted command from ending.
-    def __init__(self, work: Callable[[T], R], items: Sequence[T]) -> None:
-        self._work = work
-        self._queue = iter(enumerate(items))
-        self._threads = [
-            threading.Thread(target=self._drain, daemon=True) for _ in range(min(JOBS, len(items)))
-        ]
-        self._turn = threading.Lock()
-        self._stop = threading.Event()
-        self._done: dict[int, R] = {}
-        self._failed: dict[int, BaseException] = {}
-
-    def results(self) -> list[R]:
-        try:
-            for thread in self._threads:
-                thread.start()
-            for thread in self._threads:
-                while thread.is_alive():
-                    thread.join(1.0)  # with a limit, so that an interrupt gets through on every system
-        except BaseException:
-            self._stop.set()
-            for thread in self._threads:
-                thread.join(_FAREWELL / len(self._threads))
-            raise
-        if self._failed:
-            raise self._failed[min(self._failed)]
-        return [self._done[number] for number in sorted(self._done)]
-
-    def _drain(self) -> None:
-        while not self._stop.is_set():
-            with self._turn:
-                entry = next(self._queue, None)
-            if entry is None:
-                return
-            number, item = entry
-            try:
-                self._done[number] = self._work(item)
-            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
-                self._failed[number] = error
-                self._stop.set()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipper.cache import Cache, Receiver
 from pipper.core.ports import Reporter, Task
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
+from pipper.parallel import in_threads
 
 JOBS = 16
 """Downloads at once: they wait for the network, so more of them than processors."""
@@ -70,40 +71,8 @@ def fetch(
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
                 failures.append(error)
 
-        _in_threads(work, wanted, jobs, run.stop)
+        in_threads(work, wanted, jobs=jobs, stop=run.stop, farewell=_FAREWELL)
     _raise_gravest(failures, reporter)
-
-
-def _in_threads(
-    work: Callable[[Download], None], wanted: Sequence[Download], jobs: int, stop: threading.Event
-) -> None:
-    # Not a pool: its threads are waited for at the end of the process, and one that hangs in a read would keep
-    # an interrupted command from ending.
-    queue = iter(wanted)
-    turn = threading.Lock()
-
-    def drain() -> None:
-        while not stop.is_set():
-            with turn:
-                download = next(queue, None)
-            if download is None:
-                return
-            work(download)
-
-    threads = [threading.Thread(target=drain, daemon=True) for _ in range(min(jobs, len(wanted)))]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(1.0)
-    except BaseException:
-        stop.set()
-        until = time.monotonic() + _FAREWELL
-        for thread in threads:
-            if thread.ident is not None:  # the interrupt may have come before it was started
-                thread.join(max(0.0, until - time.monotonic()))
-        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,9 +56,8 @@ def _code(arguments: Sequence[str] | None) -> int:
         render_error("terminated" if terminated else "interrupted", "", "")
         return _TERMINATED if terminated else _INTERRUPTED
     except (ReaderGoneError, SystemExit):
-        return (
-            0  # SystemExit is what click makes of a reader of its help that is gone; everything else returns
-        )
+        # SystemExit is what click makes of a reader of its help that is gone; everything else returns.
+        return 0
     except OSError as error:
         return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
     except Exception as error:  # noqa: BLE001 - a bug: told without the text of the exception, which may hold a secret

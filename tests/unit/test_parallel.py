@@ -100,3 +100,25 @@ def test_an_error_of_one_item_ends_the_others() -> None:
 
 def test_nothing_to_do_is_done() -> None:
     spread(lambda item: item, [], lambda item: [item])
+
+
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_an_interrupt_while_threads_are_being_started_stays_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, started: int
+) -> None:
+    start = threading.Thread.start
+    count = 0
+
+    def interrupted(thread: threading.Thread) -> None:
+        nonlocal count
+        count += 1
+        if count > started:
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_parallel(str, range(5))
+    count = 0
+    with pytest.raises(KeyboardInterrupt):
+        spread(str, range(5), lambda item: ())
