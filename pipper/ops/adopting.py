@@ -10,7 +10,7 @@ from pipper.core.manifest import parse_manifest
 from pipper.core.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.files import read_bytes, write_bytes
-from pipper.ops.finding import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.names import PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.project import refuse_project
 
 _REQUIREMENTS = "requirements.txt"

@@ -13,8 +13,9 @@ from pipper.core.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.environments import Place, interpreter_at_hand
 from pipper.ops.files import read_bytes, refuse_url
-from pipper.ops.finding import LOCK_NAME, find_manifest
+from pipper.ops.finding import find_manifest
 from pipper.ops.lockfiles import is_lock, no_input, read_lock
+from pipper.ops.names import LOCK_NAME
 from pipper.ops.project import Project, load_lock, load_project, project_around, require_fresh
 from pipper.ops.requirements import solve_requirements
 from pipper.ops.settings import Settings

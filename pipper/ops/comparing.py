@@ -14,7 +14,7 @@ from pipper.core.requirement import parse_requirement
 from pipper.environment import Environment, installed
 from pipper.errors import NoSolutionError
 from pipper.ops.environments import Place, part_for
-from pipper.ops.finding import LOCK_NAME
+from pipper.ops.names import LOCK_NAME
 from pipper.ops.project import load_lock
 from pipper.ops.published import PublishedVersion, open_publications
 from pipper.ops.query import project_name

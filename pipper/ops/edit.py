@@ -21,8 +21,9 @@ from pipper.errors import UsageError
 from pipper.ops.direct import FILES_ALIAS, take_in
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand
 from pipper.ops.files import read_bytes, write_bytes
-from pipper.ops.finding import PIPPER_TOML, find_manifest
+from pipper.ops.finding import find_manifest
 from pipper.ops.foreign import foreign_requirements
+from pipper.ops.names import PIPPER_TOML
 from pipper.ops.project import Project, load_lock, project_around
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock

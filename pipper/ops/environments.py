@@ -18,7 +18,7 @@ from pipper.environment import (
 )
 from pipper.errors import NoSolutionError, UsageError
 from pipper.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
-from pipper.ops.finding import VENV
+from pipper.ops.names import VENV
 from pipper.ops.settings import Settings
 
 

@@ -5,11 +5,7 @@ from pathlib import Path
 from pipper.core.document import MANIFEST_LIMIT, parse_toml
 from pipper.errors import MachineError, UsageError
 from pipper.ops.files import read_bytes
-
-PIPPER_TOML = "pipper.toml"
-PYPROJECT_TOML = "pyproject.toml"
-LOCK_NAME = "pipper.lock"
-VENV = ".venv"
+from pipper.ops.names import PIPPER_TOML, PYPROJECT_TOML
 
 
 def find_manifest(directory: Path) -> Path | None:

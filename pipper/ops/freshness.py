@@ -13,11 +13,10 @@ from pipper import __version__
 from pipper.apply.stamp import is_current
 from pipper.errors import MachineError, PipperError
 from pipper.fingerprint import fingerprint
+from pipper.ops.names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, VENV
 
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
 
-_LOCK, _VENV = "pipper.lock", ".venv"
-_OWN, _STANDARD = "pipper.toml", "pyproject.toml"
 _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 _MATTER = {
     "groups": (),
@@ -51,7 +50,7 @@ def stamp_basis(manifest: "str | os.PathLike[str]", options: Mapping[str, object
     A stamp is only for a project's own `.venv` and lock. Raises MachineError for what cannot be read.
     """
     root = os.path.dirname(manifest)
-    lock = os.path.join(root, _LOCK)
+    lock = os.path.join(root, LOCK_NAME)
     if any(options.get(name) for name in _ELSEWHERE) or not os.path.isfile(lock):
         return ""
     digest = hashlib.sha256(f"{__version__}\0{os.path.basename(manifest)}".encode())
@@ -64,7 +63,7 @@ def stamp_basis(manifest: "str | os.PathLike[str]", options: Mapping[str, object
 
 def holds(manifest: "str | os.PathLike[str]", basis: str) -> bool:
     """Tell whether the environment of this project is as a sync by `basis` left it."""
-    environment = os.path.join(os.path.dirname(manifest), _VENV)
+    environment = os.path.join(os.path.dirname(manifest), VENV)
     python = os.path.join(environment, _PYTHON)
     return bool(basis) and os.path.exists(python) and is_current(environment, stamp_key(basis, python))
 
@@ -82,7 +81,7 @@ def _likely_manifest(directory: str) -> str | None:
     """
     folder = os.path.abspath(directory)
     while True:
-        own, standard = os.path.join(folder, _OWN), os.path.join(folder, _STANDARD)
+        own, standard = os.path.join(folder, PIPPER_TOML), os.path.join(folder, PYPROJECT_TOML)
         names_us = _is_file(standard) and b"pipper" in _read(standard)
         if _is_file(own):
             return None if names_us else own

@@ -8,7 +8,7 @@ from pipper.environment import venv_python
 from pipper.errors import UsageError
 from pipper.indexconfig import Accounts, IndexAddress, Surroundings, accounts, certificates, find_index
 from pipper.interpreter import running
-from pipper.ops.finding import VENV
+from pipper.ops.names import VENV
 from pipper.ops.settings import Settings
 from pipper.web import Web
 

@@ -17,8 +17,9 @@ from pipper.errors import UsageError
 from pipper.ops.direct import is_direct
 from pipper.ops.edit import EditOutcome, EditRequest, edit, workplace_of
 from pipper.ops.files import read_bytes, refuse_url
-from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, find_manifest
+from pipper.ops.finding import find_manifest
 from pipper.ops.lockfiles import is_lock, no_input
+from pipper.ops.names import LOCK_NAME, PIPPER_TOML
 from pipper.ops.settings import Settings
 from pipper.ops.sync import SyncRequest, plan_sync, sync
 

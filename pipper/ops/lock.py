@@ -14,7 +14,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.environments import Place, interpreter_at_hand
 from pipper.ops.files import read_bytes, write_bytes
-from pipper.ops.finding import LOCK_NAME
+from pipper.ops.names import LOCK_NAME
 from pipper.ops.project import Project, load_lock
 from pipper.ops.settings import Settings
 from pipper.ops.solving import LockTask, make_lock

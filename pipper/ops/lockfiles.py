@@ -16,7 +16,7 @@ from pipper.core.target import Target
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.ops.files import read_bytes
-from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.weberrors import expired
 
 _OURS = re.compile(rb"# Written by pipper (export|authorize)\b")

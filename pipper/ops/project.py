@@ -11,7 +11,8 @@ from pipper.core.lockreader import parse_lock
 from pipper.core.manifest import Manifest, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.files import read_bytes, write_bytes
-from pipper.ops.finding import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, find_manifest
+from pipper.ops.finding import find_manifest
+from pipper.ops.names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 
 _TEMPLATE = """\
 # What this project needs. Then: `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.

@@ -10,7 +10,7 @@ from pipper.core.plan import Installed
 from pipper.environment import Environment, installed
 from pipper.errors import UsageError
 from pipper.ops.environments import Place, part_for
-from pipper.ops.finding import LOCK_NAME
+from pipper.ops.names import LOCK_NAME
 from pipper.ops.scope import LockedScope, find_environment, find_lock
 from pipper.ops.settings import Settings
 

@@ -8,7 +8,8 @@ from pipper.core.lockfile import Lock
 from pipper.environment import Environment
 from pipper.errors import UsageError
 from pipper.ops.environments import Place, choose_environment
-from pipper.ops.finding import PIPPER_TOML, find_manifest
+from pipper.ops.finding import find_manifest
+from pipper.ops.names import PIPPER_TOML
 from pipper.ops.project import Project, load_project, require_fresh
 from pipper.ops.settings import Settings
 

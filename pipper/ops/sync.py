@@ -23,10 +23,10 @@ from pipper.environment import Environment, installed, refuse_unwritable
 from pipper.errors import MachineError
 from pipper.ops.environments import Place, choose_environment, interpreter_at_hand, open_cache, part_for
 from pipper.ops.files import read_bytes, refuse_url
-from pipper.ops.finding import LOCK_NAME
 from pipper.ops.freshness import stamp_key
 from pipper.ops.held import held_wheels
 from pipper.ops.honesty import require_honest
+from pipper.ops.names import LOCK_NAME
 from pipper.ops.own import refuse_own_ground
 from pipper.ops.project import Project, load_project, project_around, require_fresh
 from pipper.ops.settings import Settings
