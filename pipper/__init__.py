@@ -1,17 +1,24 @@
 """pipper: a private Python package manager on an S3 bucket or a directory, with no server.
 
-Modules, from the bottom up; each imports from its own layer or below:
+The layers, from the bottom up. A module imports from layers below its own and from its own part, never from a
+neighbour in its layer; `tests/unit/test_layers.py` enforces it.
 
-- `errors`: one tree of errors; the class is the exit code.
-- `core`: values and pure functions: `requirement`, `manifest` (and `manifestedit`), `lockfile` (`lockreader`,
-  `lockwriter`, `lockdiff`, `lockmerge`; `pylock` for PEP 751), `layout` and `page` (what a repository holds),
-  `target` (which wheels fit), `selection`, `plan`, `graph`, `ports` (Store, Source, Reporter).
-- `storage`: Store adapters, `s3` and `directory`. `sources`: Source adapters, `repository` over a Store (written by
-  `publisher`) and `index`.
-- `artifacts`: `wheel` (the gate), `bundle` (the `.pipper` file), `build` (PEP 517).
-- `environment`, `interpreter`, `cache`, `config`, `transfer`, `web`, `parallel`: the machine and the network.
-- `solve`: requirements -> exact versions. `apply`: plan -> changed environment, whole or not at all.
-- `ops`: what a command does, values in, values out. `cli`: options in, one ops call, rendering out.
+0. `errors`: one tree of errors; the class is the exit code.
+1. `core`: values and pure functions. `core.manifest` (what a project asks for), `core.lock` (what was found),
+   `core.layout` (what a repository holds), `target` (which wheels fit), `plan`, and the ports: Store, Source, Reporter.
+2. `system`: files, locks, threads and processes of the operating system.
+3. `http`: one HTTP client. `python`: interpreters and environments. `wheels`: the wheel gate (`wheels.gate`),
+   bundles, RECORD, METADATA, and the zip format (`wheels.zip`).
+4. `storage`: the Store adapters, `storage.directory` and `storage.s3`. `cache`: files by hash, unpacked wheels,
+   downloads.
+5. The Source adapters `repository` (over a Store) and `index` (PEP 503, PEP 691). `solve`: from requirements to
+   exact versions; pure, like `core`.
+6. `build`: wheels from source trees (PEP 517). `apply`: from a plan to a changed environment, whole or not at all.
+7. `ops`: what each command does, values in, values out. `ops.lock` makes a lock, `ops.sync` makes an environment
+   match, `ops.edit` edits a manifest and does both, `ops.share` writes locks and wheels for others,
+   `ops.repository` publishes, checks and repairs, `ops.query` answers questions, `ops.context` finds what
+   surrounds a command.
+8. `cli`: options in, one call of `ops`, rendering out. One module a command in `cli.commands`.
 
 Files on disk: `pipper.toml` or `pyproject.toml` (the manifest) and `pipper.lock` in a project; `.pipper/` at the
 root of an environment (journal, stamp, applied and previous lock; its own manifest and lock where it is its own

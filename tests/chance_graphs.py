@@ -19,17 +19,17 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pipper.core.limits import parse_as_of
-from pipper.core.lockwriter import dump_lock
-from pipper.core.manifest import Manifest
-from pipper.core.platforms import synthesised
+from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.constraints import parse_as_of
+from pipper.core.manifest.declared import synthesised
+from pipper.core.manifest.model import Manifest
 from pipper.core.ports import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
-from pipper.ops.goals import Goal
-from pipper.ops.locking import assemble
-from pipper.ops.resolving import Solutions, Wishes, resolve
-from pipper.solve.sources import SourceRouter
+from pipper.ops.lock.assemble import assemble
+from pipper.ops.lock.resolve import Solutions, Wishes, resolve
+from pipper.ops.lock.targets import Goal
+from pipper.solve.router import SourceRouter
 from tests.fake_source import LINUX, FakeSource
 
 WINDOWS = synthesised("cp312-win_amd64", "3.12.4")

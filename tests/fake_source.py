@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from pipper.core.lockfile import LockedFile
+from pipper.core.lock.model import LockedFile
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.target import Target
 

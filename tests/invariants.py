@@ -23,7 +23,7 @@ from unittest import mock
 
 from pipper.apply.record import format_record, parse_record, row_of
 from pipper.cli.boundary import run
-from pipper.environment import MARKS
+from pipper.python.environment import MARKS
 from tests.commands import Completed, clean_environment
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel

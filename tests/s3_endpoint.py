@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 
 from pipper.core.access import Credentials
-from pipper.storage.s3 import S3Store, connect
-from pipper.storage.s3_location import S3Location
+from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.store import S3Store, connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,13 +11,13 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.ports import Reporter, Store
-from pipper.ops.check import CheckOutcome, check
-from pipper.ops.release import Published, PublishRequest, publish
-from pipper.ops.repair import RepairOutcome, RepairRequest, repair
-from pipper.ops.settings import Settings
-from pipper.ops.yank import YankOutcome, YankRequest, parse_release, yank
-from pipper.sources.repository import Repository
-from pipper.storage.directory import DirectoryStore
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.check import CheckOutcome, check
+from pipper.ops.repository.publish import Published, PublishRequest, publish
+from pipper.ops.repository.repair import RepairOutcome, RepairRequest, repair
+from pipper.ops.repository.yank import YankOutcome, YankRequest, parse_release, yank
+from pipper.repository.source import Repository
+from pipper.storage.directory.store import DirectoryStore
 from tests.legacy import copy_legacy, upload_legacy
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel

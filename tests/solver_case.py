@@ -22,18 +22,18 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper import errors
-from pipper.core.limits import parse_as_of
-from pipper.core.lockfile import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
-from pipper.core.lockwriter import dump_lock
-from pipper.core.manifest import Manifest, parse_manifest
-from pipper.core.platforms import DeclaredEnvironment, platform_of
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.constraints import parse_as_of
+from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.core.ports import Reporter
 from pipper.core.target import Target
-from pipper.ops.goals import Goal, goals
-from pipper.ops.locking import assemble
-from pipper.ops.resolving import Solutions, Wishes, resolve
+from pipper.ops.lock.assemble import assemble
+from pipper.ops.lock.resolve import Solutions, Wishes, resolve
+from pipper.ops.lock.targets import Goal, goals
 from pipper.solve.request import Resolution
-from pipper.solve.sources import SourceRouter
+from pipper.solve.router import SourceRouter
 from tests.fake_source import LINUX, FakeSource
 
 FOLDER = Path(__file__).parent / "solver_cases"

@@ -11,16 +11,16 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from pipper.apply.lock import environment_lock
+from pipper.apply.environment_lock import environment_lock
 from pipper.apply.recovery import recover
 from pipper.apply.transaction import apply_plan
-from pipper.cache import Cache
-from pipper.core.lockfile import LockedFile
+from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Plan, Wanted, make_plan
 from pipper.core.ports import Reporter
-from pipper.environment import Environment, environment_of, installed, make_venv, venv_python
-from pipper.interpreter import Interpreter, inspect_interpreter, of_new_venv
-from pipper.unpacked import UnpackedWheel
+from pipper.python.environment import Environment, environment_of, installed, make_venv, venv_python
+from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
 from tests.wheelhouse import make_wheel
 
 

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from pipper.apply.layout import layout_of
 from pipper.apply.record import read_record
 from pipper.apply.removal import library_of, recorded_paths
+from pipper.apply.schemes import layout_of
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
-from pipper.environment import Environment
 from pipper.errors import MachineError
-from pipper.parallel import in_parallel
-from pipper.process import ProcessError, run
+from pipper.python.environment import Environment
+from pipper.system.parallel import in_parallel
+from pipper.system.process import ProcessError, run
 
 _PROGRAM = os.path.join(os.path.dirname(__file__), "compiling.py")
 _WORTH_A_PROCESS = 40

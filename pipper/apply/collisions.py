@@ -5,9 +5,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipper.apply.layout import Layout
 from pipper.apply.record import Claim, file_hash
 from pipper.apply.removal import owned_by_others
+from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
 from pipper.errors import IntegrityError, MachineError
 

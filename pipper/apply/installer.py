@@ -15,14 +15,14 @@ from types import MappingProxyType
 
 from packaging.version import Version
 
-from pipper.apply.layout import Layout
 from pipper.apply.placing import Placer
 from pipper.apply.record import Claim, Row, format_record, row_of
+from pipper.apply.schemes import Layout
 from pipper.apply.scripts import script_of, with_interpreter
+from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
-from pipper.environment import MARKS
 from pipper.errors import IntegrityError, MachineError
-from pipper.unpacked import UnpackedMember, UnpackedWheel
+from pipper.python.environment import MARKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipper.apply.installer import Staged
 from pipper.apply.journal import Document, Outgoing, sha256_of, write_durably
-from pipper.apply.layout import Layout
+from pipper.apply.schemes import Layout
 
 
 class Mover:

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipper.apply.collisions import check_collisions
+from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installer import Staged
 from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
-from pipper.apply.layout import Layout, layout_of
-from pipper.apply.lock import environment_lock
 from pipper.apply.mover import Mover
 from pipper.apply.record import Claim, parse_record, read_record_text
 from pipper.apply.removal import moves, owned_by_others, recorded_paths
+from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import settle
 from pipper.core.plan import Installed
 from pipper.core.ports import Reporter
-from pipper.environment import Environment, installed
 from pipper.errors import MachineError
+from pipper.python.environment import Environment, installed
 
 STAGE = "stage"
 """The folder of the staging tree, beside the journal."""

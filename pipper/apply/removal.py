@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pipper.apply.layout import Layout
 from pipper.apply.record import Claim, Row, parse_record, read_record, read_record_text
+from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
 

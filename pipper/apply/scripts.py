@@ -4,7 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
-from pipper.unpacked import UnpackedScript
+from pipper.cache.unpacked import UnpackedScript
 
 _SCRIPT = """\
 import sys

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Journal, boot_id, read_journal
-from pipper.apply.layout import Layout
 from pipper.apply.record import file_hash, parse_record
+from pipper.apply.schemes import Layout
 from pipper.core.ports import Reporter
-from pipper.environment import MARKS
+from pipper.python.environment import MARKS
 
 
 def settle(state: Path, layout: Layout, reporter: Reporter) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipper.environment import Environment
+    from pipper.python.environment import Environment
 
 _STATE = ".pipper"
 _STAMP = "stamp.json"

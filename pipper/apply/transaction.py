@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipper.apply.collisions import check_collisions
+from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installer import Stage, Staged, check_identity, space_error
 from pipper.apply.journal import (
     JOURNAL,
@@ -26,20 +27,19 @@ from pipper.apply.journal import (
     sha256_of,
     write_journal,
 )
-from pipper.apply.layout import Layout, layout_of
-from pipper.apply.lock import environment_lock
 from pipper.apply.mover import Mover
 from pipper.apply.placing import LinkMode, Placer
 from pipper.apply.record import read_record_text
 from pipper.apply.recovery import STAGE, recover
 from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
+from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
-from pipper.cache import Cache
+from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel, intact
 from pipper.core.plan import Install, Installed, Plan, Remove, Replace
 from pipper.core.ports import Reporter
-from pipper.environment import Environment, installed
 from pipper.errors import ConflictError, MachineError
-from pipper.unpacked import UnpackedWheel, intact
+from pipper.python.environment import Environment, installed
 
 __all__ = ["apply_plan", "recover"]
 

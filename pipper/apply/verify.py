@@ -7,12 +7,12 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pipper.apply.layout import Layout, layout_of
 from pipper.apply.record import Row, file_hash, parse_record, read_record_text
 from pipper.apply.removal import library_of
+from pipper.apply.schemes import Layout, layout_of
 from pipper.core.plan import Installed
-from pipper.environment import Environment
 from pipper.errors import MachineError
+from pipper.python.environment import Environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def _is_done() -> bool:
         return False
     if any(name.startswith(_OPTIONS) for name in os.environ):
         return False  # options by another way, or a shell that asks how the line may go on
-    from pipper.ops.freshness import NOTHING_TO_DO, is_fresh  # noqa: PLC0415 - as above
+    from pipper.ops.sync.freshness import NOTHING_TO_DO, is_fresh  # noqa: PLC0415 - as above
 
     if not is_fresh(os.curdir):
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.lockfile import LockedFile
+from pipper.core.lock.model import LockedFile
 
 INSTALLER = "pipper"
 """What `dist-info/INSTALLER` holds for a distribution that pipper wrote (PEP 376, PEP 627)."""

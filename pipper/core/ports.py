@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.lockfile import LockedFile
+from pipper.core.lock.model import LockedFile
 from pipper.core.reporter import Reporter, Task
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""URLs of files: which may be read, what of one may be shown, and until when its signature holds."""
+"""URLs: which may be read, their origin, and how they are shown."""
 
 import ipaddress
 import re
@@ -13,6 +13,7 @@ _METADATA = frozenset(
 )
 _SIGNED = frozenset({"signature", "awsaccesskeyid", "sig"})
 _MOST_SECONDS = 10**10
+_PORTS = {"http": 80, "https": 443}
 
 
 def url_fault(url: str) -> str:
@@ -101,3 +102,43 @@ def _query(url: str) -> dict[str, str]:
     except ValueError:
         return {}
     return {name.lower(): value for name, value in pairs}
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL (RFC 6454); empty and 0 for one that cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", "", 0
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine by its name alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def may_be_asked(url: str, index_url: str) -> bool:
+    """Tell whether a file of the index may be read from `url`.
+
+    It may over https, from the origin of the configured index whatever its scheme, and over http from this
+    machine where the index is there too.
+    """
+    scheme, host, _ = origin(url)
+    if scheme == "https":
+        return bool(host)
+    own = origin(index_url)
+    if scheme == "file":
+        return own[0] == "file"
+    return scheme == "http" and (origin(url) == own or (is_loopback(host) and is_loopback(own[1])))
+
+
+def plain(url: str) -> str:
+    """Return a URL as it may stand in a lock: without user name, password, query (signatures) and fragment."""
+    url = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path if "@" in host else url

@@ -8,8 +8,8 @@ from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Reporter,
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import Resolution, SolveRequest
+from pipper.solve.router import ReadsAhead, SourceRouter
 from pipper.solve.solver import solve
-from pipper.solve.sources import ReadsAhead, SourceRouter
 
 _STEPS = 2_000_000
 """Of the search among so few candidates."""

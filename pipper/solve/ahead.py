@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 
 from pipper.errors import PipperError
-from pipper.parallel import spread
 from pipper.solve.candidates import Shelf
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 
@@ -75,7 +74,7 @@ class _Crawl:
             self._want(need)
         for name in likely:
             self._await(_Read(name), None)
-        spread(self._read, self._next(), self._arrived)
+        self._catalogue.router.spread(self._read, self._next(), self._arrived)
 
     def _read(self, what: _Read) -> None:
         """In any thread."""

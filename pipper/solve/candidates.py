@@ -9,8 +9,8 @@ from packaging.tags import InvalidTag, Tag, parse_tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.assortment import wheel_kind
 from pipper.core.ports import Assortment, CandidateFile, Release, WheelKind
+from pipper.core.wheel_kinds import wheel_kind
 from pipper.solve.request import SolveRequest
 from pipper.solve.texts import text_of
 

@@ -11,7 +11,7 @@ from pipper.errors import UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf
 from pipper.solve.markers import MarkerError, Markers
 from pipper.solve.request import SolveRequest
-from pipper.solve.sources import SourceRouter
+from pipper.solve.router import SourceRouter
 
 MOST_NEEDS = 2000
 """Active requirements of one release beyond which its metadata counts as hostile."""

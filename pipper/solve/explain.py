@@ -12,7 +12,7 @@ from pipper.solve.candidates import Candidate, Shelf
 from pipper.solve.catalogue import Catalogue, Need
 from pipper.solve.engine import Clause
 from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
-from pipper.solve.sources import listed
+from pipper.solve.router import listed
 
 _MOST_LINES = 20
 _MOST_VERSIONS = 4

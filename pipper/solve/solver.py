@@ -14,8 +14,8 @@ from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
 from pipper.solve.reasons import Asked, Limited, Withheld
 from pipper.solve.request import Resolution, SolveRequest
+from pipper.solve.router import SourceRouter, listed
 from pipper.solve.search import LiftedError, Search
-from pipper.solve.sources import SourceRouter, listed
 
 BUDGET = 20_000_000
 """Looks at clauses before a search gives up: about ten seconds of a slow machine."""

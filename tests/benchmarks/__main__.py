@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from pipper.artifacts.bundle import write_bundle
+from pipper.wheels.bundle import write_bundle
 from tests.benchmarks.chart import as_svg
 from tests.benchmarks.facts import SLOW, facts, left_out
 from tests.benchmarks.report import (

@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 
 from pipper.errors import NoSolutionError
 from pipper.solve.request import SolveRequest
+from pipper.solve.router import SourceRouter
 from pipper.solve.solver import solve
-from pipper.solve.sources import SourceRouter
 from tests.fake_source import LINUX, FakeSource
 
 MARKERS = ("", "", "", '; python_version >= "3.8"', '; sys_platform == "win32"', '; extra == "more"')

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.cache import Cache
+from pipper.cache.cache import Cache
 from tests.invariants import Workspace
 
 

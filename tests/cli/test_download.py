@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.artifacts.bundle import read_bundle, write_bundle
+from pipper.wheels.bundle import read_bundle, write_bundle
 from tests.commands import cache_directory, clean_environment, run_pipper
 from tests.wheelhouse import make_wheel
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.lockreader import parse_lock
-from pipper.core.lockwriter import dump_lock
+from pipper.core.lock.reader import parse_lock
+from pipper.core.lock.writer import dump_lock
 from tests.example import EXAMPLE, PROJECTS, make_lock
 
 ELSEWHERE = (

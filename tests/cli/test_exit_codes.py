@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper import probe
+from pipper.python import probe
 from tests.commands import Completed
 from tests.invariants import CANARIES, Workspace
 from tests.s3_double import Answer, Rule, S3Double, Silence

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipper.core.lockreader import parse_lock
+from pipper.core.lock.reader import parse_lock
 from pipper.errors import PipperError
 from tests.invariants import Workspace
 from tests.s3_double import S3Double

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.ziplimits import Limits
+from pipper.core.archive_limits import Limits
 from tests.hostile import INFO, NAME, Arena, info_file, member, parts, wheel_with
 from tests.invariants import Workspace
 from tests.zipcraft import DEFLATED, FULL, Member, craft, with_zip64_end, zip64

@@ -73,7 +73,7 @@ def test_names_of_commands_are_completed_without_importing_them(tmp_path: Path) 
     env = {"_PIPPER_COMPLETE": "bash_complete", "COMP_WORDS": "pipper p", "COMP_CWORD": "1"}
     told = run_pipper(cwd=tmp_path, env=env, python_options=("-X", "importtime")).stderr
     assert "pipper.cli.app" in told
-    assert "pipper.cli.publish" not in told
+    assert "pipper.cli.commands.publish" not in told
 
 
 @pytest.mark.parametrize(

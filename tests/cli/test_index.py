@@ -14,7 +14,7 @@ from tests.s3_double import Answer, Rule, S3Double, Silence
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipper.web.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pipper.http.client.time.sleep", lambda seconds: None)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_M15_where_the_repository_never_answers_the_solve_stops_and_the_index_is
     for name in ("private", "unknown"):
         index.add(workspace.wheel(name, "99.0"))
     ask(workspace, index, "private", "unknown", more=more)
-    monkeypatch.setattr("pipper.webpool.READ_SECONDS", 0.1)
+    monkeypatch.setattr("pipper.http.pool.READ_SECONDS", 0.1)
     double.script(Rule(operation=operation, fault=Silence(), times=float("inf")))
     done = workspace.run("lock", code=6)
     assert "no answer in time" in done.stderr

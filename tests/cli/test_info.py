@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.artifacts.bundle import write_bundle
+from pipper.wheels.bundle import write_bundle
 from tests.commands import CHECKOUT
 from tests.invariants import Workspace
 from tests.s3_double import Answer, Rule, S3Double

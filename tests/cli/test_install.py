@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.artifacts.bundle import write_bundle
+from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace, site_of, tree
 
 

@@ -12,11 +12,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from pipper.config import choose_access, open_bucket, read_named_repositories
 from pipper.core.access import RepositoryOptions
-from pipper.core.manifest import RepositoryEntry
+from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Reporter
-from pipper.storage.s3 import S3Store
+from pipper.repository.access import choose_access, open_bucket, read_named_repositories
+from pipper.storage.s3.store import S3Store
 from tests.invariants import CANARIES, Workspace
 from tests.s3_double import S3Double
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from pipper.core.page import ProjectPage
+from pipper.core.layout.page import ProjectPage
 from pipper.errors import ConflictError, IntegrityError, StoreError
-from pipper.ops.repair import RepairRequest, repair
-from pipper.sources import pages
-from pipper.storage.directory import DirectoryStore
+from pipper.ops.repository.repair import RepairRequest, repair
+from pipper.repository import page_swap as pages
+from pipper.storage.directory.store import DirectoryStore
 from tests.invariants import Workspace
 from tests.s3_double import S3Double
 from tests.s3_endpoint import S3Endpoint

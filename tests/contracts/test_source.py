@@ -10,14 +10,14 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.ports import Source
 from pipper.errors import PipperError
-from pipper.ops.intake import read_publication
-from pipper.solve.sources import ReadsAhead
-from pipper.sources.index import IndexSource
-from pipper.sources.indexreader import Connection
-from pipper.sources.publisher import Publisher
-from pipper.sources.repository import Repository
-from pipper.storage.directory import DirectoryStore
-from pipper.web import Web
+from pipper.http.client import Web
+from pipper.index.reader import Connection
+from pipper.index.source import IndexSource
+from pipper.ops.repository.read_publication import read_publication
+from pipper.repository.publisher import Publisher
+from pipper.repository.source import Repository
+from pipper.solve.router import ReadsAhead
+from pipper.storage.directory.store import DirectoryStore
 from tests.fake_source import FakeSource
 from tests.index_double import Fault, IndexDouble, Style
 from tests.wheelhouse import make_wheel
@@ -131,7 +131,7 @@ def test_answers_stay_the_same_for_the_whole_run(source: Source) -> None:
 def test_only_a_real_404_makes_a_project_absent(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipper.web.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pipper.http.client.time.sleep", lambda seconds: None)
     with ExitStack() as stack:
         double = stack.enter_context(IndexDouble())
         double.script(Fault(path="/simple/*", status=status, times=float("inf")))

@@ -24,9 +24,9 @@ from pipper.errors import (
     StoreError,
     UsageError,
 )
-from pipper.storage.directory import DirectoryStore
-from pipper.storage.s3 import S3Store, connect
-from pipper.storage.s3_location import S3Location
+from pipper.storage.directory.store import DirectoryStore
+from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.store import S3Store, connect
 from tests.s3_endpoint import S3Endpoint
 
 E2E = pytest.param("ceph", marks=pytest.mark.e2e)

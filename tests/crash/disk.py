@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pipper.cache
+import pipper.cache.cache
 
 _PATHS = {
     "os.chmod": (0,),
@@ -123,7 +123,7 @@ def watch(root: Path, happens: Happens) -> None:
     ):
         setattr(os, name, function)
     io.FileIO = File  # type: ignore[misc] # of those who import it from now on
-    pipper.cache.FileIO = File  # type: ignore[attr-defined,misc] # and of the one who has
+    pipper.cache.cache.FileIO = File  # type: ignore[attr-defined,misc] # and of the one who has
 
 
 def refusal(number: int) -> OSError:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pipper.apply.journal import UNSETTLED
 from pipper.apply.recovery import pending
+from pipper.cache.unpacked import UnpackedWheel
 from pipper.cli.boundary import run
-from pipper.environment import environment_of
 from pipper.errors import MachineError
-from pipper.interpreter import of_new_venv
-from pipper.unpacked import UnpackedWheel
+from pipper.python.environment import environment_of
+from pipper.python.interpreter import of_new_venv
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.workshop import Workshop, this_interpreter, tree

@@ -16,7 +16,7 @@ import pip
 import pytest
 from packaging.version import Version
 
-from pipper.artifacts.bundle import write_bundle
+from pipper.wheels.bundle import write_bundle
 from tests.commands import cache_directory, clean_environment, run_pipper
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel

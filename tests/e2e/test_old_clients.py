@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipper.artifacts.bundle import write_bundle
+from pipper.wheels.bundle import write_bundle
 from tests.commands import cache_directory, clean_environment, run_pipper
 from tests.legacy import upload_legacy
 from tests.s3_endpoint import S3Endpoint

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipper.ops.release import PublishRequest, publish
+from pipper.ops.repository.publish import PublishRequest, publish
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf
 from tests.wheelhouse import make_wheel

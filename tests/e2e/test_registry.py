@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.indexconfig import Surroundings, find_index
+from pipper.index.config import Surroundings, find_index
 from tests.commands import clean_environment, run_pipper
 from tests.wheelhouse import make_wheel
 
@@ -42,9 +42,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def locked(app: Path) -> dict[str, str]:
     """What the environment at hand gets, less what is private."""
-    from pipper.core.lockreader import parse_lock
-    from pipper.interpreter import inspect_interpreter
-    from pipper.ops.environments import part_for
+    from pipper.core.lock.reader import parse_lock
+    from pipper.ops.context.environments import part_for
+    from pipper.python.interpreter import inspect_interpreter
 
     lock = parse_lock((app / "pipper.lock").read_bytes(), label="pipper.lock")
     part = part_for(lock, inspect_interpreter(Path(sys.executable), None), label="pipper.lock")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipper.core.policy import Purpose, least_policy
+from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.errors import AccessError
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipper.artifacts.wheel import check_publishable, open_wheel
-from pipper.environment import installed
 from pipper.errors import PipperError
+from pipper.python.environment import installed
+from pipper.wheels.gate import check_publishable, open_wheel
 from tests.e2e.test_real_wheels import differences, files, scripts
 from tests.workshop import Workshop
 

@@ -24,13 +24,13 @@ from types import FrameType
 
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import verify
-from pipper.artifacts.paths import shortened
-from pipper.artifacts.wheel import WheelFile, check_publishable, open_wheel
-from pipper.cache import Cache
+from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import make_plan
-from pipper.environment import Environment, environment_of, installed, make_venv, target_directory
 from pipper.errors import IntegrityError, MachineError, PipperError
-from pipper.unpacked import UnpackedWheel
+from pipper.python.environment import Environment, environment_of, installed, make_venv, target_directory
+from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
+from pipper.wheels.member_paths import shortened
 from tests.fuzz.hostile import ESCAPED
 from tests.fuzz.looking import Look, digest, identities, look, record_lines, streamed
 from tests.fuzz.mutate import Mutant

@@ -13,8 +13,8 @@ from pipper.apply.placing import LinkMode
 from pipper.apply.record import parse_record
 from pipper.apply.scripts import shebang, with_interpreter
 from pipper.apply.verify import verify
-from pipper.environment import installed, target_directory
 from pipper.errors import ConflictError, IntegrityError, MachineError
+from pipper.python.environment import installed, target_directory
 from tests.wheelhouse import make_wheel
 from tests.workshop import Workshop, this_interpreter, tree, wanted_of
 
@@ -275,8 +275,8 @@ def test_a_wheel_that_is_not_the_locked_one_is_refused(workshop: Workshop) -> No
 
 def _apply(workshop: Workshop, *, wanted: object, given: object) -> None:
     from pipper.apply.transaction import apply_plan
+    from pipper.cache.unpacked import UnpackedWheel
     from pipper.core.plan import make_plan
-    from pipper.unpacked import UnpackedWheel
 
     assert isinstance(wanted, UnpackedWheel)
     assert isinstance(given, UnpackedWheel)

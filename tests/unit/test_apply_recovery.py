@@ -14,9 +14,9 @@ from pipper.apply.mover import Mover
 from pipper.apply.recovery import STAGE, pending, recover
 from pipper.apply.stamp import is_current, write_stamp
 from pipper.apply.verify import Drift, verify
-from pipper.environment import installed
+from pipper.cache.unpacked import UnpackedWheel
 from pipper.errors import MachineError
-from pipper.unpacked import UnpackedWheel
+from pipper.python.environment import installed
 from tests.workshop import Workshop, tree
 
 

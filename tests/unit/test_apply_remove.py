@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipper.apply.layout import layout_of
 from pipper.apply.removal import moves
+from pipper.apply.schemes import layout_of
 from pipper.core.plan import Remove
-from pipper.environment import Environment, installed
 from pipper.errors import MachineError
+from pipper.python.environment import Environment, installed
 from tests.workshop import Workshop, tree
 
 

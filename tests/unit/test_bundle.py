@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipper.artifacts.bundle import extract_wheel, read_bundle, write_bundle
 from pipper.errors import IntegrityError, MachineError
+from pipper.wheels.bundle import extract_wheel, read_bundle, write_bundle
 from tests.wheelhouse import make_wheel, wheel_members, write_wheel
 from tests.zipcraft import Member, craft
 

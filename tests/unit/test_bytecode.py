@@ -9,7 +9,7 @@ import pytest
 from pipper.apply import bytecode
 from pipper.apply.bytecode import compile_modules
 from pipper.core.reporter import Reporter
-from pipper.environment import Environment, installed
+from pipper.python.environment import Environment, installed
 from tests.workshop import Workshop, tree
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses POSIX scripts")

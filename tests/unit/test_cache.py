@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipper.cache import Cache
+from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel, from_index, intact, to_index
 from pipper.errors import IntegrityError, MachineError
-from pipper.oslock import os_lock
-from pipper.unpacked import UnpackedWheel, from_index, intact, to_index
+from pipper.system.locks import os_lock
 from tests.wheelhouse import make_wheel
 
 BODY = b"some bytes" * 100

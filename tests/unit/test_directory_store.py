@@ -16,7 +16,7 @@ from pipper.errors import (
     ObjectChangedError,
     ObjectExistsError,
 )
-from pipper.storage.directory import DirectoryStore
+from pipper.storage.directory.store import DirectoryStore
 
 PLAIN = "application/octet-stream"
 
@@ -246,7 +246,7 @@ _INCREMENT = """
 import sys
 from pathlib import Path
 from pipper.errors import ObjectChangedError
-from pipper.storage.directory import DirectoryStore
+from pipper.storage.directory.store import DirectoryStore
 
 store = DirectoryStore(Path(sys.argv[1]))
 for _ in range(10):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipper.environment import (
+from pipper.errors import MachineError, UsageError
+from pipper.python.environment import (
     active_environment,
     environment_of,
     installed,
@@ -21,9 +22,8 @@ from pipper.environment import (
     user_environment,
     venv_python,
 )
-from pipper.errors import MachineError, UsageError
-from pipper.fingerprint import fingerprint
-from pipper.interpreter import inspect_interpreter
+from pipper.python.fingerprint import fingerprint
+from pipper.python.interpreter import inspect_interpreter
 from tests.workshop import this_interpreter
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses POSIX scripts")

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from pipper.apply import installer
-from pipper.artifacts import wheel, wheeltree, ziplayout
-from pipper.artifacts.ziparchive import ZipArchive
-from pipper.artifacts.ziplayout import Entry
+from pipper.wheels import gate as wheel
+from pipper.wheels import tree as wheeltree
+from pipper.wheels.zip import layout as ziplayout
+from pipper.wheels.zip.archive import ZipArchive
+from pipper.wheels.zip.layout import Entry
 from tests.fuzz import trial
 from tests.fuzz.corpus import BUILT, CORPUS, Draft, Piece
 from tests.fuzz.mutate import Mutant, mutant

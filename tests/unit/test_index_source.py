@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.errors import AccessError, IntegrityError, StoreError
-from pipper.sources.index import IndexSource
-from pipper.sources.indexreader import Connection, Disk
-from pipper.web import Web
+from pipper.http.client import Web
+from pipper.index.reader import Connection, Disk
+from pipper.index.source import IndexSource
 from tests.index_double import Fault, IndexDouble, Style
 from tests.wheelhouse import make_wheel
 
@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipper.web.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pipper.http.client.time.sleep", lambda seconds: None)
 
 
 def opened(index: IndexDouble, cache: Path, *, offline: bool = False) -> IndexSource:

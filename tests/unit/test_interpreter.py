@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipper import interpreter, probe
 from pipper.errors import MachineError, UsageError
-from pipper.interpreter import inspect_interpreter
+from pipper.python import interpreter, probe
+from pipper.python.interpreter import inspect_interpreter
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses POSIX scripts")
 

@@ -15,25 +15,34 @@ from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-LAYERS = {"errors": 0, "core": 1, "solve": 3, "apply": 3, "ops": 4, "cli": 5, "__main__": 6}
-OTHERS = 2
-"""The adapters: storage, sources, artifacts and every module beside them."""
-APART = {("sources", "storage"), ("storage", "sources")}
-"""Neighbours that know each other only through a port."""
-PROGRAMS = {"pipper.probe", "pipper.apply.compiling"}
+LAYERS = (
+    {"errors"},
+    {"core"},
+    {"system"},
+    {"http", "python", "wheels"},
+    {"storage", "cache"},
+    {"index", "repository", "solve"},
+    {"build", "apply"},
+    {"ops"},
+    {"cli"},
+    {"__main__"},
+)
+"""From the bottom up. A part imports from layers below its own, and never from a neighbour in its layer."""
+PURE = ("errors", "core", "solve")
+PROGRAMS = {"pipper.python.probe", "pipper.apply.compiling"}
 """Run by path in another interpreter: standard output is their answer, the standard library all they have."""
 
 CONFINED = {
     "click": ("pipper.cli",),
     "rich": ("pipper.cli",),
-    "boto3": ("pipper.storage",),
-    "botocore": ("pipper.storage",),
-    "mypy_boto3_s3": ("pipper.storage",),
-    "s3transfer": ("pipper.storage",),
-    "tomlkit": ("pipper.core.manifest",),
-    "installer": ("pipper.apply", "pipper.artifacts"),
-    "build": ("pipper.artifacts",),
-    "yaml": ("pipper.artifacts",),
+    "boto3": ("pipper.storage.s3",),
+    "botocore": ("pipper.storage.s3",),
+    "mypy_boto3_s3": ("pipper.storage.s3",),
+    "s3transfer": ("pipper.storage.s3",),
+    "tomlkit": ("pipper.core.manifest.edit",),
+    "installer": ("pipper.apply", "pipper.wheels"),
+    "build": ("pipper.build",),
+    "yaml": ("pipper.wheels.plain_yaml",),
 }
 IMPORTED_AS = {
     "pyyaml": {"yaml"},
@@ -80,12 +89,12 @@ class Module:
 
     @property
     def part(self) -> str:
-        """The word that decides the layer: `storage` for pipper.storage.s3, empty for pipper itself."""
+        """The word that decides the layer: `storage` for pipper.storage.s3.store, empty for pipper itself."""
         return self.name.partition(".")[2].partition(".")[0]
 
     @property
     def layer(self) -> int:
-        return LAYERS.get(self.part, OTHERS) if self.part else 0
+        return next((n for n, parts in enumerate(LAYERS) if self.part in parts), -1) if self.part else 0
 
 
 @functools.cache
@@ -139,7 +148,7 @@ def upward_imports(modules: Mapping[str, Module]) -> list[str]:
         f"{module.name}:{line} (layer {module.layer}) imports {other.name} (layer {other.layer})"
         for module in modules.values()
         for line, other in inner_imports(module, modules)
-        if other.layer > module.layer or (module.part, other.part) in APART
+        if other.layer > module.layer or (other.layer == module.layer and other.part != module.part)
     ]
 
 
@@ -196,7 +205,7 @@ def _end(node: ast.stmt) -> int:
 
 def impurities(modules: Mapping[str, Module]) -> list[str]:
     """What in the core touches disk, network, clock, environment or the interpreter at hand."""
-    core = [module for module in modules.values() if module.layer <= LAYERS["core"] and module.part]
+    core = [module for module in modules.values() if module.part in PURE]
     found = [
         f"{module.name}:{line} imports {name}"
         for module in core
@@ -223,7 +232,7 @@ def speakers(modules: Mapping[str, Module]) -> list[str]:
     """What outside the command line prints, logs or writes to a standard stream."""
     found = []
     for module in modules.values():
-        if module.layer >= LAYERS["cli"] or module.name in PROGRAMS:
+        if module.part in ("cli", "__main__") or module.name in PROGRAMS:
             continue
         found += [
             f"{module.name}:{line} logs"
@@ -246,6 +255,11 @@ def declared_imports() -> set[str]:
 
 def test_no_module_imports_from_a_higher_layer() -> None:
     assert upward_imports(house()) == []
+
+
+def test_every_part_has_a_layer() -> None:
+    placed = {part for layer in LAYERS for part in layer}
+    assert {module.part for module in house().values()} - {""} == placed
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
@@ -313,20 +327,21 @@ def test_an_upward_import_is_found_in_any_spelling(text: str) -> None:
     assert len(upward_imports(_fake(storage__s3=text, ops__sync=""))) == 1
 
 
-def test_an_import_of_the_own_layer_or_below_is_none_of_our_business() -> None:
+def test_an_import_from_a_lower_layer_or_the_own_part_is_allowed() -> None:
     modules = _fake(
-        storage__s3="from pipper.cache import put\nfrom pipper.core.plan import Plan", cache="", core__plan=""
+        cache__download="from pipper.cache.files import put\nfrom pipper.core.plan import Plan",
+        cache__files="",
+        core__plan="",
     )
     assert upward_imports(modules) == []
 
 
-def test_sources_and_stores_know_each_other_through_the_port_only() -> None:
-    assert (
-        len(
-            upward_imports(_fake(sources__repository="from pipper.storage.s3 import S3Store", storage__s3=""))
-        )
-        == 1
-    )
+@pytest.mark.parametrize(
+    ("part", "neighbour"), [("repository", "index"), ("storage", "cache"), ("http", "wheels")]
+)
+def test_parts_of_one_layer_do_not_know_each_other(part: str, neighbour: str) -> None:
+    modules = _fake(**{f"{part}__x": f"from pipper.{neighbour}.y import z", f"{neighbour}__y": ""})
+    assert len(upward_imports(modules)) == 1
 
 
 def test_a_circle_is_found_even_through_a_lazy_import() -> None:

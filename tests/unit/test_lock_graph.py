@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pipper.core.graph import Graph, Root, chains_to, graph_of, reached, walk
-from pipper.core.lockfile import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.graph import Graph, Root, chains_to, graph_of, reached, walk
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.target import Target
 
 TARGET = Target(

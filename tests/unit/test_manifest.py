@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipper.core.manifest import Manifest, RepositoryEntry, parse_manifest
+from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.errors import UsageError
 
 FULL = """

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipper.parallel import JOBS, both, in_parallel, spread
+from pipper.system.parallel import JOBS, both, in_parallel, spread
 
 
 def test_results_stand_in_the_order_of_the_items() -> None:

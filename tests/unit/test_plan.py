@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.lockfile import LockedFile
+from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Action, Install, Installed, Keep, Remove, Replace, Wanted, make_plan
 
 A, B = "a" * 64, "b" * 64

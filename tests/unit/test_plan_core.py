@@ -4,7 +4,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from pipper.core.lockfile import LockedFile
+from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Install, Installed, Keep, Plan, Remove, Replace, Wanted, make_plan
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from pipper.core.access import Credentials
 from pipper.errors import StoreError
-from pipper.storage.s3 import connect
-from pipper.storage.s3_location import S3Location
-from pipper.web import Web
+from pipper.http.client import Web
+from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.store import connect
 from tests.s3_double import S3Double
 from tests.tls import NAME, Proxy, https_server, make_certificate, proxy_to, secured
 

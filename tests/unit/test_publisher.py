@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.layout import MARKER_KEY, marker_body
+from pipper.core.layout.keys import MARKER_KEY, marker_body
 from pipper.core.ports import Reporter
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError
-from pipper.ops.intake import read_publication
-from pipper.sources.publisher import Publication, Publisher
-from pipper.sources.repository import Repository
-from pipper.storage.directory import DirectoryStore
+from pipper.ops.repository.read_publication import read_publication
+from pipper.repository.publisher import Publication, Publisher
+from pipper.repository.source import Repository
+from pipper.storage.directory.store import DirectoryStore
 from tests.wheelhouse import make_wheel
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)

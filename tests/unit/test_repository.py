@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.layout import MARKER_KEY, marker_body, parse_marker
+from pipper.core.layout.keys import MARKER_KEY, marker_body, parse_marker
 from pipper.core.ports import Blob, Reporter
 from pipper.errors import IntegrityError, ObjectAbsentError, UsageError
-from pipper.ops.intake import read_publication
-from pipper.sources.publisher import Publisher
-from pipper.sources.repository import Repository
-from pipper.storage.directory import DirectoryStore
+from pipper.ops.repository.read_publication import read_publication
+from pipper.repository.publisher import Publisher
+from pipper.repository.source import Repository
+from pipper.storage.directory.store import DirectoryStore
 from tests.wheelhouse import make_wheel
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipper.core.requirement import name_of, normalised, parse_requirement
+from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.errors import UsageError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipper.apply.verify import starts_here, verify
-from pipper.environment import environment_of, installed
+from pipper.python.environment import environment_of, installed
 from tests.workshop import Workshop, this_interpreter
 
 

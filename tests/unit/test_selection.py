@@ -3,8 +3,8 @@
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.lockfile import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
-from pipper.core.selection import Selection, best_wheel, select
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.selection import Selection, best_wheel, select
 from pipper.errors import IntegrityError, UsageError
 from tests.fake_source import LINUX
 

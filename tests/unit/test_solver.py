@@ -15,8 +15,9 @@ from pipper.core.target import serves
 from pipper.errors import AccessError, NoSolutionError, StoreError
 from pipper.solve.engine import Engine, ImpossibleError
 from pipper.solve.request import Resolution, SolveRequest
+from pipper.solve.router import SourceRouter
 from pipper.solve.solver import solve
-from pipper.solve.sources import SourceRouter
+from pipper.system.parallel import spread
 from tests.fake_source import LINUX, FakeSource
 
 NAMES = "abcdef"
@@ -114,7 +115,7 @@ def test_a_project_is_read_as_soon_as_it_is_named_whatever_others_wait_for() -> 
             if "slow" in listed:
                 assert reached.wait(30)
 
-    solve(request("quick", "slow"), SourceRouter([Waiting("index", graph)]))
+    solve(request("quick", "slow"), SourceRouter([Waiting("index", graph)], spread=spread))
 
 
 def test_a_guess_that_fails_is_told_once_it_is_needed_and_only_then() -> None:
@@ -127,13 +128,16 @@ def test_a_guess_that_fails_is_told_once_it_is_needed_and_only_then() -> None:
                 raise StoreError("out of reach")
 
     with pytest.raises(StoreError):
-        solve(request("a"), SourceRouter([Failing("index", graph)]))
-    assert versions(solve(request("a<2"), SourceRouter([Failing("index", graph)]))) == {"a": "1", "b": "1"}
+        solve(request("a"), SourceRouter([Failing("index", graph)], spread=spread))
+    assert versions(solve(request("a<2"), SourceRouter([Failing("index", graph)], spread=spread))) == {
+        "a": "1",
+        "b": "1",
+    }
 
 
 def test_locked_names_are_read_at_the_start() -> None:
     source = FakeSource("index", {"a": {"1": {"requires": ["b"]}}, "b": {"1": {}}})
-    solve(request("a", likely=frozenset({canonicalize_name("b")})), SourceRouter([source]))
+    solve(request("a", likely=frozenset({canonicalize_name("b")})), SourceRouter([source], spread=spread))
     assert source.asked[:2] == [("prefetch", "a"), ("prefetch", "b")]
 
 

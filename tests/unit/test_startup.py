@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.ops.freshness import is_fresh
+from pipper.ops.sync.freshness import is_fresh
 from tests.commands import clean_environment, run_pipper
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel

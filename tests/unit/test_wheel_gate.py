@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipper.artifacts.entrypoints import EntryPoint
-from pipper.artifacts.wheel import Member, WheelFile, check_publishable, open_wheel
-from pipper.artifacts.wheelname import parse_wheel_name
-from pipper.core.ziplimits import Limits
+from pipper.core.archive_limits import Limits
 from pipper.errors import IntegrityError, MachineError
+from pipper.wheels.entry_points import EntryPoint
+from pipper.wheels.gate import Member, WheelFile, check_publishable, open_wheel
+from pipper.wheels.name import parse_wheel_name
 from tests.wheelhouse import make_wheel, record_lines, record_of, wheel_members, write_wheel, zip_info
 
 NAME = "foo-1.0-py3-none-any.whl"

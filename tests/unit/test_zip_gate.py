@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipper.artifacts.paths import folded, path_fault
-from pipper.artifacts.ziparchive import open_zip
-from pipper.core.ziplimits import Limits
+from pipper.core.archive_limits import Limits
 from pipper.errors import IntegrityError
+from pipper.wheels.member_paths import folded, path_fault
+from pipper.wheels.zip.archive import open_zip
 from tests.zipcraft import DEFLATED, DESCRIPTOR, FULL, UTF8, Member, craft, with_zip64_end, zip64
 
 DEFAULT = Limits()

@@ -1,0 +1,110 @@
+"""Where things go in an environment, as paths below one folder.
+
+Every scheme folder of an environment lies below one folder, the anchor. A path relative to it, with `/` between
+its parts, names a file the same way in the environment and in the staging tree, whatever scheme it belongs to.
+"""
+
+import os
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipper.cache.unpacked import Scheme
+from pipper.python.environment import STATE, Environment
+
+_OWN_SCRIPT = re.compile(r"(python|pypy)w?[\d.]*t?(\.exe)?|(de)?activate(\.\w+)?|activate_this\.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The schemes of an environment below its anchor."""
+
+    anchor: str
+    """The real path of the folder that holds all schemes."""
+    prefixes: Mapping[Scheme, str]
+    """Of each scheme's folder below the anchor: empty, or ending in `/`."""
+    protected: frozenset[str]
+    """Folders that stay even when nothing is left in them, and the ones above."""
+    is_own: bool
+    """Whether all of it is the environment's, as in a virtual one; below `/usr/local` others have folders too."""
+    untouchable: tuple[str, ...]
+    """Prefixes below which no RECORD may reach."""
+
+    def library(self, *, purelib: bool) -> str:
+        """Return the prefix of the library that the root of a wheel goes to."""
+        return self.prefixes["purelib" if purelib else "platlib"]
+
+    def absolute(self, relative: str) -> str:
+        """Return the path in the environment."""
+        return f"{self.anchor}/{relative}"
+
+    def stays(self, folder: str) -> bool:
+        """Tell whether a folder stays when the last thing in it goes."""
+        if folder in self.protected:
+            return True
+        libraries = (self.prefixes["purelib"], self.prefixes["platlib"])
+        return not self.is_own and not folder.startswith(libraries)
+
+    def inside(self, relative: str) -> bool:
+        """Tell whether a RECORD may own this path: below a scheme's folder, and nobody else's."""
+        if relative.startswith(("../", "/")) or relative in ("", ".", "..") or relative in self.protected:
+            return False
+        if relative.startswith(self.untouchable) or _is_own_file(relative, self.prefixes):
+            return False
+        return any(relative.startswith(prefix) for prefix in self.prefixes.values())
+
+    def resolve(self, library: str, recorded: str) -> str | None:
+        """Return a path of a RECORD in `library` as one below the anchor, None where it may not be touched."""
+        if os.sep != "/":
+            recorded = recorded.replace(os.sep, "/")
+        if ".." in recorded or recorded.startswith(("/", "./")) or "//" in recorded or ":" in recorded:
+            if os.path.isabs(recorded):
+                recorded = os.path.relpath(recorded, self.anchor).replace(os.sep, "/")
+                relative = posixpath.normpath(recorded)
+            else:
+                relative = posixpath.normpath(library + recorded)
+        else:
+            relative = library + recorded
+        return relative if self.inside(relative) else None
+
+
+def layout_of(environment: Environment) -> Layout:
+    """Return the layout of an environment; folders need not exist yet."""
+    scheme = environment.scheme
+    places: dict[Scheme, str] = {
+        "purelib": os.path.realpath(scheme.purelib),
+        "platlib": os.path.realpath(scheme.platlib),
+        "scripts": os.path.realpath(scheme.scripts),
+        "data": os.path.realpath(scheme.data),
+        "headers": os.path.realpath(scheme.headers),
+    }
+    anchor = os.path.commonpath(places.values())
+    prefixes: dict[Scheme, str] = {name: _prefix(place, anchor) for name, place in places.items()}
+    protected = {""}
+    for name in ("purelib", "platlib") if environment.is_target else ("purelib", "platlib", "scripts"):
+        parts = prefixes[name].rstrip("/").split("/")
+        protected |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    state = _prefix(os.path.join(os.path.realpath(environment.root), STATE), anchor)
+    return Layout(
+        anchor=anchor.rstrip("/") if anchor != "/" else "",
+        prefixes=prefixes,
+        protected=frozenset(protected),
+        is_own=environment.is_target or environment.interpreter.is_virtual,
+        untouchable=(state,),
+    )
+
+
+def _prefix(place: str, anchor: str) -> str:
+    relative = os.path.relpath(place, anchor).replace(os.sep, "/")
+    return "" if relative == "." else f"{relative}/"
+
+
+def _is_own_file(relative: str, prefixes: Mapping[Scheme, str]) -> bool:
+    """Whether it is what makes an environment one: its configuration, interpreter or activation."""
+    if relative == prefixes["data"] + "pyvenv.cfg":
+        return True
+    scripts = prefixes["scripts"]
+    if not relative.startswith(scripts):
+        return False
+    return _OWN_SCRIPT.fullmatch(relative[len(scripts) :].lower()) is not None

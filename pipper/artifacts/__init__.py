@@ -1,1 +1,0 @@
-"""Wheels and bundles: is this file what it claims, and how is one built."""

@@ -1,0 +1,1 @@
+"""The cache: files by hash, unpacked wheels, and downloads into it."""

@@ -1,0 +1,400 @@
+"""The cache: files by their sha256, wheels unpacked once, facts about interpreters.
+
+    files/AB/SHA256              a file, whole and verified when it came
+    wheels/AB/SHA256/tree/       a wheel's members, each at its path in the wheel
+    wheels/AB/SHA256/index.json  what is in it
+    interpreters/                what interpreters said of themselves
+    index/SITE/                  pages and metadata of an index
+    tmp/                         what is not finished yet
+    .lock                        held shared while a command works, alone while `prune` or `clean` does
+    CACHEDIR.TAG                 tells backup programs to pass it over, where pipper made the folder
+
+What else lies in the folder is somebody else's and is neither counted nor removed.
+
+Whatever stands under its name is whole: it is made below `tmp` and renamed. A power cut may still cut off what
+the disk had not written, so sizes are held against what is expected whenever something is taken out.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from io import FileIO
+from pathlib import Path
+
+from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
+from pipper.core.archive_limits import Limits
+from pipper.errors import IntegrityError, MachineError
+from pipper.system.locks import os_lock, os_lock_if_free
+
+_DAY = 86_400
+_CHUNK = 1 << 20
+_DEFAULT_LIMITS = Limits()
+_PARTS = ("files", "wheels", "interpreters", "index", "tmp")
+"""All that the cache makes and `clean` removes."""
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
+"""
+
+
+class Receiver:
+    """Takes the bytes of one file as they come and keeps their hash."""
+
+    def __init__(self, stream: FileIO, *, sha256: str, size: int, subject: str) -> None:
+        self._stream = stream
+        self._sha256 = sha256
+        self._expected = size
+        self._subject = subject
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; raises IntegrityError with the first byte too many, MachineError for the disk."""
+        if self.size + len(chunk) > self._expected:
+            raise IntegrityError(
+                f"{self._subject} is longer than it may be", cause=f"expected {self._expected:,} bytes"
+            )
+        try:
+            view = memoryview(chunk)
+            while view:
+                view = view[self._stream.write(view) :]
+        except OSError as error:
+            raise _disk(Path(str(self._stream.name)), error, self._expected) from error
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    def restart(self) -> None:
+        """Forget everything that came so far."""
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def matches(self) -> bool:
+        """Tell whether what came is what was expected."""
+        return self.size == self._expected and self._hash.hexdigest() == self._sha256
+
+    def mismatch(self) -> IntegrityError:
+        """Return the error that says what was expected and what came."""
+        expected, got = f"sha256:{self._sha256}", f"sha256:{self._hash.hexdigest()}"
+        if self.size != self._expected:
+            expected, got = f"{self._expected:,} bytes", f"{self.size:,} bytes"
+        name, _, place = self._subject.partition(" from ")
+        origin = f" from {place}" if place else ""
+        kind = "size" if self.size != self._expected else "hash"
+        return IntegrityError(f"{kind} mismatch for {name}: expected {expected} got {got}{origin}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """What a cleaning took away."""
+
+    files: int = 0
+    size: int = 0
+    """Bytes."""
+
+
+def cache_root(environ: Mapping[str, str]) -> Path:
+    """Return `PIPPER_CACHE_DIR`, or the platform's place for caches."""
+    given = environ.get("PIPPER_CACHE_DIR")
+    if given:
+        return Path(given).expanduser().absolute()
+    # Imported here: it takes 7 ms, and is not needed where the variable is set.
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("pipper", appauthor=False)
+
+
+class Cache:
+    """A cache at `root`, which is made where it is missing. Safe for any number of processes and threads.
+
+    Raises MachineError where the folder belongs to another user or others can write to it: what they put there
+    would run as us.
+    """
+
+    def __init__(self, root: Path, limits: Limits = _DEFAULT_LIMITS) -> None:
+        """Take the folder, and how big the wheels may be that are unpacked into it."""
+        self.root = Path(os.path.abspath(root))
+        self.limits = limits
+        _make_private(self.root)
+
+    def __repr__(self) -> str:
+        return f"Cache({str(self.root)!r})"
+
+    @property
+    def interpreters(self) -> Path:
+        """The folder for `inspect_interpreter`."""
+        return self.root / "interpreters"
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep `prune` and `clean` of other processes out while the block runs.
+
+        Whoever finds the cache unused takes away what a killed command left unfinished in it.
+        """
+        self._sweep()
+        with os_lock(self.root / ".lock", shared=True):
+            yield
+
+    def file(self, sha256: str, *, size: int | None = None) -> Path | None:
+        """Return the file with this hash, None where it is not held or is not of `size` bytes."""
+        path = self._place("files", sha256)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return path if size is None or found.st_size == size else None
+
+    @contextmanager
+    def receive(self, sha256: str, size: int, *, subject: str) -> Iterator[Receiver]:
+        """Take in a file while the block runs; it is held once the block ends and hash and size are right.
+
+        `subject` names it in errors: `foo 1.2 from s3://bucket/key`. Raises IntegrityError where the bytes are
+        not what they should be, MachineError for the disk; then nothing of it is kept.
+        """
+        with self._temporary_folder(size) as folder:
+            path = folder / "file"
+            try:
+                # Unbuffered: what a full disk refuses is refused in `write`, and not once more by `close`.
+                stream = FileIO(path, "xb")
+            except OSError as error:
+                raise _disk(path, error, size) from error
+            with stream:
+                receiver = Receiver(stream, sha256=sha256, size=size, subject=subject)
+                yield receiver
+                if not receiver.matches():
+                    raise receiver.mismatch()
+            self._publish(path, self._place("files", sha256), size)
+
+    def add_file(self, path: Path, sha256: str, *, subject: str = "") -> Path:
+        """Copy a file into the cache and return its place; raises what `receive` does."""
+        try:
+            with open(path, "rb") as source:
+                size = os.fstat(source.fileno()).st_size
+                with self.receive(sha256, size, subject=subject or str(path)) as receiver:
+                    while chunk := source.read(_CHUNK):
+                        receiver.write(chunk)
+        except OSError as error:
+            raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
+        return self._place("files", sha256)
+
+    def unpacked(self, sha256: str) -> UnpackedWheel | None:
+        """Return the wheel with this hash, None where it is not unpacked here."""
+        folder = self._place("wheels", sha256)
+        index = folder / "index.json"
+        try:
+            with open(index, "rb") as stream:
+                text = stream.read()
+                used = os.fstat(stream.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise MachineError(f"`{index}` cannot be read", cause=error.strerror or "") from error
+        # The time of the index says when the wheel was last used, to a day: `prune` goes by it.
+        if time.time() - used > _DAY:
+            _touch(index)
+            _touch(self._place("files", sha256))
+        return from_index(text, folder / "tree")
+
+    def unpack(self, sha256: str, filename: str) -> UnpackedWheel:
+        """Return the wheel with this hash unpacked; its file must be held, `filename` is the wheel's own name.
+
+        It passes the gate first, and every byte is verified while it is written. Raises IntegrityError for what
+        the gate refuses, MachineError for the disk or where the cached file is damaged.
+        """
+        return self.unpacked(sha256) or self._unpack(sha256, filename)
+
+    def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
+        """Unpack anew a wheel whose tree is no longer as it was unpacked; raises what `unpack` does."""
+        with self._temporary_folder(0) as trash:
+            try:
+                os.rename(wheel.tree.parent, trash / "old")
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise _disk(wheel.tree.parent, error, 0) from error
+        return self.unpack(wheel.sha256, wheel.filename)
+
+    def size(self) -> Freed:
+        """Return how much `clean` would take away."""
+        return self._total(_measure)
+
+    def prune(self, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
+        """Remove what was not used for so many days, and litter; waits until no other command uses the cache."""
+        oldest = time.time() - unused_days * _DAY
+        with os_lock(self.root / ".lock", waiting=waiting):
+            freed = _remove(self.root / "tmp")
+            for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", "")):
+                for entry in sorted(self.root.glob(f"{kind}/*/*")):
+                    try:
+                        used = os.stat(entry / clock).st_mtime
+                    except FileNotFoundError:
+                        used = 0
+                    # What is whole of an index has a suffix; what has none, a killed command left.
+                    if used < oldest or (kind == "index" and not entry.suffix):
+                        freed = _sum(freed, _remove(entry))
+        return freed
+
+    def clean(self, *, waiting: Callable[[], None] | None = None) -> Freed:
+        """Remove everything that the cache made; waits until no other command uses it."""
+        with os_lock(self.root / ".lock", waiting=waiting):
+            return self._total(_remove)
+
+    def _total(self, each: Callable[[Path], Freed]) -> Freed:
+        freed = Freed()
+        for part in _PARTS:
+            freed = _sum(freed, each(self.root / part))
+        return freed
+
+    def _place(self, kind: str, sha256: str) -> Path:
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise IntegrityError(f"`{sha256}` is no sha256")
+        return Path(f"{self.root}/{kind}/{sha256[:2]}/{sha256}")
+
+    def _unpack(self, sha256: str, filename: str) -> UnpackedWheel:
+        # The gate and what it needs are 30 ms of imports; a sync from a warm cache does without.
+        from pipper.wheels import gate  # noqa: PLC0415 - see above
+
+        path = self._place("files", sha256)
+        place = self._place("wheels", sha256)
+        with self._temporary_folder(0) as folder:
+            try:
+                with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
+                    opened.unpack(folder / "tree")
+                    wheel = describe(opened, sha256, folder / "tree")
+            except (IntegrityError, MachineError):
+                self._refuse_damaged(path, sha256, filename)
+                raise
+            try:
+                (folder / "index.json").write_bytes(to_index(wheel))
+            except OSError as error:
+                raise _disk(folder / "index.json", error, 0) from error
+            self._publish(folder, place, 0)
+        return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
+
+    def _refuse_damaged(self, path: Path, sha256: str, filename: str) -> None:
+        """Blame the cache and not the wheel where the cached file is gone or no longer what it was."""
+        try:
+            with open(path, "rb") as stream:
+                whole = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            path.unlink(missing_ok=True)
+            raise MachineError(
+                f"the cached file of {filename} is damaged or gone: `{path}`",
+                hint="run the command again: it is fetched anew",
+            )
+
+    def _sweep(self) -> None:
+        # Without litter this is one look at a folder: a sync that has little to do must not wait for more.
+        with suppress(OSError, MachineError):
+            if litter := os.listdir(self.root / "tmp"):
+                with os_lock_if_free(self.root / ".lock") as alone:
+                    for name in litter if alone else ():
+                        shutil.rmtree(self.root / "tmp" / name, ignore_errors=True)
+
+    @contextmanager
+    def _temporary_folder(self, size: int) -> Iterator[Path]:
+        parent = self.root / "tmp"
+        # Held here, too: not everyone who brings something in says that the cache is in use.
+        with os_lock(self.root / ".lock", shared=True):
+            try:
+                parent.mkdir(exist_ok=True)
+                folder = Path(tempfile.mkdtemp(dir=parent))
+            except OSError as error:
+                raise _disk(parent, error, size) from error
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _publish(self, temporary: Path, place: Path, size: int) -> None:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(temporary, place)
+        except OSError as error:
+            # Somebody was faster with the same bytes: content-addressed, so theirs are as good.
+            if not place.exists():
+                raise _disk(place, error, size) from error
+
+
+def _make_private(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _tag(root)
+        found = os.stat(root)
+    except OSError as error:
+        raise _disk(root, error, 0) from error
+    if not hasattr(os, "geteuid"):
+        return
+    if found.st_uid != os.geteuid():
+        raise MachineError(
+            f"the cache `{root}` belongs to another user",
+            hint="set PIPPER_CACHE_DIR to a folder of your own",
+        )
+    if found.st_mode & 0o022:
+        raise MachineError(
+            f"others can write to the cache `{root}`",
+            hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
+        )
+
+
+def _tag(root: Path) -> None:
+    tag = root / "CACHEDIR.TAG"
+    # Not where anything else is: the tag would keep somebody's own files from being backed up.
+    whole = tag.exists() and tag.stat().st_size == len(_TAG)
+    if not whole and set(os.listdir(root)) <= {tag.name}:
+        tag.write_bytes(_TAG)
+
+
+def _disk(path: Path, error: OSError, size: int) -> MachineError:
+    needed = f"; {size:,} bytes are needed" if size else ""
+    return MachineError(
+        f"cannot write `{path}`",
+        cause=f"{error.strerror or error}{needed}",
+        hint="free space or mend permissions there, or set PIPPER_CACHE_DIR to another folder",
+    )
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _disk(path, error, 0) from error
+
+
+def _measure(path: Path) -> Freed:
+    if not path.is_dir():
+        return Freed(files=1, size=path.lstat().st_size) if path.exists() else Freed()
+    files = size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(folder, name)).st_size
+            except FileNotFoundError:
+                continue  # another command finished with it
+            files += 1
+    return Freed(files=files, size=size)
+
+
+def _remove(path: Path) -> Freed:
+    freed = _measure(path)
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _disk(path, error, 0) from error
+    return freed
+
+
+def _sum(one: Freed, other: Freed) -> Freed:
+    return Freed(files=one.files + other.files, size=one.size + other.size)

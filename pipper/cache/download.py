@@ -1,0 +1,152 @@
+"""Many verified downloads at once, into the cache."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from pipper.cache.cache import Cache, Receiver
+from pipper.core.ports import Reporter, Task
+from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
+from pipper.system.parallel import in_threads
+
+JOBS = 16
+"""Downloads at once: they wait for the network, so more of them than processors."""
+
+_ATTEMPTS = 5
+_FIRST_WAIT = 0.2
+_LONGEST_WAIT = 5.0
+_FAREWELL = 1.0
+"""Seconds that threads have to clean up behind an interrupted command."""
+_GRACE = 300.0
+_SLOWEST = 50_000
+"""Bytes a second, over everything: what is slower for long is a stalled server (TUF's slow retrieval)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file to fetch."""
+
+    subject: str
+    """Names it in errors: `foo 1.2 from s3://bucket/key`; holds no signature."""
+    sha256: str
+    size: int
+    """Bytes."""
+    open: Callable[[int], AbstractContextManager[Iterator[bytes]]]
+    """Opens the body for reading from an offset; raises what Store.stream does."""
+
+
+def fetch(
+    downloads: Sequence[Download],
+    cache: Cache,
+    reporter: Reporter,
+    *,
+    jobs: int = JOBS,
+    arrived: Callable[[Download], None] | None = None,
+) -> None:
+    """Fetch every file into the cache, the largest first; return when all are there.
+
+    A body that breaks off is taken up where it broke, a bounded number of times; one with a wrong hash is
+    fetched once more. `arrived` is called in the download's thread for each file that is in the cache, so
+    that work on it overlaps with the other downloads. All are tried; then the gravest error is raised, and the
+    others are told as warnings: what stores raise; IntegrityError for wrong bytes; StoreError where the whole
+    takes too long; MachineError for the disk. Nothing half-fetched stays.
+    """
+    wanted = sorted({each.sha256: each for each in downloads}.values(), key=lambda each: -each.size)
+    total = sum(each.size for each in wanted)
+    if not wanted:
+        return
+    deadline = time.monotonic() + _GRACE + total / _SLOWEST
+    failures: list[BaseException] = []
+    with reporter.task("downloading", total=total, unit="bytes") as task:
+        run = _Run(cache=cache, task=task, deadline=deadline, stop=threading.Event())
+
+        def work(download: Download) -> None:
+            try:
+                run.fetch(download)
+                if arrived:
+                    arrived(download)
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                failures.append(error)
+
+        in_threads(work, wanted, jobs=jobs, stop=run.stop, farewell=_FAREWELL)
+    _raise_gravest(failures, reporter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    cache: Cache
+    task: Task
+    deadline: float
+    stop: threading.Event
+
+    def fetch(self, download: Download) -> None:
+        with self.cache.receive(download.sha256, download.size, subject=download.subject) as receiver:
+            self._complete(download, receiver)
+            if not receiver.matches():
+                # Once more from the start: it may have changed between two parts, or on the way.
+                self.task.advance(-receiver.size)
+                receiver.restart()
+                self._complete(download, receiver)
+
+    def _complete(self, download: Download, receiver: Receiver) -> None:
+        """Read until the body is as long as it should be; raises StoreError after too many attempts."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._read(download, receiver)
+            except ObjectAbsentError:
+                raise
+            except StoreError as error:
+                if attempt == _ATTEMPTS or self._is_late():
+                    raise _given_up(download, receiver, attempt, error) from error
+                self.stop.wait(_pause(attempt))
+            else:
+                return
+
+    def _read(self, download: Download, receiver: Receiver) -> None:
+        with download.open(receiver.size) as pieces:
+            for piece in pieces:
+                receiver.write(piece)
+                self.task.advance(len(piece))
+                if self._is_late():
+                    raise StoreError(f"{download.subject} came too slowly")
+                if self.stop.is_set():
+                    raise StoreError(f"{download.subject} was not waited for")
+        if receiver.size < download.size:
+            raise StoreError(
+                f"{download.subject} broke off", cause=f"{receiver.size:,} of {download.size:,} bytes came"
+            )
+
+    def _is_late(self) -> bool:
+        return self.stop.is_set() or time.monotonic() > self.deadline
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next attempt, growing, and not the same for all that failed together."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def _given_up(download: Download, receiver: Receiver, attempts: int, error: StoreError) -> StoreError:
+    return StoreError(
+        f"{download.subject} could not be fetched: {receiver.size:,} of {download.size:,} bytes"
+        f" in {attempts} attempts",
+        cause=error.cause or error.message,
+        hint=error.hint or "run the command again: what is complete is not fetched again",
+    )
+
+
+def _raise_gravest(failures: Sequence[BaseException], reporter: Reporter) -> None:
+    known = [error for error in failures if isinstance(error, PipperError)]
+    for error in failures:
+        if not isinstance(error, PipperError):
+            raise error
+    if not known:
+        return
+    code = gravest(error.exit_code for error in known)
+    worst = next(error for error in known if error.exit_code == code)
+    for error in known:
+        if error is not worst:
+            reporter.warning(error.message)
+    raise worst

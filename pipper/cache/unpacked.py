@@ -1,0 +1,189 @@
+"""Wheels that stand unpacked in the cache, and the index that says what is in one without opening it."""
+
+import base64
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+
+from pipper.errors import MachineError
+
+if TYPE_CHECKING:
+    from pipper.wheels.gate import Member, WheelFile
+
+Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
+
+_FORMAT = 1
+
+
+class UnpackedMember(NamedTuple):
+    """A file of an unpacked wheel.
+
+    A named tuple and not a dataclass: an environment has ten thousand of them, and these are made in 3 ms.
+    """
+
+    path: str
+    """Below the tree, as in the wheel."""
+    scheme: Scheme
+    target: str
+    """Its path below the scheme's folder, separated by `/`."""
+    size: int
+    digest: str
+    """Its sha256 as RECORD writes it: base64, URL-safe, without padding."""
+    executable: bool
+    python_script: bool
+    """Whether its first line, `#!python`, is to name the environment's interpreter (PEP 427)."""
+    mtime_ns: int
+    """When it was unpacked; a file with another time or size has been tampered with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedScript:
+    """An entry point that becomes a script."""
+
+    kind: Literal["console", "gui"]
+    name: str
+    module: str
+    attr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpackedWheel:
+    """A wheel that passed the gate and stands unpacked in the cache."""
+
+    sha256: str
+    filename: str
+    name: str
+    version: str
+    tree: Path
+    dist_info: str
+    root_is_purelib: bool
+    owner: int
+    """Who unpacked it (user id; 0 where the system has none)."""
+    members: tuple[UnpackedMember, ...]
+    entry_points: tuple[UnpackedScript, ...]
+    metadata_sha256: str
+    """Of METADATA, in hex."""
+    requires_dist: tuple[str, ...]
+
+
+def intact(wheel: UnpackedWheel) -> bool:
+    """Tell whether an unpacked wheel is as it was unpacked: size, time and owner of every file.
+
+    Hard links share a file with every environment it was linked to: what was edited in one of them must not
+    get into the next. Raises MachineError where a file cannot be looked at.
+    """
+    tree, owner = wheel.tree, wheel.owner
+    try:
+        for member in wheel.members:
+            found = os.lstat(f"{tree}/{member.path}")
+            if (
+                found.st_mtime_ns != member.mtime_ns
+                or found.st_size != member.size
+                or found.st_uid != owner
+                or not stat.S_ISREG(found.st_mode)
+            ):
+                return False
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise MachineError(f"`{error.filename}` cannot be read", cause=error.strerror or "") from error
+    return True
+
+
+def describe(wheel: "WheelFile", sha256: str, tree: Path) -> UnpackedWheel:
+    """Return an open wheel that was just unpacked into `tree`, and set the modes of its files; raises OSError."""
+    members = tuple(_described(member, tree) for member in wheel.members)
+    return UnpackedWheel(
+        sha256=sha256,
+        filename=wheel.filename,
+        name=wheel.name,
+        version=str(wheel.version),
+        tree=tree,
+        dist_info=wheel.dist_info,
+        root_is_purelib=wheel.root_is_purelib,
+        owner=os.geteuid() if hasattr(os, "geteuid") else 0,
+        members=members,
+        entry_points=tuple(
+            UnpackedScript(kind=each.kind, name=each.name, module=each.module, attr=each.attr)
+            for each in wheel.entry_points
+        ),
+        metadata_sha256=hashlib.sha256(wheel.metadata.raw).hexdigest(),
+        requires_dist=wheel.metadata.requires_dist,
+    )
+
+
+def _described(member: "Member", tree: Path) -> UnpackedMember:
+    path = f"{tree}/{member.path}"
+    python_script = False
+    if member.scheme == "scripts":
+        with open(path, "rb") as stream:
+            python_script = stream.read(8) == b"#!python"
+    # The modes must not hang on the umask of whoever happened to unpack: environments share these files.
+    os.chmod(path, 0o755 if member.executable else 0o644)
+    return UnpackedMember(
+        path=member.path,
+        scheme=member.scheme,
+        target=member.target,
+        size=member.size,
+        digest=base64.urlsafe_b64encode(bytes.fromhex(member.sha256)).rstrip(b"=").decode(),
+        executable=member.executable,
+        python_script=python_script,
+        mtime_ns=os.stat(path).st_mtime_ns,
+    )
+
+
+def to_index(wheel: UnpackedWheel) -> bytes:
+    """Return the index of a wheel, without the place of its tree."""
+    document = {
+        "format": _FORMAT,
+        "sha256": wheel.sha256,
+        "filename": wheel.filename,
+        "name": wheel.name,
+        "version": wheel.version,
+        "dist-info": wheel.dist_info,
+        "root-is-purelib": wheel.root_is_purelib,
+        "owner": wheel.owner,
+        "members": wheel.members,
+        "entry-points": [[each.kind, each.name, each.module, each.attr] for each in wheel.entry_points],
+        "metadata-sha256": wheel.metadata_sha256,
+        "requires-dist": wheel.requires_dist,
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def from_index(text: bytes, tree: Path) -> UnpackedWheel | None:
+    """Return the wheel that an index describes, None where the index is damaged or of another format."""
+    try:
+        document = json.loads(text)
+        if document["format"] != _FORMAT:
+            return None
+        return _wheel(document, tree)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _wheel(document: dict[str, Any], tree: Path) -> UnpackedWheel:
+    return UnpackedWheel(
+        sha256=document["sha256"],
+        filename=document["filename"],
+        name=document["name"],
+        version=document["version"],
+        tree=tree,
+        dist_info=document["dist-info"],
+        root_is_purelib=document["root-is-purelib"],
+        owner=document["owner"],
+        members=tuple(map(UnpackedMember._make, document["members"])),
+        entry_points=tuple(map(_script, document["entry-points"])),
+        metadata_sha256=document["metadata-sha256"],
+        requires_dist=tuple(document["requires-dist"]),
+    )
+
+
+def _script(row: Sequence[str]) -> UnpackedScript:
+    kind, name, module, attr = row
+    return UnpackedScript(kind=cast('Literal["console", "gui"]', kind), name=name, module=module, attr=attr)

@@ -1,0 +1,88 @@
+"""What `repository check` and `repository repair` found and did, as lines and as documents."""
+
+from collections.abc import Iterator
+
+from pipper.errors import PipperError
+from pipper.ops.repository.check import CheckOutcome
+from pipper.ops.repository.findings import Finding
+from pipper.ops.repository.repair import RepairOutcome
+from pipper.repository.probe_store import Probe
+
+
+def check_lines(outcome: CheckOutcome) -> Iterator[str]:
+    """A line for each permission, difference and note, and one sentence on the whole."""
+    for probe in outcome.probes:
+        yield _probe_line(probe)
+    for finding in sorted(outcome.findings, key=lambda each: (not each.is_difference, each.subject)):
+        yield _finding_line(finding)
+    if outcome.layout_format:
+        count = sum(finding.is_difference for finding in outcome.findings)
+        what = "no difference" if not count else f"{count} difference{'s' * (count > 1)}"
+        yield (
+            f"{outcome.location}: format {outcome.layout_format}, "
+            f"{outcome.projects} project{'s' * (outcome.projects != 1)}, {what}"
+        )
+
+
+def repair_lines(outcome: RepairOutcome) -> Iterator[str]:
+    """A line for each mend and for each thing that is left, and one sentence on the whole."""
+    for mend in outcome.mends:
+        yield f"{mend.subject}: {mend.text}"
+    for finding in outcome.left:
+        yield f"left: {_finding_line(finding)}"
+    done = f"{len(outcome.mends)} mended" if outcome.mends else "nothing to mend"
+    left = f", {len(outcome.left)} left to decide" if outcome.left else ""
+    yield f"{outcome.location}: format {outcome.layout_format}, {done}{left}"
+
+
+def check_document(outcome: CheckOutcome) -> dict[str, object]:
+    """`check --json`: location, format, projects, permissions (permission, granted, reason), findings, errors."""
+    return {
+        "location": outcome.location,
+        "format": outcome.layout_format or None,
+        "projects": outcome.projects,
+        "permissions": [
+            {
+                "permission": probe.permission,
+                "granted": probe.error is None,
+                "reason": probe.error.message if probe.error else None,
+            }
+            for probe in outcome.probes
+        ],
+        "findings": [_finding_document(finding) for finding in outcome.findings],
+        "errors": _error_documents(outcome.errors),
+    }
+
+
+def repair_document(outcome: RepairOutcome) -> dict[str, object]:
+    """`repair --json`: location, format, mends (subject, text), left (as findings of a check), errors."""
+    return {
+        "location": outcome.location,
+        "format": outcome.layout_format,
+        "mends": [{"subject": mend.subject, "text": mend.text} for mend in outcome.mends],
+        "left": [_finding_document(finding) for finding in outcome.left],
+        "errors": _error_documents(outcome.errors),
+    }
+
+
+def _probe_line(probe: Probe) -> str:
+    if probe.error is None:
+        return f"may {probe.permission}"
+    return f"may not {probe.permission}: {probe.error.message}"
+
+
+def _finding_line(finding: Finding) -> str:
+    return f"{finding.kind}: {finding.subject}: {finding.text}"
+
+
+def _finding_document(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind,
+        "subject": finding.subject,
+        "text": finding.text,
+        "difference": finding.is_difference,
+    }
+
+
+def _error_documents(errors: tuple[PipperError, ...]) -> list[dict[str, object]]:
+    return [{"message": error.message, "cause": error.cause, "exit": error.exit_code} for error in errors]

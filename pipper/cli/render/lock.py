@@ -1,0 +1,36 @@
+"""A lock as lines for people and as a document for programs (`--json`; keys are stable)."""
+
+from collections.abc import Iterator
+
+from pipper.cli.render.plan import change_lines, count_of
+from pipper.ops.lock.lock import LockOutcome
+
+
+def lock_lines(outcome: LockOutcome) -> Iterator[str]:
+    """A line for every project whose locked version changed."""
+    return change_lines(outcome.changes)
+
+
+def lock_summary(outcome: LockOutcome, *, dry_run: bool) -> str:
+    """One sentence on the lock as a whole."""
+    count = count_of(len(outcome.lock.packages), "package")
+    where = ", ".join(outcome.environments)
+    if dry_run:
+        return f"Would lock {count} for {where}"
+    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}"
+
+
+def lock_document(outcome: LockOutcome) -> dict[str, object]:
+    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after)."""
+    return {
+        "written": outcome.written,
+        "environments": list(outcome.environments),
+        "packages": [
+            {"name": package.name, "version": package.version, "source": package.source}
+            for package in outcome.lock.packages
+        ],
+        "changes": [
+            {"name": change.name, "before": list(change.before), "after": list(change.after)}
+            for change in outcome.changes
+        ],
+    }

@@ -1,0 +1,94 @@
+"""Results as lines for people and as documents for programs (`--json`; keys are stable)."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pipper.core.lock.diff import VersionChange
+from pipper.core.plan import Install, Remove, Replace
+
+if TYPE_CHECKING:  # a lock is told without what a sync imports
+    from pipper.ops.sync.sync import SyncOutcome
+
+
+def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:
+    """A line for every change of a lock."""
+    return map(_change, changes)
+
+
+def _change(change: VersionChange) -> str:
+    before, after = ", ".join(change.before), ", ".join(change.after)
+    if not before:
+        return f" + {change.name} {after}"
+    if not after:
+        return f" - {change.name} {before}"
+    return f" ~ {change.name} {before} -> {after}"
+
+
+def plan_lines(outcome: "SyncOutcome") -> Iterator[str]:
+    """A line for every action that changes something."""
+    for action in outcome.plan.changes:
+        if isinstance(action, Install):
+            yield f" + {action.wanted.name} {action.wanted.version}"
+        elif isinstance(action, Remove):
+            yield f" - {action.installed.name} {action.installed.version}"
+        else:
+            yield _replaced(action)
+
+
+def _replaced(action: Replace) -> str:
+    before = ", ".join(each.version for each in action.installed)
+    if before != action.wanted.version:
+        return f" ~ {action.wanted.name} {before} -> {action.wanted.version}"
+    same = all(each.sha256 == action.wanted.file.sha256 for each in action.installed)
+    why = (
+        "damaged"
+        if same
+        else "another wheel"
+        if all(each.ours for each in action.installed)
+        else "not pipper's"
+    )
+    return f" ~ {action.wanted.name} {before} ({why})"
+
+
+def drift_lines(outcome: "SyncOutcome") -> Iterator[str]:
+    """A line for every installed file that is not what RECORD says."""
+    for drift in outcome.drift:
+        yield f" ! {drift.distribution}: {drift.path}: {drift.problem}"
+
+
+def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
+    """One sentence on the plan as a whole."""
+    counts = {"install": 0, "replace": 0, "remove": 0}
+    for action in outcome.plan.changes:
+        counts[type(action).__name__.lower()] += 1
+    if not outcome.plan.changes and not outcome.drift:
+        return f"Nothing to do: {outcome.environment.root} matches the lock"
+    past = {"install": "installed", "replace": "replaced", "remove": "removed"}
+    parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
+    if outcome.drift:
+        parts.append(f"{count_of(len(outcome.drift), 'file')} changed by others")
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
+
+
+def plan_document(outcome: "SyncOutcome") -> dict[str, object]:
+    """`sync --json`: environment, actions (action, name, version, before, source, sha256), drift."""
+    actions: list[dict[str, object]] = []
+    for action in outcome.plan.actions:
+        entry: dict[str, object] = {"action": type(action).__name__.lower()}
+        if isinstance(action, Install | Replace):
+            before = [each.version for each in action.installed] if isinstance(action, Replace) else []
+            wanted = action.wanted
+            entry |= {"name": wanted.name, "version": wanted.version, "before": before}
+            entry |= {"source": wanted.source, "sha256": wanted.file.sha256}
+        else:
+            entry |= {"name": action.installed.name, "version": action.installed.version}
+        actions.append(entry)
+    drift = [
+        {"name": each.distribution, "path": str(each.path), "problem": each.problem} for each in outcome.drift
+    ]
+    return {"environment": str(outcome.environment.root), "actions": actions, "drift": drift}
+
+
+def count_of(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,142 @@
+"""Answers to questions as lines for people and as documents for programs (`--json`; keys are stable)."""
+
+from collections.abc import Iterator
+
+from pipper.cache.cache import Freed
+from pipper.core.lock.graph import Chain, Graph, Root, Row, reached
+from pipper.core.lock.model import Pin
+from pipper.core.plan import Installed
+from pipper.ops.query.locked import Listing, Reasons, Tree
+
+_UNITS = ("kB", "MB", "GB", "TB")
+
+
+def human_size(size: int) -> str:
+    """Return so many bytes in words: `18.3 kB` (a kB is 1000 bytes)."""
+    amount, unit = float(size), "bytes"
+    for larger in _UNITS:
+        if amount < 999.95:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def freed_document(freed: Freed) -> dict[str, object]:
+    """`cache prune --json`, `cache clean --json`: files and bytes taken away."""
+    return {"files": freed.files, "size": freed.size}
+
+
+def installed_document(each: Installed) -> dict[str, object]:
+    """An installed distribution: name, version, source, installer, managed (whether it bears pipper's marks)."""
+    return {
+        "name": each.name,
+        "version": each.version,
+        "source": each.source or None,
+        "installer": each.installer or None,
+        "managed": each.ours,
+    }
+
+
+def list_document(listing: Listing) -> dict[str, object]:
+    """`list --json`: environment, packages."""
+    return {
+        "environment": str(listing.environment.root),
+        "packages": [installed_document(each) for each in listing.distributions],
+    }
+
+
+def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:
+    """The tree with branches (`drawn`), or indented by two spaces a level. `(*)`: unfolded further up."""
+    for section in tree.sections:
+        if section.title:
+            yield section.title
+        indent = 1 if section.title else 0
+        bars: list[str] = []
+        for row in section.rows:
+            level = row.depth + indent
+            if not drawn or not level:
+                yield "  " * level + _row(tree, row)
+                continue
+            del bars[level - 1 :]
+            yield "".join(bars) + ("└── " if row.last else "├── ") + _row(tree, row)
+            bars.append("    " if row.last else "│   ")
+
+
+def _row(tree: Tree, row: Row) -> str:
+    asked = _titles(tree.graph, row.pin) if tree.inverted else []
+    return (
+        f"{row.pin.name} {row.pin.version}"
+        + (f" [{', '.join(asked)}]" if asked else "")
+        + (" (*)" if row.repeated else "")
+    )
+
+
+def _titles(graph: Graph, pin: Pin) -> list[str]:
+    return list(dict.fromkeys(root.title for root in graph.roots if root.pin == pin))
+
+
+def tree_document(tree: Tree) -> dict[str, object]:
+    """`tree --json`: environment, roots (kind, label, requirement, name, version) and packages.
+
+    A package has name, version, source, dependencies and required_by (names); only those that are shown stand
+    there, roots only those that ask for one of them.
+    """
+    edges = tree.graph.parents if tree.inverted else tree.graph.children
+    pins = reached(edges, (row.pin for section in tree.sections for row in section.rows if not row.depth))
+    return {
+        "environment": tree.environment,
+        "roots": [_root_document(root) for root in tree.graph.roots if root.pin in pins],
+        "packages": [
+            {
+                "name": pin.name,
+                "version": pin.version,
+                "source": tree.lock.by_pin[pin].source,
+                "dependencies": [child.name for child in tree.graph.children[pin]],
+                "required_by": [parent.name for parent in tree.graph.parents[pin]],
+            }
+            for pin in pins
+        ],
+    }
+
+
+def _root_document(root: Root) -> dict[str, object]:
+    return {
+        "kind": root.kind,
+        "label": root.label or None,
+        "requirement": root.requirement,
+        "name": root.pin.name,
+        "version": root.pin.version,
+    }
+
+
+def why_lines(reasons: Reasons) -> Iterator[str]:
+    """One chain a line: where the manifest has it, what it asks, and each package on the way."""
+    for chain in reasons.chains.chains:
+        yield _chain(chain)
+
+
+def _chain(chain: Chain) -> str:
+    way = " -> ".join(f"{pin.name} {pin.version}" for pin in chain.pins)
+    return f"{chain.root.title}: {chain.root.requirement} -> {way}"
+
+
+def why_document(reasons: Reasons) -> dict[str, object]:
+    """`why --json`: name, version, environment, chains (root, packages), complete (false: there may be more)."""
+    return {
+        "name": reasons.pin.name,
+        "version": reasons.pin.version,
+        "environment": reasons.environment,
+        "chains": [
+            {
+                "root": _root_document(chain.root),
+                "packages": [{"name": pin.name, "version": pin.version} for pin in chain.pins],
+            }
+            for chain in reasons.chains.chains
+        ],
+        "complete": reasons.chains.complete,
+    }

@@ -1,0 +1,54 @@
+"""A repository's layout: its keys and its format marker."""
+
+import json
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.layout.legacy_version import deserialize
+from pipper.errors import IntegrityError
+
+MARKER_KEY = "pipper-repository.json"
+PAGE_NAME = "index.json"
+BUNDLE_SUFFIX = ".pipper"
+METADATA_SUFFIX = ".metadata"
+
+
+def page_key(name: NormalizedName) -> str:
+    """The key of a project's page."""
+    return f"{name}/{PAGE_NAME}"
+
+
+def wheel_key(name: NormalizedName, sha256: str, filename: str) -> str:
+    """The key of a wheel: it holds 16 digits of the hash, so other bytes can never take its place."""
+    return f"{name}/{sha256[:16]}/{filename}"
+
+
+def marker_body(layout_format: int) -> bytes:
+    """The bytes of the format marker."""
+    return json.dumps({"format": layout_format}).encode()
+
+
+def parse_marker(body: bytes, *, label: str) -> int:
+    """Return the format a marker names (1 or 2); raises IntegrityError for anything else."""
+    try:
+        found = json.loads(body)["format"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise IntegrityError(
+            f"{label} is damaged",
+            cause='{"format": 1} or {"format": 2} is expected',
+            hint="`pipper repository repair` writes it anew",
+        ) from error
+    if found not in (1, 2):
+        raise IntegrityError(
+            f"{label} names format {found!r}", hint="a newer pipper wrote it: upgrade pipper"
+        )
+    return int(found)
+
+
+def bundle_version(key: str) -> Version | None:
+    """Return the version a 0.x bundle key holds, or None where the key is none or cannot be read."""
+    filename = key.rpartition("/")[2]
+    if not filename.endswith(BUNDLE_SUFFIX):
+        return None
+    return deserialize(filename.removesuffix(BUNDLE_SUFFIX))

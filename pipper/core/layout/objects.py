@@ -1,0 +1,72 @@
+"""What lies in a repository, sorted by what its keys say: pages, wheels, their METADATA, bundles, and the rest."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, PAGE_NAME, bundle_version
+from pipper.core.ports import ObjectInfo
+
+_WHEEL = re.compile(r"[0-9a-f]{16}/[^/]+\.whl")
+"""The URL of a wheel, relative to its project's page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """The objects of one project, in all of its folders."""
+
+    name: NormalizedName
+    page: ObjectInfo | None = None
+    wheels: Mapping[str, ObjectInfo] = field(default_factory=dict)
+    """By their URL, relative to the page."""
+    metadata: Mapping[str, ObjectInfo] = field(default_factory=dict)
+    """By the URL of the wheel they belong to."""
+    bundles: tuple[ObjectInfo, ...] = ()
+    """Those of pipper 0.x, in the order of their keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """All objects of a repository."""
+
+    projects: tuple[Holding, ...]
+    """In the order of names."""
+    strange: tuple[ObjectInfo, ...]
+    """What pipper has no use for; readers pass it over."""
+
+
+def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
+    """Sort objects by what their keys say."""
+    pages: dict[NormalizedName, ObjectInfo] = {}
+    wheels: dict[NormalizedName, dict[str, ObjectInfo]] = {}
+    metadata: dict[NormalizedName, dict[str, ObjectInfo]] = {}
+    bundles: dict[NormalizedName, list[ObjectInfo]] = {}
+    strange: list[ObjectInfo] = []
+    for info in objects:
+        folder, _, rest = info.key.partition("/")
+        name = canonicalize_name(folder)
+        if folder == name and rest == PAGE_NAME:
+            pages[name] = info
+        elif folder == name and _WHEEL.fullmatch(rest):
+            wheels.setdefault(name, {})[rest] = info
+        elif folder == name and _WHEEL.fullmatch(rest.removesuffix(METADATA_SUFFIX)):
+            metadata.setdefault(name, {})[rest.removesuffix(METADATA_SUFFIX)] = info
+        elif rest and bundle_version(info.key) is not None:
+            bundles.setdefault(name, []).append(info)
+        elif info.key != MARKER_KEY:
+            strange.append(info)
+    return Holdings(
+        projects=tuple(
+            Holding(
+                name=name,
+                page=pages.get(name),
+                wheels=wheels.get(name, {}),
+                metadata=metadata.get(name, {}),
+                bundles=tuple(sorted(bundles.get(name, ()), key=lambda info: info.key)),
+            )
+            for name in sorted({*pages, *wheels, *metadata, *bundles})
+        ),
+        strange=tuple(strange),
+    )

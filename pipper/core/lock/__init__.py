@@ -1,0 +1,1 @@
+"""The lock: its value, its text, and what is computed from it."""

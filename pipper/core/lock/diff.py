@@ -1,0 +1,33 @@
+"""What changed between two locks, by project."""
+
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName
+
+from pipper.core.lock.model import Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionChange:
+    """How one project changed between two locks; no versions on one side where it is new or gone."""
+
+    name: NormalizedName
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
+    """Return every project whose locked versions differ, in the order of names."""
+    before, after = _versions(old), _versions(new)
+    return tuple(
+        VersionChange(name=name, before=before.get(name, ()), after=after.get(name, ()))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def _versions(lock: Lock | None) -> dict[NormalizedName, tuple[str, ...]]:
+    found: dict[NormalizedName, tuple[str, ...]] = {}
+    for package in lock.packages if lock else ():
+        found[package.name] = (*found.get(package.name, ()), package.version)
+    return found

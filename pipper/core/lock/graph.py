@@ -1,0 +1,184 @@
+"""The lock as a graph: who requires whom in one environment, and which chains lead to a package."""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Literal
+
+from packaging.utils import NormalizedName
+
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, Pin
+from pipper.core.manifest.requirement import name_of, parse_requirement
+
+RootKind = Literal["dependencies", "group", "extra"]
+
+_MOST_STEPS = 20_000
+"""Partial chains looked at: their number can grow exponentially with the number of packages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A requirement of the manifest and the package that answers it."""
+
+    kind: RootKind
+    label: str
+    """Name of the group or the extra; empty for `dependencies`."""
+    requirement: str
+    """As the lock holds it, normalised."""
+    pin: Pin
+
+    @property
+    def title(self) -> str:
+        """Where the manifest has it: `dependencies`, `group dev`, `extra plots`."""
+        return f"{self.kind} {self.label}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """What one environment of a lock gets. A package that requires itself by an extra has no edge to itself."""
+
+    roots: tuple[Root, ...]
+    """In the order dependencies, groups, extras; only those whose markers hold in the environment."""
+    children: Mapping[Pin, tuple[Pin, ...]]
+    """Every package with what it requires, in the order of names."""
+
+    @cached_property
+    def parents(self) -> Mapping[Pin, tuple[Pin, ...]]:
+        """Every package with those that require it, in the order of names."""
+        found: dict[Pin, list[Pin]] = {pin: [] for pin in self.children}
+        for pin in sorted(self.children):
+            for child in self.children[pin]:
+                found[child].append(pin)
+        return {pin: tuple(above) for pin, above in found.items()}
+
+    def find(self, name: NormalizedName) -> Pin | None:
+        """Return the package of this name; None where the environment does not get it."""
+        return next((pin for pin in self.children if pin.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of a tree."""
+
+    depth: int
+    """0 at the top."""
+    pin: Pin
+    last: bool
+    """Whether no sibling follows."""
+    repeated: bool
+    """Whether what stands below it was shown before, or is being shown: a cycle ends here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A way from the manifest to a package."""
+
+    root: Root
+    pins: tuple[Pin, ...]
+    """From the package the root asks for to the one in question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """Ways from the manifest to one package, the shortest first."""
+
+    chains: tuple[Chain, ...]
+    complete: bool
+    """False where there are more, or may be."""
+
+
+def graph_of(lock: Lock, part: LockedEnvironment) -> Graph:
+    """Return the graph of one environment of a lock, with every group and every extra."""
+    here = {pin.name: pin for pin in part.pins}
+    children: dict[Pin, tuple[Pin, ...]] = {}
+    for pin in sorted(part.pins):
+        found = {_meant(dependency, here) for dependency in lock.by_pin[pin].dependencies}
+        children[pin] = tuple(sorted(child for child in found if child is not None and child != pin))
+    return Graph(roots=tuple(_roots(lock.inputs, part, here)), children=children)
+
+
+def _meant(dependency: str, here: Mapping[NormalizedName, Pin]) -> Pin | None:
+    name, _, version = dependency.partition("==")
+    pin = here.get(NormalizedName(name))
+    # A lock holds the dependencies of all its environments together: some are for another one.
+    return pin if pin is not None and version in ("", pin.version) else None
+
+
+def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName, Pin]) -> Iterator[Root]:
+    asked: list[tuple[RootKind, str, Sequence[str]]] = [("dependencies", "", inputs.requirements)]
+    asked += [("group", name, texts) for name, texts in inputs.groups.items()]
+    asked += [("extra", name, texts) for name, texts in inputs.extras.items()]
+    for kind, label, texts in asked:
+        for text in texts:
+            requirement = parse_requirement(text)
+            pin = here.get(name_of(requirement))
+            if pin is None:
+                continue
+            if requirement.marker is None or requirement.marker.evaluate(dict(part.target.markers)):
+                yield Root(kind=kind, label=label, requirement=text, pin=pin)
+
+
+def walk(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin]) -> Iterator[Row]:
+    """Yield a tree depth first; a package that is in `shown` is not unfolded, one that was unfolded is added.
+
+    So there are no more rows than tops and edges.
+    """
+    unique = tuple(dict.fromkeys(tops))
+    pending = [(pin, 0, place == 0) for place, pin in enumerate(reversed(unique))]
+    while pending:
+        pin, depth, last = pending.pop()
+        below = edges[pin]
+        repeated = bool(below) and pin in shown
+        yield Row(depth=depth, pin=pin, last=last, repeated=repeated)
+        if not repeated:
+            shown.add(pin)
+            pending += [(child, depth + 1, place == 0) for place, child in enumerate(reversed(below))]
+
+
+def reached(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin]) -> tuple[Pin, ...]:
+    """Return everything on the way from `tops` along `edges`, with the tops, in the order of names."""
+    return tuple(sorted({row.pin for row in walk(edges, tops, set())}))
+
+
+def chains_to(graph: Graph, pin: Pin, *, most: int) -> Chains:
+    """Return up to `most` chains without cycles from the manifest to `pin`, the shortest first.
+
+    Those of one length come in the order of their roots.
+    """
+    far = _distances(graph)
+    asked: dict[Pin, list[Root]] = {}
+    for root in graph.roots:
+        asked.setdefault(root.pin, []).append(root)
+    found: list[Chain] = []
+    order, steps = count(), 0
+    # Best first: the distance to the manifest is a lower bound, so chains come out in the order of length; of
+    # equals the one that is nearer to the manifest, or all that are half done would be taken up in turn.
+    heap: list[tuple[int, int, int, tuple[Pin, ...]]] = []
+    if pin in far:
+        heap.append((far[pin] + 1, far[pin], next(order), (pin,)))
+    while heap and steps < _MOST_STEPS and len(found) <= most:
+        *_, way = heapq.heappop(heap)
+        steps += 1
+        found += [Chain(root=root, pins=way) for root in asked.get(way[0], ())]
+        for parent in graph.parents[way[0]]:
+            if parent in far and parent not in way:
+                least = len(way) + 1 + far[parent]
+                heapq.heappush(heap, (least, far[parent], next(order), (parent, *way)))
+    chains = sorted(found[:most], key=lambda chain: (len(chain.pins), graph.roots.index(chain.root)))
+    return Chains(chains=tuple(chains), complete=not heap and len(found) <= most)
+
+
+def _distances(graph: Graph) -> dict[Pin, int]:
+    """How many packages stand between the manifest and each package on the shortest way."""
+    far = {root.pin: 0 for root in graph.roots}
+    pending = deque(far)
+    while pending:
+        pin = pending.popleft()
+        for child in graph.children[pin]:
+            if child not in far:
+                far[child] = far[pin] + 1
+                pending.append(child)
+    return far

@@ -1,0 +1,95 @@
+"""A lock in the terms of other tools: which package under which marker (PEP 508), for PEP 751 and requirements.txt."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.markers import Marker
+
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin
+from pipper.core.lock.selection import Selection, select
+from pipper.core.target import VOLATILE, parse_name
+from pipper.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortablePackage:
+    """A locked package and where it is wanted."""
+
+    package: LockedPackage
+    marker: str
+    """Empty where every environment of the lock wants it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortableLock:
+    """What a selection picks of a lock, for all of its environments at once."""
+
+    environments: tuple[str, ...]
+    """A marker for each kind of environment the lock is for."""
+    packages: tuple[PortablePackage, ...]
+
+
+def portable(lock: Lock, selection: Selection) -> PortableLock:
+    """Return what `selection` picks of a lock.
+
+    Raises UsageError for a group or an extra the lock does not know, and where two environments get different
+    packages and no marker tells them apart (two C libraries do not differ in markers).
+    """
+    parts = [part for part in lock.environments if not part.failure]
+    if not parts:
+        raise UsageError("the lock has no environment that could be solved")
+    clauses = {part.target.name: _clauses(part) for part in parts}
+    pins = {part.target.name: _pins(lock, part, selection) for part in parts}
+    _refuse_alike(clauses, pins)
+    common = set.intersection(*(set(each) for each in clauses.values()))
+    packages = []
+    for package in lock.packages:
+        wanting = [name for name, wanted in pins.items() if package.pin in wanted]
+        if wanting:
+            everywhere = len(wanting) == len(pins)
+            alternatives = ([text for text in clauses[name] if text not in common] for name in wanting)
+            packages.append(
+                PortablePackage(package=package, marker="" if everywhere else _any_of(alternatives))
+            )
+    return PortableLock(
+        environments=tuple(dict.fromkeys(" and ".join(each) for each in clauses.values())),
+        packages=tuple(packages),
+    )
+
+
+def _pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> frozenset[Pin]:
+    return frozenset(Pin(name=want.name, version=want.version) for want in select(lock, part, selection))
+
+
+def _clauses(part: LockedEnvironment) -> tuple[str, ...]:
+    """What must hold for an environment to be of this kind, as far as markers can tell."""
+    markers = part.target.markers
+    major, minor = parse_name(part.target.name).python
+    found = [f"python_version == '{major}.{minor}'"]
+    found += [
+        f"{name} == '{markers[name]}'" for name in ("implementation_name", "sys_platform", "platform_machine")
+    ]
+    for condition in part.conditions:
+        if Marker(condition).evaluate(dict(markers), context="lock_file"):
+            found.append(f"({condition})")
+        else:
+            # A marker has no `not`: where it does not hold, what it looks at must be just what was solved for.
+            found += [f"{name} == '{markers[name]}'" for name in VOLATILE if name in condition]
+    return tuple(dict.fromkeys(found))
+
+
+def _refuse_alike(clauses: Mapping[str, tuple[str, ...]], pins: Mapping[str, frozenset[Pin]]) -> None:
+    for one, those in clauses.items():
+        for other, these in clauses.items():
+            if set(those) <= set(these) and pins[one] != pins[other]:
+                differing = min(pins[one] ^ pins[other])
+                raise UsageError(
+                    f"no marker tells {one} from {other}, and they get different packages",
+                    cause=f"one gets {differing}, the other does not",
+                    hint="lock them in two projects, or keep to pipper's own format",
+                )
+
+
+def _any_of(alternatives: Iterable[list[str]]) -> str:
+    texts = list(dict.fromkeys(" and ".join(each) for each in alternatives))
+    return texts[0] if len(texts) == 1 else " or ".join(f"({text})" for text in texts)

@@ -1,0 +1,98 @@
+"""A lock that two people changed: what both sides agree on, as the basis of the next lock."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin, sort_key
+from pipper.core.lock.reader import read_lock_parts
+from pipper.core.manifest.model import INDEX
+
+_OURS, _BASE, _THEIRS, _END = b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>"
+_CONFLICT = re.compile(rb"^<{7}( |\r?$)", re.MULTILINE)
+
+
+def merged_lock(data: bytes, *, label: str) -> Lock | None:
+    """Return a lock with what is agreed on in a lock that bears the marks of a conflict, or was merged by hand.
+
+    It is a basis to prefer versions from, not a lock to install: its parts may not fit together. None where
+    the lock was not merged at all. Raises what reading a lock raises where a side cannot be read.
+    """
+    if _CONFLICT.search(data):
+        sides = _sides(data)
+        return _agreed([read_lock_parts(side, label=label) for side in sides]) if sides else None
+    lock = read_lock_parts(data, label=label)
+    return _agreed([lock]) if _has_both_sides(lock) else None
+
+
+def _sides(data: bytes) -> tuple[bytes, bytes] | None:
+    """Both files that git merged, as far as the marks tell (with or without the common ancestor between).
+
+    None where a mark is missing: then more is lost than a merge would lose.
+    """
+    ours: list[bytes] = []
+    theirs: list[bytes] = []
+    taking: Sequence[list[bytes]] = (ours, theirs)
+    for line in data.splitlines(keepends=True):
+        mark = line[:7]
+        if mark == _OURS:
+            taking = (ours,)
+        elif mark == _BASE and taking == (ours,):
+            taking = ()
+        elif mark == _THEIRS and len(taking) < 2:
+            taking = (theirs,)
+        elif mark == _END:
+            taking = (ours, theirs)
+        else:
+            for side in taking:
+                side.append(line)
+    return (b"".join(ours), b"".join(theirs)) if len(taking) == 2 else None
+
+
+def _has_both_sides(lock: Lock) -> bool:
+    """Whether somebody kept the lines of both: two versions of something for one environment, both described."""
+    if len(lock.by_pin) != len(lock.packages):
+        return False
+    for environment in lock.environments:
+        pins = [pin for pin in environment.pins if pin in lock.by_pin]
+        if len({pin.name for pin in pins}) != len(pins):
+            return True
+    return False
+
+
+def _agreed(sides: Sequence[Lock]) -> Lock:
+    environments: dict[str, list[LockedEnvironment]] = {}
+    for side in sides:
+        for environment in side.environments:
+            environments.setdefault(environment.target.name, []).append(environment)
+    packages: dict[Pin, LockedPackage] = {}
+    for side in sides:
+        for package in side.packages:
+            # What one side took from a repository is private, whatever the other one says.
+            known = packages.get(package.pin)
+            if known is None or known.source == INDEX:
+                packages[package.pin] = package
+    return Lock(
+        inputs=sides[0].inputs,
+        repositories={alias: url for side in reversed(sides) for alias, url in side.repositories.items()},
+        environments=tuple(_environment(environments[name]) for name in sorted(environments)),
+        packages=tuple(sorted(packages.values(), key=sort_key)),
+    )
+
+
+def _environment(sides: Sequence[LockedEnvironment]) -> LockedEnvironment:
+    versions: dict[str, set[Pin]] = {}
+    for side in sides:
+        for pin in side.pins:
+            versions.setdefault(pin.name, set()).add(pin)
+    return LockedEnvironment(
+        target=sides[0].target,
+        packages=tuple(_single(versions[name] for name in sorted(versions))),
+        conditions=tuple(sorted({condition for side in sides for condition in side.conditions})),
+        failure=sides[0].failure if all(side.failure for side in sides) else "",
+    )
+
+
+def _single(choices: Iterable[set[Pin]]) -> Iterable[Pin]:
+    for pins in choices:
+        if len(pins) == 1:
+            yield from pins

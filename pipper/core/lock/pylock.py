@@ -1,0 +1,220 @@
+"""Reading `pylock.toml` (PEP 751), whoever wrote it, into the lock that one environment gets of it."""
+
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from packaging.markers import Marker
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockUnsupportedVersionError,
+    PylockValidationError,
+)
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
+from pipper.core.lock.selection import DEFAULT_GROUP, Selection
+from pipper.core.plan import Wanted
+from pipper.core.target import Target, tags_of
+from pipper.core.toml import parse_toml
+from pipper.core.urls import shown, url_fault
+from pipper.errors import IntegrityError, PipperError, UsageError
+
+_LIMIT = 64 * 2**20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_VERSION = re.compile(rb"""^(?:\xef\xbb\xbf)?[ \t]*lock-version[ \t]*=[ \t]*["']""", re.MULTILINE)
+_SOURCE = "pylock"
+"""What stands in place of an alias: nobody here knows what the packages were solved from."""
+
+
+def looks_like_pylock(data: bytes) -> bool:
+    """Tell a PEP 751 file from a pipper lock: its version is a string."""
+    return bool(_VERSION.search(data))
+
+
+def parse_pylock(data: bytes, *, label: str) -> Pylock:
+    """Return the PEP 751 lock that `data` holds; `label` names the file in messages.
+
+    Raises UsageError where it cannot be read or is of another version, IntegrityError where a file has no
+    hash, or a wheel has no sha256 or an unsafe place.
+    """
+    tables = parse_toml(data, label=label, limit=_LIMIT, hint="write it anew with the tool that made it")
+    try:
+        pylock = Pylock.from_dict(tables)
+    except PylockUnsupportedVersionError as error:
+        raise UsageError(f"{label}: {error}", hint="a newer tool wrote it: upgrade pipper") from error
+    except PylockValidationError as error:
+        raise _invalid(error, label) from error
+    for package in pylock.packages:
+        for wheel in package.wheels or ():
+            _check_wheel(wheel, f"{label}: {package.name}")
+    return pylock
+
+
+def _invalid(error: PylockValidationError, label: str) -> PipperError:
+    context = error.context or ""
+    if context.rpartition(".")[2] == "hashes":
+        return IntegrityError(f"{label}: {context}: no hash", cause="a file without a hash proves nothing")
+    cause = " ".join(error.message.split())[:300]
+    return UsageError(f"{label} is no lock of PEP 751" + (f": {context}" if context else ""), cause=cause)
+
+
+def _check_wheel(wheel: PackageWheel, place: str) -> None:
+    if not _SHA256.fullmatch(wheel.hashes.get("sha256", "").lower()):
+        raise IntegrityError(
+            f"{place}: {wheel.filename} has no sha256", cause=f"its hashes: {', '.join(wheel.hashes)}"
+        )
+    if "/" in wheel.filename or "\\" in wheel.filename or (wheel.size is not None and wheel.size < 1):
+        raise IntegrityError(f"{place}: `{wheel.filename}` cannot be a wheel")
+    if wheel.url:
+        fault = url_fault(wheel.url)
+        if fault:
+            raise IntegrityError(f"{place}: unsafe URL `{shown(wheel.url)}`", cause=fault)
+    elif wheel.path and _is_absolute(wheel.path):
+        raise IntegrityError(
+            f"{place}: unsafe path `{wheel.path}`", cause="paths count from the lock's folder"
+        )
+
+
+def _is_absolute(path: str) -> bool:
+    windows = PureWindowsPath(path)
+    return PurePosixPath(path).is_absolute() or bool(windows.drive or windows.root)
+
+
+def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path, label: str) -> Lock:
+    """Return what an environment gets of a PEP 751 lock, as a lock for it alone; `selection` is used up.
+
+    Paths count from the absolute folder `base` and become `file:` URLs. Raises UsageError where the lock is
+    not for `target`, for a group or an extra it does not know, and for a package without a wheel that fits;
+    IntegrityError where it gives two entries of one name.
+    """
+    extras, groups = _chosen(pylock, selection, label)
+    _require_target(pylock, target, label)
+    _refuse_double(pylock, target, extras, groups)
+    try:
+        picked = list(
+            pylock.select(
+                environment=dict(target.markers),  # type: ignore[arg-type] # it holds every key of the TypedDict
+                tags=tags_of(target.name),
+                extras=extras,
+                dependency_groups=groups,
+            )
+        )
+    except PylockSelectError as error:
+        raise UsageError(f"{label} has nothing to install here", cause=str(error)) from error
+    packages = tuple(
+        sorted(
+            (_locked(package, found, base, label) for package, found in picked), key=lambda each: each.name
+        )
+    )
+    part = LockedEnvironment(target=target, packages=tuple(package.pin for package in packages))
+    return Lock(
+        inputs=Inputs(requirements=tuple(str(package.pin) for package in packages)),
+        environments=(part,),
+        packages=packages,
+    )
+
+
+def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]:
+    """Return all wheels of a PEP 751 lock, whatever environment they are for; places as by `lock_of`."""
+    wanted = []
+    for package in pylock.packages:
+        for wheel in package.wheels or ():
+            locked = _locked(package, wheel, base, label)
+            file = locked.wheels[0]
+            wanted.append(
+                Wanted(
+                    name=locked.name,
+                    version=locked.version,
+                    source=locked.source,
+                    filename=file.filename,
+                    file=file,
+                )
+            )
+    return tuple(wanted)
+
+
+def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The extras and the groups a selection amounts to."""
+    if selection.only_groups:
+        raise UsageError(f"{label} does not say what a group needs by itself", hint="use --group")
+    known = {canonicalize_name(name): name for name in pylock.dependency_groups or ()}
+    groups = set(pylock.default_groups or ())
+    if not selection.default_group:
+        groups = {name for name in groups if canonicalize_name(name) != DEFAULT_GROUP}
+    for kind, asked, there in (
+        ("group", selection.groups, set(known)),
+        ("extra", selection.extras, set(pylock.extras or ())),
+    ):
+        if unknown := sorted(asked - there):
+            listed = ", ".join(f"`{name}`" for name in sorted(there)) or "none"
+            raise UsageError(f"there is no {kind} `{unknown[0]}` in {label}", cause=f"known: {listed}")
+    groups |= {known[name] for name in selection.groups}
+    if selection.all_groups:
+        groups |= set(known.values())
+    extras = frozenset(pylock.extras or ()) if selection.all_extras else selection.extras
+    return extras, frozenset(groups)
+
+
+def _require_target(pylock: Pylock, target: Target, label: str) -> None:
+    allowed, version = pylock.requires_python, target.python_full_version
+    if allowed and not allowed.contains(target.python, prereleases=True):
+        raise UsageError(f"{label} is for Python {allowed}, and this one is {version}")
+    markers = pylock.environments or ()
+    if markers and not any(marker.evaluate(dict(target.markers)) for marker in markers):
+        raise UsageError(
+            f"{label} is not for this environment, {target.name} (Python {version})",
+            cause=f"it is for {' or '.join(str(marker) for marker in markers)}",
+        )
+
+
+def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], groups: frozenset[str]) -> None:
+    chosen: dict[str, str | frozenset[str]] = {
+        **target.markers,
+        "extras": extras,
+        "dependency_groups": groups,
+    }
+
+    def wanted(marker: Marker | None) -> bool:
+        return marker is None or marker.evaluate(chosen, context="lock_file")
+
+    counted = Counter(package.name for package in pylock.packages if wanted(package.marker))
+    if double := sorted(name for name, count in counted.items() if count > 1):
+        raise inconsistent(f"it gives this environment {double[0]} twice")
+
+
+def _locked(package: Package, found: object, base: Path, label: str) -> LockedPackage:
+    wheel = _as_wheel(found)
+    if wheel is None:
+        what = {"PackageSdist": "a source distribution", "PackageVcs": "a version control system"}
+        raise UsageError(
+            f"{label}: {package.name} has no wheel for this environment",
+            cause=f"it comes as {what.get(type(found).__name__, 'a folder or an archive')}",
+            hint="pipper installs wheels: build one, publish it, and lock that",
+        )
+    _check_wheel(wheel, f"{label}: {package.name}")
+    version = parse_wheel_filename(wheel.filename)[1]
+    url = wheel.url or (base / (wheel.path or "")).as_uri()
+    file = LockedFile(
+        sha256=wheel.hashes["sha256"].lower(), size=wheel.size or 0, url=url, wheel=wheel.filename
+    )
+    return LockedPackage(
+        name=package.name, version=str(package.version or version), source=_SOURCE, wheels=(file,)
+    )
+
+
+def _as_wheel(found: object) -> PackageWheel | None:
+    if isinstance(found, PackageWheel):
+        return found
+    if not isinstance(found, PackageArchive):
+        return None
+    wheel = PackageWheel(url=found.url, path=found.path, size=found.size, hashes=found.hashes)
+    try:
+        parse_wheel_filename(wheel.filename)
+    except (InvalidWheelFilename, PylockValidationError):
+        return None
+    return wheel

@@ -1,0 +1,306 @@
+"""Lock text -> value, strictly: a damaged, cut off, newer or unknown lock is refused, never read as empty."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from packaging.markers import InvalidMarker, Marker
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pipper.core.lock.model import (
+    LOCK_VERSION,
+    Inputs,
+    Lock,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    Pin,
+    inconsistent,
+)
+from pipper.core.manifest.model import INDEX
+from pipper.core.target import MARKER_NAMES, Target
+from pipper.core.toml import Node, parse_toml
+from pipper.core.urls import index_url_fault, is_signed, url_fault
+from pipper.errors import IntegrityError, UsageError
+
+_LIMIT = 64 * 2**20
+_HINT = "restore it from version control, or remove it and run `pipper lock`"
+_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
+
+_TOP = ("lock-version", "authorized", "expires-at", "inputs", "repositories", "environments", "packages")
+_INPUTS = (
+    "requires-python",
+    "requirements",
+    "groups",
+    "extras",
+    "sources",
+    "repositories",
+    "index",
+    "prereleases",
+    "constraints",
+    "overrides",
+    "environments",
+    "as-of",
+    "cool-down",
+)
+_ENVIRONMENT = ("name", "markers", "failure", "conditions", "packages", "groups", "extras")
+_PACKAGE = ("name", "version", "source", "dependencies", "wheels")
+_FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256")
+
+
+def parse_lock(data: bytes, *, label: str) -> Lock:
+    """Return the lock that `data` holds; `label` names the file in messages.
+
+    Raises UsageError (exit 2) where it cannot be read: not TOML, merge conflict, cut off, newer version,
+    unknown or missing keys. Raises IntegrityError (exit 4) where it can but contradicts itself, lacks a
+    sha256 or names an unsafe key.
+    """
+    lock = read_lock_parts(data, label=label)
+    _refuse_cut_off(lock, data, label)
+    lock.check()
+    return lock
+
+
+def read_lock_parts(data: bytes, *, label: str) -> Lock:
+    """Return what `parse_lock` does, but with parts that may contradict each other or be missing."""
+    top = _top(data, label)
+    expires_at = _expiry(top, f"{label}: ")
+    packages = top["packages"].items() if "packages" in top else ()
+    return Lock(
+        expires_at=expires_at,
+        inputs=_inputs(_required(top, "inputs", f"{label}: ")),
+        repositories=top["repositories"].mapping(Node.text) if "repositories" in top else {},
+        environments=tuple(
+            _environment(node) for node in _required(top, "environments", f"{label}: ").items()
+        ),
+        packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
+    )
+
+
+def _top(data: bytes, label: str) -> dict[str, Node]:
+    """The entries of a lock of our own version."""
+    if conflict := _CONFLICT.search(data):
+        line = data.count(b"\n", 0, conflict.start()) + 1
+        raise UsageError(
+            f"{label} is damaged at line {line}",
+            cause="it holds the marks of a merge conflict",
+            hint="`pipper lock` repairs it and keeps what both sides agree on",
+        )
+    try:
+        tables = parse_toml(data, label=label, limit=_LIMIT, hint=_HINT)
+    except UsageError as error:
+        cause = error.cause or error.message
+        place = re.search(r"line (\d+)", cause)
+        line = int(place[1]) if place else data.count(b"\n") + 1
+        raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=_HINT) from error
+    version = tables.get("lock-version")
+    if isinstance(version, int) and version > LOCK_VERSION:
+        raise UsageError(
+            f"{label} is of lock-version {version}; this pipper reads up to {LOCK_VERSION}",
+            hint="a newer pipper wrote it: upgrade pipper",
+        )
+    top = Node(tables, f"{label}: ").table(_TOP)
+    if _required(top, "lock-version", f"{label}: ").whole() != LOCK_VERSION:
+        raise top["lock-version"].fail(f"only {LOCK_VERSION} is known", hint=_HINT)
+    return top
+
+
+def _expiry(top: Mapping[str, Node], place: str) -> datetime | None:
+    """Until when an authorized lock holds; None where it is an ordinary one, and says nothing of it."""
+    if "authorized" not in top and "expires-at" not in top:
+        return None
+    authorized, expires = _required(top, "authorized", place), _required(top, "expires-at", place)
+    if not authorized.flag():
+        raise authorized.fail("only true may stand here", hint=_HINT)
+    if not isinstance(expires.value, datetime) or expires.value.tzinfo is None:
+        raise expires.fail("a time with its zone is needed", hint=_HINT)
+    return expires.value.astimezone(UTC)
+
+
+def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
+    """Packages stand in order behind the lists that name them, so a cut shows as a shorter beginning."""
+    listed = {pin for environment in lock.environments for pin in environment.pins}
+    held = [package.pin for package in lock.packages]
+    solved = [environment for environment in lock.environments if not environment.failure]
+    groups = any(set(environment.groups) != set(lock.inputs.groups) for environment in solved)
+    extras = any(set(environment.extras) != set(lock.inputs.extras) for environment in solved)
+    behind = listed - set(held)
+    last = max(held, key=lambda pin: (pin.name, Version(pin.version)), default=None)
+    after = all(
+        last is None or (pin.name, Version(pin.version)) > (last.name, Version(last.version))
+        for pin in behind
+    )
+    if groups or extras or not lock.environments or (behind and after):
+        line = data.count(b"\n") + 1
+        raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=_HINT)
+
+
+def _required(table: Mapping[str, Node], key: str, place: str) -> Node:
+    if key not in table:
+        raise UsageError(f"{place}`{key}` is missing", cause="the lock is damaged or cut off", hint=_HINT)
+    return table[key]
+
+
+def _inputs(node: Node) -> Inputs:
+    table = node.table(_INPUTS)
+    place = f"{node.place}: "
+    prereleases: bool | tuple[str, ...] = False
+    if "prereleases" in table:
+        listed = isinstance(table["prereleases"].value, list)
+        prereleases = table["prereleases"].texts() if listed else table["prereleases"].flag()
+    return Inputs(
+        requires_python=_required(table, "requires-python", place).text(),
+        requirements=_required(table, "requirements", place).texts(),
+        groups=_required(table, "groups", place).mapping(Node.texts),
+        extras=_required(table, "extras", place).mapping(Node.texts),
+        sources=_required(table, "sources", place).mapping(Node.text),
+        repositories=_required(table, "repositories", place).texts(),
+        index=_required(table, "index", place).flag(),
+        prereleases=prereleases,
+        constraints=_optional(table, "constraints"),
+        overrides=_optional(table, "overrides"),
+        environments=_optional(table, "environments"),
+        as_of=table["as-of"].text() if "as-of" in table else "",
+        cool_down=table["cool-down"].text() if "cool-down" in table else "",
+    )
+
+
+def _optional(table: Mapping[str, Node], key: str) -> tuple[str, ...]:
+    return table[key].texts() if key in table else ()
+
+
+def _environment(node: Node) -> LockedEnvironment:
+    table = node.table(_ENVIRONMENT)
+    place = f"{node.place}: "
+    markers = _required(table, "markers", place)
+    variables = markers.table(MARKER_NAMES)
+    given = {name: _required(variables, name, f"{markers.place}: ").text() for name in MARKER_NAMES}
+    name = _required(table, "name", place)
+    try:
+        target = Target(name=name.text(), markers=given)
+    except UsageError as error:
+        raise name.fail(error.message, cause=error.cause, hint=_HINT) from error
+    if "failure" in table:
+        if "packages" in table or not table["failure"].text():
+            raise table["failure"].fail("an environment has either a failure or packages", hint=_HINT)
+        return LockedEnvironment(target=target, packages=(), failure=table["failure"].text())
+    return LockedEnvironment(
+        target=target,
+        packages=tuple(_pin(each) for each in _required(table, "packages", place).items()),
+        groups=table["groups"].mapping(_pins) if "groups" in table else {},
+        extras=table["extras"].mapping(_pins) if "extras" in table else {},
+        conditions=tuple(_condition(each) for each in table["conditions"].items())
+        if "conditions" in table
+        else (),
+    )
+
+
+def _condition(node: Node) -> str:
+    try:
+        return str(Marker(node.text()))
+    except (InvalidMarker, RecursionError) as error:
+        raise node.fail("not a marker", cause=str(error), hint=_HINT) from error
+
+
+def _pins(node: Node) -> tuple[Pin, ...]:
+    return tuple(_pin(each) for each in node.items())
+
+
+def _pin(node: Node) -> Pin:
+    name, separator, version = node.text().partition("==")
+    if not separator or canonicalize_name(name) != name:
+        raise node.fail("not NAME==VERSION", hint=_HINT)
+    return Pin(name=canonicalize_name(name), version=_version(version, node))
+
+
+def _version(text: str, node: Node) -> str:
+    try:
+        Version(text)
+    except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
+        raise node.fail(f"`{text}` is not a version (PEP 440)", hint=_HINT) from error
+    return text
+
+
+def _package(node: Node, *, authorized: bool) -> LockedPackage:
+    table = node.table(_PACKAGE)
+    place = f"{node.place}: "
+    name = _required(table, "name", place)
+    if canonicalize_name(name.text()) != name.text():
+        raise name.fail(f"`{name.text()}` is not a normalised name", hint=_HINT)
+    version = _required(table, "version", place)
+    wheels = tuple(_file(each, authorized=authorized) for each in _required(table, "wheels", place).items())
+    source = _required(table, "source", place).text()
+    label = f"{name.text()} {version.text()}"
+    if any(bool(file.url) != (authorized or source == INDEX) for file in wheels):
+        raise inconsistent(
+            f"{label}: every file of an authorized lock has a `url`"
+            if authorized
+            else f"{label}: files of `{INDEX}` have a `url`, those of a repository a `key`"
+        )
+    if not wheels:
+        raise inconsistent(f"{label} has no wheel")
+    if len({file.filename for file in wheels}) != len(wheels):
+        raise inconsistent(f"{label} has one wheel twice")
+    return LockedPackage(
+        name=canonicalize_name(name.text()),
+        version=_version(version.text(), version),
+        source=source,
+        dependencies=_required(table, "dependencies", place).texts(),
+        wheels=wheels,
+    )
+
+
+def _file(node: Node, *, authorized: bool) -> LockedFile:
+    table = node.table(_FILE)
+    place = f"{node.place}: "
+    if "sha256" not in table:
+        raise IntegrityError(
+            f"{node.place}: no sha256", cause="a file without a hash proves nothing", hint=_HINT
+        )
+    if ("key" in table) == ("url" in table):
+        raise IntegrityError(f"{node.place}: exactly one of `key` and `url` is needed", hint=_HINT)
+    if ("bundle-size" in table) != ("bundle-sha256" in table) or ("bundle-size" in table) > (
+        "wheel" in table
+    ):
+        raise IntegrityError(
+            f"{node.place}: a bundle needs `wheel`, `bundle-size` and `bundle-sha256`", hint=_HINT
+        )
+    file = LockedFile(
+        sha256=_sha256(table["sha256"]),
+        size=_required(table, "size", place).whole(),
+        key=table["key"].text() if "key" in table else "",
+        url=table["url"].text() if "url" in table else "",
+        wheel=table["wheel"].text() if "wheel" in table else "",
+        bundle_size=table["bundle-size"].whole() if "bundle-size" in table else 0,
+        bundle_sha256=_sha256(table["bundle-sha256"]) if "bundle-sha256" in table else "",
+    )
+    if "key" in table and (not file.key or _UNSAFE_KEY.search(file.key)):
+        raise IntegrityError(
+            f"{node.place}: unsafe key `{file.key}`",
+            cause="keys stay below the repository's root",
+            hint=_HINT,
+        )
+    if file.url:
+        _check_url(node.place, file.url, authorized=authorized)
+    if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
+        raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=_HINT)
+    return file
+
+
+def _check_url(place: str, url: str, *, authorized: bool) -> None:
+    """The URL itself is in no message: it may be signed."""
+    fault = url_fault(url) if authorized else index_url_fault(url)
+    if not fault and is_signed(url) and not authorized:
+        fault = "it is signed, which only those of an authorized lock are"
+    if fault:
+        raise IntegrityError(f"{place}: unsafe URL", cause=fault, hint=_HINT)
+
+
+def _sha256(node: Node) -> str:
+    text = node.text().lower()
+    if not _SHA256.fullmatch(text):
+        raise IntegrityError(f"{node.place}: not a sha256 of 64 hex digits", hint=_HINT)
+    return text

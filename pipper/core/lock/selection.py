@@ -1,0 +1,108 @@
+"""Which packages of a lock an environment gets, and which wheel of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
+from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.plan import Wanted
+from pipper.core.target import Target
+from pipper.errors import UsageError
+
+DEFAULT_GROUP = "dev"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the command line picks of a lock."""
+
+    groups: frozenset[NormalizedName] = frozenset()
+    only_groups: frozenset[NormalizedName] = frozenset()
+    """Where it is not empty: these groups and nothing else."""
+    all_groups: bool = False
+    default_group: bool = True
+    """Whether the group `dev` is in where the manifest has one."""
+    extras: frozenset[NormalizedName] = frozenset()
+    all_extras: bool = False
+
+
+def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[Wanted, ...]:
+    """Return what an environment gets, in the order of names.
+
+    Raises UsageError for a group or an extra the lock does not know, IntegrityError where no locked wheel of a
+    package fits.
+    """
+    _require_known("group", selection.groups | selection.only_groups, lock.inputs.groups)
+    _require_known("extra", selection.extras, lock.inputs.extras)
+    pins = _only(lock, part, selection) if selection.only_groups else _union(part, selection)
+    return tuple(_wanted(lock.by_pin[pin], part.target) for pin in sorted(pins))
+
+
+def _require_known(kind: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := sorted(set(asked) - set(known)):
+        listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
+        raise UsageError(f"there is no {kind} `{unknown[0]}` in the lock", cause=f"known: {listed}")
+
+
+def _union(part: LockedEnvironment, selection: Selection) -> set[Pin]:
+    groups = set(part.groups if selection.all_groups else selection.groups)
+    if selection.default_group and DEFAULT_GROUP in part.groups:
+        groups.add(DEFAULT_GROUP)
+    extras = part.extras if selection.all_extras else selection.extras
+    pins = set(part.packages)
+    for name in groups:
+        pins.update(part.groups[name])
+    for name in extras:
+        pins.update(part.extras[name])
+    return pins
+
+
+def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]:
+    """The lock lists a group less what the project needs anyway, so its closure is walked here."""
+    here = {pin.name: pin for pin in part.pins}
+    texts = [text for name in selection.only_groups for text in lock.inputs.groups[name]]
+    asked = [parse_requirement(text) for text in texts]
+    pending: list[str] = [
+        name_of(each)
+        for each in asked
+        if each.marker is None or each.marker.evaluate(dict(part.target.markers))
+    ]
+    found: set[Pin] = set()
+    while pending:
+        pin = here.get(NormalizedName(pending.pop().partition("==")[0]))
+        if pin is not None and pin not in found:
+            found.add(pin)
+            pending += lock.by_pin[pin].dependencies
+    return found
+
+
+def _wanted(package: LockedPackage, target: Target) -> Wanted:
+    file = best_wheel(package.wheels, target)
+    if file is None:
+        raise inconsistent(f"it has no wheel of {package.pin} for {target.name}")
+    return Wanted(
+        name=package.name,
+        version=package.version,
+        source=package.source,
+        filename=file.filename,
+        file=file,
+    )
+
+
+def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None:
+    """Return the wheel whose tags come first for a target (PEP 425), of equals that with the higher build.
+
+    Raises IntegrityError for a name that is no wheel's (PEP 427).
+    """
+    ranked = []
+    for file in files:
+        try:
+            _, _, build, tags = parse_wheel_filename(file.filename)
+        except InvalidWheelFilename as error:
+            raise inconsistent(f"`{file.filename}` is not a wheel's file name") from error
+        ranks = [target.ranks[tag] for tag in tags if tag in target.ranks]
+        if ranks:
+            ranked.append((-min(ranks), build, file.filename, file))
+    return max(ranked, key=lambda each: each[:3])[3] if ranked else None

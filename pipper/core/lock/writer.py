@@ -1,0 +1,93 @@
+"""Lock value -> text: one fixed shape, sorted, one line a file; equal locks give equal bytes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+
+from pipper.core.lock.model import LOCK_VERSION, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage
+from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
+
+_HEADER = "# Written by pipper: edit the manifest, then run `pipper lock`."
+_AUTHORIZED = (
+    "# Written by pipper authorize. Until it expires, whoever has it can read these files: keep it private."
+)
+
+
+def dump_lock(lock: Lock) -> str:
+    """Return the text of a lock (TOML 1.0), ending in a newline."""
+    lines = [_HEADER if lock.expires_at is None else _AUTHORIZED, f"lock-version = {LOCK_VERSION}"]
+    if lock.expires_at is not None:
+        lines += ["authorized = true", f"expires-at = {lock.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
+    lines += ["", "[inputs]", *_inputs(lock.inputs)]
+    if lock.repositories:
+        lines += ["", "[repositories]"]
+        lines += [
+            f"{toml_key(alias)} = {toml_string(url)}" for alias, url in sorted(lock.repositories.items())
+        ]
+    for environment in lock.environments:
+        lines += ["", "[[environments]]", *_environment(environment)]
+    for package in lock.packages:
+        lines += ["", "[[packages]]", *_package(package)]
+    return "\n".join(lines) + "\n"
+
+
+def _inputs(inputs: Inputs) -> Iterable[str]:
+    yield f"requires-python = {toml_string(inputs.requires_python)}"
+    yield f"requirements = {toml_strings(inputs.requirements, taken=15)}"
+    yield from _closures("groups", inputs.groups)
+    yield from _closures("extras", inputs.extras)
+    pairs = [f"{toml_key(name)} = {toml_string(alias)}" for name, alias in sorted(inputs.sources.items())]
+    yield f"sources = {toml_inline(pairs)}"
+    yield f"repositories = {toml_strings(inputs.repositories, taken=15)}"
+    yield f"index = {str(inputs.index).lower()}"
+    if isinstance(inputs.prereleases, tuple):
+        yield f"prereleases = {toml_strings(inputs.prereleases, taken=14)}"
+    elif inputs.prereleases:
+        yield "prereleases = true"
+    for name in ("constraints", "overrides", "environments"):
+        if texts := getattr(inputs, name):
+            yield f"{name} = {toml_strings(texts, taken=len(name) + 3)}"
+    if inputs.as_of:
+        yield f"as-of = {toml_string(inputs.as_of)}"
+    if inputs.cool_down:
+        yield f"cool-down = {toml_string(inputs.cool_down)}"
+
+
+def _environment(environment: LockedEnvironment) -> Iterable[str]:
+    yield f"name = {toml_string(environment.target.name)}"
+    markers = sorted(environment.target.markers.items())
+    yield f"markers = {toml_inline([f'{name} = {toml_string(value)}' for name, value in markers])}"
+    if environment.failure:
+        yield f"failure = {toml_string(environment.failure)}"
+        return
+    if environment.conditions:
+        yield f"conditions = {toml_strings(environment.conditions, taken=13)}"
+    yield from ["packages = [", *(f"    {toml_string(str(pin))}," for pin in environment.packages), "]"]
+    yield from _closures("groups", {k: [str(pin) for pin in v] for k, v in environment.groups.items()})
+    yield from _closures("extras", {k: [str(pin) for pin in v] for k, v in environment.extras.items()})
+
+
+def _package(package: LockedPackage) -> Iterable[str]:
+    yield f"name = {toml_string(package.name)}"
+    yield f"version = {toml_string(package.version)}"
+    yield f"source = {toml_string(package.source)}"
+    yield f"dependencies = {toml_strings(package.dependencies, taken=15)}"
+    yield from ["wheels = [", *(f"    {_file(file)}," for file in package.wheels), "]"]
+
+
+def _file(file: LockedFile) -> str:
+    pairs = [f"key = {toml_string(file.key)}" if file.key else f"url = {toml_string(file.url)}"]
+    if file.wheel:
+        pairs.append(f"wheel = {toml_string(file.wheel)}")
+    pairs += [f"size = {file.size}", f"sha256 = {toml_string(file.sha256)}"]
+    if file.bundle_sha256:
+        pairs += [f"bundle-size = {file.bundle_size}", f"bundle-sha256 = {toml_string(file.bundle_sha256)}"]
+    return toml_inline(pairs)
+
+
+def _closures(label: str, closures: Mapping[str, Iterable[str]]) -> Iterable[str]:
+    if not closures:
+        yield f"{label} = {{}}"
+    # Dotted keys, not an inline table: a group of many packages keeps one line a package.
+    for name, texts in sorted(closures.items()):
+        start = f"{label}.{toml_key(name)} = "
+        yield start + toml_strings(texts, taken=len(start))

@@ -1,0 +1,92 @@
+"""What limits a solve beyond the requirements: constraints, overrides, the time that is taken for today."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from packaging.requirements import Requirement
+
+from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.toml import Node
+from pipper.errors import UsageError
+
+_COOL_DOWN = re.compile(r"(?P<count>\d{1,5})\s*(?P<unit>h|d|w|hours?|days?|weeks?)")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def read_constraints(node: Node) -> tuple[Requirement, ...]:
+    """Return constraints: an array of PEP 508 strings, or a table `name = "specifier"`.
+
+    They limit versions and require nothing. Raises UsageError.
+    """
+    found = tuple(_limits(node))
+    for each, requirement in found:
+        if requirement.url or requirement.extras:
+            raise each.fail("a constraint limits versions: it names neither a URL nor an extra")
+    return tuple(requirement for _, requirement in found)
+
+
+def read_overrides(node: Node) -> tuple[Requirement, ...]:
+    """Return overrides, written as constraints are: one a project, without marker. Raises UsageError."""
+    found = tuple(_limits(node))
+    seen = set()
+    for each, requirement in found:
+        if requirement.url or requirement.extras or requirement.marker:
+            raise each.fail(
+                "an override is a name and versions", cause="it replaces what every requirement on it says"
+            )
+        if name_of(requirement) in seen:
+            raise each.fail(f"`{name_of(requirement)}` has two overrides")
+        seen.add(name_of(requirement))
+    return tuple(requirement for _, requirement in found)
+
+
+def _limits(node: Node) -> list[tuple[Node, Requirement]]:
+    if isinstance(node.value, list):
+        return [(each, parse_requirement(each.text(), where=each.place)) for each in node.items()]
+    return [
+        (each, parse_requirement(f"{name}{_specifier(each.text())}", where=each.place))
+        for name, each in node.table().items()
+    ]
+
+
+def _specifier(text: str) -> str:
+    bare = text.strip()
+    return "" if bare == "*" else f"=={bare}" if bare[:1].isdigit() else bare
+
+
+def read_as_of(node: Node) -> datetime:
+    """Return the time of a TOML date or a string, see `parse_as_of`."""
+    if isinstance(node.value, datetime | date):
+        return parse_as_of(node.value.isoformat(), where=node.place)
+    return parse_as_of(node.text(), where=node.place)
+
+
+def parse_as_of(text: str, *, where: str) -> datetime:
+    """Return an aware time; a date alone means its end in UTC, so that it is the same for everybody.
+
+    Raises UsageError, with `where` as the place.
+    """
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()):
+            begins = datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
+            return begins + timedelta(days=1) - timedelta(microseconds=1)
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{where}: `{text[:40]}` is no date", hint="as in 2026-11-01 or 2026-11-01T12:00:00Z"
+        ) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def read_cool_down(node: Node) -> timedelta:
+    """Return how old a file must be at least: `7 days`, `36h`, `2w`. Raises UsageError."""
+    found = _COOL_DOWN.fullmatch(node.text().strip())
+    if found is None:
+        raise node.fail(f"`{node.text()[:40]}` is no length of time", hint='as in "7 days", "36h" or "2w"')
+    return int(found["count"]) * _UNITS[found["unit"][0]]
+
+
+def cool_down_text(length: timedelta) -> str:
+    """Return the one spelling of a length of time that a lock compares."""
+    hours = length // _UNITS["h"]
+    return f"{hours}h" if hours % 24 else f"{hours // 24}d"

@@ -1,0 +1,164 @@
+"""Editing a manifest's text: requirements come and go, comments and order stay."""
+
+from collections.abc import Iterable
+
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array, Table
+
+from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.errors import UsageError
+
+_INDENT = 4
+
+
+def add_requirements(
+    data: bytes,
+    requirements: Iterable[Requirement],
+    *,
+    label: str,
+    group: NormalizedName | None = None,
+    bare_replaces: bool = False,
+) -> bytes:
+    """Return the manifest with these requirements among its dependencies, or in a dependency group (PEP 735).
+
+    One on a project that is there already replaces it in its place (as long as its marker is the same); another
+    goes to the end, or into the order of names where the list keeps one. A bare name leaves what is there,
+    unless `bare_replaces`. `label` is the file's name, which also decides the layout. Raises UsageError where
+    the text is no TOML.
+    """
+    document = _parse(data, label)
+    array = _array(document, label, group, make=True)
+    for requirement in requirements:
+        _put(array, requirement, bare_replaces=bare_replaces)
+    return tomlkit.dumps(document).encode()
+
+
+def remove_requirements(
+    data: bytes, names: Iterable[NormalizedName], *, label: str, group: NormalizedName | None = None
+) -> bytes:
+    """Return the manifest without any requirement on these projects.
+
+    Raises UsageError for a project that is not required there, telling where else it is.
+    """
+    document = _parse(data, label)
+    for name in names:
+        array = _array(document, label, group, make=False)
+        found = [index for index, text in enumerate(array) if _name(text) == name]
+        if not found:
+            raise _not_there(document, label, name, group)
+        for index in reversed(found):
+            del array[index]
+    return tomlkit.dumps(document).encode()
+
+
+def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, label: str) -> bytes:
+    """Return the manifest without entries of `[sources]` that give these projects to the source `alias`."""
+    document = _parse(data, label)
+    own: tomlkit.TOMLDocument | Table = document
+    if label.rpartition("/")[2] == "pyproject.toml":
+        own = _table(_table(document, "tool", make=False), "pipper", make=False)
+    sources = _table(own, "sources", make=False)
+    for name in names:
+        if sources.get(name) == alias:
+            del sources[name]
+    return tomlkit.dumps(document).encode()
+
+
+def _parse(data: bytes, label: str) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(data.decode("utf-8-sig"))
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise UsageError(f"{label}: not valid TOML", cause=str(error).splitlines()[0]) from error
+
+
+def _array(document: tomlkit.TOMLDocument, label: str, group: NormalizedName | None, *, make: bool) -> Array:
+    table: tomlkit.TOMLDocument | Table = document
+    key = "dependencies"
+    if group is not None:
+        table = _table(document, "dependency-groups", make=make)
+        key = next((name for name in table if canonicalize_name(name) == group), str(group))
+    elif label.rpartition("/")[2] == "pyproject.toml":
+        table = _table(document, "project", make=make)
+    found = table.get(key)
+    if found is None:
+        found = tomlkit.array()
+        if make:
+            table[key] = found
+            found = table[key]
+    if not isinstance(found, Array):
+        raise UsageError(f"{label}: {key}: an array is needed")
+    return found
+
+
+def _table(parent: tomlkit.TOMLDocument | Table, key: str, *, make: bool) -> Table:
+    found = parent.get(key)
+    if found is None:
+        found = tomlkit.table(is_super_table=key == "tool")
+        if make:
+            parent[key] = found
+    if not isinstance(found, Table):
+        raise UsageError(f"{key}: a table is needed")
+    return found
+
+
+def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Iterable[str] = ()) -> bytes:
+    """Return the manifest with this repository in `[repositories]`, behind those that are there.
+
+    With `only`, the projects of these names are to come from it alone (`[sources]`).
+    """
+    document = _parse(data, label)
+    own: tomlkit.TOMLDocument | Table = document
+    if label.rpartition("/")[2] == "pyproject.toml":
+        own = _table(_table(document, "tool", make=True), "pipper", make=True)
+    more = {"endpoint-url": entry.endpoint_url, "region": entry.region, "profile": entry.profile}
+    given = {key: text for key, text in more.items() if text}
+    value: object = entry.url
+    if given:
+        value = tomlkit.inline_table()
+        value.update({"url": entry.url, **given})
+    _table(own, "repositories", make=True)[entry.alias] = value
+    for name in only:
+        _table(own, "sources", make=True)[name] = entry.alias
+    return tomlkit.dumps(document).encode()
+
+
+def _put(array: Array, requirement: Requirement, *, bare_replaces: bool) -> None:
+    text, name = str(requirement), name_of(requirement)
+    names = [_name(each) for each in array]
+    for index, each in enumerate(array):
+        if names[index] == name and _marker(each) == str(requirement.marker or ""):
+            if bare_replaces or requirement.specifier or requirement.extras or requirement.url:
+                array[index] = text
+            return
+    known = [each for each in names if each is not None]
+    in_order = len(known) == len(names) and known == sorted(known) and len(known) > 1
+    place = sum(each < name for each in known) if in_order else len(array)
+    spread = "\n" in array.as_string()
+    array.insert(place, text)
+    if spread:
+        array.multiline(multiline=True)
+
+
+def _name(text: object) -> NormalizedName | None:
+    return name_of(parse_requirement(text)) if isinstance(text, str) else None
+
+
+def _marker(text: object) -> str:
+    return str(parse_requirement(text).marker or "") if isinstance(text, str) else ""
+
+
+def _not_there(
+    document: tomlkit.TOMLDocument, label: str, name: NormalizedName, group: NormalizedName | None
+) -> UsageError:
+    where = f"the group `{group}` of {label}" if group else label
+    holding = [
+        other
+        for other, texts in document.get("dependency-groups", {}).items()
+        if any(_name(text) == name for text in texts)
+    ]
+    hint = f"it stands in a group: -g {holding[0]}" if holding and not group else ""
+    return UsageError(f"`{name}` is no requirement in {where}", hint=hint)

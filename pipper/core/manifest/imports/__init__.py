@@ -1,0 +1,1 @@
+"""Manifests of other tools, read into a first `pipper.toml`."""

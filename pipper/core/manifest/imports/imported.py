@@ -1,0 +1,94 @@
+"""What another tool's project asks for, as values and as the text of a first `pipper.toml`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.utils import canonicalize_name
+
+from pipper.core.toml import toml_key, toml_string, toml_strings
+
+Group = tuple[str | Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What could be brought over, and what not."""
+
+    requires_python: str = ""
+    dependencies: tuple[str, ...] = ()
+    """PEP 508."""
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    """PEP 735: requirements and `{include-group = NAME}`."""
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    prereleases: bool = False
+    as_of: str = ""
+    index_url: str = ""
+    notes: tuple[str, ...] = ()
+    """A sentence for each thing that was left behind."""
+
+    def joined(self, other: "Adopted") -> "Adopted":
+        """Return both together; what can only be said once is what the first one says."""
+        return Adopted(
+            requires_python=self.requires_python or other.requires_python,
+            dependencies=_once(self.dependencies + other.dependencies),
+            extras={**other.extras, **self.extras},
+            groups=_groups(self.groups, other.groups),
+            constraints=_once(self.constraints + other.constraints),
+            overrides=_once(self.overrides + other.overrides),
+            prereleases=self.prereleases or other.prereleases,
+            as_of=self.as_of or other.as_of,
+            index_url=self.index_url or other.index_url,
+            notes=_once(self.notes + other.notes),
+        )
+
+
+def _once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, Group]:
+    found: dict[str, Group] = {}
+    for name, group in (*one.items(), *other.items()):
+        known = found.get(canonicalize_name(name), ())
+        found[canonicalize_name(name)] = (*known, *(each for each in group if each not in known))
+    return found
+
+
+def manifest_text(
+    adopted: Adopted, *, source: str, python: str, repositories: Iterable[tuple[str, str]]
+) -> str:
+    """Return a `pipper.toml`; `source` names what it comes from, `python` is the version where that says none."""
+    lines = [f"# Brought over from {source}. Then: `pipper lock` writes pipper.lock."]
+    lines += [f"# Left behind: {' '.join(note.split())}" for note in adopted.notes]
+    lines.append(f"requires-python = {toml_string(adopted.requires_python or f'>={python}')}")
+    lines.append(_array("dependencies", adopted.dependencies))
+    for key, texts in (("constraints", adopted.constraints), ("overrides", adopted.overrides)):
+        lines += [_array(key, texts)] if texts else []
+    lines += ["prereleases = true"] if adopted.prereleases else []
+    lines += [f"as-of = {toml_string(adopted.as_of)}"] if adopted.as_of else []
+    if adopted.extras:
+        lines += ["", "[optional-dependencies]"]
+        lines += [_array(toml_key(name), texts) for name, texts in adopted.extras.items()]
+    lines += ["", "[dependency-groups]"]
+    lines += [f"{toml_key(name)} = {_group(group)}" for name, group in adopted.groups.items()] or ["dev = []"]
+    if adopted.index_url:
+        lines += ["", "[index]", f"url = {toml_string(adopted.index_url)}"]
+    lines += ["", "[repositories]", "# In order of trust: the first that holds a name wins."]
+    pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories]
+    return "\n".join([*lines, *(pairs or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
+
+
+def _array(key: str, texts: tuple[str, ...]) -> str:
+    return f"{key} = {toml_strings(texts, taken=len(key) + 3)}"
+
+
+def _group(group: Group) -> str:
+    entries = [
+        toml_string(each)
+        if isinstance(each, str)
+        else f"{{ include-group = {toml_string(each['include-group'])} }}"
+        for each in group
+    ]
+    return "[" + "".join(f"\n    {entry}," for entry in entries) + ("\n]" if entries else "]")

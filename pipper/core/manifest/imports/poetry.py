@@ -1,0 +1,149 @@
+"""Dependencies as Poetry writes them (`[tool.poetry]`), as requirements of the standards."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.manifest.imports.imported import Adopted
+from pipper.core.toml import Node
+
+_CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
+_ELSEWHERE = ("git", "path", "url", "file")
+
+
+class UntranslatableError(ValueError):
+    """A constraint that PEP 440 cannot say."""
+
+
+def from_poetry(node: Node) -> Adopted:
+    """Return what a table `tool.poetry` asks for; raises UsageError for what has another shape than Poetry's."""
+    table = node.table()
+    reader = _Reader()
+    main = table["dependencies"].table() if "dependencies" in table else {}
+    python = main.pop("python", None)
+    optional: dict[str, list[str]] = {}
+    dependencies = []
+    for name, each in main.items():
+        texts = list(reader.requirements(name, each))
+        if isinstance(each.value, Mapping) and each.value.get("optional") is True:
+            optional[name.lower()] = texts
+        else:
+            dependencies += texts
+    extras = table["extras"].table() if "extras" in table else {}
+    return Adopted(
+        requires_python=reader.python(python) if python else "",
+        dependencies=tuple(dependencies),
+        extras={
+            name: tuple(text for wanted in each.texts() for text in optional.get(wanted.lower(), []))
+            for name, each in extras.items()
+        },
+        groups={name: tuple(texts) for name, texts in reader.groups(table)},
+        notes=tuple(reader.notes),
+    )
+
+
+class _Reader:
+    """Reads dependencies and notes what it leaves behind."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def python(self, node: Node) -> str:
+        """Return which Python is required."""
+        try:
+            return _specifiers(node.text())
+        except UntranslatableError as error:
+            self.notes.append(f"`python`: {error}")
+            return ""
+
+    def groups(self, table: Mapping[str, Node]) -> Iterator[tuple[str, list[str]]]:
+        """Yield dependency groups; `dev-dependencies` is that of Poetry before 1.2."""
+        found: dict[str, list[str]] = {}
+        if "dev-dependencies" in table:
+            found["dev"] = self._all(table["dev-dependencies"])
+        for name, group in (table["group"].table() if "group" in table else {}).items():
+            entries = group.table()
+            if "dependencies" in entries:
+                found[name] = found.get(name, []) + self._all(entries["dependencies"])
+        yield from found.items()
+
+    def _all(self, node: Node) -> list[str]:
+        return [text for name, each in node.table().items() for text in self.requirements(name, each)]
+
+    def requirements(self, name: str, node: Node) -> Iterator[str]:
+        """Yield the requirements that one entry stands for; several where versions differ by marker."""
+        if isinstance(node.value, list):
+            for each in node.items():
+                yield from self.requirements(name, each)
+            return
+        if isinstance(node.value, str):
+            node = Node({"version": node.value}, node.place)
+        entry = node.table()
+        if where := [key for key in _ELSEWHERE if key in entry]:
+            self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")
+            return
+        if "source" in entry:
+            self.notes.append(
+                f"the source `{entry['source'].text()}` of `{name}`: see [repositories], [sources]"
+            )
+        try:
+            specifiers = _specifiers(entry["version"].text()) if "version" in entry else ""
+            markers = list(_markers(entry))
+        except UntranslatableError as error:
+            self.notes.append(f"`{name}`: {error}")
+            specifiers, markers = "", []
+        extras = f"[{','.join(entry['extras'].texts())}]" if "extras" in entry else ""
+        yield f"{name}{extras}{specifiers}" + (f" ; {' and '.join(markers)}" if markers else "")
+
+
+def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
+    if "python" in entry:
+        for clause in SpecifierSet(_specifiers(entry["python"].text())):
+            full = clause.version.removesuffix(".*").count(".") > 1
+            name = "python_full_version" if full else "python_version"
+            yield f'{name} {clause.operator} "{clause.version}"'
+    if "platform" in entry:
+        yield f'sys_platform == "{entry["platform"].text()}"'
+    if "markers" in entry:
+        text = entry["markers"].text()
+        yield f"({text})" if " or " in text else text
+
+
+def _specifiers(text: str) -> str:
+    """Return a constraint of Poetry as PEP 440 says it; raises UntranslatableError."""
+    if "|" in text:
+        raise UntranslatableError(f"`{text}` is one of several ranges, which PEP 440 cannot say")
+    clauses = []
+    for part in re.split(r"\s*,\s*", text.strip()):
+        found = _CLAUSE.fullmatch(part)
+        if found is None:
+            raise UntranslatableError(f"`{text}` is no constraint")
+        clauses += _clause(found["operator"] or "", found["version"])
+    try:
+        return ",".join(str(Specifier(clause)) for clause in clauses)
+    except InvalidSpecifier as error:
+        raise UntranslatableError(f"`{text}` is no constraint") from error
+
+
+def _clause(operator: str, version: str) -> list[str]:
+    if version == "*":
+        return []
+    if operator in ("^", "~"):
+        try:
+            release = Version(version).release
+        except InvalidVersion as error:
+            raise UntranslatableError(f"`{operator}{version}` is no constraint") from error
+        return [f">={version}", f"<{_limit(operator, release)}"]
+    return [f"{'==' if operator in ('', '=') else operator}{version}"]
+
+
+def _limit(operator: str, release: tuple[int, ...]) -> str:
+    """The first version that `^` or `~` shuts out."""
+    if operator == "~":
+        place = min(1, len(release) - 1)
+    else:
+        place = next((at for at, part in enumerate(release) if part), len(release) - 1)
+    raised = [*release[:place], release[place] + 1]
+    return ".".join(map(str, raised + [0] * (len(release) - len(raised))))

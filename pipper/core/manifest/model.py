@@ -1,0 +1,313 @@
+"""The manifest: `pipper.toml`, or `pyproject.toml` with `[tool.pipper]`, text -> value.
+
+Requirements in `pyproject.toml` are those of the standards: `[project]` (PEP 621) and `[dependency-groups]`
+(PEP 735). In `pipper.toml` the same keys stand at the top, and `[optional-dependencies]` holds the extras.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from packaging.dependency_groups import DependencyGroupResolver
+from packaging.errors import ExceptionGroup as SeveralErrors
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pipper.core.lock.model import Inputs
+from pipper.core.manifest.constraints import (
+    cool_down_text,
+    read_as_of,
+    read_constraints,
+    read_cool_down,
+    read_overrides,
+)
+from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
+from pipper.core.toml import MANIFEST_LIMIT, Node, kind_of, parse_toml
+from pipper.errors import UsageError
+
+INDEX = "index"
+"""How `[sources]` and the lock name the one index."""
+
+_HINT = "`pipper init` writes a manifest to start from"
+_OWN_KEYS = (
+    "repositories",
+    "sources",
+    "index",
+    "prereleases",
+    "constraints",
+    "overrides",
+    "as-of",
+    "cool-down",
+    "environments",
+)
+_STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_USERINFO = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*@")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryEntry:
+    """A repository as the manifest names it; credentials never stand here."""
+
+    alias: str
+    url: str
+    """`s3://BUCKET[/PREFIX]` or `file:///DIR` (relative ones count from the manifest's folder)."""
+    endpoint_url: str = ""
+    region: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a project asks for, and where packages may come from."""
+
+    requires_python: SpecifierSet = field(default_factory=SpecifierSet)
+    dependencies: tuple[Requirement, ...] = ()
+    groups: Mapping[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
+    """Dependency groups with their includes resolved (PEP 735)."""
+    extras: Mapping[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
+    repositories: tuple[RepositoryEntry, ...] = ()
+    """In order of trust: the first that holds a name wins."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Name or pattern -> alias of the one source it may come from."""
+    index: bool = True
+    index_url: str = ""
+    """Empty where pip's own configuration decides."""
+    prereleases: bool | tuple[NormalizedName, ...] = False
+    constraints: tuple[Requirement, ...] = ()
+    """Limits on versions that require nothing by themselves."""
+    overrides: tuple[Requirement, ...] = ()
+    """Versions that replace what every requirement on the same project says."""
+    as_of: datetime | None = None
+    """Aware; what was published later is not there."""
+    cool_down: timedelta = timedelta()
+    """How long something must have been published; zero for no such rule."""
+    environments: tuple[DeclaredEnvironment, ...] = ()
+    """Those that must have a solution, in the order given; empty for the one at hand."""
+
+    def inputs(self) -> Inputs:
+        """Return the part that can change a solve, as a lock holds it."""
+        return Inputs(
+            requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
+            requirements=_sorted(self.dependencies),
+            groups={name: _sorted(self.groups[name]) for name in sorted(self.groups)},
+            extras={name: _sorted(self.extras[name]) for name in sorted(self.extras)},
+            sources={name: self.sources[name] for name in sorted(self.sources)},
+            repositories=tuple(entry.alias for entry in self.repositories),
+            index=self.index,
+            prereleases=self.prereleases,
+            constraints=_sorted(self.constraints),
+            overrides=_sorted(self.overrides),
+            as_of=self.as_of.isoformat() if self.as_of else "",
+            cool_down=cool_down_text(self.cool_down) if self.cool_down else "",
+            environments=tuple(sorted(map(str, self.environments))),
+        )
+
+
+def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    return tuple(sorted({normalised(requirement) for requirement in requirements}))
+
+
+def parse_manifest(data: bytes, *, label: str) -> Manifest:
+    """Return the manifest that `data` holds; `label` is its file name, which also decides the layout.
+
+    Raises UsageError with file and place for everything that is not understood; nothing is ignored.
+    """
+    tables = parse_toml(data, label=label, limit=MANIFEST_LIMIT, hint=_HINT)
+    top = Node(tables, f"{label}: ")
+    if label.rpartition("/")[2] == "pyproject.toml":
+        return _from_pyproject(top)
+    entries = top.table((*_STANDARD_KEYS, *_OWN_KEYS))
+    return _manifest(entries, entries, entries)
+
+
+def _from_pyproject(top: Node) -> Manifest:
+    entries = top.table()
+    tool = entries["tool"].table() if "tool" in entries else {}
+    project = entries["project"].table() if "project" in entries else {}
+    dynamic = project["dynamic"].texts() if "dynamic" in project else ()
+    for key in ("dependencies", "optional-dependencies"):
+        if key in dynamic:
+            raise project["dynamic"].fail(
+                f"`{key}` must be written out", cause="pipper reads, it does not build"
+            )
+    own = tool["pipper"].table(_OWN_KEYS) if "pipper" in tool else {}
+    return _manifest(project, entries, own)
+
+
+def _manifest(project: Mapping[str, Node], groups: Mapping[str, Node], own: Mapping[str, Node]) -> Manifest:
+    repositories = _repositories(own["repositories"]) if "repositories" in own else ()
+    index, url = _index(own["index"]) if "index" in own else (True, "")
+    aliases = [entry.alias for entry in repositories] + ([INDEX] if index else [])
+    optional = project["optional-dependencies"].table() if "optional-dependencies" in project else {}
+    return Manifest(
+        requires_python=_specifiers(project["requires-python"])
+        if "requires-python" in project
+        else SpecifierSet(),
+        dependencies=_requirements(project["dependencies"]) if "dependencies" in project else (),
+        groups=_groups(groups["dependency-groups"]) if "dependency-groups" in groups else {},
+        extras=_by_name(optional),
+        repositories=repositories,
+        sources=_sources(own["sources"], aliases) if "sources" in own else {},
+        index=index,
+        index_url=url,
+        prereleases=_prereleases(own["prereleases"]) if "prereleases" in own else False,
+        constraints=read_constraints(own["constraints"]) if "constraints" in own else (),
+        overrides=read_overrides(own["overrides"]) if "overrides" in own else (),
+        as_of=read_as_of(own["as-of"]) if "as-of" in own else None,
+        cool_down=read_cool_down(own["cool-down"]) if "cool-down" in own else timedelta(),
+        environments=_environments(own["environments"]) if "environments" in own else (),
+    )
+
+
+def _specifiers(node: Node) -> SpecifierSet:
+    try:
+        return SpecifierSet(node.text())
+    except InvalidSpecifier as error:
+        raise node.fail(
+            "not a version specifier (PEP 440)", cause=str(error), hint='as in ">=3.11"'
+        ) from error
+
+
+def _requirements(node: Node) -> tuple[Requirement, ...]:
+    read = tuple((each, parse_requirement(each.text(), where=each.place)) for each in node.items())
+    _refuse_two_spellings(read)
+    return tuple(requirement for _, requirement in read)
+
+
+def _refuse_two_spellings(read: Iterable[tuple[Node, Requirement]]) -> None:
+    seen: dict[tuple[NormalizedName, str], Requirement] = {}
+    for node, requirement in read:
+        key = (name_of(requirement), str(requirement.marker or ""))
+        first = seen.setdefault(key, requirement)
+        if first.name != requirement.name and normalised(first) != normalised(requirement):
+            raise node.fail(
+                f"`{first}` and `{requirement}` are one project",
+                cause=f"`{first.name}` and `{requirement.name}` are two spellings of `{key[0]}` (PEP 503)",
+                hint="write one requirement that says both",
+            )
+
+
+def _groups(node: Node) -> dict[NormalizedName, tuple[Requirement, ...]]:
+    raw: dict[str, list[str | Mapping[str, str]]] = {}
+    for name, group in node.table().items():
+        raw[name] = []
+        for each in group.items():
+            if isinstance(each.value, Mapping):
+                included = each.table(("include-group",))
+                raw[name].append({key: value.text() for key, value in included.items()})
+            else:
+                raw[name].append(str(parse_requirement(each.text(), where=each.place)))
+        _refuse_two_spellings(
+            (each, parse_requirement(each.text())) for each in group.items() if isinstance(each.value, str)
+        )
+    try:
+        resolver = DependencyGroupResolver(raw)
+        return {canonicalize_name(name): resolver.resolve(name) for name in raw}
+    except (SeveralErrors, LookupError, ValueError) as error:
+        why = error.exceptions[0] if isinstance(error, SeveralErrors) else error
+        raise node.fail("cannot be resolved (PEP 735)", cause=str(why)) from error
+
+
+def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requirement, ...]]:
+    found: dict[NormalizedName, tuple[Requirement, ...]] = {}
+    for name, node in tables.items():
+        if canonicalize_name(name) in found:
+            raise node.fail(f"`{name}` is given twice under two spellings")
+        found[canonicalize_name(name)] = _requirements(node)
+    return found
+
+
+def _repositories(node: Node) -> tuple[RepositoryEntry, ...]:
+    return tuple(_repository(alias, entry) for alias, entry in node.table().items())
+
+
+def _repository(alias: str, node: Node) -> RepositoryEntry:
+    if not _ALIAS.fullmatch(alias) or alias == INDEX:
+        raise node.fail(
+            f"`{alias}` cannot be an alias", hint="letters, digits, `.`, `_` and `-`; not `index`"
+        )
+    if isinstance(node.value, str):
+        return RepositoryEntry(alias=alias, url=_repository_url(node))
+    if not isinstance(node.value, Mapping):
+        raise node.fail(f"a string (the URL) or a table with `url` is needed, not {kind_of(node.value)}")
+    table = node.table(("url", "endpoint-url", "region", "profile"))
+    if "url" not in table:
+        raise node.fail("`url` is missing", hint='as in { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }')
+    texts = {key: entry.text() for key, entry in table.items()}
+    if _USERINFO.match(texts.get("endpoint-url", "")):
+        raise table["endpoint-url"].fail(
+            "credentials never stand in a manifest", hint="`pipper repository add`"
+        )
+    return RepositoryEntry(
+        alias=alias,
+        url=_repository_url(table["url"]),
+        endpoint_url=texts.get("endpoint-url", ""),
+        region=texts.get("region", ""),
+        profile=texts.get("profile", ""),
+    )
+
+
+def _repository_url(node: Node) -> str:
+    url = node.text()
+    if _USERINFO.match(url):
+        raise node.fail("credentials never stand in a manifest", hint="`pipper repository add` keeps them")
+    if not url.startswith(("s3://", "file:")):
+        raise node.fail(f"`{url}` is no repository", hint="write s3://BUCKET[/PREFIX] or file:///DIR")
+    return url
+
+
+def _sources(node: Node, aliases: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pattern, entry in node.table().items():
+        if entry.text() not in aliases:
+            known = ", ".join(f"`{alias}`" for alias in aliases)
+            raise entry.fail(f"`{entry.value}` is no source of this manifest", hint=f"known: {known}")
+        name = re.sub(r"[-_.]+", "-", pattern).lower()
+        if found.setdefault(name, entry.text()) != entry.text():
+            raise entry.fail(f"`{name}` has two sources under two spellings")
+    return found
+
+
+def _index(node: Node) -> tuple[bool, str]:
+    if isinstance(node.value, bool):
+        return node.value, ""
+    if not isinstance(node.value, Mapping):
+        raise node.fail(f"true, false or a table with `url` is needed, not {kind_of(node.value)}")
+    table = node.table(("url",))
+    url = table["url"].text() if "url" in table else ""
+    if _USERINFO.match(url):
+        raise table["url"].fail("credentials never stand in a manifest", hint="keep them in netrc")
+    return True, url
+
+
+def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
+    found: dict[str, DeclaredEnvironment] = {}
+    for each in node.items():
+        table = each.table(("python", "platform"))
+        for key in ("python", "platform"):
+            if key not in table:
+                raise each.fail(
+                    f"`{key}` is missing", hint='as in python = "3.11", platform = "linux-x86_64"'
+                )
+        try:
+            platform = platform_of(table["platform"].text())
+            declared = DeclaredEnvironment(python=table["python"].text(), platform=platform)
+            name = declared.target.name
+        except UsageError as error:
+            raise each.fail(error.message, cause=error.cause, hint=error.hint) from error
+        if name in found:
+            raise each.fail(f"`{name}` is declared twice")
+        found[name] = declared
+    return tuple(found.values())
+
+
+def _prereleases(node: Node) -> bool | tuple[NormalizedName, ...]:
+    if isinstance(node.value, list):
+        return tuple(sorted({canonicalize_name(name) for name in node.texts()}))
+    if isinstance(node.value, bool):
+        return node.value
+    raise node.fail(f"true, false or an array of names is needed, not {kind_of(node.value)}")

@@ -1,0 +1,1 @@
+"""HTTP: one client, its pool of connections, and its errors."""

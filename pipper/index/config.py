@@ -1,0 +1,236 @@
+"""Which index a project uses and who asks it, as pip's own configuration says where the manifest says nothing.
+
+Order: `[index] url` of the manifest, PIPPER_INDEX_URL, PIP_INDEX_URL, pip's configuration files, the constant
+built into a pip that is at hand. Credentials stand in the URL or in netrc, and leave this module only towards
+the host they are for.
+"""
+
+import configparser
+import netrc
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipper.core.ports import Reporter
+from pipper.core.urls import plain
+from pipper.errors import MachineError, UsageError
+from pipper.system.process import ProcessError, run
+
+_HINT = 'write `[index]` with `url = "https://index.example.com/simple"` into the manifest, or set PIPPER_INDEX_URL'
+_BUILT_IN = """
+try:
+    from pip._internal.models.index import PyPI
+except ImportError:
+    import ensurepip, pathlib, sys
+    bundled = pathlib.Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    sys.path.insert(0, str(next(iter(bundled))))
+    from pip._internal.models.index import PyPI
+print(PyPI.simple_url)
+"""
+"""Asks a pip for the index it would use; what every installation of Python brings along knows it too."""
+
+_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAddress:
+    """Where the index is, and who asks it."""
+
+    url: str
+    """Ends in a slash; holds no user name or password."""
+    step: str
+    """Where the address was found, for `-v`."""
+    account: tuple[str, str] | None = field(default=None, repr=False)
+    """User name and password that stood in the address."""
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an address may be found in."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    home: Path
+    pythons: tuple[Path, ...]
+    """Interpreters whose pip may know an index, the best first."""
+    reporter: Reporter = field(default_factory=Reporter)
+
+
+def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
+    """Return the index to use; raises UsageError where none is configured, MachineError for a broken file."""
+    settings = _pip_settings(around)
+    url, step = _address(manifest_url, settings, around)
+    if extra := settings.get("extra-index-url", ""):
+        count = len(extra.split())
+        around.reporter.detail(f"pip's extra-index-url ({count}) is left aside: pipper uses one index")
+    return _parsed(url, step, _certificates(settings))
+
+
+def certificates(around: Surroundings) -> Path | None:
+    """Return the file of certificates that pip is configured with, None where it has none of its own."""
+    return _certificates(_pip_settings(around))
+
+
+def _certificates(settings: Mapping[str, str]) -> Path | None:
+    named = settings.get("cert", "")
+    return Path(named) if named else None
+
+
+def accounts(address: IndexAddress, environ: Mapping[str, str], home: Path) -> "Accounts":
+    """Return who asks which server: the account in the index's address for its host, netrc for any."""
+    own = {_origin(address.url): address.account} if address.account else {}
+    return Accounts(own, _netrc(environ, home))
+
+
+class Accounts:
+    """Tells user name and password for a server; its repr tells nothing."""
+
+    def __init__(self, own: Mapping[str, tuple[str, str]], noted: netrc.netrc | None) -> None:
+        self._own = own
+        self._noted = noted
+
+    @classmethod
+    def of_netrc(cls, environ: Mapping[str, str], home: Path) -> "Accounts":
+        """Return those of netrc alone."""
+        return cls({}, _netrc(environ, home))
+
+    def __call__(self, origin: str) -> tuple[str, str] | None:
+        """Return the account for an origin (`https://host[:port]`), None where there is none."""
+        if origin in self._own:
+            return self._own[origin]
+        host = urlsplit(origin).hostname
+        found = self._noted.authenticators(host) if self._noted and host else None
+        return (found[0], found[2] or "") if found else None
+
+
+def _address(manifest_url: str, settings: Mapping[str, str], around: Surroundings) -> tuple[str, str]:
+    if manifest_url:
+        return manifest_url, "[index] of the manifest"
+    for variable in ("PIPPER_INDEX_URL", "PIP_INDEX_URL"):
+        if url := around.environ.get(variable):
+            return url, variable
+    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        raise UsageError("no index is configured", cause="pip's settings say `no-index`", hint=_HINT)
+    if url := settings.get("index-url", ""):
+        return url, "pip's configuration"
+    for python in around.pythons:
+        try:
+            told = run([str(python), "-I", "-c", _BUILT_IN], seconds=_SECONDS)
+            return told.decode().strip(), f"the pip of {python}"
+        except (OSError, ProcessError):
+            continue
+    raise UsageError(
+        "no index is configured", cause="neither a variable nor a pip that is at hand names one", hint=_HINT
+    )
+
+
+def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
+    try:
+        parts = urlsplit(url)
+        user, password, host = parts.username, parts.password, parts.hostname
+    except ValueError as error:
+        raise UsageError(f"the index of {step} has no valid address", hint=_HINT) from error
+    if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):
+        raise UsageError(f"the index of {step} has no valid address", cause="https://… is needed", hint=_HINT)
+    account = (unquote(user or ""), unquote(password or "")) if user or password else None
+    return IndexAddress(url=plain(url).rstrip("/") + "/", step=step, account=account, ca_file=ca_file)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _pip_settings(around: Surroundings) -> dict[str, str]:
+    """What pip's files and variables say, in pip's own order: a later file wins over an earlier one."""
+    found: dict[str, str] = {}
+    for path in _pip_files(around):
+        found |= _read_pip_file(path)
+    for name in ("index-url", "extra-index-url", "no-index", "cert"):
+        # A command's own section is read behind `[global]`; ours is most like `install`.
+        if f"install.{name}" in found:
+            found[name] = found[f"install.{name}"]
+        elif f"global.{name}" in found:
+            found[name] = found[f"global.{name}"]
+        if variable := around.environ.get("PIP_" + name.upper().replace("-", "_")):
+            found[name] = variable
+    return found
+
+
+def _pip_files(around: Surroundings) -> Iterator[Path]:
+    named = around.environ.get("PIP_CONFIG_FILE")
+    if named == os.devnull:
+        return
+    yield from _global_files(around.environ)
+    if not (named and Path(named).exists()):
+        yield from _user_files(around)
+    yield Path(sys.prefix) / _NAME
+    if named:
+        yield Path(named)
+
+
+_NAME = "pip.ini" if os.name == "nt" else "pip.conf"
+
+
+def _global_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    if sys.platform == "win32":
+        yield Path(environ.get("PROGRAMDATA", "C:/ProgramData")) / "pip" / _NAME
+        return
+    if sys.platform == "darwin":
+        yield Path("/Library/Application Support/pip") / _NAME
+        return
+    for folder in reversed((environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")):
+        if folder:
+            yield Path(folder) / "pip" / _NAME
+    yield Path("/etc") / _NAME
+
+
+def _user_files(around: Surroundings) -> Iterator[Path]:
+    environ, home = around.environ, around.home
+    if sys.platform == "win32":
+        yield home / "pip" / _NAME
+        yield Path(environ.get("APPDATA", home / "AppData/Roaming")) / "pip" / _NAME
+        return
+    yield home / ".pip" / _NAME
+    own = home / "Library/Application Support/pip"
+    if sys.platform == "darwin" and own.is_dir():
+        yield own / _NAME
+    else:
+        yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / _NAME
+
+
+def _read_pip_file(path: Path) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        text = path.read_text(encoding="utf-8")
+        parser.read_string(text, source=str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    except (configparser.Error, UnicodeDecodeError) as error:
+        # The parser's own words quote lines, which may hold a password.
+        raise UsageError(f"{path} is no configuration file of pip", hint="`pip config debug`") from error
+    return {
+        f"{section}.{key.removeprefix('--').replace('_', '-')}": value
+        for section in parser.sections()
+        for key, value in parser.items(section)
+    }
+
+
+def _netrc(environ: Mapping[str, str], home: Path) -> netrc.netrc | None:
+    named = environ.get("NETRC")
+    places = [Path(named)] if named else [home / ".netrc", home / "_netrc"]
+    for path in places:
+        try:
+            return netrc.netrc(str(path))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+        except netrc.NetrcParseError as error:
+            raise UsageError(f"{path}: not a netrc file, line {error.lineno}") from error
+    return None

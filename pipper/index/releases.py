@@ -1,0 +1,155 @@
+"""From the files on a page of an index, and from METADATA, to what the solver takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import overload
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pipper.core.lock.model import LockedFile
+from pipper.core.manifest.model import INDEX
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
+from pipper.core.urls import plain
+from pipper.core.wheel_kinds import Assorter, specifiers
+from pipper.errors import IntegrityError
+from pipper.index.simple_api import IndexFile, ProjectFiles
+from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
+
+
+def releases_of(
+    page: ProjectFiles, name: NormalizedName, may_be_asked: Callable[[str], bool]
+) -> tuple[Release, ...]:
+    """Return a release for every version on a page; what lies where nobody may be asked is left out."""
+    by_version: dict[Version, dict[str, IndexFile]] = {}
+    by_text: dict[str, dict[str, IndexFile] | None] = {}
+    allowed: dict[str, bool] = {}
+    for file in page.files:
+        server = file.url[: file.url.find("/", len("https://"))]
+        if server not in allowed:
+            allowed[server] = may_be_asked(file.url)
+        if not allowed[server]:
+            continue
+        if file.version not in by_text:
+            version = _version(file.version)
+            by_text[file.version] = None if version is None else by_version.setdefault(version, {})
+        files = by_text[file.version]
+        if files is not None:
+            # A file name that is there twice cannot be locked twice: the first one stands.
+            files.setdefault(file.filename, file)
+    for text in page.unbuilt:
+        version = _version(text)
+        if version is not None:
+            by_version.setdefault(version, {})
+    assorter = Assorter()
+    return tuple(
+        _release(name, version, tuple(files.values()), assorter) for version, files in by_version.items()
+    )
+
+
+def _release(
+    name: NormalizedName, version: Version, files: tuple[IndexFile, ...], assorter: Assorter
+) -> Release:
+    assortment = assorter.assort((file.filename, file.requires_python, file.yanked) for file in files)
+    made = _Files(files) if files else ()
+    return Release(name=name, version=version, source=INDEX, files=made, assortment=assortment)
+
+
+class _Files(Sequence[CandidateFile]):
+    """The files of a release, each made when it is first looked at: of a page's thousands a few are."""
+
+    __slots__ = ("_listed", "_made")
+
+    def __init__(self, listed: tuple[IndexFile, ...]) -> None:
+        self._listed = listed
+        self._made: dict[int, CandidateFile] = {}
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @overload
+    def __getitem__(self, place: int) -> CandidateFile: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[CandidateFile, ...]: ...
+    def __getitem__(self, place: int | slice) -> CandidateFile | tuple[CandidateFile, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        made = self._made.get(place)
+        if made is None:
+            made = self._made[place] = _candidate_file(self._listed[place])
+        return made
+
+
+def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseMetadata:
+    """Return what METADATA says that a release needs, or why that cannot be used."""
+    try:
+        core = parse_metadata(headers, subject=subject)
+    except IntegrityError as error:
+        return ReleaseMetadata(unusable=error.message)
+    if (core.normalized_name, core.version) != (release.name, release.version):
+        return ReleaseMetadata(unusable=f"its metadata is that of {core.normalized_name} {core.version}")
+    if len(core.requires_dist) > MAX_REQUIREMENTS:
+        return ReleaseMetadata(unusable=f"it has {len(core.requires_dist):,} requirements")
+    requires = []
+    for text in core.requires_dist:
+        requirement = _requirement(text)
+        if isinstance(requirement, str):
+            return ReleaseMetadata(unusable=requirement)
+        requires.append(requirement)
+    try:
+        python = SpecifierSet(core.requires_python) if core.requires_python else None
+    except InvalidSpecifier:
+        return ReleaseMetadata(unusable=f"its Requires-Python is malformed: {core.requires_python[:60]}")
+    return ReleaseMetadata(
+        requires_dist=tuple(requires),
+        provides_extra=frozenset(canonicalize_name(extra) for extra in core.provides_extra),
+        requires_python=python,
+    )
+
+
+def _candidate_file(file: IndexFile) -> CandidateFile:
+    url = file.url
+    if "?" in url or "@" in url:
+        url = plain(url)
+    if url.endswith(file.filename):
+        written = LockedFile(url=url, sha256=file.sha256, size=file.size)
+    else:
+        written = LockedFile(url=url, sha256=file.sha256, size=file.size)
+        if written.filename != file.filename:
+            written = replace(written, wheel=file.filename)
+    return CandidateFile(
+        filename=file.filename,
+        locked=written,
+        requires_python=specifiers(file.requires_python),
+        upload_time=_moment(file.upload_time),
+        yanked=file.yanked,
+    )
+
+
+@cache
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
+        return None
+
+
+@cache
+def _requirement(text: str) -> Requirement | str:
+    """Parse a line of Requires-Dist, or tell why it cannot be used; a URL is left to whoever needs that line."""
+    fault = requirement_fault(text)
+    return Requirement(text) if not fault or fault.startswith("it requires ") else fault
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

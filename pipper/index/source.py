@@ -1,0 +1,273 @@
+"""The index as a source: the simple API (PEP 503, 691, 700), with metadata files (PEP 658, 714) or without."""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+from urllib.parse import quote
+
+from packaging.utils import NormalizedName
+
+from pipper.core.manifest.model import INDEX
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Reporter
+from pipper.core.urls import may_be_asked
+from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
+from pipper.http.client import Answer
+from pipper.index.cache import CachedPage, PageCache, fresh_until
+from pipper.index.reader import Connect, Connection
+from pipper.index.releases import metadata_from, releases_of
+from pipper.index.remote_metadata import LONGEST_TAIL, TAIL, Tail, headers_only, read_metadata
+from pipper.index.simple_api import ACCEPT, LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
+from pipper.system.parallel import in_parallel
+from pipper.wheels.ranged_file import LARGEST_TEXT
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_LARGEST_WHEEL = 256 * 2**20
+"""Bytes of a wheel that is read whole for its metadata, from a server that knows no ranges."""
+_ABSENT = (404, 410)
+_ACCOUNT = "put user name and password for that host into netrc, or into PIPPER_INDEX_URL"
+
+
+class IndexSource:
+    """The one index of a project. See `ports.Source` and `solve.sources.ReadsAhead`.
+
+    Nothing is asked, not even for the address of the index, before the first project is. Pages are asked for
+    again on the conditions the server gave (RFC 9110), metadata is asked for once for ever: it is bound to a
+    hash.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        cache_root: Path,
+        *,
+        offline: bool = False,
+        reporter: Reporter | None = None,
+    ) -> None:
+        """`cache_root` is the folder for what is remembered; with `offline` that is all there is."""
+        self._connect = connect
+        self._cache_root = cache_root
+        self._offline = offline
+        self._reporter = reporter or Reporter()
+        self._lock = Lock()
+        self._opened: tuple[Connection, PageCache] | None = None
+        self._projects: dict[NormalizedName, dict[str, IndexFile] | None] = {}
+        self._pages: dict[NormalizedName, ProjectFiles | None] = {}
+        self._failed: dict[NormalizedName, PipperError] = {}
+        self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
+        self._tails: dict[str, int] = {}
+        self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
+
+    @property
+    def alias(self) -> str:
+        """See `Source.alias`."""
+        return INDEX
+
+    @property
+    def connection(self) -> Connection:
+        """The index, looked for now at the latest."""
+        return self._open()[0]
+
+    def holds(self, name: NormalizedName) -> bool:
+        """See `Source.holds`."""
+        return self._page(name) is not None
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """See `Source.prefetch`."""
+        self._each(self.releases, sorted({name for name in names if name not in self._releases}))
+
+    def releases(self, name: NormalizedName) -> Sequence[Release]:
+        """See `Source.releases`. A version without any wheel is a release without files."""
+        if name not in self._releases:
+            page = self._page(name)
+            self._releases[name] = releases_of(page, name, self._usable) if page else ()
+        return self._releases[name]
+
+    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+        """See `ReadsAhead`."""
+        missing = {
+            (release.name, file.filename): (release, file)
+            for release, file in wanted
+            if (release.name, file.filename) not in self._metadata
+        }
+        self._each(lambda pair: self.metadata(*pair), [missing[key] for key in sorted(missing)])
+
+    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
+        """See `Source.metadata`."""
+        key = (release.name, file.filename)
+        if key not in self._metadata:
+            listed = self._listed(release.name)[file.filename]
+            subject = f"{file.filename} from the index"
+            try:
+                headers = self._headers(listed, subject)
+            except IntegrityError as error:
+                # Of many versions one may be broken: whoever needs this very one is told why it cannot be had.
+                self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
+            else:
+                self._metadata[key] = metadata_from(headers, release, subject=subject)
+        return self._metadata[key]
+
+    def address(self, name: NormalizedName, filename: str) -> str:
+        """Return where a file of the project lies, as its page says: it may be signed."""
+        return self._listed(name)[filename].url
+
+    def _each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        if items:
+            self._open()
+        return in_parallel(work, items)
+
+    def _open(self) -> tuple[Connection, PageCache]:
+        with self._lock:
+            if self._opened is None:
+                connection = self._connect()
+                self._opened = connection, PageCache(self._cache_root, connection.url)
+            return self._opened
+
+    def _usable(self, url: str) -> bool:
+        return may_be_asked(url, self.connection.url)
+
+    def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
+        files = self._projects.get(name)
+        if files is None:
+            page = self._page(name)
+            files = self._projects[name] = (
+                {file.filename: file for file in reversed(page.files)} if page else {}
+            )
+        return files
+
+    def _page(self, name: NormalizedName) -> ProjectFiles | None:
+        if name in self._failed:
+            raise self._failed[name]
+        if name not in self._pages:
+            try:
+                self._pages[name] = self._read_page(name)
+            except PipperError as error:
+                self._failed[name] = (
+                    error  # it had its retries: whoever needs it after a guess does not wait again
+                )
+                raise
+        return self._pages[name]
+
+    def _read_page(self, name: NormalizedName) -> ProjectFiles | None:
+        connection, cache = self._open()
+        known = cache.page(name)
+        if known is not None and (self._offline or known.is_fresh):
+            return known.files
+        url = f"{connection.url}{quote(name)}/"
+        if self._offline:
+            raise StoreError(f"{url} is not in the cache", hint="lock without --offline")
+        try:
+            answer = connection.reader.get(url, _conditions(known), limit=LARGEST_PAGE)
+        except AccessError as error:
+            raise AccessError(error.message, cause=error.cause, hint=error.hint or _ACCOUNT) from error
+        until = fresh_until(answer.headers.get("cache-control", ""))
+        if answer.status == 304 and known is not None:
+            cache.confirm_page(name, known, until)
+            return known.files
+        if answer.status in _ABSENT:
+            cache.keep_page(name, CachedPage(files=None))
+            return None
+        if answer.status != 200:
+            raise StoreError(f"{url} answered {answer.status} to a request for the page of a project")
+        digest = sha256(answer.body).hexdigest()
+        if known is not None and known.files is not None and known.digest == digest:
+            cache.confirm_page(name, known, until)
+            return known.files
+        files = parse_page(
+            _unpacked(answer, url),
+            content_type=answer.headers.get("content-type", ""),
+            url=answer.url,
+            name=name,
+        )
+        etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+        page = CachedPage(files=files, digest=digest, etag=etag, modified=modified, fresh_until=until)
+        cache.keep_page(name, page)
+        return files
+
+    def _headers(self, file: IndexFile, subject: str) -> bytes:
+        """METADATA without its description: remembered, else from the metadata file, else out of the wheel."""
+        cache = self._open()[1]
+        digest = file.metadata or file.sha256
+        known = cache.metadata(digest)
+        if known is not None:
+            return known
+        if self._offline:
+            raise StoreError(f"the metadata of {subject} is not in the cache", hint="lock without --offline")
+        whole = None if file.metadata is None else self._metadata_file(file, subject)
+        headers = headers_only(whole if whole is not None else self._out_of_wheel(file, subject))
+        cache.keep_metadata(digest, headers)
+        return headers
+
+    def _metadata_file(self, file: IndexFile, subject: str) -> bytes | None:
+        path, question, query = file.url.partition("?")
+        url = f"{path}.metadata{question}{query}"
+        answer = self.connection.reader.get(url, {}, limit=LARGEST_TEXT)
+        if answer.status in _ABSENT:
+            return None
+        if answer.status != 200:
+            raise StoreError(f"the metadata file of {subject} answered {answer.status}")
+        if file.metadata and sha256(answer.body).hexdigest() != file.metadata:
+            raise IntegrityError(
+                f"hash mismatch for the metadata of {subject}",
+                cause=f"its page says sha256:{file.metadata}, what came has another one",
+            )
+        return answer.body
+
+    def _out_of_wheel(self, file: IndexFile, subject: str) -> bytes:
+        reader = self.connection.reader
+
+        def get(asked: str, limit: int) -> Answer:
+            answer = reader.get(file.url, {"Range": f"bytes={asked}"}, limit=limit)
+            if answer.status in _ABSENT:
+                raise IntegrityError(f"{subject} is gone", cause="the page names a file that is not there")
+            return answer
+
+        def fetch(start: int, length: int) -> bytes:
+            answer = get(f"{start}-{start + length - 1}", length)
+            if answer.status != 206:
+                raise ConflictError(f"{subject} changed while it was read", hint="try again")
+            return answer.body
+
+        project = file.filename.partition("-")[0]
+        tail = self._tails.get(project, TAIL)
+        start = max(0, file.size - tail)
+        answer = get(f"{start}-{file.size - 1}" if file.size else f"-{tail}", _LARGEST_WHEEL)
+        size = len(answer.body)
+        if answer.status == 206:
+            told = answer.headers.get("content-range", "").rpartition("/")[2]
+            size = int(told) if told.isdecimal() else file.size
+        found = read_metadata(Tail(piece=answer.body, size=size), fetch, subject=subject)
+        if size // 2 > found.needed > tail:
+            # Another version of the project is built alike: a little more at once saves two round trips.
+            self._tails[project] = min(found.needed * 5 // 4, LONGEST_TAIL)
+        return found.body
+
+
+def _conditions(known: CachedPage | None) -> dict[str, str]:
+    headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+    if known is not None and known.etag:
+        headers["If-None-Match"] = known.etag
+    if known is not None and known.modified:
+        headers["If-Modified-Since"] = known.modified
+    return headers
+
+
+def _unpacked(answer: Answer, url: str) -> bytes:
+    """The body as it was before it was packed for the way; no more of it than a page may have."""
+    packed = answer.headers.get("content-encoding", "identity").lower()
+    if packed in ("", "identity"):
+        return answer.body
+    if packed not in ("gzip", "x-gzip"):
+        raise StoreError(f"{url} came packed as `{packed[:20]}`, which was not asked for")
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacking.decompress(answer.body, LARGEST_PAGE + 1)
+    except zlib.error as error:
+        raise StoreError(f"{url} came damaged", cause=str(error)) from error
+    if len(body) > LARGEST_PAGE:
+        raise IntegrityError(f"{url} is longer than {LARGEST_PAGE:,} bytes")
+    return body

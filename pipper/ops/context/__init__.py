@@ -1,0 +1,1 @@
+"""What surrounds a command: project, settings, environment, repositories and index."""

@@ -1,0 +1,118 @@
+"""Which environment a command works on, and which part of a lock is for it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipper.cache.cache import Cache, cache_root
+from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.target import serves, system_version
+from pipper.errors import NoSolutionError, UsageError
+from pipper.ops.context.file_names import VENV
+from pipper.ops.context.settings import Settings
+from pipper.python.environment import (
+    Environment,
+    active_environment,
+    environment_of,
+    make_venv,
+    target_directory,
+    user_environment,
+    venv_python,
+)
+from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How the command line names an environment."""
+
+    python: Path | None = None
+    target: Path | None = None
+    active: bool = False
+    user: bool = False
+    """The user's own packages of an interpreter."""
+    alone: bool = False
+    """Whether the environment is its own project, so that no project's `.venv` counts."""
+
+
+def open_cache(settings: Settings) -> Cache:
+    """Return the cache of `PIPPER_CACHE_DIR`, or of the platform."""
+    return Cache(cache_root(settings.environ), settings.limits)
+
+
+def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> Interpreter:
+    """Return the interpreter a project is locked for; makes nothing."""
+    cache_dir = open_cache(settings).interpreters
+    return inspect_interpreter(_python(settings, root, place) or running(), cache_dir)
+
+
+def choose_environment(settings: Settings, root: Path | None, place: Place, *, make: bool) -> Environment:
+    """Return the environment a command works on (DESIGN section 6).
+
+    `-t DIR`, else `--python`, else the project's `.venv` (made where it is missing; without `make` it is
+    only described, an empty one), else the active environment, else the interpreter pipper runs on.
+    """
+    cache_dir = open_cache(settings).interpreters
+    root = None if place.alone or place.user else root
+    python = _python(settings, root, place)
+    if root is not None and place == Place() and not make:
+        _tell_of_active(settings, root / VENV)
+    if place.target is not None:
+        interpreter = inspect_interpreter(python or running(), cache_dir)
+        return target_directory(settings.directory / place.target, interpreter)
+    if place.user:
+        return user_environment(inspect_interpreter(python or running(), cache_dir))
+    if python is None and root is not None:
+        base = inspect_interpreter(running(), cache_dir)
+        if not make:  # whoever makes it has asked what it will be before
+            return environment_of(of_new_venv(root / VENV, base, None))
+        settings.reporter.info(f"Making {root / VENV} with Python {base.target.python_full_version}")
+        return environment_of(make_venv(root / VENV, base, cache_dir))
+    return environment_of(inspect_interpreter(python or running(), cache_dir))
+
+
+def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:
+    """The interpreter that options, project or shell name; None where pipper's own is as good as any."""
+    if place.python is not None:
+        found = shutil.which(place.python) if len(place.python.parts) == 1 else None
+        return Path(found) if found else settings.directory / place.python
+    active = active_environment(settings.environ)
+    if place.active:
+        if active is None:
+            raise UsageError("no environment is active", cause="neither VIRTUAL_ENV nor CONDA_PREFIX is set")
+        return active
+    if root is None:
+        return active
+    return venv_python(root / VENV)
+
+
+def _tell_of_active(settings: Settings, own: Path) -> None:
+    active = active_environment(settings.environ)
+    if active is not None and active.parent.parent.resolve() != own.resolve():
+        settings.reporter.info(
+            f"{active.parent.parent} is active and left alone; the project's environment is {own} (--active)"
+        )
+
+
+def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvironment:
+    """Return the environment of the lock that is right for an interpreter, the newest system first.
+
+    Raises UsageError where none is, naming those that are listed, NoSolutionError where there is none for it.
+    """
+    host = interpreter.target
+    fitting = [each for each in lock.environments if serves(each.target, host, each.conditions)]
+    if not fitting:
+        listed = ", ".join(each.target.name for each in lock.environments)
+        raise UsageError(
+            f"{label} is not for this environment, {host.name} (Python {host.python_full_version})",
+            cause=f"it lists {listed}",
+            hint="run `pipper lock` here to add it, or name another interpreter with --python",
+        )
+    solved = [each for each in fitting if not each.failure]
+    if not solved:
+        raise NoSolutionError(
+            f"{label} has no solution for this environment, {host.name}",
+            cause=fitting[0].failure,
+            hint="run `pipper lock` here to see more, or name another interpreter with --python",
+        )
+    return max(solved, key=lambda each: system_version(each.target.name))

@@ -1,0 +1,65 @@
+"""Which index a command uses, and the web as seen by whoever that index knows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipper.errors import UsageError
+from pipper.http.client import Web
+from pipper.index.config import Accounts, IndexAddress, Surroundings, accounts, certificates, find_index
+from pipper.ops.context.file_names import VENV
+from pipper.ops.context.settings import Settings
+from pipper.python.environment import venv_python
+from pipper.python.interpreter import running
+
+
+def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
+    """Return the index; `index_url` is the manifest's, may be empty. Raises UsageError where there is none."""
+    return find_index(index_url, _around(settings, tuple(_pythons(root))))
+
+
+def index_web(settings: Settings, index_url: str) -> Web:
+    """Return what reads files that a lock took from the index, with accounts and certificates for them.
+
+    A lock names whole addresses: where no index is configured any more, they are read all the same.
+    """
+    around = _around(settings, ())
+    try:
+        return web_of(settings, find_index(index_url, around))
+    except UsageError:
+        accounts_of_netrc = Accounts.of_netrc(settings.environ, settings.home)
+        return Web(settings.environ, ca_file=certificates(around), account=accounts_of_netrc)
+
+
+def index_folder(settings: Settings, index_url: str) -> Path | None:
+    """Return the folder that the configured index is, None where it is none."""
+    try:
+        address = find_index(index_url, _around(settings, ()))
+    except UsageError:
+        return None
+    parts = urlsplit(address.url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def web_of(settings: Settings, address: IndexAddress) -> Web:
+    """Return the web as seen by whoever asks this index."""
+    parts = urlsplit(address.url)
+    return Web(
+        settings.environ,
+        ca_file=address.ca_file,
+        account=accounts(address, settings.environ, settings.home),
+        plain=frozenset({f"http://{parts.netloc}"} if parts.scheme == "http" else ()),
+    )
+
+
+def _around(settings: Settings, pythons: tuple[Path, ...]) -> Surroundings:
+    return Surroundings(
+        environ=settings.environ, home=settings.home, pythons=pythons, reporter=settings.reporter
+    )
+
+
+def _pythons(root: Path) -> Iterator[Path]:
+    yield running()
+    own = venv_python(root / VENV)
+    if own is not None:
+        yield own

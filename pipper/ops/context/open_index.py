@@ -1,0 +1,89 @@
+"""Opening the index of a command: which one, asked by whom, remembered where."""
+
+import tempfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from pipper.cache.cache import Cache
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.ports import Reporter
+from pipper.errors import MachineError
+from pipper.index.reader import Connection, Disk, Reader
+from pipper.index.source import IndexSource
+from pipper.ops.context.environments import open_cache
+from pipper.ops.context.index_client import index_address, web_of
+from pipper.ops.context.settings import Settings
+from pipper.system.parallel import in_parallel
+
+
+def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: bool = False) -> IndexSource:
+    """Return the manifest's index as a source; its address is looked for when it is first asked."""
+
+    def connect() -> Connection:
+        address = index_address(settings, manifest.index_url, root)
+        settings.reporter.detail(f"index: {address.url} ({address.step})")
+        on_disk = address.url.startswith("file:")
+        return Connection(url=address.url, reader=Disk() if on_disk else web_of(settings, address))
+
+    return IndexSource(
+        connect,
+        open_cache(settings).root / "index",
+        offline=offline,
+        reporter=settings.reporter,
+    )
+
+
+def complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Reporter) -> Lock:
+    """Return the lock with size and sha256 of every file of which the index's page does not say them.
+
+    A file without a sha256 is fetched into the cache and hashed: a lock without one would prove nothing.
+    """
+    lacking = [
+        (package, file)
+        for package in lock.packages
+        for file in package.wheels
+        if package.source == INDEX and not (file.sha256 and file.size)
+    ]
+    if not lacking:
+        return lock
+    with reporter.task("Hashing files of the index", total=len(lacking)) as task:
+
+        def completed(entry: tuple[LockedPackage, LockedFile]) -> LockedFile:
+            package, file = entry
+            address = index.address(package.name, file.filename)
+            found = _measured(file, address, index.connection.reader, cache)
+            task.advance()
+            return found
+
+        done = {
+            (package.pin, file.filename): whole
+            for (package, file), whole in zip(lacking, in_parallel(completed, lacking), strict=True)
+        }
+    packages = (
+        replace(
+            package,
+            wheels=tuple(done.get((package.pin, file.filename), file) for file in package.wheels),
+        )
+        for package in lock.packages
+    )
+    return replace(lock, packages=tuple(packages))
+
+
+def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:
+    if file.sha256:
+        return replace(file, size=reader.size(address))
+    try:
+        with tempfile.TemporaryDirectory(prefix="pipper-") as folder:
+            scratch = Path(folder) / "file"
+            digest = sha256()
+            with scratch.open("wb") as stream, reader.stream(address) as pieces:
+                for piece in pieces:
+                    digest.update(piece)
+                    stream.write(piece)
+            size = scratch.stat().st_size
+            cache.add_file(scratch, digest.hexdigest(), subject=f"{file.filename} from the index")
+    except OSError as error:
+        raise MachineError(f"cannot keep {file.filename}", cause=error.strerror or str(error)) from error
+    return replace(file, sha256=digest.hexdigest(), size=size)

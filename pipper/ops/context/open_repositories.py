@@ -1,0 +1,108 @@
+"""Opening the repositories of a command: which ones, asked with whose credentials."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.model import Manifest, RepositoryEntry
+from pipper.errors import UsageError
+from pipper.ops.context.project import Project
+from pipper.ops.context.settings import Settings
+from pipper.repository.access import (
+    choose_access,
+    choose_repositories,
+    directory_of,
+    named_repositories_path,
+    open_bucket,
+    open_directory,
+    read_named_repositories,
+)
+from pipper.repository.source import Repository
+
+
+def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:
+    """Return what the manifest declares, else where the lock was made from."""
+    if manifest is not None and manifest.repositories:
+        return manifest.repositories
+    if lock is None:
+        return ()
+    return tuple(RepositoryEntry(alias=alias, url=url) for alias, url in lock.repositories.items())
+
+
+def open_repositories(
+    settings: Settings, declared: tuple[RepositoryEntry, ...], *, base: Path, acl: str | None = None
+) -> tuple[Repository, ...]:
+    """Return the repositories a command reads, in order of trust; nothing is asked of them yet."""
+    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    entries = choose_repositories(settings.repositories, declared, named)
+    if not entries and settings.repositories.repository:
+        raise UsageError(
+            f"the repository `{settings.repositories.repository}` names no bucket, and nothing else names one",
+            hint=f"pipper repository modify {settings.repositories.repository} -b BUCKET",
+        )
+    repositories = []
+    for entry in entries:
+        if entry.url.startswith("file:"):
+            store = open_directory(entry, base)
+        else:
+            access = choose_access(settings.repositories, entry, named, settings.environ)
+            store = open_bucket(entry, access, acl=acl)
+            settings.reporter.detail(f"{store.location}: asked with {access.step}")
+        repositories.append(Repository(store, entry.alias, url=entry.url, reporter=settings.reporter))
+    return tuple(repositories)
+
+
+def given_repositories(
+    settings: Settings, around: Project | None, *, fallback: bool
+) -> tuple[RepositoryEntry, ...]:
+    """Return the repositories that options name; with `fallback`, else the project's around, else the default.
+
+    Directories are made absolute: the environment that keeps them lies elsewhere.
+    """
+    options = settings.repositories
+    if not (options.bucket or options.repository or fallback):
+        return ()
+    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    declared = around.manifest.repositories if around else ()
+    return tuple(
+        replace(entry, url=directory_of(entry.url, around.root if around else settings.directory).as_uri())
+        if entry.url.startswith("file:")
+        else entry
+        for entry in choose_repositories(options, declared, named)
+    )
+
+
+def require_repository(repositories: tuple[Repository, ...]) -> Repository:
+    """Return the first repository; raises UsageError where there is none."""
+    if not repositories:
+        raise UsageError(
+            "no repository is named",
+            cause="neither the manifest, nor an option, nor a default repository names one",
+            hint="add it to [repositories] of the manifest, or give -b BUCKET, -b s3://… or -b file:///…",
+        )
+    return repositories[0]
+
+
+def by_alias(repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
+    """Return repositories under their aliases."""
+    return {repository.alias: repository for repository in repositories}
+
+
+def locked_from(lock: Lock, repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
+    """Return a repository for every alias the lock takes packages from.
+
+    `-b` and `-r` name one repository under another alias: it then stands for the only one of the lock. Raises
+    UsageError for an alias that nothing explains.
+    """
+    found = dict(by_alias(repositories))
+    needed = {package.source for package in lock.packages if any(file.key for file in package.wheels)}
+    missing = sorted(needed - set(found))
+    if len(needed) == 1 and len(repositories) == 1 and missing:
+        return {missing[0]: repositories[0]}
+    if missing:
+        raise UsageError(
+            f"the lock takes packages from `{missing[0]}`, and no repository has that alias",
+            hint=f'add `{missing[0]} = "s3://BUCKET/PREFIX"` to [repositories] of the manifest',
+        )
+    return found

@@ -1,0 +1,118 @@
+"""Projects: where the manifest and the lock are, reading them, and beginning a new one."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipper.core.lock.model import Lock
+from pipper.core.lock.reader import parse_lock
+from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.errors import UsageError
+from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.find_manifest import find_manifest
+from pipper.system.files import read_bytes, write_bytes
+
+_TEMPLATE = """\
+# What this project needs. Then: `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
+requires-python = ">={python}"
+dependencies = []
+
+[dependency-groups]
+dev = []
+
+[repositories]
+# In order of trust: the first that holds a name wins.
+# acme = "s3://BUCKET/PREFIX"
+{repositories}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a manifest."""
+
+    manifest_path: Path
+    manifest: Manifest
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self.manifest_path.parent
+
+    @property
+    def lock_path(self) -> Path:
+        """Where its lock is, or will be."""
+        return self.root / LOCK_NAME
+
+
+def project_around(directory: Path) -> Project | None:
+    """Return the project that `directory` is in, None where there is none; raises as `load_project`."""
+    return load_project(directory) if find_manifest(directory) else None
+
+
+def load_project(directory: Path) -> Project:
+    """Return the project that `directory` is in; raises UsageError where there is none or it cannot be read."""
+    path = find_manifest(directory)
+    if path is None:
+        raise UsageError(
+            f"no project at {directory} or above it",
+            cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
+            hint=_beginning(directory),
+        )
+    data = read_bytes(path)
+    if data is None:
+        raise UsageError(f"{path} is gone")
+    return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+
+
+def _beginning(directory: Path) -> str:
+    if (directory / PYPROJECT_TOML).is_file():
+        return f"add an empty table [tool.pipper] to {PYPROJECT_TOML}, whose dependencies then count"
+    return "`pipper init` begins one"
+
+
+def load_lock(path: Path) -> Lock | None:
+    """Return the lock at `path`, None where there is none; raises what `parse_lock` raises."""
+    data = read_bytes(path)
+    return None if data is None else parse_lock(data, label=path.name)
+
+
+def require_fresh(project: Project) -> Lock:
+    """Return the project's lock; raises UsageError where it is missing or older than the manifest."""
+    lock = load_lock(project.lock_path)
+    if lock is None:
+        raise UsageError(f"there is no {LOCK_NAME} in {project.root}", hint="pipper lock")
+    if difference := lock.inputs.difference(project.manifest.inputs()):
+        raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint="pipper lock")
+    return lock
+
+
+def init_project(directory: Path, *, python: str, repositories: Iterable[tuple[str, str]]) -> Path:
+    """Write a first `pipper.toml` for this minor version of Python; return its path.
+
+    Raises UsageError where the folder is a project already, or an alias or a URL cannot stand in a manifest.
+    """
+    refuse_project(directory)
+    path = directory / PIPPER_TOML
+    lines = "".join(f"{_key(alias)} = {_string(url)}\n" for alias, url in repositories)
+    data = _TEMPLATE.format(python=python, repositories=lines).encode()
+    parse_manifest(data, label=path.name)
+    write_bytes(path, data)
+    return path
+
+
+def refuse_project(directory: Path) -> None:
+    """Raise UsageError where a folder has a manifest already."""
+    if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
+        raise UsageError(
+            f"{directory} is a project already", hint="edit its manifest, then run `pipper lock`"
+        )
+
+
+def _key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _string(text)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a string of JSON is one of TOML

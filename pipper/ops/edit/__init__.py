@@ -1,0 +1,1 @@
+"""Manifest edits, each followed by lock and sync."""

@@ -1,0 +1,67 @@
+"""Bundles and wheels by path or https URL: taken into a directory repository beside the manifest, then locked as any.
+
+So a lock never names a path of this machine, and never a signed URL: what was installed can be installed again.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.manifest.model import RepositoryEntry
+from pipper.http.client import Web
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.read_publication import read_publication
+from pipper.ops.sync.fetch_url import fetch_unhashed
+from pipper.repository.publisher import Publisher
+from pipper.repository.source import Repository
+from pipper.storage.directory.store import DirectoryStore
+from pipper.system.files import scratch_folder
+
+FILES_ALIAS = "files"
+_FOLDER = Path(".pipper") / "files"
+_NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-]*:")
+"""The begin of a requirement with a URL (PEP 508), which may end like a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """A file that is now in the repository beside the manifest."""
+
+    requirement: Requirement
+    """Its name and exact version."""
+    repository: RepositoryEntry
+
+
+def is_direct(text: str) -> bool:
+    """Tell whether a REQ of the command line is a file or a URL, not a requirement."""
+    if text.startswith(("https://", "http://")):
+        return True
+    return text.endswith((".whl", BUNDLE_SUFFIX)) and not _NAMED_URL.match(text)
+
+
+def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn:
+    """Put a wheel or a bundle into the directory repository below `root`, the manifest's folder.
+
+    Raises UsageError where there is no such file, IntegrityError where it does not pass the gate, and what
+    reading the URL raises; the URL's signature is kept nowhere.
+    """
+    with scratch_folder() as scratch:
+        path = settings.directory / text
+        if "://" in text:
+            path = fetch_unhashed(Web(settings.environ), text, scratch)
+        publication = read_publication(path, scratch, settings.limits)
+        inner = root.name == _FOLDER.parent.name
+        folder = Path(_FOLDER.name) if inner else _FOLDER
+        repository = Repository(DirectoryStore(root / folder), FILES_ALIAS, reporter=settings.reporter)
+        publisher = Publisher(repository, now=now, force=True, reporter=settings.reporter)
+        publisher.prepare()
+        publisher.upload(publication)
+        publisher.write_page([publication])
+    return TakenIn(
+        requirement=Requirement(f"{publication.name}=={publication.version}"),
+        repository=RepositoryEntry(alias=FILES_ALIAS, url=f"file:{folder.as_posix()}"),
+    )

@@ -1,0 +1,213 @@
+"""A manifest edit, then lock, then sync: a failure leaves all three as they were."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.lock.diff import VersionChange, version_changes
+from pipper.core.lock.model import Lock
+from pipper.core.lock.selection import Selection
+from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.edit import add_requirements, drop_sources, remove_requirements, set_repository
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.requirement import name_of
+from pipper.errors import UsageError
+from pipper.ops.context.environments import Place, choose_environment, interpreter_at_hand
+from pipper.ops.context.file_names import PIPPER_TOML
+from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.open_repositories import given_repositories
+from pipper.ops.context.project import Project, load_lock, project_around
+from pipper.ops.context.settings import Settings
+from pipper.ops.edit.direct_files import FILES_ALIAS, take_in
+from pipper.ops.edit.unmanaged import foreign_requirements
+from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.ops.sync.sync import Basis, SyncOutcome, SyncRequest, plan_to, sync_to
+from pipper.python.environment import Environment, installed
+from pipper.system.files import read_bytes, write_bytes
+
+_FRESH = b"""\
+# What pipper installed into this environment; `pipper install` and `pipper uninstall` edit it.
+dependencies = []
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRequest:
+    """What an imperative command is asked to do."""
+
+    add: tuple[Requirement | str, ...] = ()
+    """Requirements; texts are bundles and wheels by path or https URL."""
+    remove: tuple[NormalizedName, ...] = ()
+    group: NormalizedName | None = None
+    upgrade: bool = False
+    """Take the newest that fits of what is named, or of everything where nothing is."""
+    place: Place = field(default_factory=Place)
+    anywhere: bool = True
+    """Whether an environment may be its own project where there is none."""
+    sync: bool = True
+    dry_run: bool = False
+
+    def with_added(self, added: tuple[Requirement | str, ...]) -> "EditRequest":
+        """Return the same request with these to be added."""
+        return replace(self, add=added)
+
+    def with_removed(self, names: tuple[NormalizedName, ...]) -> "EditRequest":
+        """Return the same request with these to be taken out."""
+        return replace(self, remove=names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditOutcome:
+    """What was, or would be, done."""
+
+    manifest_path: Path
+    changes: tuple[VersionChange, ...]
+    """In the lock."""
+    sync: SyncOutcome | None
+    """None where it was not asked for."""
+
+
+def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutcome:
+    """Edit the manifest, lock and sync; on any error manifest, lock and environment are as before.
+
+    Raises UsageError, NoSolutionError, and whatever locking and syncing raise.
+    """
+    _refuse_twice(request)
+    workplace = workplace_of(settings, request)
+    data = _edited(settings, request, workplace, now)
+    if workplace.environment is not None:
+        settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
+    project = Project(
+        manifest_path=workplace.manifest_path,
+        manifest=parse_manifest(data, label=workplace.manifest_path.name),
+    )
+    old = load_lock(project.lock_path)
+    lock = make_lock(settings, _task(settings, request, workplace, project, old))
+    documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
+    documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
+    return EditOutcome(
+        manifest_path=project.manifest_path,
+        changes=version_changes(old, lock),
+        sync=_carry_out(settings, request, workplace, Basis(project=project, lock=lock), documents),
+    )
+
+
+def _refuse_twice(request: EditRequest) -> None:
+    seen: dict[tuple[NormalizedName, str], Requirement] = {}
+    for each in request.add:
+        if isinstance(each, Requirement):
+            first = seen.setdefault((name_of(each), str(each.marker or "")), each)
+            if str(first) != str(each):
+                raise UsageError(
+                    f"`{first}` and `{each}` are one project",
+                    hint="write one requirement that says both, as in `foo>=1,<2`",
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Where the manifest is; for an environment that is its own project, which one."""
+
+    manifest_path: Path
+    environment: Environment | None = None
+
+
+def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
+    """Return where the edit takes place: the project, or an environment that is its own."""
+    manifest = find_manifest(settings.directory)
+    if manifest is not None and request.place.target is None and not request.place.user:
+        return Workplace(manifest_path=manifest)
+    if not request.anywhere:
+        raise UsageError(
+            f"no project at {settings.directory} or above it",
+            hint="`pipper init` begins one; `pipper install` works on the environment itself",
+        )
+    environment = choose_environment(settings, None, request.place, make=False)
+    return Workplace(manifest_path=environment.state_dir / PIPPER_TOML, environment=environment)
+
+
+def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now: datetime) -> bytes:
+    path = workplace.manifest_path
+    data = read_bytes(path) or _FRESH
+    if workplace.environment is not None:
+        around = project_around(settings.directory)
+        # Such a manifest is nobody's to write by hand, so it remembers where its packages come from.
+        for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
+            data = set_repository(data, entry, label=path.name)
+    for each in request.add:
+        if isinstance(each, Requirement):
+            # Where nobody wrote the manifest by hand, what was pinned by an earlier command yields to -u.
+            bare = request.upgrade and workplace.environment is not None
+            data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
+            continue
+        taken = take_in(settings, each, path.parent, now)
+        data = set_repository(data, taken.repository, label=path.name, only=[name_of(taken.requirement)])
+        data = add_requirements(data, [taken.requirement], label=path.name, group=request.group)
+    if request.remove:
+        data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
+        data = remove_requirements(data, request.remove, label=path.name, group=request.group)
+    return data
+
+
+def _task(
+    settings: Settings, request: EditRequest, workplace: Workplace, project: Project, old: Lock | None
+) -> LockTask:
+    environment = workplace.environment
+    interpreter = (
+        environment.interpreter
+        if environment is not None
+        else interpreter_at_hand(settings, project.root, request.place)
+    )
+    named = frozenset(name_of(each) for each in request.add if isinstance(each, Requirement))
+    task = LockTask(
+        manifest=project.manifest,
+        root=project.root,
+        at_hand=interpreter.target,
+        old=old,
+        upgrade=request.upgrade and not named,
+        upgrade_packages=named if request.upgrade else frozenset(),
+        elsewhere=environment is None,
+    )
+    if environment is None:
+        return task
+    present = installed(environment)
+    return replace(
+        task,
+        installed=_versions({each.name: each.version for each in present}),
+        foreign=foreign_requirements(each for each in present if not each.ours),
+    )
+
+
+def _versions(texts: Mapping[NormalizedName, str]) -> dict[NormalizedName, Version]:
+    found = {}
+    for name, text in texts.items():
+        try:
+            found[name] = Version(text)
+        except InvalidVersion:
+            continue  # a foreign distribution of another age; nothing of ours can be preferred to match it
+    return found
+
+
+def _carry_out(
+    settings: Settings,
+    request: EditRequest,
+    workplace: Workplace,
+    basis: Basis,
+    documents: Mapping[Path, bytes],
+) -> SyncOutcome | None:
+    groups = frozenset({request.group} if request.group else ())
+    place = request.place if workplace.environment is None else replace(request.place, alone=True)
+    sync_request = SyncRequest(place=place, selection=Selection(groups=groups))
+    if request.dry_run:
+        return plan_to(settings, sync_request, basis)
+    if request.sync:
+        return sync_to(settings, sync_request, basis, documents)
+    for path, content in documents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, content)
+    return None

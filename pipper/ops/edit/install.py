@@ -1,0 +1,101 @@
+"""What `install` takes: requirements, files, manifests of 0.x, locks; or nothing, to install what is asked already."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pipper.core.lock.selection import DEFAULT_GROUP
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.requirement import parse_requirement
+from pipper.errors import UsageError
+from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML
+from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.settings import Settings
+from pipper.ops.edit.direct_files import is_direct
+from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
+from pipper.ops.lock.read_any import is_lock, no_input
+from pipper.ops.sync.sync import SyncRequest, plan_sync, sync
+from pipper.python.environment import STATE
+from pipper.system.files import read_bytes, refuse_url
+from pipper.wheels.old_manifest import FILE_NAMES, read_pipper_manifest
+
+_PATH = re.compile(r"(\.{1,2}|~[^/]*)?/|\.{1,2}$")
+
+
+def requested(text: str) -> Requirement | str:
+    """Return what a REQ of the command line asks for: a requirement, or the file or URL as it is."""
+    if is_direct(text):
+        return text
+    if _PATH.match(text):
+        raise UsageError(
+            f"`{text}` is a path, not a requirement",
+            cause="of files, wheels (.whl) and bundles (.pipper) are installed",
+            hint=f"`pipper bundle {text}` makes a file of a folder; then `pipper install` that",
+        )
+    return parse_requirement(text)
+
+
+def require_installed(settings: Settings, target: Path) -> None:
+    """Raise UsageError where pipper installed nothing in the plain directory `target`."""
+    path = settings.directory / target
+    if not (path / STATE / PIPPER_TOML).is_file():
+        raise UsageError(f"pipper installed nothing in {path}")
+
+
+def install_from(
+    settings: Settings, request: EditRequest, source: Path, *, dev: bool, now: datetime
+) -> EditOutcome:
+    """Install what a file asks for: a 0.x manifest, a `pipper.toml`, or a lock of any kind (then it is synced).
+
+    With `dev`, the development dependencies of a manifest in place of the others, as in 0.x.
+    """
+    refuse_url(source)
+    path = settings.directory / source
+    if path.suffix in (".json", ".yaml", ".yml"):
+        return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
+    data = read_bytes(path)
+    if data is None:
+        raise UsageError(f"{source}: no such file")
+    if is_lock(data) or path.name == LOCK_NAME:
+        return _install_lock(settings, request, source)
+    if path.suffix != ".toml":
+        raise no_input(path)
+    manifest = parse_manifest(data, label=path.name)
+    wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
+    return edit(settings, request.with_added(wanted), now=now)
+
+
+def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> tuple[Requirement | str, ...]:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    old = read_pipper_manifest(path)
+    if old.conda:
+        settings.reporter.warning(f"{path.name}: conda packages are not installed: {', '.join(old.conda)}")
+    texts = (*old.pypi, *(old.dev_dependencies if dev else old.dependencies))
+    return tuple(requested(text) for text in texts)
+
+
+def _install_lock(settings: Settings, request: EditRequest, source: Path) -> EditOutcome:
+    outside = find_manifest(settings.directory) is None or request.place.target is not None
+    place = replace(request.place, alone=outside or request.place.user)
+    sync_request = SyncRequest(place=place, lock_path=source)
+    outcome = (plan_sync if request.dry_run else sync)(settings, sync_request)
+    return EditOutcome(manifest_path=source, changes=(), sync=outcome)
+
+
+def install_again(settings: Settings, request: EditRequest, *, dev: bool, now: datetime) -> EditOutcome:
+    """Lock if needed, then sync; beside nothing but a 0.x manifest, install from that."""
+    if find_manifest(settings.directory) is None and request.place.target is None:
+        for name in FILE_NAMES:
+            if (settings.directory / name).is_file():
+                return install_from(settings, request, Path(name), dev=dev, now=now)
+    workplace = workplace_of(settings, request)
+    if read_bytes(workplace.manifest_path) is None:
+        raise UsageError(
+            "nothing to install is named", hint="pipper install REQ, or `pipper init` in a new project"
+        )
+    return edit(settings, request, now=now)

@@ -1,0 +1,80 @@
+"""`init --from`: a first `pipper.toml` out of what another tool's project asks for."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipper.core.manifest.imports.imported import Adopted, manifest_text
+from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.requirement import parse_requirement
+from pipper.errors import UsageError
+from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.project import refuse_project
+from pipper.system.files import read_bytes, write_bytes
+from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
+
+_REQUIREMENTS = "requirements.txt"
+_KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
+
+
+def adopt_project(
+    directory: Path, source: Path, *, python: str, repositories: Iterable[tuple[str, str]]
+) -> tuple[Path, Adopted]:
+    """Write `pipper.toml` into `directory` from a file, or the first known one in a folder; return both.
+
+    Raises UsageError where `directory` is a project already, or `source` is none or cannot be read.
+    """
+    refuse_project(directory)
+    file = _found(source)
+    adopted = _read(file)
+    text = manifest_text(adopted, source=file.name, python=python, repositories=repositories)
+    path = directory / PIPPER_TOML
+    parse_manifest(text.encode(), label=f"{file.name} as {path.name}")
+    write_bytes(path, text.encode())
+    return path, adopted
+
+
+def _found(source: Path) -> Path:
+    if not source.is_dir():
+        if not source.is_file():
+            raise UsageError(f"there is no {source}")
+        return source
+    for name in _KNOWN:
+        if (source / name).is_file():
+            return source / name
+    raise UsageError(f"{source} holds nothing to begin from", cause=f"looked for {', '.join(_KNOWN)}")
+
+
+def _read(file: Path) -> Adopted:
+    if file.name.endswith((".json", ".yaml", ".yml")):
+        return _from_old(read_pipper_manifest(file))
+    if file.suffix == ".toml":
+        return from_pyproject(read_bytes(file) or b"", label=file.name)
+    folder = file.parent
+
+    def read(name: str) -> str:
+        data = read_bytes(folder / name)
+        if data is None:
+            raise UsageError(f"there is no {folder / name}")
+        return data.decode("utf-8-sig", "replace")
+
+    return from_requirements(file.name, read)
+
+
+def _from_old(old: OldManifest) -> Adopted:
+    signed = [text for text in (*old.dependencies, *old.dev_dependencies) if "://" in text]
+    place = old.path.name if old.path else ""
+
+    def requirements(texts: tuple[str, ...]) -> tuple[str, ...]:
+        kept = (text for text in texts if "://" not in text)
+        return tuple(str(parse_requirement(text, where=place)) for text in kept)
+
+    dev = requirements(old.dev_dependencies)
+    return Adopted(
+        dependencies=requirements(old.dependencies) + requirements(old.pypi),
+        groups={"dev": dev} if dev else {},
+        notes=(
+            *(f"the conda package `{name}`" for name in old.conda),
+            *(("authorized URLs: they end, so require the packages by name",) if signed else ()),
+        ),
+    )

@@ -1,0 +1,36 @@
+"""Solving a bare list of requirements, as if a project asked for nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from packaging.requirements import Requirement
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.model import Manifest
+from pipper.ops.context.environments import Place, interpreter_at_hand
+from pipper.ops.context.open_repositories import given_repositories, require_repository
+from pipper.ops.context.project import project_around
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.make_lock import LockTask, make_lock
+
+
+def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) -> Lock:
+    """Return the lock of a throw-away project that asks for `requirements`, for the interpreter at hand.
+
+    What is newest and fits is taken. Repositories, sources, the index and admitted pre-releases are those of
+    the project that the command runs in; options go before them, as always. Raises what `make_lock` raises.
+    """
+    project = project_around(settings.directory)
+    if project is None and not given_repositories(settings, None, fallback=True):
+        require_repository(())  # names that may be private are not asked of the index alone
+    around = project.manifest if project else Manifest()
+    asked = replace(
+        around,
+        requires_python=Manifest().requires_python,
+        dependencies=tuple(requirements),
+        groups={},
+        extras={},
+    )
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
+    root = project.root if project else settings.directory
+    return make_lock(settings, LockTask(manifest=asked, root=root, at_hand=interpreter.target))

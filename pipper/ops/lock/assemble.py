@@ -1,0 +1,77 @@
+"""Solutions -> lock: one entry a version, one exact list an environment."""
+
+from collections.abc import Mapping
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, sort_key
+from pipper.core.target import Target
+from pipper.ops.lock.resolve import Solutions
+from pipper.solve.request import PROJECT, Resolution
+
+
+def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutions) -> Lock:
+    """Return the lock that holds these solutions, in one order whatever theirs was."""
+    resolutions = solutions.resolutions
+    environments = [_environment(inputs, target, resolutions[target]) for target in resolutions]
+    environments += [
+        LockedEnvironment(target=target, packages=(), failure=reason)
+        for target, reason in solutions.failures.items()
+    ]
+    packages = _packages(resolutions)
+    used = {package.source for package in packages}
+    return Lock(
+        inputs=inputs,
+        repositories={alias: url for alias, url in repositories.items() if alias in used},
+        environments=tuple(sorted(environments, key=lambda each: each.target.name)),
+        packages=tuple(sorted(packages, key=sort_key)),
+    )
+
+
+def _environment(inputs: Inputs, target: Target, resolution: Resolution) -> LockedEnvironment:
+    versions = {pin.name: str(pin.version) for pin in resolution.pins}
+    project = resolution.closures.get(PROJECT, frozenset())
+
+    def pins(names: frozenset[NormalizedName]) -> tuple[Pin, ...]:
+        return tuple(Pin(name=name, version=versions[name]) for name in sorted(names))
+
+    return LockedEnvironment(
+        target=target,
+        packages=pins(project),
+        groups={name: pins(resolution.closures[f"group:{name}"] - project) for name in inputs.groups},
+        extras={name: pins(resolution.closures[f"extra:{name}"] - project) for name in inputs.extras},
+        conditions=tuple(sorted(resolution.conditions)),
+    )
+
+
+def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
+    versions: dict[NormalizedName, set[Version]] = {}
+    for resolution in resolutions.values():
+        for pin in resolution.pins:
+            versions.setdefault(pin.name, set()).add(pin.version)
+    sources: dict[tuple[NormalizedName, Version], str] = {}
+    files: dict[tuple[NormalizedName, Version], set[LockedFile]] = {}
+    dependencies: dict[tuple[NormalizedName, Version], set[str]] = {}
+    for resolution in resolutions.values():
+        here = {pin.name: pin.version for pin in resolution.pins}
+        for pin in resolution.pins:
+            key = (pin.name, pin.version)
+            sources[key] = pin.source
+            files.setdefault(key, set()).update(file.locked for file in pin.files)
+            named = {_named(name, here[name], versions) for name in pin.dependencies}
+            dependencies.setdefault(key, set()).update(named)
+    return [
+        LockedPackage(
+            name=name,
+            version=str(version),
+            source=sources[name, version],
+            dependencies=tuple(sorted(dependencies[name, version])),
+            wheels=tuple(sorted(files[name, version], key=lambda file: file.filename)),
+        )
+        for name, version in sources
+    ]
+
+
+def _named(name: NormalizedName, version: Version, versions: Mapping[NormalizedName, set[Version]]) -> str:
+    return name if len(versions[name]) == 1 else f"{name}=={version}"

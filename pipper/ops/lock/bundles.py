@@ -1,0 +1,84 @@
+"""Wheels that exist only inside 0.x bundles: hashing them for the lock, taking them out for an environment."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import file_digest
+from pathlib import Path
+
+from pipper.cache.cache import Cache
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.ports import Reporter
+from pipper.errors import IntegrityError, MachineError
+from pipper.repository.source import Repository
+from pipper.system.files import scratch_folder
+from pipper.system.parallel import in_parallel
+from pipper.wheels.bundle import extract_wheel, read_bundle
+
+
+def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
+    """Return the lock with size and sha256 of every wheel that lies in a bundle: each is fetched and hashed."""
+    unhashed = [package for package in lock.packages if any(not file.sha256 for file in package.wheels)]
+    if not unhashed:
+        return lock
+    with reporter.task("Reading bundles", total=len(unhashed)) as task:
+
+        def hashed(package: LockedPackage) -> LockedPackage:
+            store = repositories[package.source].store
+            wheels = tuple(_hashed(file, store.read(file.key).body, cache) for file in package.wheels)
+            task.advance()
+            return replace(package, wheels=wheels)
+
+        done = {package.pin: package for package in in_parallel(hashed, unhashed)}
+    return replace(lock, packages=tuple(done.get(package.pin, package) for package in lock.packages))
+
+
+def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
+    try:
+        with scratch_folder() as scratch:
+            bundle = scratch / "bundle.pipper"
+            bundle.write_bytes(body)
+            with bundle.open("rb") as stream:
+                bundle_sha256 = file_digest(stream, "sha256").hexdigest()
+            wheel = bundle.with_name("package.whl")
+            _require_wheel(bundle, file)
+            extracted = extract_wheel(bundle, wheel)
+            cache.add_file(wheel, extracted.sha256, subject=file.wheel)
+    except OSError as error:
+        raise MachineError(f"cannot unpack {file.key}", cause=error.strerror or str(error)) from error
+    return replace(
+        file,
+        sha256=extracted.sha256,
+        size=extracted.size,
+        bundle_sha256=bundle_sha256,
+        bundle_size=len(body),
+    )
+
+
+def take_out(file: LockedFile, cache: Cache) -> None:
+    """Put the wheel of a bundle that is in the cache into the cache itself; raises IntegrityError."""
+    bundle = cache.file(file.bundle_sha256)
+    if bundle is None:
+        raise MachineError(
+            f"the bundle of {file.wheel} is gone from the cache", hint="run the same command again"
+        )
+    with scratch_folder() as scratch:
+        wheel = scratch / "package.whl"
+        _require_wheel(bundle, file)
+        extract_wheel(bundle, wheel)
+        cache.add_file(wheel, file.sha256, subject=file.wheel)
+
+
+def _require_wheel(bundle: Path, file: LockedFile) -> None:
+    """Raise IntegrityError where a bundle does not say that it is of the locked wheel."""
+    subject = file.key or file.wheel
+    try:
+        said = read_bundle(bundle).wheel_name
+    except IntegrityError as error:
+        # Where it lies here is no place that anybody knows.
+        told = error.message.removeprefix(f"{bundle.name}: ")
+        raise IntegrityError(f"{subject}: {told}", cause=error.cause, hint=error.hint) from error
+    if said != file.wheel:
+        raise IntegrityError(
+            f"{subject}: package.meta says the wheel is {said}, the page or the lock {file.wheel}",
+            hint="`pipper repository check` tells what else is damaged",
+        )

@@ -1,0 +1,110 @@
+"""`lock`: manifest and old lock -> the new lock, on disk."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from pipper.core.lock.diff import VersionChange, version_changes
+from pipper.core.lock.merge import merged_lock
+from pipper.core.lock.model import Lock
+from pipper.core.lock.writer import dump_lock
+from pipper.core.reporter import Reporter
+from pipper.errors import IntegrityError, UsageError
+from pipper.ops.context.environments import Place, interpreter_at_hand
+from pipper.ops.context.file_names import LOCK_NAME
+from pipper.ops.context.project import Project, load_lock
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.system.files import read_bytes, write_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockRequest:
+    """What `lock` is asked to do."""
+
+    upgrade: bool = False
+    """Prefer nothing that is locked."""
+    upgrade_packages: frozenset[NormalizedName] = frozenset()
+    """Projects whose locked versions are not preferred."""
+    python: Path | None = None
+    as_of: datetime | None = None
+    """Aware; what was published later is not there. In place of what the manifest says."""
+    lowest_direct: bool = False
+    """Choose the oldest fitting versions of what the manifest asks for itself."""
+    offline: bool = False
+    """Ask the index for nothing."""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOutcome:
+    """The new lock, and how it differs from the old."""
+
+    lock: Lock
+    changes: tuple[VersionChange, ...]
+    written: bool
+    """False where the old bytes are right, or nothing was to be written."""
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Names of the environments it is for."""
+        return tuple(each.target.name for each in self.lock.environments)
+
+
+def check_lock(project: Project) -> str:
+    """Return the first difference between manifest and lock, empty where the lock is fresh; asks no repository.
+
+    Raises what reading the lock raises.
+    """
+    lock = load_lock(project.lock_path)
+    if lock is None:
+        return f"there is no {LOCK_NAME}"
+    return lock.inputs.difference(project.manifest.inputs())
+
+
+def lock_project(settings: Settings, project: Project, request: LockRequest) -> LockOutcome:
+    """Solve the manifest for every environment of the old lock and the one at hand, and write the lock.
+
+    Raises NoSolutionError, UsageError and what repositories raise; then the old lock is as it was.
+    """
+    old = _old_lock(project, settings.reporter)
+    _require_known(request.upgrade_packages, old)
+    interpreter = interpreter_at_hand(settings, project.root, Place(python=request.python))
+    task = LockTask(
+        manifest=project.manifest,
+        root=project.root,
+        at_hand=interpreter.target,
+        old=old,
+        upgrade=request.upgrade,
+        upgrade_packages=request.upgrade_packages,
+        elsewhere=True,
+        as_of=request.as_of,
+        lowest_direct=request.lowest_direct,
+        offline=request.offline,
+    )
+    lock = make_lock(settings, task)
+    text = dump_lock(lock).encode()
+    written = not request.dry_run and read_bytes(project.lock_path) != text
+    if written:
+        write_bytes(project.lock_path, text)
+    return LockOutcome(lock=lock, changes=version_changes(old, lock), written=written)
+
+
+def _old_lock(project: Project, reporter: Reporter) -> Lock | None:
+    """The lock as it stands; where two were merged into one, what both agree on."""
+    try:
+        return load_lock(project.lock_path)
+    except (UsageError, IntegrityError) as error:
+        merged = merged_lock(read_bytes(project.lock_path) or b"", label=LOCK_NAME)
+        if merged is None:
+            raise
+        reporter.info(f"{error.message}: repairing it from what both sides agree on")
+        return merged
+
+
+def _require_known(names: frozenset[NormalizedName], old: Lock | None) -> None:
+    locked = {package.name for package in old.packages} if old else set()
+    if unknown := sorted(names - locked):
+        raise UsageError(f"{LOCK_NAME} holds no `{unknown[0]}`, so there is nothing to upgrade")

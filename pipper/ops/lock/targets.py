@@ -1,0 +1,53 @@
+"""Which environments a lock is made for, and in which order."""
+
+from dataclasses import dataclass
+
+from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.manifest.declared import usual_elsewhere
+from pipper.core.manifest.model import Manifest
+from pipper.core.target import Target, serves, system_version
+from pipper.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """An environment to solve for."""
+
+    target: Target
+    must: bool
+    """Whether the lock fails where it has no solution; else the lock holds the reason."""
+
+
+def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: bool) -> list[Goal]:
+    """Return what to solve for, that which must have a solution first: the others follow its versions.
+
+    Declared environments and no others; else those of the old lock that the manifest still allows, the one at
+    hand where none of them serves it, and with `elsewhere` the same Python on the usual platforms. Raises
+    UsageError where the manifest does not allow the interpreter at hand.
+    """
+    if manifest.environments:
+        return [Goal(target=each.target, must=True) for each in manifest.environments]
+    if not _allowed(manifest, at_hand):
+        raise UsageError(
+            f"the project requires Python {manifest.requires_python},"
+            f" the interpreter at hand is {at_hand.python_full_version}",
+            hint="name another with --python, or change requires-python",
+        )
+    kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]
+    serving = [each.target for each in kept if _serves(each, at_hand)]
+    own = max(serving, key=lambda target: system_version(target.name), default=at_hand)
+    targets = {each.target.name: each.target for each in kept} | {own.name: own}
+    if elsewhere:
+        for target in usual_elsewhere(at_hand):
+            if _allowed(manifest, target) and not any(serves(each, target) for each in targets.values()):
+                targets[target.name] = target
+    others = sorted(targets.keys() - {own.name})
+    return [Goal(target=own, must=True), *(Goal(target=targets[name], must=False) for name in others)]
+
+
+def _allowed(manifest: Manifest, target: Target) -> bool:
+    return manifest.requires_python.contains(target.python, prereleases=True)
+
+
+def _serves(environment: LockedEnvironment, at_hand: Target) -> bool:
+    return not environment.failure and serves(environment.target, at_hand, environment.conditions)

@@ -1,0 +1,1 @@
+"""Questions about environment, lock and repositories; nothing is changed."""

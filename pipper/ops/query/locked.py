@@ -1,0 +1,133 @@
+"""`list`, `tree`, `why`: what is installed and what is locked. Nothing is changed, no repository is asked."""
+
+from dataclasses import dataclass
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
+from pipper.core.lock.model import Lock, Pin
+from pipper.core.plan import Installed
+from pipper.errors import UsageError
+from pipper.ops.context.environments import Place, part_for
+from pipper.ops.context.file_names import LOCK_NAME
+from pipper.ops.context.settings import Settings
+from pipper.ops.query.scope import LockedScope, find_environment, find_lock
+from pipper.python.environment import Environment, installed
+
+MOST_CHAINS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What an environment holds, in the order of names."""
+
+    environment: Environment
+    distributions: tuple[Installed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeRequest:
+    """What `tree` is asked to show: all, what stands below some packages, or who requires one."""
+
+    names: tuple[str, ...] = ()
+    invert: str = ""
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a tree under a title of its own, which may be empty."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A lock's graph for one environment, and how to show it."""
+
+    lock: Lock
+    environment: str
+    """Name of the environment in the lock."""
+    graph: Graph
+    sections: tuple[Section, ...]
+    inverted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """Why a package is in the lock."""
+
+    pin: Pin
+    environment: str
+    chains: Chains
+
+
+def list_installed(settings: Settings, place: Place) -> Listing:
+    """Return every distribution in the environment, whoever installed it."""
+    environment = find_environment(settings, place)
+    found = sorted(installed(environment), key=lambda each: (each.name, each.version))
+    return Listing(environment=environment, distributions=tuple(found))
+
+
+def show_tree(settings: Settings, request: TreeRequest) -> Tree:
+    """Return the lock as a tree; raises UsageError for a name that it does not hold."""
+    scope = find_lock(settings, request.place)
+    environment, graph = _graph(scope)
+    edges = graph.parents if request.invert else graph.children
+    asked = (request.invert,) if request.invert else request.names
+    shown: set[Pin] = set()
+    if asked:
+        tops = [_pin(scope.lock, graph, environment, text) for text in asked]
+        sections = [Section(title="", rows=tuple(walk(edges, tops, shown)))]
+    else:
+        titles: dict[str, list[Pin]] = {}
+        for root in graph.roots:
+            titles.setdefault(root.title, []).append(root.pin)
+        sections = [
+            Section(title=title, rows=tuple(walk(edges, sorted(tops), shown)))
+            for title, tops in titles.items()
+        ]
+    return Tree(
+        lock=scope.lock,
+        environment=environment,
+        graph=graph,
+        sections=tuple(sections),
+        inverted=bool(request.invert),
+    )
+
+
+def explain(settings: Settings, text: str, place: Place) -> Reasons:
+    """Return the chains from the manifest to a package; raises UsageError where the lock does not hold it."""
+    scope = find_lock(settings, place)
+    environment, graph = _graph(scope)
+    pin = _pin(scope.lock, graph, environment, text)
+    return Reasons(pin=pin, environment=environment, chains=chains_to(graph, pin, most=MOST_CHAINS))
+
+
+def project_name(text: str) -> NormalizedName:
+    """Return the normalised name that `text` is; raises UsageError where it is none."""
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        raise UsageError(
+            f"`{text}` is not the name of a package", hint="give the name alone, without a version"
+        ) from error
+
+
+def _graph(scope: LockedScope) -> tuple[str, Graph]:
+    part = part_for(scope.lock, scope.environment.interpreter, label=LOCK_NAME)
+    return part.target.name, graph_of(scope.lock, part)
+
+
+def _pin(lock: Lock, graph: Graph, environment: str, text: str) -> Pin:
+    name = project_name(text)
+    pin = graph.find(name)
+    if pin is not None:
+        return pin
+    elsewhere = [each.target.name for each in lock.environments if any(one.name == name for one in each.pins)]
+    raise UsageError(
+        f"{LOCK_NAME} holds no `{name}` for {environment}",
+        cause=f"it does for {', '.join(elsewhere)}" if elsewhere else "",
+        hint="`pipper tree` shows all that it holds",
+    )

@@ -1,0 +1,156 @@
+"""What the sources of a command have published of a project, held against one environment."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Source
+from pipper.core.target import Target
+from pipper.ops.context.open_index import open_index
+from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
+from pipper.ops.context.project import Project
+from pipper.ops.context.settings import Settings
+from pipper.ops.query.scope import base_of
+from pipper.solve.candidates import Fitter
+from pipper.solve.request import SolveRequest
+from pipper.solve.router import SourceRouter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedVersion:
+    """One version of a project."""
+
+    release: Release
+    file: CandidateFile | None
+    """The wheel that fits best, any one where none does; None where there is no wheel at all."""
+    yanked: str | None = None
+    """None, or the reason (PEP 592), which may be empty."""
+    unfit: str = ""
+    """Why it is not for the environment; empty where it is."""
+
+    @property
+    def version(self) -> Version:
+        """See `Release.version`."""
+        return self.release.version
+
+    @property
+    def size(self) -> int:
+        """Bytes of the wheel, or of the bundle it lies in; 0 where the source does not say."""
+        return (self.file.locked.size or self.file.locked.bundle_size) if self.file else 0
+
+    @property
+    def upload_time(self) -> datetime | None:
+        """When the wheel came, where that was noted."""
+        return self.file.upload_time if self.file else None
+
+
+class Publications:
+    """Asks the sources of a command; each project is read once."""
+
+    def __init__(
+        self,
+        router: SourceRouter,
+        target: Target,
+        *,
+        prereleases: bool | frozenset[str],
+        locations: Mapping[str, str],
+    ) -> None:
+        """Take the source rule, the environment to fit, and whose pre-releases are admitted in any case.
+
+        `locations` says where each repository is, by alias.
+        """
+        self.locations = locations
+        self._router = router
+        self._fitter = Fitter(SolveRequest(target=target, roots={}))
+        self._prereleases = prereleases
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """Read what `versions` will need, in parallel."""
+        self._router.prefetch(names)
+
+    def versions(self, name: NormalizedName) -> tuple[PublishedVersion, ...]:
+        """Return what the first source that holds the project has of it, newest first; none where none does."""
+        source = self._router.route(name)
+        releases = list(source.releases(name)) if source else []
+        shelf = self._fitter.shelve(name, releases, oldest_first=False)
+        fitting = [
+            PublishedVersion(release=one.release, file=one.best, yanked=one.yanked)
+            for one in shelf.candidates
+        ]
+        by_version = {release.version: release for release in releases}
+        others = [_unfit(by_version[refusal.version], refusal.why) for refusal in shelf.refusals]
+        return tuple(sorted((*fitting, *others), key=lambda one: one.version, reverse=True))
+
+    def newest(
+        self, name: NormalizedName, versions: Iterable[PublishedVersion], within: SpecifierSet | None = None
+    ) -> PublishedVersion | None:
+        """Return the newest of a project's versions that is not yanked and that PEP 440's rule admits.
+
+        One that fits the environment goes before one that does not; `within` limits the choice.
+        """
+        usable = [one for one in versions if one.yanked is None]
+        admits = True if self._prereleases is True or name in (self._prereleases or ()) else None
+        for among in ([one for one in usable if not one.unfit], usable):
+            admitted = set((within or SpecifierSet()).filter((one.version for one in among), admits))
+            if admitted:
+                return next(one for one in among if one.version in admitted)
+        return None
+
+    def metadata(self, one: PublishedVersion) -> ReleaseMetadata:
+        """Return what a version needs."""
+        if one.file is None:
+            return ReleaseMetadata(unusable="it has no wheel")
+        return self._router.source(one.release).metadata(one.release, one.file)
+
+    def searched(self, name: NormalizedName) -> str:
+        """Tell in words where a project was looked for."""
+        text = self._router.searched(name)
+        for alias, location in self.locations.items():
+            text = text.replace(f"`{alias}`", f"`{alias}` ({location})", 1)
+        return text
+
+
+def _unfit(release: Release, why: str) -> PublishedVersion:
+    yanked = [file.yanked for file in release.files]
+    return PublishedVersion(
+        release=release,
+        file=release.files[0] if release.files else None,
+        yanked=None if None in yanked or not yanked else yanked[0],
+        unfit=why,
+    )
+
+
+def open_publications(
+    settings: Settings, project: Project | None, lock: Lock | None, target: Target
+) -> Publications:
+    """Return the publications that options, else manifest, else lock name; nothing is asked of them yet.
+
+    The index is among them in a project, unless its manifest or an option says otherwise. Raises UsageError
+    where nothing names a source.
+    """
+    manifest = project.manifest if project else Manifest()
+    base = base_of(settings, project)
+    repositories = open_repositories(settings, declared_repositories(manifest, lock), base=base)
+    options = settings.repositories
+    sources: list[Source] = list(repositories)
+    if project and manifest.index and not (options.bucket or options.repository):
+        sources.append(open_index(settings, manifest, root=base))
+    else:
+        require_repository(repositories)
+    # Where an option names one repository for all, pins to others say nothing.
+    known = {source.alias for source in sources}
+    pinned = {pattern: alias for pattern, alias in manifest.sources.items() if alias in known}
+    private = {package.name for package in lock.packages if package.source != INDEX} if lock else set()
+    admitted = manifest.prereleases
+    return Publications(
+        SourceRouter(sources, pinned=pinned, locked_private=frozenset(private)),
+        target,
+        prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
+        locations={repository.alias: repository.store.location for repository in repositories},
+    )

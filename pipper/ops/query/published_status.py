@@ -1,0 +1,148 @@
+"""`info`, `outdated`: what is installed or locked, held against what is published. Nothing is changed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.lock.graph import Graph, graph_of
+from pipper.core.manifest.requirement import parse_requirement
+from pipper.core.plan import Installed
+from pipper.core.ports import ReleaseMetadata
+from pipper.errors import NoSolutionError
+from pipper.ops.context.environments import Place, part_for
+from pipper.ops.context.file_names import LOCK_NAME
+from pipper.ops.context.project import load_lock
+from pipper.ops.context.settings import Settings
+from pipper.ops.query.locked import project_name
+from pipper.ops.query.published import PublishedVersion, open_publications
+from pipper.ops.query.scope import find_environment, find_lock, find_scope
+from pipper.python.environment import Environment, installed
+
+Status = Literal["missing", "installed", "behind", "ahead", "current"]
+"""`installed` where nobody was asked what is published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageInfo:
+    """What is known of a package."""
+
+    name: NormalizedName
+    environment: Environment
+    installed: Installed | None
+    status: Status
+    versions: tuple[PublishedVersion, ...] = ()
+    """What is published, newest first; empty where nobody was asked."""
+    newest: PublishedVersion | None = None
+    needs: ReleaseMetadata | None = None
+    """What the newest version needs."""
+    location: str = ""
+    """Where the source is; empty for the index, and where nobody was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """A locked package of which a newer version is published."""
+
+    name: NormalizedName
+    locked: str
+    newest: Version
+    allowed: Version | None
+    """The newest that the manifest's own requirements on it admit; None where it has none."""
+    source: str
+
+
+def package_info(settings: Settings, text: str, place: Place, *, local: bool) -> PackageInfo:
+    """Return what is installed of a package and, but for `local`, what is published.
+
+    Raises NoSolutionError where no source has published anything under this name.
+    """
+    name = project_name(text)
+    if local:
+        environment = find_environment(settings, place)
+        here = _find(environment, name)
+        status: Status = "installed" if here else "missing"
+        return PackageInfo(name=name, environment=environment, installed=here, status=status)
+    scope = find_scope(settings, place)
+    here = _find(scope.environment, name)
+    lock = load_lock(scope.project.lock_path) if scope.project else None
+    sources = open_publications(settings, scope.project, lock, scope.environment.interpreter.target)
+    versions = sources.versions(name)
+    if not versions:
+        raise NoSolutionError(
+            f"there is no package `{name}`",
+            cause=sources.searched(name),
+            hint=f"{here.version} is installed: pipper info --local {name}" if here else "",
+        )
+    newest = sources.newest(name, versions)
+    return PackageInfo(
+        name=name,
+        environment=scope.environment,
+        installed=here,
+        status=_status(here, newest),
+        versions=versions,
+        newest=newest,
+        needs=sources.metadata(newest) if newest else None,
+        location=sources.locations.get(versions[0].release.source, ""),
+    )
+
+
+def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
+    """Return the locked packages of which newer versions for the environment are published, by name.
+
+    Warns of those that no source holds any more.
+    """
+    scope = find_lock(settings, place)
+    part = part_for(scope.lock, scope.environment.interpreter, label=LOCK_NAME)
+    limits = _limits(graph_of(scope.lock, part))
+    sources = open_publications(settings, scope.project, scope.lock, part.target)
+    pins = sorted(part.pins)
+    sources.prefetch(pin.name for pin in pins)
+    found = []
+    for pin in pins:
+        versions = [one for one in sources.versions(pin.name) if not one.unfit]
+        newest = sources.newest(pin.name, versions)
+        if newest is None:
+            settings.reporter.warning(f"{pin.name} is not published any more: {sources.searched(pin.name)}")
+        elif newest.version > Version(pin.version):
+            limit = limits.get(pin.name)
+            allowed = sources.newest(pin.name, versions, limit) if limit is not None else None
+            found.append(
+                Outdated(
+                    name=pin.name,
+                    locked=pin.version,
+                    newest=newest.version,
+                    allowed=allowed.version if allowed else None,
+                    source=newest.release.source,
+                )
+            )
+    return tuple(found)
+
+
+def _find(environment: Environment, name: NormalizedName) -> Installed | None:
+    return next((each for each in installed(environment) if each.name == name), None)
+
+
+def _status(here: Installed | None, newest: PublishedVersion | None) -> Status:
+    if here is None:
+        return "missing"
+    if newest is None:
+        return "ahead"
+    try:
+        version = Version(here.version)
+    except InvalidVersion:
+        return "behind"  # written before there was PEP 440
+    if version == newest.version:
+        return "current"
+    return "behind" if version < newest.version else "ahead"
+
+
+def _limits(graph: Graph) -> dict[NormalizedName, SpecifierSet]:
+    """What the manifest itself says of versions, whichever of its parts says it."""
+    found: dict[NormalizedName, SpecifierSet] = {}
+    for root in graph.roots:
+        said = parse_requirement(root.requirement).specifier
+        found[root.pin.name] = found.get(root.pin.name, SpecifierSet()) & said
+    return found

@@ -1,0 +1,67 @@
+"""What a reading command looks at: an environment, and the project whose manifest and lock go with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipper.apply.recovery import pending
+from pipper.core.lock.model import Lock
+from pipper.errors import UsageError
+from pipper.ops.context.environments import Place, choose_environment
+from pipper.ops.context.file_names import PIPPER_TOML
+from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.project import Project, load_project, require_fresh
+from pipper.ops.context.settings import Settings
+from pipper.python.environment import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """An environment and its project; None where there is neither a project nor a manifest in `.pipper`."""
+
+    environment: Environment
+    project: Project | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedScope:
+    """An environment, its project and the project's fresh lock."""
+
+    environment: Environment
+    project: Project
+    lock: Lock
+
+
+def find_environment(settings: Settings, place: Place) -> Environment:
+    """Return the environment a reading command works on; tells of an interrupted change, makes nothing.
+
+    Raises UsageError where `-t` names no directory: a typo must not look like an empty one.
+    """
+    if place.target is not None and not (settings.directory / place.target).is_dir():
+        raise UsageError(f"`{place.target}` is no directory", hint="`pipper sync -t DIR` makes one")
+    manifest = find_manifest(settings.directory)
+    environment = choose_environment(settings, manifest.parent if manifest else None, place, make=False)
+    if unfinished := pending(environment):
+        settings.reporter.warning(unfinished)
+    return environment
+
+
+def find_scope(settings: Settings, place: Place) -> Scope:
+    """Return environment and project: that of the directory, without one or with `-t` the environment's own."""
+    environment = find_environment(settings, place)
+    has_project = find_manifest(settings.directory) is not None
+    if (place.target is not None or not has_project) and (environment.state_dir / PIPPER_TOML).is_file():
+        return Scope(environment=environment, project=load_project(environment.state_dir))
+    project = load_project(settings.directory) if has_project else None
+    return Scope(environment=environment, project=project)
+
+
+def find_lock(settings: Settings, place: Place) -> LockedScope:
+    """Return environment, project and lock; raises UsageError where there is none, or an outdated one."""
+    scope = find_scope(settings, place)
+    project = scope.project or load_project(settings.directory)
+    return LockedScope(environment=scope.environment, project=project, lock=require_fresh(project))
+
+
+def base_of(settings: Settings, project: Project | None) -> Path:
+    """Return the folder that relative `file:` repositories count from."""
+    return project.root if project else settings.directory

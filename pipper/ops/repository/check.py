@@ -1,0 +1,102 @@
+"""`repository check`: every object against its page, and every permission by trying it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipper.core.layout.keys import MARKER_KEY
+from pipper.core.layout.objects import Holdings, arrange
+from pipper.errors import PipperError, gravest
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.findings import Finding, findings_of
+from pipper.repository.probe_store import CarelessStoreError, Probe, probe_store
+from pipper.repository.source import Repository
+from pipper.repository.survey import Surveyor
+from pipper.system.files import scratch_folder
+
+_NEEDED = ("list", "read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOutcome:
+    """What a check found."""
+
+    location: str
+    layout_format: int
+    """0 where it was not found out."""
+    probes: tuple[Probe, ...]
+    projects: int = 0
+    findings: tuple[Finding, ...] = ()
+    errors: tuple[PipperError, ...] = ()
+    """What kept parts from being checked."""
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest error's, else 1 where there are differences, else 0."""
+        differs = any(finding.is_difference for finding in self.findings)
+        return gravest(error.exit_code for error in self.errors) or int(differs)
+
+
+def check(settings: Settings, *, now: datetime) -> CheckOutcome:
+    """Look at everything in the repository; `now` tells old objects from recent ones. Nothing is changed.
+
+    Raises UsageError where there is no repository, IntegrityError for a damaged format marker, and what the
+    store raises before anything could be looked at.
+    """
+    repository = single_repository(settings, "repository check")
+    probes = probe_store(repository.store)
+    errors = [
+        probe.error
+        for probe in probes
+        if probe.error is not None
+        and (probe.permission in _NEEDED or isinstance(probe.error, CarelessStoreError))
+    ]
+    if any(probe.error is not None for probe in probes if probe.permission in _NEEDED):
+        return CheckOutcome(
+            location=repository.store.location, layout_format=0, probes=probes, errors=tuple(errors)
+        )
+    repository.require()
+    holdings = arrange(repository.store.list())
+    findings, failed = _look(repository, holdings, settings, now)
+    return CheckOutcome(
+        location=repository.store.location,
+        layout_format=repository.layout_format,
+        probes=probes,
+        projects=len(holdings.projects),
+        findings=(*_marker(repository, holdings), *findings, *_strange(holdings)),
+        errors=(*errors, *failed),
+    )
+
+
+def _look(
+    repository: Repository, holdings: Holdings, settings: Settings, now: datetime
+) -> tuple[list[Finding], list[PipperError]]:
+    with scratch_folder() as scratch:
+        surveyor = Surveyor(repository, scratch, all_bundles=True, limits=settings.limits)
+        surveys = surveyor.survey(holdings.projects, settings.reporter)
+    findings = [
+        finding
+        for survey in surveys
+        if survey.error is None
+        for finding in findings_of(survey, layout_format=repository.layout_format, now=now)
+    ]
+    return findings, [survey.error for survey in surveys if survey.error is not None]
+
+
+def _marker(repository: Repository, holdings: Holdings) -> list[Finding]:
+    """Only 0.x makes a repository without a marker, and it writes no pages."""
+    if repository.store.head(MARKER_KEY) is not None or all(each.page is None for each in holdings.projects):
+        return []
+    text = "it is not there although there are pages: bundles of pipper 0.x count until it is"
+    return [Finding(kind="missing marker", subject=MARKER_KEY, text=text)]
+
+
+def _strange(holdings: Holdings) -> list[Finding]:
+    return [
+        Finding(
+            kind="strange object",
+            subject=info.key,
+            text="no key of pipper's; it is passed over and left alone",
+        )
+        for info in holdings.strange
+    ]

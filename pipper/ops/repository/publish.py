@@ -1,0 +1,210 @@
+"""`bundle` and `publish`: from a source project to what others can install."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from packaging.utils import NormalizedName
+
+from pipper.build.backend import build_wheel, read_pipper_manifest
+from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.errors import ConflictError, MachineError, PipperError, UsageError
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.read_publication import read_publication
+from pipper.repository.publisher import Outcome, Publication, Publisher
+from pipper.system.files import scratch_folder
+from pipper.system.parallel import in_parallel
+from pipper.wheels.bundle import write_bundle
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRequest:
+    """What `publish` is asked to do."""
+
+    paths: tuple[Path, ...]
+    force: bool = False
+    strict: bool = False
+    """Whether "already published" is a conflict."""
+    acl: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What became of one path; either an outcome or an error, or both."""
+
+    path: Path
+    status: str
+    """`published`, `replaced`, `already published`, `failed`, or (dry run) `new`."""
+    error: PipperError | None = None
+
+
+def bundle_project(settings: Settings, source: Path, output: Path | None) -> Path:
+    """Build the project in `source` and write its bundle into `output` (the working directory); return its path.
+
+    Raises UsageError where it cannot be built, IntegrityError where its wheel does not pass the gate.
+    """
+    target = output or settings.directory
+    try:
+        if not source.is_dir():
+            raise UsageError(f"{source} is not a directory", hint="name the folder of a project")
+        manifest = read_pipper_manifest(source)
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"cannot bundle {source} into {target}", cause=error.strerror or str(error)
+        ) from error
+    with scratch_folder() as scratch:
+        wheel = build_wheel(source, scratch, settings.reporter)
+        return write_bundle(
+            wheel, filename=wheel.name, output=target, manifest=manifest.values, limits=settings.limits
+        )
+
+
+def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tuple[Published, ...]:
+    """Publish bundles and wheels: all are tried, and each has its own result.
+
+    Raises UsageError where there is nothing to publish or nowhere to publish to, and what the repository
+    raises before the first file.
+    """
+    found = [each for given in request.paths for each in _expand(settings.directory / given)]
+    # One file may be named twice, or stand in a folder that is named too.
+    paths = [each for each in dict.fromkeys(found) if isinstance(each, Path)]
+    unusable = [each for each in found if isinstance(each, Published)]
+    repository = single_repository(settings, "publish PATH", acl=request.acl)
+    publisher = Publisher(repository, now=now, force=request.force, reporter=settings.reporter)
+    with scratch_folder() as scratch:
+        read = _each(
+            paths, lambda path: read_publication(path, scratch, settings.limits), settings, "Checking"
+        )
+        publications = [each for each in read if isinstance(each, Publication)]
+        outcomes = _Run(publisher, settings, dry_run=request.dry_run).publish(publications)
+    by_path = {outcome.publication.source: outcome for outcome in outcomes}
+    results = []
+    for path, each in zip(paths, read, strict=True):
+        if isinstance(each, PipperError):
+            results.append(Published(path=path, status="failed", error=each))
+        else:
+            outcome = by_path[path]
+            results.append(_judged(path, outcome, strict=request.strict))
+    return (*results, *unusable)
+
+
+def _judged(path: Path, outcome: Outcome, *, strict: bool) -> Published:
+    error = outcome.error
+    if strict and outcome.status == "already published":
+        error = ConflictError(
+            f"{outcome.publication.filename} is already published", cause="--strict was given"
+        )
+    return Published(path=path, status=outcome.status, error=error)
+
+
+def _expand(path: Path) -> Sequence[Path | Published]:
+    """A file as it is; of a directory its newest bundle, or where it has none, its wheels."""
+    error: PipperError
+    try:
+        if not path.is_dir():
+            return [path]
+        bundles = sorted(path.glob(f"*{BUNDLE_SUFFIX}"), key=lambda each: each.stat().st_mtime_ns)
+        if found := bundles[-1:] or sorted(path.glob("*.whl")):
+            return found
+        error = UsageError(f"{path} holds no bundle and no wheel", hint=f"`pipper bundle {path}` makes one")
+    except OSError as fault:
+        error = MachineError(f"cannot read {path}", cause=fault.strerror or str(fault))
+    return [Published(path=path, status="failed", error=error)]
+
+
+def _each(
+    items: Sequence[T], work: Callable[[T], R], settings: Settings, title: str
+) -> list[R | PipperError]:
+    """Do `work` for every item, many at once; an error of pipper's stands in place of the result."""
+    with settings.reporter.task(title, total=len(items)) as task:
+
+        def tried(item: T) -> R | PipperError:
+            try:
+                return work(item)
+            except PipperError as error:
+                return error
+            finally:
+                task.advance()
+
+        return in_parallel(tried, items)
+
+
+class _Run:
+    """The steps of one publish: each goes over all files, or over all projects, in parallel."""
+
+    def __init__(self, publisher: Publisher, settings: Settings, *, dry_run: bool) -> None:
+        self._publisher = publisher
+        self._settings = settings
+        self._dry_run = dry_run
+        self._done: dict[Path, Outcome] = {}
+
+    def publish(self, publications: Sequence[Publication]) -> list[Outcome]:
+        if not publications:
+            return []
+        if not self._dry_run:
+            self._publisher.prepare()
+        self._note_all(_grouped(publications), self._publisher.examine, "Reading pages")
+        if not self._dry_run:
+            self._upload()
+            self._note_all(_grouped(self._waiting("uploaded")), self._publisher.write_page, "Writing pages")
+            self._store_bundles()
+        return [self._done[publication.source] for publication in publications]
+
+    def _waiting(self, *statuses: str) -> list[Publication]:
+        return [outcome.publication for outcome in self._done.values() if outcome.status in statuses]
+
+    def _note_all(
+        self,
+        groups: Sequence[Sequence[Publication]],
+        step: Callable[[Sequence[Publication]], list[Outcome]],
+        title: str,
+    ) -> None:
+        for group, result in zip(groups, _each(groups, step, self._settings, title), strict=True):
+            if isinstance(result, PipperError):
+                self._note([_failed(publication, result) for publication in group])
+            else:
+                self._note(result)
+
+    def _note(self, outcomes: Iterable[Outcome]) -> None:
+        self._done.update((outcome.publication.source, outcome) for outcome in outcomes)
+
+    def _upload(self) -> None:
+        waiting = self._waiting("new")
+        for publication, result in zip(
+            waiting, _each(waiting, self._publisher.upload, self._settings, "Uploading"), strict=True
+        ):
+            done = Outcome(publication=publication, status="uploaded")
+            self._note([_failed(publication, result) if isinstance(result, PipperError) else done])
+
+    def _store_bundles(self) -> None:
+        # Also for what stands on the page already: an earlier run may have ended between page and bundle.
+        waiting = self._waiting("published", "replaced", "already published")
+        stored = _each(waiting, self._publisher.store_bundle, self._settings, "Storing bundles")
+        for publication, result in zip(waiting, stored, strict=True):
+            if isinstance(result, PipperError):
+                self._note([_failed(publication, result)])
+        for name in sorted({publication.name for publication in waiting}):
+            try:
+                self._publisher.warn_of_strangers(name)
+            except PipperError as error:
+                # Everything is published by now; only the look around failed.
+                self._settings.reporter.warning(f"bundles of pipper 0.x were not looked for: {error.message}")
+
+
+def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:
+    groups: dict[NormalizedName, list[Publication]] = {}
+    for publication in publications:
+        groups.setdefault(publication.name, []).append(publication)
+    return list(groups.values())
+
+
+def _failed(publication: Publication, error: PipperError) -> Outcome:
+    return Outcome(publication=publication, status="failed", error=error)

@@ -1,0 +1,122 @@
+"""Reading what is to be published: each file passes the gate before anything is sent."""
+
+import tempfile
+from dataclasses import replace
+from hashlib import file_digest
+from pathlib import Path
+
+from pipper.core.archive_limits import Limits
+from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.layout.legacy_version import key_version
+from pipper.core.manifest.requirement import parse_requirement
+from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.repository.legacy_bundles import needs_of
+from pipper.repository.publisher import BundleFile, Publication
+from pipper.wheels.bundle import Bundle, extract_wheel, read_bundle, write_bundle
+from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
+
+_DEFAULT_LIMITS = Limits()
+_METADATA_LIMIT = 1500
+"""Bytes: S3 takes 2 KB of user metadata in all, and 0.11 reads only `version` and `timestamp` of it."""
+
+
+def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS) -> Publication:
+    """Return the publication a path stands for; `scratch` takes what has to be unpacked or made.
+
+    Raises UsageError for what is neither bundle nor wheel, IntegrityError for what does not pass the gate.
+    """
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    if not there:
+        raise UsageError(
+            f"{path}: no such file", hint="name a .whl, a .pipper or a directory that holds some"
+        )
+    if path.name.endswith(BUNDLE_SUFFIX):
+        return _from_bundle(path, scratch, limits)
+    if path.name.endswith(".whl"):
+        return _from_wheel(path, scratch, limits)
+    raise UsageError(
+        f"{path}: neither a wheel nor a bundle", hint="`pipper bundle DIR` builds one from a project"
+    )
+
+
+def _from_wheel(path: Path, scratch: Path, limits: Limits) -> Publication:
+    publication = _gated(path, path, path.name, (), limits)
+    if not path.name.endswith("-none-any.whl") or key_version(publication.version) is None:
+        return publication
+    bundle = write_bundle(path, filename=path.name, output=_folder(scratch), limits=limits)
+    return _with_bundle(publication, bundle, read_bundle(bundle))
+
+
+def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
+    bundle = read_bundle(path)
+    wheel = _folder(scratch) / bundle.wheel_name
+    extract_wheel(path, wheel)
+    for text in bundle.dependencies:
+        try:
+            parse_requirement(text)
+        except UsageError as error:
+            raise IntegrityError(f"{path.name}: package.meta: {error.message}", cause=error.cause) from error
+    publication = _gated(path, wheel, bundle.wheel_name, bundle.dependencies, limits)
+    return _with_bundle(publication, path, bundle)
+
+
+def _folder(scratch: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(dir=scratch))
+    except OSError as error:
+        raise MachineError(
+            f"cannot make a folder in {scratch}", cause=error.strerror or str(error)
+        ) from error
+
+
+def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Publication:
+    safe_version = key_version(publication.version, bundle.version)
+    if safe_version is None:
+        return publication
+    metadata = {
+        "name": bundle.name,
+        "version": bundle.version,
+        "safe_version": safe_version,
+        "timestamp": bundle.timestamp,
+    }
+    package = bundle.raw.decode("ascii", "replace")
+    if bundle.raw.isascii() and sum(map(len, metadata.values())) + len(package) <= _METADATA_LIMIT:
+        metadata["package"] = package
+    return replace(
+        publication,
+        bundle=BundleFile(path=path, folder=bundle.name, safe_version=safe_version, metadata=metadata),
+    )
+
+
+def _gated(
+    source: Path, wheel: Path, filename: str, dependencies: tuple[str, ...], limits: Limits
+) -> Publication:
+    with open_wheel(wheel, filename=filename, limits=limits) as opened:
+        opened.verify()
+        check_publishable(opened)
+        try:
+            with wheel.open("rb") as stream:
+                digest = file_digest(stream, "sha256").hexdigest()
+            size = wheel.stat().st_size
+        except OSError as error:
+            raise MachineError(f"cannot read {wheel}", cause=error.strerror or str(error)) from error
+        return _publication(source, wheel, opened, digest, size, dependencies)
+
+
+def _publication(
+    source: Path, wheel: Path, opened: WheelFile, digest: str, size: int, dependencies: tuple[str, ...]
+) -> Publication:
+    return Publication(
+        source=source,
+        path=wheel,
+        filename=opened.filename,
+        name=opened.name,
+        version=opened.version,
+        sha256=digest,
+        size=size,
+        metadata=opened.metadata.raw,
+        needs=needs_of(opened.metadata, dependencies),
+    )

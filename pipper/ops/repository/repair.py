@@ -1,0 +1,232 @@
+"""`repository repair`: pages made to agree with what is there, and what 0.x published taken in."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipper.core.layout.keys import MARKER_KEY, bundle_version, marker_body, parse_marker
+from pipper.core.layout.objects import Holding, arrange
+from pipper.core.layout.page import wheel_identity
+from pipper.core.ports import ObjectInfo, Store
+from pipper.errors import (
+    ConflictError,
+    IntegrityError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+    PipperError,
+    gravest,
+)
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.findings import Finding
+from pipper.ops.repository.repair_project import Mended, Mender
+from pipper.ops.repository.sweep import Mend
+from pipper.repository.publisher import Publisher
+from pipper.repository.source import Repository
+from pipper.repository.survey import Survey, Surveyor
+from pipper.storage.rehearsal import RehearsalStore
+from pipper.system.files import scratch_folder
+from pipper.system.parallel import in_parallel
+
+_JSON = "application/json"
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairRequest:
+    """What `repository repair` is asked to do."""
+
+    to_format_2: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairOutcome:
+    """What a repair did, or would do."""
+
+    location: str
+    layout_format: int
+    """After it."""
+    mends: tuple[Mend, ...] = ()
+    left: tuple[Finding, ...] = ()
+    """What only a person can decide."""
+    errors: tuple[PipperError, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest error's, else 1 where something is left to decide, else 0."""
+        return gravest(error.exit_code for error in self.errors) or int(bool(self.left))
+
+
+def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> RepairOutcome:
+    """Make pages and objects agree; `now` tells old objects from recent ones.
+
+    Raises UsageError where there is no repository, StoreError where the store ignores conditions, and what
+    the store raises before anything was mended.
+    """
+    repository = single_repository(settings, "repository repair")
+    if request.dry_run:
+        repository = _on(repository, RehearsalStore(repository.store), settings)
+    mends = _mend_marker(repository, request)
+    repository = _on(repository, repository.store, settings)
+    run = _Run(repository, settings, now)
+    repository.require()
+    if not request.dry_run:
+        run.publisher.prepare()
+    done = run.everything()
+    layout_format = repository.layout_format
+    if request.to_format_2 and layout_format == 1 and not done.errors:
+        _write_marker(repository.store, 2)
+        mends += (Mend(subject=MARKER_KEY, text="format 2: from now on pages alone say what is published"),)
+        layout_format = 2
+        # What 0.x published while we worked would be seen by nobody.
+        again = run.everything(seen=done.seen)
+        done = _Done(
+            mended=(*done.mended, *again.mended), errors=(*done.errors, *again.errors), seen=again.seen
+        )
+    return RepairOutcome(
+        location=repository.store.location,
+        layout_format=layout_format,
+        mends=(*mends, *(mend for each in done.mended for mend in each.mends)),
+        left=tuple(finding for each in done.mended for finding in each.left),
+        errors=done.errors,
+    )
+
+
+def _on(repository: Repository, store: Store, settings: Settings) -> Repository:
+    return Repository(store, repository.alias, url=repository.url, reporter=settings.reporter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    mended: tuple[Mended, ...]
+    errors: tuple[PipperError, ...]
+    seen: frozenset[tuple[str, str]]
+    """Key and etag of every bundle there was."""
+
+
+class _Run:
+    def __init__(self, repository: Repository, settings: Settings, now: datetime) -> None:
+        self.publisher = Publisher(repository, now=now, reporter=settings.reporter)
+        self._repository = repository
+        self._settings = settings
+        self._now = now
+
+    def everything(self, seen: frozenset[tuple[str, str]] | None = None) -> _Done:
+        """Mend every project; with `seen`, only those that have other bundles than these."""
+        holdings = arrange(self._repository.store.list()).projects
+        bundles = frozenset((info.key, info.etag) for holding in holdings for info in holding.bundles)
+        if seen is not None:
+            holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
+        with scratch_folder() as scratch:
+            surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
+            surveys = surveyor.survey(holdings, self._settings.reporter)
+            results = self._mend(surveys, scratch)
+        return _Done(
+            mended=tuple(result for result in results if isinstance(result, Mended)),
+            errors=tuple(result for result in results if isinstance(result, PipperError)),
+            seen=bundles,
+        )
+
+    def _mend(self, surveys: Sequence[Survey], scratch: Path) -> list[Mended | PipperError]:
+        mender = Mender(
+            self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
+        )
+        with self._settings.reporter.task("Mending projects", total=len(surveys)) as task:
+
+            def mended(survey: Survey) -> Mended | PipperError:
+                if survey.error is not None:
+                    return survey.error
+                try:
+                    return mender.mend(survey)
+                except PipperError as error:
+                    return error
+                finally:
+                    task.advance()
+
+            return in_parallel(mended, surveys)
+
+
+def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
+    return frozenset((info.key, info.etag) for info in holding.bundles)
+
+
+def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, ...]:
+    """Write a damaged format marker anew, and one that is gone although there are pages."""
+    store = repository.store
+    try:
+        blob = store.read(MARKER_KEY)
+    except ObjectAbsentError:
+        repository.require()
+        found, mend = _restored(repository, "it was gone")
+        if found != 2:
+            return ()
+        with suppress(ObjectExistsError):
+            store.create(MARKER_KEY, marker_body(found), content_type=_JSON)
+        return (mend,)
+    try:
+        parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
+    except IntegrityError as error:
+        if _is_newer(blob.body) or request.dry_run:
+            raise
+        found, mend = _restored(repository, error.cause or error.message)
+        try:
+            store.replace(MARKER_KEY, marker_body(found), etag=blob.etag, content_type=_JSON)
+        except ObjectChangedError:
+            return ()
+        return (mend,)
+    return ()
+
+
+def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
+    """The format of a repository that does not tell it: 2 where pages name all that is there, else 1."""
+    holdings = arrange(repository.store.list()).projects
+    waiting = [info.key for holding in holdings for info in _on_no_page(repository, holding)]
+    if not waiting and any(holding.page is not None for holding in holdings):
+        return 2, Mend(subject=MARKER_KEY, text=f"written anew as format 2: {why}")
+    reason = f"{waiting[0]} is on no page" if waiting else "there are no pages"
+    text = f"written anew as format 1: {why}, and {reason}; if it was format 2: repository repair --format 2"
+    return 1, Mend(subject=MARKER_KEY, text=text)
+
+
+def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
+    if not holding.bundles:
+        return []
+    files = repository.read_page(holding.name, salvage=True).page.files
+    published = {wheel_identity(file.filename)[0] for file in files}
+    return [info for info in holding.bundles if bundle_version(info.key) not in published]
+
+
+def _is_newer(body: bytes) -> bool:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    found = document.get("format") if isinstance(document, dict) else None
+    return isinstance(found, int) and found > 2
+
+
+def _write_marker(store: Store, layout_format: int) -> None:
+    """Put the format into the marker by compare-and-swap; raises ConflictError where others stay quicker."""
+    body = marker_body(layout_format)
+    for _ in range(_ROUNDS):
+        try:
+            blob = store.read(MARKER_KEY)
+        except ObjectAbsentError:
+            try:
+                store.create(MARKER_KEY, body, content_type=_JSON)
+            except ObjectExistsError:
+                continue
+            return
+        if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
+            return
+        try:
+            store.replace(MARKER_KEY, body, etag=blob.etag, content_type=_JSON)
+        except ObjectChangedError:
+            continue
+        return
+    raise ConflictError(f"{store.location}/{MARKER_KEY}: others change it all the time", hint="try again")

@@ -1,0 +1,100 @@
+"""`yank`: marking a published version as not to be chosen any more (PEP 592); nothing is removed."""
+
+import re
+from dataclasses import dataclass, replace
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.layout.keys import bundle_version
+from pipper.core.layout.page import ProjectPage, wheel_identity
+from pipper.errors import UsageError
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.choose_one import single_repository
+from pipper.repository.page_swap import swap_page
+from pipper.repository.source import Repository
+
+_RELEASE = re.compile(r"(?P<name>[^:=]+?)\s*(:={0,2}|==)\s*(?P<version>[^:=]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YankRequest:
+    """What `yank` is asked to do."""
+
+    name: NormalizedName
+    version: Version
+    reason: str = ""
+    """One line; empty for none."""
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YankOutcome:
+    """What became of it."""
+
+    location: str
+    files: tuple[str, ...]
+    """The file names of the version."""
+    changed: bool
+    """False where all were marked so already."""
+
+
+def parse_release(text: str) -> tuple[NormalizedName, Version]:
+    """Return what `NAME:VERSION` (or `NAME==VERSION`) names; raises UsageError for anything else."""
+    found = _RELEASE.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise InvalidVersion(text)
+        return canonicalize_name(found["name"], validate=True), Version(found["version"])
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no release", hint="write NAME:VERSION, as in foo:1.2.3") from error
+
+
+def yank(settings: Settings, request: YankRequest) -> YankOutcome:
+    """Mark every file of a version, or with `undo` take the mark away; by compare-and-swap of the page.
+
+    Raises UsageError for a version that is not published, ConflictError where other writers stay quicker.
+    """
+    if not request.reason.isprintable():
+        raise UsageError("the reason is not one line of text")
+    repository = single_repository(settings, f"yank {request.name}:{request.version}")
+    repository.require()
+    mark: bool | str = not request.undo and (request.reason or True)
+    before = ProjectPage(name=request.name)
+    files: tuple[str, ...] = ()
+
+    def marked(page: ProjectPage) -> ProjectPage:
+        nonlocal before, files
+        before = page
+        files = tuple(file.filename for file in page.files if _version(file.filename) == request.version)
+        if not files:
+            raise _unknown(repository, page, request)
+        return replace(
+            page,
+            files=tuple(
+                replace(file, yanked=mark) if file.filename in files else file for file in page.files
+            ),
+        )
+
+    after = swap_page(repository, request.name, marked)
+    return YankOutcome(location=repository.store.location, files=files, changed=after != before)
+
+
+def _version(filename: str) -> Version:
+    return wheel_identity(filename)[0]
+
+
+def _unknown(repository: Repository, page: ProjectPage, request: YankRequest) -> UsageError:
+    """Why there is nothing to mark: what 0.x published as a bundle has no entry that could bear a mark."""
+    what = f"{request.name} {request.version}"
+    keys = [info.key for info in repository.list_bundles(request.name)]
+    if any(bundle_version(key) == request.version for key in keys):
+        return UsageError(
+            f"{what} is only in a bundle of pipper 0.x, which cannot be marked",
+            hint="`pipper repository repair` unpacks it; then yank it",
+        )
+    known = sorted({_version(file.filename) for file in page.files}, reverse=True)
+    shown = ", ".join(str(version) for version in known[:5]) or "no version"
+    return UsageError(
+        f"{what} is not published in {repository.store.location}", cause=f"it has {shown} of {request.name}"
+    )

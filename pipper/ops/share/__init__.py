@@ -1,0 +1,1 @@
+"""Locks and wheels for other hosts and other tools."""

@@ -1,0 +1,148 @@
+"""`authorize`: a lock whose files are presigned URLs, for hosts without credentials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from packaging.pylock import is_valid_pylock_path
+
+from pipper.core.duration import DAY, spelled
+from pipper.core.lock.markers import portable
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.lock.pylock_writer import dump_pylock, to_pylock
+from pipper.core.lock.selection import Selection
+from pipper.core.lock.writer import dump_lock
+from pipper.core.ports import Reporter
+from pipper.core.urls import shown, url_fault
+from pipper.errors import AccessError, UsageError
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.read_any import refuse_replacing
+from pipper.ops.share.gitignore import is_exposed
+from pipper.ops.share.inputs import Ask, read_ask
+from pipper.ops.sync.fetch import origins_of
+from pipper.ops.sync.offline import Supply
+from pipper.repository.source import Repository
+from pipper.storage.s3.store import S3Store
+from pipper.system.files import refuse_url, write_bytes
+
+LONGEST = 7 * DAY
+"""Seconds: the limit of SigV4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizeRequest:
+    """What `authorize` is asked to do."""
+
+    seconds: int
+    """How long the URLs are to hold."""
+    ask: Ask = field(default_factory=Ask)
+    selection: Selection = field(default_factory=Selection)
+    """For URLs and pylock.toml; pipper's own format holds the whole lock, and whoever syncs selects."""
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """What was signed."""
+
+    packages: tuple[LockedPackage, ...]
+    """With signed URLs."""
+    expires_at: datetime
+    """Aware, UTC."""
+    path: Path | None = None
+    """What was written."""
+
+
+def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -> Authorized:
+    """Sign a URL for every file of a lock, and write them as a lock where an output is named; `now` is aware.
+
+    The URLs hold no longer than the session that signs them, and that is said. Raises UsageError for more than
+    7 days, an output that would replace what neither this nor `export` wrote, or what cannot be signed;
+    AccessError where the session has ended; and what reading and solving raise. Nothing is written then.
+    """
+    if request.seconds > LONGEST:
+        raise UsageError(
+            f"cannot authorize for {spelled(request.seconds)}",
+            cause="signatures (SigV4) hold 7 days at most",
+            hint="give -e 7d or less",
+        )
+    output = settings.directory / request.output if request.output else None
+    if request.output is not None and output is not None:
+        refuse_url(request.output)
+        refuse_replacing(output)
+    asked = read_ask(settings, request.ask)
+    if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
+        raise UsageError("there is nothing to sign", cause="what is given holds URLs already, not packages")
+    origins = origins_of(settings, asked.lock, asked.project, Supply())
+    used = {package.source for package in asked.lock.packages}
+    repositories = {alias: each for alias, each in origins.repositories.items() if alias in used}
+    expires_at = _lowered(repositories, now, request.seconds, settings.reporter)
+    signed = _signed(asked.lock, repositories, expires_at, now)
+    if output is None:
+        packages = tuple(each.package for each in portable(signed, request.selection).packages)
+        return Authorized(packages=packages, expires_at=expires_at)
+    _write(output, signed, request.selection, settings.reporter)
+    return Authorized(packages=signed.packages, expires_at=expires_at, path=output)
+
+
+def _lowered(
+    repositories: Mapping[str, Repository], now: datetime, seconds: int, reporter: Reporter
+) -> datetime:
+    """When the URLs end: as asked, or earlier with the session that signs them."""
+    asked = (now + timedelta(seconds=seconds)).replace(microsecond=0)
+    ends = asked
+    for repository in repositories.values():
+        if not isinstance(repository.store, S3Store):
+            raise UsageError(
+                f"`{repository.alias}` is a directory, and there is nothing to sign: {repository.store.location}",
+                hint="`pipper download` copies its files, `pipper export` writes a lock with their paths",
+            )
+        lifetime = repository.store.lifetime()
+        if lifetime.temporary and lifetime.ends is None:
+            reporter.warning(
+                f"the URLs for `{repository.alias}` die with the session that signs them, and nobody here knows when"
+            )
+        elif lifetime.ends is not None and lifetime.ends <= now:
+            raise AccessError(
+                f"the session for `{repository.alias}` ended at {lifetime.ends:%Y-%m-%d %H:%M:%S %Z}"
+            )
+        elif lifetime.ends is not None and lifetime.ends < ends:
+            ends = lifetime.ends.astimezone(now.tzinfo).replace(microsecond=0)
+    if ends < asked:
+        reporter.warning(
+            f"they hold until {ends:%Y-%m-%d %H:%M:%S %Z}, not for {spelled(seconds)}: the session ends then"
+        )
+    return ends
+
+
+def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: datetime, now: datetime) -> Lock:
+    seconds = max(1, int((expires_at - now.replace(microsecond=0)).total_seconds()))
+
+    def signed(package: LockedPackage, file: LockedFile) -> LockedFile:
+        url = file.url or repositories[package.source].store.presign(file.key, seconds=seconds)
+        if fault := url_fault(url):
+            raise UsageError(
+                f"whoever gets {shown(url)} could not read it: {fault}",
+                hint="the endpoint of the repository, and the index, must be on https",
+            )
+        return replace(file, key="", url=url)
+
+    packages = tuple(
+        replace(package, wheels=tuple(signed(package, file) for file in package.wheels))
+        for package in lock.packages
+    )
+    return replace(lock, packages=packages, expires_at=expires_at)
+
+
+def _write(output: Path, signed: Lock, selection: Selection, reporter: Reporter) -> None:
+    if is_valid_pylock_path(output):
+        comment = f"Written by pipper authorize. Until {signed.expires_at:%Y-%m-%dT%H:%M:%SZ} it lets its holder read."
+        text = dump_pylock(to_pylock(signed, selection), comment=comment)
+    else:
+        text = dump_lock(signed)
+    write_bytes(output, text.encode(), private=True)
+    if is_exposed(output):
+        reporter.warning(
+            f"git does not ignore {output}, and it holds the right to read: keep it out of the history"
+        )

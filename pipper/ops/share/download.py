@@ -1,0 +1,185 @@
+"""`download`: the wheels of a lock into a folder, for hosts without a network or without pipper."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.pylock import Pylock
+
+from pipper.cache.cache import Cache
+from pipper.core.lock.model import Lock
+from pipper.core.lock.pylock import every_wheel
+from pipper.core.lock.selection import Selection, select
+from pipper.core.plan import Wanted
+from pipper.errors import MachineError
+from pipper.http.client import Web
+from pipper.ops.context.environments import Place, interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.read_any import as_lock, refuse_expired
+from pipper.ops.share.inputs import Ask, Asked, read_ask
+from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
+from pipper.ops.sync.fetch_url import take_urls
+from pipper.ops.sync.offline import Supply
+from pipper.system.files import read_bytes, scratch_folder, write_bytes
+from pipper.wheels.bundle import read_bundle, write_bundle
+from pipper.wheels.name import parse_wheel_name
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRequest:
+    """What `download` is asked to do."""
+
+    directory: Path
+    ask: Ask = field(default_factory=Ask)
+    selection: Selection = field(default_factory=Selection)
+    bundles: bool = False
+    """Add a bundle (`.pipper`) of each wheel."""
+    extract: bool = False
+    """Add the `package.meta` of each as `WHEEL.meta.json`, as 0.x does."""
+    all_environments: bool = False
+    """For every environment of the lock, not for the one at hand alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A file in the folder."""
+
+    path: Path
+    new: bool
+    """False where it was there already, with the same bytes."""
+
+
+def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
+    """Put every wheel, and what else is asked for, into the folder; return what is there now.
+
+    Each file is verified and replaced as a whole. Raises what `read_ask`, `select` and `fetch_files` raise,
+    MachineError where the folder cannot be written.
+    """
+    asked = read_ask(settings, request.ask)
+    cache = open_cache(settings)
+    with cache.in_use():
+        wanted = {want.file.sha256: want for want in _wanted(settings, asked, request)}
+        origins = _origins(settings, asked)
+        fetch_files(
+            list(wanted.values()),
+            origins,
+            cache,
+            settings.reporter,
+            bundles=request.bundles or request.extract,
+        )
+        wanted |= {want.file.sha256: want for want in take_urls(asked.urls, origins.web, cache)}
+        return _save_all(settings, request, list(wanted.values()), cache)
+
+
+def _wanted(settings: Settings, asked: Asked, request: DownloadRequest) -> tuple[Wanted, ...]:
+    label = asked.path.name
+    if asked.lock is None:
+        return ()
+    if isinstance(asked.lock, Pylock) and request.all_environments:
+        return every_wheel(asked.lock, base=asked.path.parent.absolute(), label=label)
+    interpreter = interpreter_at_hand(settings, asked.project.root if asked.project else None, Place())
+    lock, selection = as_lock(asked.lock, interpreter.target, request.selection, path=asked.path)
+    refuse_expired(lock, label=label, now=datetime.now(UTC))
+    if request.all_environments:
+        parts = tuple(part for part in lock.environments if not part.failure)
+    else:
+        parts = (part_for(lock, interpreter, label=label),)
+    return tuple(want for part in parts for want in select(lock, part, selection))
+
+
+def _origins(settings: Settings, asked: Asked) -> Origins:
+    if isinstance(asked.lock, Lock):
+        return origins_of(settings, asked.lock, asked.project, Supply())
+    return Origins(web=Web(settings.environ))
+
+
+def _save_all(
+    settings: Settings, request: DownloadRequest, wanted: list[Wanted], cache: Cache
+) -> tuple[Saved, ...]:
+    directory = settings.directory / request.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"cannot make {directory}", cause=error.strerror or str(error)) from error
+    saved: list[Saved] = []
+    with settings.reporter.task("Saving", total=len(wanted)) as task:
+        for want in sorted(wanted, key=lambda each: each.filename):
+            saved += _save(want, directory, cache, request)
+            task.advance()
+    return tuple(saved)
+
+
+def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest) -> Iterator[Saved]:
+    """The wheel, and beside it what the request adds."""
+    parse_wheel_name(want.filename)  # a foreign lock names it, and it becomes a path
+    wheel = _cached(want.file.sha256, want.filename, cache)
+    yield _place(wheel, directory / want.filename, want.file.sha256)
+    if not (request.bundles or request.extract):
+        return
+    with _bundle(want, wheel, cache) as path:
+        bundle = read_bundle(path)
+        if request.bundles:
+            yield _place(path, directory / f"{bundle.name}-{bundle.version}.pipper", _sha256(path))
+        if request.extract:
+            meta = directory / f"{want.filename}.meta.json"
+            new = read_bytes(meta) != bundle.raw
+            if new:
+                write_bytes(meta, bundle.raw)
+            yield Saved(path=meta, new=new)
+
+
+def _cached(sha256: str, filename: str, cache: Cache) -> Path:
+    path = cache.file(sha256)
+    if path is None:
+        raise MachineError(f"{filename} is gone from the cache", hint="run the same command again")
+    return path
+
+
+@contextlib.contextmanager
+def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
+    """The bundle as it was published where the lock has one, else one made of the wheel."""
+    if want.file.bundle_sha256:
+        yield _cached(want.file.bundle_sha256, f"the bundle of {want.filename}", cache)
+        return
+    with scratch_folder() as directory:
+        yield write_bundle(wheel, filename=want.filename, output=directory, limits=cache.limits)
+
+
+def _place(source: Path, target: Path, sha256: str) -> Saved:
+    """Copy a cached file, hashing it on the way: a link would let whoever edits the copy change the cache."""
+    try:
+        if target.is_file() and _sha256(target) == sha256:
+            return Saved(path=target, new=False)
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        try:
+            digest = hashlib.sha256()
+            with source.open("rb") as reading, os.fdopen(descriptor, "wb") as writing:
+                while piece := reading.read(_CHUNK):
+                    digest.update(piece)
+                    writing.write(piece)
+            if digest.hexdigest() != sha256:
+                raise MachineError(
+                    f"the cached file {source} is damaged", hint="`pipper cache clean`, and run again"
+                )
+            Path(draft).chmod(0o644)
+            Path(draft).replace(target)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        needed = source.stat().st_size if source.exists() else 0
+        raise MachineError(
+            f"cannot write {target}", cause=f"{error.strerror or error}; {needed:,} bytes are needed"
+        ) from error
+    return Saved(path=target, new=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,78 @@
+"""`export`: the lock in the formats of other tools, without signing anything."""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
+from pipper.core.lock.selection import Selection
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.read_any import refuse_replacing
+from pipper.ops.share.inputs import Ask, read_ask
+from pipper.ops.sync.fetch import Origins, origins_of
+from pipper.ops.sync.offline import Supply
+from pipper.repository.access import directory_of
+from pipper.storage.s3.store import S3Store
+from pipper.system.files import refuse_url, write_bytes
+
+Format = Literal["pylock", "requirements"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What `export` is asked to do."""
+
+    format: Format
+    selection: Selection = field(default_factory=Selection)
+    output: Path | None = None
+
+
+def export(settings: Settings, request: ExportRequest) -> str:
+    """Return the project's lock as another tool reads it, and write it where an output is named.
+
+    In pylock.toml a file of a bucket stands with its plain URL, which gives nobody the right to read it, one of
+    a directory with its path from where the lock is. Raises UsageError where the project's lock is not fresh, for
+    an output that would replace what neither this nor `authorize` wrote, and what `to_pylock` raises.
+    """
+    output = settings.directory / request.output if request.output else None
+    if request.output is not None and output is not None:
+        refuse_url(request.output)
+        refuse_replacing(output)
+    asked = read_ask(settings, Ask())
+    if not isinstance(asked.lock, Lock):
+        raise TypeError("a project has a lock of pipper's own")
+    if request.format == "requirements":
+        text = dump_requirements(asked.lock, request.selection)
+    else:
+        origins = origins_of(settings, asked.lock, asked.project, Supply())
+        placed = _placed(asked.lock, origins, output.parent if output else settings.directory)
+        text = dump_pylock(to_pylock(placed, request.selection), comment="Written by pipper export.")
+    if output is not None:
+        write_bytes(output, text.encode())
+    return text
+
+
+def _placed(lock: Lock, origins: Origins, base: Path) -> Lock:
+    """The lock with a URL, or a path from `base`, in place of each key."""
+
+    def placed(package: LockedPackage, file: LockedFile) -> LockedFile:
+        if file.url.startswith("file:"):
+            return replace(file, url=_relative(directory_of(file.url, base), base))
+        if file.url:
+            return file
+        store = origins.repositories[package.source].store
+        if isinstance(store, S3Store):
+            return replace(file, key="", url=store.url(file.key))
+        return replace(file, key="", url=_relative(directory_of(store.location, base) / file.key, base))
+
+    packages = tuple(
+        replace(package, wheels=tuple(placed(package, file) for file in package.wheels))
+        for package in lock.packages
+    )
+    return replace(lock, packages=packages)
+
+
+def _relative(path: Path, base: Path) -> str:
+    return Path(os.path.relpath(path, base)).as_posix()

@@ -1,0 +1,242 @@
+"""Where locked files come from: cache, folder, repositories and URLs. Here, and nowhere else, they are fetched."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipper.cache.cache import Cache
+from pipper.cache.download import Download, fetch
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import Lock, LockedFile
+from pipper.core.manifest.model import INDEX
+from pipper.core.plan import Wanted
+from pipper.core.ports import Reporter
+from pipper.core.urls import shown
+from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
+from pipper.http.client import Web
+from pipper.ops.context.index_client import index_folder, index_web
+from pipper.ops.context.open_repositories import declared_repositories, locked_from, open_repositories
+from pipper.ops.context.project import Project
+from pipper.ops.context.settings import Settings
+from pipper.ops.lock.bundles import take_out
+from pipper.ops.sync.cached_wheels import held_wheels, require_same
+from pipper.ops.sync.find_links import take_from_folder
+from pipper.ops.sync.offline import Supply
+from pipper.repository.source import Repository
+from pipper.system.parallel import in_parallel
+
+_UNPACKING = 2
+"""Wheels unpacked at once: more wait for each other in the file system (45 real ones: 4.5 s; four at once: 5.5 s)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """Where files may come from, beside the cache."""
+
+    web: Web
+    repositories: Mapping[str, Repository] = field(default_factory=dict)
+    supply: Supply = field(default_factory=Supply)
+    index_folder: Path | None = None
+    """What files of the index must lie in, where the index is a folder."""
+
+
+def origins_of(settings: Settings, lock: Lock, project: Project | None, supply: Supply) -> Origins:
+    """Return where the files of a lock come from; repositories are opened only where a key names one.
+
+    Raises UsageError for an alias that nothing explains.
+    """
+    if supply.folder is not None:
+        supply = replace(supply, folder=settings.directory / supply.folder)
+    web, folder = _web(settings, lock, project), _index_folder(settings, lock, project)
+    keyed = any(file.key for package in lock.packages for file in package.wheels)
+    if supply.offline or not keyed:
+        return Origins(web=web, supply=supply, index_folder=folder)
+    declared = declared_repositories(project.manifest if project else None, lock)
+    opened = open_repositories(settings, declared, base=project.root if project else settings.directory)
+    repositories = locked_from(lock, opened)
+    return Origins(web=web, repositories=repositories, supply=supply, index_folder=folder)
+
+
+def _index_folder(settings: Settings, lock: Lock, project: Project | None) -> Path | None:
+    taken = (file for package in lock.packages if package.source == INDEX for file in package.wheels)
+    if not any(file.url.startswith("file:") for file in taken):
+        return None
+    return index_folder(settings, project.manifest.index_url if project else "")
+
+
+def _web(settings: Settings, lock: Lock, project: Project | None) -> Web:
+    """Signed URLs are read by nobody in particular; files of the index by whoever the index knows."""
+    if lock.expires_at is not None or not any(package.source == INDEX for package in lock.packages):
+        return Web(settings.environ)
+    return index_web(settings, project.manifest.index_url if project else "")
+
+
+def fetch_wheels(
+    wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter
+) -> Mapping[str, UnpackedWheel]:
+    """Return every wheel unpacked, under its sha256; what the cache holds is not fetched again.
+
+    Raises IntegrityError for bytes that are not the locked ones or a file that is gone, StoreError that names
+    everything missing where nothing may be fetched, and what stores raise.
+    """
+    wheels = dict(held_wheels(wanted, cache))
+    missing = [want for want in wanted if want.file.sha256 not in wheels]
+    here, away = _divided(missing, origins, cache, reporter)
+    work = _Unpacking(cache, reporter, total=len(missing))
+    with work:
+        # What has arrived is unpacked while the rest is still on its way.
+        started = [work.start(want) for want in here]
+        _fetch_all(away, origins, cache, reporter, lambda want: started.append(work.start(want)))
+        wheels.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
+    for want in missing:
+        require_same(want, wheels[want.file.sha256])
+    return wheels
+
+
+def fetch_files(
+    wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
+) -> None:
+    """Bring every wheel into the cache as a file, with `bundles` also the bundle it is locked in.
+
+    Raises what `fetch_wheels` raises.
+    """
+    missing = [
+        want
+        for want in wanted
+        if cache.file(want.file.sha256) is None or (bundles and cache.file(_fetched(want.file)) is None)
+    ]
+    _, away = _divided(missing, origins, cache, reporter, bundles=bundles)
+    _fetch_all(away, origins, cache, reporter, lambda _: None)
+    for want in missing:
+        if cache.file(want.file.sha256) is None:
+            take_out(want.file, cache)
+
+
+def _divided(
+    missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
+) -> tuple[list[Wanted], list[Wanted]]:
+    """What is at hand, and what has to be fetched; raises StoreError for the latter where nothing may be."""
+    if origins.supply.folder is not None:
+        take_from_folder(missing, origins.supply.folder, cache, reporter)
+    here, away = [], []
+    for want in missing:
+        unbundled = not bundles and cache.file(want.file.sha256)
+        if unbundled or cache.file(_fetched(want.file)) or _take_local(want, origins, cache):
+            here.append(want)
+        else:
+            away.append(want)
+    if away and origins.supply.offline:
+        raise _not_at_hand(away, origins.supply)
+    return here, away
+
+
+def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
+    """Copy into the cache what lies on this machine: of a foreign lock by its path, or of an index in a folder."""
+    parts = urlsplit(want.file.url)
+    if parts.scheme != "file":
+        return False
+    path = Path(unquote(parts.path))
+    if want.source == INDEX and not (origins.index_folder and path.is_relative_to(origins.index_folder)):
+        raise IntegrityError(
+            f"unsafe URL for {want.name} {want.version}: {want.file.url}",
+            cause=f"it is not in the index, {origins.index_folder or 'which is no folder'}",
+        )
+    if not path.is_file():
+        raise IntegrityError(
+            f"locked file is gone: {path}", cause=f"{want.name} {want.version} is locked to it"
+        )
+    cache.add_file(path, want.file.sha256, subject=f"{want.name} {want.version} from {path}")
+    return True
+
+
+def _not_at_hand(away: Sequence[Wanted], supply: Supply) -> StoreError:
+    where = f"neither the cache nor {supply.folder} has" if supply.folder else "the cache does not have"
+    count = f"{len(away)} files are" if len(away) > 1 else "1 file is"
+    return StoreError(
+        f"{count} not at hand, and --offline forbids to fetch",
+        cause="\n".join(f"{where} {want.filename}" for want in away),
+        hint="run `pipper download -d DIR` where there is a network, then `pipper sync --offline --from DIR`",
+    )
+
+
+def _fetch_all(
+    away: Sequence[Wanted],
+    origins: Origins,
+    cache: Cache,
+    reporter: Reporter,
+    arrived: Callable[[Wanted], None],
+) -> None:
+    by_hash = {_fetched(want.file): want for want in away}
+    downloads = in_parallel(lambda want: _download(want, origins), list(by_hash.values()))
+    fetch(downloads, cache, reporter, arrived=lambda done: arrived(by_hash[done.sha256]))
+
+
+def _fetched(file: LockedFile) -> str:
+    """The sha256 of what is fetched: the wheel, or the bundle it lies in."""
+    return file.bundle_sha256 or file.sha256
+
+
+def _download(want: Wanted, origins: Origins) -> Download:
+    file = want.file
+    if file.url:
+        origins.web.require_safe(file.url)
+        place, stream, size = shown(file.url), origins.web.stream, file.bundle_size or file.size
+        opened = _opener(place, lambda start: stream(file.url, start))
+        size = size or origins.web.size(file.url)
+    else:
+        store = origins.repositories[want.source].store
+        place, size = f"{store.location}/{file.key}", file.bundle_size or file.size
+        opened = _opener(place, lambda start: store.stream(file.key, start=start))
+    subject = f"{want.name} {want.version} from {place}"
+    return Download(subject=subject, sha256=_fetched(file), size=size, open=opened)
+
+
+Opener = Callable[[int], AbstractContextManager[Iterator[bytes]]]
+
+
+def _opener(place: str, stream: Opener) -> Opener:
+    @contextmanager
+    def opened(start: int) -> Iterator[Iterator[bytes]]:
+        try:
+            with stream(start) as pieces:
+                yield pieces
+        except ObjectAbsentError as error:
+            where = "from the bucket" if place.startswith("s3:") else "from where it was"
+            raise IntegrityError(
+                f"locked object is gone {where}: {place}",
+                cause="the store says there is no such object",
+                hint="`pipper repository check` tells what else is missing; `pipper lock` chooses anew",
+            ) from error
+
+    return opened
+
+
+class _Unpacking:
+    """Unpacks wheels into the cache, a few at once; on the way out it waits for those under way."""
+
+    def __init__(self, cache: Cache, reporter: Reporter, *, total: int) -> None:
+        self._cache = cache
+        self._task = reporter.task("Unpacking", total=total)
+        self._pool = ThreadPoolExecutor(_UNPACKING)
+
+    def __enter__(self) -> "_Unpacking":
+        self._task.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.shutdown(cancel_futures=exc[0] is not None)
+        self._task.__exit__(*exc)
+
+    def start(self, want: Wanted) -> Future[UnpackedWheel]:
+        return self._pool.submit(self._unpack, want)
+
+    def _unpack(self, want: Wanted) -> UnpackedWheel:
+        file = want.file
+        if file.bundle_sha256 and self._cache.file(file.sha256) is None:
+            take_out(file, self._cache)
+        unpacked = self._cache.unpack(file.sha256, want.filename)
+        self._task.advance()
+        return unpacked

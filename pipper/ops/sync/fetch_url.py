@@ -1,0 +1,106 @@
+"""Files at a URL that nothing is known of but the URL: authorized ones of 0.x, and wheels somebody shared."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import file_digest
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipper.cache.cache import Cache
+from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.lock.model import LockedFile
+from pipper.core.manifest.model import INDEX
+from pipper.core.plan import Wanted
+from pipper.core.urls import shown, signed_until
+from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.http.client import Web
+from pipper.http.errors import expired
+from pipper.system.files import scratch_folder
+from pipper.system.parallel import in_parallel
+from pipper.wheels.bundle import extract_wheel, read_bundle
+from pipper.wheels.gate import open_wheel
+
+_LARGEST = 5 << 30
+"""Bytes: what S3 takes in one piece."""
+_ATTEMPTS = 3
+
+
+def take_urls(urls: Sequence[str], web: Web, cache: Cache) -> list[Wanted]:
+    """Fetch each wheel or bundle into the cache, through the gate; return them as locked to the bytes that came.
+
+    No signature is in what is returned. Raises what `fetch_unhashed` raises, IntegrityError where a file does
+    not pass the gate.
+    """
+    return in_parallel(lambda url: _take(url, web, cache), urls)
+
+
+def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
+    """Fetch the wheel or the bundle at `url` into `folder`, under its own name; return where it is.
+
+    Raises AccessError where its signature has ended, before any request; UsageError for what is neither wheel
+    nor bundle; what `Web.stream` raises, and MachineError for the disk.
+    """
+    until, now = signed_until(url), datetime.now(UTC)
+    if until is not None and until <= now:
+        raise expired(until, now, subject=shown(url))
+    name = unquote(urlsplit(url).path.rpartition("/")[2])
+    if "/" in name or "\\" in name or not name.endswith((".whl", BUNDLE_SUFFIX)):
+        raise UsageError(
+            f"{shown(url)} is neither a wheel nor a bundle", hint="it must end in .whl or .pipper"
+        )
+    path = folder / name
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _stream(web, url, path)
+        except ObjectAbsentError:
+            raise
+        except StoreError:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            break
+    return path
+
+
+def _stream(web: Web, url: str, to: Path) -> None:
+    try:
+        with web.stream(url) as pieces, to.open("wb") as file:
+            for piece in pieces:
+                if file.tell() + len(piece) > _LARGEST:
+                    raise IntegrityError(f"{shown(url)} is larger than {_LARGEST:,} bytes")
+                file.write(piece)
+    except OSError as error:
+        raise MachineError(f"cannot write {to}", cause=error.strerror or str(error)) from error
+
+
+def _take(url: str, web: Web, cache: Cache) -> Wanted:
+    with scratch_folder() as directory:
+        path = fetch_unhashed(web, url, directory)
+        if not path.name.endswith(BUNDLE_SUFFIX):
+            return _taken(path, path.name, cache)
+        bundle = read_bundle(path)
+        wheel = path.with_name("package.whl")
+        extract_wheel(path, wheel)
+        taken = _taken(wheel, bundle.wheel_name, cache)
+        digest, size = _measured(path)
+        cache.add_file(path, digest)
+    return replace(taken, file=replace(taken.file, bundle_sha256=digest, bundle_size=size))
+
+
+def _taken(wheel: Path, filename: str, cache: Cache) -> Wanted:
+    with open_wheel(wheel, filename=filename, limits=cache.limits) as opened:
+        opened.verify()
+        name, version = opened.name, str(opened.version)
+    digest, size = _measured(wheel)
+    cache.add_file(wheel, digest)
+    file = LockedFile(sha256=digest, size=size, wheel=filename)
+    return Wanted(name=name, version=version, source=INDEX, filename=filename, file=file)
+
+
+def _measured(path: Path) -> tuple[str, int]:
+    try:
+        with path.open("rb") as stream:
+            return file_digest(stream, "sha256").hexdigest(), path.stat().st_size
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error

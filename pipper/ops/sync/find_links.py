@@ -1,0 +1,80 @@
+"""Finding locked files in a folder by their hash: what `pipper download` left there, or anybody else."""
+
+from collections.abc import Iterable
+from hashlib import file_digest
+from pathlib import Path
+
+from pipper.cache.cache import Cache
+from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.plan import Wanted
+from pipper.core.ports import Reporter
+from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.system.files import scratch_folder
+from pipper.wheels.bundle import extract_wheel, read_bundle
+
+
+def take_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, reporter: Reporter) -> None:
+    """Copy into the cache whatever of `wanted` lies in `folder`: wheels, and bundles with such a wheel.
+
+    What is not there, or has other bytes than are locked, is passed over. Raises UsageError where there is no
+    such folder, MachineError where it cannot be read.
+    """
+    held = _Folder(folder, reporter)
+    for want in wanted:
+        if cache.file(want.file.sha256) is None:
+            held.take(want, cache)
+
+
+class _Folder:
+    """Wheels by name and size, bundles by what they say of themselves; hashed only where it may be the one."""
+
+    def __init__(self, folder: Path, reporter: Reporter) -> None:
+        if not folder.is_dir():
+            raise UsageError(
+                f"there is no folder {folder}", hint="name the one that `pipper download -d` filled"
+            )
+        try:
+            files = sorted(path for path in folder.iterdir() if path.is_file())
+            self._sizes = {path: path.stat().st_size for path in files}
+        except OSError as error:
+            raise MachineError(f"cannot read {folder}", cause=error.strerror or str(error)) from error
+        self._reporter = reporter
+        self._wheels = [path for path in files if path.suffix == ".whl"]
+        self._bundles = [path for path in files if path.suffix == BUNDLE_SUFFIX]
+        self._inside: dict[str, list[Path]] | None = None
+
+    def take(self, want: Wanted, cache: Cache) -> None:
+        for path in self._wheels:
+            likely = path.name == want.filename or self._sizes[path] == want.file.size
+            if likely and _sha256(path) == want.file.sha256:
+                cache.add_file(path, want.file.sha256)
+                return
+        for bundle in self._holding(want.filename):
+            if self._take_out(bundle, want, cache):
+                return
+
+    def _holding(self, filename: str) -> list[Path]:
+        if self._inside is None:
+            self._inside = {}
+            for path in self._bundles:
+                try:
+                    self._inside.setdefault(read_bundle(path).wheel_name, []).append(path)
+                except IntegrityError as error:
+                    self._reporter.warning(f"{error.message}; left out")
+        return self._inside.get(filename, [])
+
+    def _take_out(self, bundle: Path, want: Wanted, cache: Cache) -> bool:
+        with scratch_folder() as directory:
+            wheel = directory / "package.whl"
+            if extract_wheel(bundle, wheel).sha256 != want.file.sha256:
+                return False
+            cache.add_file(wheel, want.file.sha256)
+        return True
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error

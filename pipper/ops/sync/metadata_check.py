@@ -1,0 +1,70 @@
+"""Whether a wheel needs what its source said it needs, when the lock was made."""
+
+from collections.abc import Iterable, Mapping
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import Lock, LockedEnvironment, Pin
+from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.requirement import name_of
+from pipper.core.plan import Wanted
+from pipper.errors import IntegrityError
+from pipper.solve.markers import MarkerError, Markers
+from pipper.wheels.metadata import bounds_fault
+
+
+def require_honest(
+    lock: Lock, part: LockedEnvironment, wanted: Iterable[Wanted], wheels: Mapping[str, UnpackedWheel]
+) -> None:
+    """Hold METADATA of each wheel of the index or of a repository against the lock's environment.
+
+    Whatever it needs there is locked in a version it admits. For a wheel of the index nothing is locked that it
+    does not name; for one of a repository there may be, as the `package.meta` of a bundle adds to it. Raises
+    IntegrityError: a lock made from metadata that was not the wheel's proves nothing.
+    """
+    overridden = {name_of(Requirement(text)) for text in lock.inputs.overrides}
+    here = {pin.name: pin.version for pin in part.pins}
+    markers = Markers(part.target)
+    for want in wanted:
+        if want.source != INDEX and want.source not in lock.repositories:
+            continue
+        package = lock.by_pin[Pin(name=want.name, version=want.version)]
+        locked = {text.partition("==")[0] for text in package.dependencies} | {want.name}
+        needed = _needed(want, wheels[want.file.sha256])
+        for requirement in needed:
+            name = name_of(requirement)
+            version = here.get(name) if name in locked else None
+            if _active(markers, requirement, want) and not (
+                version and (name in overridden or requirement.specifier.contains(version, prereleases=True))
+            ):
+                raise _differs(want, f"the wheel needs {requirement}, the lock has {version or 'nothing'}")
+        strange = sorted((locked & here.keys()) - {want.name, *map(name_of, needed)})
+        if strange and want.source == INDEX:
+            raise _differs(want, f"the lock has `{strange[0]}` for it, which the wheel does not name")
+
+
+def _needed(want: Wanted, wheel: UnpackedWheel) -> list[Requirement]:
+    fault = bounds_fault(wheel.requires_dist)
+    if fault:
+        raise _differs(want, fault)
+    try:
+        return [Requirement(text) for text in wheel.requires_dist]
+    except InvalidRequirement as error:
+        raise _differs(want, "the wheel has a malformed requirement") from error
+
+
+def _active(markers: Markers, requirement: Requirement, want: Wanted) -> bool:
+    try:
+        return markers.holds(requirement.marker)
+    except MarkerError as error:
+        raise _differs(want, "the wheel has a marker without an answer") from error
+
+
+def _differs(want: Wanted, why: str) -> IntegrityError:
+    place = "in the index" if want.source == INDEX else f"on its page in `{want.source}`"
+    return IntegrityError(
+        f"metadata for {want.name} {want.version} {place} is not that of the wheel",
+        cause=f"{want.filename}: {why}",
+        hint="`pipper lock -P` with this name chooses anew; tell whoever publishes there",
+    )

@@ -1,0 +1,1 @@
+"""Python interpreters and the environments they belong to."""

@@ -1,0 +1,1 @@
+"""A repository: read as a source, written by publishing, surveyed for checks."""

@@ -1,0 +1,305 @@
+"""Which repositories a command reads, who asks for them, and where the cache lies.
+
+The manifest says where packages are; `~/.pipper/repositories.json` (the file of pipper 0.x) says who asks.
+"""
+
+import configparser
+import json
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipper.core.access import Credentials, RepositoryOptions
+from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.ports import Reporter, Store
+from pipper.errors import AccessError, MachineError, UsageError
+from pipper.storage.directory.store import DirectoryStore
+from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.store import connect
+
+DEFAULT_PREFIX = "pipper"
+DEFAULT_ALIAS = "default"
+"""What `-b` and the default repository are called where no manifest names them."""
+
+_FIELDS = ("bucket", "profile", "root_prefix", "access_key_id", "secret_access_key", "session_token")
+_PROFILE_GRANTS = (
+    "aws_access_key_id",
+    "credential_process",
+    "credential_source",
+    "role_arn",
+    "source_profile",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRepository:
+    """An entry of `repositories.json`."""
+
+    name: str
+    bucket: str = ""
+    root_prefix: str = DEFAULT_PREFIX
+    profile: str = ""
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRepositories:
+    """The file as a whole."""
+
+    path: Path
+    entries: Mapping[str, NamedRepository] = field(default_factory=dict)
+    default: str = ""
+
+    def get(self, name: str) -> NamedRepository:
+        """Return the entry of this name; raises UsageError where there is none."""
+        if name not in self.entries:
+            known = ", ".join(f"`{each}`" for each in sorted(self.entries)) or "none"
+            raise UsageError(
+                f"there is no repository `{name}` in {self.path}",
+                cause=f"known: {known}",
+                hint=f"pipper repository add {name} -b BUCKET",
+            )
+        return self.entries[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who asks: credentials, a profile, or (neither) what boto3 finds by itself; and the step that said so."""
+
+    step: str
+    credentials: Credentials | None = None
+    profile: str | None = None
+
+
+def named_repositories_path(home: Path) -> Path:
+    """Where pipper 0.x and we keep named repositories."""
+    return home / ".pipper" / "repositories.json"
+
+
+def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories:
+    """Return the file's entries, none where there is no file.
+
+    Raises AccessError where it is damaged: credentials are never quietly taken from elsewhere. Warns where
+    others can read it.
+    """
+    try:
+        text = path.read_text("utf-8")
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return NamedRepositories(path=path)
+    except UnicodeDecodeError as error:
+        raise _damaged(path, "it is not UTF-8") from error
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        reporter.warning(f"{path} can be read by others; run: chmod 600 {path}")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "it is not JSON") from error
+    repositories = document.get("repositories") if isinstance(document, dict) else None
+    if not isinstance(repositories, dict):
+        raise _damaged(path, "the field `repositories` is missing or no object")
+    entries = {name: _entry(path, name, entry) for name, entry in repositories.items()}
+    default = document.get("default") or ""
+    if not isinstance(default, str) or (default and default not in entries):
+        raise _damaged(path, "the field `default` names no entry")
+    return NamedRepositories(path=path, entries=entries, default=default)
+
+
+def _entry(path: Path, name: str, entry: object) -> NamedRepository:
+    if not isinstance(entry, dict):
+        raise _damaged(path, f"the entry `{name}` is no object")
+    texts: dict[str, str] = {}
+    for key in _FIELDS:
+        value = entry.get(key) or ""
+        if not isinstance(value, str):
+            raise _damaged(path, f"the field `{key}` of `{name}` is no string")
+        texts[key] = value
+    if bool(texts["access_key_id"]) != bool(texts["secret_access_key"]):
+        missing = "secret_access_key" if texts["access_key_id"] else "access_key_id"
+        raise _damaged(path, f"the field `{missing}` of `{name}` is missing")
+    credentials = None
+    if texts["access_key_id"]:
+        credentials = Credentials(
+            access_key_id=texts["access_key_id"],
+            secret_access_key=texts["secret_access_key"],
+            session_token=texts["session_token"] or None,
+        )
+    return NamedRepository(
+        name=name,
+        bucket=texts["bucket"],
+        root_prefix=texts["root_prefix"] or DEFAULT_PREFIX,
+        profile=texts["profile"],
+        credentials=credentials,
+    )
+
+
+def _damaged(path: Path, cause: str) -> AccessError:
+    return AccessError(f"{path} cannot be used", cause=cause, hint="mend the file, or remove it and add anew")
+
+
+def choose_repositories(
+    options: RepositoryOptions,
+    declared: tuple[RepositoryEntry, ...],
+    named: NamedRepositories,
+) -> tuple[RepositoryEntry, ...]:
+    """Return the repositories a command reads, in order of trust.
+
+    `-b` replaces them all; else `-r`'s bucket; else those declared (manifest or lock); else the default
+    repository's bucket. None where nothing says anything.
+    """
+    if options.access_only:
+        return declared
+    if options.bucket:
+        given = options.bucket
+        url = given if "://" in given or given.startswith("file:") else f"s3://{given}"
+        return (_with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url), options),)
+    if options.repository and (entry := named.get(options.repository)).bucket:
+        return (_with_options(_of_named(entry), options),)
+    if declared:
+        return tuple(_with_options(entry, options) for entry in declared)
+    if named.default and (entry := named.get(named.default)).bucket:
+        return (_with_options(_of_named(entry), options),)
+    return ()
+
+
+def _of_named(entry: NamedRepository) -> RepositoryEntry:
+    return RepositoryEntry(alias=entry.name, url=f"s3://{entry.bucket}/{entry.root_prefix}")
+
+
+def _with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
+    url = entry.url
+    if options.prefix and url.startswith("s3://"):
+        url = f"s3://{urlsplit(url).netloc}/{options.prefix.strip('/')}"
+    return RepositoryEntry(
+        alias=entry.alias,
+        url=url,
+        endpoint_url=options.endpoint_url or entry.endpoint_url,
+        region=entry.region,
+        profile=entry.profile,
+    )
+
+
+def choose_access(
+    options: RepositoryOptions, entry: RepositoryEntry, named: NamedRepositories, environ: Mapping[str, str]
+) -> Access:
+    """Return who asks for a repository: the first step that says anything, in the order of `_steps`.
+
+    Raises AccessError where a step holds half a key, UsageError where `-r` names nothing.
+    """
+    return next(access for access in _steps(options, entry, named, environ) if access is not None)
+
+
+def _steps(
+    options: RepositoryOptions, entry: RepositoryEntry, named: NamedRepositories, environ: Mapping[str, str]
+) -> Iterator[Access | None]:
+    given = options.credentials
+    yield Access(step="the credentials given with -c", credentials=given) if given else None
+    yield _of_entry(named.get(options.repository), "given with -r") if options.repository else None
+    yield _profile(options.profile, "given with -p")
+    for prefix in ("PIPPER_AWS_", "AWS_"):
+        found = _from_environment(environ, prefix)
+        yield Access(step=f"the variables {prefix}*", credentials=found) if found else None
+    yield _profile(environ.get("AWS_PROFILE", ""), "of the variable AWS_PROFILE")
+    yield _profile(entry.profile, "of the manifest")
+    if entry.alias in named.entries:
+        yield _of_entry(named.entries[entry.alias], "named like the alias")
+    yield _profile("default" if _has_default_profile(environ) else "", "of the AWS files")
+    yield _of_entry(named.entries[named.default], "which is the default") if named.default else None
+    yield Access(step="what boto3 finds by itself")
+
+
+def _profile(name: str, whence: str) -> Access | None:
+    return Access(step=f"the profile `{name}` {whence}", profile=name) if name else None
+
+
+def _of_entry(entry: NamedRepository, how: str) -> Access | None:
+    step = f"the repository `{entry.name}` of repositories.json, {how}"
+    if entry.profile:
+        return Access(step=f"{step}: its profile `{entry.profile}`", profile=entry.profile)
+    if entry.credentials:
+        return Access(step=step, credentials=entry.credentials)
+    return None
+
+
+def _from_environment(environ: Mapping[str, str], prefix: str) -> Credentials | None:
+    key, secret = environ.get(f"{prefix}ACCESS_KEY_ID"), environ.get(f"{prefix}SECRET_ACCESS_KEY")
+    if not key and not secret:
+        return None
+    if not key or not secret:
+        given, missing = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")[:: 1 if key else -1]
+        raise AccessError(
+            f"the variable {prefix}{missing} is not set, {prefix}{given} is",
+            cause="half a key is never completed from elsewhere",
+            hint="set both or none",
+        )
+    return Credentials(
+        access_key_id=key,
+        secret_access_key=secret,
+        session_token=environ.get(f"{prefix}SESSION_TOKEN") or None,
+    )
+
+
+def _has_default_profile(environ: Mapping[str, str]) -> bool:
+    home = Path(environ.get("HOME") or Path.home())
+    for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(environ.get(variable) or home / ".aws" / name, encoding="utf-8")
+        except (configparser.Error, OSError, UnicodeDecodeError):
+            continue  # boto3 tells what is wrong with its own files, and only where it needs them
+        if parser.has_section("default") and any(
+            parser.has_option("default", key) for key in _PROFILE_GRANTS
+        ):
+            return True
+    return False
+
+
+def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = None) -> Store:
+    """Return the store behind a repository in S3; nothing is sent yet. Raises UsageError for another URL."""
+    parts = urlsplit(entry.url)
+    if "@" in parts.netloc:
+        raise UsageError(
+            "the URL of a repository holds no credentials",
+            hint="give them with -c or -p, or keep them with `pipper repository add`",
+        )
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"`{entry.url}` is no repository", hint="write s3://BUCKET[/PREFIX] or file:///DIR")
+    # `s3://BUCKET` means the prefix `pipper`, `s3://BUCKET/` the bucket's own root.
+    prefix = parts.path.strip("/") if parts.path else DEFAULT_PREFIX
+    location = S3Location(
+        bucket=parts.netloc,
+        prefix=prefix,
+        endpoint_url=entry.endpoint_url or None,
+        region=entry.region or None,
+    )
+    return connect(location, credentials=access.credentials, profile=access.profile, acl=acl)
+
+
+def open_directory(entry: RepositoryEntry, base: Path) -> Store:
+    """Return the store behind a repository with a `file:` URL; raises what `directory_of` raises."""
+    return DirectoryStore(directory_of(entry.url, base))
+
+
+def directory_of(url: str, base: Path) -> Path:
+    """Return the directory a `file:` URL names (RFC 8089); relative ones count from `base`.
+
+    Raises UsageError for a URL that names another host, or no directory.
+    """
+    parts = urlsplit(url)
+    if parts.query or parts.fragment:
+        raise UsageError(f"`{url}` has a `?` or a `#`", hint="write %3F and %23 where they belong to a name")
+    if parts.netloc not in ("", "localhost"):
+        raise UsageError(f"`{url}` names another host", hint="write file:///DIR")
+    path = unquote(parts.path)
+    if len(path) > 2 and path[0] == "/" and path[2] == ":":
+        path = path[1:]  # file:///C:/packages
+    if not path:
+        raise UsageError(f"`{url}` names no directory", hint="write file:///DIR")
+    return (base / path).absolute()

@@ -1,0 +1,100 @@
+"""What pipper 0.x published: a bundle's entry for the page, read from the object by ranges of its zip."""
+
+import io
+import struct
+import zipfile
+from hashlib import sha256
+
+from packaging.version import Version
+
+from pipper.core.layout.keys import bundle_version
+from pipper.core.layout.page import Needs, PageBundle
+from pipper.core.ports import ObjectInfo, Store
+from pipper.errors import IntegrityError, ObjectChangedError
+from pipper.wheels.bundle import META_NAME, WHEEL_NAME, parse_meta
+from pipper.wheels.metadata import CoreMetadata, parse_metadata
+from pipper.wheels.name import parse_wheel_name
+from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
+
+_BLOCK = 256 * 1024
+_LOCAL_HEADER = struct.Struct("<26xHH")
+"""Of a zip's local file header, the lengths of what follows it."""
+_HINT = "`pipper repository check` tells what else is damaged"
+
+
+def _opened(store: Store, info: ObjectInfo) -> RangedFile:
+    def fetch(start: int, length: int) -> bytes:
+        blob = store.read(info.key, start=start, length=length)
+        if blob.etag != info.etag:
+            raise ObjectChangedError(
+                f"{store.location}/{info.key} changed while it was read", hint="try again"
+            )
+        return blob.body
+
+    return RangedFile(fetch, info.size, block=_BLOCK)
+
+
+def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
+    """Return the page's entry for a bundle, from a few ranged reads.
+
+    Raises IntegrityError where the bundle is not what its key says, ObjectChangedError where it is replaced
+    meanwhile, and what Store raises.
+    """
+    subject = f"{store.location}/{info.key}"
+    try:
+        file = _opened(store, info)
+        with zipfile.ZipFile(file) as bundle:
+            meta = parse_meta(read_text(bundle, META_NAME), subject=subject)
+            core = _wheel_metadata(file, bundle.getinfo(WHEEL_NAME), subject)
+    except DAMAGE as error:
+        raise IntegrityError(f"{subject} is damaged", cause=str(error), hint=_HINT) from error
+    wheel = parse_wheel_name(meta.wheel_name)
+    versions = {core.version, wheel.version, bundle_version(info.key), Version(meta.version)}
+    if len(versions) > 1 or core.normalized_name != wheel.name:
+        told = ", ".join(sorted(str(version) for version in versions))
+        raise IntegrityError(
+            f"{subject}: key, package.meta and wheel differ", cause=f"they say {told}", hint=_HINT
+        )
+    return PageBundle(
+        key=info.key,
+        etag=info.etag,
+        size=info.size,
+        version=str(core.version),
+        wheel=meta.wheel_name,
+        upload_time=info.modified.isoformat(timespec="seconds"),
+        needs=needs_of(core, meta.dependencies),
+    )
+
+
+def wheel_sha256(store: Store, key: str) -> str:
+    """Return the sha256 of the wheel inside a bundle; raises IntegrityError where the bundle is damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(store.read(key).body)) as bundle, bundle.open(WHEEL_NAME) as wheel:
+            return sha256(wheel.read()).hexdigest()
+    except DAMAGE as error:
+        raise IntegrityError(f"{store.location}/{key} is damaged", cause=str(error), hint=_HINT) from error
+
+
+def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:
+    """Return what a page says of a wheel's needs."""
+    return Needs(
+        requires_python=core.requires_python,
+        requires_dist=core.requires_dist,
+        provides_extra=core.provides_extra,
+        dependencies=dependencies,
+    )
+
+
+def _wheel_metadata(file: RangedFile, member: zipfile.ZipInfo, subject: str) -> CoreMetadata:
+    """Read METADATA of the wheel inside without reading what lies before it: 0.x stored it uncompressed."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(f"{WHEEL_NAME} is compressed")
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER.size) or b""
+    name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+    with zipfile.ZipFile(file.part(start, member.file_size)) as wheel:
+        found = metadata_members(wheel)
+        if len(found) != 1:
+            raise IntegrityError(f"{subject}: its wheel has {len(found)} METADATA files", hint=_HINT)
+        return parse_metadata(read_text(wheel, found[0]), subject=subject)

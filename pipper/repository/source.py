@@ -1,0 +1,271 @@
+"""A repository as a source: what the pages of a store say of projects (and, where 0.x publishes, its bundles)."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pipper.core.layout.keys import MARKER_KEY, bundle_version, page_key, parse_marker, wheel_key
+from pipper.core.layout.page import (
+    Needs,
+    PageBundle,
+    PageFile,
+    ProjectPage,
+    parse_page,
+    salvage_page,
+    wheel_identity,
+)
+from pipper.core.lock.model import LockedFile
+from pipper.core.manifest.requirement import parse_requirement
+from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
+from pipper.core.wheel_kinds import Assorter, specifiers
+from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
+from pipper.repository.legacy_bundles import read_bundle_entry
+from pipper.system.parallel import both, in_parallel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """A project's page and the etag it was read with; an empty page without etag where there is none yet."""
+
+    page: ProjectPage
+    etag: str | None
+    damage: str = ""
+    """Why the page cannot be read as it is; `page` then holds what could be salvaged."""
+
+
+class Repository:
+    """A store read in pipper's layout. See `ports.Source`; what was read once is remembered."""
+
+    def __init__(self, store: Store, alias: str, *, url: str = "", reporter: Reporter | None = None) -> None:
+        """Read `store` as the source `alias`; `url` is how the manifest or an option names it, for the lock."""
+        self.store = store
+        self.url = url
+        self._alias = alias
+        self._reporter = reporter or Reporter()
+        self._lock = threading.Lock()
+        self._folders: dict[NormalizedName, list[str]] | None = None
+        self._format = 0
+        self._pages: dict[NormalizedName, ProjectPage] = {}
+        self._failed: dict[NormalizedName, PipperError] = {}
+        self._needs: dict[tuple[NormalizedName, str], Needs] = {}
+        self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
+
+    @property
+    def alias(self) -> str:
+        """See `Source.alias`."""
+        return self._alias
+
+    @property
+    def layout_format(self) -> int:
+        """2 where pages alone say what is published; 1 where pipper 0.x publishes too; 0 where nothing of either is."""
+        self.folders()
+        return self._format
+
+    def folders(self) -> dict[NormalizedName, list[str]]:
+        """Return the folders of every project under its normalised name; an empty root gives none."""
+        with self._lock:
+            if self._folders is None:
+                self._format, listed = both(self._read_format, self.store.folders)
+                if not self._format and listed:
+                    # A first publish may have made the marker between the two answers.
+                    self._format = self._read_format() or int(any(map(self._is_project, sorted(listed))))
+                folders: dict[NormalizedName, list[str]] = {}
+                for folder in sorted(listed):
+                    folders.setdefault(canonicalize_name(folder), []).append(folder)
+                self._folders = folders
+            return self._folders
+
+    def _read_format(self) -> int:
+        try:
+            body = self.store.read(MARKER_KEY).body
+        except ObjectAbsentError:
+            return 0
+        return parse_marker(body, label=f"{self.store.location}/{MARKER_KEY}")
+
+    def _is_project(self, folder: str) -> bool:
+        """Whether pipper put the folder there, and it is not just any folder: it has a page or a bundle."""
+        name = canonicalize_name(folder)
+        if folder == name:
+            try:
+                if self.read_page(name).etag is not None:
+                    return True
+            except IntegrityError:
+                pass  # another program's index.json, as far as anybody can tell
+        return any(bundle_version(info.key) is not None for info in self.store.list(f"{folder}/v"))
+
+    def require(self) -> None:
+        """Raise UsageError where nothing is here: a typo must not send private names elsewhere."""
+        if not self.layout_format:
+            raise UsageError(
+                f"there is no repository at {self.store.location}",
+                cause="neither pipper-repository.json nor any project is there",
+                hint="is the prefix right? `pipper publish` makes a new repository",
+            )
+
+    def holds(self, name: NormalizedName) -> bool:
+        """See `Source.holds`: a name is held when any key lies below its folder."""
+        self.require()
+        return name in self.folders()
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """See `Source.prefetch`."""
+        wanted = sorted({name for name in names if name not in self._pages and self.holds(name)})
+        in_parallel(self.page, wanted)
+
+    def page(self, name: NormalizedName) -> ProjectPage:
+        """Return the project's page; where 0.x publishes, with every bundle that is there now."""
+        if name in self._failed:
+            raise self._failed[name]
+        if name not in self._pages:
+            try:
+                page = self.read_page(name).page
+                self._pages[name] = self.with_bundles(page) if self.layout_format == 1 else page
+            except PipperError as error:
+                self._failed[name] = (
+                    error  # it had its retries: whoever needs it after a guess does not wait again
+                )
+                raise
+        return self._pages[name]
+
+    def read_page(self, name: NormalizedName, *, salvage: bool = False) -> ReadPage:
+        """Read the page from the store, whatever is remembered.
+
+        Raises IntegrityError where it is damaged; with `salvage` what can be read of it is returned.
+        """
+        key = page_key(name)
+        try:
+            blob = self.store.read(key)
+        except ObjectAbsentError:
+            return ReadPage(page=ProjectPage(name=name), etag=None)
+        label = f"{self.store.location}/{key}"
+        try:
+            return ReadPage(page=parse_page(blob.body, name=name, label=label), etag=blob.etag)
+        except IntegrityError as error:
+            if not salvage:
+                raise
+            page = salvage_page(blob.body, name=name, label=label)
+            return ReadPage(page=page, etag=blob.etag, damage=error.cause)
+
+    def list_bundles(self, name: NormalizedName) -> list[ObjectInfo]:
+        """List the bundles in every folder of the project, in the order of keys."""
+        found = [info for folder in self.folders().get(name, ()) for info in self.store.list(f"{folder}/")]
+        bundles = []
+        for info in sorted(found, key=lambda each: each.key):
+            if bundle_version(info.key) is not None:
+                bundles.append(info)
+            elif info.key.endswith(".pipper"):
+                self._reporter.warning(f"{self.store.location}/{info.key}: not a version, left out")
+        return bundles
+
+    def with_bundles(self, page: ProjectPage) -> ProjectPage:
+        """Return the page with the bundles that are there now, less those whose version has a wheel on it.
+
+        An entry with another etag is void: what lies there is read anew.
+        """
+        published = {wheel_identity(file.filename)[0] for file in page.files}
+        known = {bundle.key: bundle for bundle in page.bundles}
+        bundles: list[PageBundle] = []
+        missing: list[ObjectInfo] = []
+        for info in self.list_bundles(page.name):
+            if bundle_version(info.key) in published:
+                continue
+            noted = known.get(info.key)
+            if noted is not None and noted.etag == info.etag:
+                bundles.append(noted)
+            else:
+                missing.append(info)
+        bundles += [read for read in in_parallel(self._read_bundle, missing) if read is not None]
+        unique: dict[Version, PageBundle] = {}
+        for bundle in sorted(bundles, key=lambda each: (each.upload_time, each.key)):
+            unique[Version(bundle.version)] = bundle
+        return ProjectPage(name=page.name, files=page.files, bundles=tuple(unique.values()))
+
+    def _read_bundle(self, info: ObjectInfo) -> PageBundle | None:
+        try:
+            return read_bundle_entry(self.store, info)
+        except IntegrityError as error:
+            # One broken bundle must not hide the others; whoever wants this very version is told it is missing.
+            self._reporter.warning(f"{error.message}; left out")
+            return None
+
+    def releases(self, name: NormalizedName) -> Sequence[Release]:
+        """See `Source.releases`."""
+        if name not in self._releases:
+            self._releases[name] = self._group(self.page(name)) if self.holds(name) else ()
+        return self._releases[name]
+
+    def _group(self, page: ProjectPage) -> tuple[Release, ...]:
+        by_version: dict[Version, list[CandidateFile]] = {}
+        for file in page.files:
+            by_version.setdefault(wheel_identity(file.filename)[0], []).append(self._wheel(page.name, file))
+        for bundle in page.bundles:
+            version = Version(bundle.version)
+            if version not in by_version:
+                by_version[version] = [self._bundle(page.name, bundle)]
+        assorter = Assorter()
+        return tuple(
+            Release(
+                name=page.name,
+                version=version,
+                source=self._alias,
+                files=tuple(files),
+                assortment=assorter.assort(
+                    (file.filename, self._needs[page.name, file.filename].requires_python, file.yanked)
+                    for file in files
+                ),
+            )
+            for version, files in by_version.items()
+        )
+
+    def _wheel(self, name: NormalizedName, file: PageFile) -> CandidateFile:
+        self._needs[name, file.filename] = file.needs
+        key = wheel_key(name, file.sha256, file.filename)
+        return CandidateFile(
+            filename=file.filename,
+            locked=LockedFile(key=key, size=file.size, sha256=file.sha256),
+            requires_python=specifiers(file.needs.requires_python),
+            upload_time=_moment(file.upload_time),
+            yanked=None if file.yanked is False else "" if file.yanked is True else file.yanked,
+        )
+
+    def _bundle(self, name: NormalizedName, bundle: PageBundle) -> CandidateFile:
+        self._needs[name, bundle.wheel] = bundle.needs
+        locked = LockedFile(key=bundle.key, wheel=bundle.wheel, size=0, sha256="", bundle_size=bundle.size)
+        return CandidateFile(
+            filename=bundle.wheel,
+            locked=locked,
+            requires_python=specifiers(bundle.needs.requires_python),
+            upload_time=_moment(bundle.upload_time),
+        )
+
+    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
+        """See `Source.metadata`: it stands on the page, nothing is read."""
+        needs = self._needs[release.name, file.filename]
+        requires: list[Requirement] = []
+        try:
+            requires += [_requirement(text) for text in (*needs.requires_dist, *needs.dependencies)]
+            SpecifierSet(needs.requires_python)
+        except (UsageError, InvalidSpecifier) as error:
+            return ReleaseMetadata(unusable=str(error))
+        extras = frozenset(canonicalize_name(extra) for extra in needs.provides_extra)
+        return ReleaseMetadata(requires_dist=tuple(requires), provides_extra=extras)
+
+
+@cache
+def _requirement(text: str) -> Requirement:
+    return parse_requirement(text)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

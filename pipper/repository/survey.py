@@ -1,0 +1,242 @@
+"""Looking at every object of a repository: is each what its key and its project's page say?"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from packaging.version import Version
+
+from pipper.core.archive_limits import Limits
+from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
+from pipper.core.layout.objects import Holding
+from pipper.core.layout.page import Needs, ProjectPage, wheel_identity
+from pipper.core.ports import ObjectInfo, Reporter, Store
+from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, PipperError
+from pipper.repository.legacy_bundles import needs_of
+from pipper.repository.source import ReadPage, Repository
+from pipper.system.parallel import in_parallel
+from pipper.wheels.bundle import extract_wheel, read_bundle
+from pipper.wheels.gate import CoreMetadata, open_wheel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelLook:
+    """A wheel as it lies in the store."""
+
+    url: str
+    """Relative to the project's page."""
+    info: ObjectInfo | None = None
+    """None where there is no such object."""
+    sha256: str = ""
+    needs: Needs | None = None
+    """What METADATA says; None where the wheel does not pass the gate."""
+    metadata_sha256: str = ""
+    fault: str = ""
+    """Why the wheel does not pass the gate."""
+    metadata_fault: str = ""
+    """Why the METADATA object beside it is wrong: `it is missing`, `it differs`."""
+    metadata: bytes = field(default=b"", repr=False)
+    """The right METADATA, where the object beside the wheel is wrong."""
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether the bytes are those whose hash the key holds."""
+        return self.info is not None and self.sha256[:16] == self.url.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleLook:
+    """A bundle as it lies in the store."""
+
+    info: ObjectInfo
+    sha256: str = ""
+    """Of the wheel inside."""
+    dependencies: tuple[str, ...] = ()
+    fault: str = ""
+    """Why nobody can use it."""
+
+    @property
+    def version(self) -> Version:
+        """What its key says."""
+        version = bundle_version(self.info.key)
+        assert version is not None, self.info.key  # noqa: S101 - `arrange` put it among the bundles
+        return version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What there is of a project, and what was seen of it."""
+
+    holding: Holding
+    read: ReadPage
+    wheels: Mapping[str, WheelLook]
+    """By URL: all that the page names; where the page is lost, all that lie there."""
+    bundles: Mapping[str, BundleLook]
+    """By key: those that were looked into."""
+    error: PipperError | None = None
+    """Why nothing can be said of the project: no permission, no answer."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the page must be made anew from the objects: it is damaged, or gone although wheels are there."""
+        return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
+
+
+class Surveyor:
+    """Looks at objects, many at once. Files lie below `scratch` while they are looked at."""
+
+    def __init__(self, repository: Repository, scratch: Path, *, all_bundles: bool, limits: Limits) -> None:
+        """Look into `all_bundles`, or only into those of versions whose wheels are published."""
+        self._limits = limits
+        self._repository = repository
+        self._store = repository.store
+        self._scratch = scratch
+        self._all_bundles = all_bundles
+
+    def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> list[Survey]:
+        """Return what is to be said of each project."""
+        reads = in_parallel(self._read, holdings)
+        jobs = [
+            job
+            for holding, read in zip(holdings, reads, strict=True)
+            if isinstance(read, ReadPage)
+            for job in self._jobs(holding, read)
+        ]
+        with reporter.task("Looking at objects", total=len(jobs)) as task:
+
+            def look(job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook | PipperError:
+                holding, subject = job
+                try:
+                    if isinstance(subject, str):
+                        return self._look_at_wheel(holding, subject)
+                    return self._look_at_bundle(holding, subject)
+                except PipperError as error:
+                    return error
+                finally:
+                    task.advance()
+
+            looks = iter(in_parallel(look, jobs))
+        surveys = []
+        for holding, read in zip(holdings, reads, strict=True):
+            mine = [next(looks) for _ in self._jobs(holding, read)] if isinstance(read, ReadPage) else [read]
+            surveys.append(_survey(holding, read, mine))
+        return surveys
+
+    def _read(self, holding: Holding) -> ReadPage | PipperError:
+        try:
+            return self._repository.read_page(holding.name, salvage=True)
+        except PipperError as error:
+            return error
+
+    def _jobs(self, holding: Holding, read: ReadPage) -> list[tuple[Holding, str | ObjectInfo]]:
+        lost = bool(read.damage) or read.etag is None
+        published = {wheel_identity(file.filename)[0] for file in read.page.files}
+        urls = {file.url for file in read.page.files} | (set(holding.wheels) if lost else set())
+        everything = self._all_bundles or (lost and bool(holding.wheels))
+        bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]
+        return [*((holding, url) for url in sorted(urls)), *((holding, info) for info in bundles)]
+
+    def _look_at_wheel(self, holding: Holding, url: str) -> WheelLook:
+        info = holding.wheels.get(url)
+        if info is None:
+            return WheelLook(url=url)
+        filename, digest = url.partition("/")[2], ""
+        try:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                path = Path(folder) / "package.whl"
+                digest = fetch_object(self._store, info.key, path)
+                if digest[:16] != url.partition("/")[0]:
+                    return WheelLook(url=url, info=info, sha256=digest)
+                with open_wheel(path, filename=filename, limits=self._limits) as wheel:
+                    wheel.verify()
+                    core = wheel.metadata
+                    if wheel.name != holding.name:
+                        fault = f"it is a wheel of {wheel.name}"
+                        return WheelLook(url=url, info=info, sha256=digest, fault=fault)
+        except ObjectAbsentError:
+            return WheelLook(url=url)
+        except IntegrityError as error:
+            return WheelLook(url=url, info=info, sha256=digest, fault=_reason(error))
+        except OSError as error:
+            raise _disk(self._scratch, error) from error
+        return self._with_metadata(holding, WheelLook(url=url, info=info, sha256=digest), core)
+
+    def _with_metadata(self, holding: Holding, look: WheelLook, core: CoreMetadata) -> WheelLook:
+        fault = "it is missing"
+        if look.url in holding.metadata:
+            try:
+                found = self._store.read(holding.metadata[look.url].key).body
+                fault = "" if found == core.raw else f"it is not the METADATA of {look.url.partition('/')[2]}"
+            except ObjectAbsentError:
+                pass
+        return WheelLook(
+            url=look.url,
+            info=look.info,
+            sha256=look.sha256,
+            needs=needs_of(core, ()),
+            metadata_sha256=sha256(core.raw).hexdigest(),
+            metadata_fault=fault,
+            metadata=core.raw if fault else b"",
+        )
+
+    def _look_at_bundle(self, holding: Holding, info: ObjectInfo) -> BundleLook:
+        try:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                path = Path(folder) / info.key.rpartition("/")[2]
+                fetch_object(self._store, info.key, path)
+                bundle = read_bundle(path)
+                wheel = path.with_name("package.whl")
+                digest = extract_wheel(path, wheel).sha256
+                with open_wheel(wheel, filename=bundle.wheel_name, limits=self._limits) as opened:
+                    opened.verify()
+                    if opened.name != holding.name or opened.version != bundle_version(info.key):
+                        told = f"its wheel is {opened.name} {opened.version}"
+                        return BundleLook(info=info, fault=told)
+        except ObjectAbsentError:
+            return BundleLook(info=info, fault="it is gone")
+        except IntegrityError as error:
+            return BundleLook(info=info, fault=_reason(error))
+        except OSError as error:
+            raise _disk(self._scratch, error) from error
+        return BundleLook(info=info, sha256=digest, dependencies=bundle.dependencies)
+
+
+def fetch_object(store: Store, key: str, path: Path) -> str:
+    """Write an object to the new file `path` and return its sha256.
+
+    Raises OSError where the disk refuses, and what Store raises.
+    """
+    digest = sha256()
+    with store.stream(key) as pieces, path.open("xb") as file:
+        for piece in pieces:
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()
+
+
+def metadata_key(url: str) -> str:
+    """The URL of the METADATA object beside a wheel."""
+    return url + METADATA_SUFFIX
+
+
+def _survey(
+    holding: Holding, read: ReadPage | PipperError, looks: Sequence[WheelLook | BundleLook | PipperError]
+) -> Survey:
+    errors = [look for look in looks if isinstance(look, PipperError)]
+    return Survey(
+        holding=holding,
+        read=read if isinstance(read, ReadPage) else ReadPage(page=ProjectPage(name=holding.name), etag=None),
+        wheels={look.url: look for look in looks if isinstance(look, WheelLook)},
+        bundles={look.info.key: look for look in looks if isinstance(look, BundleLook)},
+        error=errors[0] if errors else None,
+    )
+
+
+def _reason(error: IntegrityError) -> str:
+    return f"{error.message} ({error.cause})" if error.cause else error.message
+
+
+def _disk(folder: Path, error: OSError) -> MachineError:
+    return MachineError(f"cannot write below {folder}", cause=error.strerror or str(error))

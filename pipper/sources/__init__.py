@@ -1,1 +1,0 @@
-"""Source adapters: where candidates, their metadata and their files come from."""

@@ -1,0 +1,351 @@
+"""A store in a directory, with the promises of a bucket: whole objects only, create once, compare-and-swap.
+
+A new object is written to a hidden file, made durable, and then given its name with `link()`, which fails
+where the name is taken, or with `rename()` once the etag was found unchanged under a lock. The etag is the
+sha256 of the bytes: only that changes whenever they do, whoever wrote them (two versions may share size,
+inode and time of modification). So that a listing need not hash every wheel, notes.py remembers it for files
+stored from here; `replace` never trusts a note.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pipper.core.ports import Blob, ObjectInfo
+from pipper.errors import (
+    IntegrityError,
+    MachineError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+    StoreError,
+    UsageError,
+)
+from pipper.storage.directory.notes import Note, Notes
+from pipper.storage.keys import check_key, check_prefix, flaw
+from pipper.system.checked_io import body_pieces, machine, pieces, sha256_of, sync_folder
+
+_HIDDEN = ".pipper-store"
+_LOCK_SECONDS = 60
+_LITTER_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    path: Path
+    sha256: str
+
+
+class DirectoryStore:
+    """Objects as files below `root`, which need not exist before something is created. See `ports.Store`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._hidden = self._root / _HIDDEN
+        self._notes = Notes(self._hidden / "notes")
+        self._turn = threading.Lock()
+        self._swept = False
+
+    @property
+    def location(self) -> str:
+        """`file:///DIR`."""
+        return self._root.as_uri()
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
+        """See `Store.read`."""
+        with self._open(key) as file, machine("read", self._root / key):
+            file.seek(start)
+            body = file.read(-1 if length is None else length)
+            whole = start == 0 and len(body) == os.fstat(file.fileno()).st_size
+            etag = hashlib.sha256(body).hexdigest() if whole else self._etag(key, file)
+            return Blob(body=body, etag=etag)
+
+    @contextmanager
+    def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """See `Store.stream`."""
+        with self._open(key) as file:
+            file.seek(start)
+            yield pieces(file, self._root / key)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Store.head`."""
+        return self._look(key, with_metadata=True)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See `Store.list`. Names that are no safe key are passed over: nothing could read them."""
+        check_prefix(prefix, self.location)
+        # A file may be deleted between the listing and the look at it: then it is not there.
+        looks = (self._look(key, with_metadata=False) for key in sorted(self._keys(prefix)))
+        return (info for info in looks if info is not None)
+
+    def folders(self) -> frozenset[str]:
+        """See `Store.folders`."""
+        found = set()
+        for entry in self._entries(""):
+            if self._is_folder(entry, entry.name) and next(self._keys(f"{entry.name}/"), None) is not None:
+                found.add(entry.name)
+        return frozenset(found)
+
+    def create(
+        self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """See `Store.create`. A file has no content type: whoever serves it tells it by its name."""
+        del content_type
+        path = self._path(key)
+        self._check_free(key, path)
+        with self._staged(body) as staged, self._locked(), machine("write", path):
+            self._check_free(key, path)
+            self._note(key, staged, metadata)
+            self._make_folders(path.parent)
+            try:
+                path.hardlink_to(staged.path)
+            except FileExistsError as error:
+                raise _taken(key, self.location) from error
+            sync_folder(path.parent)
+        return staged.sha256
+
+    def replace(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        etag: str,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
+        """See `Store.replace`."""
+        del content_type
+        path = self._path(key)
+        if not os.path.lexists(path):
+            raise _changed(key, self.location, "it is gone")
+        with self._staged(body) as staged, self._locked(), machine("write", path):
+            try:
+                with self._open(key) as file:
+                    held = sha256_of(pieces(file, path))
+            except ObjectAbsentError as error:
+                raise _changed(key, self.location, "it is gone") from error
+            if held != etag:
+                raise _changed(key, self.location, "somebody else replaced it since it was read")
+            self._note(key, staged, metadata)
+            staged.path.replace(path)
+            sync_folder(path.parent)
+        return staged.sha256
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        path = self._path(key)
+        if path.is_dir() or not os.path.lexists(path):
+            return
+        with self._locked(), machine("delete", path):
+            path.unlink(missing_ok=True)
+            self._notes.drop(key)
+            sync_folder(path.parent)
+
+    def presign(self, key: str, *, seconds: int) -> str:
+        """Raise UsageError: a directory has no URL that others could read."""
+        raise UsageError(
+            f"cannot sign a URL for {key} in {self.location}",
+            cause=f"a directory grants nobody access for {seconds} seconds",
+            hint="authorize needs a repository in an S3 bucket",
+        )
+
+    def _path(self, key: str) -> Path:
+        check_key(key, self.location)
+        if key.split("/", 1)[0] == _HIDDEN:
+            raise IntegrityError(
+                f"unsafe key {key!r} for {self.location}", cause="the store keeps it for itself"
+            )
+        path = self._root / key
+        with machine("look at", path):
+            # Compared after the links are resolved; also what a drive letter does to a path on Windows.
+            inside = Path(os.path.realpath(path.parent)) == path.parent and path.is_relative_to(self._root)
+            if inside and path.is_symlink():
+                inside = Path(os.path.realpath(path)).is_relative_to(self._root)
+        if not inside:
+            raise _leads_out(path)
+        return path
+
+    @contextmanager
+    def _open(self, key: str) -> Iterator[BinaryIO]:
+        path = self._path(key)
+        with machine("read", path):
+            try:
+                # Asked before it is opened: opening a pipe would wait for its writer.
+                if not stat.S_ISREG(path.stat().st_mode):
+                    raise _absent(key, self.location)
+                file = path.open("rb")
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise _absent(key, self.location) from error
+        with file:
+            yield file
+
+    def _check_free(self, key: str, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            raise MachineError(f"cannot write {path}", cause="there is a folder of this name")
+        if os.path.lexists(path):
+            raise _taken(key, self.location)
+
+    def _look(self, key: str, *, with_metadata: bool) -> ObjectInfo | None:
+        try:
+            with self._open(key) as file, machine("read", self._root / key):
+                found = os.fstat(file.fileno())
+                etag = self._etag(key, file)
+                note = self._notes.get(key) if with_metadata else None
+        except ObjectAbsentError:
+            return None
+        return ObjectInfo(
+            key=key,
+            size=found.st_size,
+            etag=etag,
+            modified=datetime.fromtimestamp(found.st_mtime, UTC),
+            metadata=note.metadata if note is not None and note.sha256 == etag else {},
+        )
+
+    def _etag(self, key: str, file: BinaryIO) -> str:
+        note = self._notes.get(key)
+        if note is not None and note.describes(os.fstat(file.fileno())):
+            return note.sha256
+        file.seek(0)
+        return sha256_of(pieces(file, self._root / key))
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        pending = [prefix.rpartition("/")[0]]
+        while pending:
+            folder = pending.pop()
+            for entry in self._entries(folder):
+                key = f"{folder}/{entry.name}" if folder else entry.name
+                if self._is_folder(entry, key):
+                    if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                        pending.append(key)
+                elif key.startswith(prefix) and self._is_file(entry):
+                    yield key
+
+    def _entries(self, folder: str) -> tuple[os.DirEntry[str], ...]:
+        path = self._path(folder) if folder else self._root
+        with machine("list", path):
+            try:
+                with os.scandir(path) as entries:
+                    shown = (entry for entry in entries if folder or entry.name != _HIDDEN)
+                    return tuple(entry for entry in shown if not flaw(entry.name))
+            except FileNotFoundError:
+                return ()
+            except NotADirectoryError:
+                if folder:
+                    return ()
+                raise
+
+    def _is_folder(self, entry: os.DirEntry[str], key: str) -> bool:
+        with machine("look at", Path(entry.path)):
+            if entry.is_symlink() and entry.is_dir():
+                raise _leads_out(self._root / key)
+            return entry.is_dir(follow_symlinks=False)
+
+    def _is_file(self, entry: os.DirEntry[str]) -> bool:
+        with machine("look at", Path(entry.path)):
+            return entry.is_file()
+
+    @contextmanager
+    def _staged(self, body: bytes | Path) -> Iterator[_Staged]:
+        """Write `body` to a durable file that nothing lists and that is gone at the end."""
+        path = self._hidden / "tmp" / uuid.uuid4().hex
+        with machine("write to", self._root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._sweep(path.parent)
+        try:
+            with machine("write", path), path.open("xb") as file:
+                digest = hashlib.sha256()
+                for piece in body_pieces(body):
+                    file.write(piece)
+                    digest.update(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            yield _Staged(path=path, sha256=digest.hexdigest())
+        except BaseException:
+            # What went wrong first is what is told: a disk that takes no file may refuse to remove one too.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
+        with machine("remove", path):
+            path.unlink(missing_ok=True)
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what writers that were killed left behind, once, and nothing a living one may still need."""
+        if self._swept:
+            return
+        self._swept = True
+        for left in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > _LITTER_SECONDS:
+                    left.unlink()
+
+    def _note(self, key: str, staged: _Staged, metadata: Mapping[str, str] | None) -> None:
+        found = staged.path.stat()
+        note = Note(
+            sha256=staged.sha256,
+            inode=found.st_ino,
+            size=found.st_size,
+            mtime_ns=found.st_mtime_ns,
+            metadata={name.lower(): value for name, value in (metadata or {}).items()},
+        )
+        self._notes.put(key, note, staging=staged.path.with_suffix(".json"))
+
+    def _make_folders(self, folder: Path) -> None:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            sync_folder(path.parent)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self._hidden / "lock"
+        # Here, not above: only what writes needs it, and it takes 15 ms.
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - see above
+
+        lock = FileLock(path, timeout=_LOCK_SECONDS, poll_interval=0.01)
+        with self._turn:
+            with machine("lock", path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise StoreError(
+                    f"{self.location} is locked by another writer",
+                    cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
+                    hint="try again when the other command has ended",
+                ) from error
+            except (OSError, NotImplementedError) as error:
+                raise MachineError(f"cannot lock {path}", cause=str(error)) from error
+            try:
+                yield
+            finally:
+                lock.release()
+
+
+def _absent(key: str, location: str) -> ObjectAbsentError:
+    return ObjectAbsentError(f"there is no {key} in {location}")
+
+
+def _taken(key: str, location: str) -> ObjectExistsError:
+    return ObjectExistsError(f"{key} stands in {location} already")
+
+
+def _changed(key: str, location: str, cause: str) -> ObjectChangedError:
+    return ObjectChangedError(f"{key} in {location} is no longer what was read", cause=cause)
+
+
+def _leads_out(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is a symbolic link that is not followed",
+        cause="a link below a repository's directory may name a file inside it, and nothing else",
+        hint="put the files themselves there",
+    )

@@ -1,0 +1,205 @@
+"""Whether a bucket is asked in the plain way: keys that are simply there, an address that follows from few words.
+
+botocore knows dozens of ways to find credentials and an address, and needs 0.4 s to look at them all. Most machines
+use the plain one, which can be told from the environment and two files. As soon as anything is said here that this
+module does not know, the answer is None, and botocore decides.
+"""
+
+import configparser
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from pipper.core.access import Credentials
+from pipper.storage.s3.location import S3Location
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+_PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_FILES = {"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials"}
+_HARMLESS = frozenset(
+    {
+        *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_CA_BUNDLE", "AWS_PAGER", "AWS_DEFAULT_OUTPUT"),
+        *("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_EC2_METADATA_DISABLED", "AWS_EXECUTION_ENV"),
+        *("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"),
+        *("AWS_CLI_AUTO_PROMPT", "AWS_DEFAULT_ACL"),
+    }
+)
+_KNOWN = _HARMLESS.union(_KEYS, _TOKENS, _PROFILES, _ENDPOINTS, _FILES)
+_SETTINGS = frozenset(
+    {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "output", "cli_pager"}
+)
+_PROFILE = re.compile(r"(?!DEFAULT\Z)[A-Za-z0-9_.@+-]+")
+"""What needs no quotes in a section's name, and so means the same in both files."""
+_VALUE = re.compile(r"[!-~]+")
+"""What may stand in a header."""
+_REGION = re.compile(r"(?!.*(?:fips|global))(?![0-9-])[A-Za-z0-9-]{1,62}[A-Za-z0-9]")
+"""Those that are signed for as they are written."""
+_REGION_OF_AMAZON = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov-)[a-z]+-[0-9]")
+"""Those whose hosts end in `.amazonaws.com`."""
+_OLDEST_REGION = "us-east-1"
+_BUCKET = re.compile(r"(?!.*(?:--|-s3alias\Z))[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+"""What may stand in a host's name under a certificate of Amazon's, and is the name of an ordinary bucket."""
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ENDPOINT = re.compile(
+    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?(?:/[\w~-][\w.~-]*)*/?",
+    re.ASCII,
+)
+"""URLs that every library takes in the same way, and signs as they are written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainAccess:
+    """Everything that a signed request needs."""
+
+    root: str
+    """URL of the bucket, without a slash at the end."""
+    region: str
+    """That a signature names."""
+    credentials: Credentials = field(repr=False)
+    ca_file: Path | None
+    """More certificates."""
+
+
+def plain_access(
+    location: S3Location,
+    *,
+    credentials: Credentials | None,
+    profile: str | None,
+    environ: Mapping[str, str],
+    home: Path,
+) -> PlainAccess | None:
+    """Return how to ask for `location`, found as botocore would find it; None where that is botocore's to say."""
+    told = {name: value for name, value in environ.items() if name.startswith(("AWS_", "BOTO"))}
+    if not _KNOWN.issuperset(told):
+        return None
+    # a variable that is there and empty is not the same as none, to botocore
+    named = profile if profile is not None else _first(told, _PROFILES)
+    said = _profile(named, told, home)
+    keys = told.get(_KEYS[0]) if profile is None else None
+    found = credentials or (_of_environment(told) if keys else said and said.credentials)
+    if said is None or not found or not _is_sendable(found):
+        return None
+    region = next(
+        (it for it in (location.region, told.get("AWS_DEFAULT_REGION"), said.region) if it is not None), None
+    )
+    endpoint = location.endpoint_url or told.get(_ENDPOINTS[0]) or told.get(_ENDPOINTS[1]) or ""
+    root = _root(location.bucket, endpoint, region)
+    if not root or _is_proxied(root, environ):
+        return None
+    bundle = told.get("AWS_CA_BUNDLE")
+    return PlainAccess(
+        root=root,
+        region=region or _OLDEST_REGION,
+        credentials=found,
+        ca_file=Path(bundle) if bundle else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Profile:
+    region: str | None = None
+    credentials: Credentials | None = None
+
+
+def _profile(named: str | None, told: Mapping[str, str], home: Path) -> _Profile | None:
+    """What both files say of a profile; None for one that is not there and for what is not plain."""
+    if named is not None and not _PROFILE.fullmatch(named):
+        return None
+    name = named or "default"
+    try:
+        config = _section(_path("AWS_CONFIG_FILE", told, home), name, is_config=True)
+        own = _section(_path("AWS_SHARED_CREDENTIALS_FILE", told, home), name, is_config=False)
+    except (OSError, ValueError, configparser.Error):
+        return None
+    if named is not None and config is None and own is None:
+        return None
+    # Keys and token come from one file; all else from both, and there that of the credentials counts.
+    keys = next((said for said in (own, config) if said and "aws_access_key_id" in said), {})
+    return _Profile(region={**(config or {}), **(own or {})}.get("region"), credentials=_of_section(keys))
+
+
+def _path(variable: str, told: Mapping[str, str], home: Path) -> Path:
+    if variable not in told:
+        return home / _FILES[variable]
+    return Path(os.path.expanduser(os.path.expandvars(told[variable])))  # noqa: PTH111 - pathlib's raises
+
+
+def _section(path: Path, name: str, *, is_config: bool) -> Mapping[str, str] | None:
+    """What a file says of a profile, None for nothing; raises ValueError where only botocore understands it."""
+    if not path.is_file():
+        return None
+    parser = configparser.RawConfigParser()
+    parser.read_string(path.read_text(encoding="utf-8"))
+    profiles = [section for section in parser.sections() if is_config and section.startswith("profile")]
+    odd = [section for section in profiles if not _PROFILE.fullmatch(section.removeprefix("profile "))]
+    if parser.defaults() or odd or "profile default" in profiles:
+        raise ValueError("sections with quotes, or that go into others")
+    section = f"profile {name}" if is_config and name != "default" else name
+    if not parser.has_section(section):
+        return None
+    said = dict(parser.items(section))
+    halves = ("aws_access_key_id" in said) != ("aws_secret_access_key" in said)
+    if halves or not _SETTINGS.issuperset(said) or any("\n" in value for value in said.values()):
+        raise ValueError("settings that are not plain")
+    return said
+
+
+def _of_environment(told: Mapping[str, str]) -> Credentials:
+    key, secret = (told.get(name, "") for name in _KEYS)
+    token = next((told[name] for name in _TOKENS if told.get(name)), None)
+    return Credentials(access_key_id=key, secret_access_key=secret, session_token=token)
+
+
+def _of_section(said: Mapping[str, str]) -> Credentials | None:
+    if not said:
+        return None
+    return Credentials(
+        access_key_id=said["aws_access_key_id"],
+        secret_access_key=said["aws_secret_access_key"],
+        session_token=said.get("aws_session_token") or None,
+    )
+
+
+def _is_sendable(keys: Credentials) -> bool:
+    values = (keys.access_key_id, keys.secret_access_key, keys.session_token or "-")
+    return all(_VALUE.fullmatch(value) for value in values)
+
+
+def _root(bucket: str, endpoint: str, region: str | None) -> str:
+    """The bucket's URL: below an endpoint that is given by its path, else a host of Amazon's; empty if neither."""
+    if region is not None and not _REGION.fullmatch(region):
+        return ""
+    if endpoint:
+        return _below(endpoint, bucket)
+    if region is None or not _REGION_OF_AMAZON.fullmatch(region) or not _BUCKET.fullmatch(bucket):
+        return ""
+    host = "s3" if region == _OLDEST_REGION else f"s3.{region}"
+    return f"https://{bucket}.{host}.amazonaws.com"
+
+
+def _below(endpoint: str, bucket: str) -> str:
+    if not _ENDPOINT.fullmatch(endpoint) or "--" in bucket:
+        return ""
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.port != 0 and not (parts.hostname or "").endswith(
+            (".amazonaws.com", ".amazonaws.com.cn", ".aws")
+        )
+    except ValueError:
+        return ""
+    return f"{endpoint.rstrip('/')}/{quote(bucket)}" if usable else ""
+
+
+def _is_proxied(root: str, environ: Mapping[str, str]) -> bool:
+    """Whether botocore and the pool here do not go by the same proxies."""
+    names = ("all_proxy", "http_proxy") if root.startswith("http:") else ("all_proxy",)
+    return any(environ.get(name) or environ.get(name.upper()) for name in names)
+
+
+def _first(told: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((told[name] for name in names if name in told), None)

@@ -1,0 +1,369 @@
+"""A store in an S3 bucket, or in whatever speaks its protocol."""
+
+import contextlib
+import dataclasses
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import quote
+
+from pipper.core.access import Credentials
+from pipper.core.ports import Blob, ObjectInfo
+from pipper.errors import (
+    AccessError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+    StoreError,
+    UsageError,
+)
+from pipper.storage.keys import check_key, check_prefix, flaw
+from pipper.storage.s3.body import Opened, pieces
+from pipper.storage.s3.errors import ConditionRefusedError, Request, check_complete, no_bucket, translated
+from pipper.storage.s3.fast.reads import list_page, open_body
+from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.session import Connection, Lifetime
+from pipper.system.checked_io import machine
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.literals import ObjectCannedACLType
+    from mypy_boto3_s3.type_defs import (
+        ListObjectsV2OutputTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+_LARGEST = 5 << 30  # bytes: what S3 takes in one request
+_LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
+_CONFLICT_PAUSES = (0.1, 0.4, 1.6)
+"""Seconds before a write that met another one under way (409) is sent again."""
+_BROKEN_READS = 3
+_MARK = "pipper-write"
+"""Name of the metadata that tells one write from another; `head` does not show it."""
+_OF_OBJECTS = ("ETag", "LastModified")
+
+
+def connect(
+    location: S3Location,
+    *,
+    credentials: Credentials | None = None,
+    profile: str | None = None,
+    acl: str | None = None,
+) -> "S3Store":
+    """Return the store at `location`, asked with `credentials`, a `profile` or what boto3 finds by itself.
+
+    Nothing is sent, and boto3 is not imported, before the first request. `acl` is a canned ACL for what is
+    stored.
+    """
+    return S3Store(Connection(location, credentials=credentials, profile=profile), acl=acl)
+
+
+class S3Store:
+    """Objects below a prefix of a bucket. See `ports.Store`."""
+
+    def __init__(self, connection: Connection, *, acl: str | None = None) -> None:
+        location = connection.location
+        self._connection = connection
+        self._bucket = location.bucket
+        self._root = f"{location.prefix}/" if location.prefix else ""
+        self._location = location.url
+        self._acl = acl
+        self._bucket_seen = False
+        self._quoted_first = True
+        self._home: str | None = None
+
+    @property
+    def location(self) -> str:
+        """`s3://BUCKET/PREFIX`."""
+        return self._location
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
+        """See `Store.read`. A body that breaks off is asked for again, up to three times in all."""
+        check_key(key, self._location)
+        if length == 0:
+            return Blob(body=b"", etag=self._etag(key))
+        attempt = 1
+        while True:
+            opened = open_body(self._connection, self._root + key, start, length)
+            if opened is None:
+                return Blob(body=b"", etag=self._etag(key))
+            try:
+                return Blob(body=b"".join(self._pieces(key, opened)), etag=_bare(opened.etag))
+            except StoreError:
+                if attempt == _BROKEN_READS:
+                    raise
+                attempt += 1
+
+    @contextmanager
+    def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """See `Store.stream`."""
+        check_key(key, self._location)
+        opened = open_body(self._connection, self._root + key, start, None)
+        if opened is None:
+            yield iter(())
+            return
+        with contextlib.closing(opened.body):
+            yield self._pieces(key, opened)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Store.head`."""
+        check_key(key, self._location)
+        found = self._head(key)
+        if found is None:
+            return None
+        shown = {name: value for name, value in found.metadata.items() if name != _MARK}
+        return dataclasses.replace(found, metadata=shown)
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        try:
+            with self._request("read", key):
+                response = self._connection.client().head_object(Bucket=self._bucket, Key=self._root + key)
+        except ObjectAbsentError:
+            self._check_bucket()
+            return None
+        except AccessError:
+            self._explain_refusal(key)
+            raise
+        self._check(response, "read", key, *_OF_OBJECTS, "ContentLength")
+        return ObjectInfo(
+            key=key,
+            size=response["ContentLength"],
+            etag=_bare(response["ETag"]),
+            modified=response["LastModified"].astimezone(UTC),
+            metadata={name.lower(): value for name, value in response["Metadata"].items()},
+        )
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See `Store.list`. Keys that are unsafe are passed over: nothing could read them."""
+        check_prefix(prefix, self._location)
+        return self._list(prefix)
+
+    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
+        for page in self._pages(prefix):
+            for entry in page.get("Contents", ()):
+                self._check(entry, "list", prefix, *_OF_OBJECTS, "Key", "Size")
+                key = entry["Key"].removeprefix(self._root)
+                if not flaw(key):
+                    yield ObjectInfo(
+                        key=key,
+                        size=entry["Size"],
+                        etag=_bare(entry["ETag"]),
+                        modified=entry["LastModified"].astimezone(UTC),
+                    )
+
+    def folders(self) -> frozenset[str]:
+        """See `Store.folders`."""
+        found = (
+            entry["Prefix"].removeprefix(self._root).removesuffix("/")
+            for page in self._pages("", delimiter="/")
+            for entry in page.get("CommonPrefixes", ())
+        )
+        return frozenset(name for name in found if not flaw(name))
+
+    def create(
+        self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """See `Store.create`. At most 5 GiB (UsageError); `metadata` is ASCII and at most 2 KB."""
+        check_key(key, self._location)
+        arguments = self._arguments(key, content_type, metadata)
+        arguments["IfNoneMatch"] = "*"
+        try:
+            return self._put(key, body, arguments)
+        except ConditionRefusedError as refusal:
+            raise ObjectExistsError(f"{key} stands in {self._location} already") from refusal
+
+    def replace(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        etag: str,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
+        """See `Store.replace`.
+
+        A server that refuses although the etag is unchanged wants it quoted the other way (Ceph takes it
+        bare, and answers 412, not 404, for an absent key). One that refuses the second sending of a request
+        may have done the first, whose answer was lost: so each write bears a mark of its own in the metadata.
+        The bytes would not tell, for another writer may have sent the same.
+        """
+        check_key(key, self._location)
+        mark = uuid.uuid4().hex
+        arguments = self._arguments(key, content_type, {**(metadata or {}), _MARK: mark})
+        for quoted in (self._quoted_first, not self._quoted_first):
+            arguments["IfMatch"] = f'"{etag}"' if quoted else etag
+            try:
+                stored = self._put(key, body, arguments)
+            except ObjectAbsentError as error:
+                raise self._changed(key, "it is gone") from error
+            except ConditionRefusedError as refusal:
+                now = self._head(key)
+                if now is None:
+                    raise self._changed(key, "it is gone") from refusal
+                if now.metadata.get(_MARK) == mark:
+                    return now.etag
+                if now.etag == etag:
+                    continue
+                raise self._changed(key, "somebody else replaced it since it was read") from refusal
+            self._quoted_first = quoted
+            return stored
+        raise self._changed(key, "the store refuses the condition, or another write is under way")
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        check_key(key, self._location)
+        with contextlib.suppress(ObjectAbsentError), self._request("delete", key):
+            self._connection.client().delete_object(Bucket=self._bucket, Key=self._root + key)
+
+    def presign(self, key: str, *, seconds: int) -> str:
+        """See `Store.presign`. SigV4, for GET alone, in the bucket's own region, for 1 second to 7 days."""
+        check_key(key, self._location)
+        if not 1 <= seconds <= _LONGEST_SIGNATURE:
+            raise UsageError(
+                f"cannot sign a URL for {seconds} seconds",
+                cause="SigV4 allows 7 days (604800 seconds) at most",
+            )
+        with self._request("sign a URL for", key):
+            return self._connection.client(self._region()).generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": self._root + key},
+                ExpiresIn=seconds,
+                HttpMethod="GET",
+            )
+
+    def url(self, key: str) -> str:
+        """Return the plain URL of `key`, which gives nobody the right to read it. Nothing is sent."""
+        check_key(key, self._location)
+        with self._request("name", key):
+            endpoint = self._connection.client().meta.endpoint_url
+        return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
+
+    def lifetime(self) -> Lifetime:
+        """Return how long the credentials are good that `presign` signs with; a URL dies with them."""
+        with self._request("sign a URL for", ""):
+            return self._connection.lifetime()
+
+    def _pages(self, prefix: str, *, delimiter: str = "") -> "Iterator[ListObjectsV2OutputTypeDef]":
+        token = ""
+        while True:
+            page = list_page(self._connection, self._root + prefix, delimiter, token)
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            token = page.get("NextContinuationToken", "")
+            if not token:
+                raise StoreError(
+                    f"cannot list {self._location}", cause="the answer says that there is more, not where"
+                )
+
+    def _pieces(self, key: str, opened: Opened) -> Iterator[bytes]:
+        return pieces(opened, lambda: self._describe("read", key))
+
+    def _etag(self, key: str) -> str:
+        found = self.head(key)
+        if found is None:
+            raise ObjectAbsentError(f"there is no {self._location}/{key}")
+        return found.etag
+
+    def _arguments(
+        self, key: str, content_type: str, metadata: Mapping[str, str] | None
+    ) -> "PutObjectRequestTypeDef":
+        arguments: PutObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": self._root + key,
+            "ContentType": content_type,
+            "Metadata": dict(metadata or {}),
+        }
+        if self._acl is not None:
+            arguments["ACL"] = cast("ObjectCannedACLType", self._acl)
+        return arguments
+
+    def _put(self, key: str, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
+        with _opened(body) as content:
+            for pause in _CONFLICT_PAUSES:
+                try:
+                    return self._put_once(key, content, arguments)
+                except ConditionRefusedError as refusal:
+                    if refusal.status != 409:
+                        raise
+                time.sleep(pause)
+            return self._put_once(key, content, arguments)
+
+    def _put_once(self, key: str, content: bytes | BinaryIO, arguments: "PutObjectRequestTypeDef") -> str:
+        if not isinstance(content, bytes):
+            content.seek(0)
+        arguments["Body"] = content
+        with self._request("write", key):
+            response = self._connection.client().put_object(**arguments)
+        self._check(response, "write", key, "ETag")
+        return _bare(response["ETag"])
+
+    def _explain_refusal(self, key: str) -> None:
+        """Raise the refusal of reading `key`: its body names the reason, and that of a HEAD has no body."""
+        with contextlib.suppress(ObjectAbsentError):
+            opened = open_body(self._connection, self._root + key, 0, 1)
+            if opened is not None:
+                opened.body.close()
+
+    def _check_bucket(self) -> None:
+        """Raise StoreError where there is no such bucket: to a HEAD that is the same 404 as of a key."""
+        if self._bucket_seen:
+            return
+        try:
+            with self._request("read", ""):
+                self._connection.client().head_bucket(Bucket=self._bucket)
+        except ObjectAbsentError as error:
+            raise no_bucket(self._describe("read", "")) from error
+        except AccessError:
+            pass  # it is there: a bucket that is not is a 404 to everybody
+        self._bucket_seen = True
+
+    def _region(self) -> str | None:
+        """The bucket's own region, asked for once; None where the endpoint is not Amazon's."""
+        client = self._connection.client()
+        if not self._connection.host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            return None
+        if self._home is None:
+            try:
+                headers = client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]["HTTPHeaders"]
+            except client.exceptions.ClientError as error:
+                # a refusal tells the region too
+                headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+            self._home = headers.get("x-amz-bucket-region", client.meta.region_name)
+        return self._home
+
+    def _changed(self, key: str, cause: str) -> ObjectChangedError:
+        return ObjectChangedError(f"{key} in {self._location} is no longer what was read", cause=cause)
+
+    @contextmanager
+    def _request(self, operation: str, key: str) -> Iterator[None]:
+        with translated(lambda: self._describe(operation, key)):
+            yield
+
+    def _check(self, answer: Mapping[str, object], operation: str, key: str, *names: str) -> None:
+        check_complete(answer, names, lambda: self._describe(operation, key))
+
+    def _describe(self, operation: str, key: str) -> Request:
+        return self._connection.describe(operation, self._root + key)
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
+
+
+@contextmanager
+def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    with machine("read", body):
+        file = body.open("rb")
+    with file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise UsageError(f"{body} is too large to be stored", cause="S3 takes 5 GiB in one piece")
+        yield file

@@ -1,0 +1,1 @@
+"""Wheels and bundles: reading, checking and writing them."""

@@ -1,0 +1,233 @@
+"""Bundles: `.pipper` files, a zip of `package.whl` and `package.meta`, as pipper 0.11 writes and reads it."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.archive_limits import Limits
+from pipper.core.layout.legacy_version import serialize, to_semver
+from pipper.errors import MachineError
+from pipper.wheels.gate import WheelFile, open_wheel
+from pipper.wheels.member_paths import refusal, shortened
+from pipper.wheels.name import parse_wheel_name
+from pipper.wheels.strict_json import MAX_BYTES, parse_object
+from pipper.wheels.zip.archive import ZipArchive, open_zip
+from pipper.wheels.zip.layout import STORED, Entry
+
+WHEEL_NAME = "package.whl"
+META_NAME = "package.meta"
+
+_KNOWN_KEYS = ("name", "version", "safe_version", "wheel_name", "timestamp")
+_STAMP = (1980, 1, 1, 0, 0, 0)
+_DEFAULT_LIMITS = Limits()
+# Of the bundle itself: the wheel in it is checked by its own gate, and a stored one is as big as it is.
+_LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What a bundle says of itself in `package.meta`; its wheel has not been looked into."""
+
+    name: str
+    """The project's name as given."""
+    version: str
+    """The version as given: usually a semantic version, always one of PEP 440."""
+    safe_version: str
+    """As in keys and file names; empty where it is not said."""
+    wheel_name: str
+    """The wheel's own file name (PEP 427)."""
+    timestamp: str
+    """When it was made (ISO 8601); empty where it is not said."""
+    dependencies: tuple[str, ...]
+    """Packages that 0.x installs along, as it writes them: `bar:>=2.0.0`."""
+    extra: Mapping[str, object]
+    """All other keys: what stood in the project's `pipper.json`."""
+    raw: bytes
+    """The file as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractedWheel:
+    """The bytes of a wheel that was taken out of a bundle."""
+
+    sha256: str
+    """In hex."""
+    size: int
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Return what the bundle at `path` says of itself.
+
+    Raises IntegrityError where it is no zip of exactly a wheel and its meta, or where its meta is malformed
+    or contradicts itself; MachineError where it cannot be read. The wheel is checked by `open_wheel`.
+    """
+    with _open(path) as (archive, _, meta):
+        return parse_meta(archive.read(meta, MAX_BYTES), subject=path.name)
+
+
+def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
+    """Write the wheel in the bundle at `path` to the new file `to`, and return its hash and size.
+
+    Raises IntegrityError where the bundle is damaged; MachineError where it cannot be read, where `to` exists
+    or cannot be written. What was written stays where an error is raised.
+    """
+    digest = hashlib.sha256()
+    with _open(path) as (archive, wheel, _):
+        try:
+            with to.open("xb") as file:
+                for piece in archive.chunks(wheel):
+                    digest.update(piece)
+                    file.write(piece)
+        except OSError as error:
+            raise _write_error(to, error, wheel.size) from error
+        return ExtractedWheel(sha256=digest.hexdigest(), size=wheel.size)
+
+
+def parse_meta(raw: bytes, *, subject: str) -> Bundle:
+    """Return what the `package.meta` in `raw` says; `subject` names the bundle in errors.
+
+    Raises IntegrityError for what is no JSON object of at most 1 MiB, for keys that are missing, there twice
+    or of the wrong type, for a `wheel_name` that is no safe file name of a wheel, and where name or version
+    are not those of the wheel's file name.
+    """
+    values = parse_object(raw, fail=lambda what: refusal(subject, f"{META_NAME}: {what}"))
+    name = _text(values, "name", subject)
+    version = _text(values, "version", subject)
+    wheel = parse_wheel_name(
+        _text(values, "wheel_name", subject), place=f"{subject}: {META_NAME}: wheel_name "
+    )
+    if not name.isascii() or canonicalize_name(name) != wheel.name:
+        raise refusal(subject, f"{META_NAME} says the name is {shortened(name)}, its wheel {wheel.name!r}")
+    if not _is_version(version, wheel.version):
+        raise refusal(
+            subject, f"{META_NAME} says the version is {shortened(version)}, its wheel {wheel.version}"
+        )
+    return Bundle(
+        name=name,
+        version=version,
+        safe_version=_text(values, "safe_version", subject, default=""),
+        wheel_name=wheel.filename,
+        timestamp=_text(values, "timestamp", subject, default=""),
+        dependencies=_texts(values, "dependencies", subject),
+        extra=MappingProxyType(
+            {key: value for key, value in values.items() if key not in (*_KNOWN_KEYS, "dependencies")}
+        ),
+        raw=raw,
+    )
+
+
+def write_bundle(
+    wheel: Path,
+    *,
+    filename: str,
+    output: Path,
+    manifest: Mapping[str, object] = MappingProxyType({}),
+    limits: Limits = _DEFAULT_LIMITS,
+) -> Path:
+    """Write the bundle of the wheel at `wheel`, whose own name is `filename`, into the folder `output`.
+
+    `manifest` is the project's 0.x manifest: its keys go into `package.meta`. The bundle is named
+    `NAME-SAFEVERSION.pipper`; equal inputs give equal bytes; an older file of that name is replaced. A
+    version that no semantic version can write gets a harmless form of its own: such a bundle is a file only,
+    0.x could not find it in a bucket.
+
+    Returns the bundle's path. Raises IntegrityError where the wheel does not pass the gate, MachineError
+    where the disk refuses.
+    """
+    with open_wheel(wheel, filename=filename, limits=limits) as opened:
+        opened.verify()
+        meta = _meta(opened, manifest)
+    target = output / f"{meta['name']}-{meta['safe_version']}.pipper"
+    draft = output / f".{target.name}.{os.getpid()}.part"
+    try:
+        with wheel.open("rb") as source, draft.open("xb") as file:
+            _write_zip(file, source, wheel.stat().st_size, meta)
+        draft.replace(target)
+    except OSError as error:
+        raise _write_error(target, error, 0) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def _write_zip(file: BinaryIO, wheel: BinaryIO, size: int, meta: Mapping[str, object]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_member(META_NAME), json.dumps(meta, sort_keys=True).encode())
+        info = _member(WHEEL_NAME)
+        info.file_size = size
+        with archive.open(info, "w") as target:
+            shutil.copyfileobj(wheel, target, _PIECE)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _STAMP)
+    info.external_attr = 0o100644 << 16
+    return info
+
+
+def _meta(wheel: WheelFile, manifest: Mapping[str, object]) -> dict[str, object]:
+    semver = to_semver(wheel.version)
+    return {
+        **manifest,
+        "name": wheel.metadata.name,
+        "version": semver or str(wheel.version),
+        "safe_version": serialize(semver) if semver else _harmless(str(wheel.version)),
+        "wheel_name": wheel.filename,
+        "timestamp": wheel.newest.isoformat(),
+    }
+
+
+def _harmless(version: str) -> str:
+    return "v" + re.sub(r"[^0-9a-z]+", "-", version)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Entry]]:
+    """The archive, its wheel and its meta."""
+    with open_zip(path, subject=path.name, limits=_LIMITS) as archive:
+        members = {entry.name: entry for entry in archive.entries}
+        if members.keys() != {WHEEL_NAME, META_NAME}:
+            shown = ", ".join(map(shortened, members)) or "nothing"
+            raise refusal(path.name, f"has {shown}; a bundle has {META_NAME} and {WHEEL_NAME}")
+        if members[WHEEL_NAME].method != STORED:
+            raise refusal(path.name, "is packed; a bundle stores its wheel as it is", member=WHEEL_NAME)
+        yield archive, members[WHEEL_NAME], members[META_NAME]
+
+
+def _is_version(text: str, version: Version) -> bool:
+    try:
+        return Version(text) == version
+    except InvalidVersion:
+        return False
+
+
+def _text(values: Mapping[str, object], key: str, subject: str, *, default: str | None = None) -> str:
+    value = values.get(key, default)
+    if not isinstance(value, str):
+        raise refusal(subject, f"{META_NAME} has no text for {key!r}")
+    return value
+
+
+def _texts(values: Mapping[str, object], key: str, subject: str) -> tuple[str, ...]:
+    value = values.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise refusal(subject, f"{META_NAME}: {key!r} is no list of texts")
+    return tuple(value)
+
+
+def _write_error(path: Path, error: OSError, size: int) -> MachineError:
+    needed = f"; {size:,} bytes are needed" if size else ""
+    return MachineError(f"cannot write {path}", cause=f"{error.strerror or error}{needed}")

@@ -1,0 +1,237 @@
+"""The wheel gate: is this file what it claims to be? Everything is checked before anything is written.
+
+The binary distribution format (PEP 427) with RECORD as law: every member is listed with a hash of sha256 or
+stronger, and its bytes have it. `open_wheel` checks all that the headers and the files of `.dist-info` say;
+`verify` and `unpack` read every byte once.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.tags import Tag
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.archive_limits import Limits
+from pipper.errors import IntegrityError, MachineError
+from pipper.wheels.entry_points import EntryPoint, parse_entry_points
+from pipper.wheels.member_paths import refusal, shortened
+from pipper.wheels.metadata import CoreMetadata, parse_metadata
+from pipper.wheels.name import parse_wheel_name
+from pipper.wheels.record import RecordLine, missing_error, parse_record
+from pipper.wheels.tree import Member, Scheme, WheelTree, read_tree
+from pipper.wheels.zip.archive import ZipArchive, open_zip
+from pipper.wheels.zip.layout import Entry
+
+__all__ = [
+    "CoreMetadata",
+    "EntryPoint",
+    "Member",
+    "Scheme",
+    "WheelFile",
+    "check_publishable",
+    "open_wheel",
+]
+
+_DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WheelFile:
+    """An open wheel that passed the gate. For one thread at a time, while `open_wheel` is entered."""
+
+    filename: str
+    name: NormalizedName
+    version: Version
+    tags: frozenset[Tag]
+    metadata: CoreMetadata
+    root_is_purelib: bool
+    dist_info: str
+    """The folder's name as it is in the wheel."""
+    entry_points: tuple[EntryPoint, ...]
+    members: tuple[Member, ...]
+    """The files to install, in the order of the wheel; without RECORD and what installers write."""
+    newest: datetime
+    """Time of the newest member, taken as UTC: the same for the same bytes."""
+    _archive: ZipArchive = field(repr=False)
+    _record: Mapping[str, RecordLine] = field(repr=False)
+
+    def verify(self) -> None:
+        """Read every member once and hold it against CRC, size and RECORD; raises IntegrityError."""
+        for entry in self._archive.entries:
+            for _ in self._checked(entry):
+                pass
+
+    def unpack(self, directory: Path) -> None:
+        """Write `members` below `directory`, each at its path in the wheel, and verify every byte on the way.
+
+        `directory` is made where it is missing; nothing in it is overwritten. Files get mode 0755 where
+        `executable`, else 0644, less the umask. What is written stays where an error is raised:
+        IntegrityError as from `verify`, MachineError with path and bytes needed where the disk refuses.
+        """
+        root = os.fspath(directory)
+        wanted = {member.path: member for member in self.members}
+        folders: set[str] = set()
+        for entry in self._archive.entries:
+            member = wanted.get(entry.name)
+            if member is None:
+                for _ in self._checked(entry):
+                    pass
+            else:
+                target = f"{root}/{entry.name}"
+                try:
+                    self._write(entry, target, 0o755 if member.executable else 0o644, folders)
+                except OSError as error:
+                    needed = sum(member.size for member in self.members)
+                    raise MachineError(
+                        f"cannot write {target}",
+                        cause=f"{error.strerror or error}; {self.filename} needs {needed:,} bytes",
+                    ) from error
+
+    def _write(self, entry: Entry, target: str, mode: int, folders: set[str]) -> None:
+        folder = target.rpartition("/")[0]
+        if folder not in folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            folders.add(folder)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        try:
+            for piece in self._checked(entry):
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+        finally:
+            os.close(descriptor)
+
+    def _checked(self, entry: Entry) -> Iterator[bytes]:
+        """The pieces of a member; what RECORD says of it is checked after the last."""
+        line = self._record.get(entry.name)
+        if line is None or not line.algorithm:
+            yield from self._archive.chunks(entry)
+            return
+        digest = hashlib.new(line.algorithm)
+        for piece in self._archive.chunks(entry):
+            digest.update(piece)
+            yield piece
+        if digest.digest() != line.digest:
+            raise refusal(self.filename, f"its {line.algorithm} is not the one in RECORD", member=entry.name)
+
+
+@contextmanager
+def open_wheel(path: Path, *, filename: str, limits: Limits = _DEFAULT_LIMITS) -> Iterator[WheelFile]:
+    """Open the wheel at `path`, whose own name is `filename`, once it passed the gate.
+
+    Checked: the file name (PEP 427); the zip's structure (`read_layout`); one `.dist-info` that agrees with
+    the file name, as do METADATA and the tags in WHEEL; Wheel-Version 1.x; RECORD lists every member with a
+    hash and nothing else; entry points; install schemes; no two members in each other's way once installed.
+    Bytes are held against RECORD by `verify` and `unpack`.
+
+    Raises IntegrityError, naming file, member and rule; MachineError where the file cannot be read.
+    """
+    name = parse_wheel_name(filename)
+    with open_zip(path, subject=filename, limits=limits) as archive:
+        tree = read_tree(archive, name)
+        metadata = _metadata(archive, tree, name.name, name.version)
+        entry_points = _entry_points(archive, tree, name.name)
+        tree.check_collisions(entry_points)
+        record = _record(archive, tree)
+        yield WheelFile(
+            filename=filename,
+            name=name.name,
+            version=name.version,
+            tags=name.tags,
+            metadata=metadata,
+            root_is_purelib=tree.root_is_purelib,
+            dist_info=tree.dist_info,
+            entry_points=entry_points,
+            members=tree.members(_digests(archive, tree, record)),
+            newest=_newest(archive),
+            _archive=archive,
+            _record=record,
+        )
+
+
+def check_publishable(wheel: WheelFile) -> None:
+    """Raise IntegrityError where no solver could use the wheel: requirements malformed, too many, by URL."""
+    fault = wheel.metadata.unusable()
+    if fault:
+        raise IntegrityError(
+            f"{wheel.filename}: {fault}", hint="mend the project's metadata and build it again"
+        )
+
+
+def _metadata(archive: ZipArchive, tree: WheelTree, name: NormalizedName, version: Version) -> CoreMetadata:
+    subject = archive.subject
+    metadata = parse_metadata(tree.read(archive, "METADATA", "record"), subject=subject)
+    if metadata.normalized_name != name:
+        raise refusal(
+            subject, f"METADATA says the name is {shortened(metadata.name)}, the file name says {name!r}"
+        )
+    if metadata.version != version:
+        raise refusal(
+            subject,
+            f"METADATA says the version is {str(metadata.version)[:200]}, the file name says {version}",
+        )
+    return metadata
+
+
+def _entry_points(archive: ZipArchive, tree: WheelTree, owner: NormalizedName) -> tuple[EntryPoint, ...]:
+    if not tree.has("entry_points.txt"):
+        return ()
+    raw = tree.read(archive, "entry_points.txt", "text")
+    return parse_entry_points(raw, owner=owner, subject=archive.subject)
+
+
+def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, RecordLine]:
+    """RECORD's lines, one with a hash for every file but RECORD itself and its signatures."""
+    subject = archive.subject
+    record = parse_record(tree.read(archive, "RECORD", "record"), files=tree.files, subject=subject)
+    unhashed = tree.unhashed
+    for path, entry in tree.files.items():
+        line = record.get(path)
+        if path in unhashed:
+            if line is not None and line.algorithm and path == tree.record:
+                raise refusal(subject, "RECORD has a hash of itself, which cannot be right")
+            continue
+        if line is None or not line.algorithm:
+            raise missing_error(subject, path)
+        if line.size is not None and line.size != entry.size:
+            raise refusal(
+                subject, f"RECORD says {line.size:,} bytes, the archive {entry.size:,}", member=path
+            )
+    return record
+
+
+def _digests(archive: ZipArchive, tree: WheelTree, record: Mapping[str, RecordLine]) -> dict[str, str]:
+    """The sha256 of every file, in hex; read from the archive where RECORD has a stronger hash instead."""
+    digests = {}
+    for path, line in record.items():
+        if line.algorithm == "sha256":
+            digests[path] = line.digest.hex()
+        elif line.algorithm:
+            digest = hashlib.sha256()
+            for piece in archive.chunks(tree.files[path]):
+                digest.update(piece)
+            digests[path] = digest.hexdigest()
+    return digests
+
+
+def _newest(archive: ZipArchive) -> datetime:
+    moment = max((entry.moment for entry in archive.entries), default=0)
+    date, time = moment >> 16, moment & 0xFFFF
+    try:
+        return datetime(
+            1980 + (date >> 9),
+            date >> 5 & 15,
+            date & 31,
+            time >> 11,
+            time >> 5 & 63,
+            time % 32 * 2,
+            tzinfo=UTC,
+        )
+    except ValueError:  # a month 0 or an hour 31: some tools write no time at all
+        return datetime(1980, 1, 1, tzinfo=UTC)

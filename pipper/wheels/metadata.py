@@ -1,0 +1,149 @@
+"""Core metadata and the other files of a `.dist-info` that are written as mail headers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pipper.errors import IntegrityError
+from pipper.wheels.member_paths import refusal, shortened
+
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+# Python refuses to read numbers of more than 4,300 digits, and `packaging` reads them only when it compares.
+_HUGE_NUMBER = re.compile(r"\d{1000}")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+
+MAX_REQUIREMENTS = 2_000
+"""Lines of Requires-Dist in one wheel."""
+
+_MAX_REQUIREMENT = 10_000
+_MAX_TEXT = 500_000
+_MAX_DEPTH = 50
+_MAX_HEADERS = 4 << 20
+_MAX_LINES = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreMetadata:
+    """What METADATA says of a distribution (core metadata 2.x), read leniently; checks are asked for."""
+
+    raw: bytes
+    """The file as it is."""
+    name: str
+    """As it is written."""
+    version: Version
+    requires_dist: tuple[str, ...]
+    """Requirements as they are written, unfolded."""
+    requires_python: str
+    """Empty where it is not said."""
+    provides_extra: tuple[str, ...]
+
+    @property
+    def normalized_name(self) -> NormalizedName:
+        """The name as it is compared."""
+        return canonicalize_name(self.name)
+
+    def unusable(self) -> str:
+        """Return why a solver cannot use these requirements, or an empty text.
+
+        They are unusable with a requirement that is malformed or names a URL, with too many or too long
+        ones, and with a Requires-Python that is no specifier. Takes bounded time. Reads nothing else.
+        """
+        fault = bounds_fault(self.requires_dist) or bounds_fault([self.requires_python])
+        if fault:
+            return fault
+        try:
+            SpecifierSet(self.requires_python)
+        except InvalidSpecifier:
+            return f"its Requires-Python is malformed: {shortened(self.requires_python)}"
+        return next(filter(None, map(requirement_fault, self.requires_dist)), "")
+
+
+def bounds_fault(lines: Sequence[str]) -> str:
+    """Return why these lines of Requires-Dist are too much to be read in bounded time, or an empty text."""
+    if len(lines) > MAX_REQUIREMENTS:
+        return f"it has {len(lines):,} requirements, more than {MAX_REQUIREMENTS:,}"
+    if sum(map(len, lines)) > _MAX_TEXT:
+        return f"its requirements are more than {_MAX_TEXT:,} characters"
+    return next(filter(None, map(_bound_fault, lines)), "")
+
+
+def _bound_fault(text: str) -> str:
+    if len(text) > _MAX_REQUIREMENT or text.count("(") > _MAX_DEPTH or _HUGE_NUMBER.search(text):
+        return f"it has a requirement that is too long or too deep: {shortened(text[:80])}"
+    return ""
+
+
+def requirement_fault(text: str) -> str:
+    """Return why a line of Requires-Dist cannot be used, or an empty text."""
+    if fault := _bound_fault(text):
+        return fault
+    try:
+        requirement = Requirement(text)
+    except ValueError:
+        return f"it has a malformed requirement: {shortened(text)}"
+    if requirement.url is not None:
+        # The URL stays out of the text: it may hold a token.
+        return f"it requires {requirement.name} from a URL, which is never followed"
+    return ""
+
+
+def parse_metadata(raw: bytes, *, subject: str) -> CoreMetadata:
+    """Return the core metadata in `raw`; `subject` names the file in errors.
+
+    Bytes that are not UTF-8 are replaced: they stand in descriptions. Raises IntegrityError where name or
+    version is missing, said twice or malformed, or the format's major version is newer than 2.
+    """
+    headers = parse_headers(raw, subject=subject)
+    if headers.get("metadata-version", ["2"])[0].strip().split(".")[0] not in ("1", "2"):
+        raise refusal(subject, f"METADATA is of version {shortened(headers['metadata-version'][0])}")
+    name = _single(headers, "name", subject)
+    if not name.isascii():
+        raise refusal(subject, f"METADATA has the name {shortened(name)}, which is not ASCII")
+    said = _single(headers, "version", subject)
+    try:
+        version = Version(said)
+    except ValueError as error:  # not InvalidVersion alone: more digits than Python takes for a number
+        raise refusal(subject, f"METADATA: Invalid version: {shortened(said)}") from error
+    return CoreMetadata(
+        raw=raw,
+        name=name,
+        version=version,
+        requires_dist=tuple(headers.get("requires-dist", ())),
+        requires_python=headers.get("requires-python", [""])[0],
+        provides_extra=tuple(headers.get("provides-extra", ())),
+    )
+
+
+def parse_headers(raw: bytes, *, subject: str) -> dict[str, list[str]]:
+    """Return the headers before the first blank line, names in lower case, values unfolded and stripped.
+
+    Raises IntegrityError where they are more than 4 MiB or 50,000 lines.
+    """
+    end = _BLANK_LINE.search(raw)
+    head = raw[: end.start()] if end else raw
+    if len(head) > _MAX_HEADERS or head.count(b"\n") + head.count(b"\r") > 2 * _MAX_LINES:
+        raise refusal(subject, f"has headers of more than {_MAX_HEADERS:,} bytes or {_MAX_LINES:,} lines")
+    # Here, not above: a sync from a warm cache parses none, and it takes 10 ms with all it imports.
+    from email.parser import HeaderParser  # noqa: PLC0415 - see above
+
+    message = HeaderParser().parsestr(head.decode("utf-8", "replace"))
+    headers: dict[str, list[str]] = {}
+    for key, value in message.items():
+        headers.setdefault(key.lower(), []).append(_FOLD.sub(" ", str(value)).strip())
+    return headers
+
+
+def _single(headers: dict[str, list[str]], key: str, subject: str) -> str:
+    values = headers.get(key, [])
+    if len(values) != 1:
+        raise _count_error(subject, key, len(values))
+    return values[0]
+
+
+def _count_error(subject: str, key: str, count: int) -> IntegrityError:
+    return refusal(subject, f"METADATA has {count or 'no'} {key.title()} lines, not one")

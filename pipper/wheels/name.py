@@ -1,0 +1,83 @@
+"""A wheel's file name (PEP 427, PEP 425): what it says, and whether it may be one."""
+
+from dataclasses import dataclass
+from math import prod
+
+from packaging.tags import Tag, parse_tag
+from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.version import Version
+
+from pipper.wheels.member_paths import MAX_COMPONENT, path_fault, refusal, shortened
+
+_MAX_TAGS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelName:
+    """What the file name of a wheel says."""
+
+    filename: str
+    name: NormalizedName
+    version: Version
+    tags: frozenset[Tag]
+
+
+def parse_wheel_name(filename: str, *, place: str = "") -> WheelName:
+    """Return what `filename` says; raises IntegrityError where it is no safe and valid file name of a wheel.
+
+    `place` says in errors where the name stands.
+    """
+    shown = f"{place}{shortened(filename)}"
+    if len(filename.encode("utf-8", "surrogatepass")) > MAX_COMPONENT:
+        raise refusal(shown, f"has a name of more than {MAX_COMPONENT} bytes")
+    fault = "has a slash in its name" if "/" in filename else path_fault(filename)
+    if fault:
+        raise refusal(shown, fault)
+    try:
+        _check_tag_count(filename.removesuffix(".whl").split("-")[-3:])
+        name, version, _, tags = parse_wheel_filename(filename)
+    except (InvalidWheelFilename, ValueError) as error:
+        raise refusal(
+            shown, "is no file name of a wheel: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl"
+        ) from error
+    return WheelName(filename=filename, name=name, version=version, tags=tags)
+
+
+def expand_tags(lines: list[str], *, subject: str) -> frozenset[Tag]:
+    """Return all tags of the Tag lines in WHEEL, compressed or not; a malformed one is an IntegrityError."""
+    tags: set[Tag] = set()
+    for line in lines:
+        try:
+            _check_tag_count(line.split("-"))
+            tags |= parse_tag(line)
+        except ValueError as error:
+            raise refusal(subject, f"WHEEL has the malformed tag {shortened(line)}") from error
+        if len(tags) > _MAX_TAGS:
+            raise refusal(subject, f"WHEEL has more than {_MAX_TAGS} tags")
+    return frozenset(tags)
+
+
+def tags_agree(inside: frozenset[Tag], outside: frozenset[Tag]) -> bool:
+    """Tell whether the tags in WHEEL are those of the file name.
+
+    The file name may be narrower, with an ABI or a platform where WHEEL says `none` or `any`: some projects
+    rename a built wheel for each platform whose programs they put in.
+    """
+    if inside == outside:
+        return True
+    pairs = [(wide, narrow) for wide in inside for narrow in outside if _covers(wide, narrow)]
+    return {wide for wide, _ in pairs} == inside and {narrow for _, narrow in pairs} == outside
+
+
+def _covers(wide: Tag, narrow: Tag) -> bool:
+    return (
+        wide.interpreter == narrow.interpreter
+        and wide.abi in ("none", narrow.abi)
+        and wide.platform in ("any", narrow.platform)
+    )
+
+
+def _check_tag_count(parts: list[str]) -> None:
+    """A compressed set stands for the product of its parts: raises ValueError where that is absurd."""
+    if len(parts) != 3 or prod(part.count(".") + 1 for part in parts) > _MAX_TAGS:
+        raise ValueError("not a tag")

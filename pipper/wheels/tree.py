@@ -1,0 +1,237 @@
+"""A wheel's members as an installer sees them: `.dist-info`, `.data`, and where each file goes (PEP 427)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pipper.core.archive_limits import LimitName
+from pipper.wheels.entry_points import EntryPoint, script_fault
+from pipper.wheels.member_paths import find_collision, refusal, shortened
+from pipper.wheels.metadata import parse_headers
+from pipper.wheels.name import WheelName, expand_tags, tags_agree
+from pipper.wheels.zip.archive import ZipArchive
+from pipper.wheels.zip.layout import Entry
+
+Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
+
+_SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+# What names an installed distribution, whatever is in it (PEP 376); the second is setuptools' older form.
+_RECORDS = (".dist-info", ".egg-info")
+_RECORD_FAULT = "would write into a .dist-info or .egg-info folder, and be taken for another distribution"
+
+# What an installer says of its own work: a wheel that brings it would speak in the installer's name.
+_INSTALLER_FILES = ("RECORD", *_SIGNATURES, "INSTALLER", "REQUESTED", "direct_url.json", "pipper.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file to install."""
+
+    path: str
+    """Its path in the wheel."""
+    scheme: Scheme
+    target: str
+    """Its path below the scheme's folder, separated by `/`."""
+    size: int
+    sha256: str
+    """In hex."""
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelTree:
+    """The files of a wheel and where each goes."""
+
+    subject: str
+    dist_info: str
+    root_is_purelib: bool
+    files: Mapping[str, Entry]
+    """By path, folders left out."""
+    places: Mapping[str, tuple[Scheme, str]]
+    """Scheme and target by path."""
+    has_data: bool
+    """Whether there is a `.data` folder; without one, targets are the paths in the archive."""
+
+    @property
+    def record(self) -> str:
+        """The path of RECORD."""
+        return f"{self.dist_info}/RECORD"
+
+    @property
+    def unhashed(self) -> frozenset[str]:
+        """Files that RECORD need not list with a hash: itself and its signatures."""
+        return frozenset(f"{self.dist_info}/{name}" for name in ("RECORD", *_SIGNATURES))
+
+    def has(self, name: str) -> bool:
+        """Whether `.dist-info` has a file of this name."""
+        return f"{self.dist_info}/{name}" in self.files
+
+    def read(self, archive: ZipArchive, name: str, limit: LimitName) -> bytes:
+        """Return a file of `.dist-info`; missing or larger than the limit, it is an IntegrityError."""
+        entry = self.files.get(f"{self.dist_info}/{name}")
+        if entry is None:
+            raise refusal(self.subject, f"{self.dist_info} has no {name}")
+        return archive.read_within(entry, limit)
+
+    def members(self, digests: Mapping[str, str]) -> tuple[Member, ...]:
+        """Return the files to install, in the order of the archive; `digests` are their sha256 by path."""
+        left_out = {f"{self.dist_info}/{name}" for name in _INSTALLER_FILES}
+        members = []
+        for path, entry in self.files.items():
+            if path in left_out:
+                continue
+            scheme, target = self.places[path]
+            members.append(
+                Member(
+                    path=path,
+                    scheme=scheme,
+                    target=target,
+                    size=entry.size,
+                    sha256=digests[path],
+                    executable=scheme == "scripts" or bool(entry.mode & 0o111),
+                )
+            )
+        return tuple(members)
+
+    def check_collisions(self, entry_points: Iterable[EntryPoint]) -> None:
+        """Raise IntegrityError where two files, or a file and a script to be generated, have one place."""
+        if not self.has_data:
+            return
+        collision = find_collision(
+            [*map(_installed, self.places.values()), *(f"scripts/{entry.name}" for entry in entry_points)]
+        )
+        if collision is not None:
+            raise refusal(self.subject, f"{collision.rule} (as installed)", member=collision.path)
+
+
+def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
+    """Return the tree of the wheel in `archive`.
+
+    Raises IntegrityError where `.dist-info` is missing, not the only one or not that of `name`; where WHEEL
+    is of another major version or has other tags than `name`; where a file has no place or a reserved one.
+    """
+    files = {entry.name: entry for entry in archive.entries if not entry.is_folder}
+    roots = {path.partition("/")[0] for path in files if "/" in path}
+    dist_info = _dist_info(roots, name)
+    wheel = files.get(f"{dist_info}/WHEEL")
+    if wheel is None:
+        raise refusal(archive.subject, f"{dist_info} has no WHEEL")
+    is_pure = _check_wheel(archive.read_within(wheel, "text"), name)
+    for path in files:
+        first = path.partition("/")[0]
+        fault = "" if first == dist_info else _library_fault(first.lower())
+        if fault:
+            raise refusal(archive.subject, fault, member=path)
+    data = _data_folders(roots, name)
+    root: Scheme = "purelib" if is_pure else "platlib"
+    places = {path: _place(path, name) if path.partition("/")[0] in data else (root, path) for path in files}
+    return WheelTree(
+        subject=archive.subject,
+        dist_info=dist_info,
+        root_is_purelib=is_pure,
+        files=files,
+        places=places,
+        has_data=bool(data),
+    )
+
+
+def _dist_info(roots: Iterable[str], name: WheelName) -> str:
+    found = sorted(root for root in roots if root.lower().endswith(".dist-info"))
+    if len(found) != 1:
+        shown = ", ".join(found[:3]) or "none"
+        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}), not one")
+    if not _is_of(found[0].removesuffix(".dist-info"), name):
+        raise refusal(name.filename, f"its folder {shortened(found[0])} is that of another distribution")
+    return found[0]
+
+
+def _data_folders(roots: Iterable[str], name: WheelName) -> frozenset[str]:
+    found = frozenset(root for root in roots if root.lower().endswith(".data"))
+    for root in found:
+        if not _is_of(root.removesuffix(".data"), name):
+            raise refusal(name.filename, f"its folder {shortened(root)} is that of another distribution")
+    return found
+
+
+def _is_of(stem: str, name: WheelName) -> bool:
+    """Whether NAME-VERSION, normalised or not, is that of the wheel."""
+    for at, letter in enumerate(stem):
+        if letter == "-" and canonicalize_name(stem[:at]) == name.name:
+            try:
+                if Version(stem[at + 1 :].replace("_", "-")) == name.version:
+                    return True
+            except InvalidVersion:
+                continue
+    return False
+
+
+def _check_wheel(raw: bytes, name: WheelName) -> bool:
+    """Whether the root goes to purelib; raises IntegrityError for a WHEEL that is not this wheel's."""
+    subject = name.filename
+    headers = parse_headers(raw, subject=subject)
+    version = headers.get("wheel-version", [""])[0]
+    if version.split(".")[0] != "1":
+        raise refusal(subject, f"Wheel-Version is {shortened(version)}; only 1.x is known")
+    is_pure = headers.get("root-is-purelib", [""])[0].lower()
+    if is_pure not in ("true", "false"):
+        raise refusal(subject, f"Root-Is-Purelib is {shortened(is_pure)}, neither true nor false")
+    tags = expand_tags(headers.get("tag", []), subject=subject)
+    if not tags_agree(tags, name.tags):
+        other = ", ".join(shortened(tag) for tag in sorted(map(str, tags ^ name.tags))[:3])
+        raise refusal(subject, f"the tags in WHEEL are not those of the file name: {other}")
+    return is_pure == "true"
+
+
+def _place(path: str, name: WheelName) -> tuple[Scheme, str]:
+    _, _, rest = path.partition("/")
+    key, _, target = rest.partition("/")
+    scheme = next((known for known in _SCHEMES if known == key), None)
+    if scheme is None or not target:
+        raise refusal(
+            name.filename, f"is not below one of the schemes {', '.join(sorted(_SCHEMES))}", member=path
+        )
+    fault = _target_fault(scheme, target, name.name)
+    if fault:
+        raise refusal(name.filename, fault, member=path)
+    return scheme, target
+
+
+def _target_fault(scheme: Scheme, target: str, owner: NormalizedName) -> str:
+    first, _, rest = target.partition("/")
+    first = first.lower()
+    if scheme == "scripts":
+        return script_fault(first, owner)
+    if scheme in ("purelib", "platlib"):
+        return _library_fault(first)
+    # Where libraries are below these two is known only in an environment.
+    if scheme in ("data", "headers") and any(part.endswith(_RECORDS) for part in target.lower().split("/")):
+        return _RECORD_FAULT
+    if scheme == "data" and first in ("bin", "scripts"):
+        return script_fault(rest.partition("/")[0], owner)
+    if scheme == "data" and first in ("pyvenv.cfg", ".pipper", "conda-meta"):
+        return f"would replace the environment's own {first}"
+    return ""
+
+
+def _library_fault(first: str) -> str:
+    """Return why nothing of this name (in lower case) may stand in a library, or an empty text."""
+    if first.endswith(_RECORDS):
+        return _RECORD_FAULT
+    # A target directory is its own library, and has its state there.
+    return "would write into pipper's own .pipper" if first == ".pipper" else ""
+
+
+def _installed(place: tuple[Scheme, str]) -> str:
+    """A path that is equal for two files that have one place in an environment."""
+    scheme, target = place
+    if scheme in ("purelib", "platlib"):
+        return f"site/{target}"
+    first, slash, rest = target.partition("/")
+    if scheme == "data" and slash and first.lower() in ("bin", "scripts"):
+        return f"scripts/{rest}"
+    return f"{scheme}/{target}"

@@ -1,0 +1,106 @@
+"""Reading the members of a zip whose structure is proven: size, CRC and end of every stream are checked."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipper.core.archive_limits import LimitName, Limits
+from pipper.errors import MachineError
+from pipper.wheels.zip.layout import DEFLATED, Entry, read_layout
+from pipper.wheels.zip.source import ZipSource
+
+_PIECE = 1 << 20
+
+
+class ZipArchive:
+    """The members of an open zip. For one thread at a time."""
+
+    def __init__(self, source: ZipSource, entries: tuple[Entry, ...]) -> None:
+        """Take what `read_layout` proved of `source`."""
+        self._source = source
+        self.entries = entries
+
+    @property
+    def subject(self) -> str:
+        """The file's name in errors."""
+        return self._source.subject
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the unpacked bytes of `entry` in pieces of about 1 MiB, at least one.
+
+        Raises IntegrityError, at the latest after the last piece, where the data is not what the headers say:
+        CRC, size, or a stream that ends before or after its place.
+        """
+        crc = size = 0
+        pieces = self._inflated(entry) if entry.method == DEFLATED else self._stored(entry)
+        for piece in pieces:
+            size += len(piece)
+            if size > entry.size:
+                raise self._source.damaged("it unpacks to more than its size", entry.name)
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        if size != entry.size:
+            raise self._source.damaged(f"it unpacks to {size:,} bytes, not {entry.size:,}", entry.name)
+        if crc != entry.crc:
+            raise self._source.damaged("its CRC is wrong", entry.name)
+
+    def read(self, entry: Entry, limit: int) -> bytes:
+        """Return all of `entry`; raises IntegrityError as `chunks` does, and above `limit` bytes."""
+        if entry.size > limit:
+            raise self._source.refused(f"is bigger than {limit:,} bytes", entry.name)
+        return b"".join(self.chunks(entry))
+
+    def read_within(self, entry: Entry, name: LimitName) -> bytes:
+        """Return all of `entry`; raises IntegrityError as `chunks` does, and above the limit `name`."""
+        limit = self._source.limits[name]
+        if entry.size > limit:
+            raise self._source.exceeds(name, entry.size, f"is bigger than {limit:,} bytes", entry.name)
+        return self.read(entry, limit)
+
+    def _stored(self, entry: Entry) -> Iterator[bytes]:
+        if entry.packed != entry.size:
+            raise self._source.damaged("it is stored in another size than its own", entry.name)
+        yield self._source.read(entry.start, min(entry.packed, _PIECE))
+        for at in range(_PIECE, entry.packed, _PIECE):
+            yield self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
+
+    def _inflated(self, entry: Entry) -> Iterator[bytes]:
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        # One byte more than it should be: a small member comes in one piece, one that lies does not.
+        most = min(entry.size + 1, _PIECE)
+        at = 0
+        try:
+            while not inflater.eof:
+                data = inflater.unconsumed_tail
+                if not data and at < entry.packed:
+                    data = self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
+                    at += len(data)
+                # With all input taken there may still be output that did not fit into the piece before.
+                piece = inflater.decompress(data, most)
+                if not data and not piece and not inflater.eof:
+                    raise self._source.damaged("its data ends too early", entry.name)
+                yield piece
+        except zlib.error as error:
+            raise self._source.damaged("its data cannot be unpacked", entry.name) from error
+        if inflater.unused_data or at != entry.packed:
+            raise self._source.damaged("more data follows the end of its stream", entry.name)
+
+
+@contextmanager
+def open_zip(path: Path, *, subject: str, limits: Limits) -> Iterator[ZipArchive]:
+    """Open the zip at `path` for reading, once its structure is proven; `subject` names it in errors.
+
+    Raises what `read_layout` raises, and MachineError where the file cannot be opened.
+    """
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    with file:
+        try:
+            size = file.seek(0, 2)
+        except OSError as error:
+            raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+        source = ZipSource(file, size, subject, limits)
+        yield ZipArchive(source, read_layout(source))

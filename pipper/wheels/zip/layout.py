@@ -1,0 +1,307 @@
+"""The zip gate: every byte of the file is accounted for, and all places that describe a member agree.
+
+A zip says everything twice, in a local header before each member and in the central directory, and tools
+differ in which they read. Only a file where both say the same, with nothing before, between or behind, means
+the same to all of them (PKWARE APPNOTE 6.3.10, sections 4.3 to 4.5).
+"""
+
+import stat
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipper.wheels.member_paths import MAX_PATH, find_collision, path_fault
+from pipper.wheels.zip.end_record import Directory, find_directory
+from pipper.wheels.zip.source import ZipSource
+
+STORED = 0
+DEFLATED = 8
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+
+_LOCAL_SIGN = b"PK\x03\x04"
+_CENTRAL_SIGN = b"PK\x01\x02"
+_DESCRIPTOR_SIGN = b"PK\x07\x08"
+
+_FLAG_ENCRYPTED = 0x1
+_FLAG_DESCRIPTOR = 0x8
+_FLAG_UTF8 = 0x800
+_KNOWN_FLAGS = 0x6 | _FLAG_DESCRIPTOR | _FLAG_UTF8
+
+_EXTRA_ZIP64 = 0x0001
+_EXTRA_UNICODE_PATH = 0x7075
+_FULL32 = 0xFFFFFFFF
+_READ_AHEAD = 64
+_NEWEST_VERSION = 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A member as both its headers describe it."""
+
+    name: str
+    """Relative, separated by `/`; a folder's ends in `/`."""
+    start: int
+    """Where its data begins in the file."""
+    packed: int
+    """Bytes of data in the file."""
+    size: int
+    """Bytes of data once unpacked."""
+    crc: int
+    method: int
+    mode: int
+    """Unix mode, 0 where the archive says none."""
+    moment: int
+    """MS-DOS date and time in one number: later is greater."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.name.endswith("/")
+
+
+@dataclass(slots=True)
+class _Central:
+    """A record of the central directory."""
+
+    raw_name: bytes
+    name: str
+    offset: int
+    packed: int
+    size: int
+    crc: int
+    method: int
+    flags: int
+    mode: int
+    moment: int
+    has_zip64: bool
+
+
+def read_layout(source: ZipSource) -> tuple[Entry, ...]:
+    """Return the members of a zip in the order of its central directory, once its structure is proven.
+
+    Proven are: one end record with nothing behind it but a plain comment; a central directory that fills the
+    space before it; members that fill the space before that without gap or overlap; local headers and data
+    descriptors that agree with the directory; names that `path_fault` passes, none twice; regular files and
+    folders only; stored or deflated, not encrypted; sizes within the limits. The data itself is not read.
+    Raises IntegrityError, and MachineError where the file cannot be read.
+    """
+    directory = find_directory(source)
+    records = _read_directory(source, directory)
+    _check_sizes(source, records)
+    collision = find_collision(record.name for record in records if not record.name.endswith("/"))
+    if collision is not None:
+        raise source.refused(collision.rule, collision.path)
+    _check_folders(source, records)
+    ends = _spans(source, records, directory.offset)
+    return tuple(_with_local_header(source, record, ends[record.offset]) for record in records)
+
+
+def _read_directory(source: ZipSource, directory: Directory) -> list[_Central]:
+    size = directory.size
+    raw = source.read(directory.offset, size)
+    records = []
+    at = 0
+    for _ in range(directory.count):
+        if at + _CENTRAL.size > size:
+            raise source.damaged("the central directory has fewer records than the end record counts")
+        fields = _CENTRAL.unpack_from(raw, at)
+        name_at = at + _CENTRAL.size
+        extra_at = name_at + fields[10]
+        comment_at = extra_at + fields[11]
+        at = comment_at + fields[12]
+        if fields[0] != _CENTRAL_SIGN or at > size:
+            raise source.damaged("a record of the central directory is malformed")
+        if fields[12] > source.limits.comment:
+            rule = f"a member has a comment of more than {source.limits.comment:,} bytes"
+            raise source.exceeds("comment", fields[12], rule)
+        records.append(_central(source, fields, raw[name_at:extra_at], raw[extra_at:comment_at]))
+    if at != size:
+        raise source.damaged("the central directory has more than the end record counts")
+    return records
+
+
+def _central(source: ZipSource, fields: tuple[int, ...], raw_name: bytes, raw_extra: bytes) -> _Central:
+    _, _, needed, flags, method, time, date, crc, packed, size, _, _, _, disk, _, attributes, offset = fields
+    name = _name(source, raw_name, flags)
+    has_zip64 = False
+    if raw_extra:
+        extra = _extra_fields(source, raw_extra, name)
+        has_zip64 = _EXTRA_ZIP64 in extra
+        size, packed, offset = _zip64(source, extra, (size, packed, offset), name)
+    if disk:
+        raise source.damaged("it is in another file of the archive", name)
+    if needed & 0xFF > _NEWEST_VERSION:
+        raise source.refused("needs a newer version of the zip format than there is", name)
+    if flags & ~_KNOWN_FLAGS:
+        raise source.refused("is encrypted" if flags & _FLAG_ENCRYPTED else "has unknown flags", name)
+    if method not in (STORED, DEFLATED):
+        raise source.refused(f"is packed by method {method}; only stored (0) and deflate (8) are taken", name)
+    mode = attributes >> 16
+    kind = stat.S_IFMT(mode)
+    if raw_name[-1:] == b"/":
+        if kind not in (0, stat.S_IFDIR) or size:
+            raise source.refused("is named like a folder and is none", name)
+    elif kind not in (0, stat.S_IFREG):
+        raise source.refused("is not a regular file", name)
+    return _Central(
+        raw_name, name, offset, packed, size, crc, method, flags, mode, date << 16 | time, has_zip64
+    )
+
+
+def _name(source: ZipSource, raw: bytes, flags: int) -> str:
+    if len(raw) > MAX_PATH:
+        raise source.refused(f"a member has a path of more than {MAX_PATH} bytes")
+    try:
+        name = raw.decode("utf-8" if flags & _FLAG_UTF8 else "ascii")
+    except UnicodeDecodeError:
+        shown = raw.decode("latin-1")
+        raise source.refused("has a name that is neither ASCII nor marked and valid UTF-8", shown) from None
+    fault = path_fault(name.removesuffix("/"))
+    if fault:
+        raise source.refused(fault, name)
+    return name
+
+
+def _extra_fields(source: ZipSource, raw: bytes, name: str) -> Mapping[int, bytes]:
+    fields: dict[int, bytes] = {}
+    at = 0
+    while at + 4 <= len(raw):
+        kind, length = struct.unpack_from("<2H", raw, at)
+        at += 4 + length
+        if kind in fields:
+            raise source.damaged("an extra field is there twice", name)
+        fields[kind] = raw[at - length : at]
+    if at != len(raw):
+        raise source.damaged("its extra fields are malformed", name)
+    # A second name for the member, which some tools take and others do not (APPNOTE 4.6.9).
+    other = fields.get(_EXTRA_UNICODE_PATH)
+    if other is not None and other[5:] != name.encode():
+        raise source.damaged("an extra field gives it another name", name)
+    return fields
+
+
+def _zip64(
+    source: ZipSource, extra: Mapping[int, bytes], values: tuple[int, ...], name: str
+) -> tuple[int, ...]:
+    """`values` (size, packed size, offset) with the wide ones from the extra field (APPNOTE 4.5.3)."""
+    raw = extra.get(_EXTRA_ZIP64)
+    wanted = [index for index, value in enumerate(values) if value == _FULL32]
+    if raw is None:
+        # 4 GiB less one byte exactly would be legal, and no tool writes it so.
+        if wanted:
+            raise source.damaged("its 64-bit sizes are missing", name)
+        return values
+    given = len(raw) // 8
+    if len(raw) % 8 or given < len(wanted) or given > len(values):
+        raise source.damaged("its 64-bit sizes are of the wrong length", name)
+    wide = struct.unpack(f"<{given}Q", raw)
+    result = list(values)
+    places = wanted if given == len(wanted) else range(given)
+    for index, value in zip(places, wide, strict=True):
+        if values[index] not in (_FULL32, value):
+            raise source.damaged("its 64-bit sizes are not its sizes", name)
+        result[index] = value
+    if any(index >= given for index in wanted if given != len(wanted)):
+        raise source.damaged("its 64-bit sizes are missing", name)
+    return tuple(result)
+
+
+def _check_sizes(source: ZipSource, records: list[_Central]) -> None:
+    limits = source.limits
+    total = sum(record.size for record in records)
+    if total > limits.unpacked:
+        raise source.exceeds("unpacked", total, f"unpacks to {total:,} bytes, more than {limits.unpacked:,}")
+    if total > limits.ratio_from and total > limits.ratio * source.size:
+        raise source.exceeds(
+            "ratio",
+            -(-total // source.size),
+            f"unpacks to {total:,} bytes from {source.size:,}: "
+            f"above {limits.ratio_from:,} bytes no more than {limits.ratio}:1 is taken",
+        )
+
+
+def _check_folders(source: ZipSource, records: list[_Central]) -> None:
+    files = {record.name for record in records if not record.name.endswith("/")}
+    folders: set[str] = set()
+    for record in records:
+        if record.name.endswith("/"):
+            if record.name in folders:
+                raise source.refused("is there twice", record.name)
+            if record.name[:-1] in files:
+                raise source.refused("is a file and a folder", record.name)
+            folders.add(record.name)
+
+
+def _spans(source: ZipSource, records: list[_Central], directory: int) -> dict[int, int]:
+    """Where the space of the member at each offset ends; told from the directory alone."""
+    ordered = sorted(records, key=lambda record: record.offset)
+    first = ordered[0].offset if ordered else directory
+    if first:
+        raise source.damaged(f"{first:,} bytes before the first member belong to none")
+    ends = [record.offset for record in ordered[1:]] + [directory]
+    for record, end in zip(ordered, ends, strict=False):
+        if record.offset + _LOCAL.size + len(record.raw_name) + record.packed > end:
+            raise source.damaged("it overlaps the next member or the directory", record.name)
+    for record, following in pairwise(ordered):
+        if record.offset == following.offset:
+            raise source.damaged(f"it lies where {following.name!r} lies", record.name)
+    return {record.offset: end for record, end in zip(ordered, ends, strict=False)}
+
+
+def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
+    name_end = _LOCAL.size + len(record.raw_name)
+    raw = source.read(record.offset, min(name_end + _READ_AHEAD, end - record.offset))
+    sign, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(raw)
+    if sign != _LOCAL_SIGN:
+        raise source.damaged("it has no local header", record.name)
+    if name_length != len(record.raw_name) or raw[_LOCAL.size : name_end] != record.raw_name:
+        raise source.damaged("its local header has another name", record.name)
+    if flags != record.flags or method != record.method:
+        raise source.damaged("its local header has other flags or another method", record.name)
+    is_wide = False
+    if extra_length:
+        raw_extra = raw[name_end : name_end + extra_length]
+        if len(raw_extra) < extra_length:
+            raw_extra = source.read(record.offset + name_end, extra_length)
+        extra = _extra_fields(source, raw_extra, record.name)
+        is_wide = _EXTRA_ZIP64 in extra
+        size, packed = _zip64(source, extra, (size, packed), record.name)
+    known = (record.crc, record.packed, record.size)
+    told = (crc, packed, size)
+    has_descriptor = bool(flags & _FLAG_DESCRIPTOR)
+    # Before a descriptor the header says both sizes or neither: a half truth is read one way from the front.
+    is_left_out = has_descriptor and crc in (0, record.crc) and (packed, size) in ((0, 0), known[1:])
+    if told != known and not is_left_out:
+        raise source.damaged("its local header has another CRC or size", record.name)
+    start = record.offset + name_end + extra_length
+    _check_descriptor(source, record, start + record.packed, end, is_wide=is_wide, expected=has_descriptor)
+    return Entry(
+        name=record.name,
+        start=start,
+        packed=record.packed,
+        size=record.size,
+        crc=record.crc,
+        method=method,
+        mode=record.mode,
+        moment=record.moment,
+    )
+
+
+def _check_descriptor(
+    source: ZipSource, record: _Central, at: int, end: int, *, is_wide: bool, expected: bool
+) -> None:
+    """Between a member's data and the next header stands a data descriptor, or nothing (APPNOTE 4.3.9)."""
+    if not expected:
+        if at != end:
+            raise source.damaged("bytes after it belong to no member", record.name)
+        return
+    wide = is_wide or record.has_zip64 or max(record.packed, record.size) > _FULL32
+    plain = struct.pack("<L2Q" if wide else "<3L", record.crc, record.packed, record.size)
+    if end - at not in (len(plain), len(plain) + 4) or source.read(at, end - at) not in (
+        plain,
+        _DESCRIPTOR_SIGN + plain,
+    ):
+        raise source.damaged("its data descriptor does not agree with the directory", record.name)

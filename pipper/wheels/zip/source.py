@@ -1,0 +1,50 @@
+"""The bytes of a zip by offset, and the errors about it."""
+
+from typing import BinaryIO
+
+from pipper.core.archive_limits import LimitName, Limits, raising
+from pipper.errors import IntegrityError, MachineError
+from pipper.wheels.member_paths import refusal
+
+
+class ZipSource:
+    """A zip file's bytes by offset."""
+
+    def __init__(self, file: BinaryIO, size: int, subject: str, limits: Limits) -> None:
+        """Take an open, unbuffered `file` of `size` bytes; `subject` names it in errors."""
+        self._file = file
+        self.size = size
+        self.subject = subject
+        self.limits = limits
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`.
+
+        Raises IntegrityError where the file ends before, MachineError where it cannot be read.
+        """
+        if offset + length > self.size:
+            raise self.damaged("the file ends too early")
+        try:
+            self._file.seek(offset)
+            data = self._file.read(length)
+            while len(data) < length:
+                more = self._file.read(length - len(data))
+                if not more:
+                    raise self.damaged("the file ends too early")
+                data += more
+        except OSError as error:
+            raise MachineError(f"cannot read {self.subject}", cause=error.strerror or str(error)) from error
+        return data
+
+    def damaged(self, what: str, member: str | None = None) -> IntegrityError:
+        """Return the error for a file whose structure contradicts itself."""
+        return refusal(self.subject, f"damaged zip: {what}", member=member)
+
+    def refused(self, rule: str, member: str | None = None) -> IntegrityError:
+        """Return the error for a file or a member that breaks `rule`."""
+        return refusal(self.subject, rule, member=member)
+
+    def exceeds(self, name: LimitName, needed: int, rule: str, member: str | None = None) -> IntegrityError:
+        """Return the error for a file that breaks `rule` and would keep it if the limit `name` were `needed`."""
+        hint = raising(name, needed) if self.limits.raisable else ""
+        return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)
