@@ -8,8 +8,8 @@ from pipper.apply.removal import library_of, recorded_paths
 from pipper.apply.schemes import layout_of
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
-from pipper.errors import MachineError
 from pipper.python.environment import Environment
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.system.process import ProcessError, run
 
@@ -55,11 +55,10 @@ def _compile(environment: Environment, share: Sequence[str]) -> list[str]:
     python = str(environment.interpreter.executable)
     command = [python, "-I", _PROGRAM]
     try:
-        said = run(command, given=b"".join(os.fsencode(path) + b"\0" for path in share))
+        with os_errors("compile modules with", python):
+            said = run(command, given=b"".join(os.fsencode(path) + b"\0" for path in share))
     except ProcessError:
         return list(share)
-    except OSError as error:
-        raise MachineError(f"`{python}` cannot compile modules", cause=error.strerror or "") from error
     return [os.fsdecode(path) for path in said.split(b"\0") if path]
 
 

@@ -23,6 +23,7 @@ from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.errors import IntegrityError, MachineError
 from pipper.python.environment import MARKS
+from pipper.system.os_errors import machine_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,8 +220,10 @@ def _write(path: str, content: bytes, mode: int) -> None:
 
 def space_error(error: OSError, place: str, needed: int) -> MachineError:
     """Return the error for a disk that refused while `needed` bytes were to be written below `place`."""
-    return MachineError(
-        f"cannot write `{error.filename2 or error.filename or place}`",
-        cause=f"{error.strerror or error}; {needed:,} bytes are needed below `{place}`",
-        hint="free space or mend permissions there, then run the command again: nothing was changed",
+    return machine_error(
+        "write",
+        error.filename2 or error.filename or place,
+        error,
+        needed=needed,
+        hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
     )

@@ -6,17 +6,16 @@ it becomes `unsettled.json`: what a power cut may still take from the disk's cac
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipper.apply.installer import Staged
 from pipper.errors import MachineError
+from pipper.system.files import read_bytes, write_durable
 
 JOURNAL = "journal.json"
 UNSETTLED = "unsettled.json"
@@ -65,14 +64,16 @@ def write_journal(state: Path, journal: Journal) -> None:
         # Where a power cut cannot be told afterwards, everything has to be on the disk before.
         os.sync()
     text = json.dumps(_to_json(journal)).encode()
-    write_durably(state / JOURNAL, sha256_of(text).encode() + b"\n" + text)
+    write_durable(state / JOURNAL, sha256_of(text).encode() + b"\n" + text)
 
 
 def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
     """Return the journal, None where there is none; raises MachineError where it cannot be read."""
     path = state / name
+    written = read_bytes(path)
+    if written is None:
+        return None
     try:
-        written = path.read_bytes()
         if written.startswith(b"{"):
             return _from_json(json.loads(written), _WITHOUT_DIGEST)
         digest, _, text = written.partition(b"\n")
@@ -80,10 +81,6 @@ def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
         if digest.decode() != sha256_of(text):
             raise ValueError(digest)
         return _from_json(json.loads(text), _FORMAT)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
     except (ValueError, KeyError, TypeError) as error:
         raise MachineError(
             f"`{path}` is damaged or was written by a newer pipper",
@@ -97,39 +94,6 @@ def settle_journal(state: Path, journal: Journal) -> None:
         os.replace(state / JOURNAL, state / UNSETTLED)
     else:
         os.unlink(state / JOURNAL)
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, and have it on the disk when this returns; raises OSError.
-
-    Its mode stays; a symbolic link stays one.
-    """
-    real = os.path.realpath(path)
-    # The name is fixed: what an interrupted run left under it is overwritten by the run that finishes.
-    temporary = f"{real}.pipper-new"
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            with contextlib.suppress(FileNotFoundError):
-                os.chmod(temporary, os.stat(real).st_mode & 0o7777)
-            os.fsync(stream.fileno())
-        os.replace(temporary, real)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    sync_folder(os.path.dirname(real))
-
-
-def sync_folder(folder: str) -> None:
-    """Have the names in a folder on the disk; raises OSError."""
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def boot_id() -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipper.apply.installer import Staged
-from pipper.apply.journal import Document, Outgoing, sha256_of, write_durably
+from pipper.apply.journal import Document, Outgoing, sha256_of
 from pipper.apply.schemes import Layout
+from pipper.system.files import write_durable
 
 
 class Mover:
@@ -59,7 +60,7 @@ class Mover:
                 continue
             self._documents.append((document.path, self._kept(number) if document.before else None))
             os.makedirs(document.path.parent, exist_ok=True)
-            write_durably(document.path, document.content)
+            write_durable(_target(document.path), document.content)
         return edited
 
     def take_out_infos(self, outgoing: Iterable[tuple[int, Outgoing]]) -> None:
@@ -120,11 +121,16 @@ class Mover:
 
 def _put_back(kept: Path, path: Path) -> None:
     try:
-        os.replace(kept, os.path.realpath(path))
+        os.replace(kept, _target(path))
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        write_durably(path, kept.read_bytes())
+        write_durable(_target(path), kept.read_bytes())
+
+
+def _target(path: Path) -> Path:
+    """The file itself: a symbolic link stays one."""
+    return Path(os.path.realpath(path))
 
 
 def _content(path: Path) -> bytes | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipper.errors import MachineError
+from pipper.system.files import digest_of
+from pipper.system.os_errors import os_errors
 
 
 class Row(NamedTuple):
@@ -56,15 +58,14 @@ def read_record(dist_info: str) -> list[Row] | None:
 def read_record_text(dist_info: str) -> str | None:
     """Return a distribution's RECORD as it is, None where it has none; raises MachineError."""
     path = f"{dist_info}/RECORD"
-    try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            return stream.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except UnicodeDecodeError as error:
-        raise _damaged(path, "it is not UTF-8") from error
-    except OSError as error:
-        raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
+    with os_errors("read", path):
+        try:
+            with open(path, encoding="utf-8", newline="") as stream:
+                return stream.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except UnicodeDecodeError as error:
+            raise _damaged(path, "it is not UTF-8") from error
 
 
 def format_record(rows: Iterable[Row]) -> str:
@@ -86,8 +87,7 @@ def encoded(digest: bytes) -> str:
 
 def file_hash(path: str, algorithm: str = "sha256") -> str:
     """Return `ALGORITHM=DIGEST` of a file; raises OSError, or ValueError for an unknown algorithm."""
-    with open(path, "rb") as stream:
-        return f"{algorithm}={encoded(hashlib.file_digest(stream, algorithm).digest())}"
+    return f"{algorithm}={encoded(digest_of(path, algorithm))}"
 
 
 def _damaged(place: str, cause: str) -> MachineError:

@@ -58,20 +58,19 @@ def write_stamp(environment: "Environment", key: str) -> None:
     """
     state = os.fspath(environment.state_dir)
     path = os.path.join(state, _STAMP)
-    temporary = f"{path}.new"
     if os.path.lexists(os.path.join(state, _STAGE)):
         return  # what could not be removed: the next sync tries again
-    try:
-        _write(environment, key, path, temporary)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    with contextlib.suppress(OSError):
+        _write(environment, key, path)
 
 
-def _write(environment: "Environment", key: str, path: str, temporary: str) -> None:
+def _write(environment: "Environment", key: str, path: str) -> None:
+    # Here, not above: `is_current` has no use for it.
+    from pipper.system.files import replacing  # noqa: PLC0415 - see above
+
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    for _ in range(_WAITS):
-        with open(temporary, "wb") as stream:
+    with replacing(path) as stream:
+        for _ in range(_WAITS):
             # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
             os.utime(stream.fileno())
             began = os.fstat(stream.fileno()).st_mtime_ns
@@ -80,12 +79,9 @@ def _write(environment: "Environment", key: str, path: str, temporary: str) -> N
                 stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began}
                 stamp |= {"covers": covers, "folders": folders}
                 stream.write(json.dumps(stamp).encode())
-                break
-        time.sleep(_WAIT_SECONDS)
-    else:
-        os.unlink(temporary)
-        return
-    os.replace(temporary, path)
+                return
+            time.sleep(_WAIT_SECONDS)
+        raise TimeoutError(path)  # so the old stamp stays
 
 
 def _covered(

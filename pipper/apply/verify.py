@@ -13,6 +13,7 @@ from pipper.apply.schemes import Layout, layout_of
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
 from pipper.python.environment import Environment
+from pipper.system.os_errors import machine_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def verify(
             found.extend(_drift(each, layout, hashes=hashes))
         return tuple(found)
     except OSError as error:
-        raise MachineError(f"`{error.filename}` cannot be read", cause=error.strerror or "") from error
+        raise machine_error("read", error.filename, error) from error
 
 
 def starts_here(python: str, environment: Environment) -> bool:

@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -29,10 +29,11 @@ from pathlib import Path
 from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
 from pipper.core.archive_limits import Limits
 from pipper.errors import IntegrityError, MachineError
+from pipper.system.files import digest_of, pieces
 from pipper.system.locks import os_lock, os_lock_if_free
+from pipper.system.os_errors import os_errors
 
 _DAY = 86_400
-_CHUNK = 1 << 20
 _DEFAULT_LIMITS = Limits()
 _PARTS = ("files", "wheels", "interpreters", "index", "tmp")
 """All that the cache makes and `clean` removes."""
@@ -58,12 +59,10 @@ class Receiver:
             raise IntegrityError(
                 f"{self._subject} is longer than it may be", cause=f"expected {self._expected:,} bytes"
             )
-        try:
+        with _disk(str(self._stream.name), self._expected):
             view = memoryview(chunk)
             while view:
                 view = view[self._stream.write(view) :]
-        except OSError as error:
-            raise _disk(Path(str(self._stream.name)), error, self._expected) from error
         self._hash.update(chunk)
         self.size += len(chunk)
 
@@ -158,11 +157,9 @@ class Cache:
         """
         with self._temporary_folder(size) as folder:
             path = folder / "file"
-            try:
+            with _disk(path, size):
                 # Unbuffered: what a full disk refuses is refused in `write`, and not once more by `close`.
                 stream = FileIO(path, "xb")
-            except OSError as error:
-                raise _disk(path, error, size) from error
             with stream:
                 receiver = Receiver(stream, sha256=sha256, size=size, subject=subject)
                 yield receiver
@@ -172,28 +169,24 @@ class Cache:
 
     def add_file(self, path: Path, sha256: str, *, subject: str = "") -> Path:
         """Copy a file into the cache and return its place; raises what `receive` does."""
-        try:
-            with open(path, "rb") as source:
-                size = os.fstat(source.fileno()).st_size
-                with self.receive(sha256, size, subject=subject or str(path)) as receiver:
-                    while chunk := source.read(_CHUNK):
-                        receiver.write(chunk)
-        except OSError as error:
-            raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
+        with os_errors("read", path), open(path, "rb") as source:
+            size = os.fstat(source.fileno()).st_size
+            with self.receive(sha256, size, subject=subject or str(path)) as receiver:
+                for chunk in pieces(source, path):
+                    receiver.write(chunk)
         return self._place("files", sha256)
 
     def unpacked(self, sha256: str) -> UnpackedWheel | None:
         """Return the wheel with this hash, None where it is not unpacked here."""
         folder = self._place("wheels", sha256)
         index = folder / "index.json"
-        try:
-            with open(index, "rb") as stream:
-                text = stream.read()
-                used = os.fstat(stream.fileno()).st_mtime
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise MachineError(f"`{index}` cannot be read", cause=error.strerror or "") from error
+        with os_errors("read", index):
+            try:
+                with open(index, "rb") as stream:
+                    text = stream.read()
+                    used = os.fstat(stream.fileno()).st_mtime
+            except FileNotFoundError:
+                return None
         # The time of the index says when the wheel was last used, to a day: `prune` goes by it.
         if time.time() - used > _DAY:
             _touch(index)
@@ -210,13 +203,8 @@ class Cache:
 
     def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
         """Unpack anew a wheel whose tree is no longer as it was unpacked; raises what `unpack` does."""
-        with self._temporary_folder(0) as trash:
-            try:
-                os.rename(wheel.tree.parent, trash / "old")
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise _disk(wheel.tree.parent, error, 0) from error
+        with self._temporary_folder(0) as trash, _disk(wheel.tree.parent), suppress(FileNotFoundError):
+            os.rename(wheel.tree.parent, trash / "old")
         return self.unpack(wheel.sha256, wheel.filename)
 
     def size(self) -> Freed:
@@ -234,8 +222,8 @@ class Cache:
                         used = os.stat(entry / clock).st_mtime
                     except FileNotFoundError:
                         used = 0
-                    # What is whole of an index has a suffix; what has none, a killed command left.
-                    if used < oldest or (kind == "index" and not entry.suffix):
+                    # A hidden file is one that a killed command had not finished.
+                    if used < oldest or entry.name.startswith("."):
                         freed = _sum(freed, _remove(entry))
         return freed
 
@@ -269,18 +257,15 @@ class Cache:
             except (IntegrityError, MachineError):
                 self._refuse_damaged(path, sha256, filename)
                 raise
-            try:
+            with _disk(folder / "index.json"):
                 (folder / "index.json").write_bytes(to_index(wheel))
-            except OSError as error:
-                raise _disk(folder / "index.json", error, 0) from error
             self._publish(folder, place, 0)
         return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
     def _refuse_damaged(self, path: Path, sha256: str, filename: str) -> None:
         """Blame the cache and not the wheel where the cached file is gone or no longer what it was."""
         try:
-            with open(path, "rb") as stream:
-                whole = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+            whole = digest_of(path).hex() == sha256
         except FileNotFoundError:
             whole = False
         if not whole:
@@ -303,33 +288,30 @@ class Cache:
         parent = self.root / "tmp"
         # Held here, too: not everyone who brings something in says that the cache is in use.
         with os_lock(self.root / ".lock", shared=True):
-            try:
+            with _disk(parent, size):
                 parent.mkdir(exist_ok=True)
                 folder = Path(tempfile.mkdtemp(dir=parent))
-            except OSError as error:
-                raise _disk(parent, error, size) from error
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _publish(self, temporary: Path, place: Path, size: int) -> None:
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(temporary, place)
-        except OSError as error:
-            # Somebody was faster with the same bytes: content-addressed, so theirs are as good.
-            if not place.exists():
-                raise _disk(place, error, size) from error
+        with _disk(place, size):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(temporary, place)
+            except OSError:
+                # Somebody was faster with the same bytes: content-addressed, so theirs are as good.
+                if not place.exists():
+                    raise
 
 
 def _make_private(root: Path) -> None:
-    try:
+    with _disk(root):
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         _tag(root)
         found = os.stat(root)
-    except OSError as error:
-        raise _disk(root, error, 0) from error
     if not hasattr(os, "geteuid"):
         return
     if found.st_uid != os.geteuid():
@@ -352,22 +334,14 @@ def _tag(root: Path) -> None:
         tag.write_bytes(_TAG)
 
 
-def _disk(path: Path, error: OSError, size: int) -> MachineError:
-    needed = f"; {size:,} bytes are needed" if size else ""
-    return MachineError(
-        f"cannot write `{path}`",
-        cause=f"{error.strerror or error}{needed}",
-        hint="free space or mend permissions there, or set PIPPER_CACHE_DIR to another folder",
-    )
+def _disk(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
+    hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another folder"
+    return os_errors("write", path, needed=size, hint=hint)
 
 
 def _touch(path: Path) -> None:
-    try:
+    with _disk(path), suppress(FileNotFoundError):
         os.utime(path)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _disk(path, error, 0) from error
 
 
 def _measure(path: Path) -> Freed:
@@ -386,13 +360,11 @@ def _measure(path: Path) -> Freed:
 
 def _remove(path: Path) -> Freed:
     freed = _measure(path)
-    try:
+    with _disk(path):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    except OSError as error:
-        raise _disk(path, error, 0) from error
     return freed
 
 

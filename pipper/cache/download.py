@@ -1,6 +1,5 @@
 """Many verified downloads at once, into the cache."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pipper.cache.cache import Cache, Receiver
 from pipper.core.ports import Reporter, Task
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
 from pipper.system.parallel import in_threads
+from pipper.system.retry import pause_if_broken, retry
 
 JOBS = 16
 """Downloads at once: they wait for the network, so more of them than processors."""
@@ -93,17 +93,26 @@ class _Run:
 
     def _complete(self, download: Download, receiver: Receiver) -> None:
         """Read until the body is as long as it should be; raises StoreError after too many attempts."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self._read(download, receiver)
-            except ObjectAbsentError:
-                raise
-            except StoreError as error:
-                if attempt == _ATTEMPTS or self._is_late():
-                    raise _given_up(download, receiver, attempt, error) from error
-                self.stop.wait(_pause(attempt))
-            else:
-                return
+        attempts = 0
+
+        def attempt() -> None:
+            nonlocal attempts
+            attempts += 1
+            self._read(download, receiver)
+
+        try:
+            retry(
+                attempt,
+                attempts=_ATTEMPTS,
+                pause=lambda error: None if self._is_late() else pause_if_broken(error),
+                first=_FIRST_WAIT,
+                longest=_LONGEST_WAIT,
+                sleep=self.stop.wait,
+            )
+        except ObjectAbsentError:
+            raise
+        except StoreError as error:
+            raise _given_up(download, receiver, attempts, error) from error
 
     def _read(self, download: Download, receiver: Receiver) -> None:
         with download.open(receiver.size) as pieces:
@@ -121,11 +130,6 @@ class _Run:
 
     def _is_late(self) -> bool:
         return self.stop.is_set() or time.monotonic() > self.deadline
-
-
-def _pause(attempt: int) -> float:
-    """Seconds before the next attempt, growing, and not the same for all that failed together."""
-    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _given_up(download: Download, receiver: Receiver, attempts: int, error: StoreError) -> StoreError:

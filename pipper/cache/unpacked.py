@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from pipper.errors import MachineError
+from pipper.system.os_errors import machine_error
 
 if TYPE_CHECKING:
     from pipper.wheels.gate import Member, WheelFile
@@ -91,7 +91,7 @@ def intact(wheel: UnpackedWheel) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise MachineError(f"`{error.filename}` cannot be read", cause=error.strerror or "") from error
+        raise machine_error("read", error.filename, error) from error
     return True
 
 

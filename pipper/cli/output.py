@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from pipper.core.reporter import Reporter, Task
-from pipper.errors import MachineError
+from pipper.system.os_errors import machine_error
 
 _SIGNED = re.compile(r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=)[^\s'\"`<>]*", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"`]+@")
@@ -67,7 +67,7 @@ def _to_stdout() -> Iterator[None]:
         to_nowhere(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise ReaderGoneError from error
-        raise MachineError("cannot write to standard output", cause=error.strerror or str(error)) from error
+        raise machine_error("write to", "standard output", error) from error
 
 
 def to_nowhere(stream: TextIO) -> None:

@@ -4,7 +4,6 @@ Only what `url_fault` lets pass is asked at all: https, and http to this very ma
 message shows more of one than `shown` does.
 """
 
-import random
 import re
 import time
 from base64 import b64encode
@@ -21,6 +20,7 @@ from pipper.core.urls import shown, url_fault
 from pipper.errors import IntegrityError, StoreError
 from pipper.http.errors import TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
+from pipper.system.retry import retry
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS = 4
-_FIRST_WAIT, _LONGEST_WAIT = 0.3, 10.0
+_FIRST_WAIT = 0.3
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _OURS = {"User-Agent": f"pipper/{__version__}", "Accept-Encoding": "identity"}
@@ -182,13 +182,12 @@ class Web:
 
 
 def _persist(work: Callable[[], T]) -> T:
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return work()
-        except TransientError as error:
-            growing = _FIRST_WAIT * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-            time.sleep(min(_LONGEST_WAIT, max(growing, error.wait)))
-    return work()
+    return retry(
+        work,
+        attempts=_ATTEMPTS,
+        pause=lambda error: error.wait if isinstance(error, TransientError) else None,
+        first=_FIRST_WAIT,
+    )
 
 
 def _begins_at(response: "BaseHTTPResponse", start: int) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from pipper.errors import MachineError, UsageError
+from pipper.errors import UsageError
+from pipper.system.os_errors import os_errors
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -72,14 +73,9 @@ def _tls(environ: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     given = [Path(environ[name]) for name in _CERTIFICATES if environ.get(name)]
     for path in [*given, ca_file] if ca_file else given:
-        try:
+        hint = "check SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's `cert`"
+        with os_errors("read the certificates in", path, hint=hint):  # an SSLError is an OSError
             context.load_verify_locations(*((None, path) if path.is_dir() else (path, None)))
-        except (OSError, ssl.SSLError) as error:
-            raise MachineError(
-                f"cannot read the certificates in {path}",
-                cause=error.strerror or str(error),
-                hint="look at SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's `cert`",
-            ) from error
     return context
 
 

@@ -9,7 +9,6 @@ number of processes may read and write. What cannot be read is not there, and is
 
 import contextlib
 import json
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -18,6 +17,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from pipper.index.simple_api import IndexFile, ProjectFiles
+from pipper.system.files import write_atomic
 
 LONGEST_FRESH = 600
 """Seconds that a page counts as fresh at most, whatever the server says of it."""
@@ -119,12 +119,5 @@ class PageCache:
         # What is not noted is read again: a full or read-only disk must not stop a command.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as stream:
-                temporary = Path(stream.name)
-                try:
-                    stream.write(data)
-                    stream.close()
-                    temporary.replace(self._folder / name)
-                except BaseException:
-                    temporary.unlink(missing_ok=True)
-                    raise
+            # Not swept: there may be thousands of pages, and `prune` takes what a killed command left.
+            write_atomic(self._folder / name, data, sweep=False)

@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from pipper.core.ports import Reporter
 from pipper.core.urls import plain
-from pipper.errors import MachineError, UsageError
+from pipper.errors import UsageError
+from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
 _HINT = 'write `[index]` with `url = "https://index.example.com/simple"` into the manifest, or set PIPPER_INDEX_URL'
@@ -205,12 +206,12 @@ def _user_files(around: Surroundings) -> Iterator[Path]:
 def _read_pip_file(path: Path) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     try:
-        text = path.read_text(encoding="utf-8")
+        with os_errors("read", path):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
         parser.read_string(text, source=str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
     except (configparser.Error, UnicodeDecodeError) as error:
         # The parser's own words quote lines, which may hold a password.
         raise UsageError(f"{path} is no configuration file of pip", hint="`pip config debug`") from error
@@ -225,12 +226,11 @@ def _netrc(environ: Mapping[str, str], home: Path) -> netrc.netrc | None:
     named = environ.get("NETRC")
     places = [Path(named)] if named else [home / ".netrc", home / "_netrc"]
     for path in places:
-        try:
-            return netrc.netrc(str(path))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
-        except netrc.NetrcParseError as error:
-            raise UsageError(f"{path}: not a netrc file, line {error.lineno}") from error
+        with os_errors("read", path):
+            try:
+                return netrc.netrc(str(path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except netrc.NetrcParseError as error:
+                raise UsageError(f"{path}: not a netrc file, line {error.lineno}") from error
     return None

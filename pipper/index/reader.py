@@ -9,8 +9,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from pipper.errors import IntegrityError, MachineError, ObjectAbsentError
+from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.http.client import Answer
+from pipper.system.files import pieces
+from pipper.system.os_errors import os_errors
 
 _PIECE = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -53,43 +55,44 @@ class Disk:
         path = _path(url)
         if url.endswith("/"):
             path /= "index.html"
-        try:
-            size = path.stat().st_size
-            start, stop = _range(headers, size)
-            if stop - start > limit:
-                raise IntegrityError(f"{path} is longer than {limit:,} bytes")
-            with path.open("rb") as stream:
-                stream.seek(start)
-                body = stream.read(stop - start)
-        except (FileNotFoundError, NotADirectoryError):
-            return Answer(status=404, headers={}, body=b"", url=url)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        with os_errors("read", path):
+            try:
+                size = path.stat().st_size
+                start, stop = _range(headers, size)
+                if stop - start > limit:
+                    raise IntegrityError(f"{path} is longer than {limit:,} bytes")
+                with path.open("rb") as stream:
+                    stream.seek(start)
+                    body = stream.read(stop - start)
+            except (FileNotFoundError, NotADirectoryError):
+                return Answer(status=404, headers={}, body=b"", url=url)
         told = {"content-range": f"bytes {start}-{stop - 1}/{size}"} if (start, stop) != (0, size) else {}
         return Answer(status=206 if told else 200, headers=told, body=body, url=url)
 
     def size(self, url: str) -> int:
         """Return the size of a file in bytes; raises ObjectAbsentError."""
         path = _path(url)
-        try:
+        with _present(path):
             return path.stat().st_size
-        except FileNotFoundError as error:
-            raise ObjectAbsentError(f"there is no {path}") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
 
     @contextmanager
     def stream(self, url: str, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a file for reading from `start`; raises ObjectAbsentError."""
         path = _path(url)
+        with _present(path):
+            stream = path.open("rb")
+        with stream:
+            stream.seek(start)
+            yield pieces(stream, path)
+
+
+@contextmanager
+def _present(path: Path) -> Iterator[None]:
+    with os_errors("read", path):
         try:
-            with path.open("rb") as stream:
-                stream.seek(start)
-                yield iter(lambda: stream.read(_PIECE), b"")
+            yield
         except FileNotFoundError as error:
             raise ObjectAbsentError(f"there is no {path}") from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
 
 
 def _path(url: str) -> Path:
@@ -103,7 +106,3 @@ def _range(headers: Mapping[str, str], size: int) -> tuple[int, int]:
     if not asked[1]:
         return max(0, size - int(asked[2])), size
     return min(int(asked[1]), size), min(int(asked[2]) + 1, size) if asked[2] else size
-
-
-def _unreadable(path: Path, error: OSError) -> MachineError:
-    return MachineError(f"cannot read {path}", cause=error.strerror or str(error))

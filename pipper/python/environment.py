@@ -16,6 +16,7 @@ from pipper.core.plan import Installed
 from pipper.errors import MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.system.locks import os_lock
+from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
 STATE = ".pipper"
@@ -124,14 +125,13 @@ def installed(environment: Environment) -> tuple[Installed, ...]:
     """
     found: list[Installed] = []
     for library in environment.libraries:
-        try:
-            folders = [
-                entry for entry in os.scandir(library) if entry.name.endswith((".dist-info", ".egg-info"))
-            ]
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise MachineError(f"`{library}` cannot be read", cause=error.strerror or "") from error
+        with os_errors("read", library):
+            try:
+                folders = [
+                    entry for entry in os.scandir(library) if entry.name.endswith((".dist-info", ".egg-info"))
+                ]
+            except FileNotFoundError:
+                continue
         for entry in sorted(folders, key=lambda each: each.name):
             found.extend(_distribution(Path(entry.path)))
     return tuple(found)
@@ -145,16 +145,11 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     """
     root = Path(os.path.abspath(directory))
     lock = root / STATE / "lock"
-    try:
+    hint = "fix the permissions there, or name an environment with `--python EXE` or `-t DIR`"
+    with os_errors("make", root, hint=hint):
         if _is_foreign(root):
             raise _in_the_way(root)
         lock.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MachineError(
-            f"`{root}` cannot be made",
-            cause=error.strerror or "",
-            hint="mend the permissions there, or name an environment with `--python EXE` or `-t DIR`",
-        ) from error
     try:
         with os_lock(lock):
             try:
@@ -288,10 +283,6 @@ def _marks(folder: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as error:
-        raise MachineError(f"`{path}` cannot be read", cause=error.strerror or "") from error
+    with os_errors("read", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return path.read_text(encoding="utf-8", errors="replace")
+    return ""

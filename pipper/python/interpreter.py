@@ -14,6 +14,8 @@ from pipper.core.target import Target
 from pipper.errors import MachineError, UsageError
 from pipper.python import probe
 from pipper.python.fingerprint import fingerprint
+from pipper.system.files import write_atomic
+from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
 OLDEST = (3, 9)
@@ -122,16 +124,9 @@ def _recall(memory: Path, executable: Path) -> Interpreter | None:
 
 def _remember(memory: Path, facts: dict[str, Any]) -> None:
     # What is not remembered is asked again: a full or read-only disk must not stop a command that only reads.
-    # Two that write the same at once may show half of it for a moment: then it is asked again, too.
-    temporary = memory.with_suffix(".new")
     with contextlib.suppress(OSError):
-        try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({**facts, "format": _FORMAT}))
-            temporary.replace(memory)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(memory, json.dumps({**facts, "format": _FORMAT}).encode())
 
 
 def _ask(executable: Path) -> dict[str, Any]:
@@ -228,12 +223,11 @@ def _filled(paths: Mapping[str, str], directory: Path) -> dict[str, str]:
 def _managed(stdlib: Path) -> str:
     """Read the mark of PEP 668 each time: it comes and goes without the interpreter changing."""
     marker = stdlib / "EXTERNALLY-MANAGED"
-    try:
-        text = marker.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise MachineError(f"`{marker}` cannot be read", cause=error.strerror or "") from error
+    with os_errors("read", marker):
+        try:
+            text = marker.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
     # configparser costs 5 ms to import; only system interpreters bear the mark.
     import configparser  # noqa: PLC0415 - see above
 

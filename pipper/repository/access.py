@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Reporter, Store
-from pipper.errors import AccessError, MachineError, UsageError
+from pipper.errors import AccessError, UsageError
 from pipper.storage.directory.store import DirectoryStore
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.store import connect
+from pipper.system.os_errors import os_errors
 
 DEFAULT_PREFIX = "pipper"
 DEFAULT_ALIAS = "default"
@@ -87,15 +88,14 @@ def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories
     Raises AccessError where it is damaged: credentials are never quietly taken from elsewhere. Warns where
     others can read it.
     """
-    try:
-        text = path.read_text("utf-8")
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return NamedRepositories(path=path)
-    except UnicodeDecodeError as error:
-        raise _damaged(path, "it is not UTF-8") from error
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    with os_errors("read", path):
+        try:
+            text = path.read_text("utf-8")
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return NamedRepositories(path=path)
+        except UnicodeDecodeError as error:
+            raise _damaged(path, "it is not UTF-8") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         reporter.warning(f"{path} can be read by others; run: chmod 600 {path}")
     try:

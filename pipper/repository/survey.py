@@ -13,9 +13,10 @@ from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, ProjectPage, wheel_identity
 from pipper.core.ports import ObjectInfo, Reporter, Store
-from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, PipperError
+from pipper.errors import IntegrityError, ObjectAbsentError, PipperError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.source import ReadPage, Repository
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.wheels.bundle import extract_wheel, read_bundle
 from pipper.wheels.gate import CoreMetadata, open_wheel
@@ -144,7 +145,10 @@ class Surveyor:
             return WheelLook(url=url)
         filename, digest = url.partition("/")[2], ""
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            with (
+                os_errors("write below", self._scratch),
+                tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+            ):
                 path = Path(folder) / "package.whl"
                 digest = fetch_object(self._store, info.key, path)
                 if digest[:16] != url.partition("/")[0]:
@@ -159,8 +163,6 @@ class Surveyor:
             return WheelLook(url=url)
         except IntegrityError as error:
             return WheelLook(url=url, info=info, sha256=digest, fault=_reason(error))
-        except OSError as error:
-            raise _disk(self._scratch, error) from error
         return self._with_metadata(holding, WheelLook(url=url, info=info, sha256=digest), core)
 
     def _with_metadata(self, holding: Holding, look: WheelLook, core: CoreMetadata) -> WheelLook:
@@ -183,7 +185,10 @@ class Surveyor:
 
     def _look_at_bundle(self, holding: Holding, info: ObjectInfo) -> BundleLook:
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            with (
+                os_errors("write below", self._scratch),
+                tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+            ):
                 path = Path(folder) / info.key.rpartition("/")[2]
                 fetch_object(self._store, info.key, path)
                 bundle = read_bundle(path)
@@ -198,8 +203,6 @@ class Surveyor:
             return BundleLook(info=info, fault="it is gone")
         except IntegrityError as error:
             return BundleLook(info=info, fault=_reason(error))
-        except OSError as error:
-            raise _disk(self._scratch, error) from error
         return BundleLook(info=info, sha256=digest, dependencies=bundle.dependencies)
 
 
@@ -236,7 +239,3 @@ def _survey(
 
 def _reason(error: IntegrityError) -> str:
     return f"{error.message} ({error.cause})" if error.cause else error.message
-
-
-def _disk(folder: Path, error: OSError) -> MachineError:
-    return MachineError(f"cannot write below {folder}", cause=error.strerror or str(error))

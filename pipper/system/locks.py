@@ -1,29 +1,45 @@
-"""Locks of the operating system: they end with their process, so none is ever stale."""
+"""Locks of the operating system: they end with their process, so a lock is never stale."""
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipper.errors import MachineError
+from pipper.system.os_errors import os_errors
+
+_POLL_SECONDS = 0.01
+
+
+class LockBusyError(MachineError):
+    """Another process kept the lock for longer than the caller waits."""
 
 
 @contextmanager
-def os_lock(path: Path, *, shared: bool = False, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def os_lock(
+    path: Path,
+    *,
+    shared: bool = False,
+    waiting: Callable[[], None] | None = None,
+    timeout: float | None = None,
+) -> Iterator[None]:
     """Hold the lock file `path` (made with its folder where missing) while the block runs.
 
     Many may hold it `shared`, one alone otherwise. Not for a thread that holds it already. `waiting` is called
-    once where somebody else has it. Raises MachineError where the file cannot be made or locked.
+    once if another process has it. Raises MachineError if the file cannot be made or locked, LockBusyError if
+    it does not become free within `timeout` seconds; None waits without end.
     """
+    deadline = None if timeout is None else time.monotonic() + timeout
     descriptor = _open(path)
     try:
-        _acquire(descriptor, path, shared, waiting)
-        # Whoever held it before may have taken the file away: then the lock that others see is another one.
+        _acquire(descriptor, path, shared, waiting, deadline)
+        # The last holder may have removed the file: then the lock that others see is another one.
         while not _is_at(descriptor, path):
             os.close(descriptor)
             descriptor = _open(path)
-            _acquire(descriptor, path, shared, waiting)
+            _acquire(descriptor, path, shared, waiting, deadline)
         yield
     finally:
         os.close(descriptor)
@@ -37,17 +53,36 @@ def os_lock_if_free(path: Path) -> Iterator[bool]:
     """
     descriptor = _open(path)
     try:
-        yield _acquired(descriptor) and _is_at(descriptor, path)
+        yield _CAN_SHARE and is_free(descriptor) and _is_at(descriptor, path)
     finally:
         os.close(descriptor)
 
 
 def _open(path: Path) -> int:
-    try:
+    with os_errors("make the lock", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise MachineError(f"the lock `{path}` cannot be made", cause=error.strerror or "") from error
+
+
+def _acquire(
+    descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None, deadline: float | None
+) -> None:
+    with os_errors("lock", path, hint="put it on a file system that has locks (flock)"):
+        if _locked(descriptor, shared):
+            return
+        if waiting:
+            waiting()
+        if deadline is None:
+            _wait(descriptor, shared)
+            return
+        while not _locked(descriptor, shared):
+            if time.monotonic() > deadline:
+                raise LockBusyError(
+                    f"cannot lock {path}",
+                    cause="another process holds the lock",
+                    hint="run the command again when the other one has ended",
+                )
+            time.sleep(_POLL_SECONDS)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
@@ -59,48 +94,51 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 if sys.platform == "win32":
     import msvcrt
-    import time
 
-    def _acquired(descriptor: int) -> bool:
-        del descriptor
+    _CAN_SHARE = False
+
+    def _locked(descriptor: int, shared: bool) -> bool:
+        # There are no shared locks here, and Windows removes no file that is in use.
+        with suppress(OSError):
+            if not shared:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            return True
         return False
 
-    def _acquire(descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None) -> None:
-        # There are no shared locks here, and Windows removes no file that is in use.
-        del path
-        while not shared:
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            except OSError:
-                if waiting:
-                    waiting()
-                    waiting = None
-                time.sleep(0.05)
-            else:
-                return
+    def _wait(descriptor: int, shared: bool) -> None:
+        while not _locked(descriptor, shared):
+            time.sleep(_POLL_SECONDS)
+
+    def hold(descriptor: int) -> None:
+        """Do nothing: Windows removes no file that is open."""
+
+    def is_free(descriptor: int) -> bool:
+        """Return True: Windows removes no file that is open."""
+        del descriptor
+        return True
 
 else:
     import fcntl
 
-    def _acquired(descriptor: int) -> bool:
+    _CAN_SHARE = True
+
+    def _locked(descriptor: int, shared: bool) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
             return False
         return True
 
-    def _acquire(descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None) -> None:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting:
-                    waiting()
-                fcntl.flock(descriptor, kind)
-        except OSError as error:
-            raise MachineError(
-                f"`{path}` cannot be locked",
-                cause=error.strerror or "",
-                hint="the file system must know locks (flock)",
-            ) from error
+    def _wait(descriptor: int, shared: bool) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+
+    def hold(descriptor: int) -> None:
+        """Lock an open file until it is closed; does nothing on a file system without locks."""
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def is_free(descriptor: int) -> bool:
+        """Lock an open file if no process holds it; False also on a file system without locks."""
+        with suppress(OSError):
+            return _locked(descriptor, shared=False)
+        return False

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -18,7 +17,8 @@ from packaging.version import InvalidVersion, Version
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.legacy_version import serialize, to_semver
-from pipper.errors import MachineError
+from pipper.system.files import replacing
+from pipper.system.os_errors import os_errors
 from pipper.wheels.gate import WheelFile, open_wheel
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.name import parse_wheel_name
@@ -86,13 +86,10 @@ def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
     """
     digest = hashlib.sha256()
     with _open(path) as (archive, wheel, _):
-        try:
-            with to.open("xb") as file:
-                for piece in archive.chunks(wheel):
-                    digest.update(piece)
-                    file.write(piece)
-        except OSError as error:
-            raise _write_error(to, error, wheel.size) from error
+        with os_errors("write", to, needed=wheel.size), to.open("xb") as file:
+            for piece in archive.chunks(wheel):
+                digest.update(piece)
+                file.write(piece)
         return ExtractedWheel(sha256=digest.hexdigest(), size=wheel.size)
 
 
@@ -151,15 +148,8 @@ def write_bundle(
         opened.verify()
         meta = _meta(opened, manifest)
     target = output / f"{meta['name']}-{meta['safe_version']}.pipper"
-    draft = output / f".{target.name}.{os.getpid()}.part"
-    try:
-        with wheel.open("rb") as source, draft.open("xb") as file:
-            _write_zip(file, source, wheel.stat().st_size, meta)
-        draft.replace(target)
-    except OSError as error:
-        raise _write_error(target, error, 0) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with os_errors("write", target), wheel.open("rb") as source, replacing(target) as file:
+        _write_zip(file, source, wheel.stat().st_size, meta)
     return target
 
 
@@ -226,8 +216,3 @@ def _texts(values: Mapping[str, object], key: str, subject: str) -> tuple[str, .
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise refusal(subject, f"{META_NAME}: {key!r} is no list of texts")
     return tuple(value)
-
-
-def _write_error(path: Path, error: OSError, size: int) -> MachineError:
-    needed = f"; {size:,} bytes are needed" if size else ""
-    return MachineError(f"cannot write {path}", cause=f"{error.strerror or error}{needed}")

@@ -18,7 +18,8 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
-from pipper.errors import IntegrityError, MachineError
+from pipper.errors import IntegrityError
+from pipper.system.os_errors import os_errors
 from pipper.wheels.entry_points import EntryPoint, parse_entry_points
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
@@ -77,6 +78,7 @@ class WheelFile:
         root = os.fspath(directory)
         wanted = {member.path: member for member in self.members}
         folders: set[str] = set()
+        needed = sum(member.size for member in self.members)
         for entry in self._archive.entries:
             member = wanted.get(entry.name)
             if member is None:
@@ -84,14 +86,8 @@ class WheelFile:
                     pass
             else:
                 target = f"{root}/{entry.name}"
-                try:
+                with os_errors("write", target, needed=needed):
                     self._write(entry, target, 0o755 if member.executable else 0o644, folders)
-                except OSError as error:
-                    needed = sum(member.size for member in self.members)
-                    raise MachineError(
-                        f"cannot write {target}",
-                        cause=f"{error.strerror or error}; {self.filename} needs {needed:,} bytes",
-                    ) from error
 
     def _write(self, entry: Entry, target: str, mode: int, folders: set[str]) -> None:
         folder = target.rpartition("/")[0]

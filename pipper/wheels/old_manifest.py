@@ -6,7 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipper.core.toml import Node
-from pipper.errors import MachineError, PipperError, UsageError
+from pipper.errors import PipperError, UsageError
+from pipper.system.os_errors import os_errors
 from pipper.wheels.plain_yaml import parse_yaml
 from pipper.wheels.strict_json import parse_object
 
@@ -45,10 +46,8 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     if not found:
         return OldManifest()
     path = found[0]
-    try:
+    with os_errors("read", path):
         raw = path.read_bytes()
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
 
     def fail(what: str) -> PipperError:
         return UsageError(f"{path.name}: {what}")

@@ -69,7 +69,7 @@ class World:
         """Return the names that an undisturbed change does not leave."""
         left = self._names() - self._expected
         # Unfinished pages of an index wait for `prune`: no lock tells whether somebody is at them.
-        return sorted(name for name in left if not re.fullmatch(r"cache/index/\w+/tmp\w+", name))
+        return sorted(name for name in left if not re.fullmatch(r"cache/index/\w+/\.pipper-\w+\.tmp", name))
 
     def begin(self) -> None:
         """Keep what is there as `before`."""

@@ -375,7 +375,7 @@ def test_C8_pruning_waits_for_what_is_being_brought_in_by_whoever_does_not_say_s
 def test_C1_pruning_takes_the_unfinished_pages_of_an_index_at_once(cache: Cache) -> None:
     site = cache.root / "index" / "site"
     site.mkdir(parents=True)
-    for name in ("tmpabc", "foo.page"):
+    for name in (".pipper-0123456789abcdef.tmp", "foo.page"):
         (site / name).touch()
     cache.prune(unused_days=1)
     assert [path.name for path in site.iterdir()] == ["foo.page"]

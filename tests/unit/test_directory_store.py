@@ -235,8 +235,8 @@ def test_a_refused_write_is_told_and_not_that_its_litter_could_not_be_removed(
     def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(Path, "open", read_only)
-    monkeypatch.setattr(Path, "unlink", read_only)
+    monkeypatch.setattr(os, "fsync", read_only)
+    monkeypatch.setattr(os, "unlink", read_only)
     with pytest.raises(MachineError, match="cannot write") as failed:
         store.create("foo/y", b"new", content_type=PLAIN)
     assert "read-only" in failed.value.hint

@@ -65,7 +65,7 @@ OUTSIDE_WORLD = {
         "socket",
     ),
     *("ssl", "subprocess", "sysconfig", "tempfile", "threading", "time", "urllib.request", "uuid", "zipfile"),
-    *("filelock", "platformdirs", "urllib3"),
+    *("platformdirs", "urllib3"),
 }
 TOUCHING = {
     *("cwd", "default_environment", "environ", "exists", "getenv", "home", "is_dir", "is_file", "iterdir"),

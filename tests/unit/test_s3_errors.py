@@ -63,7 +63,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The waits between attempts, which take no time."""
     clock = Clock()
-    for module in ("botocore.endpoint", "pipper.storage.s3.store"):
+    for module in ("botocore.endpoint", "pipper.system.retry"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=clock.sleep, monotonic=clock.monotonic))
     return clock
 

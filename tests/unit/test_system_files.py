@@ -2,12 +2,14 @@
 
 import errno
 import os
+import re
+import stat
 from pathlib import Path
 
 import pytest
 
 from pipper.errors import MachineError
-from pipper.system.files import write_bytes
+from pipper.system.files import replacing, write_bytes, write_durable
 
 
 def _names(folder: Path) -> list[str]:
@@ -15,14 +17,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_C2_what_a_killed_command_left_is_gone_after_the_next(tmp_path: Path) -> None:
-    (tmp_path / ".pipper.lock.new").write_bytes(b"x" * 100)
+    (tmp_path / ".pipper-0123456789abcdef.tmp").write_bytes(b"x" * 100)
     write_bytes(tmp_path / "pipper.lock", b"new")
     assert _names(tmp_path) == ["pipper.lock"]
     assert (tmp_path / "pipper.lock").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("private", [False, True])
-@pytest.mark.parametrize("step", ["fchmod", "fsync"])
+@pytest.mark.parametrize(("step", "private"), [("fchmod", False), ("fsync", False), ("fsync", True)])
 def test_C6_a_refused_write_leaves_the_old_bytes_and_nothing_beside_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, private: bool
 ) -> None:
@@ -43,10 +44,74 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert _names(tmp_path) == []
 
 
-def test_K2_a_private_file_has_a_name_that_nobody_can_foresee_until_it_is_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("private", [False, True])
+def test_K2_a_file_has_a_name_that_nobody_can_foresee_until_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: bool
 ) -> None:
-    (tmp_path / ".file.new").symlink_to("elsewhere")
-    write_bytes(tmp_path / "file", b"new", private=True)
-    assert not (tmp_path / "elsewhere").exists()
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    names: list[str] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        names.extend(_names(tmp_path))
+        fsync(descriptor)
+
+    monkeypatch.setattr("pipper.system.files.os.fsync", watched)
+    for _ in range(2):
+        write_bytes(tmp_path / "file", b"new", private=private)
+    temporary = {name for name in names if name != "file"}
+    assert len(temporary) == 2
+    assert all(re.fullmatch(r"\.pipper-[0-9a-f]{16}\.tmp", name) for name in temporary)
+    assert _names(tmp_path) == ["file"]
+    if private:
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_living_command_writes_is_not_swept(tmp_path: Path) -> None:
+    with replacing(tmp_path / "one") as file:
+        file.write(b"one")
+        write_bytes(tmp_path / "other", b"other")
+    assert _names(tmp_path) == ["one", "other"]
+    assert (tmp_path / "one").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("place", ["symlink", "pipe"])
+def test_litter_that_is_no_file_of_ours_is_neither_followed_nor_waited_for(
+    tmp_path: Path, place: str
+) -> None:
+    litter = tmp_path / ".pipper-0123456789abcdef.tmp"
+    (tmp_path / "kept").write_bytes(b"kept")
+    if place == "symlink":
+        litter.symlink_to("kept")
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(litter)
+    write_bytes(tmp_path / "file", b"new")
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_flush_a_folder_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr("pipper.system.files.os.fsync", refuse)
+    write_durable(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_the_mode_of_a_file_stays_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    (tmp_path / "old").chmod(0o640)
+    before = os.umask(0o027)
+    try:
+        for name in ("old", "new"):
+            write_bytes(tmp_path / name, b"new")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("old", "new")]
+    assert modes == [0o640, 0o640]

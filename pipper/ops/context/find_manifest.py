@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from pipper.core.toml import MANIFEST_LIMIT, parse_toml
-from pipper.errors import MachineError, UsageError
+from pipper.errors import UsageError
 from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes
+from pipper.system.os_errors import os_errors
 
 
 def find_manifest(directory: Path) -> Path | None:
@@ -15,10 +16,8 @@ def find_manifest(directory: Path) -> Path | None:
     """
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
-        try:
+        with os_errors("look into", folder):
             found = [path for path in (own, standard) if path.is_file()]
-        except OSError as error:
-            raise MachineError(f"cannot look into {folder}", cause=error.strerror or str(error)) from error
         if standard in found and not _has_table(standard):
             found.remove(standard)
         if len(found) > 1:

@@ -1,20 +1,19 @@
 """Opening the index of a command: which one, asked by whom, remembered where."""
 
-import tempfile
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.model import INDEX, Manifest
 from pipper.core.ports import Reporter
-from pipper.errors import MachineError
 from pipper.index.reader import Connection, Disk, Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.index_client import index_address, web_of
 from pipper.ops.context.settings import Settings
+from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 
 
@@ -74,16 +73,10 @@ def complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Repor
 def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:
     if file.sha256:
         return replace(file, size=reader.size(address))
-    try:
-        with tempfile.TemporaryDirectory(prefix="pipper-") as folder:
-            scratch = Path(folder) / "file"
-            digest = sha256()
-            with scratch.open("wb") as stream, reader.stream(address) as pieces:
-                for piece in pieces:
-                    digest.update(piece)
-                    stream.write(piece)
-            size = scratch.stat().st_size
-            cache.add_file(scratch, digest.hexdigest(), subject=f"{file.filename} from the index")
-    except OSError as error:
-        raise MachineError(f"cannot keep {file.filename}", cause=error.strerror or str(error)) from error
-    return replace(file, sha256=digest.hexdigest(), size=size)
+    with scratch_folder() as folder, os_errors("keep", file.filename):
+        scratch = folder / "file"
+        with scratch.open("wb") as stream, reader.stream(address) as pieces:
+            stream.writelines(pieces)
+        digest, size = sha256_of(scratch), scratch.stat().st_size
+        cache.add_file(scratch, digest, subject=f"{file.filename} from the index")
+    return replace(file, sha256=digest, size=size)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import file_digest
+from hashlib import sha256
 from pathlib import Path
 
 from pipper.cache.cache import Cache
@@ -11,6 +11,7 @@ from pipper.core.ports import Reporter
 from pipper.errors import IntegrityError, MachineError
 from pipper.repository.source import Repository
 from pipper.system.files import scratch_folder
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.wheels.bundle import extract_wheel, read_bundle
 
@@ -33,23 +34,19 @@ def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache
 
 
 def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
-    try:
-        with scratch_folder() as scratch:
-            bundle = scratch / "bundle.pipper"
+    with scratch_folder() as scratch:
+        bundle = scratch / "bundle.pipper"
+        with os_errors("write", bundle, needed=len(body)):
             bundle.write_bytes(body)
-            with bundle.open("rb") as stream:
-                bundle_sha256 = file_digest(stream, "sha256").hexdigest()
-            wheel = bundle.with_name("package.whl")
-            _require_wheel(bundle, file)
-            extracted = extract_wheel(bundle, wheel)
-            cache.add_file(wheel, extracted.sha256, subject=file.wheel)
-    except OSError as error:
-        raise MachineError(f"cannot unpack {file.key}", cause=error.strerror or str(error)) from error
+        wheel = bundle.with_name("package.whl")
+        _require_wheel(bundle, file)
+        extracted = extract_wheel(bundle, wheel)
+        cache.add_file(wheel, extracted.sha256, subject=file.wheel)
     return replace(
         file,
         sha256=extracted.sha256,
         size=extracted.size,
-        bundle_sha256=bundle_sha256,
+        bundle_sha256=sha256(body).hexdigest(),
         bundle_size=len(body),
     )
 

@@ -17,8 +17,8 @@ from pipper.repository.access import (
     read_named_repositories,
 )
 from pipper.storage.s3.location import S3Location
+from pipper.system.files import check_private, write_private
 from pipper.system.locks import os_lock
-from pipper.system.private import check_private, write_private
 
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _EMPTY: dict[str, object] = {

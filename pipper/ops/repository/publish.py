@@ -10,12 +10,13 @@ from packaging.utils import NormalizedName
 
 from pipper.build.backend import build_wheel, read_pipper_manifest
 from pipper.core.layout.keys import BUNDLE_SUFFIX
-from pipper.errors import ConflictError, MachineError, PipperError, UsageError
+from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Outcome, Publication, Publisher
 from pipper.system.files import scratch_folder
+from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.parallel import in_parallel
 from pipper.wheels.bundle import write_bundle
 
@@ -51,15 +52,11 @@ def bundle_project(settings: Settings, source: Path, output: Path | None) -> Pat
     Raises UsageError where it cannot be built, IntegrityError where its wheel does not pass the gate.
     """
     target = output or settings.directory
-    try:
+    with os_errors("bundle", f"{source} into {target}"):
         if not source.is_dir():
             raise UsageError(f"{source} is not a directory", hint="name the folder of a project")
         manifest = read_pipper_manifest(source)
         target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MachineError(
-            f"cannot bundle {source} into {target}", cause=error.strerror or str(error)
-        ) from error
     with scratch_folder() as scratch:
         wheel = build_wheel(source, scratch, settings.reporter)
         return write_bundle(
@@ -116,7 +113,7 @@ def _expand(path: Path) -> Sequence[Path | Published]:
             return found
         error = UsageError(f"{path} holds no bundle and no wheel", hint=f"`pipper bundle {path}` makes one")
     except OSError as fault:
-        error = MachineError(f"cannot read {path}", cause=fault.strerror or str(fault))
+        error = machine_error("read", path, fault)
     return [Published(path=path, status="failed", error=error)]
 
 

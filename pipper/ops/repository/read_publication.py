@@ -2,16 +2,17 @@
 
 import tempfile
 from dataclasses import replace
-from hashlib import file_digest
 from pathlib import Path
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.layout.legacy_version import key_version
 from pipper.core.manifest.requirement import parse_requirement
-from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.errors import IntegrityError, UsageError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.publisher import BundleFile, Publication
+from pipper.system.files import sha256_of
+from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import Bundle, extract_wheel, read_bundle, write_bundle
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 
@@ -25,10 +26,8 @@ def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS
 
     Raises UsageError for what is neither bundle nor wheel, IntegrityError for what does not pass the gate.
     """
-    try:
+    with os_errors("read", path):
         there = path.is_file()
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
     if not there:
         raise UsageError(
             f"{path}: no such file", hint="name a .whl, a .pipper or a directory that holds some"
@@ -64,12 +63,8 @@ def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
 
 
 def _folder(scratch: Path) -> Path:
-    try:
+    with os_errors("make a folder in", scratch):
         return Path(tempfile.mkdtemp(dir=scratch))
-    except OSError as error:
-        raise MachineError(
-            f"cannot make a folder in {scratch}", cause=error.strerror or str(error)
-        ) from error
 
 
 def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Publication:
@@ -97,12 +92,9 @@ def _gated(
     with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
         check_publishable(opened)
-        try:
-            with wheel.open("rb") as stream:
-                digest = file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(wheel)
+        with os_errors("read", wheel):
             size = wheel.stat().st_size
-        except OSError as error:
-            raise MachineError(f"cannot read {wheel}", cause=error.strerror or str(error)) from error
         return _publication(source, wheel, opened, digest, size, dependencies)
 
 

@@ -20,7 +20,6 @@ from pipper.core.ports import ObjectInfo
 from pipper.errors import (
     ConflictError,
     IntegrityError,
-    MachineError,
     ObjectAbsentError,
     ObjectChangedError,
     ObjectExistsError,
@@ -39,6 +38,7 @@ from pipper.repository.page_swap import swap_page
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import BundleLook, Survey, WheelLook, fetch_object, metadata_key
+from pipper.system.os_errors import os_errors
 
 _ZIP = "application/zip"
 _TEXT = "text/plain; charset=utf-8"
@@ -91,25 +91,23 @@ class Mender:
         Raises what the store raises, and ConflictError where other writers stay quicker.
         """
         work = _Work()
-        try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                page = self._rebuilt(survey, work)
-                work.left += twins(survey)
-                for file in page.files:
-                    self._mend_file(survey, file, work, Path(folder))
-                self._take_in(survey, page, work, Path(folder))
-                page = swap_page(
-                    self._repository,
-                    survey.holding.name,
-                    lambda current: self._applied(current, survey, work),
-                    salvage=True,
-                )
-                self._publisher.confirm(work.taken)
-                work.mends += sweep(self._repository, survey.holding, page, self._now, Path(folder))
-        except OSError as error:
-            raise MachineError(
-                f"cannot write below {self._scratch}", cause=error.strerror or str(error)
-            ) from error
+        with (
+            os_errors("write below", self._scratch),
+            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+        ):
+            page = self._rebuilt(survey, work)
+            work.left += twins(survey)
+            for file in page.files:
+                self._mend_file(survey, file, work, Path(folder))
+            self._take_in(survey, page, work, Path(folder))
+            page = swap_page(
+                self._repository,
+                survey.holding.name,
+                lambda current: self._applied(current, survey, work),
+                salvage=True,
+            )
+            self._publisher.confirm(work.taken)
+            work.mends += sweep(self._repository, survey.holding, page, self._now, Path(folder))
         return Mended(mends=tuple(work.mends), left=tuple(work.left))
 
     def _rebuilt(self, survey: Survey, work: _Work) -> ProjectPage:

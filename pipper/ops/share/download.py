@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +23,8 @@ from pipper.ops.share.inputs import Ask, Asked, read_ask
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import take_urls
 from pipper.ops.sync.offline import Supply
-from pipper.system.files import read_bytes, scratch_folder, write_bytes
+from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of, write_bytes
+from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import read_bundle, write_bundle
 from pipper.wheels.name import parse_wheel_name
 
@@ -104,10 +103,8 @@ def _save_all(
     settings: Settings, request: DownloadRequest, wanted: list[Wanted], cache: Cache
 ) -> tuple[Saved, ...]:
     directory = settings.directory / request.directory
-    try:
+    with os_errors("make", directory):
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MachineError(f"cannot make {directory}", cause=error.strerror or str(error)) from error
     saved: list[Saved] = []
     with settings.reporter.task("Saving", total=len(wanted)) as task:
         for want in sorted(wanted, key=lambda each: each.filename):
@@ -126,7 +123,7 @@ def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest)
     with _bundle(want, wheel, cache) as path:
         bundle = read_bundle(path)
         if request.bundles:
-            yield _place(path, directory / f"{bundle.name}-{bundle.version}.pipper", _sha256(path))
+            yield _place(path, directory / f"{bundle.name}-{bundle.version}.pipper", sha256_of(path))
         if request.extract:
             meta = directory / f"{want.filename}.meta.json"
             new = read_bytes(meta) != bundle.raw
@@ -154,32 +151,19 @@ def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
 
 def _place(source: Path, target: Path, sha256: str) -> Saved:
     """Copy a cached file, hashing it on the way: a link would let whoever edits the copy change the cache."""
-    try:
-        if target.is_file() and _sha256(target) == sha256:
+    with os_errors("read", source):
+        needed = source.stat().st_size
+    with os_errors("write", target, needed=needed):
+        if target.is_file() and sha256_of(target) == sha256:
             return Saved(path=target, new=False)
-        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-        try:
+        with source.open("rb") as reading, replacing(target) as writing:
+            # Hashed while it is copied: the cache may hold other bytes since it was filled.
             digest = hashlib.sha256()
-            with source.open("rb") as reading, os.fdopen(descriptor, "wb") as writing:
-                while piece := reading.read(_CHUNK):
-                    digest.update(piece)
-                    writing.write(piece)
+            for piece in pieces(reading, source):
+                digest.update(piece)
+                writing.write(piece)
             if digest.hexdigest() != sha256:
                 raise MachineError(
                     f"the cached file {source} is damaged", hint="`pipper cache clean`, and run again"
                 )
-            Path(draft).chmod(0o644)
-            Path(draft).replace(target)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        needed = source.stat().st_size if source.exists() else 0
-        raise MachineError(
-            f"cannot write {target}", cause=f"{error.strerror or error}; {needed:,} bytes are needed"
-        ) from error
     return Saved(path=target, new=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

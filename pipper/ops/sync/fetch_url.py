@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,11 +12,13 @@ from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.model import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.urls import shown, signed_until
-from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.http.errors import expired
-from pipper.system.files import scratch_folder
+from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
+from pipper.system.retry import pause_if_broken, retry
 from pipper.wheels.bundle import extract_wheel, read_bundle
 from pipper.wheels.gate import open_wheel
 
@@ -50,28 +51,16 @@ def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
             f"{shown(url)} is neither a wheel nor a bundle", hint="it must end in .whl or .pipper"
         )
     path = folder / name
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            _stream(web, url, path)
-        except ObjectAbsentError:
-            raise
-        except StoreError:
-            if attempt == _ATTEMPTS:
-                raise
-        else:
-            break
+    retry(lambda: _stream(web, url, path), attempts=_ATTEMPTS, pause=pause_if_broken)
     return path
 
 
 def _stream(web: Web, url: str, to: Path) -> None:
-    try:
-        with web.stream(url) as pieces, to.open("wb") as file:
-            for piece in pieces:
-                if file.tell() + len(piece) > _LARGEST:
-                    raise IntegrityError(f"{shown(url)} is larger than {_LARGEST:,} bytes")
-                file.write(piece)
-    except OSError as error:
-        raise MachineError(f"cannot write {to}", cause=error.strerror or str(error)) from error
+    with os_errors("write", to), web.stream(url) as pieces, to.open("wb") as file:
+        for piece in pieces:
+            if file.tell() + len(piece) > _LARGEST:
+                raise IntegrityError(f"{shown(url)} is larger than {_LARGEST:,} bytes")
+            file.write(piece)
 
 
 def _take(url: str, web: Web, cache: Cache) -> Wanted:
@@ -99,8 +88,5 @@ def _taken(wheel: Path, filename: str, cache: Cache) -> Wanted:
 
 
 def _measured(path: Path) -> tuple[str, int]:
-    try:
-        with path.open("rb") as stream:
-            return file_digest(stream, "sha256").hexdigest(), path.stat().st_size
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    with os_errors("read", path):
+        return sha256_of(path), path.stat().st_size

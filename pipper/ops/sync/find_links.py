@@ -1,15 +1,15 @@
 """Finding locked files in a folder by their hash: what `pipper download` left there, or anybody else."""
 
 from collections.abc import Iterable
-from hashlib import file_digest
 from pathlib import Path
 
 from pipper.cache.cache import Cache
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.plan import Wanted
 from pipper.core.ports import Reporter
-from pipper.errors import IntegrityError, MachineError, UsageError
-from pipper.system.files import scratch_folder
+from pipper.errors import IntegrityError, UsageError
+from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import extract_wheel, read_bundle
 
 
@@ -33,11 +33,9 @@ class _Folder:
             raise UsageError(
                 f"there is no folder {folder}", hint="name the one that `pipper download -d` filled"
             )
-        try:
+        with os_errors("read", folder):
             files = sorted(path for path in folder.iterdir() if path.is_file())
             self._sizes = {path: path.stat().st_size for path in files}
-        except OSError as error:
-            raise MachineError(f"cannot read {folder}", cause=error.strerror or str(error)) from error
         self._reporter = reporter
         self._wheels = [path for path in files if path.suffix == ".whl"]
         self._bundles = [path for path in files if path.suffix == BUNDLE_SUFFIX]
@@ -46,7 +44,7 @@ class _Folder:
     def take(self, want: Wanted, cache: Cache) -> None:
         for path in self._wheels:
             likely = path.name == want.filename or self._sizes[path] == want.file.size
-            if likely and _sha256(path) == want.file.sha256:
+            if likely and sha256_of(path) == want.file.sha256:
                 cache.add_file(path, want.file.sha256)
                 return
         for bundle in self._holding(want.filename):
@@ -70,11 +68,3 @@ class _Folder:
                 return False
             cache.add_file(wheel, want.file.sha256)
         return True
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from pipper import __version__
 from pipper.apply.stamp import is_current
-from pipper.errors import MachineError, PipperError
+from pipper.errors import PipperError
 from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, VENV
 from pipper.python.fingerprint import fingerprint
+from pipper.system.os_errors import os_errors
 
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
 
@@ -101,8 +102,5 @@ def _is_file(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
+    with os_errors("read", path), open(path, "rb") as stream:
+        return stream.read()

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pipper.system.files import put_in_place, temporary_file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -45,13 +47,11 @@ class Notes:
             return None
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
-        """Write the note of `key` by way of the file `staging`, which must be on the same file system."""
+        """Write the note of `key` by way of the folder `staging`, which must be on the same file system."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        with staging.open("w", encoding="utf-8") as file:
-            json.dump(asdict(note), file)
-            file.flush()
-            os.fsync(file.fileno())
-        staging.replace(self._path(key))
+        with temporary_file(staging) as file:
+            file.write(json.dumps(asdict(note)).encode())
+            put_in_place(file, self._path(key), durable=True)
 
     def drop(self, key: str) -> None:
         """Remove the note of `key`, if any."""

@@ -13,13 +13,12 @@ import os
 import stat
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import (
@@ -33,7 +32,9 @@ from pipper.errors import (
 )
 from pipper.storage.directory.notes import Note, Notes
 from pipper.storage.keys import check_key, check_prefix, flaw
-from pipper.system.checked_io import body_pieces, machine, pieces, sha256_of, sync_folder
+from pipper.system.files import pieces, sync_folder, temporary_file
+from pipper.system.locks import LockBusyError, os_lock
+from pipper.system.os_errors import os_errors
 
 _HIDDEN = ".pipper-store"
 _LOCK_SECONDS = 60
@@ -63,7 +64,7 @@ class DirectoryStore:
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """See `Store.read`."""
-        with self._open(key) as file, machine("read", self._root / key):
+        with self._open(key) as file, os_errors("read", self._root / key):
             file.seek(start)
             body = file.read(-1 if length is None else length)
             whole = start == 0 and len(body) == os.fstat(file.fileno()).st_size
@@ -103,7 +104,7 @@ class DirectoryStore:
         del content_type
         path = self._path(key)
         self._check_free(key, path)
-        with self._staged(body) as staged, self._locked(), machine("write", path):
+        with self._staged(body) as staged, self._locked(), os_errors("write", path):
             self._check_free(key, path)
             self._note(key, staged, metadata)
             self._make_folders(path.parent)
@@ -128,10 +129,10 @@ class DirectoryStore:
         path = self._path(key)
         if not os.path.lexists(path):
             raise _changed(key, self.location, "it is gone")
-        with self._staged(body) as staged, self._locked(), machine("write", path):
+        with self._staged(body) as staged, self._locked(), os_errors("write", path):
             try:
                 with self._open(key) as file:
-                    held = sha256_of(pieces(file, path))
+                    held = hashlib.file_digest(file, "sha256").hexdigest()
             except ObjectAbsentError as error:
                 raise _changed(key, self.location, "it is gone") from error
             if held != etag:
@@ -146,7 +147,7 @@ class DirectoryStore:
         path = self._path(key)
         if path.is_dir() or not os.path.lexists(path):
             return
-        with self._locked(), machine("delete", path):
+        with self._locked(), os_errors("delete", path):
             path.unlink(missing_ok=True)
             self._notes.drop(key)
             sync_folder(path.parent)
@@ -166,7 +167,7 @@ class DirectoryStore:
                 f"unsafe key {key!r} for {self.location}", cause="the store keeps it for itself"
             )
         path = self._root / key
-        with machine("look at", path):
+        with os_errors("look at", path):
             # Compared after the links are resolved; also what a drive letter does to a path on Windows.
             inside = Path(os.path.realpath(path.parent)) == path.parent and path.is_relative_to(self._root)
             if inside and path.is_symlink():
@@ -176,9 +177,9 @@ class DirectoryStore:
         return path
 
     @contextmanager
-    def _open(self, key: str) -> Iterator[BinaryIO]:
+    def _open(self, key: str) -> Iterator[BufferedReader]:
         path = self._path(key)
-        with machine("read", path):
+        with os_errors("read", path):
             try:
                 # Asked before it is opened: opening a pipe would wait for its writer.
                 if not stat.S_ISREG(path.stat().st_mode):
@@ -197,7 +198,7 @@ class DirectoryStore:
 
     def _look(self, key: str, *, with_metadata: bool) -> ObjectInfo | None:
         try:
-            with self._open(key) as file, machine("read", self._root / key):
+            with self._open(key) as file, os_errors("read", self._root / key):
                 found = os.fstat(file.fileno())
                 etag = self._etag(key, file)
                 note = self._notes.get(key) if with_metadata else None
@@ -211,12 +212,12 @@ class DirectoryStore:
             metadata=note.metadata if note is not None and note.sha256 == etag else {},
         )
 
-    def _etag(self, key: str, file: BinaryIO) -> str:
+    def _etag(self, key: str, file: BufferedReader) -> str:
         note = self._notes.get(key)
         if note is not None and note.describes(os.fstat(file.fileno())):
             return note.sha256
         file.seek(0)
-        return sha256_of(pieces(file, self._root / key))
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _keys(self, prefix: str) -> Iterator[str]:
         pending = [prefix.rpartition("/")[0]]
@@ -232,7 +233,7 @@ class DirectoryStore:
 
     def _entries(self, folder: str) -> tuple[os.DirEntry[str], ...]:
         path = self._path(folder) if folder else self._root
-        with machine("list", path):
+        with os_errors("list", path):
             try:
                 with os.scandir(path) as entries:
                     shown = (entry for entry in entries if folder or entry.name != _HIDDEN)
@@ -245,37 +246,33 @@ class DirectoryStore:
                 raise
 
     def _is_folder(self, entry: os.DirEntry[str], key: str) -> bool:
-        with machine("look at", Path(entry.path)):
+        with os_errors("look at", Path(entry.path)):
             if entry.is_symlink() and entry.is_dir():
                 raise _leads_out(self._root / key)
             return entry.is_dir(follow_symlinks=False)
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
-        with machine("look at", Path(entry.path)):
+        with os_errors("look at", Path(entry.path)):
             return entry.is_file()
 
     @contextmanager
     def _staged(self, body: bytes | Path) -> Iterator[_Staged]:
         """Write `body` to a durable file that nothing lists and that is gone at the end."""
-        path = self._hidden / "tmp" / uuid.uuid4().hex
-        with machine("write to", self._root):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._sweep(path.parent)
-        try:
-            with machine("write", path), path.open("xb") as file:
-                digest = hashlib.sha256()
-                for piece in body_pieces(body):
-                    file.write(piece)
-                    digest.update(piece)
-                file.flush()
-                os.fsync(file.fileno())
+        folder = self._hidden / "tmp"
+        with os_errors("write to", self._root):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._sweep(folder)
+        with os_errors("write", folder), temporary_file(folder) as file:
+            # Hashed while it is written: what is read again may be other bytes.
+            digest = hashlib.sha256()
+            for piece in _pieces(body):
+                file.write(piece)
+                digest.update(piece)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            path = Path(file.name)
             yield _Staged(path=path, sha256=digest.hexdigest())
-        except BaseException:
-            # What went wrong first is what is told: a disk that takes no file may refuse to remove one too.
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            raise
-        with machine("remove", path):
             path.unlink(missing_ok=True)
 
     def _sweep(self, folder: Path) -> None:
@@ -297,7 +294,7 @@ class DirectoryStore:
             mtime_ns=found.st_mtime_ns,
             metadata={name.lower(): value for name, value in (metadata or {}).items()},
         )
-        self._notes.put(key, note, staging=staged.path.with_suffix(".json"))
+        self._notes.put(key, note, staging=staged.path.parent)
 
     def _make_folders(self, folder: Path) -> None:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -308,27 +305,26 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self._hidden / "lock"
-        # Here, not above: only what writes needs it, and it takes 15 ms.
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - see above
-
-        lock = FileLock(path, timeout=_LOCK_SECONDS, poll_interval=0.01)
-        with self._turn:
-            with machine("lock", path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+        with self._turn, contextlib.ExitStack() as held:
             try:
-                lock.acquire()
-            except Timeout as error:
+                held.enter_context(os_lock(path, timeout=_LOCK_SECONDS))
+            except LockBusyError as error:
                 raise StoreError(
                     f"{self.location} is locked by another writer",
                     cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
                     hint="try again when the other command has ended",
                 ) from error
-            except (OSError, NotImplementedError) as error:
-                raise MachineError(f"cannot lock {path}", cause=str(error)) from error
-            try:
-                yield
-            finally:
-                lock.release()
+            yield
+
+
+def _pieces(body: bytes | Path) -> Iterator[bytes]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    with os_errors("read", body):
+        file = body.open("rb")
+    with file:
+        yield from pieces(file, body)
 
 
 def _absent(key: str, location: str) -> ObjectAbsentError:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pipper.errors import (
     ObjectAbsentError,
     ObjectChangedError,
     ObjectExistsError,
+    PipperError,
     StoreError,
     UsageError,
 )
@@ -28,7 +28,8 @@ from pipper.storage.s3.errors import ConditionRefusedError, Request, check_compl
 from pipper.storage.s3.fast.reads import list_page, open_body
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.session import Connection, Lifetime
-from pipper.system.checked_io import machine
+from pipper.system.os_errors import os_errors
+from pipper.system.retry import retry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 5 << 30  # bytes: what S3 takes in one request
 _LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
-_CONFLICT_PAUSES = (0.1, 0.4, 1.6)
-"""Seconds before a write that met another one under way (409) is sent again."""
+_CONFLICTS, _CONFLICT_WAIT = 4, 0.4
+"""How often a write is sent that meets another one under way (409), and the seconds before the second time."""
 _BROKEN_READS = 3
 _MARK = "pipper-write"
 """Name of the metadata that tells one write from another; `head` does not show it."""
@@ -285,14 +286,12 @@ class S3Store:
 
     def _put(self, key: str, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
         with _opened(body) as content:
-            for pause in _CONFLICT_PAUSES:
-                try:
-                    return self._put_once(key, content, arguments)
-                except ConditionRefusedError as refusal:
-                    if refusal.status != 409:
-                        raise
-                time.sleep(pause)
-            return self._put_once(key, content, arguments)
+            return retry(
+                lambda: self._put_once(key, content, arguments),
+                attempts=_CONFLICTS,
+                pause=_pause_at_conflict,
+                first=_CONFLICT_WAIT,
+            )
 
     def _put_once(self, key: str, content: bytes | BinaryIO, arguments: "PutObjectRequestTypeDef") -> str:
         if not isinstance(content, bytes):
@@ -352,6 +351,10 @@ class S3Store:
         return self._connection.describe(operation, self._root + key)
 
 
+def _pause_at_conflict(error: PipperError) -> float | None:
+    return 0.0 if isinstance(error, ConditionRefusedError) and error.status == 409 else None
+
+
 def _bare(etag: str) -> str:
     return etag.strip('"')
 
@@ -361,7 +364,7 @@ def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
     if isinstance(body, bytes):
         yield body
         return
-    with machine("read", body):
+    with os_errors("read", body):
         file = body.open("rb")
     with file:
         if os.fstat(file.fileno()).st_size > _LARGEST:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipper.core.archive_limits import LimitName, Limits
-from pipper.errors import MachineError
+from pipper.system.os_errors import os_errors
 from pipper.wheels.zip.layout import DEFLATED, Entry, read_layout
 from pipper.wheels.zip.source import ZipSource
 
@@ -93,14 +93,10 @@ def open_zip(path: Path, *, subject: str, limits: Limits) -> Iterator[ZipArchive
 
     Raises what `read_layout` raises, and MachineError where the file cannot be opened.
     """
-    try:
+    with os_errors("read", path):
         file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
     with file:
-        try:
+        with os_errors("read", path):
             size = file.seek(0, 2)
-        except OSError as error:
-            raise MachineError(f"cannot read {path}", cause=error.strerror or str(error)) from error
         source = ZipSource(file, size, subject, limits)
         yield ZipArchive(source, read_layout(source))

@@ -3,7 +3,8 @@
 from typing import BinaryIO
 
 from pipper.core.archive_limits import LimitName, Limits, raising
-from pipper.errors import IntegrityError, MachineError
+from pipper.errors import IntegrityError
+from pipper.system.os_errors import os_errors
 from pipper.wheels.member_paths import refusal
 
 
@@ -24,7 +25,7 @@ class ZipSource:
         """
         if offset + length > self.size:
             raise self.damaged("the file ends too early")
-        try:
+        with os_errors("read", self.subject):
             self._file.seek(offset)
             data = self._file.read(length)
             while len(data) < length:
@@ -32,8 +33,6 @@ class ZipSource:
                 if not more:
                     raise self.damaged("the file ends too early")
                 data += more
-        except OSError as error:
-            raise MachineError(f"cannot read {self.subject}", cause=error.strerror or str(error)) from error
         return data
 
     def damaged(self, what: str, member: str | None = None) -> IntegrityError:

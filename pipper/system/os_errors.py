@@ -1,0 +1,56 @@
+"""One translation of OSError into MachineError: what was tried and where, why it failed, what mends it.
+
+Imports little: a sync that has nothing to do uses it.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipper.errors import MachineError
+
+_SPACE = "free some space there and run the command again"
+_PERMISSIONS = "check the permissions of that path"
+_HINTS = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EACCES: _PERMISSIONS,
+    errno.EPERM: _PERMISSIONS,
+    errno.EROFS: "the file system is mounted read-only: use another folder, or mount it for writing",
+    errno.ENOENT: "check that the path exists",
+    errno.ENOTDIR: "a part of that path is a file: use another path",
+    errno.EISDIR: "that path is a folder: use another name",
+    errno.ENAMETOOLONG: "use a shorter path",
+    errno.ELOOP: "remove the symbolic link that leads to itself",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "close other programs: the system has too many open files",
+    errno.EIO: "check the disk or the network mount",
+}
+
+
+@contextmanager
+def os_errors(
+    doing: str, place: str | os.PathLike[str], *, needed: int = 0, hint: str = ""
+) -> Iterator[None]:
+    """Raise `machine_error` for an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise machine_error(doing, place, error, needed=needed, hint=hint) from error
+
+
+def machine_error(
+    doing: str, place: str | os.PathLike[str], error: OSError, *, needed: int = 0, hint: str = ""
+) -> MachineError:
+    """Return the error `cannot {doing} {place}`.
+
+    `needed` is the number of bytes that were to be written, where it is known. `hint` replaces the one that
+    the error number gives.
+    """
+    cause = error.strerror or str(error)
+    if needed:
+        cause += f"; {needed:,} bytes are needed"
+    return MachineError(
+        f"cannot {doing} {os.fspath(place)}", cause=cause, hint=hint or _HINTS.get(error.errno or 0, "")
+    )

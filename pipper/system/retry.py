@@ -1,0 +1,42 @@
+"""One way to try again what may go better the next time."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pipper.errors import ObjectAbsentError, PipperError, StoreError
+
+T = TypeVar("T")
+
+
+def retry(
+    work: Callable[[], T],
+    *,
+    attempts: int,
+    pause: Callable[[PipperError], float | None],
+    first: float = 0.0,
+    longest: float = 10.0,
+    sleep: Callable[[float], object] | None = None,
+) -> T:
+    """Return what `work` returns, called at most `attempts` times; raises its last error.
+
+    `pause` takes an error and returns the least seconds to wait before the next attempt, None if another attempt
+    is not worth it. The wait doubles from about `first` to `longest` seconds, and is not the same for all that
+    failed together. `sleep` is called in place of `time.sleep`.
+    """
+    for attempt in range(attempts - 1):
+        try:
+            return work()
+        except PipperError as error:
+            least = pause(error)
+            if least is None:
+                raise
+            growing = first * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            (sleep or time.sleep)(min(longest, max(growing, least)))
+    return work()
+
+
+def pause_if_broken(error: PipperError) -> float | None:
+    """Return 0 for a body that broke off or never came, None for any other error: the `pause` of a download."""
+    return 0.0 if isinstance(error, StoreError) and not isinstance(error, ObjectAbsentError) else None
