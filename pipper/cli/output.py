@@ -10,20 +10,14 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from pipper.core.reporter import Reporter, Task
+from pipper.core.urls import redacted
 from pipper.system.os_errors import machine_error
 
-_SIGNED = re.compile(r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=)[^\s'\"`<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/\s@'\"`]+@")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ReaderGoneError(Exception):
     """Whoever read our output has seen enough (`pipper … | head`)."""
-
-
-def redacted(text: str) -> str:
-    """Return `text` without the query of signed URLs and without user names and passwords in URLs."""
-    return _USERINFO.sub("****@", _SIGNED.sub("?****", text))
 
 
 def visible(text: str) -> str:

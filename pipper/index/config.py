@@ -131,7 +131,7 @@ def _address(manifest_url: str, settings: Mapping[str, str], around: Surrounding
 def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
     try:
         parts = urlsplit(url)
-        user, password, host = parts.username, parts.password, parts.hostname
+        user, password, host, _ = parts.username, parts.password, parts.hostname, parts.port
     except ValueError as error:
         raise UsageError(f"the index of {step} has no valid address", hint=_HINT) from error
     if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):

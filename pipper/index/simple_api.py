@@ -11,6 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion
 
+from pipper.core.urls import shown
 from pipper.errors import StoreError
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -239,16 +240,12 @@ def _joiner(base: str) -> Callable[[str], str]:
 def _require_known(url: str, version: str) -> None:
     if version.partition(".")[0].strip() != _MAJOR:
         raise StoreError(
-            f"{_shown(url)} follows version {version[:20]} of the simple API, this pipper knows {_MAJOR}",
+            f"{shown(url)} follows version {version[:20]} of the simple API, this pipper knows {_MAJOR}",
             hint="upgrade pipper",
         )
 
 
 def _no_page(url: str, why: str) -> StoreError:
     return StoreError(
-        f"{_shown(url)} is no project page of an index", cause=why, hint="is the address of the index right?"
+        f"{shown(url)} is no project page of an index", cause=why, hint="is the address of the index right?"
     )
-
-
-def _shown(url: str) -> str:
-    return url.partition("?")[0]

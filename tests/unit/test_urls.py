@@ -3,8 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipper.core.urls import index_url_fault, is_signed, shown, signed_until, url_fault
+from pipper.core.urls import (
+    has_account,
+    index_url_fault,
+    is_signed,
+    redacted,
+    shown,
+    signed_until,
+    url_fault,
+    without_account,
+)
 
 SIGNED = (
     "https://bucket.example.com/a.whl?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIACANARY%2F2026"
@@ -93,6 +104,65 @@ def test_M13_no_index_is_there(url: str) -> None:
 def test_what_is_shown_holds_neither_query_nor_password() -> None:
     assert shown(SIGNED) == "https://bucket.example.com/a.whl"
     assert shown("https://user:secret@host.example.com/a#x") == "https://host.example.com/a"
+
+
+@pytest.mark.parametrize("slashes", ["//", "/", "///"])
+@pytest.mark.parametrize("user", ["me", "me@example.com", "", "aws-id"])
+@pytest.mark.parametrize(
+    "password", ["pw", "p/w", "/", "p?w", "p#w", "p@w", "p@w/@x", "12/34", "8080", "a'b", ""]
+)
+def test_no_password_is_shown_however_it_is_written(slashes: str, user: str, password: str) -> None:
+    url = f"https:{slashes}{user}:{password}@host.example.com/a.whl"
+    assert shown(f"{url}?x=1#y") == f"https:{slashes}host.example.com/a.whl"
+    assert without_account(f"{url}?x=1") == f"https:{slashes}host.example.com/a.whl?x=1"
+    assert has_account(url)
+    redaction = f"cannot read `https:{slashes}****@host.example.com/a.whl`: see https://index.example.com"
+    assert redacted(f"cannot read `{url}`: see https://index.example.com") == redaction
+    assert redacted(redaction) == redaction
+
+
+@given(password=st.text(alphabet="canry0189/?#@:.&='%", min_size=6))
+def test_no_part_of_a_password_is_left_in_a_text(password: str) -> None:
+    for scheme in ("https://", "https:/", "s3://"):
+        assert redacted(f"at {scheme}me:{password}@host now") == f"at {scheme}****@host now"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://host.example.com/a@b.whl",
+        "https://host.example.com:8443/a@b.whl",
+        "http://localhost:9000/a:b@c",
+        "http://[::1]:9000/a@b",
+        "https://host.example.com/a?mail=me:you@example.com",
+        "file:///home/me@work:x/a@b",
+        "s3://bucket/prefix@1",
+        "C:\\folder:x@y",
+        "foo @ https://host.example.com:8443/a@1.whl",
+    ],
+)
+def test_a_url_without_account_stays_as_it_is(url: str) -> None:
+    assert redacted(url) == without_account(url) == url
+    assert not has_account(url)
+
+
+def test_each_account_of_a_text_is_cut_and_each_signature() -> None:
+    text = (
+        f"https://a.example.com/x,https://token@b.example.com/y@1 git+ssh://me:pw@c:7/z, '{SIGNED}' \"{OLD}\""
+    )
+    assert redacted(text) == (
+        "https://a.example.com/x,https://****@b.example.com/y@1 git+ssh://****@c:7/z,"
+        " 'https://bucket.example.com/a.whl?****' \"https://bucket.example.com/a.pipper?****\""
+    )
+    assert redacted("https://a.example.com/x?sv=1&sig=canary https://a.example.com/?design=1") == (
+        "https://a.example.com/x?**** https://a.example.com/?design=1"
+    )
+
+
+def test_given_secrets_are_cut_the_longest_first() -> None:
+    assert redacted("no such option: canary-key canary", ["canary", "canary-key", ""]) == (
+        "no such option: **** ****"
+    )
 
 
 def test_a_signature_is_seen_and_its_end_is_known() -> None:

@@ -10,6 +10,7 @@ import click
 from pipper.cli.output import TerminalReporter, say
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
+from pipper.core.urls import redacted
 from pipper.errors import MachineError
 from pipper.ops.context.settings import Settings
 
@@ -57,10 +58,7 @@ class Command(_WithExamples):
             return super().parse_args(ctx, whole)
         except click.UsageError as error:
             # It quotes what it does not understand, which may be a secret in the wrong place.
-            message = error.format_message()
-            for secret in sorted(secrets, key=len, reverse=True):
-                message = message.replace(secret, "****")
-            raise click.UsageError(message, error.ctx) from None
+            raise click.UsageError(redacted(error.format_message(), secrets), error.ctx) from None
 
 
 class Group(_WithExamples, click.Group):

@@ -26,6 +26,7 @@ from pipper.core.manifest.constraints import (
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.toml import MANIFEST_LIMIT, Node, kind_of, parse_toml
+from pipper.core.urls import has_account
 from pipper.errors import UsageError
 
 INDEX = "index"
@@ -45,7 +46,6 @@ _OWN_KEYS = (
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_USERINFO = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
     if "url" not in table:
         raise node.fail("`url` is missing", hint='as in { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }')
     texts = {key: entry.text() for key, entry in table.items()}
-    if _USERINFO.match(texts.get("endpoint-url", "")):
+    if has_account(texts.get("endpoint-url", "")):
         raise table["endpoint-url"].fail(
             "credentials never stand in a manifest", hint="`pipper repository add`"
         )
@@ -253,7 +253,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
 
 def _repository_url(node: Node) -> str:
     url = node.text()
-    if _USERINFO.match(url):
+    if has_account(url):
         raise node.fail("credentials never stand in a manifest", hint="`pipper repository add` keeps them")
     if not url.startswith(("s3://", "file:")):
         raise node.fail(f"`{url}` is no repository", hint="write s3://BUCKET[/PREFIX] or file:///DIR")
@@ -279,7 +279,7 @@ def _index(node: Node) -> tuple[bool, str]:
         raise node.fail(f"true, false or a table with `url` is needed, not {kind_of(node.value)}")
     table = node.table(("url",))
     url = table["url"].text() if "url" in table else ""
-    if _USERINFO.match(url):
+    if has_account(url):
         raise table["url"].fail("credentials never stand in a manifest", hint="keep them in netrc")
     return True, url
 

@@ -8,6 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pipper.core.manifest.imports.imported import Adopted, Group
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.toml import MANIFEST_LIMIT, Node, parse_toml
+from pipper.core.urls import without_account
 from pipper.errors import UsageError
 
 _DEEPEST = 10
@@ -15,7 +16,6 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
 _SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-url", "f": "find-links"}
-_URL_ACCOUNT = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def from_pyproject(data: bytes, *, label: str) -> Adopted:
@@ -79,7 +79,7 @@ def _from_uv(node: Node) -> Adopted:
         overrides=_texts(table, "override-dependencies"),
         prereleases="prerelease" in table and table["prerelease"].value == "allow",
         as_of=_moment(table["exclude-newer"]) if "exclude-newer" in table else "",
-        index_url=_URL_ACCOUNT.sub("", index),
+        index_url=without_account(index),
         notes=tuple(notes),
     )
 
@@ -108,7 +108,7 @@ def _from_pdm(node: Node) -> Adopted:
         groups={name: _without_urls(each.texts())[0] for name, each in dev.items()},
         overrides=tuple(_override(name, each.text()) for name, each in overrides.items()),
         prereleases="allow-prereleases" in resolution and resolution["allow-prereleases"].value is True,
-        index_url=_URL_ACCOUNT.sub("", urls[0]) if urls else "",
+        index_url=without_account(urls[0]) if urls else "",
         notes=tuple("a further [[tool.pdm.source]]: pipper uses one index" for _ in urls[1:]),
     )
 
@@ -144,7 +144,7 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
                 inner = Adopted(constraints=inner.dependencies, notes=inner.notes)
             found = found.joined(inner)
         elif name == "index-url":
-            found = found.joined(Adopted(index_url=_URL_ACCOUNT.sub("", value)))
+            found = found.joined(Adopted(index_url=without_account(value)))
         elif name == "pre":
             found = found.joined(Adopted(prereleases=True))
         else:
