@@ -1,4 +1,4 @@
-"""How long something holds, in the spellings of pipper 0.x: `18s`, `12mins`, `3hr`, `2 days`."""
+"""The one grammar of durations: `18s`, `12mins`, `3hr`, `2 days`, `1 week`, with the spellings of pipper 0.x."""
 
 import re
 
@@ -11,30 +11,29 @@ _UNITS = {
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
     **dict.fromkeys(("d", "day", "days"), DAY),
+    **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), 7 * DAY),
 }
 _DURATION = re.compile(r"\s*([0-9]{1,9})\s*([A-Za-z]+)\s*")
+_LONGEST = 99_999 * 7 * DAY
+"""So long before today is still a date of the calendar."""
 
 
-def parse_duration(text: str) -> int:
-    """Return the seconds that `text` names: a positive number and a unit; raises UsageError."""
+def parse_duration(text: str, *, least: int = 1) -> int:
+    """Return the seconds that `text` names, a number and a unit; raises UsageError, also for fewer than `least`."""
     found = _DURATION.fullmatch(text)
     unit = _UNITS.get(found[2].lower()) if found else None
-    if found is None or unit is None or int(found[1]) == 0:
+    if found is None or unit is None or not least <= int(found[1]) * unit <= _LONGEST:
         raise UsageError(
-            f"`{text}` is no length of time",
-            cause="a positive number and a unit are needed: seconds, minutes, hours or days",
-            hint="as in `18s`, `12mins`, `130m`, `3hr` or `2d`",
+            f"`{text[:40]}` is not a duration",
+            cause="a positive number and a unit are needed: seconds, minutes, hours, days or weeks",
+            hint="write it as `18s`, `12mins`, `3hr`, `2d` or `1 week`",
         )
     return int(found[1]) * unit
 
 
-def spelled(seconds: int) -> str:
-    """Return a length of time in words, in the largest unit that divides it."""
-    for name, unit in (("day", DAY), ("hour", 3600), ("minute", 60)):
-        if seconds and seconds % unit == 0:
-            return _counted(seconds // unit, name)
-    return _counted(seconds, "second")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def format_duration(seconds: int) -> str:
+    """Return a duration as a number and the largest unit up to days that divides it: `90s`, `36h`, `14d`."""
+    for unit, size in (("d", DAY), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

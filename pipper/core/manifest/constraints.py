@@ -5,12 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from packaging.requirements import Requirement
 
+from pipper.core.duration import parse_duration
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.toml import Node
 from pipper.errors import UsageError
-
-_COOL_DOWN = re.compile(r"(?P<count>\d{1,5})\s*(?P<unit>h|d|w|hours?|days?|weeks?)")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def read_constraints(node: Node) -> tuple[Requirement, ...]:
@@ -79,14 +77,8 @@ def parse_as_of(text: str, *, where: str) -> datetime:
 
 
 def read_cool_down(node: Node) -> timedelta:
-    """Return how old a file must be at least: `7 days`, `36h`, `2w`. Raises UsageError."""
-    found = _COOL_DOWN.fullmatch(node.text().strip())
-    if found is None:
-        raise node.fail(f"`{node.text()[:40]}` is no length of time", hint='as in "7 days", "36h" or "2w"')
-    return int(found["count"]) * _UNITS[found["unit"][0]]
-
-
-def cool_down_text(length: timedelta) -> str:
-    """Return the one spelling of a length of time that a lock compares."""
-    hours = length // _UNITS["h"]
-    return f"{hours}h" if hours % 24 else f"{hours // 24}d"
+    """Return how old a file must be at least, a duration as in `7 days`, `36h` or `2w`. Raises UsageError."""
+    try:
+        return timedelta(seconds=parse_duration(node.text(), least=0))
+    except UsageError as error:
+        raise node.fail(error.message, cause=error.cause, hint=error.hint) from error

@@ -15,9 +15,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.duration import format_duration
 from pipper.core.lock.model import Inputs
 from pipper.core.manifest.constraints import (
-    cool_down_text,
     read_as_of,
     read_constraints,
     read_cool_down,
@@ -102,7 +102,7 @@ class Manifest:
             constraints=_sorted(self.constraints),
             overrides=_sorted(self.overrides),
             as_of=self.as_of.isoformat() if self.as_of else "",
-            cool_down=cool_down_text(self.cool_down) if self.cool_down else "",
+            cool_down=format_duration(self.cool_down // timedelta(seconds=1)) if self.cool_down else "",
             environments=tuple(sorted(map(str, self.environments))),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.pylock import is_valid_pylock_path
 
-from pipper.core.duration import DAY, spelled
+from pipper.core.duration import DAY, format_duration
 from pipper.core.lock.markers import portable
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, to_pylock
@@ -63,7 +63,7 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
     """
     if request.seconds > LONGEST:
         raise UsageError(
-            f"cannot authorize for {spelled(request.seconds)}",
+            f"cannot authorize for {format_duration(request.seconds)}",
             cause="signatures (SigV4) hold 7 days at most",
             hint="give -e 7d or less",
         )
@@ -111,7 +111,7 @@ def _lowered(
             ends = lifetime.ends.astimezone(now.tzinfo).replace(microsecond=0)
     if ends < asked:
         reporter.warning(
-            f"they hold until {ends:%Y-%m-%d %H:%M:%S %Z}, not for {spelled(seconds)}: the session ends then"
+            f"they hold until {ends:%Y-%m-%d %H:%M:%S %Z}, not for {format_duration(seconds)}: the session ends then"
         )
     return ends
 
