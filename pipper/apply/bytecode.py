@@ -8,6 +8,7 @@ from pipper.apply.removal import library_of, recorded_paths
 from pipper.apply.schemes import layout_of
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
+from pipper.core.wording import counted
 from pipper.python.environment import Environment
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
@@ -31,8 +32,7 @@ def compile_modules(environment: Environment, installed: Iterable[Installed], re
     for path in sorted(failed):
         reporter.detail(f"{path} does not compile")
     if failed:
-        some = "1 module does" if len(failed) == 1 else f"{len(failed)} modules do"
-        reporter.info(f"{some} not compile (-v names them)")
+        reporter.info(f"cannot compile {counted(len(failed), 'module')} (-v names them)")
 
 
 def _modules(environment: Environment, installed: Iterable[Installed]) -> list[str]:

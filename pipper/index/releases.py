@@ -16,6 +16,7 @@ from pipper.core.manifest.model import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.urls import plain
 from pipper.core.wheel_kinds import Assorter, specifiers
+from pipper.core.wording import counted
 from pipper.errors import IntegrityError
 from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
@@ -93,7 +94,7 @@ def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseM
     if (core.normalized_name, core.version) != (release.name, release.version):
         return ReleaseMetadata(unusable=f"its metadata is that of {core.normalized_name} {core.version}")
     if len(core.requires_dist) > MAX_REQUIREMENTS:
-        return ReleaseMetadata(unusable=f"it has {len(core.requires_dist):,} requirements")
+        return ReleaseMetadata(unusable=f"it has {counted(len(core.requires_dist), 'requirement')}")
     requires = []
     for text in core.requires_dist:
         requirement = _requirement(text)

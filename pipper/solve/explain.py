@@ -7,12 +7,12 @@ from operator import or_
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.wording import counted, listed
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Candidate, Shelf
 from pipper.solve.catalogue import Catalogue, Need
 from pipper.solve.engine import Clause
 from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
-from pipper.solve.router import listed
 
 _MOST_LINES = 20
 _MOST_VERSIONS = 4
@@ -291,4 +291,4 @@ def _versions(versions: Iterable[Version]) -> str:
     ordered = sorted(versions)
     if len(ordered) <= _MOST_VERSIONS:
         return listed(str(version) for version in ordered)
-    return f"{ordered[0]} to {ordered[-1]} ({len(ordered)} versions)"
+    return f"{ordered[0]} to {ordered[-1]} ({counted(len(ordered), 'version')})"

@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from pipper.core.manifest.model import INDEX
 from pipper.core.ports import CandidateFile, Release, Source
+from pipper.core.wording import listed
 from pipper.errors import UsageError
 
 T = TypeVar("T")
@@ -174,11 +175,3 @@ class SourceRouter:
         if name in self._pinned:
             return name
         return next((pattern for pattern in self._patterns if fnmatchcase(name, pattern)), None)
-
-
-def listed(words: Iterable[str], last: str = "and") -> str:
-    """Return words as a sentence has them: `a, b and c`."""
-    items = list(words)
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {last} {items[-1]}"

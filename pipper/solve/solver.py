@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from packaging.utils import NormalizedName
 
 from pipper.core.ports import Reporter
+from pipper.core.wording import listed
 from pipper.errors import NoSolutionError
 from pipper.solve.admissions import Admissions, Unreserved
 from pipper.solve.ahead import read_ahead
@@ -14,7 +15,7 @@ from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
 from pipper.solve.reasons import Asked, Limited, Withheld
 from pipper.solve.request import Resolution, SolveRequest
-from pipper.solve.router import SourceRouter, listed
+from pipper.solve.router import SourceRouter
 from pipper.solve.search import LiftedError, Search
 
 BUDGET = 20_000_000

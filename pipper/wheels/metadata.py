@@ -9,6 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from pipper.core.wording import counted
 from pipper.errors import IntegrityError
 from pipper.wheels.member_paths import refusal, shortened
 
@@ -66,7 +67,7 @@ class CoreMetadata:
 def bounds_fault(lines: Sequence[str]) -> str:
     """Return why these lines of Requires-Dist are too much to be read in bounded time, or an empty text."""
     if len(lines) > MAX_REQUIREMENTS:
-        return f"it has {len(lines):,} requirements, more than {MAX_REQUIREMENTS:,}"
+        return f"it has {counted(len(lines), 'requirement')}, more than {MAX_REQUIREMENTS:,}"
     if sum(map(len, lines)) > _MAX_TEXT:
         return f"its requirements are more than {_MAX_TEXT:,} characters"
     return next(filter(None, map(_bound_fault, lines)), "")

@@ -66,7 +66,7 @@ def test_what_does_not_compile_is_told_and_stops_nothing(workshop: Workshop) -> 
     workshop.sync(workshop.wheel("foo", files=files))
     heard = do_compile(workshop.environment)
     assert compiled(workshop.environment) == {"a", "z"}
-    assert heard.infos == ["2 modules do not compile (-v names them)"]
+    assert heard.infos == ["cannot compile 2 modules (-v names them)"]
     assert [Path(text.partition(" does ")[0]).name for text in heard.details] == ["latin.py", "template.py"]
 
 
@@ -121,4 +121,4 @@ def test_an_interpreter_that_breaks_off_is_told(workshop: Workshop) -> None:
     python.chmod(0o755)
     interpreter = replace(workshop.environment.interpreter, executable=python)
     heard = do_compile(replace(workshop.environment, interpreter=interpreter))
-    assert heard.infos == ["1 module does not compile (-v names them)"]
+    assert heard.infos == ["cannot compile 1 module (-v names them)"]

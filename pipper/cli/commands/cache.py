@@ -7,7 +7,8 @@ import click
 from pipper.cache.cache import Freed
 from pipper.cli.options.shared import Command, Group, output_options, settings_from
 from pipper.cli.output import give, give_json
-from pipper.cli.render.queries import counted, freed_document, human_size
+from pipper.cli.render.queries import freed_document, human_size
+from pipper.core.wording import counted
 from pipper.ops.cache import cache_directory, cache_size, clean_cache, prune_cache
 from pipper.ops.context.settings import Settings
 

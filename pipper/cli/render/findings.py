@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pipper.core.wording import counted
 from pipper.errors import PipperError
 from pipper.ops.repository.check import CheckOutcome
 from pipper.ops.repository.findings import Finding
@@ -17,10 +18,10 @@ def check_lines(outcome: CheckOutcome) -> Iterator[str]:
         yield _finding_line(finding)
     if outcome.layout_format:
         count = sum(finding.is_difference for finding in outcome.findings)
-        what = "no difference" if not count else f"{count} difference{'s' * (count > 1)}"
+        what = counted(count, "difference") if count else "no difference"
         yield (
             f"{outcome.location}: format {outcome.layout_format}, "
-            f"{outcome.projects} project{'s' * (outcome.projects != 1)}, {what}"
+            f"{counted(outcome.projects, 'project')}, {what}"
         )
 
 

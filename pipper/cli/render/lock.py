@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipper.cli.render.plan import change_lines, count_of
+from pipper.cli.render.plan import change_lines
+from pipper.core.wording import counted
 from pipper.ops.lock.lock import LockOutcome
 
 
@@ -13,7 +14,7 @@ def lock_lines(outcome: LockOutcome) -> Iterator[str]:
 
 def lock_summary(outcome: LockOutcome, *, dry_run: bool) -> str:
     """One sentence on the lock as a whole."""
-    count = count_of(len(outcome.lock.packages), "package")
+    count = counted(len(outcome.lock.packages), "package")
     where = ", ".join(outcome.environments)
     if dry_run:
         return f"Would lock {count} for {where}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipper.core.lock.diff import VersionChange
 from pipper.core.plan import Install, Remove, Replace
+from pipper.core.wording import counted
 
 if TYPE_CHECKING:  # a lock is told without what a sync imports
     from pipper.ops.sync.sync import SyncOutcome
@@ -66,7 +67,7 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     past = {"install": "installed", "replace": "replaced", "remove": "removed"}
     parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
     if outcome.drift:
-        parts.append(f"{count_of(len(outcome.drift), 'file')} changed by others")
+        parts.append(f"{counted(len(outcome.drift), 'file')} changed by others")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 
@@ -88,7 +89,3 @@ def plan_document(outcome: "SyncOutcome") -> dict[str, object]:
         {"name": each.distribution, "path": str(each.path), "problem": each.problem} for each in outcome.drift
     ]
     return {"environment": str(outcome.environment.root), "actions": actions, "drift": drift}
-
-
-def count_of(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -21,11 +21,6 @@ def human_size(size: int) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 file`, `2 files`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def freed_document(freed: Freed) -> dict[str, object]:
     """`cache prune --json`, `cache clean --json`: files and bytes taken away."""
     return {"files": freed.files, "size": freed.size}

@@ -17,6 +17,7 @@ from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, wheel_identity
 from pipper.core.ports import ObjectInfo
+from pipper.core.wording import counted
 from pipper.errors import (
     ConflictError,
     IntegrityError,
@@ -139,7 +140,9 @@ class Mender:
         work.replaced |= set(page.replaced)
         key = f"{survey.holding.name}/index.json"
         what = "the page was damaged" if survey.read.damage else "the page was gone"
-        work.mend(key, f"{what}: made anew with {len(page.files)} wheels, {len(known)} of them as before")
+        work.mend(
+            key, f"{what}: made anew with {counted(len(page.files), 'wheel')}, {len(known)} of them as before"
+        )
         return page
 
     def _mend_file(self, survey: Survey, file: PageFile, work: _Work, folder: Path) -> None:

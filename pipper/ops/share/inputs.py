@@ -9,6 +9,7 @@ from packaging.pylock import Pylock
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
+from pipper.core.wording import counted
 from pipper.errors import UsageError
 from pipper.ops.context.environments import Place, interpreter_at_hand
 from pipper.ops.context.file_names import LOCK_NAME
@@ -108,7 +109,8 @@ def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> Asked:
     label = (manifest.path or path).name
     for key, entries in (("pypi", manifest.pypi), ("conda", manifest.conda)):
         if entries:
-            settings.reporter.warning(f"{label}: {len(entries)} entries of `{key}` are left out")
+            entries_left = counted(len(entries), "entry", "entries")
+            settings.reporter.warning(f"{label}: left out {entries_left} of `{key}`")
     texts = manifest.dev_dependencies if dev else manifest.dependencies
     if not texts:
         raise UsageError(

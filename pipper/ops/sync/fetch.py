@@ -15,6 +15,7 @@ from pipper.core.manifest.model import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.ports import Reporter
 from pipper.core.urls import shown
+from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web
 from pipper.ops.context.index_client import index_folder, index_web
@@ -154,9 +155,8 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
 
 def _not_at_hand(away: Sequence[Wanted], supply: Supply) -> StoreError:
     where = f"neither the cache nor {supply.folder} has" if supply.folder else "the cache does not have"
-    count = f"{len(away)} files are" if len(away) > 1 else "1 file is"
     return StoreError(
-        f"{count} not at hand, and --offline forbids to fetch",
+        f"{counted(len(away), 'file')} must be fetched, and --offline forbids it",
         cause="\n".join(f"{where} {want.filename}" for want in away),
         hint="run `pipper download -d DIR` where there is a network, then `pipper sync --offline --from DIR`",
     )
