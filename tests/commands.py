@@ -1,4 +1,4 @@
-"""Runs the real command line in a process of its own, in an environment that knows nothing of the user's."""
+"""Runs programs in processes of their own, in an environment that knows nothing of the user's."""
 
 import atexit
 import functools
@@ -6,15 +6,18 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-_KEPT = (
+KEPT = (
     "PATH",
     "LANG",
     "LC_ALL",
@@ -26,6 +29,9 @@ _KEPT = (
     "PATHEXT",
     "NUMBER_OF_PROCESSORS",
 )
+"""Variables of the user that say how the machine is, and nothing of what pipper, pip or git are to do."""
+PATIENCE = 300
+"""Seconds after which a test that waits has failed: it bounds a hang, and is no measure of anything."""
 _NETWORK = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -60,7 +66,7 @@ def run_pipper(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     told = f"pipper {' '.join(map(str, args))}: exit {done.returncode}\n{done.stdout}{done.stderr}"
@@ -69,10 +75,50 @@ def run_pipper(
     return Completed(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
 
 
+_started: list["subprocess.Popen[str]"] = []
+
+
+def start(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], **pipes: Any
+) -> "subprocess.Popen[str]":
+    """Start a program beside the test; what still runs at the end of the test is killed then."""
+    process = subprocess.Popen(command, cwd=cwd, env=env, text=True, encoding="utf-8", **pipes)
+    _started.append(process)
+    return process
+
+
+def kill_started() -> None:
+    """Kill what `start` started and what still runs."""
+    while _started:
+        with _started.pop() as process:  # closes its pipes and waits for it
+            process.kill()
+
+
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Handle signals as a process does that a shell starts in the foreground, and let children inherit that.
+
+    A parent may have had some ignored or blocked: `nohup`, or `COMMAND &` of a script, ignores SIGINT.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.name == "posix":
+        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        blocked = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        yield
+    finally:
+        if os.name == "posix":
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def clean_environment(cwd: Path, *, registry: bool = False) -> dict[str, str]:
     """Variables for a command in `cwd`: no credentials, no settings, a home and a cache of its own."""
     place = _place(cwd.resolve())
-    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env |= {
         "HOME": str(place / "home"),
         "USERPROFILE": str(place / "home"),

@@ -2,27 +2,55 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from tests.commands import KEPT, default_signals, kill_started
 from tests.e2e.ceph import HOW_TO_GET, missing_programs, running_ceph
 from tests.s3_double import S3Double
 from tests.s3_endpoint import S3Endpoint
 
+_IS_E2E_REQUIRED = os.environ.get("PIPPER_REQUIRE_E2E") == "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals() -> Iterator[None]:
+    with default_signals():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Also for what fixtures of a session do: nothing of the user's, and files have the usual modes."""
+    mask = os.umask(0o022)
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("PYTEST_")}
+    with mock.patch.dict(os.environ, kept, clear=True):
+        _move_in(tmp_path_factory.mktemp("home"))
+        yield
+    os.umask(mask)
+
 
 @pytest.fixture(autouse=True)
-def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "PIPPER_")) and name != "PIPPER_REQUIRE_E2E":
-            monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with mock.patch.dict(os.environ):
+        _move_in(tmp_path_factory.mktemp("home"))
+        yield
+
+
+def _move_in(home: Path) -> None:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         file = home / name
         file.touch()
-        monkeypatch.setenv(name, str(file))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("USERPROFILE", str(home))
+        os.environ[name] = str(file)
+    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(home), "USERPROFILE": str(home)}
+
+
+@pytest.fixture(autouse=True)
+def _no_program_left() -> Iterator[None]:
+    yield
+    kill_started()
 
 
 @pytest.fixture
@@ -50,7 +78,7 @@ def ceph() -> Iterator[S3Endpoint]:
     """A real S3 server: it checks signatures, expiry and conditions. Tests with it are marked `e2e`."""
     if missing := missing_programs():
         reason = f"not installed: {', '.join(missing)} ({HOW_TO_GET})"
-        if os.environ.get("PIPPER_REQUIRE_E2E") == "1":
+        if _IS_E2E_REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
     with running_ceph() as endpoint:

@@ -24,7 +24,7 @@ from unittest import mock
 from pipper.apply.record import format_record, parse_record, row_of
 from pipper.cli.boundary import run
 from pipper.python.environment import MARKS
-from tests.commands import Completed, clean_environment
+from tests.commands import PATIENCE, Completed, clean_environment, start
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
 
@@ -180,24 +180,26 @@ class Workspace:
     ) -> Completed:
         """The same in a process of its own."""
         began = self.begin(*args, env=env, cwd=cwd)
-        out, err = began.communicate(timeout=120)
+        out, err = began.communicate(timeout=PATIENCE)
         done = Completed(stdout=out, stderr=err, code=began.returncode)
         _require(done, code, args)
         return done
 
     def begin(
-        self, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        through: tuple[str, ...] = (),
+        **streams: int,
     ) -> "subprocess.Popen[str]":
-        """Start `pipper ARGS` in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipper", *map(str, args)],
+        """Start `pipper ARGS` in a process of its own; `through` is a command that runs the one behind it."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        return start(
+            [*through, sys.executable, "-m", "pipper", *map(str, args)],
             cwd=cwd or self.app,
             env={**self.environment, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
+            **pipes,
         )
 
     def refused(

@@ -15,7 +15,7 @@ import hashlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -69,9 +69,7 @@ class LostAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Neither do anything nor answer until the double is closed or so many seconds have passed."""
-
-    seconds: float = 30
+    """Neither do anything nor answer until the double is closed."""
 
 
 Fault = Answer | BrokenBody | OtherBody | LostAnswer | Silence
@@ -130,6 +128,7 @@ class S3Double:
         self.page_size = 1000
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
         self._buckets: dict[str, dict[str, _Object]] = {}
         self._rules: list[tuple[Rule, list[int]]] = []
         self._closing = threading.Event()
@@ -166,7 +165,16 @@ class S3Double:
     def count(self, operation: str, key: str = "*") -> int:
         """Tell how many requests of `operation` for keys that fit the glob `key` came."""
         with self._lock:
-            return sum(one.operation == operation and fnmatch.fnmatchcase(one.key, key) for one in self.seen)
+            return sum(_fits(one, operation, key) for one in self.seen)
+
+    def await_one(self, operation: str, key: str, *, unless: Callable[[], bool]) -> bool:
+        """Return True once such a request has come, False where `unless` turned true before."""
+        with self._news:
+            while not any(_fits(one, operation, key) for one in self.seen):
+                if unless():
+                    return False
+                self._news.wait(0.05)
+            return True
 
     def body(self, bucket: str, key: str) -> bytes:
         """Return what is stored."""
@@ -192,6 +200,7 @@ class S3Double:
         """Do what `request` asks, unless the script says otherwise."""
         with self._lock:
             self.seen.append(request)
+            self._news.notify_all()
             fault = self._fault(request)
             if isinstance(fault, Silence):
                 return _Reply(status=500), fault
@@ -201,9 +210,9 @@ class S3Double:
                 return _refusal(refused, method), None
             return self._do(request, method, body), fault
 
-    def wait(self, seconds: float) -> None:
-        """Wait so long, or until the double is closed."""
-        self._closing.wait(seconds)
+    def await_end(self) -> None:
+        """Wait until the double is closed."""
+        self._closing.wait()
 
     def _fault(self, request: Seen) -> Fault | None:
         for rule, met in self._rules:
@@ -272,6 +281,10 @@ class S3Double:
         )
         objects[request.key] = stored
         return _Reply(status=200, headers={"ETag": f'"{stored.etag}"'})
+
+
+def _fits(request: Seen, operation: str, key: str) -> bool:
+    return request.operation == operation and fnmatch.fnmatchcase(request.key, key)
 
 
 def _refusal(answer: Answer, method: str) -> _Reply:
@@ -369,7 +382,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._parsed()
         reply, fault = self.server.double.handle(request, self.command, body)
         if isinstance(fault, Silence):
-            self.server.double.wait(fault.seconds)
+            self.server.double.await_end()
             self.close_connection = True
             return
         if isinstance(fault, LostAnswer):

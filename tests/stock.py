@@ -1,14 +1,13 @@
 """A project with groups, extras and a cycle, locked before newer versions were published."""
 
+import contextlib
 import json
 import os
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.commands import PATIENCE
 from tests.invariants import Workspace
 
 ASKS = """\
@@ -69,21 +68,14 @@ def place(directory: Path, name: str, version: str, **files: str) -> Path:
 def on_terminal(workspace: Workspace, *args: str, env: dict[str, str] | None = None) -> str:
     """Return what `pipper ARGS` shows on a terminal of 100 columns."""
     pty = pytest.importorskip("pty")
-    variables: dict[str, Any] = {**workspace.environment, "TERM": "xterm", "COLUMNS": "100", **(env or {})}
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(workspace.app)
-        os.execve(sys.executable, [sys.executable, "-m", "pipper", *args], variables)
+    variables = {"TERM": "xterm", "COLUMNS": "100", **(env or {})}
+    terminal, theirs = pty.openpty()
+    process = workspace.begin(*args, env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
     shown = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # Linux says so where the other side has ended
-            break
-        if not piece:
-            break
-        shown += piece
+    with contextlib.suppress(OSError):  # Linux says so where the other side has ended
+        while piece := os.read(terminal, 4096):
+            shown += piece
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    assert process.wait(PATIENCE) == 0, shown
     return shown.decode().replace("\r\n", "\n")

@@ -27,6 +27,7 @@ class TerminatedError(BaseException):
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. No traceback leaves here, whatever happened."""
+    # SIGINT is left to Python: where the parent had it ignored (`nohup`, a job in the background), it stays ignored.
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     for name in ("stdout", "stderr"):

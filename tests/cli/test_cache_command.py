@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipper.cache.cache import Cache
+from tests.commands import PATIENCE
 from tests.invariants import Workspace
 
 
@@ -87,7 +88,7 @@ def test_a_running_command_is_waited_for_and_that_is_said(filled: Workspace, com
         first = waiting.stderr.readline()
         assert first == "Waiting for another pipper command that uses the cache\n"
         assert waiting.poll() is None
-    _, rest = waiting.communicate(timeout=60)
+    _, rest = waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 0
     assert rest.startswith("Removed ")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipper.http.pool import READ_SECONDS
 from pipper.python import probe
 from tests.commands import Completed
 from tests.invariants import CANARIES, Workspace
@@ -271,17 +272,35 @@ def test_exit_130_and_143_where_a_signal_ends_the_wait_for_a_silent_store(
     double.forget()
     double.script(rule)
     process = remote.begin(*args, *files)
-    waiting = (lambda: double.count(rule.operation, rule.key)) if process.poll() is None else int
-    while not waiting():
-        assert process.poll() is None, process.communicate()
+    ended = not double.await_one(rule.operation, rule.key, unless=lambda: process.poll() is not None)
+    assert not ended, process.communicate()
     process.send_signal(number)
-    # The store is silent for 30 seconds: who waits for it does not get here in time.
-    out, err = process.communicate(timeout=15)
+    # Less than READ_SECONDS: a command that waits for the silent store does not get here in time.
+    out, err = process.communicate(timeout=READ_SECONDS - 10)
     assert (process.returncode, out) == (code, ""), err
     remote.check_told(Completed(stdout=out, stderr=err, code=code), word)
     double.forget()
     remote.compare(before, but="B" if args[0] == "publish" else "")
     remote.run(*args, *files)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="which signals are ignored is read in /proc"
+)
+def test_a_SIGINT_that_the_parent_ignores_stays_ignored_and_SIGTERM_still_ends(
+    remote: Workspace, double: S3Double
+) -> None:
+    args, rule = SLOW["lock"]
+    double.script(rule)
+    in_background = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    process = remote.begin(*args, through=in_background)
+    assert double.await_one(rule.operation, rule.key, unless=lambda: process.poll() is not None)
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    assert ignored & 1 << signal.SIGINT - 1
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=READ_SECONDS - 10)
+    assert (process.returncode, err.splitlines()[-1]) == (143, "error: terminated")
 
 
 @pytest.mark.parametrize("command", ["init", "lock", "sync", "publish", "bundle"])

@@ -5,13 +5,14 @@ import json
 import subprocess
 from pathlib import Path
 
+from tests.commands import PATIENCE
 from tests.invariants import Workspace
 
 
 def _ends(*processes: "subprocess.Popen[str]") -> list[tuple[int, str]]:
     ended = []
     for process in processes:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err
         ended.append((process.returncode, err))
     return ended

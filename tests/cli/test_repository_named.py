@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.commands import PATIENCE
 from tests.invariants import CANARIES, Workspace
 
 KEY, SECRET, TOKEN = CANARIES.values()
@@ -185,9 +186,9 @@ def test_list_tells_who_asks_and_no_part_of_a_secret(empty: Workspace) -> None:
 
 def test_two_commands_at_once_both_count(empty: Workspace) -> None:
     processes = [empty.begin("repository", "add", f"r{number}", "-b", "packages") for number in range(6)]
-    assert [process.wait(60) for process in processes] == [0] * 6
     for process in processes:
-        process.communicate()
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
     assert len(stored(empty)["repositories"]) == 6
 
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pipper.errors import (
     ObjectExistsError,
 )
 from pipper.storage.directory.store import DirectoryStore
+from tests.commands import CHECKOUT, PATIENCE, start
 
 PLAIN = "application/octet-stream"
 
@@ -263,6 +263,6 @@ for _ in range(10):
 def test_processes_do_not_lose_each_others_writes(store: DirectoryStore, root: Path) -> None:
     store.create("counter", b"0", content_type=PLAIN)
     command = [sys.executable, "-c", _INCREMENT, str(root)]
-    processes = [subprocess.Popen(command, cwd=Path(__file__).parents[2]) for _ in range(4)]
-    assert [process.wait(timeout=120) for process in processes] == [0] * 4
+    processes = [start(command, cwd=CHECKOUT, env=os.environ) for _ in range(4)]
+    assert [process.wait(PATIENCE) for process in processes] == [0] * 4
     assert store.read("counter").body == b"40"
