@@ -21,11 +21,13 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote
+
+from tests.loopback import LoopbackServer, QuietHandler, serving
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -93,26 +95,23 @@ class IndexDouble:
         self._counts: dict[int, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._server = LoopbackServer(_handler(self))
+        self._running = serving(self._server)
 
     def __enter__(self) -> "IndexDouble":
-        self._thread.start()
+        self._running.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._running.__exit__(kind, error, trace)
 
     @property
     def root(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     @property
     def url(self) -> str:
@@ -233,7 +232,7 @@ class IndexDouble:
 
 
 def _handler(double: IndexDouble) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -271,15 +270,6 @@ def _handler(double: IndexDouble) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(bytes(1 << 16))
             except OSError:
                 pass  # the client has seen enough
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:
-                self.close_connection = True
 
     return Handler
 

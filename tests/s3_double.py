@@ -20,12 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from tests.loopback import LoopbackServer, QuietHandler, serving
 from tests.s3_endpoint import S3Endpoint
 
 
@@ -133,23 +133,20 @@ class S3Double:
         self._rules: list[tuple[Rule, list[int]]] = []
         self._closing = threading.Event()
         self._server = _Server(self)
-        host, port = self._server.server_address[:2]
         self.endpoint = S3Endpoint(
-            url=f"http://{host!s}:{port}", access_key_id="AKIADOUBLE", secret_access_key="double-secret"
+            url=self._server.url, access_key_id="AKIADOUBLE", secret_access_key="double-secret"
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._running = serving(self._server)
 
     def __enter__(self) -> "S3Double":
-        self._thread.start()
+        self._running.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._running.__exit__(kind, error, trace)
 
     def script(self, *rules: Rule) -> None:
         """Add `rules`; the first that fits a request decides."""
@@ -355,26 +352,15 @@ def _list(request: Seen, objects: Mapping[str, _Object], page_size: int) -> _Rep
     return _Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, double: S3Double) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.double = double
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep silent about clients that went away; a test sees what it needs to in its own answer."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = 30
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's own name
-        """Log nothing."""
 
     def _serve(self) -> None:
         assert isinstance(self.server, _Server)

@@ -4,19 +4,20 @@ import select
 import socket
 import socketserver
 import ssl
-import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.loopback import LoopbackServer, QuietHandler, served, serving
 
 NAME = "packages.example.com"
 """The host that the certificate is for, beside 127.0.0.1; no server of this name is ever looked up."""
@@ -53,7 +54,8 @@ def _wrapped(listening: socket.socket, certificate: Path, key: Path) -> ssl.SSLS
     """Return a listening socket that speaks TLS from now on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    return context.wrap_socket(listening, server_side=True)
+    # The handshake is the handler's: in the thread that accepts, one client could hold up all others.
+    return context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
 
 
 @contextmanager
@@ -63,17 +65,13 @@ def https_server(
     """Serve one answer for every path; yield the port and the certificate."""
     certificate, key = make_certificate(folder)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             answer(self)
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(Handler)
     server.socket = _wrapped(server.socket, certificate, key)
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign] # a refused handshake
-    with _running(server):
+    with serving(server):
         yield server.server_port, certificate
 
 
@@ -86,12 +84,10 @@ def secured(port: int, certificate: Path, key: Path) -> Iterator[str]:
             with socket.create_connection(("127.0.0.1", port)) as behind:
                 _pass_on(self.request, behind)
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = LoopbackServer(Handler)
     server.socket = _wrapped(server.socket, certificate, key)
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign] # a refused handshake
-    with _running(server):
-        yield f"https://127.0.0.1:{server.server_address[1]}"
+    with serving(server):
+        yield server.url.replace("http:", "https:")
 
 
 @dataclass(kw_only=True)
@@ -110,7 +106,7 @@ def proxy_to(port: int) -> Iterator[Proxy]:
     """Run a proxy whose tunnels all lead to `port`."""
     proxy = Proxy()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_CONNECT(self) -> None:
             proxy.asked.append(self.path)
             given = self.headers.get("Proxy-Authorization", "").removeprefix("Basic ")
@@ -121,13 +117,8 @@ def proxy_to(port: int) -> Iterator[Proxy]:
                 _pass_on(self.connection, behind)
             self.close_connection = True
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    with _running(server):
-        proxy.url = f"http://127.0.0.1:{server.server_port}"
+    with served(Handler) as server:
+        proxy.url = server.url
         yield proxy
 
 
@@ -139,15 +130,3 @@ def _pass_on(client: socket.socket, behind: socket.socket) -> None:
             if not data:
                 return
             others[ready].sendall(data)
-
-
-@contextmanager
-def _running(server: socketserver.BaseServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run_pipper
+from tests.loopback import closed_ports
 from tests.s3_double import Answer, BrokenBody, Rule, S3Double
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
@@ -202,8 +203,9 @@ def test_K9_an_expired_lock_is_refused_before_any_request(
     run_pipper("authorize", "-o", "a.lock", cwd=app, env=env)
     text = (app / "a.lock").read_text()
     gone = re.sub(r"expires-at = \S+", "expires-at = 2026-01-02T03:04:05Z", text)
-    (app / "gone.lock").write_text(re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", gone))
-    refused = run_pipper("sync", "--lock", app / "gone.lock", "-t", "packages", cwd=tmp_path, ok=False)
+    with closed_ports() as (port,):
+        (app / "gone.lock").write_text(re.sub(r"(?<=http://127\.0\.0\.1:)\d+", str(port), gone))
+        refused = run_pipper("sync", "--lock", app / "gone.lock", "-t", "packages", cwd=tmp_path, ok=False)
     assert refused.code == 5
     assert "gone.lock: authorisation expired at 2026-01-02 03:04:05 UTC (local now " in refused.stderr
     assert not (tmp_path / "packages").exists()

@@ -14,6 +14,7 @@ from pipper.http.pool import READ_SECONDS
 from pipper.python import probe
 from tests.commands import Completed
 from tests.invariants import CANARIES, Workspace
+from tests.loopback import closed_ports
 from tests.s3_double import Answer, Rule, S3Double, Silence
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="limits, signals and scripts as POSIX has them")
@@ -103,8 +104,9 @@ def test_exit_5_where_half_a_key_is_set(remote: Workspace) -> None:
 
 
 def test_exit_6_where_the_store_is_out_of_reach(remote: Workspace) -> None:
-    closed = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}
-    done = remote.refused("lock", code=6, subject=f"s3://{remote.bucket}", env=closed)
+    with closed_ports() as (port,):
+        closed = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"}
+        done = remote.refused("lock", code=6, subject=f"s3://{remote.bucket}", env=closed)
     assert "127.0.0.1" in done.stderr
 
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.commands import run_pipper
+from tests.loopback import QuietHandler, served
 from tests.wheelhouse import make_wheel
 
 NOTHING = "0" * 64
@@ -40,7 +40,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
     folder.mkdir()
     files = Files(folder)
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
+    class Handler(QuietHandler, http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args: object) -> None:
             super().__init__(*args, directory=str(folder))  # type: ignore[arg-type] # what the server passes
 
@@ -54,17 +54,9 @@ def files(tmp_path: Path) -> Iterator[Files]:
             self.end_headers()
             self.wfile.write(files.answer)
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    files.url = f"http://127.0.0.1:{httpd.server_port}"
-    yield files
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with served(Handler) as server:
+        files.url = server.url
+        yield files
 
 
 def write_lock(folder: Path, *entries: str, top: str = "") -> Path:

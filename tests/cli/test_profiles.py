@@ -2,11 +2,9 @@
 
 import json
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -18,6 +16,7 @@ from pipper.core.ports import Reporter
 from pipper.repository.access import choose_access, open_bucket, read_named_repositories
 from pipper.storage.s3.store import S3Store
 from tests.invariants import CANARIES, Workspace
+from tests.loopback import QuietHandler, served
 from tests.s3_double import S3Double
 
 KEY, SECRET, TOKEN = CANARIES.values()
@@ -40,7 +39,7 @@ class Sts:
 def sts() -> Iterator[Sts]:
     sts = Sts()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             given = {name: values[0] for name, values in form.items()}
@@ -52,16 +51,9 @@ def sts() -> Iterator[Sts]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        sts.url = f"http://127.0.0.1:{server.server_port}"
+    with served(Handler) as server:
+        sts.url = server.url
         yield sts
-        server.shutdown()
-        thread.join()
 
 
 SESSION = f"""\

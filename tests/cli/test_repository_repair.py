@@ -4,12 +4,10 @@ import hashlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from pipper.ops.repository.repair import RepairRequest, repair
 from pipper.repository import page_swap as pages
 from pipper.storage.directory.store import DirectoryStore
 from tests.invariants import Workspace
+from tests.loopback import QuietHandler, served
 from tests.s3_double import S3Double
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf
@@ -363,7 +362,7 @@ def test_a_repair_writes_each_page_once_and_deletes_nothing(s3_double: S3Double,
 def simple_index(folder: Path) -> Iterator[str]:
     """Serve a directory repository as a web server would: pages as PEP 691, everything else as it is."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             path = folder / self.path.strip("/")
             page = path / "index.json"
@@ -379,18 +378,8 @@ def simple_index(folder: Path) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's own name
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(Handler) as server:
+        yield f"{server.url}/"
 
 
 def test_pip_can_have_what_0_x_published(tmp_path: Path) -> None:

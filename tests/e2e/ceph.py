@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.loopback import closed_ports
 from tests.s3_endpoint import S3Endpoint
 
 PROGRAMS = (
@@ -96,7 +96,9 @@ def running_ceph() -> Iterator[S3Endpoint]:
         home = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="ceph-", ignore_cleanup_errors=True))
         )
-        mon_v1, mon_v2, port = _free_ports(3)
+        # Reserved for as long as the daemons run, which set SO_REUSEADDR: a port that is only looked up may be
+        # somebody else's by the time they listen.
+        mon_v1, mon_v2, port = stack.enter_context(closed_ports(3))
         for folder in ("mon.a", "osd.0", "rgw"):
             (home / folder).mkdir()
         config = _CONFIG.format(fsid=uuid.uuid4(), mon_v1=mon_v1, mon_v2=mon_v2, home=home)
@@ -176,14 +178,6 @@ def _await_answer(url: str, server: "subprocess.Popen[bytes]", home: Path) -> No
             time.sleep(0.05)
     said = (home / "radosgw.out").read_text(errors="replace")[-2000:]
     raise RuntimeError(f"radosgw does not answer: {said}")
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _main() -> None:

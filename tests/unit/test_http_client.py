@@ -1,11 +1,10 @@
 """Reading URLs: what is asked, what is retried, what is never sent, and what the errors say."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from pipper.errors import (
 )
 from pipper.http import client as web_module
 from pipper.http.client import Web
+from tests.loopback import QuietHandler, closed_ports, served
 from tests.tls import https_server
 
 BODY = bytes(range(256)) * 64
@@ -44,7 +44,7 @@ def serve() -> Iterator[Callable[..., Server]]:
         def start(*answers: Callable[[BaseHTTPRequestHandler], None], host: str = "127.0.0.1") -> Server:
             server = Server(list(answers))
 
-            class Handler(BaseHTTPRequestHandler):
+            class Handler(QuietHandler):
                 protocol_version = "HTTP/1.1"
 
                 def do_GET(self) -> None:
@@ -55,15 +55,7 @@ def serve() -> Iterator[Callable[..., Server]]:
                 def do_HEAD(self) -> None:
                     self.do_GET()
 
-                def log_message(self, *args: object) -> None:
-                    pass
-
-            httpd = ThreadingHTTPServer((host, 0), Handler)
-            httpd.daemon_threads = True
-            thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            stack.callback(lambda: (httpd.shutdown(), httpd.server_close(), thread.join()))
-            server.url = f"http://{host}:{httpd.server_port}"
+            server.url = stack.enter_context(served(Handler, host)).url
             return server
 
         yield start
@@ -182,9 +174,9 @@ def test_what_will_not_pass_is_not_tried_again(
 
 
 def test_S3_a_closed_port_names_the_host(web: Web, waits: list[float]) -> None:
-    with pytest.raises(StoreError) as caught:
-        web.get("http://127.0.0.1:1/a?X-Amz-Signature=canary", limit=10)
-    assert "127.0.0.1:1" in caught.value.message
+    with closed_ports() as (port,), pytest.raises(StoreError) as caught:
+        web.get(f"http://127.0.0.1:{port}/a?X-Amz-Signature=canary", limit=10)
+    assert f"127.0.0.1:{port}" in caught.value.message
     assert "no connection" in caught.value.cause
     assert "canary" not in everything(caught.value)
 
@@ -351,26 +343,14 @@ def test_https_goes_through_the_proxy_of_the_environment(
 ) -> None:
     asked: list[str] = []
 
-    class Proxy(BaseHTTPRequestHandler):
+    class Proxy(QuietHandler):
         def do_CONNECT(self) -> None:
             asked.append(self.path)
             self.send_error(502)
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    proxy = f"http://127.0.0.1:{httpd.server_port}"
-    try:
-        with pytest.raises(StoreError):
-            whole(
-                Web({name: value.format(proxy=proxy) for name, value in environ.items()}),
-                "https://a.invalid/x",
-            )
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
+    with served(Proxy) as proxy, pytest.raises(StoreError):
+        whole(
+            Web({name: value.format(proxy=proxy.url) for name, value in environ.items()}),
+            "https://a.invalid/x",
+        )
     assert bool(asked) == proxied

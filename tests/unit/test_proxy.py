@@ -12,6 +12,7 @@ from pipper.errors import StoreError
 from pipper.http.client import Web
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.store import connect
+from tests.loopback import closed_ports
 from tests.s3_double import S3Double
 from tests.tls import NAME, Proxy, https_server, make_certificate, proxy_to, secured
 
@@ -51,15 +52,16 @@ def test_a_proxy_is_given_the_account_that_its_url_holds(proxied: tuple[Proxy, P
 
 
 def test_this_machine_is_never_asked_through_a_proxy(tmp_path: Path) -> None:
-    with https_server(tmp_path, _answer) as (port, certificate):
-        web = Web({"HTTPS_PROXY": "http://127.0.0.1:1", "SSL_CERT_FILE": str(certificate)})
+    with https_server(tmp_path, _answer) as (port, certificate), closed_ports() as (closed,):
+        web = Web({"HTTPS_PROXY": f"http://127.0.0.1:{closed}", "SSL_CERT_FILE": str(certificate)})
         assert web.get(f"https://127.0.0.1:{port}/a", limit=100).body == BODY
 
 
 def test_a_proxy_that_is_down_is_named_without_its_password() -> None:
-    web = Web({"HTTPS_PROXY": "http://me:canary@127.0.0.1:1"})
-    with pytest.raises(StoreError) as down, web.stream(f"https://{NAME}/a") as pieces:
-        list(pieces)
+    with closed_ports() as (closed,):
+        web = Web({"HTTPS_PROXY": f"http://me:canary@127.0.0.1:{closed}"})
+        with pytest.raises(StoreError) as down, web.stream(f"https://{NAME}/a") as pieces:
+            list(pieces)
     assert "proxy" in down.value.cause
     assert "canary" not in f"{down.value.message}{down.value.cause}{down.value.hint}"
 

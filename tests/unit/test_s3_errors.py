@@ -1,6 +1,5 @@
 """What S3Store makes of a server that throttles, refuses, breaks off or lies: the S cases of faults."""
 
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from pipper.storage.s3 import session
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.session import Connection
 from pipper.storage.s3.store import S3Store, connect
+from tests.loopback import closed_ports
 from tests.s3_double import (
     Answer,
     BrokenBody,
@@ -122,11 +122,8 @@ def _elsewhere(url: str) -> S3Store:
 
 
 def test_S03_a_closed_port_is_told_with_its_host(clock: Clock) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(StoreError, match=host) as unreachable:
-        _elsewhere(f"http://{host}").read("foo/x")
+    with closed_ports() as (port,), pytest.raises(StoreError, match=f"127.0.0.1:{port}") as unreachable:
+        _elsewhere(f"http://127.0.0.1:{port}").read("foo/x")
     assert "s3://some-bucket/pipper/foo/x" in unreachable.value.message
     assert "CANARY" not in _told(unreachable.value)
     assert "Connection refused" in unreachable.value.cause
