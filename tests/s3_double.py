@@ -364,7 +364,11 @@ class _Handler(QuietHandler):
 
     def _serve(self) -> None:
         assert isinstance(self.server, _Server)
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # its sender was killed: half an object must not be stored
+            self.close_connection = True
+            return
         request = self._parsed()
         reply, fault = self.server.double.handle(request, self.command, body)
         if isinstance(fault, Silence):

@@ -75,7 +75,7 @@ def in_threads(
         stop.set()
         until = time.monotonic() + farewell
         for thread in threads:
-            if thread.ident is not None:  # the interrupt may have come before it was started
+            if thread.is_alive():  # the interrupt may have come while it was being started
                 thread.join(max(0.0, until - time.monotonic()))
         raise
 

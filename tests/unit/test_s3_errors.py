@@ -1,9 +1,11 @@
 """What S3Store makes of a server that throttles, refuses, breaks off or lies: the S cases of faults."""
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -160,6 +162,19 @@ def test_S04_a_body_that_hardly_flows_is_given_up(
     monkeypatch.setattr("pipper.storage.s3.body.time", SimpleNamespace(monotonic=lambda: next(times)))
     with pytest.raises(StoreError, match="hardly flows"), store.stream("foo/x") as pieces:
         list(pieces)
+
+
+def test_the_double_stores_nothing_of_a_body_whose_sender_was_killed(s3_double: S3Double) -> None:
+    bucket = s3_double.endpoint.fresh_bucket()
+    key_id = s3_double.endpoint.access_key_id
+    with socket.create_connection(("127.0.0.1", urlsplit(s3_double.endpoint.url).port or 0)) as client:
+        head = (
+            f"PUT /{bucket}/x HTTP/1.1\r\nAuthorization: Credential={key_id}/\r\nContent-Length: 10\r\n\r\n"
+        )
+        client.sendall(head.encode() + b"half")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert s3_double.contents(bucket) == {}
 
 
 @pytest.mark.parametrize("reset", [True, False])
