@@ -1,9 +1,11 @@
 """Runs programs in processes of their own, in an environment that knows nothing of the user's."""
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import io
 import os
 import shutil
 import signal
@@ -15,6 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from pipper.cli.boundary import run
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KEPT = (
@@ -50,18 +55,29 @@ def run_pipper(
     env: Mapping[str, str] | None = None,
     ok: bool = True,
     registry: bool = False,
-    python_options: tuple[str, ...] = (),
 ) -> Completed:
-    """Run `pipper ARGS` in `cwd` and return what it wrote.
+    """Run `pipper ARGS` in `cwd`, in this process, and return what it wrote.
 
     Home and cache are folders of their own for each `cwd`. `env` adds variables or overrides them; `registry`
     lets pip's configuration through, without which no build backend can be fetched. With `ok` any exit code
     but 0 fails the test; a traceback always does.
     """
+    done = run_here(*args, cwd=cwd, env={**clean_environment(cwd, registry=registry), **(env or {})})
+    return _checked(done, args, ok=ok)
+
+
+def run_pipper_apart(
+    *args: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    ok: bool = True,
+    python_options: tuple[str, ...] = (),
+) -> Completed:
+    """Do the same in a process of its own, for what only a new process shows: imports, say."""
     done = subprocess.run(
         [sys.executable, *python_options, "-m", "pipper", *map(str, args)],
         cwd=cwd,
-        env={**clean_environment(cwd, registry=registry), **(env or {})},
+        env={**clean_environment(cwd), **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -69,10 +85,48 @@ def run_pipper(
         timeout=PATIENCE,
         check=False,
     )
-    told = f"pipper {' '.join(map(str, args))}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return _checked(Completed(stdout=done.stdout, stderr=done.stderr, code=done.returncode), args, ok=ok)
+
+
+def run_here(*args: str | Path, cwd: Path, env: Mapping[str, str]) -> Completed:
+    """Run `pipper ARGS` in this process as if `cwd` and `env` were its own."""
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    code: object = None
+    with _inside(cwd, env), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            run([str(arg) for arg in args])
+        except SystemExit as end:
+            code = end.code
+    return Completed(stdout=_text(out), stderr=_text(err), code=int(str(code)))
+
+
+@contextmanager
+def _inside(cwd: Path, env: Mapping[str, str]) -> Iterator[None]:
+    here, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    os.chdir(cwd)
+    try:
+        with (
+            mock.patch.dict(os.environ, env, clear=True),
+            mock.patch.object(tempfile, "tempdir", env.get("TMPDIR", tempfile.tempdir)),
+        ):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        os.chdir(here)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
+def _checked(done: Completed, args: Sequence[str | Path], *, ok: bool) -> Completed:
+    told = f"pipper {' '.join(map(str, args))}: exit {done.code}\n{done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr, told
-    assert not ok or done.returncode == 0, told
-    return Completed(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
+    assert not ok or done.code == 0, told
+    return done
 
 
 _started: list["subprocess.Popen[str]"] = []

@@ -4,27 +4,21 @@ The letters are those of the fault catalogue: V the environment, L the lock, B t
 else, C the cache (a file's name is its hash), T one `error:` line and no traceback, S no secret anywhere.
 """
 
-import contextlib
 import hashlib
-import io
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from pipper.apply.record import format_record, parse_record, row_of
-from pipper.cli.boundary import run
 from pipper.python.environment import MARKS
-from tests.commands import PATIENCE, Completed, clean_environment, start
+from tests.commands import PATIENCE, Completed, clean_environment, run_here, start
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
 
@@ -160,18 +154,7 @@ class Workspace:
         self, *args: str | Path, env: Mapping[str, str] | None = None, code: int = 0, cwd: Path | None = None
     ) -> Completed:
         """Run `pipper ARGS` in this process and require its exit code."""
-        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-        found: object = None
-        with (
-            self._inside({**self.environment, **(env or {})}, cwd or self.app),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            try:
-                run([str(arg) for arg in args])
-            except SystemExit as end:
-                found = end.code
-        done = Completed(stdout=_text(out), stderr=_text(err), code=int(str(found)))
+        done = run_here(*args, cwd=cwd or self.app, env={**self.environment, **(env or {})})
         _require(done, code, args)
         return done
 
@@ -268,20 +251,6 @@ class Workspace:
         shown = tree(self.repository) if self.repository.exists() else {}
         return {path: seen for path, seen in shown.items() if not path.startswith(".pipper-store")}
 
-    @contextlib.contextmanager
-    def _inside(self, env: Mapping[str, str], cwd: Path) -> Iterator[None]:
-        here, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
-        os.chdir(cwd)
-        try:
-            with (
-                mock.patch.dict(os.environ, env, clear=True),
-                mock.patch.object(tempfile, "tempdir", env["TMPDIR"]),
-            ):
-                yield
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-            os.chdir(here)
-
 
 def _settle(venv: Path, before: Path) -> None:
     """Let the scripts of a copied environment start its own Python, as if they had been installed there."""
@@ -296,13 +265,6 @@ def _settle(venv: Path, before: Path) -> None:
                 place.write_bytes(content)
                 rows[number] = row_of(row.path, content)
         record.write_text(format_record(rows))
-
-
-def _text(stream: io.TextIOWrapper) -> str:
-    stream.flush()
-    buffer = stream.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return buffer.getvalue().decode()
 
 
 def _require(done: Completed, code: int, args: tuple[str | Path, ...]) -> None:

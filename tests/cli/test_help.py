@@ -10,7 +10,7 @@ import click
 import pytest
 
 from pipper.cli.app import app
-from tests.commands import run_pipper
+from tests.commands import run_pipper, run_pipper_apart
 from tests.invariants import Workspace
 
 COMMANDS = app.list_commands(click.Context(app))
@@ -71,7 +71,7 @@ def test_names_of_commands_are_completed_without_importing_them(tmp_path: Path) 
     assert completions("pipper ", tmp_path) == COMMANDS
     assert completions("pipper p", tmp_path) == ["publish"]
     env = {"_PIPPER_COMPLETE": "bash_complete", "COMP_WORDS": "pipper p", "COMP_CWORD": "1"}
-    told = run_pipper(cwd=tmp_path, env=env, python_options=("-X", "importtime")).stderr
+    told = run_pipper_apart(cwd=tmp_path, env=env, python_options=("-X", "importtime")).stderr
     assert "pipper.cli.app" in told
     assert "pipper.cli.commands.publish" not in told
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipper.ops.sync.freshness import is_fresh
-from tests.commands import clean_environment, run_pipper
+from tests.commands import clean_environment, run_pipper, run_pipper_apart
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
@@ -15,7 +15,7 @@ HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "tomlkit", "yaml"}
 
 def imported(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> set[str]:
     """The top-level modules that `pipper ARGS` imports."""
-    told = run_pipper(*args, cwd=cwd, env=env, python_options=("-X", "importtime")).stderr
+    told = run_pipper_apart(*args, cwd=cwd, env=env, python_options=("-X", "importtime")).stderr
     lines = (line for line in told.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
@@ -66,7 +66,7 @@ def synced(folder: Path) -> Path:
     (folder / "pipper.toml").write_text("dependencies = []\nindex = false\n")
     run_pipper("lock", cwd=folder)
     run_pipper("sync", cwd=folder)
-    assert "Nothing to do" in run_pipper("sync", cwd=folder).stderr
+    assert "Nothing to do" in run_pipper_apart("sync", cwd=folder).stderr
     return folder
 
 
@@ -78,10 +78,12 @@ def test_the_quick_answer_is_given_only_where_the_long_way_would_give_it(tmp_pat
         "PIPPER_VERSION": "1.2",
         "PIPPER_SYNC_QUIET": "1",
     }.items():
-        quick, slow = (run_pipper(*line, cwd=app, env={name: value}, ok=False) for line in (("sync",), usual))
+        quick, slow = (
+            run_pipper_apart(*line, cwd=app, env={name: value}, ok=False) for line in (("sync",), usual)
+        )
         assert (quick.code, quick.stdout, quick.stderr) == (slow.code, slow.stdout, slow.stderr), name
     (app / "pyproject.toml").write_text("[tool.pipper]\n")
-    assert "two manifests" in run_pipper("sync", cwd=app, ok=False).stderr
+    assert "two manifests" in run_pipper_apart("sync", cwd=app, ok=False).stderr
 
 
 def test_a_folder_that_cannot_be_looked_into_is_not_passed_over(
