@@ -19,8 +19,8 @@ STAMP = PLACE / "made-from"
 PYTHON = PLACE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PEERS = ("uv", "pip>=26.1")
 """Other tools that tests and benchmarks compare with."""
-IN_PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
-"""Without arguments: a file's tests stay in one process, since some share what they fetched."""
+IN_PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal")
+"""Without arguments: each process has a stretch of the files; the one that is done first takes from the others."""
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),

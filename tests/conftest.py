@@ -1,8 +1,11 @@
 """Fixtures that several suites share. No test touches the account or the configuration of its user."""
 
+import itertools
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -12,6 +15,7 @@ from tests.e2e.ceph import HOW_TO_GET, missing_programs, running_ceph
 from tests.s3_double import S3Double
 from tests.s3_endpoint import S3Endpoint
 
+_numbers = itertools.count()
 _IS_E2E_REQUIRED = os.environ.get("PIPPER_REQUIRE_E2E") == "1"
 
 
@@ -22,29 +26,44 @@ def _default_signals() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Also for what fixtures of a session do: nothing of the user's, and files have the usual modes."""
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the user's settings from fixtures of the session, too; yield a folder for the homes of tests."""
     mask = os.umask(0o022)
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("PYTEST_")}
     with mock.patch.dict(os.environ, kept, clear=True):
-        _move_in(tmp_path_factory.mktemp("home"))
-        yield
+        homes = tmp_path_factory.mktemp("homes")
+        _move_in(homes / "session")
+        yield homes
     os.umask(mask)
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_home(_homes: Path) -> Iterator[None]:
     with mock.patch.dict(os.environ):
-        _move_in(tmp_path_factory.mktemp("home"))
+        _move_in(_homes / str(next(_numbers)))
         yield
 
 
 def _move_in(home: Path) -> None:
+    home.mkdir()
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         file = home / name
         file.touch()
         os.environ[name] = str(file)
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(home), "USERPROFILE": str(home)}
+
+
+@pytest.fixture(autouse=True)
+def _no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer here that a name is unknown: a resolver out of reach takes its time."""
+    resolve = socket.getaddrinfo
+
+    def known(host: str | None, *rest: Any, **options: Any) -> Any:
+        if host in (None, "", "127.0.0.1", "::1", "localhost"):
+            return resolve(host, *rest, **options)
+        raise socket.gaierror(socket.EAI_NONAME, f"tests do not look up {host}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
 
 
 @pytest.fixture(autouse=True)
