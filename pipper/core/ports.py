@@ -16,6 +16,7 @@ from pipper.core.lock.model import LockedFile
 from pipper.core.reporter import Reporter, Task
 
 __all__ = [
+    "NO_ETAG",
     "Assortment",
     "Blob",
     "CandidateFile",
@@ -28,6 +29,10 @@ __all__ = [
     "Task",
     "WheelKind",
 ]
+
+
+NO_ETAG = "0" * 64
+"""The etag of no object: `Store.replace` must refuse it, which shows that the store evaluates the condition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipper.core.layout.keys import MARKER_KEY, marker_body
-from pipper.core.ports import Store
+from pipper.core.ports import NO_ETAG, Store
 from pipper.errors import (
     AccessError,
     MachineError,
@@ -17,7 +17,6 @@ from pipper.errors import (
 )
 
 _JSON = "application/json"
-_NEVER = "0" * 64
 _ABSENT = f"{MARKER_KEY}.absent"
 """A key that nobody uses."""
 
@@ -58,6 +57,26 @@ class CarelessStoreError(StoreError):
         )
 
 
+def check_conditions(store: Store, marker: bytes, *, exists: bool = True) -> None:
+    """Require that the store refuses two conditional writes of the marker's own bytes.
+
+    Where there is no marker (not `exists`), only `If-Match` can be tried without writing. Raises
+    CarelessStoreError where a write is accepted.
+    """
+    if exists:
+        try:
+            store.create(MARKER_KEY, marker, content_type=_JSON)
+        except ObjectExistsError:
+            pass
+        else:
+            raise CarelessStoreError(store.location, "If-None-Match")
+    try:
+        store.replace(MARKER_KEY, marker, etag=NO_ETAG, content_type=_JSON)
+    except ObjectChangedError:
+        return
+    raise CarelessStoreError(store.location, "If-Match")
+
+
 def _tried(attempt: Callable[[], object]) -> PipperError | None:
     try:
         attempt()
@@ -80,21 +99,8 @@ def _read_something(store: Store) -> None:
 
 
 def _write_nothing(store: Store) -> None:
-    """Ask for two writes that must be refused; a store that does them writes the marker's own bytes."""
+    """Ask for writes that must be refused; a store that does them writes the marker's own bytes."""
     try:
-        body, there = store.read(MARKER_KEY).body, True
+        check_conditions(store, store.read(MARKER_KEY).body)
     except ObjectAbsentError:
-        body, there = marker_body(1), False
-    try:
-        store.replace(MARKER_KEY, body, etag=_NEVER, content_type=_JSON)
-    except ObjectChangedError:
-        pass
-    else:
-        raise CarelessStoreError(store.location, "If-Match")
-    if not there:
-        return
-    try:
-        store.create(MARKER_KEY, body, content_type=_JSON)
-    except ObjectExistsError:
-        return
-    raise CarelessStoreError(store.location, "If-None-Match")
+        check_conditions(store, marker_body(1), exists=False)

@@ -15,23 +15,22 @@ from packaging.version import Version
 
 from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, bundle_version, marker_body, wheel_key
 from pipper.core.layout.page import Needs, PageFile, ProjectPage, wheel_identity
-from pipper.core.ports import Reporter
+from pipper.core.ports import ObjectInfo, Reporter
 from pipper.errors import (
     ConflictError,
     IntegrityError,
-    ObjectChangedError,
     ObjectExistsError,
     PipperError,
 )
 from pipper.repository.legacy_bundles import wheel_sha256
 from pipper.repository.page_swap import ROUNDS, swap_page
-from pipper.repository.probe_store import CarelessStoreError
-from pipper.repository.source import Repository
+from pipper.repository.probe_store import check_conditions
+from pipper.repository.source import ReadPage, Repository
+from pipper.system.parallel import in_parallel
 
 _JSON = "application/json"
 _ZIP = "application/zip"
 _TEXT = "text/plain; charset=utf-8"
-_NEVER = "0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,36 +98,29 @@ class Publisher:
         self._force = force
         self._reporter = reporter or Reporter()
         self._found: set[str] = set()
+        self._read: dict[NormalizedName, ReadPage] = {}
+        self._listed: dict[NormalizedName, list[ObjectInfo]] = {}
 
     def prepare(self) -> None:
         """Make the format marker where there is none, and find out whether the store keeps its conditions.
 
         Raises StoreError for a store that accepts conditions but ignores them.
         """
-        layout_format = self._repository.layout_format or 2
-        body = marker_body(layout_format)
-        try:
-            self._store.create(MARKER_KEY, body, content_type=_JSON)
-        except ObjectExistsError:
-            body = self._store.read(MARKER_KEY).body
-        try:
-            self._store.create(MARKER_KEY, body, content_type=_JSON)
-        except ObjectExistsError:
-            pass
-        else:
-            raise CarelessStoreError(self._store.location, "If-None-Match")
-        try:
-            self._store.replace(MARKER_KEY, body, etag=_NEVER, content_type=_JSON)
-        except ObjectChangedError:
-            return
-        raise CarelessStoreError(self._store.location, "If-Match")
+        marker = self._repository.marker
+        if not marker:
+            marker = marker_body(self._repository.layout_format or 2)
+            try:
+                self._store.create(MARKER_KEY, marker, content_type=_JSON)
+            except ObjectExistsError:  # another first publish was quicker
+                marker = self._store.read(MARKER_KEY).body
+        check_conditions(self._store, marker)
 
     def examine(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Hold publications of one project against what is published, before anything is written."""
         name = publications[0].name
-        page = self._repository.read_page(name).page
+        page = self._page(name).page
         if self._repository.layout_format == 1:
-            page = self._repository.with_bundles(page)
+            page = self._repository.with_bundles(page, self._bundles(name))
         outcomes = []
         for publication in publications:
             try:
@@ -142,6 +134,20 @@ class Publisher:
             )
             page = after
         return outcomes
+
+    def _page(self, name: NormalizedName) -> ReadPage:
+        """The project's page as this run knows it. What it does not know, the swap of the page finds out."""
+        if name not in self._read:
+            known = name in self._repository.folders()
+            absent = ReadPage(page=ProjectPage(name=name), etag=None)
+            self._read[name] = self._repository.read_page(name) if known else absent
+        return self._read[name]
+
+    def _bundles(self, name: NormalizedName) -> list[ObjectInfo]:
+        """The bundles of the project, listed once a run."""
+        if name not in self._listed:
+            self._listed[name] = self._repository.list_bundles(name)
+        return self._listed[name]
 
     def _same_as_bundle(self, page: ProjectPage, publication: Publication) -> None:
         """Raise ConflictError where 0.x published other bytes as a bundle of this version."""
@@ -200,7 +206,8 @@ class Publisher:
             page, outcomes = self._extended(page, publications)
             return page
 
-        swap_page(self._repository, publications[0].name, extended)
+        name = publications[0].name
+        self._read[name] = swap_page(self._repository, name, extended, read=self._page(name))
         self.confirm(publications)
         return outcomes
 
@@ -226,20 +233,41 @@ class Publisher:
         return page, outcomes
 
     def _noted(self, page: ProjectPage) -> ProjectPage:
-        bundles = self._repository.with_bundles(page).bundles
+        bundles = self._repository.with_bundles(page, self._bundles(page.name)).bundles
         return page if bundles == page.bundles else replace(page, bundles=bundles)
 
-    def store_bundle(self, publication: Publication) -> None:
-        """Store the bundle of a published wheel where 0.x clients look for it."""
+    def store_bundles(self, publications: Sequence[Publication]) -> list[Outcome]:
+        """Store the bundles of published wheels of one project, for 0.x clients; return those that failed.
+
+        In format 2, also warn of bundles that 0.x put there: pages alone say what is published.
+        """
+        try:
+            self._warn_of_strangers(publications[0].name)
+        except PipperError as error:
+            # Everything is published by now; only the look around failed.
+            self._reporter.warning(f"bundles of pipper 0.x were not looked for: {error.message}")
+        return [outcome for outcome in in_parallel(self._failure, publications) if outcome]
+
+    def _failure(self, publication: Publication) -> Outcome | None:
+        try:
+            self._store_bundle(publication)
+        except PipperError as error:
+            return Outcome(publication=publication, status="failed", error=error)
+        return None
+
+    def _store_bundle(self, publication: Publication) -> None:
         bundle = publication.bundle
         if bundle is None:
             return
+        listed = self._bundles(publication.name)
         key = f"{self._folder(publication.name, bundle.folder)}/{bundle.safe_version}.pipper"
-        try:
-            self._store.create(key, bundle.path, content_type=_ZIP, metadata=bundle.metadata)
-            return
-        except ObjectExistsError:
-            found = self._store.head(key)
+        found = next((info for info in listed if info.key == key), None)
+        if found is None:
+            try:
+                self._store.create(key, bundle.path, content_type=_ZIP, metadata=bundle.metadata)
+                return
+            except ObjectExistsError:  # put there since the listing
+                found = self._store.head(key)
         if found is None or wheel_sha256(self._store, key) == publication.sha256:
             return
         if not self._force:
@@ -253,17 +281,15 @@ class Publisher:
     def _folder(self, name: NormalizedName, given: str) -> str:
         """The folder 0.x made for the project, else its name as given."""
         for folder in self._repository.folders().get(name, ()):
-            if any(bundle_version(info.key) is not None for info in self._store.list(f"{folder}/v")):
+            if any(info.key.startswith(f"{folder}/v") for info in self._bundles(name)):
                 return folder
         return given
 
-    def warn_of_strangers(self, name: NormalizedName) -> None:
-        """In format 2, tell of bundles that 0.x put there: pages alone say what is published."""
+    def _warn_of_strangers(self, name: NormalizedName) -> None:
         if self._repository.layout_format == 1:
             return
-        files = self._repository.read_page(name).page.files
-        versions = {wheel_identity(file.filename)[0] for file in files}
-        for info in self._repository.list_bundles(name):
+        versions = {wheel_identity(file.filename)[0] for file in self._page(name).page.files}
+        for info in self._bundles(name):
             if bundle_version(info.key) not in versions:
                 self._reporter.warning(
                     f"{self._store.location}/{info.key}: put there by pipper 0.x, on no page; "

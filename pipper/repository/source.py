@@ -52,10 +52,12 @@ class Repository:
         self._lock = threading.Lock()
         self._folders: dict[NormalizedName, list[str]] | None = None
         self._format = 0
+        self._marker = b""
         self._pages: dict[NormalizedName, ProjectPage] = {}
         self._failed: dict[NormalizedName, PipperError] = {}
         self._needs: dict[tuple[NormalizedName, str], Needs] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
+        self._bundles: dict[tuple[str, str], PageBundle | None] = {}
 
     @property
     def alias(self) -> str:
@@ -67,6 +69,12 @@ class Repository:
         """2 where pages alone say what is published; 1 where pipper 0.x publishes too; 0 where nothing of either is."""
         self.folders()
         return self._format
+
+    @property
+    def marker(self) -> bytes:
+        """The format marker's own bytes, as they were read; empty where there is no marker."""
+        self.folders()
+        return self._marker
 
     def folders(self) -> dict[NormalizedName, list[str]]:
         """Return the folders of every project under its normalised name; an empty root gives none."""
@@ -84,10 +92,10 @@ class Repository:
 
     def _read_format(self) -> int:
         try:
-            body = self.store.read(MARKER_KEY).body
+            self._marker = self.store.read(MARKER_KEY).body
         except ObjectAbsentError:
             return 0
-        return parse_marker(body, label=f"{self.store.location}/{MARKER_KEY}")
+        return parse_marker(self._marker, label=f"{self.store.location}/{MARKER_KEY}")
 
     def _is_project(self, folder: str) -> bool:
         """Whether pipper put the folder there, and it is not just any folder: it has a page or a bundle."""
@@ -126,7 +134,9 @@ class Repository:
         if name not in self._pages:
             try:
                 page = self.read_page(name).page
-                self._pages[name] = self.with_bundles(page) if self.layout_format == 1 else page
+                if self.layout_format == 1:
+                    page = self.with_bundles(page, self.list_bundles(name))
+                self._pages[name] = page
             except PipperError as error:
                 self._failed[name] = (
                     error  # it had its retries: whoever needs it after a guess does not wait again
@@ -164,8 +174,8 @@ class Repository:
                 self._reporter.warning(f"{self.store.location}/{info.key}: not a version, left out")
         return bundles
 
-    def with_bundles(self, page: ProjectPage) -> ProjectPage:
-        """Return the page with the bundles that are there now, less those whose version has a wheel on it.
+    def with_bundles(self, page: ProjectPage, listed: Iterable[ObjectInfo]) -> ProjectPage:
+        """Return the page with the bundles that are `listed`, less those whose version has a wheel on it.
 
         An entry with another etag is void: what lies there is read anew.
         """
@@ -173,7 +183,7 @@ class Repository:
         known = {bundle.key: bundle for bundle in page.bundles}
         bundles: list[PageBundle] = []
         missing: list[ObjectInfo] = []
-        for info in self.list_bundles(page.name):
+        for info in listed:
             if bundle_version(info.key) in published:
                 continue
             noted = known.get(info.key)
@@ -188,12 +198,15 @@ class Repository:
         return ProjectPage(name=page.name, files=page.files, bundles=tuple(unique.values()))
 
     def _read_bundle(self, info: ObjectInfo) -> PageBundle | None:
-        try:
-            return read_bundle_entry(self.store, info)
-        except IntegrityError as error:
-            # One broken bundle must not hide the others; whoever wants this very version is told it is missing.
-            self._reporter.warning(f"{error.message}; left out")
-            return None
+        key = (info.key, info.etag)
+        if key not in self._bundles:
+            try:
+                self._bundles[key] = read_bundle_entry(self.store, info)
+            except IntegrityError as error:
+                # One broken bundle must not hide the others; its version counts as missing.
+                self._reporter.warning(f"{error.message}; left out")
+                self._bundles[key] = None
+        return self._bundles[key]
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
         """See `Source.releases`."""

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.invariants import Workspace
+from tests.s3_double import S3Double, Seen
 
 
 def versions(workspace: Workspace, name: str) -> list[str]:
@@ -211,3 +213,69 @@ def test_an_acl_that_S3_does_not_know_is_named_and_nothing_is_sent(empty: Worksp
     wheel = empty.wheel("alpha")
     done = empty.refused("publish", wheel, "-b", empty.url, "--acl", "nonsense", code=2, subject="nonsense")
     assert "bucket-owner-full-control" in done.stderr
+
+
+def request(seen: Seen) -> str:
+    """A request in one line: verb, key below the prefix, and condition."""
+    verb = {"GetObject": "GET", "HeadObject": "HEAD", "PutObject": "PUT", "ListObjectsV2": "LIST"}[
+        seen.operation
+    ]
+    key = (seen.key or seen.query["prefix"]).removeprefix("pipper/")
+    condition = next((f" {name}" for name in ("if-match", "if-none-match") if name in seen.headers), "")
+    return f"{verb} {re.sub('[0-9a-f]{16}', 'SHA', key)}{condition}"
+
+
+def requests(workspace: Workspace, *wheels: Path) -> list[str]:
+    """What `publish` asks of the bucket, in order; the first two requests go at once."""
+    assert workspace.server
+    workspace.server.forget()
+    workspace.publish(*wheels)
+    made = [request(seen) for seen in workspace.server.seen]
+    return [*sorted(made[:2]), *made[2:]]
+
+
+OPENING = ["GET pipper-repository.json", "LIST "]
+"""Which format, and which projects are there."""
+CONDITIONS = ["PUT pipper-repository.json if-none-match", "PUT pipper-repository.json if-match"]
+"""Both must be refused, before any condition is relied on."""
+
+
+def files(name: str, version: str) -> list[str]:
+    """The wheel and its METADATA."""
+    key = f"PUT {name}/SHA/{name}-{version}-py3-none-any.whl"
+    return [f"{key} if-none-match", f"{key}.metadata if-none-match"]
+
+
+def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3Double) -> None:
+    remote = Workspace(root=tmp_path / "w", server=double, bucket=double.endpoint.fresh_bucket())
+    assert requests(remote, remote.wheel("alpha", "1.0.0")) == [
+        *OPENING,
+        "PUT pipper-repository.json if-none-match",
+        *CONDITIONS,
+        *files("alpha", "1.0.0"),
+        "PUT alpha/index.json if-none-match",
+        "PUT alpha/v1-0-0.pipper if-none-match",
+    ]
+    assert requests(remote, remote.wheel("alpha", "1.1.0")) == [
+        *OPENING,
+        *CONDITIONS,
+        "GET alpha/index.json",
+        *files("alpha", "1.1.0"),
+        "PUT alpha/index.json if-match",
+        "LIST alpha/",
+        "PUT alpha/v1-1-0.pipper if-none-match",
+    ]
+    assert requests(remote, remote.wheel("alpha", "1.1.0")) == [
+        *OPENING,
+        *CONDITIONS,
+        "GET alpha/index.json",
+        "LIST alpha/",
+        "GET alpha/v1-1-0.pipper",
+    ]
+    assert requests(remote, remote.wheel("beta", "1.0.0")) == [
+        *OPENING,
+        *CONDITIONS,
+        *files("beta", "1.0.0"),
+        "PUT beta/index.json if-none-match",
+        "PUT beta/v1-0-0.pipper if-none-match",
+    ]

@@ -44,7 +44,7 @@ def run(worker: Publisher, *given: Publication) -> list[str]:
     for outcome in outcomes:
         if outcome.error:
             raise outcome.error
-        worker.store_bundle(outcome.publication)
+    assert worker.store_bundles(given) == []
     return [outcome.status for outcome in outcomes]
 
 
@@ -190,6 +190,6 @@ def test_bundles_that_0_x_puts_into_format_2_are_told(tmp_path: Path) -> None:
     given = publication(tmp_path)
     run(publisher(root), given)
     (root / "Foo_Bar" / "v7-0-0.pipper").write_bytes(b"x")
-    publisher(root, reporter=Listener()).warn_of_strangers(given.name)
+    publisher(root, reporter=Listener()).store_bundles([given])
     assert len(warnings) == 1
     assert "Foo_Bar/v7-0-0.pipper: put there by pipper 0.x, on no page" in warnings[0]

@@ -50,7 +50,7 @@ def publish(root: Path, *wheels: Path) -> None:
         publication = read_publication(wheel, scratch)
         publisher.upload(publication)
         publisher.write_page([publication])
-        publisher.store_bundle(publication)
+        assert publisher.store_bundles([publication]) == []
 
 
 def old_bundle(root: Path, key: str, name: str, version: str, **parts: object) -> Path:

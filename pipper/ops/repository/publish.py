@@ -152,7 +152,9 @@ class _Run:
         if not self._dry_run:
             self._upload()
             self._note_all(_grouped(self._waiting("uploaded")), self._publisher.write_page, "Writing pages")
-            self._store_bundles()
+            # Also for what the page had already: an earlier run may have ended between page and bundle.
+            waiting = self._waiting("published", "replaced", "already published")
+            self._note_all(_grouped(waiting), self._publisher.store_bundles, "Storing bundles")
         return [self._done[publication.source] for publication in publications]
 
     def _waiting(self, *statuses: str) -> list[Publication]:
@@ -180,20 +182,6 @@ class _Run:
         ):
             done = Outcome(publication=publication, status="uploaded")
             self._note([_failed(publication, result) if isinstance(result, PipperError) else done])
-
-    def _store_bundles(self) -> None:
-        # Also for what stands on the page already: an earlier run may have ended between page and bundle.
-        waiting = self._waiting("published", "replaced", "already published")
-        stored = _each(waiting, self._publisher.store_bundle, self._settings, "Storing bundles")
-        for publication, result in zip(waiting, stored, strict=True):
-            if isinstance(result, PipperError):
-                self._note([_failed(publication, result)])
-        for name in sorted({publication.name for publication in waiting}):
-            try:
-                self._publisher.warn_of_strangers(name)
-            except PipperError as error:
-                # Everything is published by now; only the look around failed.
-                self._settings.reporter.warning(f"bundles of pipper 0.x were not looked for: {error.message}")
 
 
 def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:

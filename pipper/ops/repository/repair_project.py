@@ -106,7 +106,7 @@ class Mender:
                 survey.holding.name,
                 lambda current: self._applied(current, survey, work),
                 salvage=True,
-            )
+            ).page
             self._publisher.confirm(work.taken)
             work.mends += sweep(self._repository, survey.holding, page, self._now, Path(folder))
         return Mended(mends=tuple(work.mends), left=tuple(work.left))

@@ -76,7 +76,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
             ),
         )
 
-    after = swap_page(repository, request.name, marked)
+    after = swap_page(repository, request.name, marked).page
     return YankOutcome(location=repository.store.location, files=files, changed=after != before)
 
 

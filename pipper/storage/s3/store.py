@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
 
 from pipper.core.access import Credentials
-from pipper.core.ports import Blob, ObjectInfo
+from pipper.core.ports import NO_ETAG, Blob, ObjectInfo
 from pipper.errors import (
     AccessError,
     ObjectAbsentError,
@@ -203,7 +203,8 @@ class S3Store:
             except ObjectAbsentError as error:
                 raise self._changed(key, "it is gone") from error
             except ConditionRefusedError as refusal:
-                now = self._head(key)
+                # No quoting makes this one match: there is nothing to find out.
+                now = None if etag == NO_ETAG else self._head(key)
                 if now is None:
                     raise self._changed(key, "it is gone") from refusal
                 if now.metadata.get(_MARK) == mark:
