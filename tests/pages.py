@@ -18,12 +18,16 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = CHECKOUT / "README.md"
 CONTRIBUTING = CHECKOUT / "CONTRIBUTING.md"
-PAGES = tuple(path for path in (README, *sorted((CHECKOUT / "docs").glob("*.md")), CONTRIBUTING) if path.exists())
+PAGES = tuple(
+    path for path in (README, *sorted((CHECKOUT / "docs").glob("*.md")), CONTRIBUTING) if path.exists()
+)
 LANGUAGES = {"console", "sh", "toml", "json", "dockerfile", "yaml", "text", "python"}
 HIDDEN = "hidden"
 """The language of `<!-- run: … -->`."""
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE
+)
 _COMMENT = re.compile(r"<!--\s*(?P<key>not run|run):\s*(?P<text>.*?)\s*-->", re.DOTALL)
 _HERE = re.compile(r"<<-?\s*'?(\w+)'?")
 _EXIT = re.compile(r"# exit (\d+)\b")
@@ -60,7 +64,9 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     fences = list(_FENCE.finditer(text))
     inside = [range(*fence.span()) for fence in fences]
-    comments = [found for found in _COMMENT.finditer(text) if not any(found.start() in span for span in inside)]
+    comments = [
+        found for found in _COMMENT.finditer(text) if not any(found.start() in span for span in inside)
+    ]
     reason: str | None = None
     for found in sorted([*fences, *comments], key=re.Match.start):
         line = text.count("\n", 0, found.start()) + 1

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +33,6 @@ _STAMP = (1980, 1, 1, 0, 0, 0)
 _DEFAULT_LIMITS = Limits()
 # Of the bundle itself: the wheel in it is checked by its own gate, and a stored one is as big as it is.
 _LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +61,23 @@ class Bundle:
 class ExtractedWheel:
     """The bytes of a wheel that was taken out of a bundle."""
 
+    bundle: Bundle
+    """What the bundle says of itself."""
     sha256: str
     """In hex."""
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedWheel:
+    """A wheel that was written into a bundle."""
+
+    path: Path
+    """The bundle."""
+    meta: bytes
+    """Its `package.meta`."""
+    sha256: str
+    """Of the wheel, in hex."""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -81,16 +93,17 @@ def read_bundle(path: Path) -> Bundle:
 def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
     """Write the wheel in the bundle at `path` to the new file `to`, and return its hash and size.
 
-    Raises IntegrityError where the bundle is damaged; MachineError where it cannot be read, where `to` exists
-    or cannot be written. What was written stays where an error is raised.
+    Raises IntegrityError as `read_bundle` does, and where the wheel is damaged; MachineError where the bundle
+    cannot be read, where `to` exists or cannot be written. What was written stays where an error is raised.
     """
     digest = hashlib.sha256()
-    with _open(path) as (archive, wheel, _):
+    with _open(path) as (archive, wheel, meta):
+        bundle = parse_meta(archive.read(meta, MAX_BYTES), subject=path.name)
         with os_errors("write", to, needed=wheel.size), to.open("xb") as file:
             for piece in archive.chunks(wheel):
                 digest.update(piece)
                 file.write(piece)
-        return ExtractedWheel(sha256=digest.hexdigest(), size=wheel.size)
+        return ExtractedWheel(bundle=bundle, sha256=digest.hexdigest(), size=wheel.size)
 
 
 def parse_meta(raw: bytes, *, subject: str) -> Bundle:
@@ -146,20 +159,32 @@ def write_bundle(
     """
     with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
-        meta = _meta(opened, manifest)
-    target = output / f"{meta['name']}-{meta['safe_version']}.pipper"
-    with os_errors("write", target), wheel.open("rb") as source, replacing(target) as file:
-        _write_zip(file, source, wheel.stat().st_size, meta)
-    return target
+        return pack_wheel(opened, output, manifest).path
 
 
-def _write_zip(file: BinaryIO, wheel: BinaryIO, size: int, meta: Mapping[str, object]) -> None:
+def pack_wheel(
+    wheel: WheelFile, output: Path, manifest: Mapping[str, object] = MappingProxyType({})
+) -> PackedWheel:
+    """Write the bundle of a verified wheel as `write_bundle` does, and hash the wheel in passing."""
+    values = _meta(wheel, manifest)
+    meta = json.dumps(values, sort_keys=True).encode()
+    target = output / f"{values['name']}-{values['safe_version']}.pipper"
+    with os_errors("write", target), replacing(target) as file:
+        digest = _write_zip(file, wheel, meta)
+    return PackedWheel(path=target, meta=meta, sha256=digest)
+
+
+def _write_zip(file: BinaryIO, wheel: WheelFile, meta: bytes) -> str:
+    digest = hashlib.sha256()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_member(META_NAME), json.dumps(meta, sort_keys=True).encode())
+        archive.writestr(_member(META_NAME), meta)
         info = _member(WHEEL_NAME)
-        info.file_size = size
+        info.file_size = wheel.size
         with archive.open(info, "w") as target:
-            shutil.copyfileobj(wheel, target, _PIECE)
+            for piece in wheel.pieces():
+                digest.update(piece)
+                target.write(piece)
+    return digest.hexdigest()
 
 
 def _member(name: str) -> zipfile.ZipInfo:

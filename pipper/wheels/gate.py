@@ -62,6 +62,22 @@ class WheelFile:
     _archive: ZipArchive = field(repr=False)
     _record: Mapping[str, RecordLine] = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file itself."""
+        return self._archive.size
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the file itself, in pieces of at most 1 MiB; raises MachineError."""
+        return self._archive.pieces()
+
+    def sha256(self) -> str:
+        """Return the sha256 of the file itself, in hex; raises MachineError."""
+        digest = hashlib.sha256()
+        for piece in self.pieces():
+            digest.update(piece)
+        return digest.hexdigest()
+
     def verify(self) -> None:
         """Read every member once and hold it against CRC, size and RECORD; raises IntegrityError."""
         for entry in self._archive.entries:

@@ -98,7 +98,9 @@ def test_every_command_of_a_page_does_what_the_page_says(page: Path, world: Worl
             told = f"{step.place}: $ {step.command}\n{printed}"
             assert code == step.code, f"exit {code} and not {step.code}: {told}"
             if step.shown:
-                assert as_pattern(step.shown).fullmatch(printed), f"{told}\nnot as shown:\n" + "\n".join(step.shown)
+                assert as_pattern(step.shown).fullmatch(printed), f"{told}\nnot as shown:\n" + "\n".join(
+                    step.shown
+                )
 
 
 def _steps(page: Path) -> Iterator[Step]:

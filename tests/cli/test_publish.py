@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace
 from tests.s3_double import S3Double, Seen
 
@@ -279,3 +282,62 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         "PUT beta/index.json if-none-match",
         "PUT beta/v1-0-0.pipper if-none-match",
     ]
+
+
+WATCHED = """
+import json, os, sys
+from pathlib import Path
+from pipper.cli import main
+from pipper.wheels.gate import WheelFile
+
+out, opened, verified = Path(sys.argv.pop(1)), [], []
+
+def note(event, args):
+    if event == "open" and str(args[0]).endswith((".whl", ".pipper")):
+        opened.append(os.path.basename(args[0]))
+
+def verify(wheel, real=WheelFile.verify):
+    verified.append(wheel.filename)
+    real(wheel)
+
+sys.addaudithook(note)
+WheelFile.verify = verify
+try:
+    main()
+finally:
+    out.write_text(json.dumps([opened, verified]))
+"""
+"""`pipper`, with a note of each file that is opened and of each wheel that is verified."""
+
+
+def reads(workspace: Workspace, path: Path) -> tuple[list[str], list[str]]:
+    """The wheels and bundles that publishing `path` opens, in order, and the wheels that it verifies."""
+    out = workspace.root / "reads.json"
+    subprocess.run(
+        [sys.executable, "-c", WATCHED, out, "publish", path, "-b", workspace.url],
+        cwd=workspace.app,
+        env=workspace.environment,
+        check=True,
+        capture_output=True,
+    )
+    opened, verified = json.loads(out.read_text())
+    return opened, verified
+
+
+def test_each_file_is_verified_and_hashed_once(tmp_path: Path, double: S3Double) -> None:
+    remote = Workspace(root=tmp_path / "w", server=double, bucket=double.endpoint.fresh_bucket())
+    pure = remote.wheel("alpha", "1.0.0")
+    # Once for the gate, the hash and the copy into the bundle, and once for each upload.
+    assert reads(remote, pure) == (
+        [pure.name, pure.name, "alpha-v1-0-0.pipper"],
+        [pure.name],
+    )
+    native = remote.wheel("alpha", "1.1.0", tag="cp311-cp311-linux_x86_64")
+    assert reads(remote, native) == ([native.name, native.name], [native.name])
+    wheel = remote.wheel("alpha", "1.2.0")
+    bundle = write_bundle(wheel, filename=wheel.name, output=tmp_path)
+    # The wheel is hashed while it is taken out.
+    assert reads(remote, bundle) == (
+        [bundle.name, "package.whl", "package.whl", "package.whl", bundle.name],
+        [wheel.name],
+    )

@@ -1,6 +1,8 @@
 """Reading what is to be published: each file passes the gate before anything is sent."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,8 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import IntegrityError, UsageError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.publisher import BundleFile, Publication
-from pipper.system.files import sha256_of
 from pipper.system.os_errors import os_errors
-from pipper.wheels.bundle import Bundle, extract_wheel, read_bundle, write_bundle
+from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel, parse_meta
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 
 _DEFAULT_LIMITS = Limits()
@@ -42,23 +43,25 @@ def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS
 
 
 def _from_wheel(path: Path, scratch: Path, limits: Limits) -> Publication:
-    publication = _gated(path, path, path.name, (), limits)
-    if not path.name.endswith("-none-any.whl") or key_version(publication.version) is None:
-        return publication
-    bundle = write_bundle(path, filename=path.name, output=_folder(scratch), limits=limits)
-    return _with_bundle(publication, bundle, read_bundle(bundle))
+    with _gated(path, path.name, limits) as wheel:
+        if not path.name.endswith("-none-any.whl") or key_version(wheel.version) is None:
+            return _publication(path, path, wheel, wheel.sha256())
+        packed = pack_wheel(wheel, _folder(scratch))
+        publication = _publication(path, path, wheel, packed.sha256)
+    return _with_bundle(publication, packed.path, parse_meta(packed.meta, subject=packed.path.name))
 
 
 def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
-    bundle = read_bundle(path)
-    wheel = _folder(scratch) / bundle.wheel_name
-    extract_wheel(path, wheel)
+    wheel = _folder(scratch) / WHEEL_NAME
+    extracted = extract_wheel(path, wheel)
+    bundle = extracted.bundle
     for text in bundle.dependencies:
         try:
             parse_requirement(text)
         except UsageError as error:
             raise IntegrityError(f"{path.name}: package.meta: {error.message}", cause=error.cause) from error
-    publication = _gated(path, wheel, bundle.wheel_name, bundle.dependencies, limits)
+    with _gated(wheel, bundle.wheel_name, limits) as opened:
+        publication = _publication(path, wheel, opened, extracted.sha256, bundle.dependencies)
     return _with_bundle(publication, path, bundle)
 
 
@@ -86,29 +89,25 @@ def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Public
     )
 
 
-def _gated(
-    source: Path, wheel: Path, filename: str, dependencies: tuple[str, ...], limits: Limits
-) -> Publication:
+@contextmanager
+def _gated(wheel: Path, filename: str, limits: Limits) -> Iterator[WheelFile]:
     with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
         check_publishable(opened)
-        digest = sha256_of(wheel)
-        with os_errors("read", wheel):
-            size = wheel.stat().st_size
-        return _publication(source, wheel, opened, digest, size, dependencies)
+        yield opened
 
 
 def _publication(
-    source: Path, wheel: Path, opened: WheelFile, digest: str, size: int, dependencies: tuple[str, ...]
+    source: Path, path: Path, wheel: WheelFile, sha256: str, dependencies: tuple[str, ...] = ()
 ) -> Publication:
     return Publication(
         source=source,
-        path=wheel,
-        filename=opened.filename,
-        name=opened.name,
-        version=opened.version,
-        sha256=digest,
-        size=size,
-        metadata=opened.metadata.raw,
-        needs=needs_of(opened.metadata, dependencies),
+        path=path,
+        filename=wheel.filename,
+        name=wheel.name,
+        version=wheel.version,
+        sha256=sha256,
+        size=wheel.size,
+        metadata=wheel.metadata.raw,
+        needs=needs_of(wheel.metadata, dependencies),
     )

@@ -26,6 +26,16 @@ class ZipArchive:
         """The file's name in errors."""
         return self._source.subject
 
+    @property
+    def size(self) -> int:
+        """Bytes of the zip itself."""
+        return self._source.size
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the zip itself, in pieces of at most 1 MiB."""
+        for at in range(0, self.size, _PIECE):
+            yield self._source.read(at, min(self.size - at, _PIECE))
+
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """Yield the unpacked bytes of `entry` in pieces of about 1 MiB, at least one.
 
