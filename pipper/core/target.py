@@ -1,8 +1,8 @@
 """Targets: the kind of environment a lock is solved for, and which wheels fit it (PEP 425, 508, 600, 656)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from packaging.markers import Environment as MarkerEnvironment
@@ -15,7 +15,10 @@ from pipper.errors import UsageError
 MARKER_NAMES = tuple(sorted(MarkerEnvironment.__annotations__))
 """Every variable of PEP 508 that describes an environment; `extra` is none of them."""
 
-VOLATILE = ("implementation_version", "platform_release", "platform_version", "python_full_version")
+OPTIONAL = ("implementation_version", "platform_release", "platform_version")
+"""Variables that nothing but a marker needs: a lock holds them where a marker uses them."""
+
+VOLATILE = (*OPTIONAL, "python_full_version")
 """Variables that differ between machines of one kind; only markers that use them are compared at sync."""
 
 _NAME = re.compile(r"(?P<implementation>cp|pp)(?P<major>\d)(?P<minor>\d+)(?P<threading>t?)-(?P<platform>\w+)")
@@ -44,6 +47,15 @@ class Target:
     def ranks(self) -> Mapping[Tag, int]:
         """The place of every tag that fits, best first from 0."""
         return {tag: rank for rank, tag in enumerate(tags_of(self.name))}
+
+    def pared(self, conditions: Iterable[str]) -> "Target":
+        """Return the target as a lock holds it that was solved under `conditions`: the same from any such machine."""
+        kept = needed_markers(conditions)
+        return replace(self, markers={name: value for name, value in self.markers.items() if name in kept})
+
+    def completed(self, other: "Target") -> "Target":
+        """Return the target with the variables that it lacks as `other` has them."""
+        return replace(self, markers={**other.markers, **self.markers})
 
     @property
     def python_full_version(self) -> str:
@@ -123,6 +135,12 @@ def mentions_volatile(marker: Marker) -> bool:
     """Tell whether a marker uses a variable that differs between machines of one kind."""
     text = str(marker)
     return any(name in text for name in VOLATILE)
+
+
+def needed_markers(conditions: Iterable[str]) -> frozenset[str]:
+    """Return the variables that describe an environment whose solution rests on `conditions`."""
+    used = " ".join(conditions)
+    return frozenset(name for name in MARKER_NAMES if name not in OPTIONAL or name in used)
 
 
 def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bool:

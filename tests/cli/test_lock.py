@@ -239,3 +239,85 @@ def test_an_empty_root_is_no_repository(workspace: Workspace) -> None:
 def test_quiet_says_nothing(option: str, workspace: Workspace) -> None:
     done = workspace.run("lock", option)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+VOLATILE = ("implementation_version", "platform_release", "platform_version")
+
+
+def move_to(workspace: Workspace, **facts: str) -> None:
+    """Let the workspace be on another machine: what its interpreters said of themselves differs in these facts."""
+    remembered = list((workspace.root / "cache" / "interpreters").glob("*.json"))
+    assert remembered
+    for path in remembered:
+        said = json.loads(path.read_text())
+        said["markers"] |= facts
+        path.write_text(json.dumps(said))
+
+
+def markers(workspace: Workspace) -> list[dict[str, str]]:
+    """The variables of each environment in the lock, without what every machine of its kind has."""
+    environments = tomllib.loads(workspace.lock.read_text())["environments"]
+    return [
+        {name: value for name, value in each["markers"].items() if name in VOLATILE} for each in environments
+    ]
+
+
+def locked_anew(workspace: Workspace) -> bytes:
+    """The bytes of a lock that is made without an older one."""
+    workspace.lock.unlink()
+    workspace.run("lock")
+    return workspace.lock.read_bytes()
+
+
+def test_R12_two_machines_of_one_kind_write_the_same_bytes(workspace: Workspace) -> None:
+    before = locked_anew(workspace)
+    assert not any(markers(workspace))
+    move_to(
+        workspace, platform_release="9.9.9-other", platform_version="#9 other", implementation_version="0"
+    )
+    assert locked_anew(workspace) == before
+    workspace.run("lock", "-U")
+    assert workspace.lock.read_bytes() == before
+    workspace.run("lock", "--check")
+    workspace.run("sync", "--check")
+
+
+@pytest.mark.parametrize("kind", ["requirement", "metadata", "constraint"])
+def test_R12_a_fact_of_the_machine_is_in_the_lock_where_a_marker_uses_it(
+    kind: str, workspace: Workspace
+) -> None:
+    locked_anew(workspace)
+    condition = "platform_release == '9.9.9'"
+    if kind == "requirement":
+        workspace.write_manifest("alpha", f"gamma; {condition}")
+    elif kind == "metadata":
+        workspace.publish(workspace.wheel("alpha", "2.0.0", requires=[f"gamma; {condition}"]))
+        workspace.write_manifest("alpha>=2")
+    else:
+        workspace.write_manifest("gamma")
+        limits = f'constraints = ["gamma<2; {condition}"]\n'
+        workspace.manifest.write_text(limits + workspace.manifest.read_text())
+    move_to(workspace, platform_release="9.9.9", platform_version="#1")
+    before = locked_anew(workspace)
+    assert {"platform_release": "9.9.9"} in markers(workspace)
+    assert not any("platform_version" in each for each in markers(workspace))
+    assert "gamma" in workspace.locked()
+    move_to(workspace, platform_version="#2")
+    assert locked_anew(workspace) == before
+    move_to(workspace, platform_release="1.0")
+    workspace.run("lock")
+    workspace.run("sync")
+    assert ("gamma" in workspace.installed()) is (kind == "constraint")
+
+
+def test_R12_a_lock_that_has_all_facts_is_fresh_and_the_next_one_drops_them(workspace: Workspace) -> None:
+    locked_anew(workspace)
+    bare = workspace.lock.read_bytes()
+    facts = "".join(f', {name} = "of another machine"' for name in VOLATILE)
+    old = re.sub(r"^(markers = \{.*?) \}$", rf"\1{facts} }}", bare.decode(), flags=re.MULTILINE)
+    workspace.lock.write_text(old)
+    assert markers(workspace) == [dict.fromkeys(VOLATILE, "of another machine")] * len(markers(workspace))
+    workspace.run("lock", "--check")
+    workspace.run("sync")
+    workspace.run("lock")
+    assert workspace.lock.read_bytes() == bare

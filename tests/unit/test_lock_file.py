@@ -256,3 +256,13 @@ def test_a_second_version_of_a_name_belongs_to_another_environment() -> None:
     with pytest.raises(IntegrityError) as caught:
         mixed.check()
     assert "gets two versions of beta" in caught.value.cause
+
+
+def test_R12_a_variable_that_a_condition_uses_has_to_be_there() -> None:
+    condition = 'platform_release == "6.1"'
+    environment = replace(example().environments[0], target=LINUX.pared(()), conditions=(condition,))
+    lock = replace(example(), environments=(environment,))
+    with pytest.raises(UsageError, match="`platform_release` is missing"):
+        parse_lock(dump_lock(lock).encode(), label="pipper.lock")
+    whole = replace(lock, environments=(replace(environment, target=LINUX.pared([condition])),))
+    assert parse_lock(dump_lock(whole).encode(), label="pipper.lock") == whole

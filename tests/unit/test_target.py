@@ -99,6 +99,19 @@ def test_a_marker_that_was_used_has_to_evaluate_the_same() -> None:
     assert not serves(locked, target(LINUX, sys_platform="other"))
 
 
+def test_R12_what_no_condition_uses_is_left_out_and_taken_from_the_machine_at_hand() -> None:
+    condition = "platform_release >= '5.1'"
+    one, other = target(LINUX, platform_release="5.2"), target(LINUX, platform_release="6.0")
+    assert one.pared(()).markers == other.pared(()).markers
+    assert serves(one.pared(()), other)
+    kept = one.pared([condition])
+    assert kept.markers["platform_release"] == "5.2"
+    assert "platform_version" not in kept.markers
+    assert serves(kept, other, (condition,))
+    assert not serves(kept, target(LINUX, platform_release="4.0"), (condition,))
+    assert kept.completed(other).markers == one.markers
+
+
 @pytest.mark.parametrize(
     ("told", "counts"),
     [("3.11.9", "3.11.9"), ("3.14.0rc1", "3.14.0"), ("3.14.0a3+", "3.14.0"), ("3.11.9+", "3.11.9")],

@@ -85,7 +85,7 @@ def _environment(sides: Sequence[LockedEnvironment]) -> LockedEnvironment:
         for pin in side.pins:
             versions.setdefault(pin.name, set()).add(pin)
     return LockedEnvironment(
-        target=sides[0].target,
+        target=sides[0].target.completed(sides[-1].target),
         packages=tuple(_single(versions[name] for name in sorted(versions))),
         conditions=tuple(sorted({condition for side in sides for condition in side.conditions})),
         failure=sides[0].failure if all(side.failure for side in sides) else "",

@@ -19,7 +19,7 @@ from pipper.core.lock.model import (
     inconsistent,
 )
 from pipper.core.manifest.model import INDEX
-from pipper.core.target import MARKER_NAMES, Target
+from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.toml import Node, parse_toml
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
@@ -177,7 +177,9 @@ def _environment(node: Node) -> LockedEnvironment:
     place = f"{node.place}: "
     markers = _required(table, "markers", place)
     variables = markers.table(MARKER_NAMES)
-    given = {name: _required(variables, name, f"{markers.place}: ").text() for name in MARKER_NAMES}
+    conditions = tuple(map(_condition, table["conditions"].items())) if "conditions" in table else ()
+    names = sorted({*variables, *needed_markers(conditions)})
+    given = {name: _required(variables, name, f"{markers.place}: ").text() for name in names}
     name = _required(table, "name", place)
     try:
         target = Target(name=name.text(), markers=given)
@@ -192,9 +194,7 @@ def _environment(node: Node) -> LockedEnvironment:
         packages=tuple(_pin(each) for each in _required(table, "packages", place).items()),
         groups=table["groups"].mapping(_pins) if "groups" in table else {},
         extras=table["extras"].mapping(_pins) if "extras" in table else {},
-        conditions=tuple(_condition(each) for each in table["conditions"].items())
-        if "conditions" in table
-        else (),
+        conditions=conditions,
     )
 
 

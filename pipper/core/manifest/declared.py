@@ -83,6 +83,17 @@ def usual_elsewhere(at_hand: Target) -> list[Target]:
     return [target for target in targets if not serves(at_hand, target)]
 
 
+def as_solved(locked: Target, at_hand: Target) -> Target:
+    """Return a lock's environment with every variable: what the lock leaves out is as on usual machines of that kind.
+
+    Where such machines are not known, it is as it is `at_hand`.
+    """
+    try:
+        return locked.completed(synthesised(locked.name, locked.python_full_version))
+    except UsageError:
+        return locked.completed(at_hand)
+
+
 def synthesised(name: str, python_full_version: str) -> Target:
     """Return the target of this name with the variables of such machines; raises UsageError for a bad name."""
     parts = parse_name(name)

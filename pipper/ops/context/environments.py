@@ -1,7 +1,7 @@
 """Which environment a command works on, and which part of a lock is for it."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipper.cache.cache import Cache, cache_root
@@ -97,6 +97,7 @@ def _tell_of_active(settings: Settings, own: Path) -> None:
 def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvironment:
     """Return the environment of the lock that is right for an interpreter, the newest system first.
 
+    What the lock does not say of its machine is taken from the interpreter.
     Raises UsageError where none is, naming those that are listed, NoSolutionError where there is none for it.
     """
     host = interpreter.target
@@ -115,4 +116,5 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
             cause=fitting[0].failure,
             hint="run `pipper lock` here to see more, or name another interpreter with --python",
         )
-    return max(solved, key=lambda each: system_version(each.target.name))
+    newest = max(solved, key=lambda each: system_version(each.target.name))
+    return replace(newest, target=newest.target.completed(host))

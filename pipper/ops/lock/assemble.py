@@ -16,7 +16,7 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
     resolutions = solutions.resolutions
     environments = [_environment(inputs, target, resolutions[target]) for target in resolutions]
     environments += [
-        LockedEnvironment(target=target, packages=(), failure=reason)
+        LockedEnvironment(target=target.pared(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
     ]
     packages = _packages(resolutions)
@@ -37,7 +37,7 @@ def _environment(inputs: Inputs, target: Target, resolution: Resolution) -> Lock
         return tuple(Pin(name=name, version=versions[name]) for name in sorted(names))
 
     return LockedEnvironment(
-        target=target,
+        target=target.pared(resolution.conditions),
         packages=pins(project),
         groups={name: pins(resolution.closures[f"group:{name}"] - project) for name in inputs.groups},
         extras={name: pins(resolution.closures[f"extra:{name}"] - project) for name in inputs.extras},

@@ -114,7 +114,8 @@ def _locked(wishes: Wishes, target: Target) -> Versions:
     """What an environment has locked and is to keep."""
     if wishes.old is None or wishes.upgrade:
         return {}
-    pins = next((each.pins for each in wishes.old.environments if each.target == target), frozenset())
+    same = (each.pins for each in wishes.old.environments if each.target.completed(target) == target)
+    pins = next(same, frozenset())
     free = _free(wishes)
     return {pin.name: Version(pin.version) for pin in pins if pin.name not in free}
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipper.core.lock.model import Lock, LockedEnvironment
-from pipper.core.manifest.declared import usual_elsewhere
+from pipper.core.manifest.declared import as_solved, usual_elsewhere
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target, serves, system_version
 from pipper.errors import UsageError
@@ -35,8 +35,8 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: b
         )
     kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]
     serving = [each.target for each in kept if _serves(each, at_hand)]
-    own = max(serving, key=lambda target: system_version(target.name), default=at_hand)
-    targets = {each.target.name: each.target for each in kept} | {own.name: own}
+    own = max(serving, key=lambda target: system_version(target.name), default=at_hand).completed(at_hand)
+    targets = {each.target.name: as_solved(each.target, at_hand) for each in kept} | {own.name: own}
     if elsewhere:
         for target in usual_elsewhere(at_hand):
             if _allowed(manifest, target) and not any(serves(each, target) for each in targets.values()):
