@@ -45,7 +45,7 @@ def verify(
             found.extend(_drift(each, layout, hashes=hashes))
         return tuple(found)
     except OSError as error:
-        raise machine_error("read", error.filename, error) from error
+        raise machine_error("read", error.filename or environment.root, error) from error
 
 
 def starts_here(python: str, environment: Environment) -> bool:

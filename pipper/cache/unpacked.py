@@ -91,7 +91,7 @@ def intact(wheel: UnpackedWheel) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise machine_error("read", error.filename, error) from error
+        raise machine_error("read", error.filename or tree, error) from error
     return True
 
 

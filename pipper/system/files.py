@@ -62,7 +62,7 @@ def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> bytes:
         return hashlib.file_digest(file, algorithm).digest()
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of_file(path: Path) -> str:
     """Return the sha256 of a file in hex; raises MachineError."""
     with os_errors("read", path):
         return digest_of(path).hex()

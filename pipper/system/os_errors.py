@@ -51,6 +51,4 @@ def machine_error(
     cause = error.strerror or str(error)
     if needed:
         cause += f"; {needed:,} bytes are needed"
-    return MachineError(
-        f"cannot {doing} {os.fspath(place)}", cause=cause, hint=hint or _HINTS.get(error.errno or 0, "")
-    )
+    return MachineError(f"cannot {doing} {place}", cause=cause, hint=hint or _HINTS.get(error.errno or 0, ""))

@@ -185,7 +185,7 @@ def test_exit_8_where_standard_output_is_full(workspace: Workspace) -> None:
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr.splitlines()[-2]) == (8, "error: cannot write to standard output")
+    assert (done.returncode, done.stderr.splitlines()[-3]) == (8, "error: cannot write to standard output")
 
 
 @pytest.mark.parametrize("args", [("sync", "--check", "--json"), ("--help",), ("sync", "--help")])

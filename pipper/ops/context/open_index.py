@@ -12,7 +12,7 @@ from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.index_client import index_address, web_of
 from pipper.ops.context.settings import Settings
-from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 
@@ -77,6 +77,6 @@ def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> L
         scratch = folder / "file"
         with scratch.open("wb") as stream, reader.stream(address) as pieces:
             stream.writelines(pieces)
-        digest, size = sha256_of(scratch), scratch.stat().st_size
+        digest, size = sha256_of_file(scratch), scratch.stat().st_size
         cache.add_file(scratch, digest, subject=f"{file.filename} from the index")
     return replace(file, sha256=digest, size=size)

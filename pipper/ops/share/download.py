@@ -23,7 +23,7 @@ from pipper.ops.share.inputs import Ask, Asked, read_ask
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import take_urls
 from pipper.ops.sync.offline import Supply
-from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of, write_bytes
+from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of_file, write_bytes
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import read_bundle, write_bundle
 from pipper.wheels.name import parse_wheel_name
@@ -123,7 +123,7 @@ def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest)
     with _bundle(want, wheel, cache) as path:
         bundle = read_bundle(path)
         if request.bundles:
-            yield _place(path, directory / f"{bundle.name}-{bundle.version}.pipper", sha256_of(path))
+            yield _place(path, directory / f"{bundle.name}-{bundle.version}.pipper", sha256_of_file(path))
         if request.extract:
             meta = directory / f"{want.filename}.meta.json"
             new = read_bytes(meta) != bundle.raw
@@ -154,7 +154,7 @@ def _place(source: Path, target: Path, sha256: str) -> Saved:
     with os_errors("read", source):
         needed = source.stat().st_size
     with os_errors("write", target, needed=needed):
-        if target.is_file() and sha256_of(target) == sha256:
+        if target.is_file() and sha256_of_file(target) == sha256:
             return Saved(path=target, new=False)
         with source.open("rb") as reading, replacing(target) as writing:
             # Hashed while it is copied: the cache may hold other bytes since it was filled.

@@ -15,7 +15,7 @@ from pipper.core.urls import shown, signed_until
 from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.http.errors import expired
-from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.system.retry import pause_if_broken, retry
@@ -89,4 +89,4 @@ def _taken(wheel: Path, filename: str, cache: Cache) -> Wanted:
 
 def _measured(path: Path) -> tuple[str, int]:
     with os_errors("read", path):
-        return sha256_of(path), path.stat().st_size
+        return sha256_of_file(path), path.stat().st_size

@@ -8,7 +8,7 @@ from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.plan import Wanted
 from pipper.core.ports import Reporter
 from pipper.errors import IntegrityError, UsageError
-from pipper.system.files import scratch_folder, sha256_of
+from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import extract_wheel, read_bundle
 
@@ -44,7 +44,7 @@ class _Folder:
     def take(self, want: Wanted, cache: Cache) -> None:
         for path in self._wheels:
             likely = path.name == want.filename or self._sizes[path] == want.file.size
-            if likely and sha256_of(path) == want.file.sha256:
+            if likely and sha256_of_file(path) == want.file.sha256:
                 cache.add_file(path, want.file.sha256)
                 return
         for bundle in self._holding(want.filename):
