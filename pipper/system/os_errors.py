@@ -1,7 +1,4 @@
-"""One translation of OSError into MachineError: what was tried and where, why it failed, what mends it.
-
-Imports little: a sync that has nothing to do uses it.
-"""
+"""One translation of OSError into MachineError: what was tried and where, why it failed, what mends it."""
 
 import errno
 import os

@@ -14,7 +14,6 @@ from pipper.apply.stamp import is_current
 from pipper.errors import PipperError
 from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, VENV
 from pipper.python.fingerprint import fingerprint
-from pipper.system.os_errors import os_errors
 
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
 
@@ -102,5 +101,11 @@ def _is_file(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    with os_errors("read", path), open(path, "rb") as stream:
-        return stream.read()
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        # Here, not above: a sync that has nothing to do never needs it.
+        from pipper.system.os_errors import machine_error  # noqa: PLC0415 - see above
+
+        raise machine_error("read", path, error) from error
