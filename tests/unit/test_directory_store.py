@@ -14,8 +14,10 @@ from pipper.errors import (
     ObjectAbsentError,
     ObjectChangedError,
     ObjectExistsError,
+    StoreError,
 )
 from pipper.storage.directory.store import DirectoryStore
+from pipper.system.locks import os_lock
 from tests.commands import CHECKOUT, PATIENCE, start
 
 PLAIN = "application/octet-stream"
@@ -242,11 +244,22 @@ def test_a_refused_write_is_told_and_not_that_its_litter_could_not_be_removed(
     assert "read-only" in failed.value.hint
 
 
+def test_a_writer_that_holds_the_lock_for_too_long_is_told(
+    store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipper.storage.directory.store._LOCK_SECONDS", 0.05)
+    with os_lock(root / ".pipper-store" / "lock"), pytest.raises(StoreError, match="another writer"):
+        store.create("foo/x", b"body", content_type=PLAIN)
+    assert list((root / ".pipper-store" / "tmp").iterdir()) == []
+    store.create("foo/x", b"body", content_type=PLAIN)
+
+
 _INCREMENT = """
 import sys
 from pathlib import Path
 from pipper.errors import ObjectChangedError
 from pipper.storage.directory.store import DirectoryStore
+from pipper.system.locks import os_lock
 
 store = DirectoryStore(Path(sys.argv[1]))
 for _ in range(10):

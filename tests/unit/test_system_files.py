@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_what_a_living_command_writes_is_not_swept(tmp_path: Path) -> None:
         write_bytes(tmp_path / "other", b"other")
     assert _names(tmp_path) == ["one", "other"]
     assert (tmp_path / "one").read_bytes() == b"one"
+
+
+def test_many_who_write_into_one_folder_do_not_take_each_others_files_away(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for _ in range(20):
+            write_bytes(tmp_path / str(number % 2), b"%d" % number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert _names(tmp_path) == ["0", "1"]
 
 
 @pytest.mark.parametrize("place", ["symlink", "pipe"])
