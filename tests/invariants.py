@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipper.apply.record import format_record, parse_record, row_of
+from pipper.apply.installed_record import parse_record
 from pipper.python.environment import MARKS
+from pipper.wheels.record import format_record, row_of
 from tests.commands import PATIENCE, Completed, clean_environment, run_here, start
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from pipper.apply.record import read_record
+from pipper.apply.installed_record import read_record
 from pipper.apply.removal import library_of, recorded_paths
 from pipper.apply.schemes import layout_of
 from pipper.core.plan import Installed

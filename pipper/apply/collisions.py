@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipper.apply.record import Claim, file_hash
+from pipper.apply.installed_record import Claim, file_hash
 from pipper.apply.removal import owned_by_others
 from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed

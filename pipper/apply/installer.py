@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from packaging.version import Version
 
+from pipper.apply.installed_record import Claim
 from pipper.apply.placing import Placer
-from pipper.apply.record import Claim, Row, format_record, row_of
 from pipper.apply.schemes import Layout
 from pipper.apply.scripts import script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
@@ -24,6 +24,7 @@ from pipper.core.plan import INSTALLER, Wanted
 from pipper.errors import IntegrityError, MachineError
 from pipper.python.environment import MARKS
 from pipper.system.os_errors import machine_error
+from pipper.wheels.record import Row, format_record, row_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

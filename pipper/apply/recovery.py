@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
+from pipper.apply.installed_record import Claim, parse_record, read_record_text
 from pipper.apply.installer import Staged
 from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
 from pipper.apply.mover import Mover
-from pipper.apply.record import Claim, parse_record, read_record_text
 from pipper.apply.removal import moves, owned_by_others, recorded_paths
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import settle

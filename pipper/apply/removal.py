@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pipper.apply.record import Claim, Row, parse_record, read_record, read_record_text
+from pipper.apply.installed_record import Claim, parse_record, read_record, read_record_text
 from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
+from pipper.wheels.record import Row
 
 _Node = dict[str, "_Node | None"]
 """The files to remove as a tree: a folder maps names to folders, a file is None."""

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pipper.apply.installed_record import file_hash, parse_record
 from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Journal, boot_id, read_journal
-from pipper.apply.record import file_hash, parse_record
 from pipper.apply.schemes import Layout
 from pipper.core.ports import Reporter
 from pipper.python.environment import MARKS

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
+from pipper.apply.installed_record import read_record_text
 from pipper.apply.installer import Stage, Staged, check_identity, space_error
 from pipper.apply.journal import (
     JOURNAL,
@@ -29,7 +30,6 @@ from pipper.apply.journal import (
 )
 from pipper.apply.mover import Mover
 from pipper.apply.placing import LinkMode, Placer
-from pipper.apply.record import read_record_text
 from pipper.apply.recovery import STAGE, recover
 from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
 from pipper.apply.schemes import Layout, layout_of

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pipper.apply.record import Row, file_hash, parse_record, read_record_text
+from pipper.apply.installed_record import file_hash, parse_record, read_record_text
 from pipper.apply.removal import library_of
 from pipper.apply.schemes import Layout, layout_of
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
 from pipper.python.environment import Environment
 from pipper.system.os_errors import machine_error
+from pipper.wheels.record import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

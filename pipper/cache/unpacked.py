@@ -1,6 +1,5 @@
 """Wheels that stand unpacked in the cache, and the index that says what is in one without opening it."""
 
-import base64
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from pipper.system.os_errors import machine_error
+from pipper.wheels.record import encoded
 
 if TYPE_CHECKING:
     from pipper.wheels.gate import Member, WheelFile
@@ -130,7 +130,7 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
         scheme=member.scheme,
         target=member.target,
         size=member.size,
-        digest=base64.urlsafe_b64encode(bytes.fromhex(member.sha256)).rstrip(b"=").decode(),
+        digest=encoded(bytes.fromhex(member.sha256)),
         executable=member.executable,
         python_script=python_script,
         mtime_ns=os.stat(path).st_mtime_ns,

@@ -24,7 +24,7 @@ from pipper.wheels.entry_points import EntryPoint, parse_entry_points
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import parse_wheel_name
-from pipper.wheels.record import RecordLine, missing_error, parse_record
+from pipper.wheels.record import Row, missing_error, parse_record
 from pipper.wheels.tree import Member, Scheme, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import Entry
@@ -60,7 +60,7 @@ class WheelFile:
     newest: datetime
     """Time of the newest member, taken as UTC: the same for the same bytes."""
     _archive: ZipArchive = field(repr=False)
-    _record: Mapping[str, RecordLine] = field(repr=False)
+    _record: Mapping[str, Row] = field(repr=False)
 
     @property
     def size(self) -> int:
@@ -198,7 +198,7 @@ def _entry_points(archive: ZipArchive, tree: WheelTree, owner: NormalizedName) -
     return parse_entry_points(raw, owner=owner, subject=archive.subject)
 
 
-def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, RecordLine]:
+def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
     """RECORD's lines, one with a hash for every file but RECORD itself and its signatures."""
     subject = archive.subject
     record = parse_record(tree.read(archive, "RECORD", "record"), files=tree.files, subject=subject)
@@ -211,14 +211,13 @@ def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, RecordLine]:
             continue
         if line is None or not line.algorithm:
             raise missing_error(subject, path)
-        if line.size is not None and line.size != entry.size:
-            raise refusal(
-                subject, f"RECORD says {line.size:,} bytes, the archive {entry.size:,}", member=path
-            )
+        if line.size and int(line.size) != entry.size:
+            fault = f"RECORD says {int(line.size):,} bytes, the archive {entry.size:,}"
+            raise refusal(subject, fault, member=path)
     return record
 
 
-def _digests(archive: ZipArchive, tree: WheelTree, record: Mapping[str, RecordLine]) -> dict[str, str]:
+def _digests(archive: ZipArchive, tree: WheelTree, record: Mapping[str, Row]) -> dict[str, str]:
     """The sha256 of every file, in hex; read from the archive where RECORD has a stronger hash instead."""
     digests = {}
     for path, line in record.items():

@@ -1,90 +1,121 @@
-"""RECORD: the list of a wheel's files with their hashes (PEP 376, PEP 427)."""
+"""RECORD: the files of a distribution with their hashes, in a wheel and where it is installed (PEP 376, 427, 627)."""
 
+import base64
 import binascii
 import csv
+import hashlib
 import io
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
-from pipper.errors import IntegrityError
+from pipper.errors import IntegrityError, PipperError
 from pipper.wheels.member_paths import path_fault, refusal, shortened
 
 _BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _DIGEST = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _SIZE = re.compile(r"[0-9]{1,19}")
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordLine:
-    """What RECORD says of a file."""
+class Row(NamedTuple):
+    """A line of RECORD. A named tuple, as there are ten thousand of them in an environment."""
 
-    algorithm: str
-    """sha256, sha384 or sha512; empty where the line has no hash."""
-    digest: bytes
-    size: int | None
-    """Bytes, where the line says so."""
+    path: str
+    """In a wheel from its root, else relative to the folder that holds the `.dist-info`."""
+    hash: str
+    """`ALGORITHM=DIGEST`, the digest in base64; empty where the line has no hash."""
+    size: str
+    """Bytes; empty where the line has no size."""
+
+    @property
+    def algorithm(self) -> str:
+        """As `hashlib` names it; empty where the line has no hash."""
+        return self.hash.partition("=")[0]
+
+    @property
+    def digest(self) -> bytes:
+        """Empty where the line has no hash, or a malformed one."""
+        return decoded(self.hash.partition("=")[2])
 
 
-def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[str, RecordLine]:
-    """Return the lines of RECORD by path.
+def read_rows(text: str, fail: Callable[[str], PipperError]) -> Iterator[tuple[int, Row]]:
+    """Return the lines of RECORD with their numbers; raises what `fail` makes of a cause."""
+    # Not `splitlines`: a path may hold what Unicode takes for the end of a line.
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for fields in reader:
+            if len(fields) == 3:
+                yield reader.line_num, Row._make(fields)
+            elif fields:
+                raise fail(f"line {reader.line_num} has {len(fields)} fields, not 3")
+    except csv.Error as error:
+        raise fail(f"it is not valid CSV: {error}") from error
+
+
+def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[str, Row]:
+    """Return the lines of a wheel's RECORD by path, hash and size in their one spelling.
 
     `files` are the wheel's members, folders left out. Raises IntegrityError for what is no CSV of three
     fields, for a path outside the wheel or not in it, for two lines that contradict each other, and for a
     hash that is malformed or weaker than sha256.
     """
-    lines: dict[str, RecordLine] = {}
-    for number, row in _rows(raw, subject):
-        if len(row) != 3:
-            raise refusal(subject, f"RECORD line {number} has {len(row)} fields, not 3")
-        path, hash_field, size_field = row
-        if path not in files:
-            fault = path_fault(path) or "is not in the wheel"
-            raise refusal(subject, f"RECORD line {number}: {shortened(path)} {fault}")
-        line = _line(path, hash_field, size_field, subject)
-        if lines.setdefault(path, line) != line:
-            raise refusal(subject, "RECORD lists it twice with different values", member=path)
-    return lines
-
-
-def _rows(raw: bytes, subject: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, and their line numbers."""
     try:
-        reader = csv.reader(io.StringIO(raw.decode("utf-8"), newline=""))
-        yield from ((reader.line_num, row) for row in reader if row)
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise refusal(subject, "RECORD is not UTF-8") from error
-    except csv.Error as error:
-        raise refusal(subject, f"RECORD is no valid CSV: {error}") from error
+    rows: dict[str, Row] = {}
+    for number, row in read_rows(text, lambda cause: refusal(subject, f"RECORD is damaged: {cause}")):
+        if row.path not in files:
+            fault = path_fault(row.path) or "is not in the wheel"
+            raise refusal(subject, f"RECORD line {number}: {shortened(row.path)} {fault}")
+        checked = _checked(row, subject)
+        if rows.setdefault(row.path, checked) != checked:
+            raise refusal(subject, "RECORD lists it twice with different values", member=row.path)
+    return rows
 
 
-def _line(path: str, hash_field: str, size_field: str, subject: str) -> RecordLine:
-    if size_field and not _SIZE.fullmatch(size_field):
-        raise refusal(subject, f"RECORD has {shortened(size_field)} for its size", member=path)
-    size = int(size_field) if size_field else None
-    if not hash_field:
-        return RecordLine(algorithm="", digest=b"", size=size)
-    algorithm, _, encoded = hash_field.partition("=")
+def _checked(row: Row, subject: str) -> Row:
+    if row.size and not _SIZE.fullmatch(row.size):
+        raise refusal(subject, f"RECORD has {shortened(row.size)} for its size", member=row.path)
+    size = str(int(row.size)) if row.size else ""
+    if not row.hash:
+        return Row(row.path, "", size)
+    algorithm, _, written = row.hash.partition("=")
     if algorithm not in _BYTES:
-        raise refusal(
-            subject, f"RECORD has a hash by {shortened(algorithm)}; sha256 or stronger is needed", member=path
-        )
-    digest = _decoded(encoded) if _DIGEST.fullmatch(encoded) else b""
+        fault = f"RECORD has a hash by {shortened(algorithm)}; sha256 or stronger is needed"
+        raise refusal(subject, fault, member=row.path)
+    digest = decoded(written) if _DIGEST.fullmatch(written) else b""
     if len(digest) != _BYTES[algorithm]:
-        raise refusal(subject, f"RECORD has a malformed {algorithm} hash", member=path)
-    return RecordLine(algorithm=algorithm, digest=digest, size=size)
-
-
-def _decoded(encoded: str) -> bytes:
-    """The bytes of URL-safe base64 without its padding."""
-    bare = encoded.rstrip("=").encode().translate(_TO_STANDARD)
-    try:
-        return binascii.a2b_base64(bare + b"=" * (-len(bare) % 4))
-    except binascii.Error:
-        return b""
+        raise refusal(subject, f"RECORD has a malformed {algorithm} hash", member=row.path)
+    return Row(row.path, f"{algorithm}={encoded(digest)}", size)
 
 
 def missing_error(subject: str, path: str) -> IntegrityError:
     """Return the error for a member that RECORD does not list, or lists without its hash."""
     return refusal(subject, "RECORD does not list it with a hash", member=path)
+
+
+def format_record(rows: Iterable[Row]) -> str:
+    """Return RECORD's text, in the order of paths."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(sorted(rows))
+    return stream.getvalue()
+
+
+def row_of(path: str, content: bytes) -> Row:
+    """Return the line for a file with this content."""
+    return Row(path, f"sha256={encoded(hashlib.sha256(content).digest())}", str(len(content)))
+
+
+def encoded(digest: bytes) -> str:
+    """Return a digest as RECORD writes it: base64, URL-safe, without padding."""
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    """Return the digest that RECORD writes so, with or without padding; empty for what is not base64."""
+    bare = text.rstrip("=")
+    try:
+        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+    except (binascii.Error, ValueError):
+        return b""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipper.apply.installed_record import parse_record
 from pipper.apply.placing import LinkMode
-from pipper.apply.record import parse_record
 from pipper.apply.scripts import shebang, with_interpreter
 from pipper.apply.verify import verify
 from pipper.errors import ConflictError, IntegrityError, MachineError
