@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from pipper.cache.unpacked import UnpackedScript
@@ -18,7 +19,7 @@ _LONGEST_SHEBANG = 127
 
 def script_of(entry: UnpackedScript, executable: Path) -> tuple[str, bytes]:
     """Return file name and content of the script for an entry point (the entry points specification)."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.
         from installer.scripts import Script  # noqa: PLC0415 - see above
         from installer.utils import get_launcher_kind  # noqa: PLC0415 - see above
