@@ -9,6 +9,7 @@ from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.ops.context.project import refuse_project
 from pipper.system.files import read_bytes, write_bytes
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
@@ -46,10 +47,14 @@ def _found(source: Path) -> Path:
 
 
 def _read(file: Path) -> Adopted:
-    if file.name.endswith((".json", ".yaml", ".yml")):
+    data = read_bytes(file) or b""
+    kind = input_kind(data, file.name)
+    if kind is InputKind.OLD_MANIFEST:
         return _from_old(read_pipper_manifest(file))
-    if file.suffix == ".toml":
-        return from_pyproject(read_bytes(file) or b"", label=file.name)
+    if kind is InputKind.MANIFEST:
+        return from_pyproject(data, label=file.name)
+    if kind in (InputKind.LOCK, InputKind.PYLOCK, InputKind.PACKAGE):
+        raise not_needed(file, kind, "a manifest or a requirements file")
     folder = file.parent
 
     def read(name: str) -> str:

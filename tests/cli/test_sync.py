@@ -281,5 +281,5 @@ def test_a_manifest_in_place_of_a_lock_is_called_one(workspace: Workspace) -> No
 @pytest.mark.parametrize("name", ["alpha.pipper", "alpha.whl", "alpha.bin", "notes.txt"])
 def test_a_file_that_is_no_lock_is_not_to_be_removed(workspace: Workspace, name: str) -> None:
     (workspace.app / name).write_bytes(b"PK\x03\x04\x00\xff")
-    told = workspace.refused("sync", "--lock", name, code=2, subject=f"{name} is no lock")
+    told = workspace.refused("sync", "--lock", name, code=2, subject=f"{name} is not a lock")
     assert "remove" not in told.stderr

@@ -10,7 +10,7 @@ from packaging.pylock import Pylock
 from packaging.version import Version
 
 from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
-from pipper.core.lock.pylock import every_wheel, lock_of, looks_like_pylock, parse_pylock
+from pipper.core.lock.pylock import every_wheel, lock_of, parse_pylock
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
@@ -69,12 +69,6 @@ def read(data: bytes, host: Target = LINUX, **selection: Any) -> Lock:
 
 def pins(lock: Lock) -> list[str]:
     return [str(package.pin) for package in lock.packages]
-
-
-def test_a_foreign_lock_is_told_from_our_own() -> None:
-    assert looks_like_pylock(pylock())
-    assert looks_like_pylock(b"\xef\xbb\xbf# by uv\nlock-version = '1.0'\r\n")
-    assert not looks_like_pylock(b'lock-version = 1\n[inputs]\nx = "lock-version = "\n')
 
 
 def test_each_entry_is_taken_where_its_marker_holds() -> None:

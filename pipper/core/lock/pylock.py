@@ -26,14 +26,8 @@ from pipper.errors import IntegrityError, PipperError, UsageError
 
 _LIMIT = 64 * 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_VERSION = re.compile(rb"""^(?:\xef\xbb\xbf)?[ \t]*lock-version[ \t]*=[ \t]*["']""", re.MULTILINE)
 _SOURCE = "pylock"
 """What stands in place of an alias: nobody here knows what the packages were solved from."""
-
-
-def looks_like_pylock(data: bytes) -> bool:
-    """Tell a PEP 751 file from a pipper lock: its version is a string."""
-    return bool(_VERSION.search(data))
 
 
 def parse_pylock(data: bytes, *, label: str) -> Pylock:

@@ -12,12 +12,12 @@ from pipper.core.lock.selection import DEFAULT_GROUP
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML
+from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.input_kind import InputKind, input_kind, not_input
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
-from pipper.ops.lock.read_any import is_lock, no_input
 from pipper.ops.sync.sync import SyncRequest, plan_sync, sync
 from pipper.python.environment import STATE
 from pipper.system.files import read_bytes, refuse_url
@@ -55,23 +55,22 @@ def install_from(
     """
     refuse_url(source)
     path = settings.directory / source
-    if path.suffix in (".json", ".yaml", ".yml"):
-        return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"{source}: no such file")
-    if is_lock(data) or path.name == LOCK_NAME:
+    kind = input_kind(data, path.name)
+    if kind is InputKind.OLD_MANIFEST:
+        return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
+    if kind in (InputKind.LOCK, InputKind.PYLOCK):
         return _install_lock(settings, request, source)
-    if path.suffix != ".toml":
-        raise no_input(path)
+    if kind is not InputKind.MANIFEST:
+        raise not_input(path, kind)
     manifest = parse_manifest(data, label=path.name)
     wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
     return edit(settings, request.with_added(wanted), now=now)
 
 
 def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> tuple[Requirement | str, ...]:
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
     old = read_pipper_manifest(path)
     if old.conda:
         settings.reporter.warning(f"{path.name}: conda packages are not installed: {', '.join(old.conda)}")

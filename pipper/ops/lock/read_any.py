@@ -6,26 +6,19 @@ from pathlib import Path
 
 from packaging.pylock import Pylock
 
-from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.lock.model import Lock
-from pipper.core.lock.pylock import lock_of, looks_like_pylock, parse_pylock
+from pipper.core.lock.pylock import lock_of, parse_pylock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
 from pipper.core.target import Target
-from pipper.core.toml import MANIFEST_LIMIT, parse_toml
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.http.errors import expired
 from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.system.files import read_bytes
 
 _OURS = re.compile(rb"# Written by pipper (export|authorize)\b")
-_MANIFEST_KEYS = frozenset({"dependencies", "dependency-groups", "project", "repositories", "tool"})
-
-
-def is_lock(data: bytes) -> bool:
-    """Tell a lock of any kind from a manifest."""
-    return re.search(rb"^\s*lock-version\s*=", data, re.MULTILINE) is not None
 
 
 def read_lock(path: Path) -> Lock | Pylock:
@@ -37,31 +30,12 @@ def read_lock(path: Path) -> Lock | Pylock:
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"there is no lock at {path}")
-    if looks_like_pylock(data):
+    kind = input_kind(data, path.name)
+    if kind is InputKind.PYLOCK:
         return parse_pylock(data, label=path.name)
-    if path.name != LOCK_NAME and not is_lock(data):
-        raise _other_kind(path, data)
-    return parse_lock(data, label=path.name)
-
-
-def _other_kind(path: Path, data: bytes) -> UsageError:
-    if path.suffix in (".whl", BUNDLE_SUFFIX):
-        return UsageError(f"{path} is no lock", hint=f"`pipper install {path.name}` installs it")
-    try:
-        tables = parse_toml(data, label=path.name, limit=MANIFEST_LIMIT)
-    except UsageError:
-        return UsageError(f"{path} is no lock", cause="it has no `lock-version`")
-    if _MANIFEST_KEYS & tables.keys():
-        return UsageError(f"{path} is a manifest, not a lock", hint="`pipper lock` makes a lock of it")
-    return UsageError(f"{path} is no lock", cause="it has no `lock-version`")
-
-
-def no_input(path: Path) -> UsageError:
-    """The error about a file that `-i` does not take."""
-    return UsageError(
-        f"{path} is neither a manifest nor a lock",
-        hint="-i takes pipper.json, pipper.yaml, pipper.toml or a lock",
-    )
+    if kind is InputKind.LOCK:
+        return parse_lock(data, label=path.name)
+    raise not_needed(path, kind, "a lock", cause="it has no `lock-version`")
 
 
 def refuse_replacing(output: Path) -> None:

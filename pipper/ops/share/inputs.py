@@ -14,15 +14,14 @@ from pipper.errors import UsageError
 from pipper.ops.context.environments import Place, interpreter_at_hand
 from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.input_kind import InputKind, input_kind, not_input
 from pipper.ops.context.project import Project, load_lock, load_project, project_around, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.adhoc import solve_requirements
 from pipper.ops.lock.make_lock import LockTask, make_lock
-from pipper.ops.lock.read_any import is_lock, no_input, read_lock
+from pipper.ops.lock.read_any import read_lock
 from pipper.system.files import read_bytes, refuse_url
 from pipper.wheels.old_manifest import read_pipper_manifest
-
-_OLD_SUFFIXES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +87,16 @@ def _of_lock(settings: Settings, path: Path) -> Asked:
 
 
 def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
-    if path.suffix in _OLD_SUFFIXES:
-        return _of_old_manifest(settings, path, dev=dev)
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"there is no file {path}")
-    if is_lock(data) or path.name == LOCK_NAME:
+    kind = input_kind(data, path.name)
+    if kind is InputKind.OLD_MANIFEST:
+        return _of_old_manifest(settings, path, dev=dev)
+    if kind in (InputKind.LOCK, InputKind.PYLOCK):
         return _of_lock(settings, path)
-    if path.suffix != ".toml":
-        raise no_input(path)
+    if kind is not InputKind.MANIFEST:
+        raise not_input(path, kind)
     project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
