@@ -4,7 +4,6 @@ The manifest says where packages are; `~/.pipper/repositories.json` (the file of
 """
 
 import configparser
-import json
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipper.core.access import Credentials, RepositoryOptions
+from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Reporter, Store
 from pipper.errors import AccessError, UsageError
@@ -90,40 +90,26 @@ def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories
     """
     with os_errors("read", path):
         try:
-            text = path.read_text("utf-8")
+            data = path.read_bytes()
             mode = path.stat().st_mode
         except FileNotFoundError:
             return NamedRepositories(path=path)
-        except UnicodeDecodeError as error:
-            raise _damaged(path, "it is not UTF-8") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         reporter.warning(f"{path} can be read by others; run: chmod 600 {path}")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, "it is not JSON") from error
-    repositories = document.get("repositories") if isinstance(document, dict) else None
-    if not isinstance(repositories, dict):
-        raise _damaged(path, "the field `repositories` is missing or no object")
-    entries = {name: _entry(path, name, entry) for name, entry in repositories.items()}
-    default = document.get("default") or ""
-    if not isinstance(default, str) or (default and default not in entries):
-        raise _damaged(path, "the field `default` names no entry")
+    hint = "mend the file, or remove it and add anew"
+    root = read_json(data, label=str(path), limit=MANIFEST_LIMIT, hint=hint, error=AccessError)
+    entries = {name: _entry(name, node) for name, node in root.at("repositories").table().items()}
+    default = root.text_at("default", "")
+    if default and default not in entries:
+        raise root.at("default").fail(f"`{default}` is not one of the repositories")
     return NamedRepositories(path=path, entries=entries, default=default)
 
 
-def _entry(path: Path, name: str, entry: object) -> NamedRepository:
-    if not isinstance(entry, dict):
-        raise _damaged(path, f"the entry `{name}` is no object")
-    texts: dict[str, str] = {}
-    for key in _FIELDS:
-        value = entry.get(key) or ""
-        if not isinstance(value, str):
-            raise _damaged(path, f"the field `{key}` of `{name}` is no string")
-        texts[key] = value
+def _entry(name: str, node: Node) -> NamedRepository:
+    texts = {key: node.text_at(key, "") for key in _FIELDS}
     if bool(texts["access_key_id"]) != bool(texts["secret_access_key"]):
         missing = "secret_access_key" if texts["access_key_id"] else "access_key_id"
-        raise _damaged(path, f"the field `{missing}` of `{name}` is missing")
+        raise node.fail(f"`{missing}` is missing")
     credentials = None
     if texts["access_key_id"]:
         credentials = Credentials(
@@ -138,10 +124,6 @@ def _entry(path: Path, name: str, entry: object) -> NamedRepository:
         profile=texts["profile"],
         credentials=credentials,
     )
-
-
-def _damaged(path: Path, cause: str) -> AccessError:
-    return AccessError(f"{path} cannot be used", cause=cause, hint="mend the file, or remove it and add anew")
 
 
 def choose_repositories(

@@ -15,13 +15,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.archive_limits import Limits
+from pipper.core.document import MANIFEST_LIMIT, read_json
 from pipper.core.layout.legacy_version import serialize, to_semver
+from pipper.errors import IntegrityError
 from pipper.system.files import replacing
 from pipper.system.os_errors import os_errors
 from pipper.wheels.gate import WheelFile, open_wheel
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.name import parse_wheel_name
-from pipper.wheels.strict_json import MAX_BYTES, parse_object
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import STORED, Entry
 
@@ -87,7 +88,7 @@ def read_bundle(path: Path) -> Bundle:
     or contradicts itself; MachineError where it cannot be read. The wheel is checked by `open_wheel`.
     """
     with _open(path) as (archive, _, meta):
-        return parse_meta(archive.read(meta, MAX_BYTES), subject=path.name)
+        return parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
 
 
 def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
@@ -113,12 +114,9 @@ def parse_meta(raw: bytes, *, subject: str) -> Bundle:
     or of the wrong type, for a `wheel_name` that is no safe file name of a wheel, and where name or version
     are not those of the wheel's file name.
     """
-    values = parse_object(raw, fail=lambda what: refusal(subject, f"{META_NAME}: {what}"))
-    name = _text(values, "name", subject)
-    version = _text(values, "version", subject)
-    wheel = parse_wheel_name(
-        _text(values, "wheel_name", subject), place=f"{subject}: {META_NAME}: wheel_name "
-    )
+    values = read_json(raw, label=f"{subject}: {META_NAME}", limit=MANIFEST_LIMIT, error=IntegrityError)
+    name, version = values.text_at("name"), values.text_at("version")
+    wheel = parse_wheel_name(values.text_at("wheel_name"), place=f"{subject}: {META_NAME}: wheel_name ")
     if not name.isascii() or canonicalize_name(name) != wheel.name:
         raise refusal(subject, f"{META_NAME} says the name is {shortened(name)}, its wheel {wheel.name!r}")
     if not _is_version(version, wheel.version):
@@ -128,12 +126,16 @@ def parse_meta(raw: bytes, *, subject: str) -> Bundle:
     return Bundle(
         name=name,
         version=version,
-        safe_version=_text(values, "safe_version", subject, default=""),
+        safe_version=values.text_at("safe_version", ""),
         wheel_name=wheel.filename,
-        timestamp=_text(values, "timestamp", subject, default=""),
-        dependencies=_texts(values, "dependencies", subject),
+        timestamp=values.text_at("timestamp", ""),
+        dependencies=values.at("dependencies", []).texts(),
         extra=MappingProxyType(
-            {key: value for key, value in values.items() if key not in (*_KNOWN_KEYS, "dependencies")}
+            {
+                key: value
+                for key, value in values.entries().items()
+                if key not in (*_KNOWN_KEYS, "dependencies")
+            }
         ),
         raw=raw,
     )
@@ -227,17 +229,3 @@ def _is_version(text: str, version: Version) -> bool:
         return Version(text) == version
     except InvalidVersion:
         return False
-
-
-def _text(values: Mapping[str, object], key: str, subject: str, *, default: str | None = None) -> str:
-    value = values.get(key, default)
-    if not isinstance(value, str):
-        raise refusal(subject, f"{META_NAME} has no text for {key!r}")
-    return value
-
-
-def _texts(values: Mapping[str, object], key: str, subject: str) -> tuple[str, ...]:
-    value = values.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise refusal(subject, f"{META_NAME}: {key!r} is no list of texts")
-    return tuple(value)

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from pipper.core.toml import Node
-from pipper.errors import PipperError, UsageError
+from pipper.core.document import MANIFEST_LIMIT, Node, Origin, read_json
+from pipper.errors import UsageError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.plain_yaml import parse_yaml
-from pipper.wheels.strict_json import parse_object
 
 FILE_NAMES = ("pipper.json", "pipper.yaml")
 """In the order in which they are looked for."""
@@ -49,45 +48,39 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     with os_errors("read", path):
         raw = path.read_bytes()
 
-    def fail(what: str) -> PipperError:
-        return UsageError(f"{path.name}: {what}")
-
-    values = parse_object(raw, fail=fail) if path.suffix == ".json" else parse_yaml(raw, fail=fail)
-    document = Node(values, f"{path.name}: ").table()
+    document = _document(raw, path.name, is_json=path.suffix == ".json")
     _refuse_misspelt(document)
-    lists = {key: document[key].texts() for key in _LISTS if _is_given(document, key)}
-    conda = document["conda"].items() if _is_given(document, "conda") else ()
+    lists = {key: document.at(key, []).texts() for key in _LISTS}
     return OldManifest(
         path=path,
-        dependencies=lists.get("dependencies", ()),
-        dev_dependencies=lists.get("dev_dependencies", ()),
-        pypi=lists.get("pypi", ()),
-        conda=tuple(_conda_name(node) for node in conda),
-        values=MappingProxyType({key: node.value for key, node in document.items()}),
+        dependencies=lists["dependencies"],
+        dev_dependencies=lists["dev_dependencies"],
+        pypi=lists["pypi"],
+        conda=tuple(_conda_name(node) for node in document.at("conda", []).items()),
+        values=MappingProxyType(document.entries()),
     )
 
 
-def _refuse_misspelt(document: Mapping[str, Node]) -> None:
+def _document(raw: bytes, label: str, *, is_json: bool) -> Node:
+    if is_json:
+        return read_json(raw, label=label, limit=MANIFEST_LIMIT)
+    return Node(parse_yaml(raw, fail=lambda what: UsageError(f"{label}: {what}")), Origin(label))
+
+
+def _refuse_misspelt(document: Node) -> None:
     """0.x allowed keys of any name: one is refused only where nothing known is there, and it is near to that."""
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
     known = (*_LISTS, "conda")
-    if any(key in document for key in known):
+    if any(key in document.entries() for key in known):
         return
-    for key, node in document.items():
+    for key, node in document.table().items():
         if near := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
             raise node.fail("unknown key", hint=f"did you mean `{near[0]}`?")
-
-
-def _is_given(document: Mapping[str, Node], key: str) -> bool:
-    return key in document and document[key].value is not None
 
 
 def _conda_name(node: Node) -> str:
     """0.x takes `NAME` or `{"name": NAME, "channel": CHANNEL}`."""
     if not isinstance(node.value, Mapping):
         return node.text()
-    entries = node.table(("name", "channel"))
-    if "name" not in entries:
-        raise node.fail("`name` is missing")
-    return entries["name"].text()
+    return node.only(("name", "channel")).at("name").text()

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipper.core.document import MANIFEST_LIMIT
 from pipper.errors import PipperError
-from pipper.wheels.strict_json import MAX_BYTES
 
 _MAX_DEPTH = 32
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -60,8 +60,8 @@ def parse_yaml(raw: bytes, *, fail: Callable[[str], PipperError]) -> object:
     """
     import yaml  # noqa: PLC0415 - a heavy import that only old manifests need
 
-    if len(raw) > MAX_BYTES:
-        raise fail(f"it has {len(raw):,} bytes, more than {MAX_BYTES:,}")
+    if len(raw) > MANIFEST_LIMIT:
+        raise fail(f"it has {len(raw):,} bytes, more than {MANIFEST_LIMIT:,}")
     builder = _Builder(fail)
     try:
         for event in yaml.parse(raw.decode("utf-8-sig"), Loader=yaml.BaseLoader):

@@ -286,18 +286,18 @@ def test_K03_an_open_file_is_read_with_a_warning(empty: Workspace) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("", "no JSON"),
-        ("{", "no JSON"),
-        ("[]", "`repositories`"),
-        ('{"repositories": {"a": {"access_key_id": "x"}}}', "`secret_access_key` of `a`"),
-        ('{"repositories": {}, "default": "gone"}', "`default`"),
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[]", "a table is needed"),
+        ('{"repositories": {"a": {"access_key_id": "x"}}}', "repositories.a: `secret_access_key`"),
+        ('{"repositories": {}, "default": "gone"}', "default: "),
     ],
 )
 def test_K04_a_damaged_file_is_told_and_left_alone(text: str, cause: str, empty: Workspace) -> None:
     file = write(empty, text)
     for args in (("add", "acme"), ("modify", "a", "-b", "x"), ("remove", "a"), ("list",), ("exists", "a")):
         done = empty.refused("repository", *args, code=5, subject=str(file), but="O")
-        assert cause.removeprefix("no ") in done.stderr
+        assert cause in done.stderr
     assert file.read_text() == text
 
 

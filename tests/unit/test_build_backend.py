@@ -176,7 +176,7 @@ def test_an_empty_yaml_is_an_empty_manifest(tmp_path: Path) -> None:
     [
         ("pipper.json", '{\n "dependencies": [}', "line 2"),
         ("pipper.json", "", "line 1"),
-        ("pipper.json", "[]", "no JSON object"),
+        ("pipper.json", "[]", "a table is needed, not an array"),
         ("pipper.json", '{"dependencies": 3}', "dependencies: an array is needed"),
         ("pipper.json", '{"dependencies": ["a", 3]}', "dependencies[1]: a string is needed"),
         ("pipper.json", '{"conda": [{"channel": "a"}]}', "conda[0]: `name` is missing"),

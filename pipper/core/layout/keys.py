@@ -5,6 +5,7 @@ import json
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.document import MANIFEST_LIMIT, read_json
 from pipper.core.layout.legacy_version import deserialize
 from pipper.errors import IntegrityError
 
@@ -31,19 +32,14 @@ def marker_body(layout_format: int) -> bytes:
 
 def parse_marker(body: bytes, *, label: str) -> int:
     """Return the format a marker names (1 or 2); raises IntegrityError for anything else."""
-    try:
-        found = json.loads(body)["format"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise IntegrityError(
-            f"{label} is damaged",
-            cause='{"format": 1} or {"format": 2} is expected',
-            hint="`pipper repository repair` writes it anew",
-        ) from error
+    hint = "`pipper repository repair` writes it anew"
+    root = read_json(body, label=label, limit=MANIFEST_LIMIT, hint=hint, error=IntegrityError)
+    found = root.at("format").whole()
     if found not in (1, 2):
         raise IntegrityError(
             f"{label} names format {found!r}", hint="a newer pipper wrote it: upgrade pipper"
         )
-    return int(found)
+    return found
 
 
 def bundle_version(key: str) -> Version | None:

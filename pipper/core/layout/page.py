@@ -1,11 +1,11 @@
 """The page of a project: what a repository has published of it (PEP 691 and 700 JSON, with `_pipper` additions)."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from packaging.tags import Tag
 from packaging.utils import (
@@ -17,6 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
 from pipper.errors import ConflictError, IntegrityError
 
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -176,13 +177,9 @@ def _needs_entry(needs: Needs) -> dict[str, object]:
 def parse_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
     """Return the page that `body` holds; `label` names it in messages. Raises IntegrityError where it lies."""
     try:
-        return _page(json.loads(body), name)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, IntegrityError) as error:
-        cause = (
-            error.cause or error.message
-            if isinstance(error, IntegrityError)
-            else f"{type(error).__name__}: {error}"
-        )
+        return _page(read_json(body, label=label, limit=DOCUMENT_LIMIT, error=IntegrityError), name)
+    except IntegrityError as error:
+        cause = f"{error.message}: {error.cause}" if error.cause else error.message
         raise IntegrityError(f"{label} is damaged", cause=cause, hint=_HINT) from error
 
 
@@ -192,133 +189,100 @@ def salvage_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPag
     Raises IntegrityError where a newer pipper wrote it: what is not understood must not be lost.
     """
     try:
-        document = json.loads(body)
+        # Not `read_json`: what is strictly a fault may still leave entries that can be read.
+        document = Node(json.loads(body), Origin(label, IntegrityError))
     except (ValueError, RecursionError):
         return ProjectPage(name=name)
-    meta = document.get("meta") if isinstance(document, dict) else None
-    version = str(meta.get("api-version", _MAJOR)) if isinstance(meta, dict) else _MAJOR
+    version = str(_part(_part(document, "meta"), "api-version").value or _MAJOR)
     if version.partition(".")[0] != _MAJOR:
         raise IntegrityError(
             f"{label} has api-version {version[:20]!r}", hint="a newer pipper wrote it: upgrade pipper"
         )
-    own = document.get("_pipper") if isinstance(document, dict) else None
+    own = _part(document, "_pipper")
     return ProjectPage(
         name=name,
-        files=tuple(_readable(document, "files", lambda entry: _file(entry, name))),
-        bundles=tuple(_readable(own, "bundles", _bundle)),
-        replaced=tuple(url for url in _listed(own, "replaced") if isinstance(url, str)),
+        files=tuple(_readable(_part(document, "files"), lambda entry: _file(entry, name))),
+        bundles=tuple(_readable(_part(own, "bundles"), _bundle)),
+        replaced=tuple(_readable(_part(own, "replaced"), Node.text)),
     )
 
 
-def _readable(holder: object, key: str, read: Callable[[Mapping[str, object]], T]) -> Iterator[T]:
-    for entry in _listed(holder, key):
-        with suppress(ValueError, TypeError, KeyError, AttributeError, IntegrityError):
+def _part(node: Node, key: str) -> Node:
+    """An entry of what may be no table; null where there is none."""
+    return node.at(key, None) if isinstance(node.value, dict) else node.replaced(None)
+
+
+def _readable(entries: Node, read: Callable[[Node], T]) -> Iterator[T]:
+    for entry in entries.items() if isinstance(entries.value, list) else ():
+        with suppress(IntegrityError):
             yield read(entry)
 
 
-def _listed(holder: object, key: str) -> list[Any]:
-    entries = holder.get(key) if isinstance(holder, dict) else None
-    return entries if isinstance(entries, list) else []
+def _page(document: Node, name: NormalizedName) -> ProjectPage:
+    version = document.at("meta").at("api-version", "")
+    if str(version.value).partition(".")[0] != _MAJOR:
+        raise version.fail(f"{version.value!r:.40} is not known")
+    if canonicalize_name(document.text_at("name")) != name:
+        raise document.fail(f"it is the page of `{document.text_at('name')}`")
+    own = document.at("_pipper", {})
+    return ProjectPage(
+        name=name,
+        files=tuple(_file(entry, name) for entry in document.at("files").items()),
+        bundles=tuple(map(_bundle, own.at("bundles", []).items())),
+        replaced=own.at("replaced", []).texts(),
+    )
 
 
-def _page(document: Mapping[str, object], name: NormalizedName) -> ProjectPage:
-    meta = _table(document, "meta")
-    if str(meta.get("api-version", "")).partition(".")[0] != _MAJOR:
-        raise IntegrityError(f"api-version {meta.get('api-version')!r} is not known")
-    if canonicalize_name(_text(document, "name")) != name:
-        raise IntegrityError(f"it is the page of `{document['name']}`")
-    files = tuple(_file(entry, name) for entry in _entries(document, "files"))
-    own = _table(document, "_pipper") if "_pipper" in document else {}
-    bundles = tuple(_bundle(entry) for entry in (_entries(own, "bundles") if "bundles" in own else ()))
-    return ProjectPage(name=name, files=files, bundles=bundles, replaced=_texts(own, "replaced"))
-
-
-def _file(entry: Mapping[str, object], name: NormalizedName) -> PageFile:
-    filename = _text(entry, "filename")
+def _file(entry: Node, name: NormalizedName) -> PageFile:
+    filename = entry.text_at("filename")
     wheel_identity(filename)
     if canonicalize_name(filename.partition("-")[0]) != name:
-        raise IntegrityError(f"{filename} is no wheel of {name}")
-    yanked = entry.get("yanked", False)
-    if not isinstance(yanked, bool | str):
-        raise TypeError("`yanked` is neither true, false nor a reason")
+        raise entry.fail(f"{filename} is no wheel of {name}")
+    yanked = entry.at("yanked", False)
     file = PageFile(
         filename=filename,
-        sha256=_sha256(_table(entry, "hashes")),
-        size=_size(entry),
-        upload_time=_text(entry, "upload-time"),
-        metadata_sha256=_sha256(_table(entry, "core-metadata")),
-        yanked=yanked,
-        needs=_needs(_table(entry, "_pipper"), entry),
+        sha256=_sha256(entry.at("hashes")),
+        size=entry.at("size").whole(),
+        upload_time=entry.text_at("upload-time"),
+        metadata_sha256=_sha256(entry.at("core-metadata")),
+        yanked=yanked.value if isinstance(yanked.value, str) else yanked.flag(),
+        needs=_needs(entry.at("_pipper"), entry),
     )
-    if _text(entry, "url") != file.url:
-        raise IntegrityError(f"{filename} points elsewhere: `{entry['url']}`")
+    if entry.text_at("url") != file.url:
+        raise entry.fail(f"{filename} points elsewhere: `{entry.at('url').text()}`")
     return file
 
 
-def _bundle(entry: Mapping[str, object]) -> PageBundle:
-    version = _text(entry, "version")
+def _bundle(entry: Node) -> PageBundle:
+    version = entry.text_at("version")
     try:
         Version(version)
     except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
         raise IntegrityError(str(error)[:200]) from error
-    wheel_identity(_text(entry, "wheel"))
+    wheel = entry.text_at("wheel")
+    wheel_identity(wheel)
     return PageBundle(
-        key=_text(entry, "key"),
-        etag=_text(entry, "etag"),
-        size=_size(entry),
+        key=entry.text_at("key"),
+        etag=entry.text_at("etag"),
+        size=entry.at("size").whole(),
         version=version,
-        wheel=_text(entry, "wheel"),
-        upload_time=_text(entry, "upload-time") if "upload-time" in entry else "",
+        wheel=wheel,
+        upload_time=entry.text_at("upload-time", ""),
         needs=_needs(entry, entry),
     )
 
 
-def _needs(own: Mapping[str, object], entry: Mapping[str, object]) -> Needs:
+def _needs(own: Node, entry: Node) -> Needs:
     return Needs(
-        requires_python=_text(entry, "requires-python") if entry.get("requires-python") else "",
-        requires_dist=_texts(own, "requires-dist"),
-        provides_extra=_texts(own, "provides-extra"),
-        dependencies=_texts(own, "dependencies"),
+        requires_python=entry.text_at("requires-python", ""),
+        requires_dist=own.at("requires-dist", []).texts(),
+        provides_extra=own.at("provides-extra", []).texts(),
+        dependencies=own.at("dependencies", []).texts(),
     )
 
 
-def _table(entry: Mapping[str, object], key: str) -> Mapping[str, object]:
-    value = entry[key]
-    if not isinstance(value, dict):
-        raise TypeError(f"`{key}` is no object")
-    return value
-
-
-def _entries(entry: Mapping[str, object], key: str) -> Iterable[Mapping[str, object]]:
-    value = entry[key]
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise TypeError(f"`{key}` is no list of objects")
-    return value
-
-
-def _text(entry: Mapping[str, object], key: str) -> str:
-    value = entry[key]
-    if not isinstance(value, str):
-        raise TypeError(f"`{key}` is no string")
-    return value
-
-
-def _texts(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
-    value = entry.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise TypeError(f"`{key}` is no list of strings")
-    return tuple(value)
-
-
-def _size(entry: Mapping[str, object]) -> int:
-    value = entry["size"]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("`size` is no number of bytes")
-    return value
-
-
-def _sha256(hashes: Mapping[str, object]) -> str:
-    value = _text(hashes, "sha256").lower()
+def _sha256(hashes: Node) -> str:
+    value = hashes.at("sha256").text().lower()
     if len(value) != 64 or value.strip("0123456789abcdef"):
-        raise ValueError("`sha256` is not 64 hex digits")
+        raise hashes.at("sha256").fail("not a sha256 of 64 hex digits")
     return value

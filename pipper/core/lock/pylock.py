@@ -16,15 +16,14 @@ from packaging.pylock import (
 )
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from pipper.core.document import DOCUMENT_LIMIT, read_toml
 from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
 from pipper.core.lock.selection import DEFAULT_GROUP, Selection
 from pipper.core.plan import Wanted
 from pipper.core.target import Target, tags_of
-from pipper.core.toml import parse_toml
 from pipper.core.urls import shown, url_fault
 from pipper.errors import IntegrityError, PipperError, UsageError
 
-_LIMIT = 64 * 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE = "pylock"
 """What stands in place of an alias: nobody here knows what the packages were solved from."""
@@ -36,9 +35,9 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
     Raises UsageError where it cannot be read or is of another version, IntegrityError where a file has no
     hash, or a wheel has no sha256 or an unsafe place.
     """
-    tables = parse_toml(data, label=label, limit=_LIMIT, hint="write it anew with the tool that made it")
+    root = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint="write it anew with the tool that made it")
     try:
-        pylock = Pylock.from_dict(tables)
+        pylock = Pylock.from_dict(root.entries())
     except PylockUnsupportedVersionError as error:
         raise UsageError(f"{label}: {error}", hint="a newer tool wrote it: upgrade pipper") from error
     except PylockValidationError as error:

@@ -1,13 +1,13 @@
 """Lock text -> value, strictly: a damaged, cut off, newer or unknown lock is refused, never read as empty."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
     LOCK_VERSION,
     Inputs,
@@ -20,11 +20,9 @@ from pipper.core.lock.model import (
 )
 from pipper.core.manifest.model import INDEX
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
-from pipper.core.toml import Node, parse_toml
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
 
-_LIMIT = 64 * 2**20
 _HINT = "restore it from version control, or remove it and run `pipper lock`"
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -67,21 +65,19 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
 def read_lock_parts(data: bytes, *, label: str) -> Lock:
     """Return what `parse_lock` does, but with parts that may contradict each other or be missing."""
     top = _top(data, label)
-    expires_at = _expiry(top, f"{label}: ")
-    packages = top["packages"].items() if "packages" in top else ()
+    expires_at = _expiry(top)
+    packages = top.at("packages", []).items()
     return Lock(
         expires_at=expires_at,
-        inputs=_inputs(_required(top, "inputs", f"{label}: ")),
-        repositories=top["repositories"].mapping(Node.text) if "repositories" in top else {},
-        environments=tuple(
-            _environment(node) for node in _required(top, "environments", f"{label}: ").items()
-        ),
+        inputs=_inputs(top.at("inputs")),
+        repositories=top.at("repositories", {}).mapping(Node.text),
+        environments=tuple(map(_environment, top.at("environments").items())),
         packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
     )
 
 
-def _top(data: bytes, label: str) -> dict[str, Node]:
-    """The entries of a lock of our own version."""
+def _top(data: bytes, label: str) -> Node:
+    """The root of a lock of our own version."""
     if conflict := _CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
@@ -90,33 +86,32 @@ def _top(data: bytes, label: str) -> dict[str, Node]:
             hint="`pipper lock` repairs it and keeps what both sides agree on",
         )
     try:
-        tables = parse_toml(data, label=label, limit=_LIMIT, hint=_HINT)
+        top = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=_HINT)
     except UsageError as error:
         cause = error.cause or error.message
         place = re.search(r"line (\d+)", cause)
         line = int(place[1]) if place else data.count(b"\n") + 1
         raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=_HINT) from error
-    version = tables.get("lock-version")
-    if isinstance(version, int) and version > LOCK_VERSION:
+    version = top.at("lock-version").whole()
+    if version > LOCK_VERSION:
         raise UsageError(
             f"{label} is of lock-version {version}; this pipper reads up to {LOCK_VERSION}",
             hint="a newer pipper wrote it: upgrade pipper",
         )
-    top = Node(tables, f"{label}: ").table(_TOP)
-    if _required(top, "lock-version", f"{label}: ").whole() != LOCK_VERSION:
-        raise top["lock-version"].fail(f"only {LOCK_VERSION} is known", hint=_HINT)
-    return top
+    if version != LOCK_VERSION:
+        raise top.at("lock-version").fail(f"only {LOCK_VERSION} is known")
+    return top.only(_TOP)
 
 
-def _expiry(top: Mapping[str, Node], place: str) -> datetime | None:
+def _expiry(top: Node) -> datetime | None:
     """Until when an authorized lock holds; None where it is an ordinary one, and says nothing of it."""
     if "authorized" not in top and "expires-at" not in top:
         return None
-    authorized, expires = _required(top, "authorized", place), _required(top, "expires-at", place)
+    authorized, expires = top.at("authorized"), top.at("expires-at")
     if not authorized.flag():
-        raise authorized.fail("only true may stand here", hint=_HINT)
+        raise authorized.fail("only true is allowed")
     if not isinstance(expires.value, datetime) or expires.value.tzinfo is None:
-        raise expires.fail("a time with its zone is needed", hint=_HINT)
+        raise expires.fail("a time with its zone is needed")
     return expires.value.astimezone(UTC)
 
 
@@ -138,62 +133,47 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
         raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=_HINT)
 
 
-def _required(table: Mapping[str, Node], key: str, place: str) -> Node:
-    if key not in table:
-        raise UsageError(f"{place}`{key}` is missing", cause="the lock is damaged or cut off", hint=_HINT)
-    return table[key]
-
-
 def _inputs(node: Node) -> Inputs:
-    table = node.table(_INPUTS)
-    place = f"{node.place}: "
-    prereleases: bool | tuple[str, ...] = False
-    if "prereleases" in table:
-        listed = isinstance(table["prereleases"].value, list)
-        prereleases = table["prereleases"].texts() if listed else table["prereleases"].flag()
+    node.only(_INPUTS)
+    prereleases = node.at("prereleases", False)
     return Inputs(
-        requires_python=_required(table, "requires-python", place).text(),
-        requirements=_required(table, "requirements", place).texts(),
-        groups=_required(table, "groups", place).mapping(Node.texts),
-        extras=_required(table, "extras", place).mapping(Node.texts),
-        sources=_required(table, "sources", place).mapping(Node.text),
-        repositories=_required(table, "repositories", place).texts(),
-        index=_required(table, "index", place).flag(),
-        prereleases=prereleases,
-        constraints=_optional(table, "constraints"),
-        overrides=_optional(table, "overrides"),
-        environments=_optional(table, "environments"),
-        as_of=table["as-of"].text() if "as-of" in table else "",
-        cool_down=table["cool-down"].text() if "cool-down" in table else "",
+        requires_python=node.text_at("requires-python"),
+        requirements=node.at("requirements").texts(),
+        groups=node.at("groups").mapping(Node.texts),
+        extras=node.at("extras").mapping(Node.texts),
+        sources=node.at("sources").mapping(Node.text),
+        repositories=node.at("repositories").texts(),
+        index=node.at("index").flag(),
+        prereleases=prereleases.texts() if isinstance(prereleases.value, list) else prereleases.flag(),
+        constraints=node.at("constraints", []).texts(),
+        overrides=node.at("overrides", []).texts(),
+        environments=node.at("environments", []).texts(),
+        as_of=node.text_at("as-of", ""),
+        cool_down=node.text_at("cool-down", ""),
     )
 
 
-def _optional(table: Mapping[str, Node], key: str) -> tuple[str, ...]:
-    return table[key].texts() if key in table else ()
-
-
 def _environment(node: Node) -> LockedEnvironment:
-    table = node.table(_ENVIRONMENT)
-    place = f"{node.place}: "
-    markers = _required(table, "markers", place)
-    variables = markers.table(MARKER_NAMES)
-    conditions = tuple(map(_condition, table["conditions"].items())) if "conditions" in table else ()
-    names = sorted({*variables, *needed_markers(conditions)})
-    given = {name: _required(variables, name, f"{markers.place}: ").text() for name in names}
-    name = _required(table, "name", place)
+    node = node.only(_ENVIRONMENT)
+    conditions = tuple(map(_condition, node.at("conditions", []).items()))
+    markers = node.at("markers").only(MARKER_NAMES)
+    names = sorted({*markers.table(), *needed_markers(conditions)})
+    given = {name: markers.text_at(name) for name in names}
+    name = node.at("name")
     try:
         target = Target(name=name.text(), markers=given)
     except UsageError as error:
-        raise name.fail(error.message, cause=error.cause, hint=_HINT) from error
-    if "failure" in table:
-        if "packages" in table or not table["failure"].text():
-            raise table["failure"].fail("an environment has either a failure or packages", hint=_HINT)
-        return LockedEnvironment(target=target, packages=(), failure=table["failure"].text())
+        raise name.fail(error.message, cause=error.cause) from error
+    if "failure" in node:
+        failure = node.at("failure")
+        if "packages" in node or not failure.text():
+            raise failure.fail("an environment has either a failure or packages")
+        return LockedEnvironment(target=target, packages=(), failure=failure.text())
     return LockedEnvironment(
         target=target,
-        packages=tuple(_pin(each) for each in _required(table, "packages", place).items()),
-        groups=table["groups"].mapping(_pins) if "groups" in table else {},
-        extras=table["extras"].mapping(_pins) if "extras" in table else {},
+        packages=_pins(node.at("packages")),
+        groups=node.at("groups", {}).mapping(_pins),
+        extras=node.at("extras", {}).mapping(_pins),
         conditions=conditions,
     )
 
@@ -206,7 +186,7 @@ def _condition(node: Node) -> str:
 
 
 def _pins(node: Node) -> tuple[Pin, ...]:
-    return tuple(_pin(each) for each in node.items())
+    return tuple(map(_pin, node.items()))
 
 
 def _pin(node: Node) -> Pin:
@@ -225,14 +205,11 @@ def _version(text: str, node: Node) -> str:
 
 
 def _package(node: Node, *, authorized: bool) -> LockedPackage:
-    table = node.table(_PACKAGE)
-    place = f"{node.place}: "
-    name = _required(table, "name", place)
+    name, version = node.only(_PACKAGE).at("name"), node.at("version")
     if canonicalize_name(name.text()) != name.text():
-        raise name.fail(f"`{name.text()}` is not a normalised name", hint=_HINT)
-    version = _required(table, "version", place)
-    wheels = tuple(_file(each, authorized=authorized) for each in _required(table, "wheels", place).items())
-    source = _required(table, "source", place).text()
+        raise name.fail(f"`{name.text()}` is not a normalised name")
+    wheels = tuple(_file(each, authorized=authorized) for each in node.at("wheels").items())
+    source = node.text_at("source")
     label = f"{name.text()} {version.text()}"
     if any(bool(file.url) != (authorized or source == INDEX) for file in wheels):
         raise inconsistent(
@@ -248,55 +225,53 @@ def _package(node: Node, *, authorized: bool) -> LockedPackage:
         name=canonicalize_name(name.text()),
         version=_version(version.text(), version),
         source=source,
-        dependencies=_required(table, "dependencies", place).texts(),
+        dependencies=node.at("dependencies").texts(),
         wheels=wheels,
     )
 
 
 def _file(node: Node, *, authorized: bool) -> LockedFile:
-    table = node.table(_FILE)
-    place = f"{node.place}: "
-    if "sha256" not in table:
+    entry = node.only(_FILE).entries()
+    if "sha256" not in entry:
         raise IntegrityError(
             f"{node.place}: no sha256", cause="a file without a hash proves nothing", hint=_HINT
         )
-    if ("key" in table) == ("url" in table):
+    if ("key" in entry) == ("url" in entry):
         raise IntegrityError(f"{node.place}: exactly one of `key` and `url` is needed", hint=_HINT)
-    if ("bundle-size" in table) != ("bundle-sha256" in table) or ("bundle-size" in table) > (
-        "wheel" in table
-    ):
+    bundle = "bundle-size" in entry
+    if bundle != ("bundle-sha256" in entry) or bundle > ("wheel" in entry):
         raise IntegrityError(
             f"{node.place}: a bundle needs `wheel`, `bundle-size` and `bundle-sha256`", hint=_HINT
         )
     file = LockedFile(
-        sha256=_sha256(table["sha256"]),
-        size=_required(table, "size", place).whole(),
-        key=table["key"].text() if "key" in table else "",
-        url=table["url"].text() if "url" in table else "",
-        wheel=table["wheel"].text() if "wheel" in table else "",
-        bundle_size=table["bundle-size"].whole() if "bundle-size" in table else 0,
-        bundle_sha256=_sha256(table["bundle-sha256"]) if "bundle-sha256" in table else "",
+        sha256=_sha256(node.at("sha256")),
+        size=node.at("size").whole(),
+        key=node.text_at("key") if "key" in entry else "",
+        url=node.text_at("url") if "url" in entry else "",
+        wheel=node.text_at("wheel") if "wheel" in entry else "",
+        bundle_size=node.at("bundle-size").whole() if bundle else 0,
+        bundle_sha256=_sha256(node.at("bundle-sha256")) if bundle else "",
     )
-    if "key" in table and (not file.key or _UNSAFE_KEY.search(file.key)):
+    if "key" in entry and (not file.key or _UNSAFE_KEY.search(file.key)):
         raise IntegrityError(
             f"{node.place}: unsafe key `{file.key}`",
             cause="keys stay below the repository's root",
             hint=_HINT,
         )
     if file.url:
-        _check_url(node.place, file.url, authorized=authorized)
+        _check_url(node, file.url, authorized=authorized)
     if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
         raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=_HINT)
     return file
 
 
-def _check_url(place: str, url: str, *, authorized: bool) -> None:
+def _check_url(node: Node, url: str, *, authorized: bool) -> None:
     """The URL itself is in no message: it may be signed."""
     fault = url_fault(url) if authorized else index_url_fault(url)
     if not fault and is_signed(url) and not authorized:
         fault = "it is signed, which only those of an authorized lock are"
     if fault:
-        raise IntegrityError(f"{place}: unsafe URL", cause=fault, hint=_HINT)
+        raise IntegrityError(f"{node.place}: unsafe URL", cause=fault, hint=_HINT)
 
 
 def _sha256(node: Node) -> str:

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from packaging.requirements import Requirement
 
+from pipper.core.document import Node
 from pipper.core.duration import parse_duration
 from pipper.core.manifest.requirement import name_of, parse_requirement
-from pipper.core.toml import Node
 from pipper.errors import UsageError
 
 

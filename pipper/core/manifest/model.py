@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.document import MANIFEST_LIMIT, Node, kind_of, read_toml
 from pipper.core.duration import format_duration
 from pipper.core.lock.model import Inputs
 from pipper.core.manifest.constraints import (
@@ -25,7 +26,6 @@ from pipper.core.manifest.constraints import (
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
-from pipper.core.toml import MANIFEST_LIMIT, Node, kind_of, parse_toml
 from pipper.core.urls import has_account
 from pipper.errors import UsageError
 
@@ -116,50 +116,41 @@ def parse_manifest(data: bytes, *, label: str) -> Manifest:
 
     Raises UsageError with file and place for everything that is not understood; nothing is ignored.
     """
-    tables = parse_toml(data, label=label, limit=MANIFEST_LIMIT, hint=_HINT)
-    top = Node(tables, f"{label}: ")
+    top = read_toml(data, label=label, limit=MANIFEST_LIMIT, hint=_HINT)
     if label.rpartition("/")[2] == "pyproject.toml":
         return _from_pyproject(top)
-    entries = top.table((*_STANDARD_KEYS, *_OWN_KEYS))
-    return _manifest(entries, entries, entries)
+    top.only((*_STANDARD_KEYS, *_OWN_KEYS))
+    return _manifest(top, top, top)
 
 
 def _from_pyproject(top: Node) -> Manifest:
-    entries = top.table()
-    tool = entries["tool"].table() if "tool" in entries else {}
-    project = entries["project"].table() if "project" in entries else {}
-    dynamic = project["dynamic"].texts() if "dynamic" in project else ()
+    project = top.at("project", {})
+    dynamic = project.at("dynamic", [])
     for key in ("dependencies", "optional-dependencies"):
-        if key in dynamic:
-            raise project["dynamic"].fail(
-                f"`{key}` must be written out", cause="pipper reads, it does not build"
-            )
-    own = tool["pipper"].table(_OWN_KEYS) if "pipper" in tool else {}
-    return _manifest(project, entries, own)
+        if key in dynamic.texts():
+            raise dynamic.fail(f"`{key}` must be written out", cause="pipper reads, it does not build")
+    return _manifest(project, top, top.at("tool", {}).at("pipper", {}).only(_OWN_KEYS))
 
 
-def _manifest(project: Mapping[str, Node], groups: Mapping[str, Node], own: Mapping[str, Node]) -> Manifest:
-    repositories = _repositories(own["repositories"]) if "repositories" in own else ()
-    index, url = _index(own["index"]) if "index" in own else (True, "")
+def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
+    repositories = _repositories(own.at("repositories", {}))
+    index, url = _index(own.at("index", True))
     aliases = [entry.alias for entry in repositories] + ([INDEX] if index else [])
-    optional = project["optional-dependencies"].table() if "optional-dependencies" in project else {}
     return Manifest(
-        requires_python=_specifiers(project["requires-python"])
-        if "requires-python" in project
-        else SpecifierSet(),
-        dependencies=_requirements(project["dependencies"]) if "dependencies" in project else (),
-        groups=_groups(groups["dependency-groups"]) if "dependency-groups" in groups else {},
-        extras=_by_name(optional),
+        requires_python=_specifiers(project.at("requires-python", "")),
+        dependencies=_requirements(project.at("dependencies", [])),
+        groups=_groups(groups.at("dependency-groups", {})),
+        extras=_by_name(project.at("optional-dependencies", {}).table()),
         repositories=repositories,
-        sources=_sources(own["sources"], aliases) if "sources" in own else {},
+        sources=_sources(own.at("sources", {}), aliases),
         index=index,
         index_url=url,
-        prereleases=_prereleases(own["prereleases"]) if "prereleases" in own else False,
-        constraints=read_constraints(own["constraints"]) if "constraints" in own else (),
-        overrides=read_overrides(own["overrides"]) if "overrides" in own else (),
-        as_of=read_as_of(own["as-of"]) if "as-of" in own else None,
-        cool_down=read_cool_down(own["cool-down"]) if "cool-down" in own else timedelta(),
-        environments=_environments(own["environments"]) if "environments" in own else (),
+        prereleases=_prereleases(own.at("prereleases", False)),
+        constraints=read_constraints(own.at("constraints", [])),
+        overrides=read_overrides(own.at("overrides", [])),
+        as_of=read_as_of(own.at("as-of")) if "as-of" in own else None,
+        cool_down=read_cool_down(own.at("cool-down", "0s")),
+        environments=_environments(own.at("environments", [])),
     )
 
 
@@ -197,8 +188,7 @@ def _groups(node: Node) -> dict[NormalizedName, tuple[Requirement, ...]]:
         raw[name] = []
         for each in group.items():
             if isinstance(each.value, Mapping):
-                included = each.table(("include-group",))
-                raw[name].append({key: value.text() for key, value in included.items()})
+                raw[name].append(each.only(("include-group",)).mapping(Node.text))
             else:
                 raw[name].append(str(parse_requirement(each.text(), where=each.place)))
         _refuse_two_spellings(
@@ -234,20 +224,18 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
         return RepositoryEntry(alias=alias, url=_repository_url(node))
     if not isinstance(node.value, Mapping):
         raise node.fail(f"a string (the URL) or a table with `url` is needed, not {kind_of(node.value)}")
-    table = node.table(("url", "endpoint-url", "region", "profile"))
-    if "url" not in table:
+    node.only(("url", "endpoint-url", "region", "profile"))
+    if "url" not in node:
         raise node.fail("`url` is missing", hint='as in { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }')
-    texts = {key: entry.text() for key, entry in table.items()}
-    if has_account(texts.get("endpoint-url", "")):
-        raise table["endpoint-url"].fail(
-            "credentials never stand in a manifest", hint="`pipper repository add`"
-        )
+    endpoint = node.at("endpoint-url", "")
+    if has_account(endpoint.text()):
+        raise endpoint.fail("credentials never stand in a manifest", hint="`pipper repository add`")
     return RepositoryEntry(
         alias=alias,
-        url=_repository_url(table["url"]),
-        endpoint_url=texts.get("endpoint-url", ""),
-        region=texts.get("region", ""),
-        profile=texts.get("profile", ""),
+        url=_repository_url(node.at("url")),
+        endpoint_url=endpoint.text(),
+        region=node.text_at("region", ""),
+        profile=node.text_at("profile", ""),
     )
 
 
@@ -277,25 +265,24 @@ def _index(node: Node) -> tuple[bool, str]:
         return node.value, ""
     if not isinstance(node.value, Mapping):
         raise node.fail(f"true, false or a table with `url` is needed, not {kind_of(node.value)}")
-    table = node.table(("url",))
-    url = table["url"].text() if "url" in table else ""
-    if has_account(url):
-        raise table["url"].fail("credentials never stand in a manifest", hint="keep them in netrc")
-    return True, url
+    url = node.only(("url",)).at("url", "")
+    if has_account(url.text()):
+        raise url.fail("credentials never stand in a manifest", hint="keep them in netrc")
+    return True, url.text()
 
 
 def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
     found: dict[str, DeclaredEnvironment] = {}
     for each in node.items():
-        table = each.table(("python", "platform"))
+        each.only(("python", "platform"))
         for key in ("python", "platform"):
-            if key not in table:
+            if key not in each:
                 raise each.fail(
                     f"`{key}` is missing", hint='as in python = "3.11", platform = "linux-x86_64"'
                 )
         try:
-            platform = platform_of(table["platform"].text())
-            declared = DeclaredEnvironment(python=table["python"].text(), platform=platform)
+            platform = platform_of(each.text_at("platform"))
+            declared = DeclaredEnvironment(python=each.text_at("python"), platform=platform)
             name = declared.target.name
         except UsageError as error:
             raise each.fail(error.message, cause=error.cause, hint=error.hint) from error

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipper.core.toml import MANIFEST_LIMIT, parse_toml
+from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes
@@ -35,7 +35,6 @@ def _has_table(standard: Path) -> bool:
     if b"pipper" not in data:
         return False
     try:
-        tool = parse_toml(data, label=standard.name, limit=MANIFEST_LIMIT).get("tool")
+        return "pipper" in read_toml(data, label=standard.name, limit=MANIFEST_LIMIT).at("tool", {})
     except UsageError:
         return True  # whoever reads it as a manifest tells what is wrong with it, and where
-    return isinstance(tool, dict) and "pipper" in tool

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Adopted
-from pipper.core.toml import Node
 
 _CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
 _ELSEWHERE = ("git", "path", "url", "file")
@@ -17,11 +17,10 @@ class UntranslatableError(ValueError):
     """A constraint that PEP 440 cannot say."""
 
 
-def from_poetry(node: Node) -> Adopted:
+def from_poetry(table: Node) -> Adopted:
     """Return what a table `tool.poetry` asks for; raises UsageError for what has another shape than Poetry's."""
-    table = node.table()
     reader = _Reader()
-    main = table["dependencies"].table() if "dependencies" in table else {}
+    main = table.at("dependencies", {}).table()
     python = main.pop("python", None)
     optional: dict[str, list[str]] = {}
     dependencies = []
@@ -31,13 +30,12 @@ def from_poetry(node: Node) -> Adopted:
             optional[name.lower()] = texts
         else:
             dependencies += texts
-    extras = table["extras"].table() if "extras" in table else {}
     return Adopted(
         requires_python=reader.python(python) if python else "",
         dependencies=tuple(dependencies),
         extras={
             name: tuple(text for wanted in each.texts() for text in optional.get(wanted.lower(), []))
-            for name, each in extras.items()
+            for name, each in table.at("extras", {}).table().items()
         },
         groups={name: tuple(texts) for name, texts in reader.groups(table)},
         notes=tuple(reader.notes),
@@ -58,15 +56,14 @@ class _Reader:
             self.notes.append(f"`python`: {error}")
             return ""
 
-    def groups(self, table: Mapping[str, Node]) -> Iterator[tuple[str, list[str]]]:
+    def groups(self, table: Node) -> Iterator[tuple[str, list[str]]]:
         """Yield dependency groups; `dev-dependencies` is that of Poetry before 1.2."""
         found: dict[str, list[str]] = {}
         if "dev-dependencies" in table:
-            found["dev"] = self._all(table["dev-dependencies"])
-        for name, group in (table["group"].table() if "group" in table else {}).items():
-            entries = group.table()
-            if "dependencies" in entries:
-                found[name] = found.get(name, []) + self._all(entries["dependencies"])
+            found["dev"] = self._all(table.at("dev-dependencies"))
+        for name, group in table.at("group", {}).table().items():
+            if "dependencies" in group:
+                found[name] = found.get(name, []) + self._all(group.at("dependencies"))
         yield from found.items()
 
     def _all(self, node: Node) -> list[str]:
@@ -79,7 +76,7 @@ class _Reader:
                 yield from self.requirements(name, each)
             return
         if isinstance(node.value, str):
-            node = Node({"version": node.value}, node.place)
+            node = node.replaced({"version": node.value})
         entry = node.table()
         if where := [key for key in _ELSEWHERE if key in entry]:
             self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")

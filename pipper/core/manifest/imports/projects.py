@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.imports.imported import Adopted, Group
 from pipper.core.manifest.imports.poetry import from_poetry
-from pipper.core.toml import MANIFEST_LIMIT, Node, parse_toml
 from pipper.core.urls import without_account
 from pipper.errors import UsageError
 
@@ -23,12 +23,12 @@ def from_pyproject(data: bytes, *, label: str) -> Adopted:
 
     Raises UsageError with the place of what cannot be read.
     """
-    top = Node(parse_toml(data, label=label, limit=MANIFEST_LIMIT), f"{label}: ").table()
-    tool = top["tool"].table() if "tool" in top else {}
+    top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
+    tool = top.at("tool", {})
     found = _standard(top)
     for name, read in (("poetry", from_poetry), ("uv", _from_uv), ("pdm", _from_pdm)):
         if name in tool:
-            found = found.joined(read(tool[name]))
+            found = found.joined(read(tool.at(name)))
     if found == Adopted():
         raise UsageError(
             f"{label} asks for nothing", cause="neither [project] nor [tool.poetry], uv or pdm is there"
@@ -36,15 +36,15 @@ def from_pyproject(data: bytes, *, label: str) -> Adopted:
     return found
 
 
-def _standard(top: Mapping[str, Node]) -> Adopted:
-    project = top["project"].table() if "project" in top else {}
-    optional = project["optional-dependencies"].table() if "optional-dependencies" in project else {}
-    groups = top["dependency-groups"].table() if "dependency-groups" in top else {}
-    dynamic = project["dynamic"].texts() if "dynamic" in project else ()
-    own = project["name"].text() if "name" in project else ""
-    kept, notes = _without_urls(project["dependencies"].texts() if "dependencies" in project else ())
+def _standard(top: Node) -> Adopted:
+    project = top.at("project", {})
+    optional = project.at("optional-dependencies", {}).table()
+    groups = top.at("dependency-groups", {}).table()
+    dynamic = project.at("dynamic", []).texts()
+    own = project.text_at("name", "")
+    kept, notes = _without_urls(project.at("dependencies", []).texts())
     return Adopted(
-        requires_python=project["requires-python"].text() if "requires-python" in project else "",
+        requires_python=project.text_at("requires-python", ""),
         dependencies=kept,
         extras={name: _without_urls(each.texts())[0] for name, each in optional.items()},
         groups={name: tuple(_entries(group)) for name, group in groups.items()},
@@ -59,55 +59,51 @@ def _standard(top: Mapping[str, Node]) -> Adopted:
 def _entries(group: Node) -> Iterator[str | Mapping[str, str]]:
     for each in group.items():
         if isinstance(each.value, Mapping):
-            yield {"include-group": each.table(("include-group",))["include-group"].text()}
+            yield {"include-group": each.only(("include-group",)).text_at("include-group")}
         else:
             yield each.text()
 
 
-def _from_uv(node: Node) -> Adopted:
-    table = node.table()
-    groups: dict[str, Group] = (
-        {"dev": table["dev-dependencies"].texts()} if "dev-dependencies" in table else {}
-    )
-    notes = []
-    if "sources" in table:
-        notes += [f"[tool.uv.sources] of `{name}`: see [sources]" for name in table["sources"].table()]
-    index = _uv_index(table)
+def _from_uv(table: Node) -> Adopted:
+    dev = table.at("dev-dependencies", []).texts()
+    groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
     return Adopted(
         groups=groups,
-        constraints=_texts(table, "constraint-dependencies"),
-        overrides=_texts(table, "override-dependencies"),
-        prereleases="prerelease" in table and table["prerelease"].value == "allow",
-        as_of=_moment(table["exclude-newer"]) if "exclude-newer" in table else "",
-        index_url=without_account(index),
-        notes=tuple(notes),
+        constraints=table.at("constraint-dependencies", []).texts(),
+        overrides=table.at("override-dependencies", []).texts(),
+        prereleases=table.at("prerelease", "").value == "allow",
+        as_of=_moment(table.at("exclude-newer", "")),
+        index_url=without_account(_uv_index(table)),
+        notes=tuple(
+            f"[tool.uv.sources] of `{name}`: see [sources]" for name in table.at("sources", {}).table()
+        ),
     )
 
 
-def _uv_index(table: Mapping[str, Node]) -> str:
+def _uv_index(table: Node) -> str:
     """The default index: the one marked so, or the old key."""
-    for each in table["index"].items() if "index" in table else ():
-        entry = each.table()
-        if "default" in entry and entry["default"].value is True and "url" in entry:
-            return entry["url"].text()
-    return table["index-url"].text() if "index-url" in table else ""
+    for each in table.at("index", []).items():
+        if each.at("default", False).value is True and "url" in each:
+            return each.text_at("url")
+    return table.text_at("index-url", "")
 
 
 def _moment(node: Node) -> str:
     return node.value if isinstance(node.value, str) else str(node.value).replace(" ", "T")
 
 
-def _from_pdm(node: Node) -> Adopted:
-    table = node.table()
-    dev = table["dev-dependencies"].table() if "dev-dependencies" in table else {}
-    resolution = table["resolution"].table() if "resolution" in table else {}
-    overrides = resolution["overrides"].table() if "overrides" in resolution else {}
-    sources = list(table["source"].items()) if "source" in table else []
-    urls = [entry["url"].text() for entry in (each.table() for each in sources) if "url" in entry]
+def _from_pdm(table: Node) -> Adopted:
+    resolution = table.at("resolution", {})
+    urls = [each.text_at("url") for each in table.at("source", []).items() if "url" in each]
     return Adopted(
-        groups={name: _without_urls(each.texts())[0] for name, each in dev.items()},
-        overrides=tuple(_override(name, each.text()) for name, each in overrides.items()),
-        prereleases="allow-prereleases" in resolution and resolution["allow-prereleases"].value is True,
+        groups={
+            name: _without_urls(each.texts())[0]
+            for name, each in table.at("dev-dependencies", {}).table().items()
+        },
+        overrides=tuple(
+            _override(name, each.text()) for name, each in resolution.at("overrides", {}).table().items()
+        ),
+        prereleases=resolution.at("allow-prereleases", False).value is True,
         index_url=without_account(urls[0]) if urls else "",
         notes=tuple("a further [[tool.pdm.source]]: pipper uses one index" for _ in urls[1:]),
     )
@@ -115,10 +111,6 @@ def _from_pdm(node: Node) -> Adopted:
 
 def _override(name: str, versions: str) -> str:
     return f"{name}=={versions}" if versions[:1].isdigit() else f"{name}{versions}"
-
-
-def _texts(table: Mapping[str, Node], key: str) -> tuple[str, ...]:
-    return table[key].texts() if key in table else ()
 
 
 def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> Adopted:

@@ -1,0 +1,99 @@
+"""Documents in TOML and JSON are read strictly, with the place in every complaint."""
+
+from typing import Any
+
+import pytest
+
+from pipper.core.document import Node, Origin, read_json, read_toml
+from pipper.errors import AccessError, IntegrityError, UsageError
+
+ROOT = {"a": {"b": [1, {"c": None, "d": "x"}]}, "t": "text", "n": 3, "f": True, "l": ["x", "y"]}
+
+
+def node(value: object = ROOT) -> Node:
+    return Node(value, Origin("file", IntegrityError, "a hint"))
+
+
+def test_json_and_toml_give_the_same_tree() -> None:
+    from_json = read_json(b'\xef\xbb\xbf{"a": {"b": [1, "x"]}}', label="file", limit=100)
+    from_toml = read_toml(b'\xef\xbb\xbfa = { b = [1, "x"] }\r\n', label="file", limit=100)
+    assert from_json.value == from_toml.value == {"a": {"b": [1, "x"]}}
+
+
+def test_a_place_says_the_way_from_the_root() -> None:
+    assert node().place == "file"
+    assert node().at("a").place == "file: a"
+    assert node([1]).items().__next__().place == "file: [0]"
+    inner = list(node().at("a").at("b").items())[1]
+    assert inner.at("d").place == "file: a.b[1].d"
+    assert inner.at("d").replaced(3).place == "file: a.b[1].d"
+
+
+def test_null_is_a_missing_value() -> None:
+    inner = list(node().at("a").at("b").items())[1]
+    assert "c" not in inner
+    assert inner.at("c", "default").text() == inner.text_at("c", "default") == "default"
+    for read in (inner.at, inner.text_at):
+        with pytest.raises(IntegrityError) as caught:
+            read("c")
+        assert caught.value.message == "file: a.b[1]: `c` is missing"
+        assert caught.value.hint == "a hint"
+
+
+def test_values_of_the_right_type_are_given() -> None:
+    root = node()
+    assert (root.text_at("t"), root.at("n").whole(), root.at("f").flag()) == ("text", 3, True)
+    assert root.at("l").texts() == ("x", "y")
+    assert root.at("none", {}).mapping(Node.text) == {}
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (lambda root: root.at("n").text(), "file: n: a string is needed, not a number"),
+        (lambda root: root.text_at("n"), "file: n: a string is needed, not a number"),
+        (lambda root: root.at("t").whole(), "file: t: a whole number is needed, not a string"),
+        (lambda root: root.at("f").whole(), "file: f: a whole number is needed, not a boolean"),
+        (lambda root: root.at("n").flag(), "file: n: true or false is needed, not a number"),
+        (lambda root: root.at("t").at("x"), "file: t: a table is needed, not a string"),
+        (lambda root: root.at("t").text_at("x"), "file: t: a table is needed, not a string"),
+        (lambda root: list(root.at("a").items()), "file: a: an array is needed, not a table"),
+        (lambda root: root.at("a").at("b").texts(), "file: a.b[0]: a string is needed, not a number"),
+        (lambda root: root.only(("a", "t", "n", "flag", "l")), "file: f: unknown key"),
+    ],
+)
+def test_another_type_is_an_error_with_its_place(read: Any, message: str) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        read(node())
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "file: not valid JSON at line 1, column 1: Expecting value"),
+        (b'{\n"a": [}', "file: not valid JSON at line 2, column 7: Expecting value"),
+        (b'{"a": 1, "a": 1}', "file: the key 'a' is there twice"),
+        (b'{"a": NaN}', "file: NaN is not JSON"),
+        (b'{"a": "\\ud800"}', "file: it holds half of a surrogate pair"),
+        (b"[" * 100_000, "file: nested too deeply"),
+        (b"a\n\xff", "file: not UTF-8 at line 2"),
+        (b" " * 200_001, "file: 200,001 bytes, more than 200,000"),
+    ],
+)
+def test_json_that_is_not_strict_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(AccessError) as caught:
+        read_json(data, label="file", limit=200_000, error=AccessError)
+    assert caught.value.message == message
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    with pytest.raises(UsageError, match="file: "):
+        read_json(b"9" * 10_000, label="file", limit=20_000)
+
+
+@pytest.mark.parametrize("data", [b"a = ", b"\xff", b"a" + b".a" * 40 + b" = 1", b" " * 101])
+def test_toml_that_cannot_be_read_is_an_error_of_the_class_that_was_asked_for(data: bytes) -> None:
+    with pytest.raises(IntegrityError, match="file: ") as caught:
+        read_toml(data, label="file", limit=100, hint="a hint", error=IntegrityError)
+    assert caught.value.hint == "a hint"
