@@ -99,7 +99,7 @@ def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
     """
     digest = hashlib.sha256()
     with _open(path) as (archive, wheel, meta):
-        bundle = parse_meta(archive.read(meta, MAX_BYTES), subject=path.name)
+        bundle = parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
         with os_errors("write", to, needed=wheel.size), to.open("xb") as file:
             for piece in archive.chunks(wheel):
                 digest.update(piece)
