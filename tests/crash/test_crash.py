@@ -32,9 +32,9 @@ pytestmark = pytest.mark.skipif(
     ("world", "least", "samples"),
     [
         pytest.param("engine", 150, 5, id="test_a_mixed_plan"),
-        pytest.param("fresh", 1500, 2, id="test_a_fresh_sync"),
+        pytest.param("fresh", 1500, 1, id="test_a_fresh_sync"),
         pytest.param("upgrade", 2000, 2, id="test_an_upgrade_of_20_packages"),
-        pytest.param("downgrade", 1200, 2, id="test_a_downgrade_of_20_packages"),
+        pytest.param("downgrade", 1200, 1, id="test_a_downgrade_of_20_packages"),
         pytest.param("removal", 300, 2, id="test_a_removal"),
         pytest.param("relock", 25, 4, id="test_a_new_lock"),
     ],
