@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests.commands import KEPT, default_signals, kill_started
 from tests.e2e.ceph import HOW_TO_GET, missing_programs, running_ceph
@@ -35,6 +36,24 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _move_in(homes / "session")
         yield homes
     os.umask(mask)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_once() -> Iterator[None]:
+    """Keep botocore's description of S3 between clients: to parse it is most of what a client costs."""
+    read = JSONFileLoader.load_file
+    held: dict[str, Any] = {}
+
+    def load_file(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in held:
+            found = read(self, file_path)
+            if found is None:
+                return None
+            held[file_path] = found
+        return held[file_path]
+
+    with mock.patch.object(JSONFileLoader, "load_file", load_file):
+        yield
 
 
 @pytest.fixture(autouse=True)
