@@ -90,8 +90,11 @@ class Store(Protocol):
         """Return what is known of `key` with its metadata, or None where there is no such object."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Yield every object whose key starts with `prefix`, in the order of keys, over all pages."""
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
+        """Yield every object whose key starts with `prefix`, in the order of keys, over all pages.
+
+        Without `deep`, only those with no `/` behind the prefix: what lies in folders below costs nothing.
+        """
         ...
 
     def folders(self) -> frozenset[str]:

@@ -165,7 +165,8 @@ class Repository:
 
     def list_bundles(self, name: NormalizedName) -> list[ObjectInfo]:
         """List the bundles in every folder of the project, in the order of keys."""
-        found = [info for folder in self.folders().get(name, ()) for info in self.store.list(f"{folder}/")]
+        folders = self.folders().get(name, ())
+        found = [info for folder in folders for info in self.store.list(f"{folder}/", deep=False)]
         bundles = []
         for info in sorted(found, key=lambda each: each.key):
             if bundle_version(info.key) is not None:

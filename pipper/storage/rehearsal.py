@@ -33,9 +33,9 @@ class RehearsalStore:
         """See `Store.head`."""
         return self._store.head(key)
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
         """See `Store.list`."""
-        return self._store.list(prefix)
+        return self._store.list(prefix, deep=deep)
 
     def folders(self) -> frozenset[str]:
         """See `Store.folders`."""

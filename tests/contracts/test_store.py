@@ -299,6 +299,10 @@ def test_list_is_in_the_order_of_keys_whatever_the_folders(store: Store) -> None
     assert [info.key for info in store.list("a")] == sorted(key for key in keys if key.startswith("a"))
     assert [info.key for info in store.list("b/c/")] == ["b/c/d"]
     assert list(store.list("nothing/here/")) == []
+    assert [info.key for info in store.list("b/c", deep=False)] == sorted(
+        key for key in keys if key.startswith("b/c") and "/" not in key[3:]
+    )
+    assert [info.key for info in store.list(deep=False)] == sorted(key for key in keys if "/" not in key)
 
 
 def test_folders_are_the_first_segments_of_longer_keys(store: Store) -> None:

@@ -82,11 +82,11 @@ class DirectoryStore:
         """See `Store.head`."""
         return self._look(key, with_metadata=True)
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
         """See `Store.list`. Names that are no safe key are passed over: nothing could read them."""
         check_prefix(prefix, self.location)
         # A file may be deleted between the listing and the look at it: then it is not there.
-        looks = (self._look(key, with_metadata=False) for key in sorted(self._keys(prefix)))
+        looks = (self._look(key, with_metadata=False) for key in sorted(self._keys(prefix, deep=deep)))
         return (info for info in looks if info is not None)
 
     def folders(self) -> frozenset[str]:
@@ -127,16 +127,9 @@ class DirectoryStore:
         """See `Store.replace`."""
         del content_type
         path = self._path(key)
-        if not os.path.lexists(path):
-            raise _changed(key, self.location, "it is gone")
+        self._require(key, etag)  # before anything is written for nothing
         with self._staged(body) as staged, self._locked(), os_errors("write", path):
-            try:
-                with self._open(key) as file:
-                    held = hashlib.file_digest(file, "sha256").hexdigest()
-            except ObjectAbsentError as error:
-                raise _changed(key, self.location, "it is gone") from error
-            if held != etag:
-                raise _changed(key, self.location, "somebody else replaced it since it was read")
+            self._require(key, etag)
             self._note(key, staged, metadata)
             staged.path.replace(path)
             sync_folder(path.parent)
@@ -196,6 +189,15 @@ class DirectoryStore:
         if os.path.lexists(path):
             raise _taken(key, self.location)
 
+    def _require(self, key: str, etag: str) -> None:
+        try:
+            with self._open(key) as file, os_errors("read", self._root / key):
+                held = hashlib.file_digest(file, "sha256").hexdigest()
+        except ObjectAbsentError as error:
+            raise _changed(key, self.location, "it is gone") from error
+        if held != etag:
+            raise _changed(key, self.location, "somebody else replaced it since it was read")
+
     def _look(self, key: str, *, with_metadata: bool) -> ObjectInfo | None:
         try:
             with self._open(key) as file, os_errors("read", self._root / key):
@@ -219,14 +221,14 @@ class DirectoryStore:
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _keys(self, prefix: str) -> Iterator[str]:
+    def _keys(self, prefix: str, *, deep: bool = True) -> Iterator[str]:
         pending = [prefix.rpartition("/")[0]]
         while pending:
             folder = pending.pop()
             for entry in self._entries(folder):
                 key = f"{folder}/{entry.name}" if folder else entry.name
                 if self._is_folder(entry, key):
-                    if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                    if deep and f"{key}/".startswith(prefix):
                         pending.append(key)
                 elif key.startswith(prefix) and self._is_file(entry):
                     yield key

@@ -138,13 +138,13 @@ class S3Store:
             metadata={name.lower(): value for name, value in response["Metadata"].items()},
         )
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
         """See `Store.list`. Keys that are unsafe are passed over: nothing could read them."""
         check_prefix(prefix, self._location)
-        return self._list(prefix)
+        return self._list(prefix, "" if deep else "/")
 
-    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
-        for page in self._pages(prefix):
+    def _list(self, prefix: str, delimiter: str) -> Iterator[ObjectInfo]:
+        for page in self._pages(prefix, delimiter=delimiter):
             for entry in page.get("Contents", ()):
                 self._check(entry, "list", prefix, *_OF_OBJECTS, "Key", "Size")
                 key = entry["Key"].removeprefix(self._root)
