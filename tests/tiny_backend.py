@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):  # type: ignore[no-untyped-def]
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     stem = f"{project['name'].replace('-', '_')}-{project['version']}"
     members = {
@@ -32,7 +32,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return f"{stem}-py3-none-any.whl"
 
 
-def _digest(data):  # type: ignore[no-untyped-def]
+def _digest(data):
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 

@@ -222,7 +222,7 @@ def test_a_python_managed_by_the_system_is_refused_but_for_a_target(things: Work
     (managed / "EXTERNALLY-MANAGED").write_text(
         "[externally-managed]\nError=Use the packages of this system\n"
     )
-    probe = Path(__file__).parents[2] / "pipper" / "probe.py"
+    probe = Path(__file__).parents[2] / "pipper" / "python" / "probe.py"
     python = things.root / "python"
     code = (
         f"import json, sys; sys.path.insert(0, {str(probe.parent)!r}); import probe; f = probe.facts();"
