@@ -52,6 +52,8 @@ class Scripted:
                 connection.sendall(text)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # not every system knows this for a socket that listens
+            self._socket.shutdown(socket.SHUT_RDWR)  # on Linux close alone does not wake a thread in accept
         self._socket.close()
 
 
