@@ -7,7 +7,7 @@ command, apart from a here-document and a line that ends in a backslash.
 - `# exit N` at the end of a command: its exit code, 0 otherwise.
 - `<!-- not run: REASON -->` above a block: the block cannot run in a test.
 - `<!-- run: COMMANDS -->`: what a reader has already, such as files of an earlier page.
-- `…` in printed lines: any text; a line `…`: any lines.
+- `…` in printed lines: any text; a line `…`: any lines. Empty lines do not count.
 """
 
 import re
@@ -113,10 +113,12 @@ def _goes_on(command: list[str], following: str, *, console: bool) -> bool:
     return command[-1].endswith("\\") or (here is not None and here[1] not in command[1:])
 
 
-def as_pattern(shown: tuple[str, ...]) -> re.Pattern[str]:
-    """What printed lines are matched with."""
+def is_as_shown(shown: tuple[str, ...], printed: str) -> bool:
+    """Tell whether a command printed what the page says."""
     lines = (
         r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*?") + r"[ ]*\n"
         for line in shown
+        if line.strip()
     )
-    return re.compile("".join(lines))
+    seen = "".join(f"{line}\n" for line in printed.splitlines() if line.strip())
+    return re.fullmatch("".join(lines), seen) is not None
