@@ -5,6 +5,7 @@ below `/srv/packages`, credentials for the bucket, and pip and a build backend w
 gets no bucket and no credentials.
 """
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import termios
 import threading
 from collections.abc import Iterator, Mapping
@@ -31,6 +33,7 @@ from tests.wheelhouse import make_wheel
 SERVER = "/srv/packages"
 """The directory repository of the pages."""
 BUCKET = "acme-packages"
+ASKING = CHECKOUT / "tests" / "preloaded.py"
 BACKEND = CHECKOUT / "tests" / "tiny_backend.py"
 PROFILE = "[profile work]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = us-east-1\n"
 
@@ -45,6 +48,8 @@ class World:
     links: Path
     """Where pip finds build backends."""
     server: S3Double
+    socket: Path
+    """Where commands are sent: see `tests.preloaded`."""
 
 
 def acme_wheels(folder: Path) -> list[Path]:
@@ -83,7 +88,27 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         server.endpoint.client.create_bucket(Bucket=BUCKET)
         for url in (f"s3://{BUCKET}", (root / "packages").as_uri()):
             run_pipper("publish", *wheels, "-b", url, cwd=root, env=server.endpoint.environment)
-        yield World(wheels=root / "wheels", packages=root / "packages", links=root / "links", server=server)
+        with preloaded() as socket:
+            yield World(
+                wheels=root / "wheels",
+                packages=root / "packages",
+                links=root / "links",
+                server=server,
+                socket=socket,
+            )
+
+
+@contextlib.contextmanager
+def preloaded() -> Iterator[Path]:
+    """The socket of a process that has pipper imported."""
+    with tempfile.TemporaryDirectory(prefix="pipper-") as folder:  # a socket's path must be short
+        socket = Path(folder, "socket")
+        command = [sys.executable, "-m", "tests.preloaded", "serve", str(socket)]
+        with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin and process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            yield socket
+            process.stdin.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the pages are written for a POSIX shell")
@@ -111,7 +136,7 @@ def _environment(place: Path, world: World, server: S3Double | None) -> Mapping[
     home = place / "home"
     (home / ".aws").mkdir(parents=True)
     env = {**clean_environment(place), "HOME": str(home), "PIPPER_CACHE_DIR": str(place / "cache")}
-    env |= {"TERM": "dumb", "PIP_FIND_LINKS": str(world.links), "WHEELS": str(world.wheels)}
+    env |= {"TERM": "dumb", "PRELOADED": str(world.socket), "PIP_FIND_LINKS": str(world.links), "WHEELS": str(world.wheels)}
     if server:
         endpoint = server.endpoint
         profile = PROFILE.format(endpoint.access_key_id, endpoint.secret_access_key)
@@ -143,7 +168,7 @@ class Reader:
 
     def _lines(self, todo: list[Step]) -> Iterator[str]:
         python = shlex.quote(sys.executable)
-        yield f'pipper() {{ {python} -m pipper "$@"; }}\n'
+        yield f'pipper() {{ {python} -I -S {shlex.quote(str(ASKING))} ask "$PRELOADED" "$@"; }}\n'
         yield f'python3() {{ {python} "$@"; }}\n'
         yield f'pip() {{ {python} -m pip --python "${{VIRTUAL_ENV:?}}" "$@"; }}\n'
         yield f'uv() {{ {shlex.quote(sysconfig.get_path("scripts"))}/uv "$@"; }}\n'
