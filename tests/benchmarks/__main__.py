@@ -50,8 +50,8 @@ def main() -> None:
     # so that a run that is ended leaves neither servers nor gigabytes behind
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parsed()
-    if options.readme:
-        check_marks(options.readme)
+    if options.page:
+        check_marks(options.page)
     figures: list[Figure] = []
     sets: list[WheelSet] = []
     tools: dict[str, Tool] = {}
@@ -98,7 +98,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a picture there too")
     parser.add_argument(
-        "--readme", type=Path, metavar="FILE", help="put tables and picture between the marks in there"
+        "--page", type=Path, metavar="FILE", help="put tables and picture between the marks in there"
     )
     options = parser.parse_args()
     if options.packages < 6 or options.rounds < 1:
@@ -248,12 +248,12 @@ def tell(figures: list[Figure], told: list[str], titles: dict[str, str], options
         options.markdown.write_text(markdown + as_details(figures), encoding="utf-8")
     if options.svg:
         options.svg.write_text(as_svg(figures, titles), encoding="utf-8")
-    if options.readme:
+    if options.page:
         picture = ""
         if options.svg:
-            link = os.path.relpath(options.svg.resolve(), options.readme.resolve().parent)
+            link = os.path.relpath(options.svg.resolve(), options.page.resolve().parent)
             picture = f"![The same as a chart]({Path(link).as_posix()})\n\n"
-        write_between_marks(options.readme, picture + markdown)
+        write_between_marks(options.page, picture + markdown)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures as text, as Markdown, and between two marks of a README."""
+"""Figures as text, as Markdown, and between two marks of a page."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,18 +81,18 @@ def as_details(figures: Iterable[Figure]) -> str:
     return f"\n<details><summary>Every figure</summary>\n\n{table}\n</details>\n"
 
 
-def check_marks(readme: Path) -> None:
+def check_marks(page: Path) -> None:
     """Stop unless the file has both marks, once each and in order."""
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     if not (text.count(BEGIN) == text.count(END) == 1 and text.index(BEGIN) < text.index(END)):
-        raise SystemExit(f"{readme} needs a line `{BEGIN}` and, below it, a line `{END}`")
+        raise SystemExit(f"{page} needs a line `{BEGIN}` and, below it, a line `{END}`")
 
 
-def write_between_marks(readme: Path, text: str) -> None:
+def write_between_marks(page: Path, text: str) -> None:
     """Put `text` in the place of what stands between the marks; everything else stays as it is."""
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
 
 
 def _table(figures: list[Figure]) -> str:

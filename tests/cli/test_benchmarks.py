@@ -63,17 +63,17 @@ FIGURES = [
 
 def test_the_harness_times_every_work_of_every_tool(tmp_path: Path) -> None:
     table, picture = tmp_path / "table.md", tmp_path / "picture.svg"
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold figures\n{END}\nafter\n")
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold figures\n{END}\nafter\n")
     options = ["--set", "small", "--packages", "12", "--rounds", "1", "--rtt", "disk", "5"]
     options += ["--tools", "pipper", "uv", "--keep", str(tmp_path / "keep")]
-    benchmark(*options, "--markdown", table, "--svg", picture, "--readme", readme)
+    benchmark(*options, "--markdown", table, "--svg", picture, "--page", page)
 
     lines = [line for line in table.read_text().splitlines() if line.startswith("| ")]
     assert len(lines) == (2 + 6 * 2) + (2 + 6 * 2 * 2)
     bars = ET.parse(picture).getroot().findall(f"{SVG}rect")
     assert len(bars) == 6 * 2 * 2
-    told = readme.read_text()
+    told = page.read_text()
     assert told.startswith(f"before\n{BEGIN}\n\n![")
     assert told.endswith(f"{END}\nafter\n")
     assert "(picture.svg)" in told
@@ -183,20 +183,20 @@ def test_nothing_is_timed_where_a_tool_installed_other_files(handmade: Handmade,
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"])
-def test_a_readme_without_its_two_marks_is_refused_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(text)
+def test_a_page_without_its_two_marks_is_refused_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
     with pytest.raises(SystemExit, match="needs a line"):
-        check_marks(readme)
-    assert readme.read_text() == text
+        check_marks(page)
+    assert page.read_text() == text
 
 
-def test_figures_in_the_readme_are_replaced_as_often_as_one_likes(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_bytes((CHECKOUT / "README.md").read_bytes())
-    check_marks(readme)
-    write_between_marks(readme, "the first figures\n")
-    once = readme.read_text()
-    write_between_marks(readme, "the second figures\n")
-    assert readme.read_text() == once.replace("the first figures", "the second figures")
-    check_marks(readme)
+def test_figures_in_the_page_are_replaced_as_often_as_one_likes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_bytes((CHECKOUT / "docs" / "benchmarks.md").read_bytes())
+    check_marks(page)
+    write_between_marks(page, "the first figures\n")
+    once = page.read_text()
+    write_between_marks(page, "the second figures\n")
+    assert page.read_text() == once.replace("the first figures", "the second figures")
+    check_marks(page)

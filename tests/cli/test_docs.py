@@ -1,8 +1,8 @@
 """README and docs can be typed: every command of a page, in order, in an empty folder.
 
 What a page may count on beside that folder: a bucket `acme-packages` on the S3 double and the same packages
-below `/srv/packages`, credentials for the bucket, and pip and a build backend without any network. The README
-gets no bucket and no credentials.
+below `/srv/packages`, a bucket `old-packages` that pipper 0.11 filled, credentials for both, the wheels in
+`$WHEELS`, and pip and a build backend without any network. The README gets no bucket and no credentials.
 """
 
 import contextlib
@@ -26,13 +26,14 @@ from pathlib import Path
 import pytest
 
 from tests.commands import CHECKOUT, clean_environment, run_pipper
+from tests.legacy import upload_legacy
 from tests.pages import HIDDEN, PAGES, README, Step, is_as_shown, blocks, steps
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
 
 SERVER = "/srv/packages"
 """The directory repository of the pages."""
-BUCKET = "acme-packages"
+BUCKET, OLD_BUCKET = "acme-packages", "old-packages"
 ASKING = CHECKOUT / "tests" / "preloaded.py"
 BACKEND = CHECKOUT / "tests" / "tiny_backend.py"
 PROFILE = "[profile work]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = us-east-1\n"
@@ -88,6 +89,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         server.endpoint.client.create_bucket(Bucket=BUCKET)
         for url in (f"s3://{BUCKET}", (root / "packages").as_uri()):
             run_pipper("publish", *wheels, "-b", url, cwd=root, env=server.endpoint.environment)
+        server.endpoint.client.create_bucket(Bucket=OLD_BUCKET)
+        upload_legacy(server.endpoint, OLD_BUCKET)
         with preloaded() as socket:
             yield World(
                 wheels=root / "wheels",
@@ -190,7 +193,7 @@ class Reader:
                 stdin=subprocess.DEVNULL,
                 stdout=theirs,
                 stderr=theirs,
-                timeout=240,
+                timeout=600,
                 check=False,
             )
         finally:

@@ -1,4 +1,4 @@
-"""The example that the README shows is a lock as pipper writes it today."""
+"""The example that the pages show is a lock as pipper writes it today."""
 
 import re
 from pathlib import Path

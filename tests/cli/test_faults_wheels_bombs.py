@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipper.core.archive_limits import Limits
+from tests.commands import CHECKOUT
 from tests.hostile import INFO, NAME, Arena, info_file, member, parts, wheel_with
 from tests.invariants import Workspace
 from tests.zipcraft import DEFLATED, FULL, Member, craft, with_zip64_end, zip64
@@ -277,8 +278,8 @@ def test_a_limit_that_is_none_is_a_usage_error(limit: str, told: str, empty: Wor
     assert told in done.stderr
 
 
-def test_the_readme_names_every_limit_and_its_default() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+def test_the_docs_name_every_limit_and_its_default() -> None:
+    page = (CHECKOUT / "docs" / "syncing-and-installing.md").read_text(encoding="utf-8")
     limits = Limits()
     for name, shown in {
         "unpacked": f"{limits.unpacked >> 30}G",
@@ -289,7 +290,7 @@ def test_the_readme_names_every_limit_and_its_default() -> None:
         "record": f"{limits.record >> 20}M",
         "text": f"{limits.text >> 20}M",
     }.items():
-        assert f"| `{name}={shown}` |" in readme
+        assert f"| `{name}={shown}` |" in page
 
 
 def test_a_bundle_is_held_against_its_format_and_not_against_limits(empty: Workspace) -> None:

@@ -17,7 +17,7 @@ DRIFT = ["name", "path", "problem"]
 
 
 def document(workspace: Workspace, *options: str, code: int = 0) -> dict[str, Any]:
-    """What `sync --json` gives, with every key that the README names in its place and no other."""
+    """What `sync --json` gives, with every key that the pages name in its place and no other."""
     found = json.loads(workspace.run("sync", "--json", *options, code=code).stdout)
     assert list(found) == TOP
     for action in found["actions"]:
