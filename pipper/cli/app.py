@@ -6,63 +6,71 @@ import click
 from click.shell_completion import CompletionItem
 
 from pipper import __version__
+from pipper.cli.command import HelpLayout
 from pipper.cli.output import say
 
 _SECTIONS = {
-    "A project": {
-        "init": "Begin a project: write a first pipper.toml.",
-        "add": "Add requirements to the manifest, lock and sync.",
-        "remove": "Take requirements out of the manifest, lock and sync.",
-        "lock": "Solve the manifest into exact versions: pipper.lock.",
+    "Project": {
+        "init": "Create pipper.toml, or convert another tool's manifest.",
+        "add": "Add requirements to the manifest, then lock and sync.",
+        "remove": "Remove requirements from the manifest, then lock and sync.",
+        "lock": "Resolve the manifest to exact versions: pipper.lock.",
         "sync": "Make the environment match the lock.",
+    },
+    "Environment": {
+        "install": "Install packages: like add, also without a project.",
+        "uninstall": "Uninstall packages: like remove, also without a project.",
+    },
+    "Sharing": {
         "export": "Write the lock as pylock.toml or requirements.txt.",
+        "download": "Save wheels in a directory, for hosts without a network.",
+        "authorize": "Write a lock with signed URLs, for hosts without credentials.",
     },
-    "Any environment": {
-        "install": "Like add; without a project, into the environment at hand.",
-        "uninstall": "Like remove; without a project, from the environment at hand.",
-        "download": "Save wheels into a folder, for hosts without network.",
-        "authorize": "Write a lock of signed URLs, for hosts without credentials.",
-    },
-    "Looking": {
-        "info": "Tell what is installed and what is published of a package.",
-        "list": "List what the environment holds.",
-        "tree": "Show the lock as a tree of who requires what.",
-        "why": "Show every chain of requirements that leads to a package.",
-        "outdated": "List locked packages of which newer versions are published.",
+    "Queries": {
+        "info": "Show the installed and the published versions of a package.",
+        "list": "List the installed packages.",
+        "tree": "Show the locked packages and their dependencies as a tree.",
+        "why": "Show why a package is in the lock.",
+        "outdated": "List locked packages that have newer versions.",
     },
     "Publishing": {
         "bundle": "Build a project into a bundle (.pipper).",
-        "publish": "Publish bundles and wheels into a repository.",
-        "yank": "Mark a published version: it is not to be chosen any more.",
+        "publish": "Upload bundles and wheels to a repository.",
+        "yank": "Mark a published version so that it is not chosen any more.",
     },
-    "Housekeeping": {
-        "repository": "Name repositories; check and repair them; print IAM policies.",
-        "cache": "Tell where the cache is and how large; prune or clean it.",
+    "Maintenance": {
+        "repository": "Manage named repositories; check and repair a repository.",
+        "cache": "Show the size of the cache; prune or clean it.",
     },
 }
-_COMMANDS = {name: said for commands in _SECTIONS.values() for name, said in commands.items()}
+COMMANDS = {name: summary for commands in _SECTIONS.values() for name, summary in commands.items()}
 
-_FIRST_STEPS = """\b
+_EPILOG = """
 First steps:
-  pipper init -R acme=s3://acme-packages     then name what you need in pipper.toml
-  pipper lock && pipper sync                 installs it into .venv
-  pipper install foo -b acme-packages        without a project
+  pipper init -R acme=s3://acme-packages   # create pipper.toml
+  pipper add acme-models                   # edit it, lock, install into .venv
+  pipper install foo -b acme-packages      # without a project
 
-\b
-`pipper COMMAND --help` has examples. Completion of commands and options:
-  eval "$(_PIPPER_COMPLETE=bash_source pipper)"     (or zsh_source)
-  _PIPPER_COMPLETE=fish_source pipper | source      (in fish)
+Variables (`pipper COMMAND --help` shows those of its options; a flag takes 1):
+  PIPPER_CACHE_DIR            the cache directory
+  PIPPER_INDEX_URL            the index, if the manifest does not name one
+  PIPPER_AWS_ACCESS_KEY_ID    an access key, with PIPPER_AWS_SECRET_ACCESS_KEY
+                              and PIPPER_AWS_SESSION_TOKEN
+
+Completion:
+  eval "$(_PIPPER_COMPLETE=bash_source pipper)"   # in zsh: zsh_source
+  _PIPPER_COMPLETE=fish_source pipper | source    # in fish
 """
 
 
-class _LazyGroup(click.Group):
-    """Knows its commands by name and first line, so that `--help` imports none of them."""
+class _LazyGroup(click.Group, HelpLayout):
+    """Knows its commands by name and summary, so that `--help` imports none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command = import_module(f"pipper.cli.commands.{cmd_name}").command
         if not isinstance(command, click.Command):
@@ -70,34 +78,34 @@ class _LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete names of commands from the table, and options."""
+        """Return the commands and the options that begin with `incomplete`."""
         names = [
-            CompletionItem(name, help=_COMMANDS[name]) for name in _COMMANDS if name.startswith(incomplete)
+            CompletionItem(name, help=COMMANDS[name]) for name in COMMANDS if name.startswith(incomplete)
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        width = max(map(len, _COMMANDS))
+        width = max(map(len, COMMANDS))
         for title, commands in _SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), said) for name, said in commands.items()])
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in commands.items()])
 
 
 @click.command(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PIPPER"},
-    epilog=_FIRST_STEPS,
+    epilog=_EPILOG,
     invoke_without_command=True,
 )
 @click.version_option(
     __version__,
     *("-v", "-V", "--version"),
     message="pipper %(version)s",
-    allow_from_autoenv=False,  # PIPPER_VERSION is what an image calls the one it installs
+    allow_from_autoenv=False,  # container images set PIPPER_VERSION to the version that they install
 )
 @click.pass_context
 def app(ctx: click.Context) -> None:
-    """Private Python packages from an S3 bucket or a directory: locked, synced and published without a server."""
+    """Lock, install and publish private Python packages on an S3 bucket or a directory, without a server."""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
         ctx.exit(2)

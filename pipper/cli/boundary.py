@@ -1,4 +1,4 @@
-"""The one place where errors become text and an exit code."""
+"""Turns every error into text and an exit code."""
 
 import errno
 import io
@@ -18,23 +18,23 @@ from pipper.errors import MachineError, PipperError
 
 _INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
 _OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE)
-"""What click meets when it writes help: every other write of ours translates its errors where it is made."""
+"""Errors of click's own writes (help, completion); `cli.output` translates those of all other writes."""
 
 
 class TerminatedError(BaseException):
-    """SIGTERM: unwinds like an interrupt, so that everything is left whole."""
+    """SIGTERM; unwinds the stack like an interrupt, so that transactions end cleanly."""
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit. No traceback leaves here, whatever happened."""
-    # SIGINT is left to Python: where the parent had it ignored (`nohup`, a job in the background), it stays ignored.
+    """Run the command line and exit; no error shows a traceback."""
+    # Python handles SIGINT: if the parent process ignores it (`nohup`, a background job), it stays ignored.
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - lasts as long as we do
+        if getattr(sys, name) is None:  # the parent process closed it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a path is written with the bytes it has
+        sys.stdout.reconfigure(errors="surrogateescape")  # paths keep their bytes
     sys.exit(_code(arguments))
 
 
@@ -57,11 +57,11 @@ def _code(arguments: Sequence[str] | None) -> int:
         render_error("terminated" if terminated else "interrupted", "", "")
         return _TERMINATED if terminated else _INTERRUPTED
     except (ReaderGoneError, SystemExit):
-        # SystemExit is what click makes of a reader of its help that is gone; everything else returns.
+        # click raises SystemExit if the reader of its help closed the pipe; all else returns.
         return 0
     except OSError as error:
         return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
-    except Exception as error:  # noqa: BLE001 - a bug: told without the text of the exception, which may hold a secret
+    except Exception as error:  # noqa: BLE001 - a bug; the exception's text is not shown, because it may hold a secret
         return _bug(error)
 
 
@@ -69,19 +69,23 @@ def _of_output(error: OSError) -> int:
     to_nowhere(sys.stdout)
     if error.errno == errno.EPIPE:
         return 0
-    render_error("cannot write the output", error.strerror or "", "")
+    render_error(
+        "cannot write the output", error.strerror or "", "free some space, or write the output elsewhere"
+    )
     return MachineError.exit_code
 
 
 def _bug(error: Exception) -> int:
     render_error(
-        f"this is a bug in pipper: {type(error).__name__} at {_place(error)}", "", "please report it"
+        f"this is a bug in pipper: {type(error).__name__} at {_place(error)}",
+        "",
+        "report it, with this line and the command",
     )
     return _BUG
 
 
 def _place(error: Exception) -> str:
-    """The innermost line of ours that an exception went through."""
+    """Return file and line of the innermost frame in pipper, or of the innermost one at all."""
     import traceback  # noqa: PLC0415 - only a bug needs it
 
     frames = traceback.extract_tb(error.__traceback__)

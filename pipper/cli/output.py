@@ -1,4 +1,4 @@
-"""What people see: errors, messages and bars on stderr, data on stdout; secrets are cut out on the way."""
+"""Errors, messages and progress bars go to stderr, data to stdout; secrets are removed from both."""
 
 import contextlib
 import json
@@ -17,38 +17,38 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ReaderGoneError(Exception):
-    """Whoever read our output has seen enough (`pipper … | head`)."""
+    """The reader of standard output closed the pipe, as in `pipper … | head`."""
 
 
 def visible(text: str) -> str:
-    """Return `text` with control characters written out: they could change what a terminal shows."""
+    """Return `text` with control characters escaped: they could change what a terminal shows."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def say(text: str) -> None:
-    """Write a line for people; what a name in a file could do to their terminal is made visible."""
+    """Write a line to stderr, redacted and with control characters escaped."""
     try:
         sys.stderr.write(visible(redacted(text)) + "\n")
         sys.stderr.flush()
     except OSError:
-        # Nobody can be told that nobody can be told; what the command does, and its exit code, stay true.
+        # There is no place left to report this; the command and its exit code are not affected.
         to_nowhere(sys.stderr)
 
 
 def give(text: str) -> None:
-    """Write a line of data; raises what `flush` raises."""
+    """Write a line of data to stdout, redacted; raises as `flush`."""
     with _to_stdout():
         sys.stdout.write(redacted(text) + "\n")
 
 
 def give_signed(text: str) -> None:
-    """Write a line of data that holds the very URLs that were asked for; raises what `flush` raises."""
+    """Write a line of data that holds signed URLs on purpose; raises as `flush`."""
     with _to_stdout():
         sys.stdout.write(text + "\n")
 
 
 def flush() -> None:
-    """Bring all data to whoever reads it; raises MachineError where it cannot be written, ReaderGoneError."""
+    """Flush stdout; raises MachineError if it cannot be written, ReaderGoneError if its reader is gone."""
     with _to_stdout():
         sys.stdout.flush()
 
@@ -65,17 +65,17 @@ def _to_stdout() -> Iterator[None]:
 
 
 def to_nowhere(stream: TextIO) -> None:
-    """Python writes what is left once more at the end, and would complain in its own words."""
+    """Redirect `stream` to nothing: at exit Python flushes it again, and would print an error of its own."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def give_json(document: object) -> None:
-    """Write data for programs: one JSON document, keys in the order given."""
+    """Write one JSON document to stdout, keys in the given order; raises as `flush`."""
     give(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def render_error(message: str, cause: str, hint: str) -> None:
-    """Write an error: what and where, why, what mends it."""
+    """Write an error to stderr: message, cause (indented) and hint."""
     say("error: " + message.replace("\n", "\\n"))
     for line in cause.splitlines():
         say(f"  {line}")
@@ -84,7 +84,7 @@ def render_error(message: str, cause: str, hint: str) -> None:
 
 
 class TerminalReporter(Reporter):
-    """Sentences on stderr; bars only where a person watches."""
+    """Writes messages to stderr; shows progress bars only on a terminal."""
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self._quiet = quiet
@@ -102,7 +102,7 @@ class TerminalReporter(Reporter):
             say(text)
 
     def warning(self, text: str) -> None:
-        """See `Reporter.warning`; also said with `-q`."""
+        """See `Reporter.warning`; `-q` does not hide it."""
         say(f"warning: {text}")
 
     def task(self, title: str, *, total: int, unit: str = "files") -> Task:
@@ -113,7 +113,7 @@ class TerminalReporter(Reporter):
 
 
 class _Bar(Task):
-    """A bar drawn by rich, which is imported only now: it takes longer than most commands."""
+    """A progress bar by rich, which is imported here because its import takes longer than most commands."""
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         # Imported here: see the class.

@@ -5,26 +5,34 @@ from typing import Any
 
 import click
 
-from pipper.cli.options.shared import Command, limit_option, output_options, settings_from
+from pipper.cli.command import Command
+from pipper.cli.options.settings import limit_option, output_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.repository.publish import bundle_project
 
+_EXAMPLES = """
+Examples:
+  pipper bundle .                         # into the working directory
+  pipper bundle ./acme-models -o dist     # into dist
+"""
 
-@click.command("bundle", cls=Command, epilog="Example: pipper bundle ./acme-models -o dist")
+
+@click.command("bundle", cls=Command, epilog=_EXAMPLES)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where the bundle goes (default: here).",
+    help="Write the bundle to DIR (default: the working directory).",
 )
 @limit_option
 @output_options
 def command(directory: Path, output: Path | None, **shared: Any) -> None:
-    """Build the project in DIR into a bundle (.pipper), with whatever build backend it names (PEP 517).
+    """Build the project in DIR with its build backend (PEP 517) and write a bundle (.pipper).
 
-    Dependencies in a pipper.json or pipper.yaml beside it go along. The bundle's path is written to stdout.
+    The bundle includes the dependencies that a pipper.json or pipper.yaml in DIR names. The path of the bundle
+    goes to standard output.
     """
     settings = settings_from(shared)
     settings.reporter.info(f"Building {directory}")

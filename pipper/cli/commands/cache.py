@@ -5,35 +5,57 @@ from typing import Any
 import click
 
 from pipper.cache.cache import Freed
-from pipper.cli.options.shared import Command, Group, output_options, settings_from
+from pipper.cli.command import Group
+from pipper.cli.options.settings import json_option, output_options, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.queries import freed_document, human_size
 from pipper.core.wording import counted
 from pipper.ops.cache import cache_directory, cache_size, clean_cache, prune_cache
 from pipper.ops.context.settings import Settings
 
+_EXAMPLES = """
+Examples:
+  pipper cache size
+  pipper cache prune --days 7
+"""
 
-@click.group("cache", cls=Group, epilog="Examples: pipper cache size, pipper cache prune --days 7")
+
+@click.group("cache", cls=Group, epilog=_EXAMPLES)
 def command() -> None:
-    """Tell where the cache is and how large; prune or clean it.
+    """Show the size of the cache; prune or clean it.
 
-    It holds wheels that were fetched, each once for all environments: PIPPER_CACHE_DIR, or the platform's place
-    for caches. Nothing in it is needed for what is installed already.
+    The cache holds each downloaded wheel once for all environments. It is the directory PIPPER_CACHE_DIR, or
+    the platform's cache directory. Installed packages do not need it.
     """
 
 
-@command.command("dir", cls=Command, epilog="Example: pipper cache dir")
+@command.command(
+    "dir",
+    short_help="Print the path of the cache.",
+    epilog="""
+Example:
+  pipper cache dir
+""",
+)
 @output_options
 def show_dir(**shared: Any) -> None:
     """Print the path of the cache."""
     give(str(cache_directory(settings_from(shared))))
 
 
-@command.command("size", cls=Command, epilog="Examples: pipper cache size, pipper cache size --json")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, in bytes.")
+@command.command(
+    "size",
+    short_help="Show the size of the cache.",
+    epilog="""
+Examples:
+  pipper cache size           # as in: 1.2 GB in 340 files
+  pipper cache size --json    # in bytes
+""",
+)
 @output_options
+@json_option
 def show_size(as_json: bool, **shared: Any) -> None:
-    """Tell how large the cache is."""
+    """Show the size of the cache."""
     settings = settings_from(shared)
     held = cache_size(settings)
     if as_json:
@@ -44,7 +66,13 @@ def show_size(as_json: bool, **shared: Any) -> None:
 
 
 @command.command(
-    "prune", cls=Command, epilog="Examples: pipper cache prune, pipper cache prune --days 7 --json"
+    "prune",
+    short_help="Remove files that were not used for some time.",
+    epilog="""
+Examples:
+  pipper cache prune             # not used for 30 days
+  pipper cache prune --days 7    # not used for a week
+""",
 )
 @click.option(
     "--days",
@@ -52,32 +80,39 @@ def show_size(as_json: bool, **shared: Any) -> None:
     default=30,
     show_default=True,
     metavar="N",
-    help="Remove what was not used for N days.",
+    help="Remove files that were not used for N days.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, in bytes.")
 @output_options
+@json_option
 def prune(days: int, as_json: bool, **shared: Any) -> None:
-    """Remove what was not used for some time.
+    """Remove files that were not used for some time.
 
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    _tell(settings, prune_cache(settings, days=days), as_json=as_json)
+    _print_freed(settings, prune_cache(settings, days=days), as_json=as_json)
 
 
-@command.command("clean", cls=Command, epilog="Example: pipper cache clean")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, in bytes.")
+@command.command(
+    "clean",
+    short_help="Remove all files that pipper put into the cache.",
+    epilog="""
+Example:
+  pipper cache clean
+""",
+)
 @output_options
+@json_option
 def clean(as_json: bool, **shared: Any) -> None:
-    """Remove everything that pipper put there.
+    """Remove all files that pipper put into the cache.
 
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    _tell(settings, clean_cache(settings), as_json=as_json)
+    _print_freed(settings, clean_cache(settings), as_json=as_json)
 
 
-def _tell(settings: Settings, freed: Freed, *, as_json: bool) -> None:
+def _print_freed(settings: Settings, freed: Freed, *, as_json: bool) -> None:
     if as_json:
         give_json(freed_document(freed))
     else:

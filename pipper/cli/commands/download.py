@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.selection import selection_from, selection_options
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.options.settings import (
     limit_option,
     output_options,
     project_option,
@@ -18,12 +18,18 @@ from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download
 from pipper.ops.share.inputs import Ask
 
+_EXAMPLES = """
+Examples:
+  pipper download -d wheels                     # the project's lock
+  pipper download -d wheels --extra gpu --no-dev
+  pipper download -d wheels --all-environments  # of the lock
+  pipper download 'foo:1.2.*' -d wheels         # foo and its dependencies
+  pipper download -i pipper.json -d wheels      # a 0.x manifest
+  pipper download foo -d wheels --bundles       # also as bundles (.pipper)
+"""
 
-@click.command(
-    "download",
-    cls=Command,
-    epilog="Examples: pipper download -d wheels, pipper download 'foo:1.2.*' -d wheels --bundles",
-)
+
+@click.command("download", cls=Command, epilog=_EXAMPLES)
 @click.argument("requirements", metavar="[REQ]...", nargs=-1)
 @click.option(
     "-d",
@@ -31,7 +37,7 @@ from pipper.ops.share.inputs import Ask
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     metavar="DIR",
-    help="Where to save (default: the working directory).",
+    help="Save the files in DIR (default: the working directory).",
 )
 @click.option(
     "-i",
@@ -39,13 +45,13 @@ from pipper.ops.share.inputs import Ask
     "input_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take what FILE names: pipper.json, pipper.yaml, pipper.toml or a lock.",
+    help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or take a lock.",
 )
 @click.option("--lock", "lock_path", type=click.Path(path_type=Path), metavar="FILE", help="Use this lock.")
 @selection_options
-@click.option("--all-environments", is_flag=True, help="For every environment of the lock.")
-@click.option("--bundles", is_flag=True, help="Add a bundle (.pipper) of each wheel.")
-@click.option("-e", "--extract", is_flag=True, help="Add the metadata of each bundle: WHEEL.meta.json.")
+@click.option("--all-environments", is_flag=True, help="Save the wheels for every environment of the lock.")
+@click.option("--bundles", is_flag=True, help="Also save a bundle (.pipper) of each wheel.")
+@click.option("-e", "--extract", is_flag=True, help="Also save the metadata of each bundle: WHEEL.meta.json.")
 @click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
 @limit_option
 @project_option
@@ -62,10 +68,11 @@ def command(
     dev: bool,
     **given: Any,
 ) -> None:
-    """Save the wheels of packages and of all they need, under their own names.
+    """Save the wheels of packages and of their dependencies in a directory.
 
-    Without REQ, -i and --lock they are those of the project's lock. The folder serves `pipper sync --offline
-    --from DIR`, and `--no-index --find-links DIR` of other installers. The paths go to standard output.
+    Without REQ, -i and --lock pipper takes the project's lock. Install from the directory with
+    `pipper sync --offline --from DIR`, or with another installer's `--no-index --find-links DIR`. The paths of
+    the files go to standard output.
     """
     settings = settings_from(given)
     request = DownloadRequest(
@@ -80,6 +87,5 @@ def command(
     for each in saved:
         give(str(each.path))
     new = sum(each.new for each in saved)
-    settings.reporter.info(
-        f"Saved {new}, {len(saved) - new} there already, in {settings.directory / directory}"
-    )
+    place = settings.directory / directory
+    settings.reporter.info(f"Saved {new} in {place}, {len(saved) - new} already there")

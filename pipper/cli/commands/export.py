@@ -5,16 +5,18 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.selection import selection_from, selection_options
-from pipper.cli.options.shared import (
-    Command,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.export import ExportRequest, export
+
+_EXAMPLES = """
+Examples:
+  pipper export -f pylock -o pylock.toml
+  pipper export -f requirements -o requirements.txt
+  pipper export -f requirements --extra gpu --no-dev    # to standard output
+"""
 
 
 class _Format(click.Choice[str]):
@@ -22,28 +24,32 @@ class _Format(click.Choice[str]):
         return f"Give {' or '.join(self.choices)}"
 
 
-@click.command(
-    "export",
-    cls=Command,
-    epilog="Examples: pipper export -f requirements -o requirements.txt, pipper export -f pylock -o pylock.toml",
-)
+@click.command("export", cls=Command, epilog=_EXAMPLES)
 @click.option(
     "-f",
     "--format",
     "kind",
     type=_Format(["pylock", "requirements"]),
+    metavar="FORMAT",
     required=True,
-    help="pylock.toml (PEP 751), or a requirements.txt with hashes.",
+    help="pylock: a PEP 751 lock. requirements: a requirements.txt with hashes.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write FILE, not standard output."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write FILE (default: standard output).",
 )
 @selection_options
 @project_option
 @repository_options
 @output_options
 def command(kind: Any, output: Path | None, **given: Any) -> None:
-    """Write the project's lock in the format of another tool. Nothing is signed, and no secret is in it."""
+    """Write the project's lock in the format of another tool.
+
+    The file has no signed URLs and no secrets: whoever installs from it needs access to the repositories.
+    """
     settings = settings_from(given)
     text = export(settings, ExportRequest(format=kind, selection=selection_from(given), output=output))
     if output is None:

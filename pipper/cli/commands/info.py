@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.options.settings import (
+    json_option,
     output_options,
     project_option,
     repository_options,
@@ -16,25 +17,28 @@ from pipper.cli.output import give, give_json
 from pipper.cli.render.published import info_document, info_lines
 from pipper.ops.query.published_status import package_info
 
+_EXAMPLES = """
+Examples:
+  pipper info acme-models                        # installed and published
+  pipper info acme-models --local                # only installed
+  pipper info acme-models -b s3://acme-packages  # in one repository
+  pipper info acme-models -t build/packages      # in a plain directory
+"""
 
-@click.command(
-    "info",
-    cls=Command,
-    epilog="Examples: pipper info acme-models, pipper info acme-models -b s3://acme-packages, "
-    "pipper info acme-models --local",
-)
+
+@click.command("info", cls=Command, epilog=_EXAMPLES)
 @click.argument("name", metavar="NAME")
-@click.option("-l", "--local", is_flag=True, help="Only what is installed: asks no repository.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-l", "--local", is_flag=True, help="Show only what is installed: send no request.")
 @environment_options
 @project_option
 @repository_options
 @output_options
+@json_option
 def command(name: str, local: bool, as_json: bool, **shared: Any) -> None:
-    """Tell what is installed and what is published of NAME: versions, upload time, size, dependencies.
+    """Show the installed and the published versions of NAME, with upload time, size and dependencies.
 
-    The last line says whether it is missing, behind, ahead or current. The newest version is the newest that
-    is neither yanked nor, unless there is nothing else, a pre-release.
+    The last line says whether the package is missing, behind, ahead or current. The newest version is the
+    newest one that is not yanked; a pre-release counts only if nothing else is published.
     """
     settings = settings_from(shared)
     info = package_info(settings, name, place_from(shared), local=local)

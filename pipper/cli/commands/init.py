@@ -6,33 +6,42 @@ from typing import Any
 
 import click
 
-from pipper.cli.options.shared import Command, output_options, project_option, settings_from
+from pipper.cli.command import Command
+from pipper.cli.options.settings import output_options, project_option, settings_from
 from pipper.ops.context.project import init_project
 from pipper.ops.init import adopt_project
 
+_EXAMPLES = """
+Examples:
+  pipper init -R acme=s3://acme-packages     # with a repository
+  pipper init --from pipper.json             # convert a 0.x manifest
+  pipper init --from requirements.txt
+"""
 
-@click.command(
-    "init", cls=Command, epilog="Example: pipper init --repository-url acme=s3://acme-packages/pipper"
-)
-@project_option
-@output_options
+
+@click.command("init", cls=Command, epilog=_EXAMPLES)
 @click.option(
     "-R",
     "--repository-url",
     "repositories",
     multiple=True,
     metavar="ALIAS=URL",
-    help="A repository for the manifest: s3://BUCKET[/PREFIX] or file:///DIR.",
+    help="Add a repository to the manifest: s3://BUCKET[/PREFIX] or file:///DIR.",
 )
 @click.option(
     "--from",
     "source",
     type=click.Path(path_type=Path, exists=True),
     metavar="FILE|DIR",
-    help="Bring over pipper.json, pipper.yaml, a pyproject.toml (standard, Poetry, uv, PDM) or requirements.txt.",
+    help="Convert pipper.json, pipper.yaml, pyproject.toml (standard, Poetry, uv, PDM) or requirements.txt.",
 )
+@project_option
+@output_options
 def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -> None:
-    """Begin a project: write a first pipper.toml."""
+    """Create pipper.toml, or convert the manifest of another tool.
+
+    pipper warns about each line that it cannot convert.
+    """
     settings = settings_from(shared)
     pairs = []
     for text in repositories:
@@ -41,13 +50,11 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
         pairs.append((alias, url))
     python = f"3.{sys.version_info.minor}"
-    if source is not None:
+    if source is None:
+        path, first = init_project(settings.directory, python=python, repositories=pairs), "your requirements"
+    else:
         path, adopted = adopt_project(settings.directory, source, python=python, repositories=pairs)
+        first = "your repositories"
         for note in adopted.notes:
-            settings.reporter.warning(f"left behind: {note}")
-        settings.reporter.info(
-            f"Wrote {path}. Name your repositories in it, then: pipper lock && pipper sync"
-        )
-        return
-    path = init_project(settings.directory, python=python, repositories=pairs)
-    settings.reporter.info(f"Wrote {path}. Name what you need in it, then: pipper lock && pipper sync")
+            settings.reporter.warning(f"not converted: {note}")
+    settings.reporter.info(f"Wrote {path}. Add {first} to it, then run: pipper lock && pipper sync")

@@ -1,30 +1,39 @@
 """`pipper install`."""
 
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from pipper.cli.options.edit import add_options, run_install
-from pipper.cli.options.shared import Command, output_options, project_option, repository_options
+from pipper.cli.command import Command
+from pipper.cli.options.edit import add_options, edit_request_from, target_options
+from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.render.edit import print_edit
+from pipper.ops.edit.install import install
+
+_EXAMPLES = """
+Examples:
+  pipper install 'foo:1.2.*' -b my-bucket    # from one repository
+  pipper install                             # lock if needed, then sync
+  pipper install -u                          # upgrade everything
+  pipper install -i pipper.json              # requirements of a 0.x manifest
+  pipper install foo -t build/packages       # into a plain directory
+  pipper install foo --dry-run               # show what would be installed
+"""
 
 
-@click.command(
-    "install",
-    cls=Command,
-    epilog="Examples: pipper install foo, pipper install 'foo:1.2.*' -b my-bucket, pipper install -i pipper.json",
-)
+@click.command("install", cls=Command, epilog=_EXAMPLES)
 @add_options
-@click.option(
-    "-t", "--target", type=click.Path(path_type=Path), metavar="DIR", help="Install into a plain directory."
-)
-@click.option("--user", is_flag=True, help="Install into the user's own packages.")
+@target_options
 @project_option
 @repository_options
 @output_options
-def command(**given: Any) -> int:
-    """Install packages: in a project as `add` does, elsewhere into the active environment.
+def command(**given: Any) -> None:
+    """Install packages: in a project as `pipper add` does, elsewhere into the active environment.
 
-    What is locked or installed stays unless -u is given. Without REQ: lock if needed, then sync.
+    REQ is a requirement (foo, foo:1.2.*, 'foo>=1.2'), or the path or https URL of a wheel or bundle. Locked and
+    installed versions stay, unless -u is given. Without REQ and -i: lock if needed, then sync.
     """
-    return run_install(given, anywhere=True)
+    settings, request = settings_from(given), edit_request_from(given, anywhere=True)
+    outcome = install(settings, request, given["source"], dev=given["dev"], now=datetime.now(UTC))
+    print_edit(settings.reporter, outcome, dry_run=request.dry_run)

@@ -4,23 +4,31 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.shared import Command, output_options, project_option, settings_from
+from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
 from pipper.cli.output import give_json
 from pipper.cli.render.queries import list_document
 from pipper.cli.render.table import give_table
 from pipper.ops.query.locked import list_installed
 
+_EXAMPLES = """
+Examples:
+  pipper list                      # the project's .venv
+  pipper list -t build/packages    # a plain directory
+  pipper list --json
+"""
 
-@click.command("list", cls=Command, epilog="Examples: pipper list, pipper list -t build/packages --json")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+@click.command("list", cls=Command, epilog=_EXAMPLES)
 @environment_options
 @project_option
 @output_options
+@json_option
 def command(as_json: bool, **shared: Any) -> None:
-    """List what the environment holds: name, version, source and installer.
+    """List the installed packages: name, version, source and installer.
 
-    Into a pipe goes one line a package: name, space, version.
+    In a pipe each line is a name, a space and a version.
     """
     settings = settings_from(shared)
     listing = list_installed(settings, place_from(shared))
@@ -30,4 +38,4 @@ def command(as_json: bool, **shared: Any) -> None:
     rows = [(each.name, each.version, each.source, each.installer) for each in listing.distributions]
     give_table(("Name", "Version", "Source", "Installer"), rows, fields=2)
     if not rows:
-        settings.reporter.info(f"{listing.environment.root} holds no packages")
+        settings.reporter.info(f"No packages are installed in {listing.environment.root}")

@@ -6,8 +6,9 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.command import Command
+from pipper.cli.options.settings import (
+    json_option,
     output_options,
     project_option,
     repository_options,
@@ -19,45 +20,52 @@ from pipper.core.manifest.constraints import parse_as_of
 from pipper.ops.context.project import load_project
 from pipper.ops.lock.lock import LockRequest, check_lock, lock_project
 
+_EXAMPLES = """
+Examples:
+  pipper lock                              # keep locked versions
+  pipper lock -P acme-models               # upgrade one package (-U: all)
+  pipper lock --check                      # for CI: exit 1 if out of date
+  pipper lock --as-of 2026-11-01           # as on that day
+  pipper lock --resolution lowest-direct   # test the lower bounds
+"""
 
-@click.command(
-    "lock", cls=Command, epilog="Examples: pipper lock, pipper lock -P acme-models, pipper lock --check"
-)
-@click.option("-U", "--upgrade", is_flag=True, help="Take the newest versions of everything.")
+
+@click.command("lock", cls=Command, epilog=_EXAMPLES)
+@click.option("-U", "--upgrade", is_flag=True, help="Upgrade every package to its newest version.")
 @click.option(
     "-P",
     "--upgrade-package",
     "packages",
     multiple=True,
     metavar="NAME",
-    help="Take the newest version of NAME.",
+    help="Upgrade NAME to its newest version.",
 )
-@click.option(
-    "--check", is_flag=True, help="Only tell whether the lock is up to date (exit 1 where it is not)."
-)
-@click.option("--dry-run", is_flag=True, help="Tell what would change, write nothing.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without writing the lock.")
 @click.option(
     "--python",
     type=click.Path(path_type=Path),
     metavar="EXE",
-    help="Lock for this interpreter's environment.",
+    help="Lock for the environment of this interpreter.",
 )
 @click.option(
     "--as-of",
     metavar="DATE",
-    help="Choose among what was published by then: 2026-11-01 (to its end, UTC) or a time with its zone.",
+    help="Ignore files uploaded after DATE: 2026-11-01 (the whole day, UTC), or a time with a time zone.",
 )
 @click.option(
     "--resolution",
     type=click.Choice(["highest", "lowest-direct"]),
     default="highest",
-    help="lowest-direct takes the oldest versions of what the manifest names itself: for testing its bounds.",
+    show_default=True,
+    metavar="MODE",
+    help="highest, or lowest-direct: the oldest versions of the manifest's own requirements.",
 )
-@click.option("--offline", is_flag=True, help="Ask the index for nothing: use what is remembered of it.")
-@click.option("--json", "as_json", is_flag=True, help="Give the result as JSON.")
+@click.option("--offline", is_flag=True, help="Send no request to the index: use its cached answers.")
 @project_option
 @repository_options
 @output_options
+@json_option
 def command(
     *,
     upgrade: bool,
@@ -71,9 +79,9 @@ def command(
     as_json: bool,
     **shared: Any,
 ) -> int:
-    """Solve the manifest into exact versions, hashes and keys, and write pipper.lock.
+    """Resolve the manifest to exact versions with hashes, and write pipper.lock.
 
-    What is locked stays as it is wherever it still fits, unless -U or -P says otherwise.
+    Locked versions that still fit stay, unless -U or -P is given.
     """
     settings = settings_from(shared)
     project = load_project(settings.directory)

@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.options.settings import (
+    json_option,
     output_options,
     project_option,
     repository_options,
@@ -17,18 +18,25 @@ from pipper.cli.render.published import outdated_document
 from pipper.cli.render.table import give_table
 from pipper.ops.query.published_status import outdated
 
+_EXAMPLES = """
+Examples:
+  pipper outdated
+  pipper outdated --python /usr/bin/python3.12    # for another environment
+  pipper outdated --json
+"""
 
-@click.command("outdated", cls=Command, epilog="Examples: pipper outdated, pipper outdated --json")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+@click.command("outdated", cls=Command, epilog=_EXAMPLES)
 @environment_options
 @project_option
 @repository_options
 @output_options
+@json_option
 def command(as_json: bool, **shared: Any) -> None:
-    """List locked packages of which newer versions are published: name, locked, newest, allowed.
+    """List locked packages that have newer versions: name, locked, newest, allowed.
 
-    Allowed is the newest that the manifest's own requirement admits, `-` where it has none on that package.
-    Then `pipper lock -P NAME` takes it. The exit code is 0 either way.
+    Allowed is the newest version that the manifest's own requirement admits, or `-` if the manifest does not
+    name the package. `pipper lock -P NAME` upgrades NAME. The exit code is 0 in any case.
     """
     settings = settings_from(shared)
     found = outdated(settings, place_from(shared))
@@ -41,4 +49,4 @@ def command(as_json: bool, **shared: Any) -> None:
     ]
     give_table(("Name", "Locked", "Newest", "Allowed"), rows)
     if not rows:
-        settings.reporter.info("Nothing newer is published than what is locked")
+        settings.reporter.info("All locked packages are up to date")

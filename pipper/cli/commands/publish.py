@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.command import Command
+from pipper.cli.options.settings import (
     limit_option,
     output_options,
     project_option,
@@ -27,23 +27,35 @@ _ACLS = (
     "bucket-owner-read",
     "bucket-owner-full-control",
 )
-"""The canned ACLs that S3 has for objects."""
+"""S3's canned ACLs for objects."""
 
 
-@click.command(
-    "publish", cls=Command, epilog="Example: pipper publish dist/*.whl -b s3://acme-packages/pipper"
-)
+_EXAMPLES = """
+Examples:
+  pipper publish dist              # its newest bundle, else its wheels
+  pipper publish dist/*.whl -b s3://acme-packages/pipper
+  pipper publish dist --dry-run    # check the files, upload nothing
+  pipper publish dist --strict     # fail if a file is published already
+  pipper publish dist --acl bucket-owner-full-control
+"""
+
+
+@click.command("publish", cls=Command, epilog=_EXAMPLES)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-f", "--force", is_flag=True, help="Replace what is published with other bytes.")
-@click.option("--strict", is_flag=True, help="Make it a conflict (exit 7) where a file is published already.")
+@click.option("-f", "--force", is_flag=True, help="Replace published files that have other contents.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail (exit 7) if a file is published already, even with the same contents.",
+)
 @click.option("--skip-fails", is_flag=True, hidden=True)
 @click.option(
     "--acl",
     type=click.Choice(_ACLS),
     metavar="ACL",
-    help="A canned ACL for the objects, as in bucket-owner-full-control.",
+    help="Set this canned ACL on the objects.",
 )
-@click.option("--dry-run", is_flag=True, help="Tell what would be published, send nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the files and show what would be published.")
 @limit_option
 @project_option
 @repository_options
@@ -57,10 +69,11 @@ def command(
     dry_run: bool,
     **shared: Any,
 ) -> int:
-    """Publish bundles (.pipper) and wheels (.whl); of a directory its newest bundle, else its wheels.
+    """Upload bundles (.pipper) and wheels (.whl) to a repository.
 
-    Every file passes the gate before anything is sent. What is published already with the same bytes is left
-    as it is; with other bytes it is a conflict (exit 7).
+    PATH is a file, or a directory: then pipper takes its newest bundle, else its wheels. pipper verifies all
+    files before it uploads the first. A file that is published already with the same contents is skipped; with
+    other contents it is a conflict (exit 7).
     """
     settings = settings_from(shared)
     request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, acl=acl, dry_run=dry_run)

@@ -1,14 +1,15 @@
-"""`pipper repository`: named repositories on this machine, and the care of a repository itself."""
+"""`pipper repository`: the named repositories of this machine; checks and repairs of one repository."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from pipper.cli.options.named import change_options, named_document, named_lines
-from pipper.cli.options.shared import (
-    Command,
-    Group,
+from pipper.cli.command import Group
+from pipper.cli.options.named_repository import change_from, change_options
+from pipper.cli.options.settings import (
+    json_option,
     limit_option,
     output_options,
     project_option,
@@ -17,154 +18,217 @@ from pipper.cli.options.shared import (
 )
 from pipper.cli.output import give, give_json, render_error
 from pipper.cli.render.findings import check_document, check_lines, repair_document, repair_lines
+from pipper.cli.render.named_repositories import named_document, named_lines
 from pipper.core.layout.iam_policy import PURPOSES, Purpose
 from pipper.errors import PipperError
 from pipper.ops.repository.check import check
-from pipper.ops.repository.named import NamedChange, add_named, list_named, modify_named, remove_named
+from pipper.ops.repository.named import add_named, list_named, modify_named, remove_named
 from pipper.ops.repository.policy import policy
 from pipper.ops.repository.repair import RepairRequest, repair
 
+_EXAMPLES = """
+Examples:
+  pipper repository add acme -b acme-packages -p work
+  pipper repository check -r acme
+  pipper repository policy --for publish -r acme
+"""
 
-@click.group(
-    "repository", cls=Group, epilog="Example: pipper repository add acme -b acme-packages -p acme --default"
-)
+
+@click.group("repository", cls=Group, epilog=_EXAMPLES)
 def command() -> None:
-    """Named repositories of this machine (add, modify, remove, list, exists); check, repair and policy of one.
+    """Manage the named repositories of this machine; check and repair a repository.
 
-    Named repositories stand in ~/.pipper/repositories.json, which pipper 0.x reads too. The manifest says where
-    packages are, this file says who asks.
+    Named repositories (add, modify, remove, list, exists) are in ~/.pipper/repositories.json, which pipper 0.x
+    reads too. They hold the credentials for a bucket; the manifest says which repositories a project uses.
     """
 
 
-@command.command("add", cls=Command, epilog="Example: pipper repository add acme -b acme-packages -p work")
+@command.command(
+    "add",
+    short_help="Add a named repository: a bucket and its credentials.",
+    epilog="""
+Examples:
+  pipper repository add acme -b acme-packages -p work      # an AWS profile
+  pipper repository add lab -b s3://lab/py -c KEY SECRET   # an access key
+  pipper repository add staging -r acme -b acme-staging    # copied from acme
+""",
+)
 @change_options
 @output_options
-def add(name: str, default: bool, default_of_old: bool, **shared: Any) -> int:
-    """Add a named repository: a bucket, and who asks for it (a profile or an access key)."""
-    settings = settings_from(shared)
-    add_named(
-        settings, NamedChange(name=name, options=settings.repositories, default=default or default_of_old)
-    )
-    settings.reporter.info(f"added `{name}`; use it with -r {name}")
-    return 0
+def add(**given: Any) -> None:
+    """Add a named repository: a bucket, and a profile or an access key for it."""
+    settings = settings_from(given)
+    change = change_from(given, settings.repositories)
+    add_named(settings, change)
+    settings.reporter.info(f"added `{change.name}`; use it with -r {change.name}")
 
 
-@command.command("modify", cls=Command, epilog="Example: pipper repository modify acme --prefix python")
+@command.command(
+    "modify",
+    short_help="Change a named repository.",
+    epilog="""
+Examples:
+  pipper repository modify acme --prefix python
+  pipper repository modify acme -p work --default
+""",
+)
 @change_options
 @output_options
-def modify(name: str, default: bool, default_of_old: bool, **shared: Any) -> int:
-    """Change a named repository; what no option names stays. -p and -c replace each other."""
-    settings = settings_from(shared)
-    modify_named(
-        settings, NamedChange(name=name, options=settings.repositories, default=default or default_of_old)
-    )
-    settings.reporter.info(f"modified `{name}`")
-    return 0
+def modify(**given: Any) -> None:
+    """Change a named repository. Values without an option stay as they are."""
+    settings = settings_from(given)
+    change = change_from(given, settings.repositories)
+    modify_named(settings, change)
+    settings.reporter.info(f"modified `{change.name}`")
 
 
-@command.command("remove", epilog="Example: pipper repository remove acme")
+@command.command(
+    "remove",
+    short_help="Remove a named repository from this machine.",
+    epilog="""
+Example:
+  pipper repository remove acme
+""",
+)
 @click.argument("name", metavar="NAME")
 @output_options
-def remove(name: str, **shared: Any) -> int:
-    """Remove a named repository from this machine. The repository itself is left alone."""
+def remove(name: str, **shared: Any) -> None:
+    """Remove a named repository from this machine. The bucket does not change."""
     settings = settings_from(shared)
     remove_named(settings, name)
     settings.reporter.info(f"removed `{name}`")
-    return 0
 
 
-@command.command("list", epilog="Example: pipper repository list --json")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@command.command(
+    "list",
+    short_help="List the named repositories.",
+    epilog="""
+Examples:
+  pipper repository list
+  pipper repository list --json
+""",
+)
 @output_options
-def list_(as_json: bool, **shared: Any) -> int:
-    """List named repositories: name, bucket and prefix, who asks (a key, a profile, or -), the default."""
+@json_option
+def list_(as_json: bool, **shared: Any) -> None:
+    """List the named repositories: name, bucket and prefix, credentials, and which is the default.
+
+    Credentials are a profile, a key, or `-` for none. Keys are never printed.
+    """
     named = list_named(settings_from(shared))
-    if as_json:
-        give_json(named_document(named))
-    else:
-        for line in named_lines(named):
-            give(line)
-    return 0
+    _print(named_lines(named), named_document(named), as_json=as_json)
 
 
-@command.command("exists", epilog="Example: pipper repository exists acme && echo yes")
+@command.command(
+    "exists",
+    short_help="Exit with 0 if a named repository exists, else with 1.",
+    epilog="""
+Example:
+  pipper repository exists acme && echo yes
+""",
+)
 @click.argument("name", metavar="NAME")
 @output_options
 def exists(name: str, **shared: Any) -> int:
-    """Tell by exit code whether a named repository exists: 0 where it does, 1 where not."""
+    """Exit with 0 if a named repository exists, else with 1."""
     settings = settings_from(shared)
     found = name in list_named(settings).entries
     settings.reporter.info(f"`{name}` {'exists' if found else 'does not exist'}")
     return 0 if found else 1
 
 
-@command.command("check", cls=Command, epilog="Example: pipper repository check -r acme")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@command.command(
+    "check",
+    short_help="Verify all files of a repository, and the permissions.",
+    epilog="""
+Examples:
+  pipper repository check -r acme
+  pipper repository check -b s3://acme-packages --json
+""",
+)
 @limit_option
 @project_option
 @repository_options
 @output_options
+@json_option
 def check_(as_json: bool, **shared: Any) -> int:
-    """Hold every object against its page and hash, and try each permission. Changes nothing.
+    """Verify every file of a repository against its page and its hash, and try each permission.
 
-    Exit 1 where there are differences: `pipper repository repair` mends what can be mended.
+    Changes nothing. Exit 1 if there are differences: `pipper repository repair` repairs what can be repaired.
     """
-    settings = settings_from(shared)
-    outcome = check(settings, now=datetime.now(UTC))
-    if as_json:
-        give_json(check_document(outcome))
-    else:
-        for line in check_lines(outcome):
-            give(line)
-    _render_all(outcome.errors)
-    return outcome.exit_code
-
-
-@command.command("repair", cls=Command, epilog="Example: pipper repository repair -r acme --dry-run")
-@click.option(
-    "--format", "layout_format", type=click.Choice(["2"]),
-    help="Move the repository over: from then on pages alone say what is published.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@limit_option
-@project_option
-@repository_options
-@output_options
-def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: Any) -> int:
-    """Make pages agree with what is there, and take in what pipper 0.x published, so that pip and uv find it.
-
-    Removes objects that no page names and that are older than a day, and nothing else. May run while others
-    publish. Exit 1 where something is left that only a person can decide.
-    """
-    settings = settings_from(shared)
-    request = RepairRequest(to_format_2=layout_format == "2", dry_run=dry_run)
-    outcome = repair(settings, request, now=datetime.now(UTC))
-    if as_json:
-        give_json(repair_document(outcome))
-    else:
-        for line in repair_lines(outcome):
-            give(line)
-    _render_all(outcome.errors)
+    outcome = check(settings_from(shared), now=datetime.now(UTC))
+    _print(check_lines(outcome), check_document(outcome), as_json=as_json, errors=outcome.errors)
     return outcome.exit_code
 
 
 @command.command(
-    "policy", cls=Command, epilog="Example: pipper repository policy --for publish -b acme-packages"
+    "repair",
+    short_help="Make the pages of a repository match its files.",
+    epilog="""
+Examples:
+  pipper repository repair -r acme --dry-run    # show what would be repaired
+  pipper repository repair -r acme              # include what 0.x published
+  pipper repository repair -r acme --format 2   # when no 0.x publishes here
+""",
 )
 @click.option(
-    "--for", "purpose", type=click.Choice(PURPOSES), default="read", show_default=True,
-    help="What the policy is to allow.",
-)  # fmt: skip
+    "--format",
+    "layout_format",
+    type=click.Choice(["2"]),
+    metavar="2",
+    help="Convert the repository to format 2: then only its pages say what is published.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
+@limit_option
 @project_option
 @repository_options
 @output_options
-def policy_(purpose: Purpose, **shared: Any) -> int:
-    """Print the least IAM policy for the repository at hand, as JSON. Asks nothing of it."""
+@json_option
+def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: Any) -> int:
+    """Make the pages of a repository match its files, and add to them what pipper 0.x published.
+
+    Then pip and uv find these packages too. repair removes only files that no page names and that are older
+    than a day. It may run while others publish. Exit 1 if something is left that needs a decision.
+    """
+    request = RepairRequest(to_format_2=layout_format == "2", dry_run=dry_run)
+    outcome = repair(settings_from(shared), request, now=datetime.now(UTC))
+    _print(repair_lines(outcome), repair_document(outcome), as_json=as_json, errors=outcome.errors)
+    return outcome.exit_code
+
+
+@command.command(
+    "policy",
+    short_help="Print the least IAM policy for a repository.",
+    epilog="""
+Examples:
+  pipper repository policy -b acme-packages                  # to read
+  pipper repository policy -b acme-packages --for publish
+""",
+)
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(PURPOSES),
+    metavar="PURPOSE",
+    default="read",
+    show_default=True,
+    help="What the policy allows: read, publish, authorize or repair.",
+)
+@project_option
+@repository_options
+@output_options
+def policy_(purpose: Purpose, **shared: Any) -> None:
+    """Print the least IAM policy for a repository, as JSON. Sends no request."""
     give_json(policy(settings_from(shared), purpose))
-    return 0
 
 
-def _render_all(errors: tuple[PipperError, ...]) -> None:
+def _print(
+    lines: Iterable[str], document: object, *, as_json: bool, errors: Sequence[PipperError] = ()
+) -> None:
+    if as_json:
+        give_json(document)
+    else:
+        for line in lines:
+            give(line)
     for error in errors:
         render_error(error.message, error.cause, error.hint)

@@ -1,12 +1,13 @@
-"""`pipper sync`. What is not needed to see that there is nothing to do is imported later."""
+"""`pipper sync`. Imports at first only what a sync with nothing to do needs."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipper.cli.options.shared import (
-    Command,
+from pipper.cli.command import Command
+from pipper.cli.options.settings import (
+    json_option,
     limit_option,
     output_options,
     project_option,
@@ -16,68 +17,85 @@ from pipper.cli.options.shared import (
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.sync.freshness import NOTHING_TO_DO, holds, stamp_basis
 
+_EXAMPLES = """
+Examples:
+  pipper sync --extra gpu --no-dev      # choose extras and groups
+  pipper sync -t build/packages         # into a plain directory
+  pipper sync --lock pylock.toml        # from another lock
+  pipper sync --offline --from wheels   # without a network
+  pipper sync --check --verify          # compare every file; exit 1 if any differs
+  pipper sync --exact --dry-run         # show what would be removed
+"""
 
-@click.command(
-    "sync",
-    cls=Command,
-    epilog="Examples: pipper sync, pipper sync --check, pipper sync --lock pylock.toml,"
-    " pipper sync --offline --from wheels",
-)
+
+@click.command("sync", cls=Command, epilog=_EXAMPLES)
 @click.option(
     "--lock",
     "lock_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Use this lock: pipper's, an authorized one, or any pylock.toml.",
+    help="Use this lock: pipper's own, an authorized lock or any pylock.toml.",
 )
-@click.option("-g", "--group", "groups", multiple=True, metavar="G", help="Install this group too.")
+@click.option("-g", "--group", "groups", multiple=True, metavar="G", help="Include this dependency group.")
 @click.option(
-    "--only-group", "only_groups", multiple=True, metavar="G", help="Install this group and nothing else."
+    "--only-group",
+    "only_groups",
+    multiple=True,
+    metavar="G",
+    help="Install this dependency group and nothing else.",
 )
-@click.option("--all-groups", is_flag=True, help="Install every group.")
-@click.option("--no-dev", is_flag=True, help="Leave out the group dev, which is in otherwise.")
-@click.option("--extra", "extras", multiple=True, metavar="E", help="Install this extra too.")
-@click.option("--all-extras", is_flag=True, help="Install every extra.")
+@click.option("--all-groups", is_flag=True, help="Include every dependency group.")
+@click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default.")
+@click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra.")
+@click.option("--all-extras", is_flag=True, help="Include every extra.")
 @click.option(
-    "--python", type=click.Path(path_type=Path), metavar="EXE", help="Sync this interpreter's environment."
+    "--python",
+    type=click.Path(path_type=Path),
+    metavar="EXE",
+    help="Sync the environment of this interpreter.",
 )
-@click.option("--active", is_flag=True, help="Sync the active environment, not the project's .venv.")
+@click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
 @click.option(
-    "-t", "--target", type=click.Path(path_type=Path), metavar="DIR", help="Sync a plain directory."
+    "-t",
+    "--target",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Sync this plain directory of packages.",
 )
-@click.option("--exact", is_flag=True, help="Also remove what pipper did not install.")
-@click.option("--check", is_flag=True, help="Only tell what differs (exit 1 where something does).")
+@click.option("--exact", is_flag=True, help="Also remove packages that pipper did not install.")
+@click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
 @click.option("--verify", is_flag=True, help="With --check: also hash every installed file.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, do nothing.")
-@click.option("--offline", is_flag=True, help="Send no request: all must be in the cache or in --from.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
+@click.option("--offline", is_flag=True, help="Send no request: use the cache and the --from directory.")
 @click.option(
     "--from",
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Take files from DIR (see `pipper download`) before fetching any.",
+    help="Use files in DIR (see `pipper download`) before downloading.",
 )
 @click.option(
     "--link-mode",
     type=click.Choice(["auto", "reflink", "hardlink", "copy"]),
     default="auto",
     show_default=True,
-    help="How files come from the cache.",
+    metavar="MODE",
+    help="How to place files from the cache: auto, reflink, hardlink or copy.",
 )
 @click.option("--compile", "compile_bytecode", is_flag=True, help="Compile modules to bytecode.")
-@click.option("--json", "as_json", is_flag=True, help="Give the result as JSON.")
 @limit_option
 @project_option
 @repository_options
 @output_options
+@json_option
 def command(check: bool, dry_run: bool, verify: bool, as_json: bool, **given: Any) -> int:
-    """Make the environment match the lock: install, replace and remove until nothing differs.
+    """Make the environment match the lock: install, replace and remove packages.
 
-    Nothing is touched before everything is there and verified. The environment is the project's .venv, which
-    is made where it is missing.
+    The environment is the project's .venv, which pipper creates if it is missing. pipper changes it only after
+    it has downloaded and verified all files.
     """
     if verify and not check:
-        raise click.UsageError("--verify goes with --check")
+        raise click.UsageError("--verify needs --check")
     settings = settings_from(given)
     manifest = find_manifest(settings.directory)
     basis = stamp_basis(manifest, given) if manifest else ""

@@ -4,29 +4,34 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.shared import Command, output_options, project_option, settings_from
+from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.queries import tree_document, tree_lines
 from pipper.cli.render.table import draws_branches
 from pipper.ops.query.locked import TreeRequest, show_tree
 
+_EXAMPLES = """
+Examples:
+  pipper tree                     # everything in the lock
+  pipper tree acme-models         # acme-models and its dependencies
+  pipper tree --invert numpy      # what requires numpy
+"""
 
-@click.command(
-    "tree",
-    cls=Command,
-    epilog="Examples: pipper tree, pipper tree acme-models, pipper tree --invert numpy",
-)
+
+@click.command("tree", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--invert", metavar="NAME", default="", help="Show who requires NAME, up to the manifest.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--invert", metavar="NAME", default="", help="Show what requires NAME, up to the manifest.")
 @environment_options
 @project_option
 @output_options
+@json_option
 def command(names: tuple[str, ...], invert: str, as_json: bool, **shared: Any) -> None:
-    """Show the lock as a tree of who requires what, for the environment at hand; asks no repository.
+    """Show the locked packages and their dependencies as a tree, for one environment. Sends no request.
 
-    With NAME only what stands below it. A package is unfolded once: where it comes again, (*) stands.
+    With NAME, only NAME and its dependencies. The dependencies of a package are listed once; `(*)` marks where
+    it appears again.
     """
     if names and invert:
         raise click.UsageError("give NAME or --invert NAME, not both")
@@ -38,4 +43,4 @@ def command(names: tuple[str, ...], invert: str, as_json: bool, **shared: Any) -
     for line in tree_lines(tree, drawn=draws_branches()):
         give(line)
     if not tree.sections:
-        settings.reporter.info(f"The lock holds no packages for {tree.environment}")
+        settings.reporter.info(f"The lock has no packages for {tree.environment}")

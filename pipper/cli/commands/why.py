@@ -4,23 +4,31 @@ from typing import Any
 
 import click
 
+from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.shared import Command, output_options, project_option, settings_from
+from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.queries import why_document, why_lines
 from pipper.ops.query.locked import explain
 
+_EXAMPLES = """
+Examples:
+  pipper why numpy
+  pipper why numpy --python /usr/bin/python3.12    # for another environment
+  pipper why numpy --json
+"""
 
-@click.command("why", cls=Command, epilog="Examples: pipper why numpy, pipper why numpy --json")
+
+@click.command("why", cls=Command, epilog=_EXAMPLES)
 @click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @environment_options
 @project_option
 @output_options
+@json_option
 def command(name: str, as_json: bool, **shared: Any) -> None:
-    """Show every chain of requirements from the manifest to NAME, the shortest first; asks no repository.
+    """Show why NAME is in the lock: each chain of requirements from the manifest to NAME. Sends no request.
 
-    Where there are very many, it ends after 100.
+    The shortest chains come first, at most 100.
     """
     settings = settings_from(shared)
     reasons = explain(settings, name, place_from(shared))

@@ -4,27 +4,28 @@ from typing import Any
 
 import click
 
-from pipper.cli.options.shared import (
-    Command,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.command import Command
+from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
 from pipper.ops.repository.yank import YankRequest, parse_release, yank
 
+_EXAMPLES = """
+Examples:
+  pipper yank foo:1.2.3 --reason "breaks on Windows"
+  pipper yank foo:1.2.3 --undo
+"""
 
-@click.command("yank", cls=Command, epilog='Example: pipper yank foo:1.2.3 --reason "breaks on Windows"')
+
+@click.command("yank", cls=Command, epilog=_EXAMPLES)
 @click.argument("release", metavar="NAME:VERSION")
-@click.option("--reason", default="", metavar="TEXT", help="Why, in one line; others are told.")
-@click.option("--undo", is_flag=True, help="Take the mark away.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, in one line, for other users.")
+@click.option("--undo", is_flag=True, help="Remove the mark.")
 @project_option
 @repository_options
 @output_options
-def command(release: str, reason: str, undo: bool, **shared: Any) -> int:
-    """Mark a published version as not to be chosen any more (PEP 592).
+def command(release: str, reason: str, undo: bool, **shared: Any) -> None:
+    """Mark a published version as yanked (PEP 592), so that it is not chosen any more.
 
-    Nothing is removed: locks that hold the version sync as before, and `foo==1.2.3` still finds it.
+    No file is removed: locks that hold the version still sync, and `foo==1.2.3` still finds it.
     """
     if undo and reason:
         raise click.UsageError("--undo takes no --reason")
@@ -34,4 +35,3 @@ def command(release: str, reason: str, undo: bool, **shared: Any) -> int:
     done = "no longer yanked" if undo else "yanked"
     text = f"{done}: {name} {version} in {outcome.location}"
     settings.reporter.info(text if outcome.changed else f"nothing to do, {text}")
-    return 0

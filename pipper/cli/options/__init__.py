@@ -1,1 +1,1 @@
-"""Options that several commands share, and the values they become."""
+"""Options that several commands share. Each module holds the options that become one value."""

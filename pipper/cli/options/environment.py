@@ -1,4 +1,4 @@
-"""Options of commands that only look at an environment; apart from `options`, which every command imports."""
+"""The options of commands that read an environment, which become a `Place`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,27 +6,26 @@ from typing import Any
 
 import click
 
-from pipper.cli.options.shared import F
+from pipper.cli.command import together
 from pipper.ops.context.environments import Place
 
-
-def environment_options(function: F) -> F:
-    """`-t DIR` and `--python EXE`; see `place_from`."""
-    function = click.option(
-        "--python",
-        type=click.Path(path_type=Path),
-        metavar="EXE",
-        help="Look at the environment of this interpreter.",
-    )(function)
-    return click.option(
+environment_options = together(
+    click.option(
         "-t",
         "--target",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Look at this directory of packages.",
-    )(function)
+        help="Read this plain directory of packages.",
+    ),
+    click.option(
+        "--python",
+        type=click.Path(path_type=Path),
+        metavar="EXE",
+        help="Read the environment of this interpreter.",
+    ),
+)
 
 
 def place_from(given: Mapping[str, Any]) -> Place:
-    """Return the environment that `environment_options` amount to."""
+    """Return the environment for the values of `environment_options`."""
     return Place(python=given["python"], target=given["target"])

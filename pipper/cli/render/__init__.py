@@ -1,1 +1,1 @@
-"""Results as lines for people and as documents for programs."""
+"""Results as lines for people and as documents for programs (`--json`)."""

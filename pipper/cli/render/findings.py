@@ -1,4 +1,4 @@
-"""What `repository check` and `repository repair` found and did, as lines and as documents."""
+"""Results of `repository check` and `repository repair` as lines and as documents (`--json`)."""
 
 from collections.abc import Iterator
 
@@ -11,28 +11,26 @@ from pipper.repository.probe_store import Probe
 
 
 def check_lines(outcome: CheckOutcome) -> Iterator[str]:
-    """A line for each permission, difference and note, and one sentence on the whole."""
+    """Yield a line for each permission, difference and note, and a summary."""
     for probe in outcome.probes:
         yield _probe_line(probe)
     for finding in sorted(outcome.findings, key=lambda each: (not each.is_difference, each.subject)):
         yield _finding_line(finding)
     if outcome.layout_format:
         count = sum(finding.is_difference for finding in outcome.findings)
-        what = counted(count, "difference") if count else "no difference"
-        yield (
-            f"{outcome.location}: format {outcome.layout_format}, "
-            f"{counted(outcome.projects, 'project')}, {what}"
-        )
+        differences = counted(count, "difference") if count else "no differences"
+        projects = counted(outcome.projects, "project")
+        yield f"{outcome.location}: format {outcome.layout_format}, {projects}, {differences}"
 
 
 def repair_lines(outcome: RepairOutcome) -> Iterator[str]:
-    """A line for each mend and for each thing that is left, and one sentence on the whole."""
+    """Yield a line for each repair and for each remaining finding, and a summary."""
     for mend in outcome.mends:
         yield f"{mend.subject}: {mend.text}"
     for finding in outcome.left:
         yield f"left: {_finding_line(finding)}"
-    done = f"{len(outcome.mends)} mended" if outcome.mends else "nothing to mend"
-    left = f", {len(outcome.left)} left to decide" if outcome.left else ""
+    done = f"{len(outcome.mends)} repaired" if outcome.mends else "nothing to repair"
+    left = f", {len(outcome.left)} left for you to decide" if outcome.left else ""
     yield f"{outcome.location}: format {outcome.layout_format}, {done}{left}"
 
 

@@ -8,12 +8,12 @@ from pipper.ops.lock.lock import LockOutcome
 
 
 def lock_lines(outcome: LockOutcome) -> Iterator[str]:
-    """A line for every project whose locked version changed."""
+    """Yield a line for each package whose locked version changed."""
     return change_lines(outcome.changes)
 
 
 def lock_summary(outcome: LockOutcome, *, dry_run: bool) -> str:
-    """One sentence on the lock as a whole."""
+    """Return one sentence on the whole lock."""
     count = counted(len(outcome.lock.packages), "package")
     where = ", ".join(outcome.environments)
     if dry_run:

@@ -1,4 +1,4 @@
-"""Results as lines for people and as documents for programs (`--json`; keys are stable)."""
+"""Changes of a lock and of an environment as lines and as a document (`--json`; keys are stable)."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -7,12 +7,12 @@ from pipper.core.lock.diff import VersionChange
 from pipper.core.plan import Install, Remove, Replace
 from pipper.core.wording import counted
 
-if TYPE_CHECKING:  # a lock is told without what a sync imports
+if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
     from pipper.ops.sync.sync import SyncOutcome
 
 
 def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:
-    """A line for every change of a lock."""
+    """Yield a line for each change of a lock."""
     return map(_change, changes)
 
 
@@ -26,7 +26,7 @@ def _change(change: VersionChange) -> str:
 
 
 def plan_lines(outcome: "SyncOutcome") -> Iterator[str]:
-    """A line for every action that changes something."""
+    """Yield a line for each install, replacement and removal."""
     for action in outcome.plan.changes:
         if isinstance(action, Install):
             yield f" + {action.wanted.name} {action.wanted.version}"
@@ -52,13 +52,13 @@ def _replaced(action: Replace) -> str:
 
 
 def drift_lines(outcome: "SyncOutcome") -> Iterator[str]:
-    """A line for every installed file that is not what RECORD says."""
+    """Yield a line for each installed file that differs from RECORD."""
     for drift in outcome.drift:
         yield f" ! {drift.distribution}: {drift.path}: {drift.problem}"
 
 
 def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
-    """One sentence on the plan as a whole."""
+    """Return one sentence on the whole plan; `done` says that it was carried out."""
     counts = {"install": 0, "replace": 0, "remove": 0}
     for action in outcome.plan.changes:
         counts[type(action).__name__.lower()] += 1

@@ -1,4 +1,4 @@
-"""What is installed or locked beside what is published, as lines and as documents (`--json`; keys are stable)."""
+"""Installed, locked and published versions as lines and as documents (`--json`; keys are stable)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
@@ -11,7 +11,7 @@ from pipper.ops.query.published_status import Outdated, PackageInfo
 
 
 def info_lines(info: PackageInfo) -> Iterator[str]:
-    """What is known of a package, one thing a line, and the state in words at the end."""
+    """Yield the facts about a package, one a line, and its state in words at the end."""
     facts: list[tuple[str, Sequence[str]]] = []
     if info.installed:
         facts.append(("installed", [_installed(info.installed)]))
@@ -67,7 +67,7 @@ def _noted(one: PublishedVersion) -> str:
 def _state(info: PackageInfo) -> str:
     here = info.installed
     where = info.environment.root
-    newest = "no published version may be chosen: all are yanked"
+    newest = "all published versions are yanked"
     if info.newest:
         newest = f"{info.newest.version} is the newest"
     if here is None:

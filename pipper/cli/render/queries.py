@@ -1,4 +1,4 @@
-"""Answers to questions as lines for people and as documents for programs (`--json`; keys are stable)."""
+"""Results of `list`, `tree`, `why` and `cache` as lines and as documents (`--json`; keys are stable)."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _UNITS = ("kB", "MB", "GB", "TB")
 
 
 def human_size(size: int) -> str:
-    """Return so many bytes in words: `18.3 kB` (a kB is 1000 bytes)."""
+    """Return a number of bytes in words: `18.3 kB` (1 kB is 1000 bytes)."""
     amount, unit = float(size), "bytes"
     for larger in _UNITS:
         if amount < 999.95:
@@ -22,12 +22,12 @@ def human_size(size: int) -> str:
 
 
 def freed_document(freed: Freed) -> dict[str, object]:
-    """`cache prune --json`, `cache clean --json`: files and bytes taken away."""
+    """`cache prune --json`, `cache clean --json`: number and bytes of the removed files."""
     return {"files": freed.files, "size": freed.size}
 
 
 def installed_document(each: Installed) -> dict[str, object]:
-    """An installed distribution: name, version, source, installer, managed (whether it bears pipper's marks)."""
+    """An installed distribution: name, version, source, installer, managed (whether pipper installed it)."""
     return {
         "name": each.name,
         "version": each.version,
@@ -46,7 +46,7 @@ def list_document(listing: Listing) -> dict[str, object]:
 
 
 def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:
-    """The tree with branches (`drawn`), or indented by two spaces a level. `(*)`: unfolded further up."""
+    """Yield the tree with lines (`drawn`), or indented by two spaces a level. `(*)`: its dependencies are above."""
     for section in tree.sections:
         if section.title:
             yield section.title
@@ -78,8 +78,8 @@ def _titles(graph: Graph, pin: Pin) -> list[str]:
 def tree_document(tree: Tree) -> dict[str, object]:
     """`tree --json`: environment, roots (kind, label, requirement, name, version) and packages.
 
-    A package has name, version, source, dependencies and required_by (names); only those that are shown stand
-    there, roots only those that ask for one of them.
+    A package has name, version, source, dependencies and required_by (names). The document holds only the
+    packages that the tree shows, and the roots that require them.
     """
     edges = tree.graph.parents if tree.inverted else tree.graph.children
     pins = reached(edges, (row.pin for section in tree.sections for row in section.rows if not row.depth))
@@ -110,7 +110,7 @@ def _root_document(root: Root) -> dict[str, object]:
 
 
 def why_lines(reasons: Reasons) -> Iterator[str]:
-    """One chain a line: where the manifest has it, what it asks, and each package on the way."""
+    """Yield one chain a line: the place in the manifest, its requirement, and each package up to the last."""
     for chain in reasons.chains.chains:
         yield _chain(chain)
 

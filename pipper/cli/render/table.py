@@ -1,4 +1,4 @@
-"""Tables: drawn on a terminal, plain lines in a pipe."""
+"""Tables on a terminal, plain lines in a pipe."""
 
 import sys
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from pipper.cli.output import give, visible
 
 
 def on_terminal() -> bool:
-    """Tell whether a person reads standard output."""
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def draws_branches() -> bool:
-    """Tell whether a tree is drawn with lines: for a person, where the terminal can show them."""
+    """Return whether to draw a tree with lines: on a terminal that can show them."""
     return on_terminal() and "utf" in sys.stdout.encoding.lower()
 
 
 def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields: int = 0) -> None:
-    """Write rows: under their headers on a terminal; in a pipe without them, fields separated by one space.
+    """Print rows: below headers on a terminal; in a pipe without headers, fields separated by a space.
 
-    A pipe gets only the first `fields` of each row, where that is given. An empty field is `-` there.
+    A pipe gets only the first `fields` of each row (0: all), and `-` for an empty one.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     if on_terminal():
@@ -31,7 +31,7 @@ def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields:
 
 
 def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    # Imported here: rich takes longer than most commands, and in a pipe it is not needed.
+    # Importing rich takes longer than most commands, and a pipe does not need it.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

@@ -56,10 +56,6 @@ class EditRequest:
         """Return the same request with these to be added."""
         return replace(self, add=added)
 
-    def with_removed(self, names: tuple[NormalizedName, ...]) -> "EditRequest":
-        """Return the same request with these to be taken out."""
-        return replace(self, remove=names)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditOutcome:

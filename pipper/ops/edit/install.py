@@ -46,13 +46,24 @@ def require_installed(settings: Settings, target: Path) -> None:
         raise UsageError(f"pipper installed nothing in {path}")
 
 
-def install_from(
+def install(
+    settings: Settings, request: EditRequest, source: Path | None, *, dev: bool, now: datetime
+) -> EditOutcome:
+    """Install what the file `source` asks for, else what `request` adds, else what the manifest asks for.
+
+    With `dev`, of a file the development dependencies in place of the others, as in 0.x.
+    """
+    if source is not None:
+        return _install_file(settings, request, source, dev=dev, now=now)
+    if request.add:
+        return edit(settings, request, now=now)
+    return _install_again(settings, request, dev=dev, now=now)
+
+
+def _install_file(
     settings: Settings, request: EditRequest, source: Path, *, dev: bool, now: datetime
 ) -> EditOutcome:
-    """Install what a file asks for: a 0.x manifest, a `pipper.toml`, or a lock of any kind (then it is synced).
-
-    With `dev`, the development dependencies of a manifest in place of the others, as in 0.x.
-    """
+    """Install a 0.x manifest, a `pipper.toml`, or a lock of any kind, which is synced."""
     refuse_url(source)
     path = settings.directory / source
     data = read_bytes(path)
@@ -86,12 +97,12 @@ def _install_lock(settings: Settings, request: EditRequest, source: Path) -> Edi
     return EditOutcome(manifest_path=source, changes=(), sync=outcome)
 
 
-def install_again(settings: Settings, request: EditRequest, *, dev: bool, now: datetime) -> EditOutcome:
+def _install_again(settings: Settings, request: EditRequest, *, dev: bool, now: datetime) -> EditOutcome:
     """Lock if needed, then sync; beside nothing but a 0.x manifest, install from that."""
     if find_manifest(settings.directory) is None and request.place.target is None:
         for name in FILE_NAMES:
             if (settings.directory / name).is_file():
-                return install_from(settings, request, Path(name), dev=dev, now=now)
+                return _install_file(settings, request, Path(name), dev=dev, now=now)
     workplace = workplace_of(settings, request)
     if read_bytes(workplace.manifest_path) is None:
         raise UsageError(

@@ -1,0 +1,138 @@
+"""Commands and options of click with pipper's help layout, and with `-c KEY SECRET [TOKEN]`."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from pipper.cli.output import say
+from pipper.core.urls import redacted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CREDENTIALS = ("-c", "--credentials")
+NO_TOKEN = "0"  # noqa: S105 - what the command line gives for an access key without a session token
+
+_OWN, _REPOSITORY, _OUTPUT = "Options", "Repository options", "Output options"
+_SECTIONS = {
+    **dict.fromkeys(
+        ("bucket", "repository", "profile", "credentials", "prefix", "endpoint_url"), _REPOSITORY
+    ),
+    **dict.fromkeys(("as_json", "quiet", "verbose"), _OUTPUT),
+}
+"""The section of the help for each shared option, by parameter name; all others are the command's own."""
+_SPELLINGS_WIDTH = 24
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Return a decorator that applies click's `options`, which the help then lists in this order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+class Option(click.Option):
+    """An option; `old` holds spellings of pipper 0.x, which are accepted but do not appear in the help."""
+
+    def __init__(self, *args: Any, old: Sequence[str] = (), **settings: Any) -> None:
+        names, *rest = args
+        super().__init__([*names, *old], *rest, **settings)
+        self._old = old
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        every = self.opts
+        self.opts = [name for name in every if name not in self._old]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
+class HelpLayout(click.Command):
+    """Lists options in sections with their environment variables; writes the epilog line by line as it is."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        for option in self.params:
+            if isinstance(option, click.Option):
+                option.show_envvar = True
+
+    def get_help(self, ctx: click.Context) -> str:
+        return super().get_help(ctx).replace(_NO_BREAK, " ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = {_OWN: [], _REPOSITORY: [], _OUTPUT: []}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
+            if record is None:
+                continue
+            title = _SECTIONS.get(option.name or "", _OWN)
+            if option not in self.params and rows[_OUTPUT]:  # `--help`, which click adds as the last one
+                title = _OUTPUT
+            spellings, text = record
+            row = (spellings.ljust(_SPELLINGS_WIDTH), text.replace("[env var: ", f"[env:{_NO_BREAK}"))
+            rows[title].append(row)
+        for title, section in rows.items():
+            if section:
+                with formatter.section(title):
+                    formatter.write_dl(section, col_max=_SPELLINGS_WIDTH)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        formatter.write_paragraph()
+        formatter.write(inspect.cleandoc(self.epilog or "") + "\n")
+
+
+class Command(HelpLayout):
+    """A command whose `-c` takes two values or three: KEY SECRET [TOKEN]."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell completes the line, which need not be valid yet
+            return super().parse_args(ctx, args)
+        secrets = _after_credentials(args)
+        complete = _with_token(args, ctx)
+        try:
+            return super().parse_args(ctx, complete)
+        except click.UsageError as error:
+            # The message quotes what click did not understand, which may be a secret in the wrong place.
+            message = error.format_message()
+            if redacted(message, secrets) == message:
+                raise
+            raise click.UsageError(redacted(message, secrets), error.ctx) from None
+
+
+class Group(click.Group, HelpLayout):
+    """A command with subcommands; without one it shows its help and exits with 2, as `pipper` does."""
+
+    command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            say(ctx.get_help())
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+def _after_credentials(args: list[str]) -> set[str]:
+    at = next((index for index, arg in enumerate(args) if arg.startswith(CREDENTIALS)), len(args))
+    return {arg for arg in args[at + 1 :] if not arg.startswith("-")}
+
+
+def _with_token(args: list[str], ctx: click.Context) -> list[str]:
+    """Add NO_TOKEN as third value of `-c`, unless a token follows that ends the line or precedes an option."""
+    at = next((index for index, arg in enumerate(args) if arg in CREDENTIALS), None)
+    if at is None or "--" in args[:at]:
+        return args
+    values = args[at + 1 : at + 3]
+    if len(values) < 2 or any(not value or value.startswith("-") for value in values):
+        raise click.UsageError("-c needs KEY and SECRET, and may have a TOKEN", ctx)
+    rest = args[at + 3 :]
+    ends = len(rest) < 2 or rest[1].startswith("-")
+    if rest and not rest[0].startswith("-") and (rest[0] == NO_TOKEN or ends):
+        return args
+    return [*args[: at + 3], NO_TOKEN, *rest]

@@ -1,0 +1,143 @@
+"""The options that become `Settings` (repository, project, limits, verbosity), and `--json`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipper.cli.command import CREDENTIALS, NO_TOKEN, Option, together
+from pipper.cli.output import TerminalReporter
+from pipper.core.access import Credentials, RepositoryOptions
+from pipper.core.archive_limits import parse_limits
+from pipper.errors import MachineError
+from pipper.ops.context.settings import Settings
+
+
+def _not_empty(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty value, as of an unset shell variable: without it pipper would use another repository."""
+    if value == "":
+        raise click.BadParameter("the value is empty", ctx, option)
+    return value
+
+
+repository_options = together(
+    click.option(
+        "-b",
+        "--bucket",
+        envvar="PIPPER_BUCKET",
+        metavar="BUCKET",
+        callback=_not_empty,
+        help="Use only this repository: a bucket name, s3://BUCKET/PREFIX or file:///DIR.",
+    ),
+    click.option(
+        "-r",
+        "--repository",
+        envvar="PIPPER_REPOSITORY",
+        metavar="NAME",
+        callback=_not_empty,
+        help="Use the bucket and credentials of this named repository (see `pipper repository list`).",
+    ),
+    click.option(
+        "-p",
+        "--profile",
+        envvar="PIPPER_PROFILE",
+        metavar="PROFILE",
+        callback=_not_empty,
+        help="Take credentials from this AWS profile.",
+    ),
+    click.option(
+        *CREDENTIALS,
+        nargs=3,
+        allow_from_autoenv=False,
+        metavar="KEY SECRET [TOKEN]",
+        help="Use this access key. Write -c last, or another option after it.",
+    ),
+    click.option(
+        "--prefix",
+        cls=Option,
+        old=("--root-prefix",),
+        envvar="PIPPER_PREFIX",
+        metavar="PREFIX",
+        help="The folder in the bucket that holds the packages (default: pipper).",
+    ),
+    click.option(
+        "--endpoint-url",
+        envvar="PIPPER_ENDPOINT_URL",
+        metavar="URL",
+        help="The S3 server, if it is not Amazon's.",
+    ),
+)
+"""The options of every command that reads or writes a repository."""
+
+output_options = together(
+    click.option("-q", "--quiet", is_flag=True, help="Print only data, warnings and errors."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Also print details, such as where credentials come from."
+    ),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    envvar="PIPPER_LIMIT",
+    metavar="NAME=VALUE",
+    help="Accept larger wheels, as in unpacked=32G or ratio=200. The error names the limit to raise.",
+)
+"""For every command that opens wheels."""
+
+project_option = click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="PIPPER_PROJECT",
+    metavar="DIR",
+    help="The project directory (default: the nearest one, from here upward, that has a manifest).",
+)
+
+
+def settings_from(given: Mapping[str, Any]) -> Settings:
+    """Return the settings for a command's option values; raises MachineError without a working or home directory."""
+    return Settings(
+        directory=_directory(given.get("project")),
+        home=_home(),
+        environ=os.environ,
+        repositories=RepositoryOptions(
+            bucket=given.get("bucket") or "",
+            repository=given.get("repository") or "",
+            profile=given.get("profile") or "",
+            credentials=_credentials(given.get("credentials")),
+            prefix=given.get("prefix") or "",
+            endpoint_url=given.get("endpoint_url") or "",
+        ),
+        reporter=TerminalReporter(quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose"))),
+        limits=parse_limits(given.get("limits") or ()),
+    )
+
+
+def _directory(project: Path | None) -> Path:
+    try:
+        return (project or Path()).absolute()
+    except FileNotFoundError as error:
+        raise MachineError(
+            "the working directory does not exist", hint="cd to a directory that exists"
+        ) from error
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise MachineError("this user has no home directory", hint="set the variable HOME") from error
+
+
+def _credentials(values: tuple[str, str, str] | None) -> Credentials | None:
+    if not values:
+        return None
+    key, secret, token = values
+    return Credentials(
+        access_key_id=key, secret_access_key=secret, session_token=None if token == NO_TOKEN else token
+    )

@@ -1,0 +1,45 @@
+"""Named repositories as lines for people and as a document for programs (`--json`; keys are stable)."""
+
+from collections.abc import Iterator
+
+from pipper.repository.access import NamedRepositories, NamedRepository
+
+
+def named_lines(named: NamedRepositories) -> Iterator[str]:
+    """Yield a line for each: name, URL, credentials, and `default` for the default; columns are aligned."""
+    rows = [
+        (entry.name, _url(entry), _credentials(entry), "default" if entry.name == named.default else "")
+        for entry in named.entries.values()
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
+    for row in rows:
+        yield "  ".join(
+            [*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]
+        ).rstrip()
+
+
+def named_document(named: NamedRepositories) -> dict[str, object]:
+    """`repository list --json`: repositories (name, bucket, prefix, profile, key: if one is stored), default."""
+    return {
+        "repositories": [
+            {
+                "name": entry.name,
+                "bucket": entry.bucket or None,
+                "prefix": entry.root_prefix,
+                "profile": entry.profile or None,
+                "key": entry.credentials is not None,
+            }
+            for entry in named.entries.values()
+        ],
+        "default": named.default or None,
+    }
+
+
+def _url(entry: NamedRepository) -> str:
+    return f"s3://{entry.bucket}/{entry.root_prefix}" if entry.bucket else "-"
+
+
+def _credentials(entry: NamedRepository) -> str:
+    if entry.profile:
+        return f"profile {entry.profile}"
+    return "key" if entry.credentials else "-"
