@@ -1,4 +1,4 @@
-"""The command line: options in, one call of an operation, rendering out; only this part prints."""
+"""The command line: options in, one call of an operation, rendering out; the only place that prints."""
 
 import os
 import sys

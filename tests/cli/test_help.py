@@ -1,6 +1,7 @@
 """Help and completion: what a new user sees first."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,19 @@ from tests.commands import run_pipper, run_pipper_apart
 from tests.invariants import Workspace
 
 COMMANDS = app.list_commands(click.Context(app))
+SECTIONS = ["Options", "Repository options", "Output options", "Examples"]
+
+
+def contexts() -> Iterator[click.Context]:
+    """A context of every command and subcommand, as a run makes it."""
+    context = click.Context(app, info_name="pipper", **app.context_settings)
+    waiting = [(context, app.get_command(context, name), name) for name in COMMANDS]
+    for parent, command, name in waiting:
+        assert command is not None
+        below = click.Context(command, parent=parent, info_name=name)
+        yield below
+        if isinstance(command, click.Group):
+            waiting += [(below, command.get_command(below, each), each) for each in command.commands]
 
 
 def parts(*names: str) -> Iterator[tuple[str, ...]]:
@@ -42,6 +56,64 @@ def test_the_help_of_every_command_has_an_example_of_its_own(name: str, empty: W
         assert examples, told
         for line in examples[1].splitlines():
             assert f"  pipper {name}" in line, line
+
+
+@pytest.mark.parametrize("context", list(contexts()), ids=lambda context: context.command_path)
+def test_the_examples_of_a_command_are_lines_that_it_accepts(
+    context: click.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pipper.json", "requirements.txt"):
+        (tmp_path / name).touch()
+    prefix = context.command_path.split()
+    for line in (context.command.epilog or "").strip().splitlines()[1:]:
+        words = shlex.split(line.partition("&&")[0], comments=True)
+        assert words[: len(prefix)] == prefix
+        if isinstance(context.command, click.Group):
+            assert words[len(prefix)] in context.command.commands
+        else:
+            context.command.parse_args(context, words[len(prefix) :])
+
+
+@pytest.mark.parametrize("context", list(contexts()), ids=lambda context: context.command_path)
+def test_help_fits_80_columns_and_keeps_its_order(context: click.Context) -> None:
+    told = context.get_help()
+    assert max(map(len, told.splitlines())) <= 80
+    titles = [line.removesuffix(":") for line in told.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)]
+    titles = [{"Example": "Examples"}.get(title, title) for title in titles if title != "Commands"]
+    assert titles == [title for title in SECTIONS if title in titles]
+    assert titles[-1] == "Examples"
+    for option in context.command.params:
+        if option.name in ("quiet", "verbose", "as_json"):
+            assert told.index(f"\n  {option.opts[0]}") > told.index("Output options:")
+
+
+@pytest.mark.parametrize("context", list(contexts()), ids=lambda context: context.command_path)
+def test_a_variable_that_the_help_shows_sets_its_option(
+    context: click.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = set(re.findall(r"\[env: (PIPPER_[A-Z_]+)[];]", context.get_help()))
+    for option in context.command.params:
+        if not isinstance(option, click.Option) or option.hidden or option.name == "credentials":
+            continue
+        name = option.envvar or f"{context.auto_envvar_prefix}_{str(option.name).upper()}"
+        assert isinstance(name, str)
+        assert name in shown, "a variable beside each option but -c"
+        monkeypatch.setenv(name, "1")
+        value, source = option.consume_value(context, {})
+        assert source is click.core.ParameterSource.ENVIRONMENT
+        assert value
+        shown.remove(name)
+    assert shown == set()
+
+
+@pytest.mark.parametrize("words", [[], ["repository"], ["cache"]])
+def test_the_list_of_commands_cuts_no_summary(words: list[str], empty: Workspace) -> None:
+    told = empty.run(*words, "--help").stdout
+    assert "..." not in told.replace("[ARGS]...", "")
+    assert max(map(len, told.splitlines())) <= 80
+    for name in COMMANDS if not words else [each[1] for each in parts(*words) if len(each) > 1]:
+        assert re.search(rf"^  {name} +[A-Z].+\.$", told, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
@@ -99,3 +171,21 @@ def test_every_shell_gets_its_script(shell: str, tmp_path: Path) -> None:
     if program:
         (tmp_path / "script").write_text(script)
         subprocess.run([program, "-n", tmp_path / "script"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["show", "foo"], "pipper info NAME"),
+        (["update"], "pipper lock -U"),
+        (["sync", "--frozen"], "never changes the lock"),
+        (["install", "-r", "requirements.txt"], "pipper init --from requirements.txt"),
+    ],
+)
+def test_a_command_or_option_of_another_tool_points_to_pippers_own(
+    words: list[str], hint: str, empty: Workspace
+) -> None:
+    (empty.app / "requirements.txt").touch()
+    done = empty.run(*words, code=2)
+    assert hint in done.stderr.splitlines()[-1]
+    assert "Did you mean" not in done.stderr

@@ -81,7 +81,7 @@ def test_a_yanked_version_is_never_the_newest_and_told_where_it_is_installed(sho
 def test_a_project_whose_versions_are_all_yanked_has_no_newest(shop: Workspace) -> None:
     yank(shop, "nums", "1.0", True)
     assert facts(shop, "nums")["versions"] == "1.0 (yanked)"
-    assert state(shop, "nums").endswith("; no published version may be chosen: all are yanked")
+    assert state(shop, "nums").endswith("; all published versions are yanked")
     assert json.loads(shop.run("info", "nums", "--json").stdout)["newest"] is None
 
 

@@ -10,7 +10,8 @@ def test_a_new_project_can_be_locked_and_synced_at_once(empty: Workspace) -> Non
     done = empty.run("init", "-R", "acme=file:../repository")
     assert done.stdout == ""
     assert (
-        done.stderr == f"Wrote {empty.manifest}. Name what you need in it, then: pipper lock && pipper sync\n"
+        done.stderr
+        == f"Wrote {empty.manifest}. Add your requirements to it, then run: pipper lock && pipper sync\n"
     )
     assert 'acme = "file:../repository"' in empty.manifest.read_text()
     empty.run("lock")
@@ -78,7 +79,7 @@ def test_what_is_left_behind_is_said(empty: Workspace) -> None:
     assert empty.environment
     (empty.app / "requirements.txt").write_text("alpha\n-e .\n")
     done = empty.run("init", "--from", "requirements.txt")
-    assert "left behind: requirements.txt: line 2" in done.stderr
+    assert "not converted: requirements.txt: line 2" in done.stderr
 
 
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:

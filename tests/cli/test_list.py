@@ -57,7 +57,7 @@ def test_the_environment_of_another_interpreter_is_listed(workspace: Workspace) 
 def test_an_environment_that_is_not_made_yet_holds_nothing_and_is_not_made(empty: Workspace) -> None:
     empty.write_manifest()
     done = empty.run("list")
-    assert (done.stdout, done.stderr) == ("", f"{empty.venv} holds no packages\n")
+    assert (done.stdout, done.stderr) == ("", f"No packages are installed in {empty.venv}\n")
     assert not empty.venv.exists()
 
 

@@ -48,7 +48,7 @@ def test_what_was_locked_with_the_newest_is_not_outdated(shop: Workspace) -> Non
     shop.write_manifest("models", "base")
     shop.run("lock", "-U")
     done = shop.run("outdated")
-    assert (done.stdout, done.stderr) == ("", "Nothing newer is published than what is locked\n")
+    assert (done.stdout, done.stderr) == ("", "All locked packages are up to date\n")
     assert json.loads(shop.run("outdated", "--json").stdout) == {"packages": []}
 
 

@@ -253,7 +253,7 @@ def test_the_command_tells_all_of_it_in_words_and_as_json(empty: Workspace) -> N
         "may read",
         "may tell absent from refused",
         "may write on condition",
-        f"{location}: format 2, 1 project, no difference",
+        f"{location}: format 2, 1 project, no differences",
     ]
     (wheel,) = empty.repository.glob("alpha/*/*.whl")
     wheel.unlink()

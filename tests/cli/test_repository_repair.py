@@ -412,7 +412,7 @@ def test_pip_can_have_what_0_x_published(tmp_path: Path) -> None:
 def test_the_command_tells_each_mend(empty: Workspace) -> None:
     empty.publish(empty.wheel("alpha"))
     done = empty.run("repository", "repair", "-b", empty.url)
-    assert done.stdout == f"{empty.repository.as_uri()}: format 2, nothing to mend\n"
+    assert done.stdout == f"{empty.repository.as_uri()}: format 2, nothing to repair\n"
     (page,) = empty.repository.glob("alpha/index.json")
     page.unlink()
     dry = empty.run("repository", "repair", "--dry-run", "-b", empty.url)

@@ -134,4 +134,4 @@ def test_an_empty_lock_has_an_empty_tree(empty: Workspace) -> None:
     empty.run("lock")
     done = empty.run("tree")
     assert done.stdout == ""
-    assert done.stderr.startswith("The lock holds no packages for cp3")
+    assert done.stderr.startswith("The lock has no packages for cp3")

@@ -48,7 +48,7 @@ class _Format(click.Choice[str]):
 def command(kind: Any, output: Path | None, **given: Any) -> None:
     """Write the project's lock in the format of another tool.
 
-    The file has no signed URLs and no secrets: whoever installs from it needs access to the repositories.
+    The file has no signed URLs and no secrets: to install from it, a host needs access to the repositories.
     """
     settings = settings_from(given)
     text = export(settings, ExportRequest(format=kind, selection=selection_from(given), output=output))

@@ -11,7 +11,7 @@ from pipper.cli.command import CREDENTIALS, NO_TOKEN, Option, together
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
-from pipper.errors import MachineError
+from pipper.errors import MachineError, UsageError
 from pipper.ops.context.settings import Settings
 
 
@@ -20,6 +20,15 @@ def _not_empty(ctx: click.Context, option: click.Parameter, value: str | None) -
     if value == "":
         raise click.BadParameter("the value is empty", ctx, option)
     return value
+
+
+def _repository_name(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuse a requirements file, which pip's own `-r` takes."""
+    if value and value.endswith(".txt") and Path(value).is_file():
+        raise UsageError(
+            f"-r names a repository, and {value} is a requirements file", hint=f"pipper init --from {value}"
+        )
+    return _not_empty(ctx, option, value)
 
 
 repository_options = together(
@@ -36,7 +45,7 @@ repository_options = together(
         "--repository",
         envvar="PIPPER_REPOSITORY",
         metavar="NAME",
-        callback=_not_empty,
+        callback=_repository_name,
         help="Use the bucket and credentials of this named repository (see `pipper repository list`).",
     ),
     click.option(

@@ -46,7 +46,7 @@ def _replaced(action: Replace) -> str:
         if same
         else "another wheel"
         if all(each.ours for each in action.installed)
-        else "not pipper's"
+        else "not installed by pipper"
     )
     return f" ~ {action.wanted.name} {before} ({why})"
 

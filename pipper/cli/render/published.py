@@ -71,17 +71,17 @@ def _state(info: PackageInfo) -> str:
     if info.newest:
         newest = f"{info.newest.version} is the newest"
     if here is None:
-        said = f"it is not installed in {where}"
-        return f"{said}; {newest}" if info.versions else said
+        state = f"it is not installed in {where}"
+        return f"{state}; {newest}" if info.versions else state
     if info.status == "installed":
         return f"{here.version} is installed in {where}"
     if info.status == "current":
         return f"{here.version} is installed and the newest"
-    said = f"{here.version} is installed, {newest}"
+    state = f"{here.version} is installed, {newest}"
     gone = next((one for one in info.versions if str(one.version) == here.version), None)
     if gone is None or gone.yanked is None:
-        return said
-    return f"{said}; {here.version} is yanked" + (f": {gone.yanked}" if gone.yanked else "")
+        return state
+    return f"{state}; {here.version} is yanked" + (f": {gone.yanked}" if gone.yanked else "")
 
 
 def info_document(info: PackageInfo) -> dict[str, object]:
