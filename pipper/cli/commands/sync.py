@@ -23,7 +23,7 @@ Examples:
   pipper sync -t build/packages         # into a plain directory
   pipper sync --lock pylock.toml        # from another lock
   pipper sync --offline --from wheels   # without a network
-  pipper sync --check --verify          # hash every file; exit 1 if any differs
+  pipper sync --check --verify          # also hash every installed file
   pipper sync --exact --dry-run         # show what would be removed
 """
 
