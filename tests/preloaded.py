@@ -1,8 +1,8 @@
 """A process that has pipper imported and forks for each command: a command takes a tenth of the processor time.
 
-    python -m tests.preloaded serve SOCKET            serves until its standard input ends
-    python tests/preloaded.py ask SOCKET ARGS…        runs `pipper ARGS` there, with this process's files, folder
-                                                      and variables, and ends with its exit code
+python -m tests.preloaded serve SOCKET            serves until its standard input ends
+python tests/preloaded.py ask SOCKET ARGS…        runs `pipper ARGS` there, with this process's files, folder
+                                                  and variables, and ends with its exit code
 """
 
 import json
@@ -16,14 +16,14 @@ _PART = 1 << 16
 
 def serve(address: str) -> None:
     """Answer requests one after the other."""
-    import importlib  # noqa: PLC0415 - the client imports as little as it can
-    import pkgutil  # noqa: PLC0415
-    import select  # noqa: PLC0415
+    import importlib
+    import pkgutil
+    import select
 
-    import boto3  # noqa: F401, PLC0415
-    import rich.progress  # noqa: F401, PLC0415
+    import boto3  # noqa: F401
+    import rich.progress  # noqa: F401
 
-    import pipper  # noqa: PLC0415
+    import pipper
 
     for module in pkgutil.walk_packages(pipper.__path__, "pipper."):
         if module.name not in ("pipper.__main__", "pipper.python.probe", "pipper.apply.compiling"):
@@ -48,12 +48,12 @@ def serve(address: str) -> None:
 
 def _become(request: dict[str, object], files: list[int]) -> None:
     """Do in a forked process what a fresh one would do."""
-    from pipper.cli import main  # noqa: PLC0415
+    from pipper.cli import main
 
     for number, file in enumerate(files):
         os.dup2(file, number)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - by number, until the end
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: PTH123, SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - by number, until the end
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(request["environment"])  # type: ignore[call-overload]
     os.chdir(str(request["folder"]))

@@ -27,7 +27,7 @@ import pytest
 
 from tests.commands import CHECKOUT, clean_environment, run_pipper
 from tests.legacy import upload_legacy
-from tests.pages import HIDDEN, PAGES, README, Step, is_as_shown, blocks, steps
+from tests.pages import HIDDEN, PAGES, README, Step, blocks, is_as_shown, steps
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
 
@@ -107,7 +107,9 @@ def preloaded() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pipper-") as folder:  # a socket's path must be short
         socket = Path(folder, "socket")
         command = [sys.executable, "-m", "tests.preloaded", "serve", str(socket)]
-        with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
             assert process.stdin and process.stdout
             assert process.stdout.readline() == b"ready\n"
             yield socket
@@ -139,7 +141,12 @@ def _environment(place: Path, world: World, server: S3Double | None) -> Mapping[
     home = place / "home"
     (home / ".aws").mkdir(parents=True)
     env = {**clean_environment(place), "HOME": str(home), "PIPPER_CACHE_DIR": str(place / "cache")}
-    env |= {"TERM": "dumb", "PRELOADED": str(world.socket), "PIP_FIND_LINKS": str(world.links), "WHEELS": str(world.wheels)}
+    env |= {
+        "TERM": "dumb",
+        "PRELOADED": str(world.socket),
+        "PIP_FIND_LINKS": str(world.links),
+        "WHEELS": str(world.wheels),
+    }
     if server:
         endpoint = server.endpoint
         profile = PROFILE.format(endpoint.access_key_id, endpoint.secret_access_key)
