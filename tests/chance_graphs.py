@@ -27,7 +27,9 @@ from pipper.core.ports import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
 from pipper.ops.lock.assemble import assemble
-from pipper.ops.lock.resolve import Solutions, Wishes, resolve
+from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.preferred import Preferred
+from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import Goal
 from pipper.solve.router import SourceRouter
 from tests.fake_source import LINUX, FakeSource
@@ -140,9 +142,10 @@ def locked(graph: ChanceGraph, targets: Sequence[Target] = TARGETS) -> tuple[str
     router = SourceRouter(
         [FakeSource("acme", _plain(graph.private)), FakeSource("index", _plain(graph.public))]
     )
-    goals = [Goal(target=target, must=place == 0) for place, target in enumerate(targets)]
+    goals = [Goal(target=target, required=place == 0) for place, target in enumerate(targets)]
     try:
-        solutions = resolve(Wishes(manifest=manifest, as_of=manifest.as_of), goals, router, Reporter())
+        request = solve_request(manifest, targets[0], LockOptions(as_of=manifest.as_of), unmanaged={})
+        solutions = resolve(request, Preferred(), goals, router, Reporter())
     except NoSolutionError as error:
         return f"{error.message}\n{error.cause}\n{error.hint}", None
     lock = assemble(manifest.inputs(), {}, solutions)

@@ -27,10 +27,13 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import Reporter
 from pipper.core.target import Target
 from pipper.ops.lock.assemble import assemble
-from pipper.ops.lock.resolve import Solutions, Wishes, resolve
+from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.preferred import preferred_versions
+from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import Goal, goals
 from pipper.solve.request import Resolution
 from pipper.solve.router import SourceRouter
@@ -38,9 +41,10 @@ from tests.fake_source import LINUX, FakeSource
 
 FOLDER = Path(__file__).parent / "solver_cases"
 OPTIONS = {
-    "as-of", "constraints", "elsewhere", "environments", "expect", "foreign", "groups", "locked", "locked-private",
+    "as-of", "constraints", "environments", "expect", "groups", "locked", "locked-private",
     "lowest-direct", "manifest", "markers", "overrides", "pinned", "preferred", "prereleases",
-    "requires-python", "roots", "sentence", "target", "upgrade", "upgrade-packages",
+    "requires-python", "roots", "sentence", "target", "unmanaged", "upgrade", "upgrade-packages",
+    "usual-platforms",
 }  # fmt: skip
 
 
@@ -90,7 +94,7 @@ class Outcome:
             "files": {pin.name: [file.filename for file in pin.files] for pin in pins},
             "dependencies": {pin.name: list(pin.dependencies) for pin in pins},
             "extras": {pin.name: list(pin.extras) for pin in pins},
-            "closures": {label: sorted(names) for label, names in self.first.closures.items()},
+            "closures": {_key(label): sorted(names) for label, names in self.first.closures.items()},
             "conditions": sorted(self.first.conditions),
             "warnings": self.warnings,
             "environments": {
@@ -114,11 +118,12 @@ def run(case: Mapping[str, Any], *, backwards: bool = False, old: Lock | None = 
     outcome = Outcome(listener.warnings, sources)
     try:
         manifest = _manifest(case, backwards)
-        wishes = _wishes(case, manifest, old or _locked(case), backwards=backwards, upgrade=old is None)
         router = SourceRouter(
             sources, pinned=manifest.sources, locked_private=frozenset(case.get("locked-private", ()))
         )
-        outcome.solutions = resolve(wishes, _goals(case, wishes), router, listener)
+        outcome.solutions = _solutions(
+            case, manifest, old or _locked(case), router, listener, backwards=backwards, upgrade=old is None
+        )
         outcome.lock = assemble(manifest.inputs(), {}, outcome.solutions)
         outcome.lock.check()
     except errors.PipperError as error:
@@ -178,33 +183,34 @@ def _declared(text: str) -> DeclaredEnvironment:
     return DeclaredEnvironment(python=python, platform=platform_of(platform))
 
 
-def _wishes(
-    case: Mapping[str, Any], manifest: Manifest, old: Lock | None, *, backwards: bool, upgrade: bool
-) -> Wishes:
-    return Wishes(
-        manifest=manifest,
-        old=old,
+def _solutions(
+    case: Mapping[str, Any], manifest: Manifest, old: Lock | None, router: SourceRouter, reporter: Reporter, *,
+    backwards: bool, upgrade: bool,
+) -> Solutions:  # fmt: skip
+    options = LockOptions(
         upgrade=upgrade and case.get("upgrade", False),
         upgrade_packages=frozenset(case.get("upgrade-packages", ()) if upgrade else ()),
-        installed={
-            canonicalize_name(name): Version(text) for name, text in case.get("preferred", {}).items()
-        },
-        foreign={
-            by: tuple(map(Requirement, turned(texts, backwards)))
-            for by, texts in turned(case.get("foreign", {}), backwards).items()
-        },
         as_of=manifest.as_of,
         lowest_direct=case.get("lowest-direct", False),
     )
+    installed = {canonicalize_name(name): Version(text) for name, text in case.get("preferred", {}).items()}
+    unmanaged = {
+        _pin(by, " "): tuple(map(Requirement, turned(texts, backwards)))
+        for by, texts in turned(case.get("unmanaged", {}), backwards).items()
+    }
+    wanted = _goals(case, manifest, old)
+    request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
+    preferred = preferred_versions(manifest, old, installed, options)
+    return resolve(request, preferred, wanted, router, reporter)
 
 
-def _goals(case: Mapping[str, Any], wishes: Wishes) -> list[Goal]:
+def _goals(case: Mapping[str, Any], manifest: Manifest, old: Lock | None) -> list[Goal]:
     at_hand = Target(
         name=case.get("target", LINUX.name), markers={**LINUX.markers, **case.get("markers", {})}
     )
-    if wishes.manifest.environments or case.get("elsewhere"):
-        return goals(wishes.manifest, wishes.old, at_hand, elsewhere=True)
-    return [Goal(target=at_hand, must=True)]
+    if manifest.environments or case.get("usual-platforms"):
+        return goals(manifest, old, at_hand, usual_platforms=True)
+    return [Goal(target=at_hand, required=True)]
 
 
 def _locked(case: Mapping[str, Any]) -> Lock | None:
@@ -212,9 +218,7 @@ def _locked(case: Mapping[str, Any]) -> Lock | None:
     environments = []
     for name, texts in case.get("locked", {}).items():
         target = _declared(_spelled(name)).target if case.get("environments") else LINUX
-        listed = tuple(
-            Pin(name=canonicalize_name(each), version=version) for each, version in map(_split, texts)
-        )
+        listed = tuple(_pin(text, "==") for text in texts)
         environments.append(LockedEnvironment(target=target, packages=listed))
     every = {pin for environment in environments for pin in environment.packages}
     file = LockedFile(sha256="0" * 64, size=1, key="gone")
@@ -233,9 +237,13 @@ def _spelled(name: str) -> str:
     return f"3.{stem.removeprefix('cp3')} {platform}"
 
 
-def _split(pin: str) -> tuple[str, str]:
-    name, _, version = pin.partition("==")
-    return name, version
+def _pin(text: str, separator: str) -> Pin:
+    name, _, version = text.partition(separator)
+    return Pin(name=canonicalize_name(name), version=version)
+
+
+def _key(label: RootLabel) -> str:
+    return "" if label == PROJECT else f"{label.kind}:{label.name}"
 
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:

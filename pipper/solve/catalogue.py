@@ -7,6 +7,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.errors import UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf
 from pipper.solve.markers import MarkerError, Markers
@@ -119,7 +120,7 @@ class Catalogue:
         for bit in each:
             self.needs(shelf, bit)
 
-    def root(self, label: str, requirement: Requirement) -> Need | None:
+    def root(self, label: RootLabel, requirement: Requirement) -> Need | None:
         """Return a root requirement as a need, or None where its marker rules it out.
 
         Raises UsageError for a URL and for a marker that has no answer.
@@ -132,7 +133,7 @@ class Catalogue:
             return None
         need = self._need(requirement)
         if isinstance(need, Unusable):
-            where = f" ({label})" if label else ""
+            where = "" if label == PROJECT else f" ({label.kind}:{label.name})"
             raise UsageError(
                 f"`{requirement}`{where} names a URL, which pipper never follows from a requirement",
                 hint="`pipper install URL` takes the file in;"
@@ -140,21 +141,21 @@ class Catalogue:
             )
         return need
 
-    def limit(self, requirement: Requirement, *, foreign: bool) -> Need | None:
+    def limit(self, requirement: Requirement, *, unmanaged: bool) -> Need | None:
         """Return a constraint as a need, or None where its marker rules it out.
 
-        Where it is `foreign`, the requirement of a distribution that stands in the environment, an override takes
-        its place too, and one that cannot be used says nothing. Raises UsageError for a marker without an answer.
+        For a requirement of an `unmanaged` distribution, an override takes its place, and one that cannot be used
+        is left out. Raises UsageError for a marker without an answer.
         """
         try:
             if requirement.url or not self.markers.holds(requirement.marker):
                 return None
         except MarkerError as error:
-            if foreign:
+            if unmanaged:
                 return None
             raise UsageError(f"the constraint `{requirement}` cannot be used", cause=str(error)) from error
         name = canonicalize_name(requirement.name)
-        override = self._overrides.get(name) if foreign else None
+        override = self._overrides.get(name) if unmanaged else None
         specifier = requirement.specifier if override is None else override
         return Need(name=name, extras=(), specifier=specifier, text=f"{name}{specifier}")
 

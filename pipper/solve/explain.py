@@ -132,9 +132,9 @@ class _Story:
         early = sorted(one for one, bits in self._withheld.items() if bits & self._shelf(one).prereleases)
         if early:
             ways.append("admit pre-releases: prereleases = [" + ", ".join(f'"{one}"' for one in early) + "]")
-        foreign = sorted({f"`{one.by.partition(' ')[0]}`" for one in self._limits if one.by})
-        if foreign:
-            ways.append(f"change {listed(foreign)}, which pipper did not install")
+        unmanaged = sorted({f"`{one.by.name}`" for one in self._limits if one.by})
+        if unmanaged:
+            ways.append(f"change {listed(unmanaged)}, which pipper did not install")
         rivals = self._catalogue.router.rivals(name) if name is not None else ()
         if rivals:
             ways.append(

@@ -6,7 +6,7 @@ from packaging.utils import NormalizedName
 
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 from pipper.solve.reasons import Asked
-from pipper.solve.request import Pin, Resolution, SolveRequest
+from pipper.solve.request import Resolution, Solved, SolveRequest
 
 Node = tuple[NormalizedName, NormalizedName | None]
 """A project by itself (None), or one of its extras."""
@@ -42,7 +42,7 @@ class Outcome:
             label: frozenset(
                 name for name, _ in self._reach(one.need for one in self._asked if one.label == label)
             )
-            for label in sorted(request.roots)
+            for label in request.roots
         }
         conditions: set[str] = set()
         for requirements in (*request.roots.values(), request.constraints):
@@ -54,11 +54,11 @@ class Outcome:
         pins = tuple(self._pin(name) for name in sorted(self.extras))
         return Resolution(pins=pins, closures=closures, conditions=frozenset(conditions))
 
-    def _pin(self, name: NormalizedName) -> Pin:
+    def _pin(self, name: NormalizedName) -> Solved:
         candidate = self._catalogue.shelf(name).at(self._chosen[name])
         extras = tuple(sorted(self.extras[name]))
         needed = {need.name for extra in (None, *extras) for need in self._needs((name, extra))}
-        return Pin(
+        return Solved(
             name=name,
             version=candidate.version,
             source=candidate.release.source,

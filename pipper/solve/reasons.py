@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
+from pipper.core.lock.model import Pin
+from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.solve.catalogue import Need
-from pipper.solve.request import PROJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A root set requires something."""
 
-    label: str
+    label: RootLabel
     need: Need
 
     def __str__(self) -> str:
-        if self.label == PROJECT:
-            return f"the project requires {self.need.text}"
-        return f"{self.label.replace(':', ' ')} requires {self.need.text}"
+        asking = "the project" if self.label == PROJECT else self.label
+        return f"{asking} requires {self.need.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +34,16 @@ class Requires:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """A constraint, or what stands in the environment, limits the versions of a project."""
+    """A constraint, or an unmanaged distribution, limits the versions of a project."""
 
     need: Need
-    by: str = ""
-    """The distribution in the environment that requires it; empty for a constraint of the manifest."""
+    by: Pin | None = None
+    """The unmanaged distribution that requires it; None for a constraint of the manifest."""
 
     def __str__(self) -> str:
         if self.by:
-            return f"{self.by}, which stands in the environment already, requires {self.need.text}"
+            by = f"{self.by.name} {self.by.version}"
+            return f"{by}, which stands in the environment already, requires {self.need.text}"
         return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 

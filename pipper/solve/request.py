@@ -9,11 +9,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.lock.model import Pin
+from pipper.core.manifest.root_label import RootLabel
 from pipper.core.ports import CandidateFile, Release
 from pipper.core.target import Target
-
-PROJECT = ""
-"""The label of the project's own requirements among the roots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,7 @@ class SolveRequest:
     """What one solve is asked. All root sets are solved together; their closures are told apart later."""
 
     target: Target
-    roots: Mapping[str, tuple[Requirement, ...]]
-    """Requirements by label: `""` for the project's own, `group:NAME`, `extra:NAME`."""
+    roots: Mapping[RootLabel, tuple[Requirement, ...]]
     requires_python: SpecifierSet | None = None
     """What the project itself says of Python; held against the target."""
     prereleases: bool | frozenset[NormalizedName] = False
@@ -34,8 +32,8 @@ class SolveRequest:
     somewhere, since a source is asked for them."""
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions that require nothing by themselves."""
-    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
-    """Limits by what stands in the environment and stays there: what it requires, by `NAME VERSION`."""
+    unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
+    """Limits by what unmanaged distributions in the environment require."""
     overrides: tuple[Requirement, ...] = ()
     """Specifiers that replace those of every requirement on the same name; constraints hold against them."""
     as_of: datetime | None = None
@@ -49,7 +47,7 @@ class SolveRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Solved:
     """One project of a solution."""
 
     name: NormalizedName
@@ -69,9 +67,9 @@ class Pin:
 class Resolution:
     """A solution: one version of everything that the roots reach, and nothing else."""
 
-    pins: tuple[Pin, ...]
+    pins: tuple[Solved, ...]
     """Sorted by name."""
-    closures: Mapping[str, frozenset[NormalizedName]]
+    closures: Mapping[RootLabel, frozenset[NormalizedName]]
     """What each root set reaches by itself, by label."""
     conditions: frozenset[str]
     """The markers it rests on whose variables differ between machines of one kind, without `extra`."""

@@ -1,9 +1,11 @@
 """`solve`: from requirements to one version of everything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.lock.model import Pin
 from pipper.core.ports import Reporter
 from pipper.core.wording import listed
 from pipper.errors import NoSolutionError
@@ -158,17 +160,21 @@ def _asked(request: SolveRequest, catalogue: Catalogue) -> list[Asked]:
         for requirement in requirements:
             need = catalogue.root(label, requirement)
             if need is not None:
-                asked[label, need.text] = Asked(label=label, need=need)
+                asked[str(label), need.text] = Asked(label=label, need=need)
     return [asked[key] for key in sorted(asked)]
 
 
 def _limits(request: SolveRequest, catalogue: Catalogue) -> dict[NormalizedName, list[Limited]]:
     limits: dict[NormalizedName, dict[str, Limited]] = {}
-    for by, requirements in {"": request.constraints, **request.foreign}.items():
+    limiting: Iterable[tuple[Pin | None, tuple[Requirement, ...]]] = (
+        (None, request.constraints),
+        *request.unmanaged.items(),
+    )
+    for by, requirements in limiting:
         for requirement in requirements:
-            need = catalogue.limit(requirement, foreign=bool(by))
+            need = catalogue.limit(requirement, unmanaged=by is not None)
             if need is not None:
-                limits.setdefault(need.name, {})[f"{by} {need.text}"] = Limited(need=need, by=by)
+                limits.setdefault(need.name, {})[f"{by or ''} {need.text}"] = Limited(need=need, by=by)
     return {name: [found[text] for text in sorted(found)] for name, found in limits.items()}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from pipper.core.manifest.root_label import PROJECT
 from pipper.errors import NoSolutionError
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
@@ -53,7 +54,7 @@ def exponential(width: int) -> tuple[dict[str, Any], list[str]]:
 
 
 def measure(title: str, graph: dict[str, Any], roots: list[str], profile: bool) -> None:
-    request = SolveRequest(target=LINUX, roots={"": tuple(Requirement(root) for root in roots)})
+    request = SolveRequest(target=LINUX, roots={PROJECT: tuple(Requirement(root) for root in roots)})
     router = SourceRouter([FakeSource("index", graph)])
     profiler = cProfile.Profile()
     start = time.process_time()

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.lock.graph import Graph, Root, chains_to, graph_of, reached, walk
 from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import Target
 
 TARGET = Target(
@@ -93,7 +94,7 @@ def test_roots_say_which_part_of_the_manifest_they_come_from() -> None:
     )
     lock = lock_of({"a": [], "b": []}, ["a", "b"], inputs)
     found = graph_of(lock, lock.environments[0])
-    assert [(root.title, root.requirement) for root in found.roots] == [
+    assert [(str(root.label), root.requirement) for root in found.roots] == [
         ("dependencies", "a>=1"),
         ("group dev", "b"),
         ("extra plots", "a[x]"),
@@ -169,7 +170,7 @@ def graphs(draw: st.DrawFn) -> Graph:
         each: tuple(sorted(draw(st.sets(st.sampled_from(pins), max_size=3)) - {each})) for each in pins
     }
     asked = draw(st.lists(st.sampled_from(pins), min_size=1, unique=True))
-    roots = tuple(Root(kind="dependencies", label="", requirement=each.name, pin=each) for each in asked)
+    roots = tuple(Root(label=PROJECT, requirement=each.name, pin=each) for each in asked)
     return Graph(roots=roots, children=children)
 
 

@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import serves
 from pipper.errors import AccessError, NoSolutionError, StoreError
 from pipper.solve.engine import Engine, ImpossibleError
@@ -24,7 +25,7 @@ NAMES = "abcdef"
 
 
 def request(*roots: str, **more: Any) -> SolveRequest:
-    return SolveRequest(target=LINUX, roots={"": tuple(Requirement(root) for root in roots)}, **more)
+    return SolveRequest(target=LINUX, roots={PROJECT: tuple(Requirement(root) for root in roots)}, **more)
 
 
 def versions(resolution: Resolution) -> dict[str, str]:

@@ -18,7 +18,8 @@ from pipper.cli.output import give, give_json
 from pipper.cli.render.lock import lock_document, lock_lines, lock_summary
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.ops.context.project import load_project
-from pipper.ops.lock.lock import LockRequest, check_lock, lock_project
+from pipper.ops.lock.lock import check_lock, lock_project
+from pipper.ops.lock.options import LockOptions
 
 _EXAMPLES = """
 Examples:
@@ -95,16 +96,15 @@ def command(
         else:
             settings.reporter.info("pipper.lock is up to date")
         return 1 if difference else 0
-    request = LockRequest(
+    options = LockOptions(
         upgrade=upgrade,
         upgrade_packages=frozenset(canonicalize_name(name) for name in packages),
-        python=python,
+        usual_platforms=True,
         as_of=parse_as_of(as_of, where="--as-of") if as_of else None,
         lowest_direct=resolution == "lowest-direct",
         offline=offline,
-        dry_run=dry_run,
     )
-    outcome = lock_project(settings, project, request)
+    outcome = lock_project(settings, project, options, python=python, dry_run=dry_run)
     if as_json:
         give_json(lock_document(outcome))
     else:

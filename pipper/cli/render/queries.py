@@ -72,7 +72,7 @@ def _row(tree: Tree, row: Row) -> str:
 
 
 def _titles(graph: Graph, pin: Pin) -> list[str]:
-    return list(dict.fromkeys(root.title for root in graph.roots if root.pin == pin))
+    return list(dict.fromkeys(str(root.label) for root in graph.roots if root.pin == pin))
 
 
 def tree_document(tree: Tree) -> dict[str, object]:
@@ -101,8 +101,8 @@ def tree_document(tree: Tree) -> dict[str, object]:
 
 def _root_document(root: Root) -> dict[str, object]:
     return {
-        "kind": root.kind,
-        "label": root.label or None,
+        "kind": root.label.kind,
+        "label": root.label.name or None,
         "requirement": root.requirement,
         "name": root.pin.name,
         "version": root.pin.version,
@@ -117,7 +117,7 @@ def why_lines(reasons: Reasons) -> Iterator[str]:
 
 def _chain(chain: Chain) -> str:
     way = " -> ".join(f"{pin.name} {pin.version}" for pin in chain.pins)
-    return f"{chain.root.title}: {chain.root.requirement} -> {way}"
+    return f"{chain.root.label}: {chain.root.requirement} -> {way}"
 
 
 def why_document(reasons: Reasons) -> dict[str, object]:

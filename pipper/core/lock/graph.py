@@ -2,18 +2,16 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from typing import Literal
 
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, Pin
 from pipper.core.manifest.requirement import name_of, parse_requirement
-
-RootKind = Literal["dependencies", "group", "extra"]
+from pipper.core.manifest.root_label import RootLabel
 
 _MOST_STEPS = 20_000
 """Partial chains looked at: their number can grow exponentially with the number of packages."""
@@ -23,17 +21,10 @@ _MOST_STEPS = 20_000
 class Root:
     """A requirement of the manifest and the package that answers it."""
 
-    kind: RootKind
-    label: str
-    """Name of the group or the extra; empty for `dependencies`."""
+    label: RootLabel
     requirement: str
     """As the lock holds it, normalised."""
     pin: Pin
-
-    @property
-    def title(self) -> str:
-        """Where the manifest has it: `dependencies`, `group dev`, `extra plots`."""
-        return f"{self.kind} {self.label}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,17 +99,14 @@ def _meant(dependency: str, here: Mapping[NormalizedName, Pin]) -> Pin | None:
 
 
 def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName, Pin]) -> Iterator[Root]:
-    asked: list[tuple[RootKind, str, Sequence[str]]] = [("dependencies", "", inputs.requirements)]
-    asked += [("group", name, texts) for name, texts in inputs.groups.items()]
-    asked += [("extra", name, texts) for name, texts in inputs.extras.items()]
-    for kind, label, texts in asked:
+    for label, texts in inputs.roots.items():
         for text in texts:
             requirement = parse_requirement(text)
             pin = here.get(name_of(requirement))
             if pin is None:
                 continue
             if requirement.marker is None or requirement.marker.evaluate(dict(part.target.markers)):
-                yield Root(kind=kind, label=label, requirement=text, pin=pin)
+                yield Root(label=label, requirement=text, pin=pin)
 
 
 def walk(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin]) -> Iterator[Row]:

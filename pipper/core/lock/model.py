@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
 
@@ -81,6 +82,11 @@ class Inputs:
     cool_down: str = ""
     environments: tuple[str, ...] = ()
     """The declared ones: version of Python and platform tag."""
+
+    @property
+    def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:
+        """Every set of requirements by its label."""
+        return labelled(self.requirements, self.groups, self.extras)
 
     def difference(self, manifest: "Inputs") -> str:
         """Tell the first difference to what the manifest asks now, in words; empty where there is none."""
@@ -205,8 +211,7 @@ class Lock:
         for package in self.packages:
             names.setdefault(package.name, []).append(package)
             names[str(package.pin)] = [package]
-        asked = [self.inputs.requirements, *self.inputs.groups.values(), *self.inputs.extras.values()]
-        pending = [_leading_name(text) for texts in asked for text in texts]
+        pending = [_leading_name(text) for texts in self.inputs.roots.values() for text in texts]
         reached: set[str] = set()
         while pending:
             name = pending.pop()

@@ -73,7 +73,7 @@ def platform_of(text: str) -> str:
     return platform
 
 
-def usual_elsewhere(at_hand: Target) -> list[Target]:
+def other_usual_targets(at_hand: Target) -> list[Target]:
     """Return the same CPython on the platforms that teams use, less those that `at_hand` serves anyway."""
     parts = parse_name(at_hand.name)
     if parts.implementation != "cp":

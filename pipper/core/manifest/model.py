@@ -26,6 +26,7 @@ from pipper.core.manifest.constraints import (
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
+from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.urls import has_account
 from pipper.errors import UsageError
 
@@ -87,6 +88,11 @@ class Manifest:
     """How long something must have been published; zero for no such rule."""
     environments: tuple[DeclaredEnvironment, ...] = ()
     """Those that must have a solution, in the order given; empty for the one at hand."""
+
+    @property
+    def roots(self) -> Mapping[RootLabel, tuple[Requirement, ...]]:
+        """Every set of requirements by its label."""
+        return labelled(self.dependencies, self.groups, self.extras)
 
     def inputs(self) -> Inputs:
         """Return the part that can change a solve, as a lock holds it."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
-from packaging.version import InvalidVersion, Version
 
 from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock
@@ -24,8 +23,8 @@ from pipper.ops.context.open_repositories import given_repositories
 from pipper.ops.context.project import Project, load_lock, project_around
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import FILES_ALIAS, take_in
-from pipper.ops.edit.unmanaged import foreign_requirements
-from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.ops.lock.make_lock import make_lock
+from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.sync import Basis, SyncOutcome, SyncRequest, plan_to, sync_to
 from pipper.python.environment import Environment, installed
 from pipper.system.files import read_bytes, write_bytes
@@ -83,7 +82,7 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
         manifest=parse_manifest(data, label=workplace.manifest_path.name),
     )
     old = load_lock(project.lock_path)
-    lock = make_lock(settings, _task(settings, request, workplace, project, old))
+    lock = _lock(settings, request, workplace, project, old)
     documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
     documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
     return EditOutcome(
@@ -150,43 +149,21 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     return data
 
 
-def _task(
+def _lock(
     settings: Settings, request: EditRequest, workplace: Workplace, project: Project, old: Lock | None
-) -> LockTask:
-    environment = workplace.environment
-    interpreter = (
-        environment.interpreter
-        if environment is not None
-        else interpreter_at_hand(settings, project.root, request.place)
-    )
+) -> Lock:
     named = frozenset(name_of(each) for each in request.add if isinstance(each, Requirement))
-    task = LockTask(
-        manifest=project.manifest,
-        root=project.root,
-        at_hand=interpreter.target,
-        old=old,
+    options = LockOptions(
         upgrade=request.upgrade and not named,
         upgrade_packages=named if request.upgrade else frozenset(),
-        elsewhere=environment is None,
+        usual_platforms=workplace.environment is None,
     )
-    if environment is None:
-        return task
-    present = installed(environment)
-    return replace(
-        task,
-        installed=_versions({each.name: each.version for each in present}),
-        foreign=foreign_requirements(each for each in present if not each.ours),
-    )
-
-
-def _versions(texts: Mapping[NormalizedName, str]) -> dict[NormalizedName, Version]:
-    found = {}
-    for name, text in texts.items():
-        try:
-            found[name] = Version(text)
-        except InvalidVersion:
-            continue  # a foreign distribution of another age; nothing of ours can be preferred to match it
-    return found
+    if workplace.environment is None:
+        target = interpreter_at_hand(settings, project.root, request.place).target
+        return make_lock(settings, project, target, options, old=old)
+    target = workplace.environment.interpreter.target
+    present = installed(workplace.environment)
+    return make_lock(settings, project, target, options, old=old, installed=present)
 
 
 def _carry_out(

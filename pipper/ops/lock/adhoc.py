@@ -8,10 +8,12 @@ from packaging.requirements import Requirement
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
 from pipper.ops.context.environments import Place, interpreter_at_hand
+from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.open_repositories import given_repositories, require_repository
-from pipper.ops.context.project import project_around
+from pipper.ops.context.project import Project, project_around
 from pipper.ops.context.settings import Settings
-from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.ops.lock.make_lock import make_lock
+from pipper.ops.lock.options import LockOptions
 
 
 def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) -> Lock:
@@ -33,4 +35,5 @@ def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) 
     )
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
     root = project.root if project else settings.directory
-    return make_lock(settings, LockTask(manifest=asked, root=root, at_hand=interpreter.target))
+    throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
+    return make_lock(settings, throwaway, interpreter.target, LockOptions())

@@ -1,20 +1,21 @@
 """Solutions -> lock: one entry a version, one exact list an environment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, sort_key
+from pipper.core.manifest.root_label import PROJECT, RootKind
 from pipper.core.target import Target
 from pipper.ops.lock.resolve import Solutions
-from pipper.solve.request import PROJECT, Resolution
+from pipper.solve.request import Resolution
 
 
 def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutions) -> Lock:
     """Return the lock that holds these solutions, in one order whatever theirs was."""
     resolutions = solutions.resolutions
-    environments = [_environment(inputs, target, resolutions[target]) for target in resolutions]
+    environments = [_environment(target, resolutions[target]) for target in resolutions]
     environments += [
         LockedEnvironment(target=target.pared(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
@@ -29,18 +30,22 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
     )
 
 
-def _environment(inputs: Inputs, target: Target, resolution: Resolution) -> LockedEnvironment:
+def _environment(target: Target, resolution: Resolution) -> LockedEnvironment:
     versions = {pin.name: str(pin.version) for pin in resolution.pins}
-    project = resolution.closures.get(PROJECT, frozenset())
+    project = resolution.closures[PROJECT]
 
-    def pins(names: frozenset[NormalizedName]) -> tuple[Pin, ...]:
+    def pins(names: Iterable[NormalizedName]) -> tuple[Pin, ...]:
         return tuple(Pin(name=name, version=versions[name]) for name in sorted(names))
+
+    def closures(kind: RootKind) -> dict[str, tuple[Pin, ...]]:
+        found = {label.name: names for label, names in resolution.closures.items() if label.kind == kind}
+        return {name: pins(found[name] - project) for name in sorted(found)}
 
     return LockedEnvironment(
         target=target.pared(resolution.conditions),
         packages=pins(project),
-        groups={name: pins(resolution.closures[f"group:{name}"] - project) for name in inputs.groups},
-        extras={name: pins(resolution.closures[f"extra:{name}"] - project) for name in inputs.extras},
+        groups=closures("group"),
+        extras=closures("extra"),
         conditions=tuple(sorted(resolution.conditions)),
     )
 

@@ -1,7 +1,6 @@
 """`lock`: manifest and old lock -> the new lock, on disk."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -16,26 +15,9 @@ from pipper.ops.context.environments import Place, interpreter_at_hand
 from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.project import Project, load_lock
 from pipper.ops.context.settings import Settings
-from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.ops.lock.make_lock import make_lock
+from pipper.ops.lock.options import LockOptions
 from pipper.system.files import read_bytes, write_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockRequest:
-    """What `lock` is asked to do."""
-
-    upgrade: bool = False
-    """Prefer nothing that is locked."""
-    upgrade_packages: frozenset[NormalizedName] = frozenset()
-    """Projects whose locked versions are not preferred."""
-    python: Path | None = None
-    as_of: datetime | None = None
-    """Aware; what was published later is not there. In place of what the manifest says."""
-    lowest_direct: bool = False
-    """Choose the oldest fitting versions of what the manifest asks for itself."""
-    offline: bool = False
-    """Ask the index for nothing."""
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,29 +46,20 @@ def check_lock(project: Project) -> str:
     return lock.inputs.difference(project.manifest.inputs())
 
 
-def lock_project(settings: Settings, project: Project, request: LockRequest) -> LockOutcome:
+def lock_project(
+    settings: Settings, project: Project, options: LockOptions, *, python: Path | None, dry_run: bool
+) -> LockOutcome:
     """Solve the manifest for every environment of the old lock and the one at hand, and write the lock.
 
-    Raises NoSolutionError, UsageError and what repositories raise; then the old lock is as it was.
+    `python` names the interpreter at hand. Raises NoSolutionError, UsageError and what repositories raise; then
+    the old lock is as it was.
     """
     old = _old_lock(project, settings.reporter)
-    _require_known(request.upgrade_packages, old)
-    interpreter = interpreter_at_hand(settings, project.root, Place(python=request.python))
-    task = LockTask(
-        manifest=project.manifest,
-        root=project.root,
-        at_hand=interpreter.target,
-        old=old,
-        upgrade=request.upgrade,
-        upgrade_packages=request.upgrade_packages,
-        elsewhere=True,
-        as_of=request.as_of,
-        lowest_direct=request.lowest_direct,
-        offline=request.offline,
-    )
-    lock = make_lock(settings, task)
+    _require_known(options.upgrade_packages, old)
+    target = interpreter_at_hand(settings, project.root, Place(python=python)).target
+    lock = make_lock(settings, project, target, options, old=old)
     text = dump_lock(lock).encode()
-    written = not request.dry_run and read_bytes(project.lock_path) != text
+    written = not dry_run and read_bytes(project.lock_path) != text
     if written:
         write_bytes(project.lock_path, text)
     return LockOutcome(lock=lock, changes=version_changes(old, lock), written=written)

@@ -1,58 +1,34 @@
 """From a manifest and an old lock to a new lock, in memory: what `lock`, `install` and their like share."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.plan import Installed
 from pipper.core.ports import Reporter
 from pipper.core.target import Target
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_index import complete_files, open_index
 from pipper.ops.context.open_repositories import by_alias, declared_repositories, open_repositories
+from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.bundles import with_hashes
-from pipper.ops.lock.resolve import Solutions, Wishes, resolve
+from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.preferred import preferred_versions
+from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import goals
+from pipper.ops.lock.unmanaged import unmanaged_requirements
 from pipper.solve.request import Resolution
 from pipper.solve.router import SourceRouter
 from pipper.system.parallel import spread
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockTask:
-    """Everything a new lock follows from, but what the repositories hold."""
-
-    manifest: Manifest
-    root: Path
-    """The folder that relative `file:` repositories count from."""
-    at_hand: Target
-    """The environment to lock for where the old lock has none that serves it."""
-    old: Lock | None = None
-    upgrade: bool = False
-    """Prefer nothing that is locked or installed."""
-    upgrade_packages: frozenset[NormalizedName] = frozenset()
-    installed: Mapping[NormalizedName, Version] = field(default_factory=dict)
-    """Preferred after what is locked."""
-    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
-    """What stands in the environment, is not ours and limits the solve: what it requires, by `NAME VERSION`."""
-    elsewhere: bool = False
-    """Lock for the usual platforms too, where they have a solution."""
-    as_of: datetime | None = None
-    """Aware; in place of what the manifest says."""
-    lowest_direct: bool = False
-    """Choose the oldest fitting versions of what the manifest asks for itself."""
-    offline: bool = False
-    """Ask the index for nothing: what is remembered of it is all there is."""
 
 
 @contextmanager
@@ -67,24 +43,39 @@ def _rare_collections() -> Iterator[None]:
 
 
 @_rare_collections()
-def make_lock(settings: Settings, task: LockTask) -> Lock:
+def make_lock(
+    settings: Settings,
+    project: Project,
+    target: Target,
+    options: LockOptions,
+    *,
+    old: Lock | None = None,
+    installed: Sequence[Installed] = (),
+) -> Lock:
     """Solve for every environment the lock is for; writes nothing but the cache.
 
-    Raises NoSolutionError, UsageError and what repositories and the index raise.
+    The lock serves `target` in any case. `installed` are the distributions of an environment that is its own
+    project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Raises
+    NoSolutionError, UsageError and what repositories and the index raise.
     """
-    manifest = task.manifest
-    declared = declared_repositories(manifest, task.old)
-    repositories = open_repositories(settings, declared, base=task.root)
-    wanted = goals(manifest, task.old, task.at_hand, elsewhere=task.elsewhere)
-    index = open_index(settings, manifest, root=task.root, offline=task.offline) if manifest.index else None
+    manifest = project.manifest
+    options = replace(options, as_of=options.as_of or _as_of(manifest))
+    repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
+    wanted = goals(manifest, old, target, usual_platforms=options.usual_platforms)
+    index = (
+        open_index(settings, manifest, root=project.root, offline=options.offline) if manifest.index else None
+    )
     router = SourceRouter(
         [*repositories, index] if index else repositories,
         pinned=manifest.sources,
-        locked_private=_private_names(task.old),
+        locked_private=_private_names(old),
         spread=spread,
     )
-    solutions = resolve(_wishes(task), wanted, router, settings.reporter)
-    _tell(solutions, settings.reporter)
+    unmanaged = unmanaged_requirements(installed)
+    request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
+    preferred = preferred_versions(manifest, old, _versions(installed), options)
+    solutions = resolve(request, preferred, wanted, router, settings.reporter)
+    _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in repositories}
     lock = assemble(manifest.inputs(), urls, solutions)
     cache = open_cache(settings)
@@ -94,41 +85,30 @@ def make_lock(settings: Settings, task: LockTask) -> Lock:
     return lock
 
 
-def _wishes(task: LockTask) -> Wishes:
-    return Wishes(
-        manifest=task.manifest,
-        old=task.old,
-        upgrade=task.upgrade,
-        upgrade_packages=task.upgrade_packages,
-        installed=task.installed,
-        foreign=task.foreign,
-        as_of=task.as_of or _as_of(task.manifest),
-        lowest_direct=task.lowest_direct,
-    )
-
-
 def _as_of(manifest: Manifest) -> datetime | None:
-    """The time that is taken for now: what is younger than the cool-down is not there yet."""
+    """The time after which uploads are left out: `as-of`, or the start of the cool-down where that is earlier."""
     if not manifest.cool_down:
         return manifest.as_of
     cooled = datetime.now(UTC) - manifest.cool_down
     return min(cooled, manifest.as_of) if manifest.as_of else cooled
 
 
-def _tell(solutions: Solutions, reporter: Reporter) -> None:
+def _warn(solutions: Solutions, reporter: Reporter) -> None:
     for target, reason in solutions.failures.items():
         reporter.warning(f"no solution for {target.name}: {reason.splitlines()[0]}")
-    _tell_of_yanked(solutions.resolutions.values(), reporter)
+    _warn_of_yanked(solutions.resolutions.values(), reporter)
 
 
-def _tell_of_yanked(resolutions: Iterable[Resolution], reporter: Reporter) -> None:
-    told = set()
+def _warn_of_yanked(resolutions: Iterable[Resolution], reporter: Reporter) -> None:
+    warnings = set()
     for resolution in resolutions:
         for pin in resolution.pins:
             reasons = [file.yanked for file in pin.files if file.yanked is not None]
             if len(reasons) == len(pin.files):
-                told.add(f"{pin.name} {pin.version} is yanked" + (f": {reasons[0]}" if reasons[0] else ""))
-    for text in sorted(told):
+                warnings.add(
+                    f"{pin.name} {pin.version} is yanked" + (f": {reasons[0]}" if reasons[0] else "")
+                )
+    for text in sorted(warnings):
         reporter.warning(text)
 
 
@@ -136,3 +116,13 @@ def _private_names(old: Lock | None) -> frozenset[NormalizedName]:
     if old is None:
         return frozenset()
     return frozenset(package.name for package in old.packages if package.source != INDEX)
+
+
+def _versions(installed: Iterable[Installed]) -> dict[NormalizedName, Version]:
+    found = {}
+    for each in installed:
+        try:
+            found[each.name] = Version(each.version)
+        except InvalidVersion:
+            continue  # an old unmanaged distribution; no version of ours can be preferred to match it
+    return found

@@ -1,47 +1,25 @@
 """One solve for every environment of a lock; versions agree wherever they can."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
-from packaging.version import Version
 
-from pipper.core.lock.model import Lock
+from pipper.core.lock.model import Lock, Pin
 from pipper.core.manifest.model import Manifest
-from pipper.core.manifest.requirement import name_of
 from pipper.core.ports import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
+from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
 from pipper.solve.agreement import holding, read_ahead
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter
-from pipper.solve.solver import solve
+from pipper.solve.solver import BUDGET, solve
 
-Versions = Mapping[NormalizedName, Version]
-
-_STEPS_ELSEWHERE = 1_000_000
-"""Of the search for an environment that may as well have no solution."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What all environments of a lock are solved with."""
-
-    manifest: Manifest
-    old: Lock | None = None
-    upgrade: bool = False
-    """Prefer nothing that is locked or installed."""
-    upgrade_packages: frozenset[NormalizedName] = frozenset()
-    installed: Versions = field(default_factory=dict)
-    """Preferred after what is locked."""
-    foreign: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
-    """What stands in the environment, is not ours and limits the solve: what it requires, by `NAME VERSION`."""
-    as_of: datetime | None = None
-    """Aware."""
-    lowest_direct: bool = False
+_OPTIONAL_STEPS = 1_000_000
+"""Steps of the search for an environment that may have no solution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,114 +30,94 @@ class Solutions:
     failures: Mapping[Target, str]
 
 
-def resolve(wishes: Wishes, goals: Sequence[Goal], router: SourceRouter, reporter: Reporter) -> Solutions:
-    """Solve for each environment in turn; the first one's versions are preferred in the others.
-
-    Raises NoSolutionError where one that must have a solution has none, and what sources raise.
-    """
-    telling = _Once(reporter)
-    first = goals[0].target
-    own = _locked(wishes, first) or _any_locked(wishes)
-    base = solve(_request(wishes, first, {**_installed(wishes), **own}), router, telling)
-    resolutions, failures = {first: base}, {}
-    versions = {pin.name: pin.version for pin in base.pins}
-    requests = {goal.target: _following(wishes, goal.target, versions, own) for goal in goals[1:]}
-    read_ahead((request for request, _ in requests.values()), router, base)
-    for goal in goals[1:]:
-        request, diverges = requests[goal.target]
-        try:
-            agreed = None if diverges else holding(request, router, base, telling)
-            resolutions[goal.target] = agreed or _solved(goal, request, router, telling)
-        except NoSolutionError as error:
-            if goal.must:
-                raise NoSolutionError(
-                    f"{goal.target.name}: {error.message}", cause=error.cause, hint=error.hint
-                ) from error
-            failures[goal.target] = f"{error.message}\n{error.cause}".strip()
-    return Solutions(resolutions=resolutions, failures=failures)
-
-
-def _solved(goal: Goal, request: SolveRequest, router: SourceRouter, reporter: Reporter) -> Resolution:
-    if goal.must:
-        return solve(request, router, reporter)
-    return solve(request, router, reporter, budget=_STEPS_ELSEWHERE)
-
-
-def _following(
-    wishes: Wishes, target: Target, agreed: Versions, before: Versions
-) -> tuple[SolveRequest, bool]:
-    """The request of another environment, and whether it goes ways of its own.
-
-    It does where its locked version was another one than the first environment's (`before`, or that of now
-    where it is new): what is locked stays, as everywhere.
-    """
-    own = _locked(wishes, target)
-    apart = {
-        name: version
-        for name, version in own.items()
-        if version != before.get(name, agreed.get(name, version))
-    }
-    diverges = any(name in agreed and agreed[name] != version for name, version in apart.items())
-    return _request(wishes, target, {**own, **agreed, **apart}), diverges
-
-
-def _installed(wishes: Wishes) -> Versions:
-    if wishes.upgrade:
-        return {}
-    free = _free(wishes)
-    return {name: each for name, each in wishes.installed.items() if name not in free}
-
-
-def _locked(wishes: Wishes, target: Target) -> Versions:
-    """What an environment has locked and is to keep."""
-    if wishes.old is None or wishes.upgrade:
-        return {}
-    same = (each.pins for each in wishes.old.environments if each.target.completed(target) == target)
-    pins = next(same, frozenset())
-    free = _free(wishes)
-    return {pin.name: Version(pin.version) for pin in pins if pin.name not in free}
-
-
-def _any_locked(wishes: Wishes) -> Versions:
-    """What is locked for whichever environment: the newest, where there are several."""
-    if wishes.old is None or wishes.upgrade:
-        return {}
-    free = _free(wishes)
-    found: dict[NormalizedName, Version] = {}
-    for package in wishes.old.packages:  # in the order of versions
-        if package.name not in free:
-            found[package.name] = Version(package.version)
-    return found
-
-
-def _free(wishes: Wishes) -> frozenset[NormalizedName]:
-    """What keeps no version: what is to be upgraded, and what is to have its oldest one."""
-    if not wishes.lowest_direct:
-        return wishes.upgrade_packages
-    manifest = wishes.manifest
-    roots = (manifest.dependencies, *manifest.groups.values(), *manifest.extras.values())
-    return wishes.upgrade_packages.union(name_of(each) for requirements in roots for each in requirements)
-
-
-def _request(wishes: Wishes, target: Target, preferred: Versions) -> SolveRequest:
-    manifest = wishes.manifest
-    roots = {"": manifest.dependencies}
-    roots |= {f"group:{name}": requirements for name, requirements in manifest.groups.items()}
-    roots |= {f"extra:{name}": requirements for name, requirements in manifest.extras.items()}
+def solve_request(
+    manifest: Manifest,
+    target: Target,
+    options: LockOptions,
+    *,
+    old: Lock | None = None,
+    unmanaged: Mapping[Pin, tuple[Requirement, ...]],
+) -> SolveRequest:
+    """Return what the manifest asks of the solver for one environment, without preferred versions."""
     admitted = manifest.prereleases
     return SolveRequest(
         target=target,
-        roots=roots,
+        roots=manifest.roots,
         requires_python=manifest.requires_python,
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
-        preferred=preferred,
-        likely=frozenset(package.name for package in wishes.old.packages) if wishes.old else frozenset(),
+        likely=frozenset(package.name for package in old.packages) if old else frozenset(),
         constraints=manifest.constraints,
-        foreign=wishes.foreign,
+        unmanaged=unmanaged,
         overrides=manifest.overrides,
-        as_of=wishes.as_of,
-        lowest_direct=wishes.lowest_direct,
+        as_of=options.as_of,
+        lowest_direct=options.lowest_direct,
     )
+
+
+def resolve(
+    request: SolveRequest,
+    preferred: Preferred,
+    goals: Sequence[Goal],
+    router: SourceRouter,
+    reporter: Reporter,
+) -> Solutions:
+    """Solve `request` for each environment in turn; the first one's versions are preferred in the others.
+
+    Raises NoSolutionError where one that must have a solution has none, and what sources raise.
+    """
+    reporter = _Once(reporter)
+    first = goals[0].target
+    locked = preferred.by_target.get(first) or preferred.newest
+    request = replace(request, target=first, preferred={**preferred.installed, **locked})
+    base = solve(request, router, reporter)
+    resolutions, failures = {first: base}, {}
+    versions = {pin.name: pin.version for pin in base.pins}
+    others = [_Other.of(goal, request, preferred, agreed=versions, before=locked) for goal in goals[1:]]
+    read_ahead((other.request for other in others), router, base)
+    for other in others:
+        target = other.request.target
+        try:
+            agreed = None if other.diverges else holding(other.request, router, base, reporter)
+            budget = BUDGET if other.required else _OPTIONAL_STEPS
+            resolutions[target] = agreed or solve(other.request, router, reporter, budget=budget)
+        except NoSolutionError as error:
+            if other.required:
+                raise NoSolutionError(
+                    f"{target.name}: {error.message}", cause=error.cause, hint=error.hint
+                ) from error
+            failures[target] = f"{error.message}\n{error.cause}".strip()
+    return Solutions(resolutions=resolutions, failures=failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Other:
+    """The solve of an environment after the first."""
+
+    request: SolveRequest
+    required: bool
+    diverges: bool
+    """Whether a version locked for it differs from that of the first environment, and is kept."""
+
+    @classmethod
+    def of(
+        cls, goal: Goal, request: SolveRequest, preferred: Preferred, *, agreed: Versions, before: Versions
+    ) -> "_Other":
+        """Return the solve that follows the first one's result, `agreed`.
+
+        A version locked for this environment is kept where it differed from the first environment's (in
+        `before`, or in `agreed` for a project that is new there).
+        """
+        own = preferred.by_target.get(goal.target, {})
+        apart = {
+            name: version
+            for name, version in own.items()
+            if version != before.get(name, agreed.get(name, version))
+        }
+        return cls(
+            request=replace(request, target=goal.target, preferred={**own, **agreed, **apart}),
+            required=goal.required,
+            diverges=any(name in agreed and agreed[name] != version for name, version in apart.items()),
+        )
 
 
 class _Once(Reporter):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipper.core.lock.model import Lock, LockedEnvironment
-from pipper.core.manifest.declared import as_solved, usual_elsewhere
+from pipper.core.manifest.declared import as_solved, other_usual_targets
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target, serves, system_version
 from pipper.errors import UsageError
@@ -14,19 +14,19 @@ class Goal:
     """An environment to solve for."""
 
     target: Target
-    must: bool
+    required: bool
     """Whether the lock fails where it has no solution; else the lock holds the reason."""
 
 
-def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: bool) -> list[Goal]:
-    """Return what to solve for, that which must have a solution first: the others follow its versions.
+def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platforms: bool) -> list[Goal]:
+    """Return what to solve for, the one that must have a solution first: the others follow its versions.
 
     Declared environments and no others; else those of the old lock that the manifest still allows, the one at
-    hand where none of them serves it, and with `elsewhere` the same Python on the usual platforms. Raises
+    hand where none of them serves it, and with `usual_platforms` the same Python on those. Raises
     UsageError where the manifest does not allow the interpreter at hand.
     """
     if manifest.environments:
-        return [Goal(target=each.target, must=True) for each in manifest.environments]
+        return [Goal(target=each.target, required=True) for each in manifest.environments]
     if not _allowed(manifest, at_hand):
         raise UsageError(
             f"the project requires Python {manifest.requires_python},"
@@ -37,12 +37,12 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, elsewhere: b
     serving = [each.target for each in kept if _serves(each, at_hand)]
     own = max(serving, key=lambda target: system_version(target.name), default=at_hand).completed(at_hand)
     targets = {each.target.name: as_solved(each.target, at_hand) for each in kept} | {own.name: own}
-    if elsewhere:
-        for target in usual_elsewhere(at_hand):
+    if usual_platforms:
+        for target in other_usual_targets(at_hand):
             if _allowed(manifest, target) and not any(serves(each, target) for each in targets.values()):
                 targets[target.name] = target
     others = sorted(targets.keys() - {own.name})
-    return [Goal(target=own, must=True), *(Goal(target=targets[name], must=False) for name in others)]
+    return [Goal(target=own, required=True), *(Goal(target=targets[name], required=False) for name in others)]
 
 
 def _allowed(manifest: Manifest, target: Target) -> bool:

@@ -83,7 +83,7 @@ def show_tree(settings: Settings, request: TreeRequest) -> Tree:
     else:
         titles: dict[str, list[Pin]] = {}
         for root in graph.roots:
-            titles.setdefault(root.title, []).append(root.pin)
+            titles.setdefault(str(root.label), []).append(root.pin)
         sections = [
             Section(title=title, rows=tuple(walk(edges, sorted(tops), shown)))
             for title, tops in titles.items()

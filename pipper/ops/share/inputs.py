@@ -18,7 +18,8 @@ from pipper.ops.context.input_kind import InputKind, input_kind, not_input
 from pipper.ops.context.project import Project, load_lock, load_project, project_around, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.adhoc import solve_requirements
-from pipper.ops.lock.make_lock import LockTask, make_lock
+from pipper.ops.lock.make_lock import make_lock
+from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
 from pipper.system.files import read_bytes, refuse_url
 from pipper.wheels.old_manifest import read_pipper_manifest
@@ -100,8 +101,8 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
     project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
-    task = LockTask(manifest=project.manifest, root=project.root, at_hand=interpreter.target, old=beside)
-    return Asked(lock=make_lock(settings, task), path=project.lock_path, project=project)
+    lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside)
+    return Asked(lock=lock, path=project.lock_path, project=project)
 
 
 def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> Asked:

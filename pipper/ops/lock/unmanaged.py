@@ -1,28 +1,31 @@
-"""What distributions that are not ours require: in an environment that is its own project, limits of the solve."""
+"""What unmanaged distributions require: in an environment that is its own project, limits of the solve."""
 
 from collections.abc import Iterable
 
 from packaging.requirements import Requirement
 
+from pipper.core.lock.model import Pin
 from pipper.core.plan import Installed
 from pipper.errors import IntegrityError
 from pipper.system.files import read_bytes
 from pipper.wheels.metadata import parse_metadata, requirement_fault
 
 
-def foreign_requirements(distributions: Iterable[Installed]) -> dict[str, tuple[Requirement, ...]]:
-    """Return what installed distributions require, by `NAME VERSION`; what only extras require does not count.
+def unmanaged_requirements(distributions: Iterable[Installed]) -> dict[Pin, tuple[Requirement, ...]]:
+    """Return what installed distributions that pipper does not manage require.
 
-    What cannot be read or is malformed says nothing: it was not pipper that let it in.
+    Requirements of their extras are left out, as is what cannot be read or is malformed: pipper did not install it.
     """
-    found: dict[str, tuple[Requirement, ...]] = {}
+    found: dict[Pin, tuple[Requirement, ...]] = {}
     for distribution in distributions:
+        if distribution.ours:
+            continue
         requirements = [Requirement(text) for text in _requires(distribution) if not requirement_fault(text)]
         counting = tuple(
             each for each in requirements if each.marker is None or "extra" not in str(each.marker)
         )
         if counting:
-            found[f"{distribution.name} {distribution.version}"] = counting
+            found[Pin(name=distribution.name, version=distribution.version)] = counting
     return found
 
 

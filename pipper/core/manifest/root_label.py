@@ -1,0 +1,38 @@
+"""Which set of a manifest's requirements is meant: the project's own, a dependency group or an extra."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+Name = TypeVar("Name", bound=str)
+RootKind = Literal["dependencies", "group", "extra"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootLabel:
+    """`dependencies`, `group NAME` or `extra NAME`."""
+
+    kind: RootKind
+    name: str = ""
+    """Normalised; empty for `dependencies` alone."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "dependencies") == bool(self.name):
+            raise ValueError(f"not a set of requirements: {self.kind} `{self.name}`")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip()
+
+
+PROJECT = RootLabel(kind="dependencies")
+"""The project's own requirements."""
+
+
+def labelled(project: T, groups: Mapping[Name, T], extras: Mapping[Name, T]) -> dict[RootLabel, T]:
+    """Return the sets of a manifest or a lock by their labels, in the order project, groups, extras."""
+    return {
+        PROJECT: project,
+        **{RootLabel(kind="group", name=name): each for name, each in groups.items()},
+        **{RootLabel(kind="extra", name=name): each for name, each in extras.items()},
+    }

@@ -1,0 +1,49 @@
+"""Which versions a new lock prefers: those of the old lock, then installed ones, less what is to be upgraded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import name_of
+from pipper.core.target import Target
+from pipper.ops.lock.options import LockOptions
+
+Versions = Mapping[NormalizedName, Version]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferred:
+    """Versions to keep wherever they still match."""
+
+    by_target: Mapping[Target, Versions] = field(default_factory=dict)
+    """Locked for an environment."""
+    newest: Versions = field(default_factory=dict)
+    """The newest version locked for any environment."""
+    installed: Versions = field(default_factory=dict)
+
+
+def preferred_versions(
+    manifest: Manifest, old: Lock | None, installed: Versions, options: LockOptions
+) -> Preferred:
+    """Return what `options` leave of the versions of an old lock and of an environment."""
+    if options.upgrade:
+        return Preferred()
+    free = options.upgrade_packages
+    if options.lowest_direct:
+        free = free.union(name_of(each) for requirements in manifest.roots.values() for each in requirements)
+    return Preferred(
+        by_target={
+            each.target: {pin.name: Version(pin.version) for pin in each.pins if pin.name not in free}
+            for each in (old.environments if old else ())
+        },
+        newest={  # packages of a lock are in the order of their versions: the last one wins
+            package.name: Version(package.version)
+            for package in (old.packages if old else ())
+            if package.name not in free
+        },
+        installed={name: version for name, version in installed.items() if name not in free},
+    )
