@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
-from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.target import Target
 
 LINUX = Target(
@@ -118,7 +118,7 @@ class FakeSource:
         self._note("metadata", release.name)
         return self._metadata[release.name, release.version, file.filename]
 
-    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
         for release, _ in wanted:
             self._note("prefetch_metadata", release.name)
 

@@ -15,7 +15,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.publish import Published, PublishRequest, publish
 from pipper.ops.repository.repair import RepairOutcome, RepairRequest, repair
-from pipper.ops.repository.yank import YankOutcome, YankRequest, parse_release, yank
+from pipper.ops.repository.yank import YankOutcome, YankRequest, yank
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 from tests.legacy import copy_legacy, upload_legacy
@@ -89,8 +89,7 @@ class Shelf:
 
     def yank(self, release: str, **how: Any) -> YankOutcome:
         """Yank `NAME:VERSION`."""
-        name, version = parse_release(release)
-        return yank(self.settings, YankRequest(name=name, version=version, **how))
+        return yank(self.settings, YankRequest.of(release, **how))
 
     def put(self, key: str, body: bytes) -> None:
         """Store bytes whatever is there."""

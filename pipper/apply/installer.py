@@ -132,8 +132,10 @@ class Stage:
         recorded = _from_library(library, scripts)
         rows = []
         for entry in wheel.entry_points:
-            name, content = script_of(entry, self._executable)
-            rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
+            script = script_of(entry, self._executable)
+            rows.append(
+                self._generate(scripts + script.name, recorded + script.name, script.content, wheel.name)
+            )
         return rows
 
     def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted, *, python: str) -> list[Row]:

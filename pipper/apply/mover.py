@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipper.apply.installer import Staged
@@ -63,9 +63,9 @@ class Mover:
             write_durable(_target(document.path), document.content)
         return edited
 
-    def take_out_infos(self, outgoing: Iterable[tuple[int, Outgoing]]) -> None:
-        """Move the `.dist-info` folders away: from now on these distributions are not installed."""
-        for number, each in outgoing:
+    def take_out_infos(self, outgoing: Mapping[int, Outgoing]) -> None:
+        """Move `.dist-info` folders away, by their numbers in the journal: these distributions are uninstalled."""
+        for number, each in outgoing.items():
             self._rename(self._layout.absolute(each.dist_info), str(self.old_infos / str(number)))
 
     def take_out_files(self, paths: Sequence[str]) -> None:

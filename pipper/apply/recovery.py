@@ -79,13 +79,13 @@ def _finish_moves(
     foreign = _foreign(present, journal, layout)
     for name in sorted(foreign):
         reporter.warning(f"{name} was changed by another tool since the interruption and is left as it is")
-    leaving = [
-        (number, each)
+    leaving = {
+        number: each
         for number, each in enumerate(journal.outgoing)
         if each.name not in foreign and _is_there(each, layout)
-    ]
+    }
     mover.take_out_infos(leaving)
-    moved = {each.dist_info for _, each in leaving}
+    moved = {each.dist_info for each in leaving.values()}
     staying = [each for each in present if _relative(each.dist_info, layout) not in moved]
     gone = []
     if not mover.files_are_out:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipper.cache.unpacked import UnpackedScript
@@ -17,17 +18,27 @@ _LONGEST_SHEBANG = 127
 """What Linux reads of the first line; other systems read more."""
 
 
-def script_of(entry: UnpackedScript, executable: Path) -> tuple[str, bytes]:
-    """Return file name and content of the script for an entry point (the entry points specification)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedScript:
+    """A script that the installer writes."""
+
+    name: str
+    """Its file name."""
+    content: bytes
+
+
+def script_of(entry: UnpackedScript, executable: Path) -> GeneratedScript:
+    """Return the script for an entry point (the entry points specification)."""
     if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.
         from installer.scripts import Script  # noqa: PLC0415 - see above
         from installer.utils import get_launcher_kind  # noqa: PLC0415 - see above
 
         script = Script(entry.name, entry.module, entry.attr, entry.kind)
-        return script.generate(str(executable), get_launcher_kind())
+        name, content = script.generate(str(executable), get_launcher_kind())
+        return GeneratedScript(name=name, content=content)
     body = _SCRIPT.format(module=entry.module, first=entry.attr.partition(".")[0], attr=entry.attr)
-    return entry.name, shebang(executable) + body.encode()
+    return GeneratedScript(name=entry.name, content=shebang(executable) + body.encode())
 
 
 def with_interpreter(content: bytes, executable: Path) -> bytes:

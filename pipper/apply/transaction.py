@@ -158,7 +158,7 @@ class _Transaction:
 
     def _move(self, change: _Change, journal: Journal) -> None:
         self._mover.write_documents(journal.documents)
-        self._mover.take_out_infos(enumerate(change.outgoing))
+        self._mover.take_out_infos(dict(enumerate(change.outgoing)))
         self._mover.take_out_files(change.leaving)
         self._mover.bring_in(change.incoming)
         settle_journal(self._state, journal)

@@ -22,6 +22,7 @@ __all__ = [
     "CandidateFile",
     "ObjectInfo",
     "Release",
+    "ReleaseFile",
     "ReleaseMetadata",
     "Reporter",
     "Source",
@@ -186,6 +187,13 @@ class Release:
     """A source of many files may make them when they are first looked at."""
     assortment: Assortment | None = None
     """None where a source does not say; then the files do."""
+
+
+class ReleaseFile(NamedTuple):
+    """A file and the release that it belongs to."""
+
+    release: Release
+    file: CandidateFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 from functools import cache
+from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 
 from pipper.core.ports import Assortment, WheelKind
+
+
+class ListedWheel(NamedTuple):
+    """A wheel as the page of a project lists it."""
+
+    filename: str
+    requires_python: str
+    yanked: str | None
+    """None, or the reason (PEP 592), which may be empty."""
 
 
 class Assorter:
@@ -14,8 +24,8 @@ class Assorter:
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[str, str, str | None], ...], Assortment] = {}
 
-    def assort(self, files: Iterable[tuple[str, str, str | None]]) -> Assortment:
-        """Return the assortment of files: file name, Requires-Python, and None or why it is yanked."""
+    def assort(self, files: Iterable[ListedWheel]) -> Assortment:
+        """Return the assortment of files."""
         key = tuple([(filename[_stem(filename) :], python, yanked) for filename, python, yanked in files])
         found = self._known.get(key)
         if found is None:
@@ -27,12 +37,12 @@ class Assorter:
         return found
 
 
-def wheel_kind(filename: str) -> tuple[str, int]:
-    """Return the tags of a wheel's file name (PEP 425) and the number its build tag begins with, else 0."""
+def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str | None) -> WheelKind:
+    """Return the kind of a wheel; of a malformed file name, whatever can be read of it."""
     parts = filename.removesuffix(".whl").split("-")
     digits = parts[2] if len(parts) == 6 else ""
     build = int("0" + digits[: len(digits) - len(digits.lstrip("0123456789"))])
-    return "-".join(parts[1:][-3:]), build
+    return WheelKind("-".join(parts[1:][-3:]), build, requires_python, yanked)
 
 
 @cache
@@ -57,5 +67,4 @@ def _stem(filename: str) -> int:
 
 @cache
 def _kind(rest: str, python: str, yanked: str | None) -> WheelKind:
-    tags, build = wheel_kind(f"name-version{rest}")
-    return WheelKind(tags, build, specifiers(python), yanked)
+    return wheel_kind(f"name-version{rest}", specifiers(python), yanked)

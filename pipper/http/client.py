@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from pipper import __version__
 from pipper.core.urls import shown, url_fault
 from pipper.errors import IntegrityError, StoreError
+from pipper.http.account import Account
 from pipper.http.errors import TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
 from pipper.system.retry import retry
@@ -52,8 +53,8 @@ class Answer:
     """Where it came from in the end, after redirects."""
 
 
-def no_account(origin: str) -> tuple[str, str] | None:  # noqa: ARG001 - one answer for all
-    """Return nobody's name and password: how most servers are asked."""
+def no_account(origin: str) -> Account | None:  # noqa: ARG001 - the same answer for all
+    """Return None: most servers are read without an account."""
     return None
 
 
@@ -61,7 +62,7 @@ class Web:
     """Reads URLs; for any number of threads.
 
     `environ` may name proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificates (`SSL_CERT_FILE`,
-    `REQUESTS_CA_BUNDLE`), `ca_file` more of these. `account` gives user name and password for an origin
+    `REQUESTS_CA_BUNDLE`), `ca_file` more of these. `account` gives the account for an origin
     (`https://host:port`); they are sent to no other. `plain` lists origins that may be read over http although
     they are not on this machine: those that a user configured so.
 
@@ -74,7 +75,7 @@ class Web:
         environ: Mapping[str, str],
         *,
         ca_file: Path | None = None,
-        account: Callable[[str], tuple[str, str] | None] = no_account,
+        account: Callable[[str], Account | None] = no_account,
         plain: frozenset[str] = frozenset(),
     ) -> None:
         self._pool = Pool(environ, ca_file)
@@ -157,7 +158,7 @@ class Web:
         account = self._account(_origin(url))
         if account is None:
             return {}
-        return {"Authorization": "Basic " + b64encode(":".join(account).encode()).decode()}
+        return {"Authorization": "Basic " + b64encode(f"{account.user}:{account.password}".encode()).decode()}
 
     def _redirected(
         self, url: str, location: str, headers: Mapping[str, str]

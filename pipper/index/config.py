@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.core.ports import Reporter
 from pipper.core.urls import plain
 from pipper.errors import UsageError
+from pipper.http.account import Account
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
@@ -44,7 +45,7 @@ class IndexAddress:
     """Ends in a slash; holds no user name or password."""
     step: str
     """Where the address was found, for `-v`."""
-    account: tuple[str, str] | None = field(default=None, repr=False)
+    account: Account | None = field(default=None, repr=False)
     """User name and password that stood in the address."""
     ca_file: Path | None = None
 
@@ -89,7 +90,7 @@ def accounts(address: IndexAddress, environ: Mapping[str, str], home: Path) -> "
 class Accounts:
     """Tells user name and password for a server; its repr tells nothing."""
 
-    def __init__(self, own: Mapping[str, tuple[str, str]], noted: netrc.netrc | None) -> None:
+    def __init__(self, own: Mapping[str, Account], noted: netrc.netrc | None) -> None:
         self._own = own
         self._noted = noted
 
@@ -98,13 +99,13 @@ class Accounts:
         """Return those of netrc alone."""
         return cls({}, _netrc(environ, home))
 
-    def __call__(self, origin: str) -> tuple[str, str] | None:
+    def __call__(self, origin: str) -> Account | None:
         """Return the account for an origin (`https://host[:port]`), None where there is none."""
         if origin in self._own:
             return self._own[origin]
         host = urlsplit(origin).hostname
         found = self._noted.authenticators(host) if self._noted and host else None
-        return (found[0], found[2] or "") if found else None
+        return Account(user=found[0], password=found[2] or "") if found else None
 
 
 def _address(manifest_url: str, settings: Mapping[str, str], around: Surroundings) -> tuple[str, str]:
@@ -136,7 +137,9 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
         raise UsageError(f"the index of {step} has no valid address", hint=_HINT) from error
     if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):
         raise UsageError(f"the index of {step} has no valid address", cause="https://… is needed", hint=_HINT)
-    account = (unquote(user or ""), unquote(password or "")) if user or password else None
+    account = (
+        Account(user=unquote(user or ""), password=unquote(password or "")) if user or password else None
+    )
     return IndexAddress(url=plain(url).rstrip("/") + "/", step=step, account=account, ca_file=ca_file)
 
 

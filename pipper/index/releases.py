@@ -15,7 +15,7 @@ from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.model import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.urls import plain
-from pipper.core.wheel_kinds import Assorter, specifiers
+from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError
 from pipper.index.simple_api import IndexFile, ProjectFiles
@@ -55,7 +55,9 @@ def releases_of(
 def _release(
     name: NormalizedName, version: Version, files: tuple[IndexFile, ...], assorter: Assorter
 ) -> Release:
-    assortment = assorter.assort((file.filename, file.requires_python, file.yanked) for file in files)
+    assortment = assorter.assort(
+        ListedWheel(file.filename, file.requires_python, file.yanked) for file in files
+    )
     made = _Files(files) if files else ()
     return Release(name=name, version=version, source=INDEX, files=made, assortment=assortment)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.model import INDEX
-from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Reporter
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Reporter
 from pipper.core.urls import may_be_asked
 from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
@@ -87,14 +87,14 @@ class IndexSource:
             self._releases[name] = releases_of(page, name, self._usable) if page else ()
         return self._releases[name]
 
-    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
         """See `ReadsAhead`."""
         missing = {
-            (release.name, file.filename): (release, file)
-            for release, file in wanted
-            if (release.name, file.filename) not in self._metadata
+            (each.release.name, each.file.filename): each
+            for each in wanted
+            if (each.release.name, each.file.filename) not in self._metadata
         }
-        self._each(lambda pair: self.metadata(*pair), [missing[key] for key in sorted(missing)])
+        self._each(lambda each: self.metadata(*each), [missing[key] for key in sorted(missing)])
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """See `Source.metadata`."""

@@ -1,11 +1,12 @@
 """`init --from`: a first `pipper.toml` out of what another tool's project asks for."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipper.core.manifest.imports.imported import Adopted, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
@@ -18,21 +19,31 @@ _REQUIREMENTS = "requirements.txt"
 _KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptOutcome:
+    """The manifest that was written."""
+
+    manifest_path: Path
+    notes: tuple[str, ...]
+    """A sentence for each thing that was left behind."""
+
+
 def adopt_project(
-    directory: Path, source: Path, *, python: str, repositories: Iterable[tuple[str, str]]
-) -> tuple[Path, Adopted]:
-    """Write `pipper.toml` into `directory` from a file, or the first known one in a folder; return both.
+    directory: Path, source: Path, *, python: str, repositories: Iterable[RepositoryEntry]
+) -> AdoptOutcome:
+    """Write `pipper.toml` into `directory` from a file, or the first known one in a folder.
 
     Raises UsageError where `directory` is a project already, or `source` is none or cannot be read.
     """
     refuse_project(directory)
     file = _found(source)
     adopted = _read(file)
-    text = manifest_text(adopted, source=file.name, python=python, repositories=repositories)
+    urls = {each.alias: each.url for each in repositories}
+    text = manifest_text(adopted, source=file.name, python=python, repositories=urls)
     path = directory / PIPPER_TOML
     parse_manifest(text.encode(), label=f"{file.name} as {path.name}")
     write_bytes(path, text.encode())
-    return path, adopted
+    return AdoptOutcome(manifest_path=path, notes=adopted.notes)
 
 
 def _found(source: Path) -> Path:

@@ -14,8 +14,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, bundle_version, marker_body, wheel_key
-from pipper.core.layout.page import Needs, PageFile, ProjectPage, wheel_identity
+from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo, Reporter
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import (
     ConflictError,
     IntegrityError,
@@ -288,7 +289,7 @@ class Publisher:
     def _warn_of_strangers(self, name: NormalizedName) -> None:
         if self._repository.layout_format == 1:
             return
-        versions = {wheel_identity(file.filename)[0] for file in self._page(name).page.files}
+        versions = {wheel_identity(file.filename).version for file in self._page(name).page.files}
         for info in self._bundles(name):
             if bundle_version(info.key) not in versions:
                 self._reporter.warning(

@@ -19,12 +19,12 @@ from pipper.core.layout.page import (
     ProjectPage,
     parse_page,
     salvage_page,
-    wheel_identity,
 )
 from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
-from pipper.core.wheel_kinds import Assorter, specifiers
+from pipper.core.wheel_identity import wheel_identity
+from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
 from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.system.parallel import both, in_parallel
@@ -180,7 +180,7 @@ class Repository:
 
         An entry with another etag is void: what lies there is read anew.
         """
-        published = {wheel_identity(file.filename)[0] for file in page.files}
+        published = {wheel_identity(file.filename).version for file in page.files}
         known = {bundle.key: bundle for bundle in page.bundles}
         bundles: list[PageBundle] = []
         missing: list[ObjectInfo] = []
@@ -218,7 +218,9 @@ class Repository:
     def _group(self, page: ProjectPage) -> tuple[Release, ...]:
         by_version: dict[Version, list[CandidateFile]] = {}
         for file in page.files:
-            by_version.setdefault(wheel_identity(file.filename)[0], []).append(self._wheel(page.name, file))
+            by_version.setdefault(wheel_identity(file.filename).version, []).append(
+                self._wheel(page.name, file)
+            )
         for bundle in page.bundles:
             version = Version(bundle.version)
             if version not in by_version:
@@ -231,7 +233,9 @@ class Repository:
                 source=self._alias,
                 files=tuple(files),
                 assortment=assorter.assort(
-                    (file.filename, self._needs[page.name, file.filename].requires_python, file.yanked)
+                    ListedWheel(
+                        file.filename, self._needs[page.name, file.filename].requires_python, file.yanked
+                    )
                     for file in files
                 ),
             )

@@ -11,8 +11,9 @@ from packaging.version import Version
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
 from pipper.core.layout.objects import Holding
-from pipper.core.layout.page import Needs, ProjectPage, wheel_identity
+from pipper.core.layout.page import Needs, ProjectPage
 from pipper.core.ports import ObjectInfo, Reporter, Store
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.source import ReadPage, Repository
@@ -133,7 +134,7 @@ class Surveyor:
 
     def _jobs(self, holding: Holding, read: ReadPage) -> list[tuple[Holding, str | ObjectInfo]]:
         lost = bool(read.damage) or read.etag is None
-        published = {wheel_identity(file.filename)[0] for file in read.page.files}
+        published = {wheel_identity(file.filename).version for file in read.page.files}
         urls = {file.url for file in read.page.files} | (set(holding.wheels) if lost else set())
         everything = self._all_bundles or (lost and bool(holding.wheels))
         bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]

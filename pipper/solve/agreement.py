@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.utils import NormalizedName
 
-from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Reporter, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Reporter, Source
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import Resolution, SolveRequest
@@ -31,14 +31,14 @@ def holding(
 
 def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolution: Resolution) -> None:
     """Have the metadata of the wheels that other environments would take read, all at once."""
-    wanted: dict[tuple[str, str], tuple[Release, CandidateFile]] = {}
+    wanted: dict[tuple[str, str], ReleaseFile] = {}
     for request in requests:
         fitter = Fitter(request)
         for pin in resolution.pins:
             shelf = fitter.shelve(pin.name, [pin.release], oldest_first=False)
             for candidate in shelf.candidates:
                 file = candidate.best
-                wanted[pin.name, file.filename] = (pin.release, file)
+                wanted[pin.name, file.filename] = ReleaseFile(pin.release, file)
     router.prefetch_metadata(wanted[key] for key in sorted(wanted))
 
 
@@ -65,6 +65,6 @@ class _Narrowed:
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         return self._source.metadata(release, file)
 
-    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
         if isinstance(self._source, ReadsAhead):
             self._source.prefetch_metadata(wanted)

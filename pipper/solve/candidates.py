@@ -220,8 +220,7 @@ class Fitter:
 
 
 def _kind(file: CandidateFile) -> WheelKind:
-    tags, build = wheel_kind(file.filename)
-    return WheelKind(tags, build, file.requires_python, file.yanked)
+    return wheel_kind(file.filename, file.requires_python, file.yanked)
 
 
 def _moment(time: datetime) -> str:

@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.manifest.root_label import PROJECT, RootLabel
+from pipper.core.ports import ReleaseFile
 from pipper.errors import UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf
 from pipper.solve.markers import MarkerError, Markers
@@ -109,7 +110,7 @@ class Catalogue:
         unread = [(shelf, bit) for shelf, bit in candidates if (shelf.name, bit) not in self._fetched]
         if unread:
             self.router.prefetch_metadata(
-                (shelf.at(bit).release, shelf.at(bit).best) for shelf, bit in unread
+                ReleaseFile(shelf.at(bit).release, shelf.at(bit).best) for shelf, bit in unread
             )
             self._fetched.update((shelf.name, bit) for shelf, bit in unread)
 

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.model import INDEX
-from pipper.core.ports import CandidateFile, Release, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, Source
 from pipper.core.wording import listed
 from pipper.errors import UsageError
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class ReadsAhead(Protocol):
     """A source whose metadata lies apart from its releases, and which can read much of it at once."""
 
-    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
         """Read in parallel what `metadata` will be asked for."""
         ...
 
@@ -117,12 +117,12 @@ class SourceRouter:
             self._by_alias[alias].prefetch(batch)
             self._read.update(batch)
 
-    def prefetch_metadata(self, wanted: Iterable[tuple[Release, CandidateFile]]) -> None:
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
         """Have each source that can do so read much metadata at once."""
-        batches: dict[str, list[tuple[Release, CandidateFile]]] = {}
-        for release, file in wanted:
-            if not self.has_metadata(release, file):
-                batches.setdefault(release.source, []).append((release, file))
+        batches: dict[str, list[ReleaseFile]] = {}
+        for each in wanted:
+            if not self.has_metadata(*each):
+                batches.setdefault(each.release.source, []).append(each)
         for alias, batch in batches.items():
             self._ahead[alias].prefetch_metadata(batch)
             self._read_metadata.update((release.name, file.filename) for release, file in batch)

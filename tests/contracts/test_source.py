@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.ports import Source
+from pipper.core.ports import ReleaseFile, Source
 from pipper.errors import PipperError
 from pipper.http.client import Web
 from pipper.index.reader import Connection
@@ -117,7 +117,7 @@ def test_reading_ahead_changes_no_answer_and_ignores_unknown_names(source: Sourc
     source.prefetch([FOO, NOTHING, BAR])
     if isinstance(source, ReadsAhead):
         source.prefetch_metadata(
-            (release, file) for release in source.releases(FOO) for file in release.files
+            ReleaseFile(release, file) for release in source.releases(FOO) for file in release.files
         )
     assert len(source.releases(FOO)) == 2
     assert len(source.releases(BAR)) == 1

@@ -18,6 +18,7 @@ from pipper.errors import (
     StoreError,
 )
 from pipper.http import client as web_module
+from pipper.http.account import Account
 from pipper.http.client import Web
 from tests.loopback import QuietHandler, closed_ports, served
 from tests.tls import https_server
@@ -240,7 +241,9 @@ def test_the_size_is_known_without_a_head_request(serve: Callable[..., Server], 
 def test_K11_redirects_carry_no_credentials_to_another_host(serve: Callable[..., Server]) -> None:
     other = serve(answer())
     first = serve(answer(302, b"", Location=f"{other.url}/there?x=1"))
-    web = Web({}, account=lambda origin: ("me", "canary") if origin == first.url else None)
+    web = Web(
+        {}, account=lambda origin: Account(user="me", password="canary") if origin == first.url else None
+    )
     found = web.get(f"{first.url}/here", {"Cookie": "canary", "Accept": "x"}, limit=1 << 20)
     assert found.body == BODY
     assert found.url == f"{other.url}/there?x=1"

@@ -7,6 +7,7 @@ import pytest
 
 from pipper.core.ports import Reporter
 from pipper.errors import UsageError
+from pipper.http.account import Account
 from pipper.index.config import IndexAddress, Surroundings, accounts, find_index
 
 
@@ -109,7 +110,7 @@ def test_an_account_in_the_address_is_taken_out_of_it(home: Path) -> None:
     assert address.url == "https://a.example.com:8443/simple/"
     assert "se" + "@cret" not in repr(address)
     who = accounts(address, {}, home)
-    assert who("https://a.example.com:8443") == ("me", "se@cret")
+    assert who("https://a.example.com:8443") == Account(user="me", password="se@cret")
     assert who("https://a.example.com") is None
     assert "cret" not in repr(who)
 
@@ -117,12 +118,11 @@ def test_an_account_in_the_address_is_taken_out_of_it(home: Path) -> None:
 def test_netrc_knows_who_asks(home: Path, tmp_path: Path) -> None:
     (home / ".netrc").write_text("machine a.example.com login me password secret\n")
     address = found(home, PIP_INDEX_URL="https://a.example.com/simple")
-    assert accounts(address, {}, home)("https://a.example.com") == ("me", "secret")
+    assert accounts(address, {}, home)("https://a.example.com") == Account(user="me", password="secret")
     assert accounts(address, {}, home)("https://b.example.com") is None
     (tmp_path / "own").write_text("machine b.example.com login you password other\n")
-    assert accounts(address, {"NETRC": str(tmp_path / "own")}, home)("https://b.example.com") == (
-        "you",
-        "other",
+    assert accounts(address, {"NETRC": str(tmp_path / "own")}, home)("https://b.example.com") == Account(
+        user="you", password="other"
     )
 
 

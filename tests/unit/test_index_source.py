@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.errors import AccessError, IntegrityError, StoreError
+from pipper.http.account import Account
 from pipper.http.client import Web
 from pipper.index.reader import Connection, Disk
 from pipper.index.source import IndexSource
@@ -269,7 +270,9 @@ def test_credentials_go_to_their_own_server_and_not_along_a_redirect(start: Star
     index, other = start(Style(account=("me", "secret"))), start()
     index.script(Fault(path="*.metadata", status=302, headers={"Location": f"{other.root}/files/x.metadata"}))
     other.script(Fault(path="/files/x.metadata", status=404))
-    web = Web({}, account=lambda origin: ("me", "secret") if origin == index.root else None)
+    web = Web(
+        {}, account=lambda origin: Account(user="me", password="secret") if origin == index.root else None
+    )
     source = IndexSource(lambda: Connection(url=index.url, reader=web), tmp_path / "cache")
     assert needs(source).requires_dist
     assert other.count("*.metadata") == 1
@@ -320,7 +323,7 @@ def test_what_will_be_asked_is_read_at_once(start: Start, tmp_path: Path) -> Non
     source = opened(index, tmp_path / "cache")
     source.prefetch([*names, canonicalize_name("nothing")])
     source.prefetch_metadata(
-        (release, release.files[0]) for name in names for release in source.releases(name)
+        ReleaseFile(release, release.files[0]) for name in names for release in source.releases(name)
     )
     assert len(index.seen) == 41
     index.seen.clear()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
@@ -49,7 +49,11 @@ def locks(draw: st.DrawFn) -> Lock:
                 file, key=f"{name}/v1.pipper", wheel=filename, bundle_size=3, bundle_sha256="b" * 64
             )
         return LockedPackage(
-            name=name, version=versions[name], source="acme", dependencies=tuple(behind), wheels=(file,)
+            name=name,
+            version=versions[name],
+            source="acme",
+            dependencies=tuple(map(Dependency.parse, behind)),
+            wheels=(file,),
         )
 
     inputs = Inputs(
@@ -100,7 +104,7 @@ def example() -> Lock:
             name=name,
             version="1.0",
             source="acme",
-            dependencies=("beta",) if name == "alpha" else (),
+            dependencies=(Dependency.parse("beta"),) if name == "alpha" else (),
             wheels=(
                 LockedFile(sha256=f"{at}" * 64, size=at, key=f"{name}/{at}/{name}-1.0-py3-none-any.whl"),
                 LockedFile(sha256="f" * 64, size=at, key=f"{name}/{at}/{name}-1.0-cp311-cp311-win32.whl"),
@@ -236,7 +240,7 @@ def test_a_second_version_of_a_name_belongs_to_another_environment() -> None:
     both = replace(
         lock,
         packages=(
-            replace(lock.packages[0], dependencies=("beta==1.0", "beta==2.0")),
+            replace(lock.packages[0], dependencies=tuple(map(Dependency.parse, ("beta==1.0", "beta==2.0")))),
             lock.packages[1],
             newer,
             lock.packages[2],

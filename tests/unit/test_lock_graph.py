@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pipper.core.lock.graph import Graph, Root, chains_to, graph_of, reached, walk
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import Target
 
@@ -34,7 +34,7 @@ def lock_of(packages: Mapping[str, Iterable[str]], here: Iterable[str], inputs: 
                 name=pin(text).name,
                 version=pin(text).version,
                 source="acme",
-                dependencies=tuple(needs),
+                dependencies=tuple(map(Dependency.parse, needs)),
                 wheels=(file,),
             )
             for text, needs in packages.items()

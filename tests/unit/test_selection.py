@@ -3,7 +3,7 @@
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.lock.selection import Selection, best_wheel, select
 from pipper.errors import IntegrityError, UsageError
 from tests.fake_source import LINUX
@@ -18,7 +18,7 @@ def package(name: str, *dependencies: str, wheel: str = "") -> LockedPackage:
         name=canonicalize_name(name),
         version="1.0",
         source="acme",
-        dependencies=dependencies,
+        dependencies=tuple(map(Dependency.parse, dependencies)),
         wheels=(file(wheel or f"{name}-1.0-py3-none-any.whl"),),
     )
 

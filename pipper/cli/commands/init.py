@@ -8,6 +8,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.settings import output_options, project_option, settings_from
+from pipper.core.manifest.model import RepositoryEntry
 from pipper.ops.context.project import init_project
 from pipper.ops.init import adopt_project
 
@@ -43,18 +44,19 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
     pipper warns about each line that it cannot convert.
     """
     settings = settings_from(shared)
-    pairs = []
+    entries = []
     for text in repositories:
         alias, separator, url = text.partition("=")
         if not separator:
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
-        pairs.append((alias, url))
+        entries.append(RepositoryEntry(alias=alias, url=url))
     python = f"3.{sys.version_info.minor}"
     if source is None:
-        path, first = init_project(settings.directory, python=python, repositories=pairs), "your requirements"
+        path = init_project(settings.directory, python=python, repositories=entries)
+        first = "your requirements"
     else:
-        path, adopted = adopt_project(settings.directory, source, python=python, repositories=pairs)
-        first = "your repositories"
+        adopted = adopt_project(settings.directory, source, python=python, repositories=entries)
+        path, first = adopted.manifest_path, "your repositories"
         for note in adopted.notes:
             settings.reporter.warning(f"not converted: {note}")
     settings.reporter.info(f"Wrote {path}. Add {first} to it, then run: pipper lock && pipper sync")

@@ -6,7 +6,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
-from pipper.ops.repository.yank import YankRequest, parse_release, yank
+from pipper.ops.repository.yank import YankRequest, yank
 
 _EXAMPLES = """
 Examples:
@@ -30,8 +30,8 @@ def command(release: str, reason: str, undo: bool, **shared: Any) -> None:
     if undo and reason:
         raise click.UsageError("--undo takes no --reason")
     settings = settings_from(shared)
-    name, version = parse_release(release)
-    outcome = yank(settings, YankRequest(name=name, version=version, reason=reason, undo=undo))
+    request = YankRequest.of(release, reason=reason, undo=undo)
+    outcome = yank(settings, request)
     done = "no longer yanked" if undo else "yanked"
-    text = f"{done}: {name} {version} in {outcome.location}"
+    text = f"{done}: {request.name} {request.version} in {outcome.location}"
     settings.reporter.info(text if outcome.changed else f"nothing to do, {text}")

@@ -4,20 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TypeVar
 
-from packaging.tags import Tag
-from packaging.utils import (
-    BuildTag,
-    InvalidWheelFilename,
-    NormalizedName,
-    canonicalize_name,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError
 
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -106,23 +99,13 @@ class ProjectPage:
         )
 
 
-@lru_cache(maxsize=65536)
-def wheel_identity(filename: str) -> tuple[Version, BuildTag, frozenset[Tag]]:
-    """What makes two wheels of a project the same file: equal versions, build and tags (PEP 427, PEP 440)."""
-    try:
-        _, version, build, tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
-        raise IntegrityError(f"{filename}: not a wheel's file name", cause=str(error)) from error
-    return version, build, tags
-
-
 def _file_order(file: PageFile) -> tuple[Version, str]:
-    return wheel_identity(file.filename)[0], file.filename
+    return wheel_identity(file.filename).version, file.filename
 
 
 def dump_page(page: ProjectPage) -> bytes:
     """Return the bytes of a project's page (PEP 691, PEP 700); equal pages give equal bytes."""
-    versions = {wheel_identity(file.filename)[0] for file in page.files}
+    versions = {wheel_identity(file.filename).version for file in page.files}
     versions |= {Version(bundle.version) for bundle in page.bundles}
     own: dict[str, object] = {"bundles": [_bundle_entry(bundle) for bundle in page.bundles]}
     if page.replaced:

@@ -9,7 +9,7 @@ from itertools import count
 
 from packaging.utils import NormalizedName
 
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, Pin
+from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, Pin
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import RootLabel
 
@@ -91,11 +91,10 @@ def graph_of(lock: Lock, part: LockedEnvironment) -> Graph:
     return Graph(roots=tuple(_roots(lock.inputs, part, here)), children=children)
 
 
-def _meant(dependency: str, here: Mapping[NormalizedName, Pin]) -> Pin | None:
-    name, _, version = dependency.partition("==")
-    pin = here.get(NormalizedName(name))
+def _meant(dependency: Dependency, here: Mapping[NormalizedName, Pin]) -> Pin | None:
+    pin = here.get(dependency.name)
     # A lock holds the dependencies of all its environments together: some are for another one.
-    return pin if pin is not None and version in ("", pin.version) else None
+    return pin if pin is not None and dependency.version in ("", pin.version) else None
 
 
 def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName, Pin]) -> Iterator[Root]:

@@ -152,14 +152,33 @@ class LockedEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """What a locked package requires."""
+
+    name: NormalizedName
+    version: str = ""
+    """Empty where the lock holds one version of the project."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Dependency":
+        """Return what `NAME` or `NAME==VERSION` says; raises IntegrityError for `NAME==`."""
+        name, separator, version = text.partition("==")
+        if separator and not version:
+            raise inconsistent(f"`{text}` is not a name or NAME==VERSION")
+        return cls(name=NormalizedName(name), version=version)
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}" if self.version else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One version of one project with its source and every wheel of it that serves a listed environment."""
 
     name: NormalizedName
     version: str
     source: str
-    dependencies: tuple[str, ...] = ()
-    """Names; `name==version` where the lock holds two versions of that name."""
+    dependencies: tuple[Dependency, ...] = ()
     wheels: tuple[LockedFile, ...]
 
     @property
@@ -207,30 +226,34 @@ class Lock:
         self._check_graph()
 
     def _check_graph(self) -> None:
-        names: dict[str, list[LockedPackage]] = {}
+        held: dict[Dependency, list[LockedPackage]] = {}
         for package in self.packages:
-            names.setdefault(package.name, []).append(package)
-            names[str(package.pin)] = [package]
-        pending = [_leading_name(text) for texts in self.inputs.roots.values() for text in texts]
-        reached: set[str] = set()
+            held.setdefault(Dependency(name=package.name), []).append(package)
+            held[Dependency(name=package.name, version=package.version)] = [package]
+        pending = [
+            Dependency(name=_leading_name(text)) for texts in self.inputs.roots.values() for text in texts
+        ]
+        reached: set[Dependency] = set()
+        required: set[Pin] = set()
         while pending:
-            name = pending.pop()
-            if name in reached:
+            next_one = pending.pop()
+            if next_one in reached:
                 continue
-            reached.add(name)
-            for package in names.get(name, ()):
+            reached.add(next_one)
+            for package in held.get(next_one, ()):
+                required.add(package.pin)
                 for dependency in package.dependencies:
-                    if dependency not in names:
+                    if dependency not in held:
                         raise inconsistent(f"{package.pin} depends on `{dependency}`, which it does not hold")
                     pending.append(dependency)
         for package in self.packages:
-            if package.name not in reached and str(package.pin) not in reached:
+            if package.pin not in required:
                 raise inconsistent(f"nothing requires {package.pin}")
 
 
-def _leading_name(requirement: str) -> str:
+def _leading_name(requirement: str) -> NormalizedName:
     end = next((at for at, char in enumerate(requirement) if not (char.isalnum() or char in "-_.")), None)
-    return requirement[:end]
+    return NormalizedName(requirement[:end])
 
 
 def inconsistent(why: str) -> IntegrityError:

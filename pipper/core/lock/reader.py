@@ -10,6 +10,7 @@ from packaging.version import Version
 from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
     LOCK_VERSION,
+    Dependency,
     Inputs,
     Lock,
     LockedEnvironment,
@@ -225,7 +226,7 @@ def _package(node: Node, *, authorized: bool) -> LockedPackage:
         name=canonicalize_name(name.text()),
         version=_version(version.text(), version),
         source=source,
-        dependencies=node.at("dependencies").texts(),
+        dependencies=tuple(map(Dependency.parse, node.at("dependencies").texts())),
         wheels=wheels,
     )
 

@@ -64,17 +64,17 @@ def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]
     here = {pin.name: pin for pin in part.pins}
     texts = [text for name in selection.only_groups for text in lock.inputs.groups[name]]
     asked = [parse_requirement(text) for text in texts]
-    pending: list[str] = [
+    pending = [
         name_of(each)
         for each in asked
         if each.marker is None or each.marker.evaluate(dict(part.target.markers))
     ]
     found: set[Pin] = set()
     while pending:
-        pin = here.get(NormalizedName(pending.pop().partition("==")[0]))
+        pin = here.get(pending.pop())
         if pin is not None and pin not in found:
             found.add(pin)
-            pending += lock.by_pin[pin].dependencies
+            pending += [dependency.name for dependency in lock.by_pin[pin].dependencies]
     return found
 
 

@@ -70,7 +70,7 @@ def _package(package: LockedPackage) -> Iterable[str]:
     yield f"name = {toml_string(package.name)}"
     yield f"version = {toml_string(package.version)}"
     yield f"source = {toml_string(package.source)}"
-    yield f"dependencies = {toml_strings(package.dependencies, taken=15)}"
+    yield f"dependencies = {toml_strings([str(each) for each in package.dependencies], taken=15)}"
     yield from ["wheels = [", *(f"    {_file(file)}," for file in package.wheels), "]"]
 
 

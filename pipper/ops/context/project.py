@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.context.find_manifest import find_manifest
@@ -88,14 +88,14 @@ def require_fresh(project: Project) -> Lock:
     return lock
 
 
-def init_project(directory: Path, *, python: str, repositories: Iterable[tuple[str, str]]) -> Path:
+def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> Path:
     """Write a first `pipper.toml` for this minor version of Python; return its path.
 
     Raises UsageError where the folder is a project already, or an alias or a URL cannot stand in a manifest.
     """
     refuse_project(directory)
     path = directory / PIPPER_TOML
-    lines = "".join(f"{_key(alias)} = {_string(url)}\n" for alias, url in repositories)
+    lines = "".join(f"{_key(each.alias)} = {_string(each.url)}\n" for each in repositories)
     data = _TEMPLATE.format(python=python, repositories=lines).encode()
     parse_manifest(data, label=path.name)
     write_bytes(path, data)

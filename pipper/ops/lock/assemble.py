@@ -5,7 +5,16 @@ from collections.abc import Iterable, Mapping
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, sort_key
+from pipper.core.lock.model import (
+    Dependency,
+    Inputs,
+    Lock,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    Pin,
+    sort_key,
+)
 from pipper.core.manifest.root_label import PROJECT, RootKind
 from pipper.core.target import Target
 from pipper.ops.lock.resolve import Solutions
@@ -57,26 +66,24 @@ def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
             versions.setdefault(pin.name, set()).add(pin.version)
     sources: dict[tuple[NormalizedName, Version], str] = {}
     files: dict[tuple[NormalizedName, Version], set[LockedFile]] = {}
-    dependencies: dict[tuple[NormalizedName, Version], set[str]] = {}
+    dependencies: dict[tuple[NormalizedName, Version], set[Dependency]] = {}
     for resolution in resolutions.values():
         here = {pin.name: pin.version for pin in resolution.pins}
         for pin in resolution.pins:
             key = (pin.name, pin.version)
             sources[key] = pin.source
             files.setdefault(key, set()).update(file.locked for file in pin.files)
-            named = {_named(name, here[name], versions) for name in pin.dependencies}
-            dependencies.setdefault(key, set()).update(named)
+            dependencies.setdefault(key, set()).update(
+                Dependency(name=each, version=str(here[each]) if len(versions[each]) > 1 else "")
+                for each in pin.dependencies
+            )
     return [
         LockedPackage(
             name=name,
             version=str(version),
             source=sources[name, version],
-            dependencies=tuple(sorted(dependencies[name, version])),
+            dependencies=tuple(sorted(dependencies[name, version], key=str)),
             wheels=tuple(sorted(files[name, version], key=lambda file: file.filename)),
         )
         for name, version in sources
     ]
-
-
-def _named(name: NormalizedName, version: Version, versions: Mapping[NormalizedName, set[Version]]) -> str:
-    return name if len(versions[name]) == 1 else f"{name}=={version}"

@@ -8,8 +8,9 @@ from typing import Literal
 from packaging.version import Version
 
 from pipper.core.layout.objects import Holding
-from pipper.core.layout.page import PageFile, ProjectPage, wheel_identity
+from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
+from pipper.core.wheel_identity import wheel_identity
 from pipper.repository.survey import BundleLook, Survey, WheelLook, metadata_key
 
 GRACE = timedelta(days=1)
@@ -120,7 +121,7 @@ def twins(survey: Survey) -> Iterator[Finding]:
 
 def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
     page = survey.read.page
-    published = {wheel_identity(file.filename)[0] for file in page.files}
+    published = {wheel_identity(file.filename).version for file in page.files}
     noted = {bundle.key: bundle for bundle in page.bundles}
     for look in survey.bundles.values():
         key, note = look.info.key, noted.pop(look.info.key, None)
@@ -150,7 +151,7 @@ def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
 
 def bundle_conflict(look: BundleLook, page: ProjectPage) -> str:
     """Return in which way a bundle is not the published wheel of its version; empty where it is one of them."""
-    same = [file for file in page.files if wheel_identity(file.filename)[0] == look.version]
+    same = [file for file in page.files if wheel_identity(file.filename).version == look.version]
     if any(file.sha256 == look.sha256 for file in same):
         return ""
     return (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipper.core.layout.keys import MARKER_KEY, bundle_version, marker_body, parse_marker
 from pipper.core.layout.objects import Holding, arrange
-from pipper.core.layout.page import wheel_identity
 from pipper.core.ports import ObjectInfo, Store
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import (
     ConflictError,
     IntegrityError,
@@ -197,7 +197,7 @@ def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
     if not holding.bundles:
         return []
     files = repository.read_page(holding.name, salvage=True).page.files
-    published = {wheel_identity(file.filename)[0] for file in files}
+    published = {wheel_identity(file.filename).version for file in files}
     return [info for info in holding.bundles if bundle_version(info.key) not in published]
 
 

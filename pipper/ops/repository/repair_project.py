@@ -15,8 +15,9 @@ from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import bundle_version
-from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, wheel_identity
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
+from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
 from pipper.errors import (
     ConflictError,
@@ -186,7 +187,7 @@ class Mender:
 
     def _take_in(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:
         """Unpack bundles of versions that have no wheel on the page, the one stored last of each version."""
-        published = {wheel_identity(file.filename)[0] for file in page.files}
+        published = {wheel_identity(file.filename).version for file in page.files}
         waiting: dict[Version, list[ObjectInfo]] = {}
         for info in sorted(survey.holding.bundles, key=lambda each: (each.modified, each.key)):
             version = bundle_version(info.key)
@@ -246,7 +247,7 @@ class Mender:
             with suppress(ConflictError):  # published meanwhile with other bytes: the next check tells
                 result = result.with_file(file)
         result = replace(result, replaced=tuple(sorted({*result.replaced, *work.replaced})))
-        published = {wheel_identity(file.filename)[0] for file in result.files}
+        published = {wheel_identity(file.filename).version for file in result.files}
         known = {bundle.key for bundle in survey.read.page.bundles}
         noted = {bundle.key: bundle for bundle in page.bundles if bundle.key not in known}
         noted |= {bundle.key: bundle for bundle in work.noted}

@@ -7,7 +7,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.layout.keys import bundle_version
-from pipper.core.layout.page import ProjectPage, wheel_identity
+from pipper.core.layout.page import ProjectPage
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
@@ -27,6 +28,20 @@ class YankRequest:
     """One line; empty for none."""
     undo: bool = False
 
+    @classmethod
+    def of(cls, release: str, *, reason: str = "", undo: bool = False) -> "YankRequest":
+        """Return the request for `NAME:VERSION` (or `NAME==VERSION`); raises UsageError for anything else."""
+        found = _RELEASE.fullmatch(release.strip())
+        try:
+            if found is None:
+                raise InvalidVersion(release)
+            name, version = canonicalize_name(found["name"], validate=True), Version(found["version"])
+        except ValueError as error:
+            raise UsageError(
+                f"{release!r} is no release", hint="write NAME:VERSION, as in foo:1.2.3"
+            ) from error
+        return cls(name=name, version=version, reason=reason, undo=undo)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YankOutcome:
@@ -37,17 +52,6 @@ class YankOutcome:
     """The file names of the version."""
     changed: bool
     """False where all were marked so already."""
-
-
-def parse_release(text: str) -> tuple[NormalizedName, Version]:
-    """Return what `NAME:VERSION` (or `NAME==VERSION`) names; raises UsageError for anything else."""
-    found = _RELEASE.fullmatch(text.strip())
-    try:
-        if found is None:
-            raise InvalidVersion(text)
-        return canonicalize_name(found["name"], validate=True), Version(found["version"])
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no release", hint="write NAME:VERSION, as in foo:1.2.3") from error
 
 
 def yank(settings: Settings, request: YankRequest) -> YankOutcome:
@@ -81,7 +85,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
 
 
 def _version(filename: str) -> Version:
-    return wheel_identity(filename)[0]
+    return wheel_identity(filename).version
 
 
 def _unknown(repository: Repository, page: ProjectPage, request: YankRequest) -> UsageError:

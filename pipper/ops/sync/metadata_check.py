@@ -30,7 +30,7 @@ def require_honest(
         if want.source != INDEX and want.source not in lock.repositories:
             continue
         package = lock.by_pin[Pin(name=want.name, version=want.version)]
-        locked = {text.partition("==")[0] for text in package.dependencies} | {want.name}
+        locked = {dependency.name for dependency in package.dependencies} | {want.name}
         needed = _needed(want, wheels[want.file.sha256])
         for requirement in needed:
             name = name_of(requirement)

@@ -1,6 +1,6 @@
 """What another tool's project asks for, as values and as the text of a first `pipper.toml`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
@@ -56,9 +56,7 @@ def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, G
     return found
 
 
-def manifest_text(
-    adopted: Adopted, *, source: str, python: str, repositories: Iterable[tuple[str, str]]
-) -> str:
+def manifest_text(adopted: Adopted, *, source: str, python: str, repositories: Mapping[str, str]) -> str:
     """Return a `pipper.toml`; `source` names what it comes from, `python` is the version where that says none."""
     lines = [f"# Brought over from {source}. Then: `pipper lock` writes pipper.lock."]
     lines += [f"# Left behind: {' '.join(note.split())}" for note in adopted.notes]
@@ -76,7 +74,7 @@ def manifest_text(
     if adopted.index_url:
         lines += ["", "[index]", f"url = {toml_string(adopted.index_url)}"]
     lines += ["", "[repositories]", "# In order of trust: the first that holds a name wins."]
-    pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories]
+    pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
     return "\n".join([*lines, *(pairs or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
 
 
