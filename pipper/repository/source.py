@@ -20,7 +20,7 @@ from pipper.core.layout.page import (
     parse_page,
     salvage_page,
 )
-from pipper.core.lock.model import LockedFile
+from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
 from pipper.core.wheel_identity import wheel_identity
@@ -255,7 +255,13 @@ class Repository:
 
     def _bundle(self, name: NormalizedName, bundle: PageBundle) -> CandidateFile:
         self._needs[name, bundle.wheel] = bundle.needs
-        locked = LockedFile(key=bundle.key, wheel=bundle.wheel, size=0, sha256="", bundle_size=bundle.size)
+        locked = LockedFile(
+            key=bundle.key,
+            wheel=bundle.wheel,
+            size=0,
+            sha256="",
+            bundle=LockedBundle(sha256="", size=bundle.size),
+        )
         return CandidateFile(
             filename=bundle.wheel,
             locked=locked,

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import (
+    Dependency,
+    Inputs,
+    Lock,
+    LockedBundle,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    Pin,
+)
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
@@ -46,7 +55,7 @@ def locks(draw: st.DrawFn) -> Lock:
         )
         if draw(st.booleans()):
             file = replace(
-                file, key=f"{name}/v1.pipper", wheel=filename, bundle_size=3, bundle_sha256="b" * 64
+                file, key=f"{name}/v1.pipper", wheel=filename, bundle=LockedBundle(sha256="b" * 64, size=3)
             )
         return LockedPackage(
             name=name,

@@ -9,7 +9,15 @@ from packaging.markers import default_environment
 from packaging.pylock import Pylock
 from packaging.version import Version
 
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import (
+    Inputs,
+    Lock,
+    LockedBundle,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    Pin,
+)
 from pipper.core.lock.pylock import every_wheel, lock_of, parse_pylock
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.reader import parse_lock
@@ -243,9 +251,8 @@ def our_lock(*, conditions: tuple[str, ...] = (), bundle: bool = False) -> Lock:
             sha256=ZEROS,
             size=7,
             url=f"https://b.example.com/{file}?X-Amz-Signature=1",
-            bundle_sha256=ZEROS if bundle else "",
             wheel=file if bundle else "",
-            bundle_size=9 if bundle else 0,
+            bundle=LockedBundle(sha256=ZEROS, size=9) if bundle else None,
         )
 
     def locked(name: str, version: str) -> LockedPackage:

@@ -5,7 +5,7 @@ without network, no secret. A change of meaning raises `lock-version`; unknown k
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import unquote
@@ -21,25 +21,49 @@ LOCK_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockedFile:
-    """Where a wheel is and what its bytes are.
+class LockedBundle:
+    """The bytes of a 0.x bundle that holds a wheel."""
 
-    Below a repository `key` is relative to its root; a file of the index has a `url`, as has every file of an
-    authorized lock. Where the wheel lies in a 0.x bundle, `key` (or `url`) is the bundle's, `bundle_size` and
-    `bundle_sha256` are too, and `wheel` is the wheel's own file name; `size` and `sha256` are always the
-    wheel's.
+    sha256: str
+    """64 lower-case hex digits; empty until the bundle was fetched."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """A wheel: its bytes, and the key or the URL to read it from, by itself or inside a 0.x bundle.
+
+    A file of a repository has a `key`, relative to its root. A file of the index has a `url`, as has every
+    file of an authorized lock. Raises IntegrityError where it has both or neither.
     """
 
     sha256: str
-    """64 lower-case hex digits; empty only for a bundle that has not been fetched yet."""
+    """64 lower-case hex digits; empty only until the file, or its bundle, was fetched."""
     size: int
     """Bytes; 0 where a foreign lock (PEP 751) does not say."""
     key: str = ""
     url: str = field(default="", repr=False)
     """May be signed, and then it is a secret."""
     wheel: str = ""
-    bundle_size: int = 0
-    bundle_sha256: str = ""
+    """The wheel's file name where key or URL does not end in it."""
+    bundle: LockedBundle | None = None
+    """What key or URL leads to in place of the wheel; then `wheel` is given."""
+
+    def __post_init__(self) -> None:
+        if bool(self.key) == bool(self.url):
+            raise IntegrityError("exactly one of `key` and `url` is needed")
+        if self.bundle is not None and not self.wheel:
+            raise IntegrityError("a wheel in a bundle needs its own file name, `wheel`")
+
+    def at_url(self, url: str) -> "LockedFile":
+        """Return the same file, to be read from `url`."""
+        return replace(self, key="", url=url)
+
+    @property
+    def fetched(self) -> "LockedFile | LockedBundle":
+        """What key or URL leads to: the wheel, or the bundle that holds it."""
+        return self.bundle or self
 
     @property
     def filename(self) -> str:

@@ -34,7 +34,7 @@ def to_pylock(lock: Lock, selection: Selection) -> Pylock:
 
 def _package(picked: PortablePackage) -> Package:
     package = picked.package
-    if all(file.bundle_sha256 for file in package.wheels):
+    if all(file.bundle for file in package.wheels):
         raise UsageError(
             f"{package.pin} exists only as a 0.x bundle, which pylock.toml cannot hold",
             hint="`pipper repository repair` unpacks it, `pipper lock` then takes it; "
@@ -44,7 +44,7 @@ def _package(picked: PortablePackage) -> Package:
         name=package.name,
         version=Version(package.version),
         marker=Marker(picked.marker) if picked.marker else None,
-        wheels=[_wheel(file) for file in package.wheels if not file.bundle_sha256],
+        wheels=[_wheel(file) for file in package.wheels if not file.bundle],
     )
 
 

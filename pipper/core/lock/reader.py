@@ -13,6 +13,7 @@ from pipper.core.lock.model import (
     Dependency,
     Inputs,
     Lock,
+    LockedBundle,
     LockedEnvironment,
     LockedFile,
     LockedPackage,
@@ -237,23 +238,13 @@ def _file(node: Node, *, authorized: bool) -> LockedFile:
         raise IntegrityError(
             f"{node.place}: no sha256", cause="a file without a hash proves nothing", hint=_HINT
         )
-    if ("key" in entry) == ("url" in entry):
-        raise IntegrityError(f"{node.place}: exactly one of `key` and `url` is needed", hint=_HINT)
-    bundle = "bundle-size" in entry
-    if bundle != ("bundle-sha256" in entry) or bundle > ("wheel" in entry):
-        raise IntegrityError(
-            f"{node.place}: a bundle needs `wheel`, `bundle-size` and `bundle-sha256`", hint=_HINT
-        )
-    file = LockedFile(
-        sha256=_sha256(node.at("sha256")),
-        size=node.at("size").whole(),
-        key=node.text_at("key") if "key" in entry else "",
-        url=node.text_at("url") if "url" in entry else "",
-        wheel=node.text_at("wheel") if "wheel" in entry else "",
-        bundle_size=node.at("bundle-size").whole() if bundle else 0,
-        bundle_sha256=_sha256(node.at("bundle-sha256")) if bundle else "",
-    )
-    if "key" in entry and (not file.key or _UNSAFE_KEY.search(file.key)):
+    sha256, size = _sha256(node.at("sha256")), node.at("size").whole()
+    key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
+    try:
+        file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=_bundle(node))
+    except IntegrityError as error:
+        raise IntegrityError(f"{node.place}: {error.message}", hint=_HINT) from error
+    if file.key and _UNSAFE_KEY.search(file.key):
         raise IntegrityError(
             f"{node.place}: unsafe key `{file.key}`",
             cause="keys stay below the repository's root",
@@ -264,6 +255,17 @@ def _file(node: Node, *, authorized: bool) -> LockedFile:
     if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
         raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=_HINT)
     return file
+
+
+def _bundle(node: Node) -> LockedBundle | None:
+    given = [name in node for name in ("bundle-size", "bundle-sha256")]
+    if not any(given):
+        return None
+    if not all(given):
+        raise IntegrityError(
+            f"{node.place}: a bundle needs both `bundle-size` and `bundle-sha256`", hint=_HINT
+        )
+    return LockedBundle(sha256=_sha256(node.at("bundle-sha256")), size=node.at("bundle-size").whole())
 
 
 def _check_url(node: Node, url: str, *, authorized: bool) -> None:

@@ -79,8 +79,8 @@ def _file(file: LockedFile) -> str:
     if file.wheel:
         pairs.append(f"wheel = {toml_string(file.wheel)}")
     pairs += [f"size = {file.size}", f"sha256 = {toml_string(file.sha256)}"]
-    if file.bundle_sha256:
-        pairs += [f"bundle-size = {file.bundle_size}", f"bundle-sha256 = {toml_string(file.bundle_sha256)}"]
+    if file.bundle is not None:
+        pairs += [f"bundle-size = {file.bundle.size}", f"bundle-sha256 = {toml_string(file.bundle.sha256)}"]
     return toml_inline(pairs)
 
 

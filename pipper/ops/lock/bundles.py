@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipper.cache.cache import Cache
-from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.lock.model import Lock, LockedBundle, LockedFile, LockedPackage
 from pipper.core.ports import Reporter
 from pipper.errors import IntegrityError, MachineError
 from pipper.repository.source import Repository
@@ -42,18 +42,13 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
         _require_wheel(bundle, file)
         extracted = extract_wheel(bundle, wheel)
         cache.add_file(wheel, extracted.sha256, subject=file.wheel)
-    return replace(
-        file,
-        sha256=extracted.sha256,
-        size=extracted.size,
-        bundle_sha256=sha256(body).hexdigest(),
-        bundle_size=len(body),
-    )
+    locked = LockedBundle(sha256=sha256(body).hexdigest(), size=len(body))
+    return replace(file, sha256=extracted.sha256, size=extracted.size, bundle=locked)
 
 
 def take_out(file: LockedFile, cache: Cache) -> None:
     """Put the wheel of a bundle that is in the cache into the cache itself; raises IntegrityError."""
-    bundle = cache.file(file.bundle_sha256)
+    bundle = cache.file(file.fetched.sha256)
     if bundle is None:
         raise MachineError(
             f"the bundle of {file.wheel} is gone from the cache", hint="run the same command again"

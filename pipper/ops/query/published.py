@@ -42,7 +42,7 @@ class PublishedVersion:
     @property
     def size(self) -> int:
         """Bytes of the wheel, or of the bundle it lies in; 0 where the source does not say."""
-        return (self.file.locked.size or self.file.locked.bundle_size) if self.file else 0
+        return self.file.locked.fetched.size if self.file else 0
 
     @property
     def upload_time(self) -> datetime | None:

@@ -126,7 +126,7 @@ def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: date
                 f"whoever gets {shown(url)} could not read it: {fault}",
                 hint="the endpoint of the repository, and the index, must be on https",
             )
-        return replace(file, key="", url=url)
+        return file.at_url(url)
 
     packages = tuple(
         replace(package, wheels=tuple(signed(package, file) for file in package.wheels))

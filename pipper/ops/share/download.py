@@ -142,8 +142,8 @@ def _cached(sha256: str, filename: str, cache: Cache) -> Path:
 @contextlib.contextmanager
 def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
     """The bundle as it was published where the lock has one, else one made of the wheel."""
-    if want.file.bundle_sha256:
-        yield _cached(want.file.bundle_sha256, f"the bundle of {want.filename}", cache)
+    if want.file.bundle is not None:
+        yield _cached(want.file.bundle.sha256, f"the bundle of {want.filename}", cache)
         return
     with scratch_folder() as directory:
         yield write_bundle(wheel, filename=want.filename, output=directory, limits=cache.limits)

@@ -59,13 +59,13 @@ def _placed(lock: Lock, origins: Origins, base: Path) -> Lock:
 
     def placed(package: LockedPackage, file: LockedFile) -> LockedFile:
         if file.url.startswith("file:"):
-            return replace(file, url=_relative(directory_of(file.url, base), base))
+            return file.at_url(_relative(directory_of(file.url, base), base))
         if file.url:
             return file
         store = origins.repositories[package.source].store
         if isinstance(store, S3Store):
-            return replace(file, key="", url=store.url(file.key))
-        return replace(file, key="", url=_relative(directory_of(store.location, base) / file.key, base))
+            return file.at_url(store.url(file.key))
+        return file.at_url(_relative(directory_of(store.location, base) / file.key, base))
 
     packages = tuple(
         replace(package, wheels=tuple(placed(package, file) for file in package.wheels))

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.model import Lock, LockedFile
+from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.ports import Reporter
@@ -107,7 +107,7 @@ def fetch_files(
     missing = [
         want
         for want in wanted
-        if cache.file(want.file.sha256) is None or (bundles and cache.file(_fetched(want.file)) is None)
+        if cache.file(want.file.sha256) is None or (bundles and cache.file(want.file.fetched.sha256) is None)
     ]
     _, away = _divided(missing, origins, cache, reporter, bundles=bundles)
     _fetch_all(away, origins, cache, reporter, lambda _: None)
@@ -125,7 +125,7 @@ def _divided(
     here, away = [], []
     for want in missing:
         unbundled = not bundles and cache.file(want.file.sha256)
-        if unbundled or cache.file(_fetched(want.file)) or _take_local(want, origins, cache):
+        if unbundled or cache.file(want.file.fetched.sha256) or _take_local(want, origins, cache):
             here.append(want)
         else:
             away.append(want)
@@ -169,29 +169,24 @@ def _fetch_all(
     reporter: Reporter,
     arrived: Callable[[Wanted], None],
 ) -> None:
-    by_hash = {_fetched(want.file): want for want in away}
+    by_hash = {want.file.fetched.sha256: want for want in away}
     downloads = in_parallel(lambda want: _download(want, origins), list(by_hash.values()))
     fetch(downloads, cache, reporter, arrived=lambda done: arrived(by_hash[done.sha256]))
-
-
-def _fetched(file: LockedFile) -> str:
-    """The sha256 of what is fetched: the wheel, or the bundle it lies in."""
-    return file.bundle_sha256 or file.sha256
 
 
 def _download(want: Wanted, origins: Origins) -> Download:
     file = want.file
     if file.url:
         origins.web.require_safe(file.url)
-        place, stream, size = shown(file.url), origins.web.stream, file.bundle_size or file.size
+        place, stream = shown(file.url), origins.web.stream
         opened = _opener(place, lambda start: stream(file.url, start))
-        size = size or origins.web.size(file.url)
+        size = file.fetched.size or origins.web.size(file.url)
     else:
         store = origins.repositories[want.source].store
-        place, size = f"{store.location}/{file.key}", file.bundle_size or file.size
+        place, size = f"{store.location}/{file.key}", file.fetched.size
         opened = _opener(place, lambda start: store.stream(file.key, start=start))
     subject = f"{want.name} {want.version} from {place}"
-    return Download(subject=subject, sha256=_fetched(file), size=size, open=opened)
+    return Download(subject=subject, sha256=file.fetched.sha256, size=size, open=opened)
 
 
 Opener = Callable[[int], AbstractContextManager[Iterator[bytes]]]
@@ -235,7 +230,7 @@ class _Unpacking:
 
     def _unpack(self, want: Wanted) -> UnpackedWheel:
         file = want.file
-        if file.bundle_sha256 and self._cache.file(file.sha256) is None:
+        if file.bundle and self._cache.file(file.sha256) is None:
             take_out(file, self._cache)
         unpacked = self._cache.unpack(file.sha256, want.filename)
         self._task.advance()

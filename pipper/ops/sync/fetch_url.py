@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from pipper.cache.cache import Cache
 from pipper.core.layout.keys import BUNDLE_SUFFIX
-from pipper.core.lock.model import LockedFile
+from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.model import INDEX
 from pipper.core.plan import Wanted
-from pipper.core.urls import shown, signed_until
+from pipper.core.urls import plain, shown, signed_until
 from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.http.errors import expired
@@ -67,23 +67,23 @@ def _take(url: str, web: Web, cache: Cache) -> Wanted:
     with scratch_folder() as directory:
         path = fetch_unhashed(web, url, directory)
         if not path.name.endswith(BUNDLE_SUFFIX):
-            return _taken(path, path.name, cache)
+            return _taken(path, path.name, url, cache)
         bundle = read_bundle(path)
         wheel = path.with_name("package.whl")
         extract_wheel(path, wheel)
-        taken = _taken(wheel, bundle.wheel_name, cache)
+        taken = _taken(wheel, bundle.wheel_name, url, cache)
         digest, size = _measured(path)
         cache.add_file(path, digest)
-    return replace(taken, file=replace(taken.file, bundle_sha256=digest, bundle_size=size))
+    return replace(taken, file=replace(taken.file, bundle=LockedBundle(sha256=digest, size=size)))
 
 
-def _taken(wheel: Path, filename: str, cache: Cache) -> Wanted:
+def _taken(wheel: Path, filename: str, url: str, cache: Cache) -> Wanted:
     with open_wheel(wheel, filename=filename, limits=cache.limits) as opened:
         opened.verify()
         name, version = opened.name, str(opened.version)
     digest, size = _measured(wheel)
     cache.add_file(wheel, digest)
-    file = LockedFile(sha256=digest, size=size, wheel=filename)
+    file = LockedFile(sha256=digest, size=size, url=plain(url), wheel=filename)
     return Wanted(name=name, version=version, source=INDEX, filename=filename, file=file)
 
 
