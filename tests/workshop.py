@@ -93,7 +93,6 @@ def wanted_of(wheel: UnpackedWheel, source: str = "acme") -> Wanted:
         name=canonicalize_name(wheel.name),
         version=wheel.version,
         source=source,
-        filename=wheel.filename,
         file=LockedFile(sha256=wheel.sha256, size=1, key=f"{wheel.name}/{wheel.filename}"),
     )
 

@@ -21,9 +21,12 @@ class Wanted:
     version: str
     source: str
     """Alias of a repository, or `index`."""
-    filename: str
-    """The wheel's own file name (PEP 427)."""
     file: LockedFile
+
+    @property
+    def filename(self) -> str:
+        """The wheel's own file name (PEP 427)."""
+        return self.file.filename
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

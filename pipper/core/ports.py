@@ -164,7 +164,7 @@ class WheelKind(NamedTuple):
     yanked: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assortment:
     """The kinds of the files of a release, in their order.
 

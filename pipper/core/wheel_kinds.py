@@ -30,7 +30,7 @@ class Assorter:
         found = self._known.get(key)
         if found is None:
             kinds = tuple(_kind(*each) for each in key)
-            found = Assortment(kinds)
+            found = Assortment(kinds=kinds)
             # Files that differ in nothing but how name or version are written are told apart by just that.
             if len({(kind.tags, kind.build) for kind in kinds}) == len(kinds):
                 self._known[key] = found

@@ -151,7 +151,7 @@ class Fitter:
         return Shelf(name, tuple(candidates), tuple(refusals), kept)
 
     def _fit(self, release: Release) -> Candidate | Refusal:
-        assortment = release.assortment or Assortment(tuple(_kind(file) for file in release.files))
+        assortment = release.assortment or Assortment(kinds=tuple(_kind(file) for file in release.files))
         if self._request.as_of is not None:
             verdict = self._judge(assortment, release)
         else:

@@ -14,7 +14,7 @@ A, B = "a" * 64, "b" * 64
 def want(name: str, sha256: str = A, version: str = "1.0") -> Wanted:
     filename = f"{name}-{version}-py3-none-any.whl"
     file = LockedFile(sha256=sha256, size=1, key=f"{name}/{filename}")
-    return Wanted(name=canonicalize_name(name), version=version, source="acme", filename=filename, file=file)
+    return Wanted(name=canonicalize_name(name), version=version, source="acme", file=file)
 
 
 def have(name: str, sha256: str = A, *, installer: str = "pipper", version: str = "1.0") -> Installed:

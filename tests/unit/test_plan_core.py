@@ -11,7 +11,7 @@ from pipper.core.plan import Install, Installed, Keep, Plan, Remove, Replace, Wa
 def wanted(name: str, version: str = "1.0", sha256: str = "a" * 64) -> Wanted:
     filename = f"{name}-{version}-py3-none-any.whl"
     file = LockedFile(sha256=sha256, size=1, key=f"{name}/{filename}")
-    return Wanted(name=canonicalize_name(name), version=version, source="acme", filename=filename, file=file)
+    return Wanted(name=canonicalize_name(name), version=version, source="acme", file=file)
 
 
 def there(name: str, version: str = "1.0", sha256: str = "a" * 64, installer: str = "pipper") -> Installed:

@@ -23,7 +23,7 @@ def removal(name: str) -> Plan:
 def arrival(name: str) -> Plan:
     """A plan that brings one distribution."""
     file = LockedFile(key=f"{name}-1-py3-none-any.whl", sha256="0" * 64, size=1)
-    want = Wanted(name=canonicalize_name(name), version="1", source="acme", filename=file.filename, file=file)
+    want = Wanted(name=canonicalize_name(name), version="1", source="acme", file=file)
     return Plan(actions=(Install(wanted=want),))
 
 

@@ -168,6 +168,10 @@ class LockedEnvironment:
     failure: str = ""
     """Why there is no solution for it, in words; then it has no packages."""
 
+    def __post_init__(self) -> None:
+        if self.failure and self.pins:
+            raise inconsistent(f"{self.target.name} has both a failure and packages")
+
     @property
     def pins(self) -> frozenset[Pin]:
         """Every pin of this environment, whatever asks for it."""

@@ -124,7 +124,6 @@ def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]
                     name=locked.name,
                     version=locked.version,
                     source=locked.source,
-                    filename=file.filename,
                     file=file,
                 )
             )

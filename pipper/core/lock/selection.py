@@ -86,7 +86,6 @@ def _wanted(package: LockedPackage, target: Target) -> Wanted:
         name=package.name,
         version=package.version,
         source=package.source,
-        filename=file.filename,
         file=file,
     )
 

@@ -84,7 +84,7 @@ def _taken(wheel: Path, filename: str, url: str, cache: Cache) -> Wanted:
     digest, size = _measured(wheel)
     cache.add_file(wheel, digest)
     file = LockedFile(sha256=digest, size=size, url=plain(url), wheel=filename)
-    return Wanted(name=name, version=version, source=INDEX, filename=filename, file=file)
+    return Wanted(name=name, version=version, source=INDEX, file=file)
 
 
 def _measured(path: Path) -> tuple[str, int]:
