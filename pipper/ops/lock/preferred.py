@@ -25,6 +25,11 @@ class Preferred:
     """The newest version locked for any environment."""
     installed: Versions = field(default_factory=dict)
 
+    def locked_for(self, target: Target) -> Versions:
+        """Return the versions locked for `target`; a lock leaves out the variables that no condition uses."""
+        same = (found for locked, found in self.by_target.items() if locked.completed(target) == target)
+        return next(same, {})
+
 
 def preferred_versions(
     manifest: Manifest, old: Lock | None, installed: Versions, options: LockOptions

@@ -67,7 +67,7 @@ def resolve(
     """
     reporter = _Once(reporter)
     first = goals[0].target
-    locked = preferred.by_target.get(first) or preferred.newest
+    locked = preferred.locked_for(first) or preferred.newest
     request = replace(request, target=first, preferred={**preferred.installed, **locked})
     base = solve(request, router, reporter)
     resolutions, failures = {first: base}, {}
@@ -107,7 +107,7 @@ class _Other:
         A version locked for this environment is kept where it differed from the first environment's (in
         `before`, or in `agreed` for a project that is new there).
         """
-        own = preferred.by_target.get(goal.target, {})
+        own = preferred.locked_for(goal.target)
         apart = {
             name: version
             for name, version in own.items()
