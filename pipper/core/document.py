@@ -172,9 +172,9 @@ def read_toml(
     column for whatever cannot be read.
     """
     origin = Origin(label, error, hint)
-    if deep := _DOTTED.search(data, 0, limit):
-        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {_line(data, deep.start())}")
     text = _text(data, origin, limit)
+    if deep := _DOTTED.search(data):
+        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {_line(data, deep.start())}")
     try:
         return Node(tomllib.loads(text), origin)
     except RecursionError as fault:

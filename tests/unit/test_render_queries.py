@@ -1,8 +1,8 @@
-"""Sizes and counts in words."""
+"""Sizes in words."""
 
 import pytest
 
-from pipper.cli.render.queries import counted, human_size
+from pipper.cli.render.queries import human_size
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,3 @@ from pipper.cli.render.queries import counted, human_size
 )
 def test_a_size_is_told_in_the_unit_that_suits_it(size: int, said: str) -> None:
     assert human_size(size) == said
-
-
-def test_one_thing_is_not_many() -> None:
-    assert [counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
