@@ -131,7 +131,7 @@ def replacing(
 def temporary_file(folder: str | os.PathLike[str], mode: int = 0o666) -> "Iterator[BufferedWriter]":
     """Open a new file in `folder`, under a name that nobody can foresee; it is removed where the block fails.
 
-    Its mode is `mode` without the umask. Raises OSError.
+    Its mode is `mode` less the umask. Raises OSError.
     """
     file = _new_file(folder, mode)
     try:
