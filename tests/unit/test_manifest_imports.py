@@ -67,7 +67,7 @@ def test_standard_tables_with_those_of_uv_and_pdm_become_one_manifest() -> None:
         '[[tool.uv.index]]\nurl = "https://me:secret@index.example.com/simple"\ndefault = true\n'
         '[tool.pdm.dev-dependencies]\nmore = ["black"]\n[tool.pdm.resolution.overrides]\nf = "1.0"\n'
     )
-    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories=[("acme", "s3://acme")])
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={"acme": "s3://acme"})
     manifest = parse_manifest(text.encode(), label="pipper.toml")
     assert "secret" not in text
     assert [str(each) for each in manifest.dependencies] == ["a>=1"]
