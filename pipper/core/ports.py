@@ -20,6 +20,7 @@ __all__ = [
     "Assortment",
     "Blob",
     "CandidateFile",
+    "Lifetime",
     "ObjectInfo",
     "Release",
     "ReleaseFile",
@@ -57,6 +58,16 @@ class Blob:
 
     body: bytes
     etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """How long credentials hold, and with them the URLs that they signed."""
+
+    temporary: bool
+    """Whether they belong to a session that ends."""
+    ends: datetime | None
+    """Aware; None where they do not end, or where the end of the session is unknown."""
 
 
 class Store(Protocol):
@@ -131,10 +142,21 @@ class Store(Protocol):
         """Remove `key`; an absent one is no error."""
         ...
 
+    def url(self, key: str) -> str:
+        """Return the plain URL of `key`, `https:`, `http:` or `file:`; it grants no access and holds no secret.
+
+        Sends no request.
+        """
+        ...
+
+    def lifetime(self) -> Lifetime | None:
+        """Return how long the credentials hold that `presign` signs with; None where the store cannot presign."""
+        ...
+
     def presign(self, key: str, *, seconds: int) -> str:
         """Return a URL that reads `key` for so many seconds without credentials.
 
-        Raises UsageError where the store has no such thing (a directory).
+        Raises UsageError where `lifetime` returns None: a directory has no such URLs.
         """
         ...
 

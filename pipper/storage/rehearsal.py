@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pipper.core.ports import Blob, ObjectInfo, Store
+from pipper.core.ports import Blob, Lifetime, ObjectInfo, Store
 from pipper.errors import ObjectExistsError
 
 _ETAG = "rehearsed"
@@ -65,6 +65,14 @@ class RehearsalStore:
 
     def delete(self, key: str) -> None:
         """Delete nothing."""
+
+    def url(self, key: str) -> str:
+        """See `Store.url`."""
+        return self._store.url(key)
+
+    def lifetime(self) -> Lifetime | None:
+        """See `Store.lifetime`."""
+        return self._store.lifetime()
 
     def presign(self, key: str, *, seconds: int) -> str:
         """See `Store.presign`."""

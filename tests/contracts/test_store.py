@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
@@ -487,6 +488,24 @@ def test_K06_a_signature_lasts_seven_days_at_most(s3_server: S3Endpoint, seconds
         store.presign("x", seconds=seconds)
 
 
+def test_a_store_presigns_exactly_where_it_has_a_lifetime_to_tell(store: Store) -> None:
+    store.create("foo/x.whl", b"body", content_type=PLAIN)
+    if store.lifetime() is None:
+        with pytest.raises(UsageError, match="cannot sign"):
+            store.presign("foo/x.whl", seconds=60)
+    else:
+        assert "X-Amz-Signature=" in store.presign("foo/x.whl", seconds=60)
+
+
+@pytest.mark.parametrize("key", ["foo/x.whl", "foo/a+b é!.whl", "question?/and&=hash#"])
+def test_a_plain_url_names_the_object_and_grants_nothing(store: Store, key: str) -> None:
+    parts = urlsplit(store.url(key))
+    assert parts.scheme in ("https", "http", "file")
+    assert unquote(parts.path).endswith(f"/{key}")
+    assert (parts.query, parts.fragment) == ("", "")
+
+
 def test_a_directory_cannot_presign(tmp_path: Path) -> None:
+    assert DirectoryStore(tmp_path).lifetime() is None
     with pytest.raises(UsageError, match="cannot sign"):
         DirectoryStore(tmp_path).presign("x", seconds=60)

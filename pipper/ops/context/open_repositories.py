@@ -89,15 +89,20 @@ def by_alias(repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
     return {repository.alias: repository for repository in repositories}
 
 
-def locked_from(lock: Lock, repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
-    """Return a repository for every alias the lock takes packages from.
+def locked_repositories(settings: Settings, lock: Lock, project: Project | None) -> Mapping[str, Repository]:
+    """Return a repository for each alias that the lock takes files from by key; opens none where no file has a key.
 
-    `-b` and `-r` name one repository under another alias: it then stands for the only one of the lock. Raises
-    UsageError for an alias that nothing explains.
+    `-b` and `-r` name one repository under another alias: it then serves as the only one of the lock. Raises
+    UsageError for an alias that neither the project, nor the lock, nor an option defines.
     """
-    found = dict(by_alias(repositories))
     needed = {package.source for package in lock.packages if any(file.key for file in package.wheels)}
-    missing = sorted(needed - set(found))
+    if not needed:
+        return {}
+    declared = declared_repositories(project.manifest if project else None, lock)
+    base = project.root if project else settings.directory
+    repositories = open_repositories(settings, declared, base=base)
+    found = by_alias(repositories)
+    missing = sorted(needed - found.keys())
     if len(needed) == 1 and len(repositories) == 1 and missing:
         return {missing[0]: repositories[0]}
     if missing:
@@ -105,4 +110,4 @@ def locked_from(lock: Lock, repositories: tuple[Repository, ...]) -> Mapping[str
             f"the lock takes packages from `{missing[0]}`, and no repository has that alias",
             hint=f'add `{missing[0]} = "s3://BUCKET/PREFIX"` to [repositories] of the manifest',
         )
-    return found
+    return {alias: found[alias] for alias in needed}

@@ -16,14 +16,12 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.ports import Reporter
 from pipper.core.urls import shown, url_fault
 from pipper.errors import AccessError, UsageError
+from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.gitignore import is_exposed
 from pipper.ops.share.inputs import Ask, read_ask
-from pipper.ops.sync.fetch import origins_of
-from pipper.ops.sync.offline import Supply
 from pipper.repository.source import Repository
-from pipper.storage.s3.store import S3Store
 from pipper.system.files import refuse_url, write_bytes
 
 LONGEST = 7 * DAY
@@ -74,9 +72,7 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
     asked = read_ask(settings, request.ask)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
         raise UsageError("there is nothing to sign", cause="what is given holds URLs already, not packages")
-    origins = origins_of(settings, asked.lock, asked.project, Supply())
-    used = {package.source for package in asked.lock.packages}
-    repositories = {alias: each for alias, each in origins.repositories.items() if alias in used}
+    repositories = locked_repositories(settings, asked.lock, asked.project)
     expires_at = _lowered(repositories, now, request.seconds, settings.reporter)
     signed = _signed(asked.lock, repositories, expires_at, now)
     if output is None:
@@ -93,12 +89,12 @@ def _lowered(
     asked = (now + timedelta(seconds=seconds)).replace(microsecond=0)
     ends = asked
     for repository in repositories.values():
-        if not isinstance(repository.store, S3Store):
+        lifetime = repository.store.lifetime()
+        if lifetime is None:
             raise UsageError(
                 f"`{repository.alias}` is a directory, and there is nothing to sign: {repository.store.location}",
                 hint="`pipper download` copies its files, `pipper export` writes a lock with their paths",
             )
-        lifetime = repository.store.lifetime()
         if lifetime.temporary and lifetime.ends is None:
             reporter.warning(
                 f"the URLs for `{repository.alias}` die with the session that signs them, and nobody here knows when"

@@ -1,6 +1,7 @@
 """`export`: the lock in the formats of other tools, without signing anything."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -8,13 +9,12 @@ from typing import Literal
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.selection import Selection
+from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.inputs import Ask, read_ask
-from pipper.ops.sync.fetch import Origins, origins_of
-from pipper.ops.sync.offline import Supply
 from pipper.repository.access import directory_of
-from pipper.storage.s3.store import S3Store
+from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
 Format = Literal["pylock", "requirements"]
@@ -46,26 +46,22 @@ def export(settings: Settings, request: ExportRequest) -> str:
     if request.format == "requirements":
         text = dump_requirements(asked.lock, request.selection)
     else:
-        origins = origins_of(settings, asked.lock, asked.project, Supply())
-        placed = _placed(asked.lock, origins, output.parent if output else settings.directory)
+        repositories = locked_repositories(settings, asked.lock, asked.project)
+        placed = _placed(asked.lock, repositories, output.parent if output else settings.directory)
         text = dump_pylock(to_pylock(placed, request.selection), comment="Written by pipper export.")
     if output is not None:
         write_bytes(output, text.encode())
     return text
 
 
-def _placed(lock: Lock, origins: Origins, base: Path) -> Lock:
+def _placed(lock: Lock, repositories: Mapping[str, Repository], base: Path) -> Lock:
     """The lock with a URL, or a path from `base`, in place of each key."""
 
     def placed(package: LockedPackage, file: LockedFile) -> LockedFile:
-        if file.url.startswith("file:"):
-            return file.at_url(_relative(directory_of(file.url, base), base))
-        if file.url:
-            return file
-        store = origins.repositories[package.source].store
-        if isinstance(store, S3Store):
-            return file.at_url(store.url(file.key))
-        return file.at_url(_relative(directory_of(store.location, base) / file.key, base))
+        url = file.url or repositories[package.source].store.url(file.key)
+        if url.startswith("file:"):
+            url = _relative(directory_of(url, base), base)
+        return file.at_url(url)
 
     packages = tuple(
         replace(package, wheels=tuple(placed(package, file) for file in package.wheels))

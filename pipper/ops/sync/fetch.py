@@ -19,7 +19,7 @@ from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web
 from pipper.ops.context.index_client import index_folder, index_web
-from pipper.ops.context.open_repositories import declared_repositories, locked_from, open_repositories
+from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import take_out
@@ -45,19 +45,11 @@ class Origins:
 
 
 def origins_of(settings: Settings, lock: Lock, project: Project | None, supply: Supply) -> Origins:
-    """Return where the files of a lock come from; repositories are opened only where a key names one.
-
-    Raises UsageError for an alias that nothing explains.
-    """
+    """Return where the files of a lock come from; raises what `locked_repositories` raises."""
     if supply.folder is not None:
         supply = replace(supply, folder=settings.directory / supply.folder)
     web, folder = _web(settings, lock, project), _index_folder(settings, lock, project)
-    keyed = any(file.key for package in lock.packages for file in package.wheels)
-    if supply.offline or not keyed:
-        return Origins(web=web, supply=supply, index_folder=folder)
-    declared = declared_repositories(project.manifest if project else None, lock)
-    opened = open_repositories(settings, declared, base=project.root if project else settings.directory)
-    repositories = locked_from(lock, opened)
+    repositories = {} if supply.offline else locked_repositories(settings, lock, project)
     return Origins(web=web, repositories=repositories, supply=supply, index_folder=folder)
 
 

@@ -145,6 +145,13 @@ class DirectoryStore:
             self._notes.drop(key)
             sync_folder(path.parent)
 
+    def url(self, key: str) -> str:
+        """See `Store.url`."""
+        return self._path(key).as_uri()
+
+    def lifetime(self) -> None:
+        """Return None: a directory cannot presign."""
+
     def presign(self, key: str, *, seconds: int) -> str:
         """Raise UsageError: a directory has no URL that others could read."""
         raise UsageError(

@@ -2,13 +2,13 @@
 
 import os
 import threading
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipper.core.access import Credentials
+from pipper.core.ports import Lifetime
 from pipper.errors import AccessError, UsageError
 from pipper.http import pool as webpool
 from pipper.storage.s3.errors import Request
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often a request is sent in all before a throttled or silent server is given up."""
 _CONNECTIONS = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetime:
-    """How long credentials, and so the URLs they signed, are good."""
-
-    temporary: bool
-    """Whether they belong to a session that ends."""
-    ends: datetime | None
-    """Aware; None where they do not end, or where nobody here knows when the session does."""
 
 
 class Connection:

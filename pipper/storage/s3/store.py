@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
 
 from pipper.core.access import Credentials
-from pipper.core.ports import NO_ETAG, Blob, ObjectInfo
+from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
 from pipper.errors import (
     AccessError,
     ObjectAbsentError,
@@ -27,7 +27,7 @@ from pipper.storage.s3.body import Opened, pieces
 from pipper.storage.s3.errors import ConditionRefusedError, Request, check_complete, no_bucket, translated
 from pipper.storage.s3.fast.reads import list_page, open_body
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.session import Connection, Lifetime
+from pipper.storage.s3.session import Connection
 from pipper.system.os_errors import os_errors
 from pipper.system.retry import retry
 
@@ -239,14 +239,14 @@ class S3Store:
             )
 
     def url(self, key: str) -> str:
-        """Return the plain URL of `key`, which gives nobody the right to read it. Nothing is sent."""
+        """See `Store.url`."""
         check_key(key, self._location)
         with self._request("name", key):
             endpoint = self._connection.client().meta.endpoint_url
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
 
     def lifetime(self) -> Lifetime:
-        """Return how long the credentials are good that `presign` signs with; a URL dies with them."""
+        """See `Store.lifetime`. Raises AccessError where there are no credentials."""
         with self._request("sign a URL for", ""):
             return self._connection.lifetime()
 
