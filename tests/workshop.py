@@ -69,10 +69,12 @@ class Workshop:
         told = reporter or Reporter()
         with environment_lock(place, told):
             recover(place, told)
-            plan = make_plan([wanted_of(wheel) for wheel in wheels], installed(place), exact=exact)
+            present = installed(place)
+            plan = make_plan([wanted_of(wheel) for wheel in wheels], present, exact=exact)
             apply_plan(
                 plan,
                 environment=place,
+                present=present,
                 wheels={wheel.sha256: wheel for wheel in wheels},
                 cache=self.cache,
                 documents=documents or {},

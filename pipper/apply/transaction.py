@@ -30,18 +30,16 @@ from pipper.apply.journal import (
 )
 from pipper.apply.mover import Mover
 from pipper.apply.placing import LinkMode, Placer
-from pipper.apply.recovery import STAGE, recover
+from pipper.apply.recovery import STAGE
 from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel, intact
-from pipper.core.plan import Install, Installed, Plan, Remove, Replace
+from pipper.core.plan import Installed, Plan, Remove, Replace
 from pipper.core.ports import Reporter
-from pipper.errors import ConflictError, MachineError
-from pipper.python.environment import Environment, installed
-
-__all__ = ["apply_plan", "recover"]
+from pipper.errors import MachineError
+from pipper.python.environment import Environment, refuse_changed
 
 _NO_DOCUMENTS: Mapping[Path, bytes] = MappingProxyType({})
 _SILENT = Reporter()
@@ -61,6 +59,7 @@ def apply_plan(
     plan: Plan,
     *,
     environment: Environment,
+    present: Sequence[Installed],
     wheels: Mapping[str, UnpackedWheel],
     cache: Cache,
     documents: Mapping[Path, bytes] = _NO_DOCUMENTS,
@@ -69,20 +68,19 @@ def apply_plan(
 ) -> None:
     """Bring an environment from where it is to where `plan` says, and write `documents`, whole or not at all.
 
-    `wheels` holds what the plan brings, by sha256; `documents` are manifest and lock, which change together with
-    the environment. Waits for other writers, finishes what one of them left, then applies the plan.
+    The caller holds `environment_lock`, and recovered before it looked: `present` is what is installed, and what
+    the plan was made for. `wheels` holds what the plan brings, by sha256; `documents` are manifest and lock, which
+    change together with the environment.
 
     Raises IntegrityError where two distributions want one path for different bytes or a wheel is not the locked
-    one; ConflictError where the environment is no longer the one that was planned for; MachineError for the
+    one; ConflictError where another tool installed or removed something since; MachineError for the
     disk, for files in the way, and for a distribution without RECORD that would have to go. Environment and
     documents are then as before.
     """
+    if not plan.changes and not documents:
+        return
     with environment_lock(environment, reporter), cache.in_use():
-        recover(environment, reporter)
-        if not plan.changes and not documents:
-            return
-        present = installed(environment)
-        _check_current(plan, present)
+        refuse_changed(environment, present)
         sound = {want.file.sha256: _sound(wheels[want.file.sha256], cache) for want in plan.incoming}
         _Transaction(environment, link_mode, reporter).run(plan, sound, present, documents)
 
@@ -185,28 +183,6 @@ def _leaving(plan: Plan) -> list[Installed]:
         elif isinstance(action, Remove):
             leaving.append(action.installed)
     return leaving
-
-
-def _check_current(plan: Plan, present: Sequence[Installed]) -> None:
-    """Refuse a plan that was made for another state of the environment."""
-    there: dict[str, set[Path]] = {}
-    for each in present:
-        there.setdefault(each.name, set()).add(each.dist_info)
-    for action in plan.changes:
-        if isinstance(action, Remove):
-            name, fits = (
-                action.installed.name,
-                action.installed.dist_info in there.get(action.installed.name, ()),
-            )
-        else:
-            name = action.wanted.name
-            planned = () if isinstance(action, Install) else action.installed
-            fits = there.get(name, set()) == {each.dist_info for each in planned}
-        if not fits:
-            raise ConflictError(
-                f"{name} was changed in the environment while this command was at work",
-                hint="run the command again",
-            )
 
 
 def _sound(wheel: UnpackedWheel, cache: Cache) -> UnpackedWheel:

@@ -15,6 +15,7 @@ import click
 from pipper.cli.app import POINTERS, app
 from pipper.cli.output import ReaderGoneError, flush, render_error, to_nowhere
 from pipper.errors import MachineError, PipperError
+from pipper.ops.context.project_files import ProjectFiles
 
 _INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
 _OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE)
@@ -25,8 +26,11 @@ class TerminatedError(BaseException):
     """SIGTERM; unwinds the stack like an interrupt, so that transactions end cleanly."""
 
 
-def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit; no error shows a traceback."""
+def run(arguments: Sequence[str] | None = None, files: ProjectFiles | None = None) -> NoReturn:
+    """Run the command line and exit; no error shows a traceback.
+
+    `files` are the project's files if they were read already; commands receive them as click's `obj`.
+    """
     # Python handles SIGINT: if the parent process ignores it (`nohup`, a background job), it stays ignored.
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminate)
@@ -35,16 +39,16 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # paths keep their bytes
-    sys.exit(_code(arguments))
+    sys.exit(_code(arguments, files))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TerminatedError
 
 
-def _code(arguments: Sequence[str] | None) -> int:
+def _code(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
     try:
-        result = app.main(args=arguments, prog_name="pipper", standalone_mode=False)
+        result = app.main(args=arguments, prog_name="pipper", standalone_mode=False, obj=files)
         flush()
         return result if isinstance(result, int) else 0
     except PipperError as error:

@@ -79,6 +79,7 @@ class Keep:
     """Leave what is as locked."""
 
     installed: Installed
+    wanted: Wanted
 
 
 Action = Install | Replace | Remove | Keep
@@ -100,29 +101,35 @@ class Plan:
         """What has to be fetched."""
         return tuple(action.wanted for action in self.actions if isinstance(action, Install | Replace))
 
+    @property
+    def kept(self) -> tuple[Installed, ...]:
+        """What stays as it is, by its marks."""
+        return tuple(action.installed for action in self.actions if isinstance(action, Keep))
 
-def make_plan(
-    wanted: Iterable[Wanted],
-    installed: Iterable[Installed],
-    *,
-    exact: bool = False,
-    damaged: Collection[NormalizedName] = (),
-) -> Plan:
+    def replacing(self, damaged: Collection[NormalizedName]) -> "Plan":
+        """Return the plan that replaces, of what this one keeps, the distributions that are damaged."""
+        return Plan(
+            actions=tuple(
+                Replace(installed=(action.installed,), wanted=action.wanted)
+                if isinstance(action, Keep) and action.installed.name in damaged
+                else action
+                for action in self.actions
+            )
+        )
+
+
+def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact: bool = False) -> Plan:
     """Hold what is wanted against what is installed.
 
-    Kept is only what bears pipper's marks, came from the very wheel that is locked and is not `damaged`.
-    Removed is what is not wanted and bears the marks; with `exact`, whatever is not wanted.
+    Kept is only what bears pipper's marks and came from the very wheel that is locked. Removed is what is not
+    wanted and bears the marks; with `exact`, whatever is not wanted.
     """
     present: dict[NormalizedName, list[Installed]] = {}
     for distribution in sorted(installed, key=lambda each: str(each.dist_info)):
         present.setdefault(distribution.name, []).append(distribution)
     actions: dict[tuple[str, str], Action] = {}
     for want in wanted:
-        found = present.pop(want.name, [])
-        action = _action(want, found)
-        if isinstance(action, Keep) and want.name in damaged:
-            action = Replace(installed=tuple(found), wanted=want)
-        actions[want.name, ""] = action
+        actions[want.name, ""] = _action(want, present.pop(want.name, []))
     for name, leftovers in present.items():
         for leftover in leftovers:
             if exact or leftover.ours:
@@ -136,5 +143,5 @@ def _action(want: Wanted, found: list[Installed]) -> Action:
     same = len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256
     # The same wheel under another version is a lock that lies; whoever unpacks the wheel tells.
     if same and (found[0].version == want.version or Version(found[0].version) == Version(want.version)):
-        return Keep(installed=found[0])
+        return Keep(installed=found[0], wanted=want)
     return Replace(installed=tuple(found), wanted=want)

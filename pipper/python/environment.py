@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.plan import Installed
-from pipper.errors import MachineError
+from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.system.locks import os_lock
 from pipper.system.os_errors import os_errors
@@ -41,6 +41,8 @@ class Environment:
     root: Path
     """The folder that holds `.pipper`: prefix, `--target` directory, or the user's library of this Python."""
     is_target: bool = False
+    is_missing: bool = False
+    """Whether it is a virtual environment that has yet to be made."""
 
     @property
     def state_dir(self) -> Path:
@@ -123,18 +125,38 @@ def installed(environment: Environment) -> tuple[Installed, ...]:
     (PEP 376, PEP 427, recording installed projects). What cannot be named is left out. Raises MachineError
     where a folder cannot be read.
     """
-    found: list[Installed] = []
+    return tuple(each for folder in _folders(environment) for each in _distribution(folder))
+
+
+def refuse_changed(environment: Environment, present: Sequence[Installed]) -> None:
+    """Raise ConflictError where a distribution came or went since `installed` returned `present`.
+
+    Raises MachineError where a folder cannot be read.
+    """
+    before = {each.dist_info: each for each in present}
+    now = set(_folders(environment))
+    came = (each for folder in sorted(now - before.keys()) for each in _distribution(folder))
+    went = (before[folder] for folder in sorted(before.keys() - now))
+    for each in (*came, *went):
+        raise ConflictError(
+            f"{each.name} was changed in the environment while this command was at work",
+            hint="run the command again",
+        )
+
+
+def _folders(environment: Environment) -> list[Path]:
+    """Each `.dist-info` and `.egg-info` in the environment, in the order of folders."""
+    found: list[Path] = []
     for library in environment.libraries:
         with os_errors("read", library):
             try:
-                folders = [
+                entries = [
                     entry for entry in os.scandir(library) if entry.name.endswith((".dist-info", ".egg-info"))
                 ]
             except FileNotFoundError:
                 continue
-        for entry in sorted(folders, key=lambda each: each.name):
-            found.extend(_distribution(Path(entry.path)))
-    return tuple(found)
+        found += (Path(entry.path) for entry in sorted(entries, key=lambda each: each.name))
+    return found
 
 
 def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None) -> Interpreter:

@@ -148,7 +148,7 @@ class Bench:
     def _install(self, environment: Environment, cache: Cache, wheel: UnpackedWheel) -> None:
         self._is_venv_used = environment is self._venv
         plan = make_plan([wanted_of(wheel)], [])
-        apply_plan(plan, environment=environment, wheels={wheel.sha256: wheel}, cache=cache)
+        apply_plan(plan, environment=environment, present=(), wheels={wheel.sha256: wheel}, cache=cache)
 
     def _check_unpacked(self, wheel: UnpackedWheel) -> None:
         """The tree holds what the standard library reads from the archive."""
@@ -196,8 +196,9 @@ class Bench:
             raise _Broken(f"left behind: {sorted(own)[:3]}")
 
     def _remove(self, environment: Environment, cache: Cache) -> None:
-        plan = make_plan([], installed(environment), exact=True)
-        apply_plan(plan, environment=environment, wheels={}, cache=cache)
+        present = installed(environment)
+        plan = make_plan([], present, exact=True)
+        apply_plan(plan, environment=environment, present=present, wheels={}, cache=cache)
         left = {path: seen for path, seen in look(environment.root).items() if not path.startswith(".pipper")}
         before = self._fresh_venv if environment is self._venv else {}
         if left != before:

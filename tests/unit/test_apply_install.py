@@ -283,6 +283,7 @@ def _apply(workshop: Workshop, *, wanted: object, given: object) -> None:
     apply_plan(
         make_plan([wanted_of(wanted)], ()),
         environment=workshop.environment,
+        present=(),
         wheels={wanted.sha256: given},
         cache=workshop.cache,
     )
@@ -374,10 +375,17 @@ def test_a_plan_for_another_state_is_a_conflict(workshop: Workshop) -> None:
     from pipper.core.plan import make_plan
 
     wheel = workshop.wheel("foo")
-    plan = make_plan([wanted_of(wheel)], installed(workshop.environment))
+    present = installed(workshop.environment)
+    plan = make_plan([wanted_of(wheel)], present)
     workshop.sync(wheel)
     with pytest.raises(ConflictError, match="foo was changed"):
-        apply_plan(plan, environment=workshop.environment, wheels={wheel.sha256: wheel}, cache=workshop.cache)
+        apply_plan(
+            plan,
+            environment=workshop.environment,
+            present=present,
+            wheels={wheel.sha256: wheel},
+            cache=workshop.cache,
+        )
 
 
 def test_refusing_leaves_no_state_folder_behind(workshop: Workshop) -> None:

@@ -35,7 +35,7 @@ def test_what_is_missing_is_installed() -> None:
 
 def test_what_came_from_the_locked_wheel_is_kept() -> None:
     plan = make_plan([wanted("a")], [there("a")])
-    assert plan.actions == (Keep(installed=there("a")),)
+    assert plan.actions == (Keep(installed=there("a"), wanted=wanted("a")),)
     assert plan.changes == plan.incoming == ()
 
 

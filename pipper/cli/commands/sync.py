@@ -14,8 +14,17 @@ from pipper.cli.options.settings import (
     repository_options,
     settings_from,
 )
-from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.sync.freshness import NOTHING_TO_DO, holds, stamp_basis
+from pipper.ops.context.place import Place
+from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.sync.freshness import NOTHING_TO_DO
+from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.sync import sync
+
+_TAKEN = (
+    *("lock_path", "groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),
+    *("exact", "link_mode", "compile_bytecode", "folder", "offline", "dry_run"),
+)
+"""Options that are fields of `SyncRequest`."""
 
 _EXAMPLES = """
 Examples:
@@ -88,7 +97,8 @@ Examples:
 @repository_options
 @output_options
 @json_option
-def command(check: bool, dry_run: bool, verify: bool, as_json: bool, **given: Any) -> int:
+@click.pass_obj
+def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: bool, **given: Any) -> int:
     """Make the environment match the lock: install, replace and remove packages.
 
     The environment is the project's .venv, which pipper creates if it is missing. pipper changes it only after
@@ -97,13 +107,13 @@ def command(check: bool, dry_run: bool, verify: bool, as_json: bool, **given: An
     if verify and not check:
         raise click.UsageError("--verify needs --check")
     settings = settings_from(given)
-    manifest = find_manifest(settings.directory)
-    basis = stamp_basis(manifest, given) if manifest else ""
-    if manifest and not (check or dry_run or as_json) and holds(manifest, basis):
+    place = Place(python=given["python"], target=given["target"], active=given["active"])
+    options = {name: given[name] for name in _TAKEN}
+    request = SyncRequest(place=place, check=check, hashes=verify, whole_plan=as_json, **options)
+    outcome = sync(settings, request, likely)
+    if outcome is None:
         settings.reporter.info(NOTHING_TO_DO)
         return 0
-    from pipper.cli.run_sync import run_sync  # noqa: PLC0415 - all that a sync with something to do needs
+    from pipper.cli.render.sync import tell_sync  # noqa: PLC0415 - a sync with nothing to do does without
 
-    return run_sync(
-        settings, given, stamp=basis, check=check, hashes=verify, dry_run=dry_run, as_json=as_json
-    )
+    return tell_sync(outcome, request, settings.reporter, as_json=as_json)

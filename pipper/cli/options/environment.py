@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import together
-from pipper.ops.context.environments import Place
+from pipper.ops.context.place import Place
 
 environment_options = together(
     click.option(

@@ -8,7 +8,7 @@ from pipper.core.plan import Install, Remove, Replace
 from pipper.core.wording import counted
 
 if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
-    from pipper.ops.sync.sync import SyncOutcome
+    from pipper.ops.sync.steps import SyncOutcome
 
 
 def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Which environment a command works on, and which part of a lock is for it."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pipper.cache.cache import Cache, cache_root
@@ -9,6 +9,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
 from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.context.file_names import VENV
+from pipper.ops.context.place import Place
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import (
     Environment,
@@ -22,19 +23,6 @@ from pipper.python.environment import (
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """How the command line names an environment."""
-
-    python: Path | None = None
-    target: Path | None = None
-    active: bool = False
-    user: bool = False
-    """The user's own packages of an interpreter."""
-    alone: bool = False
-    """Whether the environment is its own project, so that no project's `.venv` counts."""
-
-
 def open_cache(settings: Settings) -> Cache:
     """Return the cache of `PIPPER_CACHE_DIR`, or of the platform."""
     return Cache(cache_root(settings.environ), settings.limits)
@@ -46,16 +34,16 @@ def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> 
     return inspect_interpreter(_python(settings, root, place) or running(), cache_dir)
 
 
-def choose_environment(settings: Settings, root: Path | None, place: Place, *, make: bool) -> Environment:
-    """Return the environment a command works on (DESIGN section 6).
+def choose_environment(settings: Settings, root: Path | None, place: Place) -> Environment:
+    """Return the environment a command works on (DESIGN section 6); makes nothing.
 
-    `-t DIR`, else `--python`, else the project's `.venv` (made where it is missing; without `make` it is
-    only described, an empty one), else the active environment, else the interpreter pipper runs on.
+    `-t DIR`, else `--python`, else the project's `.venv` (described as it will be where it is missing), else the
+    active environment, else the interpreter pipper runs on.
     """
     cache_dir = open_cache(settings).interpreters
     root = None if place.alone or place.user else root
     python = _python(settings, root, place)
-    if root is not None and place == Place() and not make:
+    if root is not None and place == Place():
         _tell_of_active(settings, root / VENV)
     if place.target is not None:
         interpreter = inspect_interpreter(python or running(), cache_dir)
@@ -64,11 +52,15 @@ def choose_environment(settings: Settings, root: Path | None, place: Place, *, m
         return user_environment(inspect_interpreter(python or running(), cache_dir))
     if python is None and root is not None:
         base = inspect_interpreter(running(), cache_dir)
-        if not make:  # whoever makes it has asked what it will be before
-            return environment_of(of_new_venv(root / VENV, base, None))
-        settings.reporter.info(f"Making {root / VENV} with Python {base.target.python_full_version}")
-        return environment_of(make_venv(root / VENV, base, cache_dir))
+        return replace(environment_of(of_new_venv(root / VENV, base, None)), is_missing=True)
     return environment_of(inspect_interpreter(python or running(), cache_dir))
+
+
+def make_environment(settings: Settings, environment: Environment) -> None:
+    """Make the virtual environment that `choose_environment` described; raises what `make_venv` raises."""
+    interpreter = environment.interpreter
+    settings.reporter.info(f"Making {environment.root} with Python {interpreter.target.python_full_version}")
+    make_venv(environment.root, interpreter, open_cache(settings).interpreters)
 
 
 def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.project_files import ProjectFiles, ReadFile, lock_beside
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
 
@@ -18,7 +19,7 @@ def find_manifest(directory: Path) -> Path | None:
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
         with os_errors("look into", folder):
             found = [path for path in (own, standard) if path.is_file()]
-        if standard in found and not _has_table(standard):
+        if standard in found and not _has_table(read_bytes(standard) or b""):
             found.remove(standard)
         if len(found) > 1:
             raise UsageError(
@@ -30,11 +31,34 @@ def find_manifest(directory: Path) -> Path | None:
     return None
 
 
-def _has_table(standard: Path) -> bool:
-    data = read_bytes(standard) or b""
+def find_project_files(directory: Path, likely: ProjectFiles | None) -> ProjectFiles | None:
+    """Return manifest and lock of the project that `directory` is in, None where there is no project.
+
+    They are those of `likely` (see `likely_project`) where that is the project; else they are read. Raises as
+    `find_manifest`.
+    """
+    if likely is not None:
+        is_own = likely.manifest.path.endswith(PIPPER_TOML)
+        if is_own or _has_table(likely.manifest.data or b""):
+            return likely
+    manifest = find_manifest(directory)
+    return read_project_files(str(manifest)) if manifest else None
+
+
+def read_project_files(manifest_path: str) -> ProjectFiles:
+    """Return the manifest at `manifest_path` and its lock; raises MachineError where one cannot be read."""
+    return ProjectFiles(_read(manifest_path), _read(lock_beside(manifest_path)))
+
+
+def _read(path: str) -> ReadFile:
+    with os_errors("read", path):
+        return ReadFile(path)
+
+
+def _has_table(data: bytes) -> bool:
     if b"pipper" not in data:
         return False
     try:
-        return "pipper" in read_toml(data, label=standard.name, limit=MANIFEST_LIMIT).at("tool", {})
+        return "pipper" in read_toml(data, label=PYPROJECT_TOML, limit=MANIFEST_LIMIT).at("tool", {})
     except UsageError:
         return True  # whoever reads it as a manifest tells what is wrong with it, and where

@@ -12,6 +12,7 @@ from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.project_files import ProjectFiles
 from pipper.system.files import read_bytes, write_bytes
 
 _TEMPLATE = """\
@@ -48,22 +49,36 @@ class Project:
 
 def project_around(directory: Path) -> Project | None:
     """Return the project that `directory` is in, None where there is none; raises as `load_project`."""
-    return load_project(directory) if find_manifest(directory) else None
+    path = find_manifest(directory)
+    return _project(path, read_bytes(path)) if path else None
 
 
 def load_project(directory: Path) -> Project:
     """Return the project that `directory` is in; raises UsageError where there is none or it cannot be read."""
     path = find_manifest(directory)
     if path is None:
-        raise UsageError(
-            f"no project at {directory} or above it",
-            cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
-            hint=_beginning(directory),
-        )
-    data = read_bytes(path)
+        raise no_project(directory)
+    return _project(path, read_bytes(path))
+
+
+def project_of(files: ProjectFiles) -> Project:
+    """Return the project that has these files; raises UsageError where the manifest cannot be used."""
+    return _project(Path(files.manifest.path), files.manifest.data)
+
+
+def _project(path: Path, data: bytes | None) -> Project:
     if data is None:
         raise UsageError(f"{path} is gone")
     return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+
+
+def no_project(directory: Path) -> UsageError:
+    """Return the error for a command that needs a project where there is none."""
+    return UsageError(
+        f"no project at {directory} or above it",
+        cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
+        hint=_beginning(directory),
+    )
 
 
 def _beginning(directory: Path) -> str:
@@ -80,9 +95,14 @@ def load_lock(path: Path) -> Lock | None:
 
 def require_fresh(project: Project) -> Lock:
     """Return the project's lock; raises UsageError where it is missing or older than the manifest."""
-    lock = load_lock(project.lock_path)
-    if lock is None:
+    return fresh_lock(project, read_bytes(project.lock_path))
+
+
+def fresh_lock(project: Project, data: bytes | None) -> Lock:
+    """Return the lock that these bytes of the project's lock file hold; raises as `require_fresh`."""
+    if data is None:
         raise UsageError(f"there is no {LOCK_NAME} in {project.root}", hint="pipper lock")
+    lock = parse_lock(data, label=project.lock_path.name)
     if difference := lock.inputs.difference(project.manifest.inputs()):
         raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint="pipper lock")
     return lock

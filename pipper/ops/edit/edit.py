@@ -16,16 +16,18 @@ from pipper.core.manifest.edit import add_requirements, drop_sources, remove_req
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.errors import UsageError
-from pipper.ops.context.environments import Place, choose_environment, interpreter_at_hand
+from pipper.ops.context.environments import choose_environment, interpreter_at_hand
 from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import given_repositories
+from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_lock, project_around
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import FILES_ALIAS, take_in
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
-from pipper.ops.sync.sync import Basis, SyncOutcome, SyncRequest, plan_to, sync_to
+from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.steps import Goal, SyncOutcome, sync_to
 from pipper.python.environment import Environment, installed
 from pipper.system.files import read_bytes, write_bytes
 
@@ -88,7 +90,7 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
     return EditOutcome(
         manifest_path=project.manifest_path,
         changes=version_changes(old, lock),
-        sync=_carry_out(settings, request, workplace, Basis(project=project, lock=lock), documents),
+        sync=_carry_out(settings, request, workplace, _goal(request, project, lock), documents),
     )
 
 
@@ -122,7 +124,7 @@ def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
             f"no project at {settings.directory} or above it",
             hint="`pipper init` begins one; `pipper install` works on the environment itself",
         )
-    environment = choose_environment(settings, None, request.place, make=False)
+    environment = choose_environment(settings, None, request.place)
     return Workplace(manifest_path=environment.state_dir / PIPPER_TOML, environment=environment)
 
 
@@ -166,20 +168,21 @@ def _lock(
     return make_lock(settings, project, target, options, old=old, installed=present)
 
 
+def _goal(request: EditRequest, project: Project, lock: Lock) -> Goal:
+    groups = frozenset({request.group} if request.group else ())
+    return Goal(lock=lock, selection=Selection(groups=groups), project=project)
+
+
 def _carry_out(
     settings: Settings,
     request: EditRequest,
     workplace: Workplace,
-    basis: Basis,
+    goal: Goal,
     documents: Mapping[Path, bytes],
 ) -> SyncOutcome | None:
-    groups = frozenset({request.group} if request.group else ())
-    place = request.place if workplace.environment is None else replace(request.place, alone=True)
-    sync_request = SyncRequest(place=place, selection=Selection(groups=groups))
-    if request.dry_run:
-        return plan_to(settings, sync_request, basis)
-    if request.sync:
-        return sync_to(settings, sync_request, basis, documents)
+    if request.sync or request.dry_run:
+        sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
+        return sync_to(settings, sync_request, goal, documents, workplace.environment)
     for path, content in documents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)

@@ -7,9 +7,10 @@ from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
-from pipper.ops.context.environments import Place, interpreter_at_hand
+from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.open_repositories import given_repositories, require_repository
+from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, project_around
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.make_lock import make_lock

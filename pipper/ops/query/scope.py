@@ -6,9 +6,10 @@ from pathlib import Path
 from pipper.apply.recovery import pending
 from pipper.core.lock.model import Lock
 from pipper.errors import UsageError
-from pipper.ops.context.environments import Place, choose_environment
+from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_project, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import Environment
@@ -39,7 +40,7 @@ def find_environment(settings: Settings, place: Place) -> Environment:
     if place.target is not None and not (settings.directory / place.target).is_dir():
         raise UsageError(f"`{place.target}` is no directory", hint="`pipper sync -t DIR` makes one")
     manifest = find_manifest(settings.directory)
-    environment = choose_environment(settings, manifest.parent if manifest else None, place, make=False)
+    environment = choose_environment(settings, manifest.parent if manifest else None, place)
     if unfinished := pending(environment):
         settings.reporter.warning(unfinished)
     return environment

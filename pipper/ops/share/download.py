@@ -16,13 +16,13 @@ from pipper.core.lock.selection import Selection, select
 from pipper.core.plan import Wanted
 from pipper.errors import MachineError
 from pipper.http.client import Web
-from pipper.ops.context.environments import Place, interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.place import Place
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import as_lock, refuse_expired
 from pipper.ops.share.inputs import Ask, Asked, read_ask
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import take_urls
-from pipper.ops.sync.offline import Supply
 from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of_file, write_bytes
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import read_bundle, write_bundle
@@ -95,7 +95,7 @@ def _wanted(settings: Settings, asked: Asked, request: DownloadRequest) -> tuple
 
 def _origins(settings: Settings, asked: Asked) -> Origins:
     if isinstance(asked.lock, Lock):
-        return origins_of(settings, asked.lock, asked.project, Supply())
+        return origins_of(settings, asked.lock, asked.project)
     return Origins(web=Web(settings.environ))
 
 

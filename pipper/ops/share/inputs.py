@@ -11,10 +11,11 @@ from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
 from pipper.errors import UsageError
-from pipper.ops.context.environments import Place, interpreter_at_hand
+from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
+from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_lock, load_project, project_around, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.adhoc import solve_requirements

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,9 +23,8 @@ from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import take_out
-from pipper.ops.sync.cached_wheels import held_wheels, require_same
-from pipper.ops.sync.find_links import take_from_folder
-from pipper.ops.sync.offline import Supply
+from pipper.ops.sync.fetch_folder import take_from_folder
+from pipper.ops.sync.wheel_checks import held_wheels, require_same
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
@@ -39,18 +38,30 @@ class Origins:
 
     web: Web
     repositories: Mapping[str, Repository] = field(default_factory=dict)
-    supply: Supply = field(default_factory=Supply)
+    folder: Path | None = None
+    """Looked into before anything is fetched."""
+    offline: bool = False
+    """Whether nothing may be fetched at all."""
     index_folder: Path | None = None
     """What files of the index must lie in, where the index is a folder."""
 
 
-def origins_of(settings: Settings, lock: Lock, project: Project | None, supply: Supply) -> Origins:
+def origins_of(
+    settings: Settings,
+    lock: Lock,
+    project: Project | None,
+    *,
+    folder: Path | None = None,
+    offline: bool = False,
+) -> Origins:
     """Return where the files of a lock come from; raises what `locked_repositories` raises."""
-    if supply.folder is not None:
-        supply = replace(supply, folder=settings.directory / supply.folder)
-    web, folder = _web(settings, lock, project), _index_folder(settings, lock, project)
-    repositories = {} if supply.offline else locked_repositories(settings, lock, project)
-    return Origins(web=web, repositories=repositories, supply=supply, index_folder=folder)
+    return Origins(
+        web=_web(settings, lock, project),
+        repositories={} if offline else locked_repositories(settings, lock, project),
+        folder=None if folder is None else settings.directory / folder,
+        offline=offline,
+        index_folder=_index_folder(settings, lock, project),
+    )
 
 
 def _index_folder(settings: Settings, lock: Lock, project: Project | None) -> Path | None:
@@ -112,8 +123,8 @@ def _divided(
     missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> tuple[list[Wanted], list[Wanted]]:
     """What is at hand, and what has to be fetched; raises StoreError for the latter where nothing may be."""
-    if origins.supply.folder is not None:
-        take_from_folder(missing, origins.supply.folder, cache, reporter)
+    if origins.folder is not None:
+        take_from_folder(missing, origins.folder, cache, reporter)
     here, away = [], []
     for want in missing:
         unbundled = not bundles and cache.file(want.file.sha256)
@@ -121,8 +132,8 @@ def _divided(
             here.append(want)
         else:
             away.append(want)
-    if away and origins.supply.offline:
-        raise _not_at_hand(away, origins.supply)
+    if away and origins.offline:
+        raise _not_at_hand(away, origins.folder)
     return here, away
 
 
@@ -145,8 +156,8 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
     return True
 
 
-def _not_at_hand(away: Sequence[Wanted], supply: Supply) -> StoreError:
-    where = f"neither the cache nor {supply.folder} has" if supply.folder else "the cache does not have"
+def _not_at_hand(away: Sequence[Wanted], folder: Path | None) -> StoreError:
+    where = f"neither the cache nor {folder} has" if folder else "the cache does not have"
     return StoreError(
         f"{counted(len(away), 'file')} must be fetched, and --offline forbids it",
         cause="\n".join(f"{where} {want.filename}" for want in away),

@@ -1,0 +1,93 @@
+"""The manifest and the lock of a project as bytes, each read once a run.
+
+Every sync begins here, also one with nothing to do: imports nothing heavy.
+"""
+
+import errno
+import os
+import stat
+
+from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
+
+
+class ReadFile:
+    """A file as it was when it was read."""
+
+    __slots__ = ("_mark", "data", "path")
+
+    def __init__(self, path: str) -> None:
+        """Read `path`, where it exists; raises OSError, also for what is not a regular file."""
+        self.path = path
+        self._mark = _mark(path)
+        self.data: bytes | None = None
+        if self._mark:
+            with open(path, "rb") as stream:
+                self.data = stream.read()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was replaced, edited or removed since; also where nobody can tell, as reading it then does."""
+        try:
+            return _mark(self.path) != self._mark
+        except OSError:
+            return True
+
+
+class ProjectFiles:
+    """The manifest of a project and the lock beside it."""
+
+    __slots__ = ("lock", "manifest")
+
+    def __init__(self, manifest: ReadFile, lock: ReadFile) -> None:
+        self.manifest = manifest
+        self.lock = lock
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether one of them was changed since it was read."""
+        return self.manifest.is_outdated or self.lock.is_outdated
+
+
+def lock_beside(manifest_path: str) -> str:
+    """Return where the lock of the project with this manifest is."""
+    return os.path.join(os.path.dirname(manifest_path), LOCK_NAME)
+
+
+def likely_project(directory: str) -> ProjectFiles | None:
+    """Return the files of the project that `directory` is most likely in, None where that is not certain enough.
+
+    Never raises; `find_manifest` has the words for what is wrong. A `pyproject.toml` that only mentions pipper is
+    taken too: whether it has a table `[tool.pipper]` takes reading TOML.
+    """
+    try:
+        return _likely(os.path.abspath(directory))
+    except OSError:
+        return None
+
+
+def _likely(folder: str) -> ProjectFiles | None:
+    while True:
+        own, standard = os.path.join(folder, PIPPER_TOML), ReadFile(os.path.join(folder, PYPROJECT_TOML))
+        names_us = b"pipper" in (standard.data or b"")
+        is_own = _mark(own) is not None
+        if is_own and names_us:
+            return None
+        if is_own or names_us:
+            return ProjectFiles(ReadFile(own) if is_own else standard, ReadFile(lock_beside(own)))
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return None
+
+
+def _mark(path: str) -> tuple[int, int, int] | None:
+    """Inode, size in bytes and time of a regular file, None for no file.
+
+    Raises OSError for anything else: a folder that cannot be looked into is not an empty one.
+    """
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+    return found.st_ino, found.st_size, found.st_mtime_ns

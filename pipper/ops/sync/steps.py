@@ -1,0 +1,265 @@
+"""The steps of a sync: choose the environment, lock it, finish what was interrupted, look once, plan, fetch, apply.
+
+Never solves. Nothing in the environment is touched before all files are there and verified.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from pipper.apply.bytecode import compile_modules
+from pipper.apply.environment_lock import environment_lock
+from pipper.apply.recovery import pending, recover
+from pipper.apply.stamp import write_stamp
+from pipper.apply.transaction import apply_plan
+from pipper.apply.verify import Drift, verify
+from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import Lock
+from pipper.core.lock.selection import Selection, select
+from pipper.core.lock.writer import dump_lock
+from pipper.core.plan import Installed, Plan, Wanted, make_plan
+from pipper.errors import MachineError
+from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
+from pipper.ops.context.file_names import LOCK_NAME
+from pipper.ops.context.find_manifest import read_project_files
+from pipper.ops.context.project import Project, fresh_lock, no_project, project_around, project_of
+from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.context.settings import Settings
+from pipper.ops.sync.freshness import stamp_key
+from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.self_protection import refuse_own_ground
+from pipper.ops.sync.wheel_checks import held_wheels, require_honest
+from pipper.python.environment import Environment, installed, refuse_unwritable
+from pipper.system.files import read_bytes, refuse_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOutcome:
+    """What was, or would be, done."""
+
+    environment: Environment
+    plan: Plan
+    drift: tuple[Drift, ...] = ()
+    """What a check found changed by hand or by another tool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A lock, and what of it an environment is to get."""
+
+    lock: Lock
+    selection: Selection
+    project: Project | None = None
+    files: ProjectFiles | None = None
+    """What project and lock were read from, where the lock is the project's own."""
+
+
+def take_steps(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
+    """Sync to the lock that the request names, else to that of the project with these files.
+
+    Raises UsageError where there is neither, or where the project's lock is not fresh; AccessError where the
+    signatures in a lock have ended; and what `sync_to` raises.
+    """
+    if request.lock_path is not None:
+        return _sync_to_file(settings, request, request.lock_path)
+    if files is None:
+        raise no_project(settings.directory)
+    return sync_to(settings, request, _own_goal(request, files), {})
+
+
+def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> SyncOutcome:
+    # Imported here: locks of others need PEP 751, which the project's own does not.
+    from pipper.ops.lock.read_any import as_lock, read_lock, refuse_expired  # noqa: PLC0415
+
+    refuse_url(lock_path)
+    path = settings.directory / lock_path
+    found = read_lock(path)
+    project = project_around(settings.directory)
+    environment = choose_environment(settings, project.root if project else None, request.place)
+    lock, selection = as_lock(found, environment.interpreter.target, _selection(request), path=path)
+    if not request.offline:
+        refuse_expired(lock, label=path.name, now=datetime.now(UTC))
+    goal = Goal(lock=lock, selection=selection, project=project)
+    return sync_to(settings, request, goal, {}, environment)
+
+
+def sync_to(
+    settings: Settings,
+    request: SyncRequest,
+    goal: Goal,
+    documents: Mapping[Path, bytes],
+    environment: Environment | None = None,
+) -> SyncOutcome:
+    """Sync to a lock in hand; `documents` (manifest and lock) are written with the change.
+
+    `environment` is what `choose_environment` returned, where the caller asked already. On any error,
+    environment and documents are as before.
+    """
+    if environment is None:
+        root = goal.project.root if goal.project else None
+        environment = choose_environment(settings, root, request.place)
+    run = _Run(settings, request, environment, goal)
+    if request.dry_run or request.check:
+        if unfinished := pending(environment):
+            settings.reporter.warning(unfinished)
+        return run.look()
+    if environment.is_missing or not environment.root.exists():
+        return _sync_missing(run, documents)
+    try:
+        refuse_unwritable(environment)
+    except MachineError:
+        # Not even the lock can be taken: that is no error where nothing is to be done.
+        outcome = run.look()
+        if outcome.plan.changes or documents or request.compile_bytecode or pending(environment):
+            raise
+        return outcome
+    return _sync_existing(run, documents, {})
+
+
+def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
+    """Make the environment only when all files are there: where one is missing, nothing is left behind."""
+    refuse_unwritable(run.environment)
+    cache = open_cache(run.settings)
+    with cache.in_use():
+        wheels = run.fetch(run.wanted, cache)
+        if run.environment.is_missing:
+            make_environment(run.settings, run.environment)
+        return _sync_existing(run, documents, wheels)
+
+
+def _sync_existing(
+    run: "_Run", documents: Mapping[Path, bytes], wheels: Mapping[str, UnpackedWheel]
+) -> SyncOutcome:
+    environment, reporter = run.environment, run.settings.reporter
+    with environment_lock(environment, reporter):
+        recover(environment, reporter)
+        run = run.renewed()
+        present = installed(environment)
+        plan = run.repairing_plan(present)
+        if plan.changes or documents:
+            refuse_own_ground(plan, environment)
+            run.apply(plan, present, documents, wheels)
+            present = ()
+        if run.request.compile_bytecode:
+            ours = [each for each in present or installed(environment) if each.ours]
+            compile_modules(environment, ours, reporter)
+        if run.goal.files and run.request.is_stamped:
+            python = environment.interpreter.executable
+            write_stamp(environment, stamp_key(run.goal.files, run.request.stamped_options, python))
+    return SyncOutcome(environment=environment, plan=plan)
+
+
+class _Run:
+    """One environment, and what of a lock it is to get: worked out once."""
+
+    def __init__(
+        self, settings: Settings, request: SyncRequest, environment: Environment, goal: Goal
+    ) -> None:
+        """Raise what `part_for` and `select` raise: the lock must be for this environment."""
+        self.settings = settings
+        self.request = request
+        self.environment = environment
+        self.goal = goal
+        label = str(request.lock_path or LOCK_NAME)
+        self._part = part_for(goal.lock, environment.interpreter, label=label)
+        self.wanted = select(goal.lock, self._part, goal.selection)
+
+    def renewed(self) -> "_Run":
+        """Return the run by what manifest and lock are now, if another process changed them since they were read."""
+        files = self.goal.files
+        if files is None or not files.is_outdated:
+            return self
+        goal = _own_goal(self.request, read_project_files(files.manifest.path))
+        return _Run(self.settings, self.request, self.environment, goal)
+
+    def look(self) -> SyncOutcome:
+        """Return what a sync would do, and for a check what differs from RECORD; changes nothing."""
+        present = installed(self.environment)
+        if not self.request.check:
+            return SyncOutcome(environment=self.environment, plan=self.repairing_plan(present))
+        plan = self._plan(present)
+        drift = verify(self.environment, plan.kept, hashes=self.request.hashes)
+        return SyncOutcome(environment=self.environment, plan=plan, drift=drift)
+
+    def repairing_plan(self, present: Iterable[Installed]) -> Plan:
+        """The plan that also replaces what is as locked by its marks, but has files missing or of another size."""
+        plan = self._plan(present)
+        return plan.replacing({drift.distribution for drift in verify(self.environment, plan.kept)})
+
+    def _plan(self, present: Iterable[Installed]) -> Plan:
+        return make_plan(self.wanted, present, exact=self.request.exact)
+
+    def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
+        """Return these wheels by sha256, unpacked in the cache; raises what `fetch_wheels` and the checks raise."""
+        wanted = tuple(wanted)
+        wheels = held_wheels(wanted, cache)
+        missing = [want for want in wanted if want.file.sha256 not in wheels]
+        lock = self.goal.lock
+        if missing:
+            # Imported here: stores, the index and HTTP take longer to import than a warm cache takes to install.
+            from pipper.ops.sync.fetch import fetch_wheels, origins_of  # noqa: PLC0415
+
+            request = self.request
+            origins = origins_of(
+                self.settings, lock, self.goal.project, folder=request.folder, offline=request.offline
+            )
+            wheels = {**wheels, **fetch_wheels(missing, origins, cache, self.settings.reporter)}
+        if wanted:
+            require_honest(lock, self._part, wanted, wheels)
+        return wheels
+
+    def apply(
+        self,
+        plan: Plan,
+        present: tuple[Installed, ...],
+        documents: Mapping[Path, bytes],
+        wheels: Mapping[str, UnpackedWheel],
+    ) -> None:
+        """Carry out the plan under the environment's lock; fetch what it brings and `wheels` does not hold."""
+        cache = open_cache(self.settings)
+        with cache.in_use():
+            missing = [want for want in plan.incoming if want.file.sha256 not in wheels]
+            apply_plan(
+                plan,
+                environment=self.environment,
+                present=present,
+                wheels={**wheels, **self.fetch(missing, cache)},
+                cache=cache,
+                documents={**documents, **self._history(plan)},
+                link_mode=self.request.link_mode,
+                reporter=self.settings.reporter,
+            )
+
+    def _history(self, plan: Plan) -> Mapping[Path, bytes]:
+        """What the environment is synced to, and what it was before: `sync --lock .pipper/previous.lock` goes back.
+
+        An authorized lock is not kept: its URLs are secrets that expire.
+        """
+        if not plan.changes or self.goal.lock.expires_at is not None:
+            return {}
+        applied = self.environment.state_dir / "applied.lock"
+        now, before = dump_lock(self.goal.lock).encode(), read_bytes(applied)
+        if before is None or before == now:
+            return {applied: now}
+        return {applied: now, applied.with_name("previous.lock"): before}
+
+
+def _own_goal(request: SyncRequest, files: ProjectFiles) -> Goal:
+    project = project_of(files)
+    lock = fresh_lock(project, files.lock.data)
+    return Goal(lock=lock, selection=_selection(request), project=project, files=files)
+
+
+def _selection(request: SyncRequest) -> Selection:
+    return Selection(
+        groups=frozenset(map(canonicalize_name, request.groups)),
+        only_groups=frozenset(map(canonicalize_name, request.only_groups)),
+        all_groups=request.all_groups,
+        default_group=not request.no_dev,
+        extras=frozenset(map(canonicalize_name, request.extras)),
+        all_extras=request.all_extras,
+    )
