@@ -116,6 +116,10 @@ def refuse_unwritable(environment: Environment) -> None:
             raise MachineError(
                 f"`{nearest}` cannot be written to", hint=f"mend its permissions, or {_ELSEWHERE}"
             )
+    if environment.is_missing:
+        with contextlib.suppress(OSError):  # `make_venv` says what is wrong there
+            if _is_foreign(environment.root):
+                raise _in_the_way(environment.root)
 
 
 def installed(environment: Environment) -> tuple[Installed, ...]:

@@ -209,6 +209,24 @@ def test_a_failed_first_sync_leaves_no_environment_behind(workspace: Workspace) 
     assert not (workspace.app / "out").exists()
 
 
+def test_what_is_in_the_way_of_the_environment_is_told_before_anything_is_fetched(
+    workspace: Workspace,
+) -> None:
+    shutil.rmtree(workspace.venv)
+    (workspace.venv / "mine").mkdir(parents=True)
+    shutil.rmtree(workspace.repository)
+    workspace.refused("sync", code=8, subject="is there and is no virtual environment")
+
+
+def test_a_failed_first_sync_leaves_an_empty_folder_empty(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.venv)
+    workspace.venv.mkdir()
+    (wheel,) = workspace.repository.glob("beta/*/beta-1.0.0-py3-none-any.whl")
+    wheel.unlink()
+    workspace.refused("sync", code=4, subject="locked object is gone")
+    assert list(workspace.venv.iterdir()) == []
+
+
 def test_a_lock_elsewhere_can_be_synced_without_a_project(workspace: Workspace) -> None:
     place = workspace.root / "place"
     place.mkdir()
