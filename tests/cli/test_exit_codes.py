@@ -238,7 +238,7 @@ def test_exit_8_where_the_working_directory_is_gone(empty: Workspace) -> None:
         check=False,
     )
     assert done.returncode == 8, done.stderr
-    assert "error: the working directory is gone\n" in done.stderr
+    assert "error: the working directory does not exist\n" in done.stderr
 
 
 SLOW: Mapping[str, tuple[tuple[str, ...], Rule]] = {

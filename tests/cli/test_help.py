@@ -185,6 +185,7 @@ def test_every_shell_gets_its_script(shell: str, tmp_path: Path) -> None:
 def test_a_command_or_option_of_another_tool_points_to_pippers_own(
     words: list[str], hint: str, empty: Workspace
 ) -> None:
+    empty.app.mkdir(parents=True)
     (empty.app / "requirements.txt").touch()
     done = empty.run(*words, code=2)
     assert hint in done.stderr.splitlines()[-1]
