@@ -72,52 +72,41 @@ def resolve(
     base = solve(request, router, reporter)
     resolutions, failures = {first: base}, {}
     versions = {pin.name: pin.version for pin in base.pins}
-    others = [_Other.of(goal, request, preferred, agreed=versions, before=locked) for goal in goals[1:]]
-    read_ahead((other.request for other in others), router, base)
-    for other in others:
-        target = other.request.target
+    others = {
+        goal: _following(replace(request, target=goal.target), preferred, agreed=versions, before=locked)
+        for goal in goals[1:]
+    }
+    read_ahead(others.values(), router, base)
+    for goal, other in others.items():
+        diverges = any(other.preferred[name] != version for name, version in versions.items())
         try:
-            agreed = None if other.diverges else holding(other.request, router, base, reporter)
-            budget = BUDGET if other.required else _OPTIONAL_STEPS
-            resolutions[target] = agreed or solve(other.request, router, reporter, budget=budget)
+            agreed = None if diverges else holding(other, router, base, reporter)
+            budget = BUDGET if goal.required else _OPTIONAL_STEPS
+            resolutions[goal.target] = agreed or solve(other, router, reporter, budget=budget)
         except NoSolutionError as error:
-            if other.required:
+            if goal.required:
                 raise NoSolutionError(
-                    f"{target.name}: {error.message}", cause=error.cause, hint=error.hint
+                    f"{goal.target.name}: {error.message}", cause=error.cause, hint=error.hint
                 ) from error
-            failures[target] = f"{error.message}\n{error.cause}".strip()
+            failures[goal.target] = f"{error.message}\n{error.cause}".strip()
     return Solutions(resolutions=resolutions, failures=failures)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Other:
-    """The solve of an environment after the first."""
+def _following(
+    request: SolveRequest, preferred: Preferred, *, agreed: Versions, before: Versions
+) -> SolveRequest:
+    """Return a request that prefers the versions `agreed` on for the first environment.
 
-    request: SolveRequest
-    required: bool
-    diverges: bool
-    """Whether a version locked for it differs from that of the first environment, and is kept."""
-
-    @classmethod
-    def of(
-        cls, goal: Goal, request: SolveRequest, preferred: Preferred, *, agreed: Versions, before: Versions
-    ) -> "_Other":
-        """Return the solve that follows the first one's result, `agreed`.
-
-        A version locked for this environment is kept where it differed from the first environment's (in
-        `before`, or in `agreed` for a project that is new there).
-        """
-        own = preferred.locked_for(goal.target)
-        apart = {
-            name: version
-            for name, version in own.items()
-            if version != before.get(name, agreed.get(name, version))
-        }
-        return cls(
-            request=replace(request, target=goal.target, preferred={**own, **agreed, **apart}),
-            required=goal.required,
-            diverges=any(name in agreed and agreed[name] != version for name, version in apart.items()),
-        )
+    A version locked for this environment is kept where it differed from the first one's (in `before`, or in
+    `agreed` for a project that is new there).
+    """
+    own = preferred.locked_for(request.target)
+    apart = {
+        name: version
+        for name, version in own.items()
+        if version != before.get(name, agreed.get(name, version))
+    }
+    return replace(request, preferred={**own, **agreed, **apart})
 
 
 class _Once(Reporter):
