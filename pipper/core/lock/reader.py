@@ -238,10 +238,10 @@ def _file(node: Node, *, authorized: bool) -> LockedFile:
         raise IntegrityError(
             f"{node.place}: no sha256", cause="a file without a hash proves nothing", hint=_HINT
         )
-    sha256, size = _sha256(node.at("sha256")), node.at("size").whole()
+    sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").whole(), _bundle(node)
     key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
     try:
-        file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=_bundle(node))
+        file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=bundle)
     except IntegrityError as error:
         raise IntegrityError(f"{node.place}: {error.message}", hint=_HINT) from error
     if file.key and _UNSAFE_KEY.search(file.key):
