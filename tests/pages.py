@@ -18,9 +18,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = CHECKOUT / "README.md"
 CONTRIBUTING = CHECKOUT / "CONTRIBUTING.md"
-PAGES = tuple(
-    path for path in (README, *sorted((CHECKOUT / "docs").glob("*.md")), CONTRIBUTING) if path.exists()
-)
+PAGES = (README, *sorted((CHECKOUT / "docs").glob("*.md")), CONTRIBUTING)
 LANGUAGES = {"console", "sh", "toml", "json", "dockerfile", "yaml", "text", "python"}
 HIDDEN = "hidden"
 """The language of `<!-- run: … -->`."""

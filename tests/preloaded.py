@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+from typing import Any
 
 _PART = 1 << 16
 """Bytes of a request that are read at once."""
@@ -20,8 +21,8 @@ def serve(address: str) -> None:
     import pkgutil
     import select
 
-    import boto3  # noqa: F401
-    import rich.progress  # noqa: F401
+    import boto3  # noqa: F401 - commands import it
+    import rich.progress  # noqa: F401 - commands import it
 
     import pipper
 
@@ -31,7 +32,8 @@ def serve(address: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         while listener in select.select([listener, sys.stdin], [], [])[0]:
             connection, _ = listener.accept()
             with connection:
@@ -46,18 +48,18 @@ def serve(address: str) -> None:
                 connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
 
 
-def _become(request: dict[str, object], files: list[int]) -> None:
+def _become(request: dict[str, Any], files: list[int]) -> None:
     """Do in a forked process what a fresh one would do."""
     from pipper.cli import main
 
     for number, file in enumerate(files):
         os.dup2(file, number)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - by number, until the end
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - the same
     os.environ.clear()
-    os.environ.update(request["environment"])  # type: ignore[call-overload]
-    os.chdir(str(request["folder"]))
-    sys.argv = ["pipper", *request["arguments"]]  # type: ignore[misc]
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.argv = ["pipper", *request["arguments"]]
     code: object = 1
     try:
         main()
@@ -71,7 +73,7 @@ def _become(request: dict[str, object], files: list[int]) -> None:
 
 def ask(address: str, arguments: list[str]) -> int:
     """Run a command in the server and return its exit code."""
-    body = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)})  # noqa: PTH109
+    body = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         socket.send_fds(connection, [body.encode()], [0, 1, 2])

@@ -110,7 +110,8 @@ def preloaded() -> Iterator[Path]:
         with subprocess.Popen(
             command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process:
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             assert process.stdout.readline() == b"ready\n"
             yield socket
             process.stdin.close()
