@@ -73,7 +73,8 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
 
 def ask(address: str, arguments: list[str]) -> int:
     """Run a command in the server and return its exit code."""
-    body = json.dumps({"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ)})
+    folder = os.getcwd()  # noqa: PTH109 - pathlib takes time to import
+    body = json.dumps({"arguments": arguments, "folder": folder, "environment": dict(os.environ)})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         socket.send_fds(connection, [body.encode()], [0, 1, 2])
