@@ -63,6 +63,15 @@ class HelpLayout(click.Command):
             if isinstance(option, click.Option):
                 option.show_envvar = True
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give each option without a variable the one that is named like its long spelling, then parse."""
+        for option in self.params:
+            if isinstance(option, click.Option) and option.envvar is None and option.allow_from_autoenv:
+                long = next((name for name in option.opts if name.startswith("--")), "")
+                words = long.removeprefix("--").replace("-", "_").upper()
+                option.envvar = f"{ctx.auto_envvar_prefix}_{words}" if words else None
+        return super().parse_args(ctx, args)
+
     def get_help(self, ctx: click.Context) -> str:
         return super().get_help(ctx).replace(_NO_BREAK, " ")
 
