@@ -1,4 +1,4 @@
-"""One tree of errors. Each tells what and where (`message`), why (`cause`) and what mends it (`hint`).
+"""The errors that pipper raises: what and where (`message`), why (`cause`) and how to fix it (`hint`).
 
 The class decides the exit code of the process. Texts are plain: no markup, no traceback, no secret.
 """
@@ -8,10 +8,10 @@ from typing import ClassVar
 
 
 class PipperError(Exception):
-    """The root of every error that pipper raises on purpose.
+    """The base class of every error that pipper raises on purpose.
 
-    `message` says what went wrong and where, in one line; `cause` why, in one line; `hint` is the command or
-    the edit that mends it. `cause` and `hint` may be empty.
+    `message` states what went wrong and where, in one line; `cause` states why, in one line; `hint` is the
+    command or the edit that fixes it. `cause` and `hint` may be empty.
     """
 
     exit_code: ClassVar[int] = 70
@@ -24,7 +24,7 @@ class PipperError(Exception):
 
 
 class UsageError(PipperError):
-    """Wrong usage, or a manifest or a lock that cannot be used."""
+    """The usage is wrong, or a manifest or a lock cannot be used."""
 
     exit_code = 2
 
@@ -36,43 +36,43 @@ class NoSolutionError(PipperError):
 
 
 class IntegrityError(PipperError):
-    """Bytes are not what they claim to be: hash, RECORD, a hostile or a vanished file, an inconsistent lock."""
+    """Data fails a check: a wrong hash or RECORD, an unsafe or missing file, an inconsistent lock."""
 
     exit_code = 4
 
 
 class AccessError(PipperError):
-    """Credentials are missing, refused or expired, or a permission is lacking."""
+    """Credentials are missing, refused or expired, or a permission is missing."""
 
     exit_code = 5
 
 
 class StoreError(PipperError):
-    """A store or the network did not do what was asked of it."""
+    """A request to a store or over the network failed."""
 
     exit_code = 6
 
 
 class ObjectAbsentError(StoreError):
-    """There is no object under this key: the store said so with a real 404."""
+    """No object has this key: the store answered with a real 404."""
 
 
 class ConflictError(PipperError):
-    """Somebody else won, or the version exists with other bytes."""
+    """Another process wrote first, or the version exists with other bytes."""
 
     exit_code = 7
 
 
 class ObjectExistsError(ConflictError):
-    """A key that was to be created is taken."""
+    """The key to create already exists."""
 
 
 class ObjectChangedError(ConflictError):
-    """An object that was to be replaced is no longer the one that was read."""
+    """The object to replace has changed since it was read."""
 
 
 class MachineError(PipperError):
-    """This machine cannot do it: disk, permission, environment."""
+    """This machine is the reason: disk, permission, environment."""
 
     exit_code = 8
 
@@ -81,7 +81,7 @@ _GRAVITY = (70, 4, 7, 5, 6, 8, 2)
 
 
 def gravest(codes: Iterable[int]) -> int:
-    """The exit code of a command that tried several things: the gravest of theirs, 0 where there is none."""
+    """Return the most serious of several exit codes, for a command that tried several things; 0 without any."""
     seen = {code for code in codes if code}
     ranked = [code for code in _GRAVITY if code in seen]
     return (ranked + sorted(seen))[0] if seen else 0

@@ -1,1 +1,1 @@
-"""Values and pure functions: nothing here touches a disk, the network, the clock or the environment."""
+"""Values and pure functions: no module here uses the disk, the network, the clock or the environment."""

@@ -1,11 +1,11 @@
-"""Who asks for a repository, as the command line or a file says it. Light: every command begins here."""
+"""Credentials and options for a repository, from the command line or a file. Cheap: every command imports it."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """An access key of S3. Its repr tells nothing of it."""
+    """An S3 access key. Its repr shows no part of it."""
 
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
@@ -18,7 +18,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryOptions:
-    """What the command line says about repositories; empty where it says nothing."""
+    """The command line options about repositories; an option that is not given is empty."""
 
     bucket: str = ""
     repository: str = ""
@@ -27,4 +27,4 @@ class RepositoryOptions:
     prefix: str = ""
     endpoint_url: str = ""
     access_only: bool = False
-    """Whether they only say who asks, because where packages are is declared already."""
+    """Whether the options give only credentials, because the manifest or lock already names the repositories."""

@@ -1,6 +1,7 @@
-"""Documents in TOML or JSON: read strictly and within bounds, with the place in every complaint.
+"""Strict, bounded reading of TOML and JSON documents; every error names the place in the document.
 
-A reader chooses the class of error: UsageError for what a user wrote, IntegrityError for what a repository holds.
+The caller chooses the class of error: UsageError for a file that a user wrote, IntegrityError for an object of a
+repository.
 """
 
 import json
@@ -10,17 +11,27 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pipper.core.wording import quoted
 from pipper.errors import PipperError, UsageError
 
 T = TypeVar("T")
 MANIFEST_LIMIT = 2**20
-"""Bytes of what people write."""
+"""Bytes of a document that a person writes."""
 DOCUMENT_LIMIT = 64 * 2**20
-"""Bytes of what programs write: locks, pages of projects."""
+"""Bytes of a document that a program writes: a lock, the page of a project."""
 _DEEPEST = 32
 _DOTTED = re.compile(rb"(?<![^\s=,.{}\[\]])(?:[^\s=,.{}\[\]]++[ \t]*+\.[ \t]*+){%d}" % _DEEPEST)
-"""A key of so many parts: what `tomllib` needs for one grows with the square of its length."""
+"""A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
+CORRECT = "correct it there, or restore it from version control"
+"""The hint for a damaged document that a user wrote."""
 _NEEDED = object()
+_FORMS = {
+    "a string": 'put the value in quotes: "VALUE"',
+    "true or false": "write true or false, without quotes",
+    "a non-negative integer": "write a number without quotes, such as 1",
+    "an array": 'put the values in brackets: ["VALUE", "VALUE"]',
+    "a table": "put keys and values in braces, or under a header in brackets",
+}
 _KINDS = {
     type(None): "null",
     str: "a string",
@@ -34,16 +45,20 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a document is from, and what its faults are."""
+    """The name of a document in messages, and the class and hint of its errors."""
 
     label: str
     error: type[PipperError] = UsageError
     hint: str = ""
-    """For faults that have no better one."""
+    """For errors that have no hint of their own."""
+
+    def advice(self, edit: str) -> str:
+        """Return the hint, or the edit for a document that a user wrote."""
+        return self.hint or (edit if self.error is UsageError else "")
 
 
 class Node:
-    """A value of a document together with its place. Cheap to make: a lock has ten thousand."""
+    """A value of a document and its place. It is cheap to create: a lock has ten thousand."""
 
     __slots__ = ("_above", "_key", "origin", "value")
 
@@ -57,7 +72,7 @@ class Node:
 
     @property
     def place(self) -> str:
-        """As in `pipper.toml: index.url` or `pipper.toml: dependencies[2]`."""
+        """The place for messages, as in `pipper.toml: index.url` or `pipper.toml: dependencies[2]`."""
         if self._above is None:
             return self.origin.label
         above = self._above.place
@@ -76,27 +91,27 @@ class Node:
         return Node(value, self.origin, self._above, self._key)
 
     def only(self, allowed: Collection[str]) -> "Node":
-        """Return this table; any other key than those allowed is an error that names the nearest."""
+        """Return this table; a key that is not allowed is an error, whose hint names the most similar key."""
         for key in self.entries():
             if key not in allowed:
                 raise self._unknown(key, allowed)
         return self
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether a table has a value for a key; null is no value."""
+        """Return whether a table has a value for a key; null does not count as a value."""
         return self.entries().get(key) is not None
 
     def at(self, key: str, default: object = _NEEDED) -> "Node":
-        """Return the value of a key, or the default; without a default the key is needed."""
+        """Return the value of a key, or the default; without a default, a missing key is an error."""
         found = self.value.get(key) if isinstance(self.value, dict) else self.entries().get(key)
         if found is None:
             if default is _NEEDED:
-                raise self.fail(f"`{key}` is missing")
+                raise self.fail(f"`{key}` is missing", hint=self.origin.advice(f"add the key `{key}`"))
             found = default
         return Node(found, self.origin, self, key)
 
     def text_at(self, key: str, default: str | None = None) -> str:
-        """Return what `at(key, default).text()` does, without a node where nothing is wrong: for thousands of files."""
+        """Return `at(key, default).text()`, but create a node only for an error: a lock has thousands of files."""
         found = self.value.get(key, default) if isinstance(self.value, dict) else None
         return (
             found if isinstance(found, str) else self.at(key, _NEEDED if default is None else default).text()
@@ -109,26 +124,26 @@ class Node:
     def items(self) -> Iterator["Node"]:
         """Yield the values of an array."""
         if not isinstance(self.value, list):
-            raise self._kind("an array")
+            raise self._wrong_type("an array")
         for index, value in enumerate(self.value):
             yield Node(value, self.origin, self, index)
 
     def text(self) -> str:
         """Return a string."""
         if not isinstance(self.value, str):
-            raise self._kind("a string")
+            raise self._wrong_type("a string")
         return self.value
 
     def whole(self) -> int:
-        """Return a number that is not negative."""
+        """Return an integer that is not negative."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
-            raise self._kind("a whole number")
+            raise self._wrong_type("a non-negative integer")
         return self.value
 
     def flag(self) -> bool:
         """Return true or false."""
         if not isinstance(self.value, bool):
-            raise self._kind("true or false")
+            raise self._wrong_type("true or false")
         return self.value
 
     def texts(self) -> tuple[str, ...]:
@@ -138,28 +153,29 @@ class Node:
         return tuple(node.text() for node in self.items())
 
     def mapping(self, read: Callable[["Node"], T]) -> dict[str, T]:
-        """Return a table whose values `read` reads."""
+        """Return a table with `read` applied to each value."""
         return {key: read(node) for key, node in self.table().items()}
 
     def entries(self) -> dict[str, object]:
-        """Return the values of a table as they are."""
+        """Return a table as it is, without nodes."""
         if not isinstance(self.value, dict):
-            raise self._kind("a table")
+            raise self._wrong_type("a table")
         return self.value
 
-    def _kind(self, needed: str) -> PipperError:
-        return self.fail(f"{needed} is needed, not {kind_of(self.value)}")
+    def _wrong_type(self, expected: str) -> PipperError:
+        message = f"expected {expected}, found {kind_of(self.value)}"
+        return self.fail(message, hint=self.origin.advice(_FORMS[expected]))
 
     def _unknown(self, key: str, known: Collection[str]) -> PipperError:
-        import difflib  # noqa: PLC0415 - only a mistake needs it, and every command reads documents
+        import difflib  # noqa: PLC0415 - only this error needs it, and every command imports this module
 
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {quoted(known)}"
         return Node(None, self.origin, self, key).fail("unknown key", hint=hint)
 
 
 def kind_of(value: object) -> str:
-    """Name the type of a value."""
+    """Return the name of the type of a value, with its article."""
     return _KINDS.get(type(value), "a date")
 
 
@@ -168,8 +184,8 @@ def read_toml(
 ) -> Node:
     """Return the root of a TOML 1.0 document (UTF-8, a byte order mark and CRLF are accepted).
 
-    `label` names the document in messages, `limit` is its largest size in bytes. Raises `error` with line and
-    column for whatever cannot be read.
+    `label` names the document in messages, `limit` is its largest size in bytes. Raises `error`, with line and
+    column, where the document cannot be read.
     """
     origin = Origin(label, error, hint)
     text = _text(data, origin, limit)
@@ -179,7 +195,7 @@ def read_toml(
         return Node(tomllib.loads(text), origin)
     except RecursionError as fault:
         raise _damage(origin, "nested too deeply") from fault
-    except ValueError as fault:  # TOMLDecodeError, and what int() says of a number of 10,000 digits
+    except ValueError as fault:  # TOMLDecodeError, or int() on a number of 10,000 digits
         end = f"at line {text.count(chr(10)) + 1}, the end of the document"
         cause = str(fault).splitlines()[0].replace("at end of document", end)
         raise _damage(origin, "not valid TOML", cause) from fault
@@ -188,22 +204,22 @@ def read_toml(
 def read_json(
     data: bytes, *, label: str, limit: int, hint: str = "", error: type[PipperError] = UsageError
 ) -> Node:
-    """Return the root of a JSON document as `read_toml` does: no key twice, no `NaN`, no half of a surrogate pair."""
+    """Return the root of a JSON document, as `read_toml` does; refuse duplicate keys, `NaN` and lone surrogates."""
     origin = Origin(label, error, hint)
     text = _text(data, origin, limit)
     try:
         value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair cannot be written again
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
     except json.JSONDecodeError as fault:
         raise _damage(
             origin, f"not valid JSON at line {fault.lineno}, column {fault.colno}: {fault.msg}"
         ) from fault
     except UnicodeEncodeError as fault:
-        raise _damage(origin, "it holds half of a surrogate pair") from fault
+        raise _damage(origin, "a lone surrogate in a string") from fault
     except RecursionError as fault:
         raise _damage(origin, "nested too deeply") from fault
-    except ValueError as fault:  # the hooks below, and what int() says of a number of 10,000 digits
+    except ValueError as fault:  # the hooks below, or int() on a number of 10,000 digits
         raise _damage(origin, str(fault).partition(";")[0]) from fault
     return Node(value, origin)
 
@@ -218,7 +234,8 @@ def _text(data: bytes, origin: Origin, limit: int) -> str:
 
 
 def _damage(origin: Origin, what: str, cause: str = "") -> PipperError:
-    return origin.error(f"{origin.label}: {what}", cause=cause, hint=origin.hint)
+    hint = origin.advice(CORRECT)
+    return origin.error(f"{origin.label}: {what}", cause=cause, hint=hint)
 
 
 def _line(data: bytes, at: int) -> int:
@@ -230,9 +247,9 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.80} is there twice")
+        raise ValueError(f"duplicate key {twice!r:.80}")
     return found
 
 
 def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")

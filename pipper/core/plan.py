@@ -1,4 +1,4 @@
-"""The plan: what lies between a lock and an environment, one value for `--dry-run`, `--check` and sync."""
+"""The plan: the difference between a lock and an environment; `--dry-run`, `--check` and sync use the same one."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from packaging.version import Version
 from pipper.core.lock.model import LockedFile
 
 INSTALLER = "pipper"
-"""What `dist-info/INSTALLER` holds for a distribution that pipper wrote (PEP 376, PEP 627)."""
+"""The content of `dist-info/INSTALLER` of a distribution that pipper installed (PEP 376, PEP 627)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A locked package with the wheel of it that fits the environment at hand."""
+    """A locked package with its wheel for one environment."""
 
     name: NormalizedName
     version: str
@@ -31,37 +31,40 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A distribution that stands in an environment."""
+    """A distribution in an environment."""
 
     name: NormalizedName
     version: str
     dist_info: Path
     """Its `.dist-info` (or `.egg-info`) directory."""
     installer: str = ""
-    """First line of INSTALLER; empty where there is none."""
+    """The first line of INSTALLER; empty without one."""
     source: str = ""
-    """From `dist-info/pipper.json`; empty where there is none."""
+    """From `dist-info/pipper.json`; empty without one."""
     sha256: str = ""
-    """The wheel it came from, from `dist-info/pipper.json`; empty where there is none."""
+    """The hash of its wheel, from `dist-info/pipper.json`; empty without one."""
     python: str = ""
-    """The interpreter that its scripts name, from `dist-info/pipper.json`; empty where none was written for it."""
+    """The interpreter of its scripts, from `dist-info/pipper.json`; empty without one."""
 
     @property
     def ours(self) -> bool:
-        """Whether it bears both of pipper's marks."""
+        """Whether pipper installed it: INSTALLER and `pipper.json` both name pipper's work."""
         return self.installer == INSTALLER and bool(self.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """Put in what is not there."""
+    """Install a distribution that the environment lacks."""
 
     wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
-    """Put in another version or other bytes of what is there (more than once, where a tool left litter)."""
+    """Install another version or other bytes of an installed distribution.
+
+    There are several installed ones where another tool left an old `.dist-info` behind.
+    """
 
     installed: tuple[Installed, ...]
     wanted: Wanted
@@ -69,14 +72,14 @@ class Replace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """Take out what the lock does not hold."""
+    """Remove a distribution that is not in the lock."""
 
     installed: Installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
-    """Leave what is as locked."""
+    """Leave a distribution that is already as locked."""
 
     installed: Installed
     wanted: Wanted
@@ -98,16 +101,16 @@ class Plan:
 
     @property
     def incoming(self) -> tuple[Wanted, ...]:
-        """What has to be fetched."""
+        """The packages to fetch."""
         return tuple(action.wanted for action in self.actions if isinstance(action, Install | Replace))
 
     @property
     def kept(self) -> tuple[Installed, ...]:
-        """What stays as it is, by its marks."""
+        """The distributions that stay, judged by what their `.dist-info` states."""
         return tuple(action.installed for action in self.actions if isinstance(action, Keep))
 
     def replacing(self, damaged: Collection[NormalizedName]) -> "Plan":
-        """Return the plan that replaces, of what this one keeps, the distributions that are damaged."""
+        """Return the plan that replaces those kept distributions that are damaged."""
         return Plan(
             actions=tuple(
                 Replace(installed=(action.installed,), wanted=action.wanted)
@@ -119,10 +122,10 @@ class Plan:
 
 
 def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact: bool = False) -> Plan:
-    """Hold what is wanted against what is installed.
+    """Return the plan that turns the installed distributions into the wanted ones.
 
-    Kept is only what bears pipper's marks and came from the very wheel that is locked. Removed is what is not
-    wanted and bears the marks; with `exact`, whatever is not wanted.
+    A distribution is kept only if pipper installed it from exactly the locked wheel. One that is not wanted is
+    removed if pipper installed it; with `exact`, in any case.
     """
     present: dict[NormalizedName, list[Installed]] = {}
     for distribution in sorted(installed, key=lambda each: str(each.dist_info)):
@@ -141,7 +144,7 @@ def _action(want: Wanted, found: list[Installed]) -> Action:
     if not found:
         return Install(wanted=want)
     same = len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256
-    # The same wheel under another version is a lock that lies; whoever unpacks the wheel tells.
+    # The same wheel with another version means that the lock is wrong: the installation of the wheel reports it.
     if same and (found[0].version == want.version or Version(found[0].version) == Version(want.version)):
         return Keep(installed=found[0], wanted=want)
     return Replace(installed=tuple(found), wanted=want)

@@ -1,4 +1,4 @@
-"""What the layers ask of the world: Store, Source, Reporter. A docstring is a promise that adapters keep."""
+"""The ports Store, Source and Reporter. Their docstrings are the contract that every adapter keeps."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -34,12 +34,12 @@ __all__ = [
 
 
 NO_ETAG = "0" * 64
-"""The etag of no object: `Store.replace` must refuse it, which shows that the store evaluates the condition."""
+"""An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """What a store knows of an object without reading it."""
+    """The properties of an object, without its bytes."""
 
     key: str
     size: int
@@ -47,7 +47,7 @@ class ObjectInfo:
     etag: str
     """Unquoted; changes whenever the bytes change."""
     modified: datetime
-    """Aware, UTC."""
+    """Timezone-aware, UTC."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata, keys in lower case; filled by `head` only."""
 
@@ -62,63 +62,63 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
-    """How long credentials hold, and with them the URLs that they signed."""
+    """How long credentials are valid, and with them the URLs that they signed."""
 
     temporary: bool
-    """Whether they belong to a session that ends."""
+    """Whether they belong to a session that expires."""
     ends: datetime | None
-    """Aware; None where they do not end, or where the end of the session is unknown."""
+    """Timezone-aware; None where they do not expire, or where the end of the session is unknown."""
 
 
 class Store(Protocol):
     """Bytes by key. Keys are relative to the root, segments joined by `/`.
 
-    Every method may raise AccessError (refused: never taken for absent), StoreError (out of reach, throttled
-    beyond the retries, or answering nonsense) and, where the disk is ours, MachineError. A key that is unsafe
-    (empty, absolute, with a `.` or `..` segment, a backslash or a control character) is an IntegrityError
-    before any request. Methods may be called from many threads at once.
+    Every method may raise AccessError (access denied, which is never treated as absent), StoreError (unreachable,
+    throttled after all retries, or an invalid response) and, for a store on a local disk, MachineError. An unsafe
+    key (empty, absolute, with a `.` or `..` segment, a backslash or a control character) raises IntegrityError
+    before any request. Several threads may call methods at the same time.
     """
 
     @property
     def location(self) -> str:
-        """The root for messages: `s3://BUCKET/PREFIX` or `file:///DIR`; holds no secret."""
+        """The root for messages: `s3://BUCKET/PREFIX` or `file:///DIR`, without any secret."""
         ...
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
-        """Return the bytes of `key` from `start`, `length` of them or to the end.
+        """Return `length` bytes of `key` from `start`, or all bytes to the end.
 
-        A range that begins at or after the end gives fewer bytes or none. Raises ObjectAbsentError.
+        A range beyond the end returns fewer bytes or none. Raises ObjectAbsentError.
         """
         ...
 
     def stream(self, key: str, *, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
-        """Open `key` for reading piece by piece from `start`; raises ObjectAbsentError on entering.
+        """Open `key` for reading in chunks from `start`; raises ObjectAbsentError on entering.
 
-        A body that breaks off while it is read raises StoreError, never ends quietly.
+        A truncated body raises StoreError while it is read.
         """
         ...
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Return what is known of `key` with its metadata, or None where there is no such object."""
+        """Return the properties and the metadata of `key`, or None if it is absent."""
         ...
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
-        """Yield every object whose key starts with `prefix`, in the order of keys, over all pages.
+        """Yield every object whose key starts with `prefix`, in the order of keys, from all pages of the listing.
 
-        Without `deep`, only those with no `/` behind the prefix: what lies in folders below costs nothing.
+        Without `deep`, only keys without a `/` after the prefix: objects in folders below cost nothing.
         """
         ...
 
     def folders(self) -> frozenset[str]:
-        """Return the first segments of all keys that have more than one: one listing with a delimiter."""
+        """Return the first segments of all keys with several segments, from one listing with a delimiter."""
         ...
 
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> str:
-        """Store `body` under `key` where nothing stands yet, whole or not at all; return its etag.
+        """Create the object `key` with `body` atomically and return its etag.
 
-        Raises ObjectExistsError where something does, also when another writer came first.
+        Raises ObjectExistsError if the key exists, also if another writer creates it at the same time.
         """
         ...
 
@@ -131,32 +131,32 @@ class Store(Protocol):
         content_type: str,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Replace the object that has this `etag`, whole or not at all; return the new etag.
+        """Replace the object that has this `etag` atomically and return the new etag.
 
-        Raises ObjectChangedError where the object is gone or another one: of any number of writers that read
-        the same etag, one wins.
+        Raises ObjectChangedError if the object is absent or has another etag: of several writers that read the
+        same etag, exactly one succeeds.
         """
         ...
 
     def delete(self, key: str) -> None:
-        """Remove `key`; an absent one is no error."""
+        """Delete `key`; an absent key is not an error."""
         ...
 
     def url(self, key: str) -> str:
-        """Return the plain URL of `key`, `https:`, `http:` or `file:`; it grants no access and holds no secret.
+        """Return the `https:`, `http:` or `file:` URL of `key`; it grants no access and contains no secret.
 
         Sends no request.
         """
         ...
 
     def lifetime(self) -> Lifetime | None:
-        """Return how long the credentials hold that `presign` signs with; None where the store cannot presign."""
+        """Return how long the credentials of `presign` are valid; None if the store cannot presign."""
         ...
 
     def presign(self, key: str, *, seconds: int) -> str:
-        """Return a URL that reads `key` for so many seconds without credentials.
+        """Return a URL that grants read access to `key` without credentials for so many seconds.
 
-        Raises UsageError where `lifetime` returns None: a directory has no such URLs.
+        Raises UsageError if `lifetime` returns None: a directory cannot presign.
         """
         ...
 
@@ -168,7 +168,7 @@ class CandidateFile:
     filename: str
     """The wheel's own file name (PEP 427)."""
     locked: LockedFile
-    """Where it is and what its bytes are, as it would stand in a lock."""
+    """Its location, size and hash, as a lock records them."""
     requires_python: SpecifierSet | None = None
     upload_time: datetime | None = None
     yanked: str | None = None
@@ -176,12 +176,12 @@ class CandidateFile:
 
 
 class WheelKind(NamedTuple):
-    """What decides whether a wheel fits a target, apart from when it was uploaded."""
+    """The properties that decide whether a wheel fits a target, except its upload time."""
 
     tags: str
-    """As the file name has them (PEP 425), such as `py2.py3-none-any`."""
+    """As in the file name (PEP 425), such as `py2.py3-none-any`."""
     build: int
-    """The number that a build tag begins with (PEP 427); 0 where there is none."""
+    """The number at the start of the build tag (PEP 427); 0 without a build tag."""
     requires_python: SpecifierSet | None
     yanked: str | None
 
@@ -190,8 +190,8 @@ class WheelKind(NamedTuple):
 class Assortment:
     """The kinds of the files of a release, in their order.
 
-    A project's releases are mostly built alike and then share one assortment, so that it is held against a
-    target once, and not every file of every release.
+    Most releases of a project have the same kinds of wheels and share one assortment: it is compared with a target
+    once, instead of every file of every release.
     """
 
     kinds: tuple[WheelKind, ...]
@@ -199,16 +199,16 @@ class Assortment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """All files of one version of one project in one source, before they are held against a target."""
+    """All files of one version of one project in one source, for any target."""
 
     name: NormalizedName
     version: Version
     source: str
     """Alias of a repository, or `index`."""
     files: Sequence[CandidateFile]
-    """A source of many files may make them when they are first looked at."""
+    """A source with many files may create them on first access."""
     assortment: Assortment | None = None
-    """None where a source does not say; then the files do."""
+    """None where the source does not provide it; then the files are used."""
 
 
 class ReleaseFile(NamedTuple):
@@ -220,39 +220,39 @@ class ReleaseFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseMetadata:
-    """What a release says it needs (core metadata: Requires-Dist, Requires-Python, Provides-Extra)."""
+    """The requirements of a release (core metadata: Requires-Dist, Requires-Python, Provides-Extra)."""
 
     requires_dist: tuple[Requirement, ...] = ()
     provides_extra: frozenset[NormalizedName] = frozenset()
     requires_python: SpecifierSet | None = None
-    """As METADATA says it; a page may leave it out."""
+    """From METADATA; a page may omit it."""
     unusable: str = ""
-    """Why the metadata cannot be used; empty where it can."""
+    """Why the metadata cannot be used; empty if it can."""
 
 
 class Source(Protocol):
-    """Releases by project name. Answers are the same for the whole run: what was read once is remembered.
+    """Releases by project name. A source remembers what it has read: its answers do not change during a run.
 
-    Raises what Store raises; only a real 404 makes a project absent.
+    Raises the errors of Store; only a real 404 makes a project absent.
     """
 
     @property
     def alias(self) -> str:
-        """How manifest and lock name this source."""
+        """The name of this source in the manifest and the lock."""
         ...
 
     def holds(self, name: NormalizedName) -> bool:
-        """Tell whether this source has the project at all."""
+        """Return whether this source has the project."""
         ...
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """Read what `releases` will need for these names, in parallel; unknown names are ignored."""
+        """Read in parallel what `releases` needs for these names; unknown names are ignored."""
         ...
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
-        """Return every release of the project in no particular order; none where it is not held."""
+        """Return every release of the project in any order; empty if the source does not have it."""
         ...
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        """Return what `file` of `release` needs."""
+        """Return the requirements of `file` of `release`."""
         ...

@@ -1,8 +1,8 @@
-"""Where work tells of itself; the port of whoever watches. Light: every command begins here."""
+"""The port for progress and messages. Cheap: every command imports it."""
 
 
 class Task:
-    """One bar: how far a piece of work has come. Does nothing here."""
+    """The progress of one task; this base class shows nothing."""
 
     def __enter__(self) -> "Task":
         return self
@@ -11,21 +11,21 @@ class Task:
         return None
 
     def advance(self, amount: int = 1) -> None:
-        """Tell that `amount` more units are done; may be called from any thread."""
+        """Report that `amount` more units are done; may be called from any thread."""
 
 
 class Reporter:
-    """Where work tells of itself. This one keeps silent; the command line has one that speaks."""
+    """Receives progress and messages. This base class ignores them; the command line shows them."""
 
     def info(self, text: str) -> None:
-        """A sentence for whoever watches."""
+        """Show a message."""
 
     def detail(self, text: str) -> None:
-        """A sentence for whoever asked for more (`-v`)."""
+        """Show a message with `-v` only."""
 
     def warning(self, text: str) -> None:
-        """Something the user should know although the command goes on."""
+        """Show a warning; the command continues."""
 
     def task(self, title: str, *, total: int, unit: str = "files") -> Task:  # noqa: ARG002 - does nothing
-        """Begin a piece of work of `total` units (`files` or `bytes`)."""
+        """Start a task of `total` units (`files` or `bytes`)."""
         return Task()

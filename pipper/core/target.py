@@ -1,4 +1,4 @@
-"""Targets: the kind of environment a lock is solved for, and which wheels fit it (PEP 425, 508, 600, 656)."""
+"""Targets: the kind of environment that a lock is solved for, and the wheels that fit it (PEP 425, 508, 600, 656)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,13 +13,13 @@ from packaging.version import InvalidVersion, Version
 from pipper.errors import UsageError
 
 MARKER_NAMES = tuple(sorted(MarkerEnvironment.__annotations__))
-"""Every variable of PEP 508 that describes an environment; `extra` is none of them."""
+"""Every variable of PEP 508 that describes an environment; `extra` does not."""
 
 OPTIONAL = ("implementation_version", "platform_release", "platform_version")
-"""Variables that nothing but a marker needs: a lock holds them where a marker uses them."""
+"""Variables that a lock contains only where a marker uses them."""
 
 VOLATILE = (*OPTIONAL, "python_full_version")
-"""Variables that differ between machines of one kind; only markers that use them are compared at sync."""
+"""Variables that differ between machines of one kind; a sync compares only markers that use them."""
 
 _NAME = re.compile(r"(?P<implementation>cp|pp)(?P<major>\d)(?P<minor>\d+)(?P<threading>t?)-(?P<platform>\w+)")
 _LINUX = re.compile(r"(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
@@ -45,33 +45,36 @@ class Target:
 
     @cached_property
     def ranks(self) -> Mapping[Tag, int]:
-        """The place of every tag that fits, best first from 0."""
+        """The rank of every tag that fits; 0 is the best."""
         return {tag: rank for rank, tag in enumerate(tags_of(self.name))}
 
     def pared(self, conditions: Iterable[str]) -> "Target":
-        """Return the target as a lock holds it that was solved under `conditions`: the same from any such machine."""
+        """Return the target as in a lock that depends on `conditions`: the same for any machine of this kind."""
         kept = needed_markers(conditions)
         return replace(self, markers={name: value for name, value in self.markers.items() if name in kept})
 
     def completed(self, other: "Target") -> "Target":
-        """Return the target with the variables that it lacks as `other` has them."""
+        """Return the target with its missing variables taken from `other`."""
         return replace(self, markers={**other.markers, **self.markers})
 
     @property
     def python_full_version(self) -> str:
-        """The version as the interpreter tells it: `3.14.0rc1`, or `3.11.9+` for a build between two releases."""
+        """The version that the interpreter reports: `3.14.0rc1`, or `3.11.9+` for a build between two releases."""
         return self.markers["python_full_version"]
 
     @cached_property
     def python(self) -> Version:
-        """The version that `Requires-Python` is held against: a candidate counts as its release, as in pip.
+        """The version to compare with `Requires-Python`: a pre-release counts as its release, as in pip.
 
-        Raises UsageError where the interpreter tells none.
+        Raises UsageError where it is not a version.
         """
         try:
             return Version(Version(self.python_full_version.rstrip("+")).base_version)
         except InvalidVersion as error:
-            raise UsageError(f"{self.name}: `{self.python_full_version}` is no version of Python") from error
+            raise UsageError(
+                f"{self.name}: `{self.python_full_version}` is not a Python version",
+                hint="use an interpreter with a regular version: `--python 3.11` or its path",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class TargetName:
 
 
 def parse_name(name: str) -> TargetName:
-    """Take a target's name apart; raises UsageError where it is none."""
+    """Return the parts of a target's name; raises UsageError for an invalid name."""
     found = _NAME.fullmatch(name)
     if found is None:
         raise UsageError(
@@ -102,7 +105,7 @@ def parse_name(name: str) -> TargetName:
 
 @lru_cache(maxsize=64)
 def tags_of(name: str) -> tuple[Tag, ...]:
-    """Return every wheel tag that fits a target of this name, best first (PEP 425)."""
+    """Return every wheel tag that fits the target with this name, best first (PEP 425)."""
     parts = parse_name(name)
     platforms = list(_platforms(parts.platform))
     digits = f"{parts.python[0]}{parts.python[1]}"
@@ -132,23 +135,23 @@ def _platforms(platform: str) -> Iterator[str]:
 
 
 def mentions_volatile(marker: Marker) -> bool:
-    """Tell whether a marker uses a variable that differs between machines of one kind."""
+    """Return whether a marker uses a variable that differs between machines of one kind."""
     text = str(marker)
     return any(name in text for name in VOLATILE)
 
 
 def needed_markers(conditions: Iterable[str]) -> frozenset[str]:
-    """Return the variables that describe an environment whose solution rests on `conditions`."""
+    """Return the variables that describe an environment whose solution depends on `conditions`."""
     used = " ".join(conditions)
     return frozenset(name for name in MARKER_NAMES if name not in OPTIONAL or name in used)
 
 
 def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bool:
-    """Tell whether what was locked for `locked` is right for `host`.
+    """Return whether a solution for `locked` is valid for `host`.
 
-    Implementation, minor version, ABI, system, architecture and libc agree, the host's libc or system version
-    is no lower, and every marker that was used (`conditions` holds those with volatile variables) evaluates
-    the same.
+    Implementation, minor version, ABI, system, architecture and libc must be equal, the host's libc or system
+    version must not be lower, and every marker that was used (`conditions` are those with volatile variables)
+    must evaluate to the same.
     """
     theirs, ours = parse_name(locked.name), parse_name(host.name)
     if (theirs.implementation, theirs.python, theirs.threading) != (
@@ -166,7 +169,7 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
 
 
 def system_version(name: str) -> tuple[int, ...]:
-    """Return the version of the C library or system that a target's name asks for at least."""
+    """Return the lowest version of the C library or system that a target's name allows."""
     return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdigit())
 
 

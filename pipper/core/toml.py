@@ -1,4 +1,4 @@
-"""TOML 1.0: text written in one fixed shape. `core.document` reads it."""
+"""Writing TOML 1.0 in one fixed format. `core.document` reads it."""
 
 import re
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 def toml_string(text: str) -> str:
     """Return a basic string."""
     if text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'  # nearly every string of a lock, of which there are thousands
+        return f'"{text}"'  # fast path: a lock has thousands of such strings
     escaped = (_ESCAPES.get(char) or (char if char.isprintable() else f"\\U{ord(char):08x}") for char in text)
     return f'"{"".join(escaped)}"'
 
 
 def toml_key(text: str) -> str:
-    """Return a key, bare where it may be."""
+    """Return a key, without quotes where TOML allows it."""
     return text if _BARE.fullmatch(text) else toml_string(text)
 
 
 def toml_strings(texts: Iterable[str], *, taken: int) -> str:
-    """Return an array, over several lines where `taken` columns and it are too much for one."""
+    """Return an array; on several lines where it does not fit after the `taken` columns of the line."""
     quoted = [toml_string(text) for text in texts]
     line = f"[{', '.join(quoted)}]"
     if len(line) + taken <= _WIDEST:

@@ -1,4 +1,4 @@
-"""URLs: which may be read, their origin, and how they are shown. The redaction of secrets in text is here too."""
+"""URLs: which ones are safe to read, their origin, how messages show them, and the redaction of secrets in text."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
 _METADATA = frozenset(
-    # Where clouds hand out credentials to whoever asks from the machine itself, beside the link-local address.
+    # Besides the link-local address, here clouds give credentials to any process on the machine.
     {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
 )
 _SIGNED = frozenset({"signature", "awsaccesskeyid", "sig"})
@@ -17,7 +17,7 @@ _SIGNED_QUERY = re.compile(
     r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*", re.IGNORECASE
 )
 _SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]+")
-"""Also with one slash: pathlib makes `https:/host` of `https://host`."""
+"""Also with one slash: pathlib turns `https://host` into `https:/host`."""
 _TOKEN = re.compile(r"[^\s\"`<>]*")
 _HOST = re.compile(r"[^:@\[\]]+|\[[^@\]]+\]")
 _HOST_AND_PORT = re.compile(r"(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}", re.IGNORECASE)
@@ -26,49 +26,49 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def url_fault(url: str) -> str:
-    """Tell why nothing may be read from `url`; empty where it may.
+    """Return why `url` is not safe to read; empty if it is.
 
-    It may where it is https, or http to this very machine, without a user name, and not to a link-local
-    address or another one that hands out credentials.
+    Safe is https, or http to this machine, without a user name, and not to an address where clouds give
+    credentials (link-local and others).
     """
     fault, is_plain_elsewhere = _judged(url)
-    return fault or ("http is read from this machine only" if is_plain_elsewhere else "")
+    return fault or ("http is allowed for this machine only" if is_plain_elsewhere else "")
 
 
 def index_url_fault(url: str) -> str:
-    """Tell why `url` cannot stand in a lock for a file of the index; empty where it can.
+    """Return why `url` is not allowed in a lock for a file of the index; empty if it is.
 
-    An index may be configured on http or in a folder, so these pass here; whoever reads them holds them against
-    the index that is configured.
+    The configured index may use http or a folder, so both are allowed here; the reader compares them with the
+    configured index.
     """
     if url.startswith("file:///") and not _CONTROL.search(url):
-        return "it leads elsewhere" if ".." in unquote(url).split("/") else ""
+        return "it contains `..`" if ".." in unquote(url).split("/") else ""
     return _judged(url)[0]
 
 
 def _judged(url: str) -> tuple[str, bool]:
-    """What is wrong with a URL, and whether it is http to another machine."""
+    """Return what is wrong with a URL, and whether it is http to another machine."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         usable = bool(host) and (parts.port is None or parts.port > 0)
         address = _address(host)
     except ValueError:
-        return "it is no URL", False
+        return "it is not a URL", False
     if parts.scheme and parts.scheme not in ("http", "https"):
-        return f"`{parts.scheme}` is not read, https is", False
+        return f"the scheme is `{parts.scheme}`, not https", False
     if not parts.scheme or not usable or _CONTROL.search(url):
-        return "it is no URL", False
+        return "it is not a URL", False
     if parts.username is not None or parts.password is not None:
-        return "it holds a user name or a password", False
+        return "it contains a user name or a password", False
     if address is not None and (address.is_link_local or address in _METADATA):
-        return "it names a link-local address", False
+        return "it is a link-local address", False
     is_local = host == "localhost" or (address is not None and address.is_loopback)
     return "", parts.scheme == "http" and not is_local
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address a host is written as; raises ValueError for a number in one of the spellings of `inet_aton`."""
+    """Return the IP address of a host, None for a name; raises ValueError for a number as `inet_aton` accepts it."""
     try:
         found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -95,7 +95,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL as messages have it: without user name, query and fragment, which may hold a secret."""
+    """Return a URL for messages: without user name, query and fragment, which may contain a secret."""
     return re.split(r"[?#]", without_account(url), maxsplit=1)[0]
 
 
@@ -107,15 +107,15 @@ def without_account(url: str) -> str:
 
 
 def has_account(url: str) -> bool:
-    """Tell whether a URL holds a user name or a password."""
+    """Return whether a URL contains a user name or a password."""
     return without_account(url) != url
 
 
 def _account_length(rest: str) -> int:
-    """Return how much of what follows `://` is user name, password and `@`; 0 where there is no account.
+    """Return the length of user name, password and `@` at the start of what follows `://`; 0 without them.
 
-    RFC 3986 ends the authority at the first `/`, `?` or `#`, but people write passwords with these raw. So a
-    password goes to the last `@`, and what looks like a port may be a password unless a full host is before it.
+    RFC 3986 ends the authority at the first `/`, `?` or `#`, but people do not escape these in passwords. So a
+    password ends at the last `@`, and an apparent port may be a password unless a full host name precedes it.
     """
     user, sign, host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
     if ":" not in user and sign and _HOST.fullmatch(host):
@@ -126,12 +126,12 @@ def _account_length(rest: str) -> int:
 
 
 def is_signed(url: str) -> bool:
-    """Tell whether a URL carries a right to read."""
+    """Return whether a URL is signed and grants read access."""
     return any(name.startswith("x-amz-") or name in _SIGNED for name in _query(url))
 
 
 def signed_until(url: str) -> datetime | None:
-    """Return when the signature of a URL ends (SigV4, or SigV2 as 0.x signs); None where that is not said."""
+    """Return when the signature of a URL expires (SigV4, or SigV2 as in 0.x); None where the URL does not state it."""
     query = _query(url)
     try:
         if "x-amz-expires" in query:
@@ -154,7 +154,7 @@ def _query(url: str) -> dict[str, str]:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of a URL (RFC 6454); empty and 0 for one that cannot be read."""
+    """Return scheme, host and port of a URL (RFC 6454); empty and 0 for an invalid one."""
     try:
         parts = urlsplit(url)
         return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
@@ -163,18 +163,18 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine by its name alone."""
+    """Return whether a host is this machine, judged by its name alone."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def may_be_asked(url: str, index_url: str) -> bool:
-    """Tell whether a file of the index may be read from `url`.
+def is_allowed_file_url(url: str, index_url: str) -> bool:
+    """Return whether a file of the index may be read from `url`.
 
-    It may over https, from the origin of the configured index whatever its scheme, and over http from this
-    machine where the index is there too.
+    Allowed are https, the origin of the configured index with any scheme, and http to this machine if the index
+    is on this machine too.
     """
     scheme, host, _ = origin(url)
     if scheme == "https":
@@ -186,7 +186,7 @@ def may_be_asked(url: str, index_url: str) -> bool:
 
 
 def plain(url: str) -> str:
-    """Return a URL as it may stand in a lock: without user name, password, query (signatures) and fragment."""
+    """Return a URL for a lock: without user name, password, query (signatures) and fragment."""
     url = url.partition("#")[0].partition("?")[0]
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")

@@ -1,4 +1,4 @@
-"""What makes two wheels of a project the same file."""
+"""When two wheels of a project count as the same file."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,7 @@ from pipper.errors import IntegrityError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelIdentity:
-    """Wheels of a project with equal version (PEP 440), build and tags (PEP 427) are the same file."""
+    """Two wheels of a project with equal version (PEP 440), build and tags (PEP 427) count as the same file."""
 
     version: Version
     build: BuildTag
@@ -21,9 +21,13 @@ class WheelIdentity:
 
 @lru_cache(maxsize=65536)
 def wheel_identity(filename: str) -> WheelIdentity:
-    """Return the identity that a file name gives; raises IntegrityError where it is not a wheel's."""
+    """Return the identity of a wheel by its file name; raises IntegrityError for an invalid file name (PEP 427)."""
     try:
         _, version, build, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
-        raise IntegrityError(f"{filename}: not a wheel's file name", cause=str(error)) from error
+        raise IntegrityError(
+            f"{filename}: not a wheel's file name",
+            cause=str(error),
+            hint="name the file NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as its build wrote it",
+        ) from error
     return WheelIdentity(version=version, build=build, tags=tags)

@@ -1,4 +1,4 @@
-"""What kinds of wheels a release has: its file names taken apart as far as choosing among them needs."""
+"""The kinds of wheels that a release has, from its file names."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,7 +10,7 @@ from pipper.core.ports import Assortment, WheelKind
 
 
 class ListedWheel(NamedTuple):
-    """A wheel as the page of a project lists it."""
+    """A wheel on the page of a project."""
 
     filename: str
     requires_python: str
@@ -19,7 +19,7 @@ class ListedWheel(NamedTuple):
 
 
 class Assorter:
-    """Makes the assortments of a project's releases; releases that are built alike share one."""
+    """Creates the assortments of a project's releases; releases with the same kinds of wheels share one."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[tuple[str, str, str | None], ...], Assortment] = {}
@@ -31,14 +31,14 @@ class Assorter:
         if found is None:
             kinds = tuple(_kind(*each) for each in key)
             found = Assortment(kinds=kinds)
-            # Files that differ in nothing but how name or version are written are told apart by just that.
+            # Not shared where two files differ only in the spelling of name or version: then the name decides.
             if len({(kind.tags, kind.build) for kind in kinds}) == len(kinds):
                 self._known[key] = found
         return found
 
 
 def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str | None) -> WheelKind:
-    """Return the kind of a wheel; of a malformed file name, whatever can be read of it."""
+    """Return the kind of a wheel; of a malformed file name, what can be read."""
     parts = filename.removesuffix(".whl").split("-")
     digits = parts[2] if len(parts) == 6 else ""
     build = int("0" + digits[: len(digits) - len(digits.lstrip("0123456789"))])
@@ -47,21 +47,21 @@ def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str 
 
 @cache
 def specifiers(text: str) -> SpecifierSet | None:
-    """Return a Requires-Python of a page; None where there is none, or none that can be read.
+    """Return the Requires-Python of a page; None where it is missing or malformed.
 
-    METADATA says the same and is looked at before a release is taken, so that what is malformed is told then.
+    METADATA contains the same and is read before a release is chosen: a malformed value is reported then.
     """
     try:
         found = SpecifierSet(text) if text else None
         if found is not None:
-            found.contains("3")  # only now is a number of too many digits found out
+            found.contains("3")  # only this finds a number of too many digits
     except ValueError:  # InvalidSpecifier among them
         return None
     return found
 
 
 def _stem(filename: str) -> int:
-    """Where name and version of a file name end: what follows is the same for releases that are built alike."""
+    """Return the length of name and version in a file name; the rest decides the kind."""
     return filename.find("-", filename.find("-") + 1)
 
 

@@ -1,4 +1,4 @@
-"""Small pieces of sentences: counts and lists of words."""
+"""Parts of messages: counts and lists of words."""
 
 from collections.abc import Iterable
 
@@ -9,8 +9,13 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
-    """Return words as a sentence has them: `a, b and c`."""
+    """Return words as a list in a sentence: `a, b and c`."""
     items = list(words)
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def quoted(words: Iterable[str], last: str = "and") -> str:
+    """Return words in backticks as a list in a sentence, as in "`a`, `b` and `c`"; "none" for no words."""
+    return listed((f"`{word}`" for word in words), last) or "none"

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 
 from pipper.core.manifest.model import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Reporter
-from pipper.core.urls import may_be_asked
+from pipper.core.urls import is_allowed_file_url
 from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until
@@ -128,7 +128,7 @@ class IndexSource:
             return self._opened
 
     def _usable(self, url: str) -> bool:
-        return may_be_asked(url, self.connection.url)
+        return is_allowed_file_url(url, self.connection.url)
 
     def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
         files = self._projects.get(name)

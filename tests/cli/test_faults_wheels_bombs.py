@@ -263,13 +263,13 @@ def test_limits_may_stand_in_a_variable(big: Workspace) -> None:
 @pytest.mark.parametrize(
     ("limit", "told"),
     [
-        ("size=1", "`size` is no limit"),
-        ("raisable=0", "`raisable` is no limit"),
-        ("ratio", "`ratio` sets no number"),
-        ("ratio=", "`ratio=` sets no number"),
-        ("ratio=-1", "`ratio=-1` sets no number"),
-        ("unpacked=32T", "`unpacked=32T` sets no number"),
-        ("unpacked=" + "9" * 99, "sets no number"),
+        ("size=1", "unknown limit `size`"),
+        ("raisable=0", "unknown limit `raisable`"),
+        ("ratio", "`ratio` does not set a number"),
+        ("ratio=", "`ratio=` does not set a number"),
+        ("ratio=-1", "`ratio=-1` does not set a number"),
+        ("unpacked=32T", "`unpacked=32T` does not set a number"),
+        ("unpacked=" + "9" * 99, "does not set a number"),
     ],
 )
 def test_a_limit_that_is_none_is_a_usage_error(limit: str, told: str, empty: Workspace) -> None:

@@ -288,7 +288,7 @@ def test_K03_an_open_file_is_read_with_a_warning(empty: Workspace) -> None:
     [
         ("", "not valid JSON"),
         ("{", "not valid JSON"),
-        ("[]", "a table is needed"),
+        ("[]", "expected a table"),
         ('{"repositories": {"a": {"access_key_id": "x"}}}', "repositories.a: `secret_access_key`"),
         ('{"repositories": {}, "default": "gone"}', "default: "),
     ],

@@ -226,11 +226,14 @@ def test_without_the_file_there_are_no_named_repositories(tmp_path: Path) -> Non
     [
         ("", "not valid JSON at line 1, column 1: Expecting value"),
         ("[" * 100_000, "nested too deeply"),
-        ("[]", "a table is needed, not an array"),
-        ('{"repositories": []}', "repositories: a table is needed, not an array"),
+        ("[]", "expected a table, found an array"),
+        ('{"repositories": []}', "repositories: expected a table, found an array"),
         ("{}", "`repositories` is missing"),
-        ('{"repositories": {"a": 1}}', "repositories.a: a table is needed, not a number"),
-        ('{"repositories": {"a": {"bucket": 1}}}', "repositories.a.bucket: a string is needed, not a number"),
+        ('{"repositories": {"a": 1}}', "repositories.a: expected a table, found a number"),
+        (
+            '{"repositories": {"a": {"bucket": 1}}}',
+            "repositories.a.bucket: expected a string, found a number",
+        ),
         (
             '{"repositories": {"a": {"access_key_id": "canary"}}}',
             "repositories.a: `secret_access_key` is missing",

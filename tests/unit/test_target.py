@@ -121,5 +121,5 @@ def test_a_python_between_releases_counts_as_its_release(told: str, counts: str)
 
 
 def test_a_python_without_a_version_is_told() -> None:
-    with pytest.raises(UsageError, match="`three` is no version of Python"):
+    with pytest.raises(UsageError, match="`three` is not a Python version"):
         _ = target(LINUX, python_full_version="three").python
