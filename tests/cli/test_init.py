@@ -35,8 +35,8 @@ def test_a_pyproject_with_our_table_is_a_project_already(empty: Workspace) -> No
         ("ac me=file:///srv", "repositories.ac me: `ac me` cannot be an alias"),
         ("index=file:///srv", "`index` cannot be an alias"),
         ('acme=file:///a"b\nx=1', ""),
-        ("acme=s3://me:secret@bucket", "credentials never stand in a manifest"),
-        ("acme=https://example.com", "`https://example.com` is no repository"),
+        ("acme=s3://me:secret@bucket", "credentials are not allowed in a manifest"),
+        ("acme=https://example.com", "`https://example.com` is not a repository"),
     ],
 )
 def test_a_repository_that_cannot_stand_in_a_manifest_is_refused(

@@ -107,7 +107,7 @@ def test_the_url_of_a_repository_is_no_input_of_a_solve() -> None:
 def test_no_index_at_all_is_a_choice() -> None:
     manifest = read("index = false")
     assert manifest.index is False
-    with pytest.raises(UsageError, match=r"sources\.x: `index` is no source"):
+    with pytest.raises(UsageError, match=r"sources\.x: `index` is not a source"):
         read("index = false\n[sources]\nx = 'index'")
 
 
@@ -122,7 +122,7 @@ def test_two_spellings_are_allowed_where_markers_tell_them_apart() -> None:
 
 @pytest.mark.parametrize("key", ["dependencies", "optional-dependencies"])
 def test_requirements_that_a_backend_would_compute_are_refused(key: str) -> None:
-    with pytest.raises(UsageError, match=f"`{key}` must be written out"):
+    with pytest.raises(UsageError, match=f"`{key}` must not be dynamic"):
         read(f"[project]\ndynamic = ['version', '{key}']\n[tool.pipper]", "pyproject.toml")
 
 
@@ -166,9 +166,9 @@ def _taken_or_told(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "needed"),
     [
-        ("prereleases = 'foo'", "true, false or an array of names is needed, not a string"),
-        ("index = 'no'", "true, false or a table with `url` is needed, not a string"),
-        ("repositories.acme = 3", "a string (the URL) or a table with `url` is needed, not a number"),
+        ("prereleases = 'foo'", "expected true, false or an array of names, found a string"),
+        ("index = 'no'", "expected true, false or a table with `url`, found a string"),
+        ("repositories.acme = 3", "expected a string (the URL) or a table with `url`, found a number"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_told_every_type_that_fits(text: str, needed: str) -> None:

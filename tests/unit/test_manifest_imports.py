@@ -108,7 +108,7 @@ def test_what_is_no_requirements_file_is_told_with_its_place(text: str) -> None:
 
 
 def test_a_pyproject_that_asks_for_nothing_is_told() -> None:
-    with pytest.raises(UsageError, match="asks for nothing"):
+    with pytest.raises(UsageError, match="has no requirements"):
         pyproject("[tool.black]\nline-length = 88\n")
 
 

@@ -1,1 +1,1 @@
-"""A repository's layout: keys, project pages, and what the objects below its root are."""
+"""The layout of a repository: keys, project pages, and the kinds of objects below its root."""

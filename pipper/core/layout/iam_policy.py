@@ -1,4 +1,4 @@
-"""The least IAM policy for a repository: which S3 actions each use of pipper needs, on which keys."""
+"""The least IAM policy for a repository: the S3 actions that each use of pipper needs, and on which keys."""
 
 from typing import Literal
 
@@ -22,9 +22,8 @@ _SIDS: dict[Purpose, str] = {
 def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = "") -> dict[str, object]:
     """Return the policy document (IAM JSON, version 2012-10-17); an empty `prefix` is the bucket's own root.
 
-    Listing is granted below the prefix alone. S3 holds the key of a missing object against `s3:prefix`, so
-    that it answers 404 there, and 403 everywhere else. `authorize` signs keys that a lock names: it lists
-    nothing.
+    Listing is granted below the prefix only. For a missing object, S3 compares its key with `s3:prefix` and
+    answers 404 below the prefix, 403 elsewhere. `authorize` signs keys from a lock: it lists nothing.
     """
     bucket_arn = f"arn:{_partition(region)}:s3:::{bucket}"
     below = f"{prefix}/*" if prefix else "*"

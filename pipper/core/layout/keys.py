@@ -1,4 +1,4 @@
-"""A repository's layout: its keys and its format marker."""
+"""The keys of a repository and its format marker."""
 
 import json
 
@@ -16,34 +16,34 @@ METADATA_SUFFIX = ".metadata"
 
 
 def page_key(name: NormalizedName) -> str:
-    """The key of a project's page."""
+    """Return the key of a project's page."""
     return f"{name}/{PAGE_NAME}"
 
 
 def wheel_key(name: NormalizedName, sha256: str, filename: str) -> str:
-    """The key of a wheel: it holds 16 digits of the hash, so other bytes can never take its place."""
+    """Return the key of a wheel; it contains 16 digits of the hash, so that other bytes never replace it."""
     return f"{name}/{sha256[:16]}/{filename}"
 
 
 def marker_body(layout_format: int) -> bytes:
-    """The bytes of the format marker."""
+    """Return the bytes of the format marker."""
     return json.dumps({"format": layout_format}).encode()
 
 
 def parse_marker(body: bytes, *, label: str) -> int:
-    """Return the format a marker names (1 or 2); raises IntegrityError for anything else."""
-    hint = "`pipper repository repair` writes it anew"
+    """Return the format that a marker names, 1 or 2; raises IntegrityError for anything else."""
+    hint = "recreate it with `pipper repository repair`"
     root = read_json(body, label=label, limit=MANIFEST_LIMIT, hint=hint, error=IntegrityError)
     found = root.at("format").whole()
     if found not in (1, 2):
         raise IntegrityError(
-            f"{label} names format {found!r}", hint="a newer pipper wrote it: upgrade pipper"
+            f"{label}: unknown format {found!r}", hint="a newer pipper wrote it: upgrade pipper"
         )
     return found
 
 
 def bundle_version(key: str) -> Version | None:
-    """Return the version a 0.x bundle key holds, or None where the key is none or cannot be read."""
+    """Return the version in the key of a 0.x bundle, or None for any other key."""
     filename = key.rpartition("/")[2]
     if not filename.endswith(BUNDLE_SUFFIX):
         return None

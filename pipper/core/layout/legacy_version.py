@@ -1,7 +1,7 @@
-"""Versions as pipper 0.x writes them: semantic versions, and their form in keys and file names.
+"""Versions of pipper 0.x: semantic versions, and their form in keys and file names.
 
 0.x identifies a package by a semantic version (semver 2.0.0) and writes `1.2.3-rc.1+b` into keys as
-`v1-2-3__pre_rc_1__build_b`. Here a version is that of PEP 440; these functions go between the two.
+`v1-2-3__pre_rc_1__build_b`. These functions convert from and to versions of PEP 440.
 """
 
 import re
@@ -21,27 +21,29 @@ _PLAIN = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(\+[a-z0-9.]+)?")
 
 
 def to_semver(version: Version) -> str | None:
-    """Return `version` as a semantic version that 0.x reads as the same, or None where there is none.
+    """Return `version` as a semantic version that 0.x reads as the same version, or None.
 
-    Only `N.N.N` and `N.N.N+local` are written alike in both; `1.2` or `1.2.3rc1` have no such form.
+    Only `N.N.N` and `N.N.N+local` have the same spelling in both; `1.2` and `1.2.3rc1` return None.
     """
     text = str(version)
     return text if _PLAIN.fullmatch(text) else None
 
 
 def is_semver(text: str) -> bool:
-    """Tell whether `text` is a semantic version (semver 2.0.0)."""
+    """Return whether `text` is a semantic version (semver 2.0.0)."""
     return _SEMVER.fullmatch(text) is not None
 
 
 def serialize(semver: str) -> str:
-    """Return a semantic version as 0.x writes it into keys: `1.2.3-rc.1+b` is `v1-2-3__pre_rc_1__build_b`.
+    """Return a semantic version in the form of keys: `v1-2-3__pre_rc_1__build_b` for `1.2.3-rc.1+b`.
 
-    Raises UsageError where `semver` is none.
+    Raises UsageError where `semver` is not a semantic version.
     """
     match = _SEMVER.fullmatch(semver)
     if match is None:
-        raise UsageError(f"{semver!r} is not a semantic version (N.N.N, N.N.N-PRE, N.N.N+BUILD)")
+        raise UsageError(
+            f"{semver!r} is not a semantic version", hint="write it as N.N.N, N.N.N-PRE or N.N.N+BUILD"
+        )
     safe = "v" + "-".join(match.group(1, 2, 3))
     if match["pre"]:
         safe += "__pre_" + match["pre"].replace(".", "_")
@@ -51,10 +53,9 @@ def serialize(semver: str) -> str:
 
 
 def deserialize(safe: str) -> Version | None:
-    """Return the version that a key's last part stands for (without `.pipper`), None for what is no version.
+    """Return the version of a key's last part (without `.pipper`), or None if it is not a version.
 
-    One leading `v` is dropped; then `__pre_`, `__build_`, `-` and `_` are what `serialize` made of `-`, `+`
-    and `.`.
+    One leading `v` is dropped; then `__pre_`, `__build_`, `-` and `_` become `-`, `+` and `.` again.
     """
     main, _, build = safe.removeprefix("v").partition("__build_")
     main, _, pre = main.partition("__pre_")
@@ -70,10 +71,10 @@ def deserialize(safe: str) -> Version | None:
 
 
 def key_version(version: Version, given: str = "") -> str | None:
-    """Return the safe form of `version` for a bundle's key, or None where 0.x could not read such a bundle.
+    """Return the form of `version` for a bundle's key, or None where 0.x could not read such a bundle.
 
-    `given` is the version in the bundle's own `package.meta`: it may write a pre-release as semver. A form
-    that ends in `v` is None: 0.11 strips that letter when it reads the key.
+    `given` is the version in the bundle's `package.meta`, which may be a pre-release in semver spelling. For a
+    form that ends in `v` the result is None: 0.11 strips that letter when it reads the key.
     """
     semver = to_semver(version)
     if semver is None and version.is_prerelease and is_semver(given) and _same(given, version):

@@ -1,4 +1,4 @@
-"""What lies in a repository, sorted by what its keys say: pages, wheels, their METADATA, bundles, and the rest."""
+"""The objects of a repository by the kind of their key: pages, wheels, METADATA, bundles and unknown ones."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,16 +15,16 @@ _WHEEL = re.compile(r"[0-9a-f]{16}/[^/]+\.whl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The objects of one project, in all of its folders."""
+    """The objects of one project, from all of its folders."""
 
     name: NormalizedName
     page: ObjectInfo | None = None
     wheels: Mapping[str, ObjectInfo] = field(default_factory=dict)
     """By their URL, relative to the page."""
     metadata: Mapping[str, ObjectInfo] = field(default_factory=dict)
-    """By the URL of the wheel they belong to."""
+    """By the URL of their wheel."""
     bundles: tuple[ObjectInfo, ...] = ()
-    """Those of pipper 0.x, in the order of their keys."""
+    """Bundles of pipper 0.x, in the order of their keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +32,13 @@ class Holdings:
     """All objects of a repository."""
 
     projects: tuple[Holding, ...]
-    """In the order of names."""
+    """In the order of their names."""
     strange: tuple[ObjectInfo, ...]
-    """What pipper has no use for; readers pass it over."""
+    """Objects that pipper does not use; readers skip them."""
 
 
 def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
-    """Sort objects by what their keys say."""
+    """Group objects by project and by the kind of their key."""
     pages: dict[NormalizedName, ObjectInfo] = {}
     wheels: dict[NormalizedName, dict[str, ObjectInfo]] = {}
     metadata: dict[NormalizedName, dict[str, ObjectInfo]] = {}

@@ -1,4 +1,4 @@
-"""The page of a project: what a repository has published of it (PEP 691 and 700 JSON, with `_pipper` additions)."""
+"""The page of a project: its published files (JSON of PEP 691 and 700, with additions under `_pipper`)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,18 +16,18 @@ from pipper.errors import ConflictError, IntegrityError
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 T = TypeVar("T")
 _MAJOR = "1"
-_HINT = "`pipper repository check` looks at every page, `pipper repository repair` rebuilds them"
+_HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a wheel asks for: core metadata, and the dependencies a 0.x `package.meta` adds."""
+    """The requirements of a wheel: core metadata, and the dependencies from a 0.x `package.meta`."""
 
     requires_python: str = ""
     requires_dist: tuple[str, ...] = ()
     provides_extra: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
-    """As pipper 0.x writes them: `bar`, `bar:>=2.0.0`."""
+    """In the spelling of pipper 0.x: `bar`, `bar:>=2.0.0`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +42,18 @@ class PageFile:
     """ISO 8601, UTC."""
     metadata_sha256: str
     yanked: bool | str = False
-    """True or the reason where the file is yanked (PEP 592)."""
+    """True or the reason if the file is yanked (PEP 592)."""
     needs: Needs
 
     @property
     def url(self) -> str:
-        """Relative to the page, as it stands there."""
+        """The URL of the file, relative to the page."""
         return f"{self.sha256[:16]}/{self.filename}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageBundle:
-    """A 0.x bundle on a project's page: what was read from the object with this etag."""
+    """A 0.x bundle on a project's page, as read from the object with this etag."""
 
     key: str
     """Relative to the repository's root."""
@@ -62,25 +62,25 @@ class PageBundle:
     """Bytes of the bundle."""
     version: str
     wheel: str
-    """The file name of the wheel inside."""
+    """The file name of the wheel in the bundle."""
     upload_time: str = ""
     needs: Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage:
-    """Everything a repository has published of one project."""
+    """All published files of one project."""
 
     name: NormalizedName
     files: tuple[PageFile, ...] = ()
     bundles: tuple[PageBundle, ...] = ()
     replaced: tuple[str, ...] = ()
-    """URLs of wheels that `publish --force` took off the page: locks hold them, so they stay where they are."""
+    """URLs of wheels that `publish --force` replaced on the page; they stay in the store, because locks name them."""
 
     def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
-        """Return the page with `file` on it; the page itself where these bytes stand there already.
+        """Return the page with `file` added; the page itself if it already lists these bytes.
 
-        Raises ConflictError where the same file is published with other bytes and `force` is not given.
+        Raises ConflictError if the same file is published with other bytes, unless `force` is given.
         """
         identity = wheel_identity(file.filename)
         same = [other for other in self.files if wheel_identity(other.filename) == identity]
@@ -90,7 +90,7 @@ class ProjectPage:
             raise ConflictError(
                 f"{same[0].filename} is published with other bytes",
                 cause=f"published: sha256 {same[0].sha256}; yours: {file.sha256}",
-                hint="raise the version, or publish with --force",
+                hint="raise the version, or replace the file with `pipper publish --force`",
             )
         kept = tuple(other for other in self.files if other not in same)
         gone = {*self.replaced, *(other.url for other in same)} - {file.url}
@@ -104,7 +104,7 @@ def _file_order(file: PageFile) -> tuple[Version, str]:
 
 
 def dump_page(page: ProjectPage) -> bytes:
-    """Return the bytes of a project's page (PEP 691, PEP 700); equal pages give equal bytes."""
+    """Return the bytes of a project's page (PEP 691, PEP 700); equal pages have equal bytes."""
     versions = {wheel_identity(file.filename).version for file in page.files}
     versions |= {Version(bundle.version) for bundle in page.bundles}
     own: dict[str, object] = {"bundles": [_bundle_entry(bundle) for bundle in page.bundles]}
@@ -158,7 +158,7 @@ def _needs_entry(needs: Needs) -> dict[str, object]:
 
 
 def parse_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
-    """Return the page that `body` holds; `label` names it in messages. Raises IntegrityError where it lies."""
+    """Return the page in `body`; `label` names it in messages. Raises IntegrityError for a damaged page."""
     try:
         return _page(read_json(body, label=label, limit=DOCUMENT_LIMIT, error=IntegrityError), name)
     except IntegrityError as error:
@@ -167,12 +167,12 @@ def parse_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
 
 
 def salvage_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
-    """Return the entries of a damaged page that can still be read; none where it is no JSON at all.
+    """Return the readable entries of a damaged page; no entries if it is not JSON.
 
-    Raises IntegrityError where a newer pipper wrote it: what is not understood must not be lost.
+    Raises IntegrityError if a newer pipper wrote it: its unknown entries must not be lost.
     """
     try:
-        # Not `read_json`: what is strictly a fault may still leave entries that can be read.
+        # Not `read_json`: it refuses documents that still have readable entries.
         document = Node(json.loads(body), Origin(label, IntegrityError))
     except (ValueError, RecursionError):
         return ProjectPage(name=name)
@@ -191,7 +191,7 @@ def salvage_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPag
 
 
 def _part(node: Node, key: str) -> Node:
-    """An entry of what may be no table; null where there is none."""
+    """Return an entry of a node that may not be a table; null without one."""
     return node.at(key, None) if isinstance(node.value, dict) else node.replaced(None)
 
 
@@ -204,9 +204,9 @@ def _readable(entries: Node, read: Callable[[Node], T]) -> Iterator[T]:
 def _page(document: Node, name: NormalizedName) -> ProjectPage:
     version = document.at("meta").at("api-version", "")
     if str(version.value).partition(".")[0] != _MAJOR:
-        raise version.fail(f"{version.value!r:.40} is not known")
+        raise version.fail(f"unknown version {version.value!r:.40}")
     if canonicalize_name(document.text_at("name")) != name:
-        raise document.fail(f"it is the page of `{document.text_at('name')}`")
+        raise document.fail(f"the page is of another project, `{document.text_at('name')}`")
     own = document.at("_pipper", {})
     return ProjectPage(
         name=name,
@@ -220,7 +220,7 @@ def _file(entry: Node, name: NormalizedName) -> PageFile:
     filename = entry.text_at("filename")
     wheel_identity(filename)
     if canonicalize_name(filename.partition("-")[0]) != name:
-        raise entry.fail(f"{filename} is no wheel of {name}")
+        raise entry.fail(f"{filename} is not a wheel of {name}")
     yanked = entry.at("yanked", False)
     file = PageFile(
         filename=filename,
@@ -232,7 +232,7 @@ def _file(entry: Node, name: NormalizedName) -> PageFile:
         needs=_needs(entry.at("_pipper"), entry),
     )
     if entry.text_at("url") != file.url:
-        raise entry.fail(f"{filename} points elsewhere: `{entry.at('url').text()}`")
+        raise entry.fail(f"{filename} has the URL of another file: `{entry.at('url').text()}`")
     return file
 
 
@@ -241,7 +241,7 @@ def _bundle(entry: Node) -> PageBundle:
     try:
         Version(version)
     except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
-        raise IntegrityError(str(error)[:200]) from error
+        raise entry.at("version").fail(f"`{version[:80]}` is not a version (PEP 440)") from error
     wheel = entry.text_at("wheel")
     wheel_identity(wheel)
     return PageBundle(

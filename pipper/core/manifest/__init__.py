@@ -1,1 +1,1 @@
-"""The manifest: what a project asks for, as a value, and as text that is read and edited."""
+"""The manifest: the requirements of a project as a value, and reading and editing its text."""

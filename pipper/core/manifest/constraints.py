@@ -1,4 +1,4 @@
-"""What limits a solve beyond the requirements: constraints, overrides, the time that is taken for today."""
+"""The limits of a solve besides the requirements: constraints, overrides, `as-of` and `cool-down`."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -14,26 +14,30 @@ from pipper.errors import UsageError
 def read_constraints(node: Node) -> tuple[Requirement, ...]:
     """Return constraints: an array of PEP 508 strings, or a table `name = "specifier"`.
 
-    They limit versions and require nothing. Raises UsageError.
+    They limit versions, and require nothing. Raises UsageError.
     """
     found = tuple(_limits(node))
     for each, requirement in found:
         if requirement.url or requirement.extras:
-            raise each.fail("a constraint limits versions: it names neither a URL nor an extra")
+            raise each.fail(
+                "a constraint must not have a URL or an extra", hint="write a name and versions: `foo<2`"
+            )
     return tuple(requirement for _, requirement in found)
 
 
 def read_overrides(node: Node) -> tuple[Requirement, ...]:
-    """Return overrides, written as constraints are: one a project, without marker. Raises UsageError."""
+    """Return overrides, in the format of constraints: one for a project, without marker. Raises UsageError."""
     found = tuple(_limits(node))
     seen = set()
     for each, requirement in found:
         if requirement.url or requirement.extras or requirement.marker:
             raise each.fail(
-                "an override is a name and versions", cause="it replaces what every requirement on it says"
+                "an override must not have a URL, an extra or a marker",
+                cause="it replaces the versions of every requirement on the project",
+                hint="write a name and versions: `foo==1.2`",
             )
         if name_of(requirement) in seen:
-            raise each.fail(f"`{name_of(requirement)}` has two overrides")
+            raise each.fail(f"`{name_of(requirement)}` has two overrides", hint="keep one of them")
         seen.add(name_of(requirement))
     return tuple(requirement for _, requirement in found)
 
@@ -53,14 +57,14 @@ def _specifier(text: str) -> str:
 
 
 def read_as_of(node: Node) -> datetime:
-    """Return the time of a TOML date or a string, see `parse_as_of`."""
+    """Return the time of a TOML date or a string, as `parse_as_of` does."""
     if isinstance(node.value, datetime | date):
         return parse_as_of(node.value.isoformat(), where=node.place)
     return parse_as_of(node.text(), where=node.place)
 
 
 def parse_as_of(text: str, *, where: str) -> datetime:
-    """Return an aware time; a date alone means its end in UTC, so that it is the same for everybody.
+    """Return a timezone-aware time; a date alone means its end in UTC, so that it is the same on every machine.
 
     Raises UsageError, with `where` as the place.
     """
@@ -71,13 +75,13 @@ def parse_as_of(text: str, *, where: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"{where}: `{text[:40]}` is no date", hint="as in 2026-11-01 or 2026-11-01T12:00:00Z"
+            f"{where}: `{text[:40]}` is not a date", hint="write 2026-11-01 or 2026-11-01T12:00:00Z"
         ) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def read_cool_down(node: Node) -> timedelta:
-    """Return how old a file must be at least, a duration as in `7 days`, `36h` or `2w`. Raises UsageError."""
+    """Return the least age of a file, from a duration as in `7 days`, `36h` or `2w`. Raises UsageError."""
     try:
         return timedelta(seconds=parse_duration(node.text(), least=0))
     except UsageError as error:

@@ -1,7 +1,7 @@
-"""Environments that nobody is in: declared ones, and those that a lock serves beside the one at hand.
+"""Targets for other machines: declared environments, and those that a lock covers besides the current one.
 
-Their marker variables are what machines of that kind have. Where a lock rests on a variable that differs between
-such machines, it says so (`conditions`), and a host is held against it when it syncs.
+Their marker variables have the usual values of such machines. Where a solution depends on a variable that differs
+between such machines, the lock records the marker in `conditions`, and a sync checks it for its host.
 """
 
 import re
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipper.core.target import Target, parse_name, serves
+from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
 ALIASES = {
@@ -19,8 +20,8 @@ ALIASES = {
     "windows-x86_64": "win_amd64",
     "windows-arm64": "win_arm64",
 }
-"""Platforms by a short name. glibc 2.28 is that of every Linux distribution still in support (RHEL 8, Debian 10
-and later) and what current wheels are built for; a lock for it serves all newer ones."""
+"""Platforms by short name. Every supported Linux distribution has glibc 2.28 or newer (RHEL 8, Debian 10), and
+current wheels are built for it; a lock for it is valid for newer versions."""
 
 _USUAL = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-x86_64")
 _NEWEST_MICRO = 99
@@ -42,10 +43,10 @@ _WINDOWS = _System("nt", "win32", "Windows", "10", "10.0.19045")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredEnvironment:
-    """An environment that a manifest asks to be locked for: it must have a solution."""
+    """An environment in the manifest, which must have a solution."""
 
     python: str
-    """`3.11`, which stands for its newest micro version, or `3.11.9`."""
+    """`3.11`, which means its newest micro version, or `3.11.9`."""
     platform: str
     """A platform tag (PEP 425, 600, 656)."""
 
@@ -54,27 +55,28 @@ class DeclaredEnvironment:
 
     @property
     def target(self) -> Target:
-        """The environment as one is solved for; raises UsageError where it cannot be one."""
+        """The target to solve for; raises UsageError for an invalid version of Python or platform."""
         found = _PYTHON.fullmatch(self.python)
         if found is None:
-            raise UsageError(f"`{self.python}` is no version of Python 3", hint="as in `3.11` or `3.11.9`")
+            message = f"`{self.python}` is not a version of Python 3"
+            raise UsageError(message, hint="write it as `3.11` or `3.11.9`")
         micro = int(found["micro"] or _NEWEST_MICRO)
         return synthesised(f"cp3{found['minor']}-{self.platform}", f"3.{int(found['minor'])}.{micro}")
 
 
 def platform_of(text: str) -> str:
-    """Return the platform tag of a short name, or the tag itself; raises UsageError for what is neither."""
+    """Return the platform tag of a short name or of a tag; raises UsageError for any other text."""
     platform = ALIASES.get(text, text)
     if _system(platform) is None:
         raise UsageError(
-            f"`{text}` is no platform that can be locked for",
-            hint=f"one of {', '.join(ALIASES)}, or a tag such as musllinux_1_2_x86_64",
+            f"unknown platform `{text}`",
+            hint=f"write one of {quoted(ALIASES, 'or')}, or a tag such as `musllinux_1_2_x86_64`",
         )
     return platform
 
 
 def other_usual_targets(at_hand: Target) -> list[Target]:
-    """Return the same CPython on the platforms that teams use, less those that `at_hand` serves anyway."""
+    """Return the same CPython on other usual platforms, without those that a lock for `at_hand` covers."""
     parts = parse_name(at_hand.name)
     if parts.implementation != "cp":
         return []
@@ -84,9 +86,9 @@ def other_usual_targets(at_hand: Target) -> list[Target]:
 
 
 def as_solved(locked: Target, at_hand: Target) -> Target:
-    """Return a lock's environment with every variable: what the lock leaves out is as on usual machines of that kind.
+    """Return a lock's environment with the variables that the lock omits, as on usual machines of that kind.
 
-    Where such machines are not known, it is as it is `at_hand`.
+    For an unknown kind of machine, they are those of `at_hand`.
     """
     try:
         return locked.completed(synthesised(locked.name, locked.python_full_version))
@@ -95,11 +97,15 @@ def as_solved(locked: Target, at_hand: Target) -> Target:
 
 
 def synthesised(name: str, python_full_version: str) -> Target:
-    """Return the target of this name with the variables of such machines; raises UsageError for a bad name."""
+    """Return the target with the usual variables of such machines; raises UsageError for an unknown name."""
     parts = parse_name(name)
     found = _system(parts.platform)
     if found is None:
-        raise UsageError(f"`{name}` is no environment that can be locked for without being there")
+        raise UsageError(
+            f"cannot lock for `{name}` on another machine",
+            cause="its marker variables are unknown",
+            hint="run `pipper lock` on a machine of that kind",
+        )
     system, machine = found
     return Target(
         name=name,

@@ -1,4 +1,4 @@
-"""Editing a manifest's text: requirements come and go, comments and order stay."""
+"""Editing a manifest: add and remove entries, and keep its comments and order."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, Table
 
+from pipper.core.document import CORRECT
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.errors import UsageError
@@ -23,12 +24,11 @@ def add_requirements(
     group: NormalizedName | None = None,
     bare_replaces: bool = False,
 ) -> bytes:
-    """Return the manifest with these requirements among its dependencies, or in a dependency group (PEP 735).
+    """Return the manifest with these requirements added to its dependencies or to a dependency group (PEP 735).
 
-    One on a project that is there already replaces it in its place (as long as its marker is the same); another
-    goes to the end, or into the order of names where the list keeps one. A bare name leaves what is there,
-    unless `bare_replaces`. `label` is the file's name, which also decides the layout. Raises UsageError where
-    the text is no TOML.
+    A requirement replaces one on the same project with the same marker; a bare name does so only with
+    `bare_replaces`. Any other is added at the end, or in its place in a list that is sorted by name. `label` is the
+    file's name, which also decides the layout. Raises UsageError for invalid TOML.
     """
     document = _parse(data, label)
     array = _array(document, label, group, make=True)
@@ -42,21 +42,21 @@ def remove_requirements(
 ) -> bytes:
     """Return the manifest without any requirement on these projects.
 
-    Raises UsageError for a project that is not required there, telling where else it is.
+    Raises UsageError for a project that is not required there; the hint names the group that requires it.
     """
     document = _parse(data, label)
     for name in names:
         array = _array(document, label, group, make=False)
         found = [index for index, text in enumerate(array) if _name(text) == name]
         if not found:
-            raise _not_there(document, label, name, group)
+            raise _not_required(document, label, name, group)
         for index in reversed(found):
             del array[index]
     return tomlkit.dumps(document).encode()
 
 
 def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, label: str) -> bytes:
-    """Return the manifest without entries of `[sources]` that give these projects to the source `alias`."""
+    """Return the manifest without the entries of `[sources]` that map these projects to the source `alias`."""
     document = _parse(data, label)
     own: tomlkit.TOMLDocument | Table = document
     if label.rpartition("/")[2] == "pyproject.toml":
@@ -72,7 +72,8 @@ def _parse(data: bytes, label: str) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse(data.decode("utf-8-sig"))
     except (TOMLKitError, UnicodeDecodeError) as error:
-        raise UsageError(f"{label}: not valid TOML", cause=str(error).splitlines()[0]) from error
+        cause = str(error).splitlines()[0]
+        raise UsageError(f"{label}: not valid TOML", cause=cause, hint=CORRECT) from error
 
 
 def _array(document: tomlkit.TOMLDocument, label: str, group: NormalizedName | None, *, make: bool) -> Array:
@@ -90,7 +91,7 @@ def _array(document: tomlkit.TOMLDocument, label: str, group: NormalizedName | N
             table[key] = found
             found = table[key]
     if not isinstance(found, Array):
-        raise UsageError(f"{label}: {key}: an array is needed")
+        raise UsageError(f"{label}: {key}: expected an array", hint=f'write {key} = ["NAME"]')
     return found
 
 
@@ -101,14 +102,14 @@ def _table(parent: tomlkit.TOMLDocument | Table, key: str, *, make: bool) -> Tab
         if make:
             parent[key] = found
     if not isinstance(found, Table):
-        raise UsageError(f"{key}: a table is needed")
+        raise UsageError(f"{key}: expected a table", hint=f"write its keys under the header [{key}]")
     return found
 
 
 def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Iterable[str] = ()) -> bytes:
-    """Return the manifest with this repository in `[repositories]`, behind those that are there.
+    """Return the manifest with this repository added at the end of `[repositories]`.
 
-    With `only`, the projects of these names are to come from it alone (`[sources]`).
+    With `only`, `[sources]` also maps the projects with these names to it.
     """
     document = _parse(data, label)
     own: tomlkit.TOMLDocument | Table = document
@@ -151,7 +152,7 @@ def _marker(text: object) -> str:
     return str(parse_requirement(text).marker or "") if isinstance(text, str) else ""
 
 
-def _not_there(
+def _not_required(
     document: tomlkit.TOMLDocument, label: str, name: NormalizedName, group: NormalizedName | None
 ) -> UsageError:
     where = f"the group `{group}` of {label}" if group else label
@@ -160,5 +161,6 @@ def _not_there(
         for other, texts in document.get("dependency-groups", {}).items()
         if any(_name(text) == name for text in texts)
     ]
-    hint = f"it stands in a group: -g {holding[0]}" if holding and not group else ""
-    return UsageError(f"`{name}` is no requirement in {where}", hint=hint)
+    in_a_group = f"it is in a group: use `-g {holding[0]}`" if holding and not group else ""
+    hint = in_a_group or f"`pipper why {name}` shows what requires it"
+    return UsageError(f"`{name}` is not a requirement in {where}", hint=hint)

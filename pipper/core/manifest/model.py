@@ -1,7 +1,7 @@
-"""The manifest: `pipper.toml`, or `pyproject.toml` with `[tool.pipper]`, text -> value.
+"""The manifest as a value, and its reader: `pipper.toml`, or `pyproject.toml` with `[tool.pipper]`.
 
-Requirements in `pyproject.toml` are those of the standards: `[project]` (PEP 621) and `[dependency-groups]`
-(PEP 735). In `pipper.toml` the same keys stand at the top, and `[optional-dependencies]` holds the extras.
+Requirements in `pyproject.toml` are in the standard tables `[project]` (PEP 621) and `[dependency-groups]`
+(PEP 735). `pipper.toml` has the same keys at the top level, and extras in `[optional-dependencies]`.
 """
 
 import re
@@ -27,13 +27,14 @@ from pipper.core.manifest.constraints import (
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
-from pipper.core.urls import has_account
+from pipper.core.urls import has_account, shown
+from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
 INDEX = "index"
-"""How `[sources]` and the lock name the one index."""
+"""The name of the index in `[sources]` and in the lock."""
 
-_HINT = "`pipper init` writes a manifest to start from"
+_CREDENTIALS = "credentials are not allowed in a manifest"
 _OWN_KEYS = (
     "repositories",
     "sources",
@@ -47,15 +48,17 @@ _OWN_KEYS = (
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
+_KEEP = "remove them, and store them with `pipper repository add`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryEntry:
-    """A repository as the manifest names it; credentials never stand here."""
+    """A repository in the manifest; it has no credentials."""
 
     alias: str
     url: str
-    """`s3://BUCKET[/PREFIX]` or `file:///DIR` (relative ones count from the manifest's folder)."""
+    """`s3://BUCKET[/PREFIX]` or `file:///DIR` (a relative path is relative to the manifest's folder)."""
     endpoint_url: str = ""
     region: str = ""
     profile: str = ""
@@ -63,7 +66,7 @@ class RepositoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a project asks for, and where packages may come from."""
+    """The requirements of a project, and the sources of its packages."""
 
     requires_python: SpecifierSet = field(default_factory=SpecifierSet)
     dependencies: tuple[Requirement, ...] = ()
@@ -71,31 +74,31 @@ class Manifest:
     """Dependency groups with their includes resolved (PEP 735)."""
     extras: Mapping[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
     repositories: tuple[RepositoryEntry, ...] = ()
-    """In order of trust: the first that holds a name wins."""
+    """In order of trust: the first one that has a project is its source."""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Name or pattern -> alias of the one source it may come from."""
+    """Project name or pattern -> alias of its only source."""
     index: bool = True
     index_url: str = ""
-    """Empty where pip's own configuration decides."""
+    """Empty if pip's own configuration names the index."""
     prereleases: bool | tuple[NormalizedName, ...] = False
     constraints: tuple[Requirement, ...] = ()
-    """Limits on versions that require nothing by themselves."""
+    """Limits on versions, which require nothing by themselves."""
     overrides: tuple[Requirement, ...] = ()
-    """Versions that replace what every requirement on the same project says."""
+    """Versions that replace those of every requirement on the same project."""
     as_of: datetime | None = None
-    """Aware; what was published later is not there."""
+    """Timezone-aware; files published later are ignored."""
     cool_down: timedelta = timedelta()
-    """How long something must have been published; zero for no such rule."""
+    """The least time since the publication of a file; zero for no limit."""
     environments: tuple[DeclaredEnvironment, ...] = ()
-    """Those that must have a solution, in the order given; empty for the one at hand."""
+    """The environments that must have a solution, in order; empty for the current one."""
 
     @property
     def roots(self) -> Mapping[RootLabel, tuple[Requirement, ...]]:
-        """Every set of requirements by its label."""
+        """The sets of requirements by label."""
         return labelled(self.dependencies, self.groups, self.extras)
 
     def inputs(self) -> Inputs:
-        """Return the part that can change a solve, as a lock holds it."""
+        """Return the keys that can change a solution, as in a lock."""
         return Inputs(
             requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
             requirements=_sorted(self.dependencies),
@@ -118,11 +121,11 @@ def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
 
 
 def parse_manifest(data: bytes, *, label: str) -> Manifest:
-    """Return the manifest that `data` holds; `label` is its file name, which also decides the layout.
+    """Return the manifest in `data`; `label` is its file name, which also decides the layout.
 
-    Raises UsageError with file and place for everything that is not understood; nothing is ignored.
+    Raises UsageError with file and place for every unknown key or value; nothing is ignored.
     """
-    top = read_toml(data, label=label, limit=MANIFEST_LIMIT, hint=_HINT)
+    top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     if label.rpartition("/")[2] == "pyproject.toml":
         return _from_pyproject(top)
     top.only((*_STANDARD_KEYS, *_OWN_KEYS))
@@ -134,7 +137,11 @@ def _from_pyproject(top: Node) -> Manifest:
     dynamic = project.at("dynamic", [])
     for key in ("dependencies", "optional-dependencies"):
         if key in dynamic.texts():
-            raise dynamic.fail(f"`{key}` must be written out", cause="pipper reads, it does not build")
+            raise dynamic.fail(
+                f"`{key}` must not be dynamic",
+                cause="pipper reads pyproject.toml without building the project",
+                hint=f"write `{key}` in [project], and remove it from `dynamic`",
+            )
     return _manifest(project, top, top.at("tool", {}).at("pipper", {}).only(_OWN_KEYS))
 
 
@@ -165,7 +172,7 @@ def _specifiers(node: Node) -> SpecifierSet:
         return SpecifierSet(node.text())
     except InvalidSpecifier as error:
         raise node.fail(
-            "not a version specifier (PEP 440)", cause=str(error), hint='as in ">=3.11"'
+            "not a version specifier (PEP 440)", cause=str(error), hint='write it as in ">=3.11"'
         ) from error
 
 
@@ -182,9 +189,9 @@ def _refuse_two_spellings(read: Iterable[tuple[Node, Requirement]]) -> None:
         first = seen.setdefault(key, requirement)
         if first.name != requirement.name and normalised(first) != normalised(requirement):
             raise node.fail(
-                f"`{first}` and `{requirement}` are one project",
+                f"`{first}` and `{requirement}` are the same project",
                 cause=f"`{first.name}` and `{requirement.name}` are two spellings of `{key[0]}` (PEP 503)",
-                hint="write one requirement that says both",
+                hint="merge them into one requirement",
             )
 
 
@@ -205,14 +212,15 @@ def _groups(node: Node) -> dict[NormalizedName, tuple[Requirement, ...]]:
         return {canonicalize_name(name): resolver.resolve(name) for name in raw}
     except (SeveralErrors, LookupError, ValueError) as error:
         why = error.exceptions[0] if isinstance(error, SeveralErrors) else error
-        raise node.fail("cannot be resolved (PEP 735)", cause=str(why)) from error
+        hint = "define each group once, and include only groups of the manifest, without a cycle"
+        raise node.fail("cannot resolve the groups (PEP 735)", cause=str(why), hint=hint) from error
 
 
 def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requirement, ...]]:
     found: dict[NormalizedName, tuple[Requirement, ...]] = {}
     for name, node in tables.items():
         if canonicalize_name(name) in found:
-            raise node.fail(f"`{name}` is given twice under two spellings")
+            raise node.fail(f"`{name}` is defined twice, in two spellings", hint="merge the two entries")
         found[canonicalize_name(name)] = _requirements(node)
     return found
 
@@ -224,18 +232,20 @@ def _repositories(node: Node) -> tuple[RepositoryEntry, ...]:
 def _repository(alias: str, node: Node) -> RepositoryEntry:
     if not _ALIAS.fullmatch(alias) or alias == INDEX:
         raise node.fail(
-            f"`{alias}` cannot be an alias", hint="letters, digits, `.`, `_` and `-`; not `index`"
+            f"`{alias}` cannot be an alias", hint="use letters, digits, `.`, `_` and `-`; `index` is reserved"
         )
     if isinstance(node.value, str):
         return RepositoryEntry(alias=alias, url=_repository_url(node))
     if not isinstance(node.value, Mapping):
-        raise node.fail(f"a string (the URL) or a table with `url` is needed, not {kind_of(node.value)}")
+        raise node.fail(
+            f"expected a string (the URL) or a table with `url`, found {kind_of(node.value)}", hint=_ENTRY
+        )
     node.only(("url", "endpoint-url", "region", "profile"))
     if "url" not in node:
-        raise node.fail("`url` is missing", hint='as in { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }')
+        raise node.fail("`url` is missing", hint=_ENTRY)
     endpoint = node.at("endpoint-url", "")
     if has_account(endpoint.text()):
-        raise endpoint.fail("credentials never stand in a manifest", hint="`pipper repository add`")
+        raise endpoint.fail(_CREDENTIALS, hint=_KEEP)
     return RepositoryEntry(
         alias=alias,
         url=_repository_url(node.at("url")),
@@ -248,9 +258,10 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
 def _repository_url(node: Node) -> str:
     url = node.text()
     if has_account(url):
-        raise node.fail("credentials never stand in a manifest", hint="`pipper repository add` keeps them")
+        raise node.fail(_CREDENTIALS, hint=_KEEP)
     if not url.startswith(("s3://", "file:")):
-        raise node.fail(f"`{url}` is no repository", hint="write s3://BUCKET[/PREFIX] or file:///DIR")
+        message = f"`{shown(url)}` is not a repository URL"
+        raise node.fail(message, hint="write s3://BUCKET[/PREFIX] or file:///DIR")
     return url
 
 
@@ -258,11 +269,11 @@ def _sources(node: Node, aliases: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pattern, entry in node.table().items():
         if entry.text() not in aliases:
-            known = ", ".join(f"`{alias}`" for alias in aliases)
-            raise entry.fail(f"`{entry.value}` is no source of this manifest", hint=f"known: {known}")
+            hint = f"known sources: {quoted(aliases)}"
+            raise entry.fail(f"`{entry.value}` is not a source of this manifest", hint=hint)
         name = re.sub(r"[-_.]+", "-", pattern).lower()
         if found.setdefault(name, entry.text()) != entry.text():
-            raise entry.fail(f"`{name}` has two sources under two spellings")
+            raise entry.fail(f"`{name}` has two sources, in two spellings", hint="keep one of them")
     return found
 
 
@@ -270,10 +281,13 @@ def _index(node: Node) -> tuple[bool, str]:
     if isinstance(node.value, bool):
         return node.value, ""
     if not isinstance(node.value, Mapping):
-        raise node.fail(f"true, false or a table with `url` is needed, not {kind_of(node.value)}")
+        raise node.fail(
+            f"expected true, false or a table with `url`, found {kind_of(node.value)}",
+            hint='write `index = false`, or `index = { url = "https://index.example.com/simple" }`',
+        )
     url = node.only(("url",)).at("url", "")
     if has_account(url.text()):
-        raise url.fail("credentials never stand in a manifest", hint="keep them in netrc")
+        raise url.fail(_CREDENTIALS, hint="remove them from the URL, and keep them in netrc")
     return True, url.text()
 
 
@@ -284,7 +298,7 @@ def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
         for key in ("python", "platform"):
             if key not in each:
                 raise each.fail(
-                    f"`{key}` is missing", hint='as in python = "3.11", platform = "linux-x86_64"'
+                    f"`{key}` is missing", hint='write { python = "3.11", platform = "linux-x86_64" }'
                 )
         try:
             platform = platform_of(each.text_at("platform"))
@@ -293,7 +307,7 @@ def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
         except UsageError as error:
             raise each.fail(error.message, cause=error.cause, hint=error.hint) from error
         if name in found:
-            raise each.fail(f"`{name}` is declared twice")
+            raise each.fail(f"`{name}` is declared twice", hint="remove one of the two")
         found[name] = declared
     return tuple(found.values())
 
@@ -303,4 +317,7 @@ def _prereleases(node: Node) -> bool | tuple[NormalizedName, ...]:
         return tuple(sorted({canonicalize_name(name) for name in node.texts()}))
     if isinstance(node.value, bool):
         return node.value
-    raise node.fail(f"true, false or an array of names is needed, not {kind_of(node.value)}")
+    raise node.fail(
+        f"expected true, false or an array of names, found {kind_of(node.value)}",
+        hint='write `prereleases = true` or `prereleases = ["NAME"]`',
+    )

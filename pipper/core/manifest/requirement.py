@@ -1,4 +1,4 @@
-"""Requirements: PEP 508 texts, and the `name:version` spellings of pipper 0.x, which become PEP 508."""
+"""Requirements: PEP 508, and the `name:version` spelling of pipper 0.x, which is converted to PEP 508."""
 
 import re
 
@@ -13,19 +13,24 @@ _COLON = re.compile(
     r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*:\s*(?P<versions>.*)", re.DOTALL
 )
 _CLAUSE = re.compile(r"(?P<operator><=|>=|===|==|~=|!=|=|<|>)?\s*(?P<version>.+)", re.DOTALL)
+REQUIREMENT_HINT = "write it as in `foo>=1.2,<2` (PEP 508) or `foo:1.2.*`"
 _LONGEST = 4096
 _SHOWN = 200
-"""Characters: what is longer is cut in messages."""
+"""Characters; messages cut longer texts."""
 
 
 def parse_requirement(text: str, *, where: str = "") -> Requirement:
-    """Return the requirement that `text` states: PEP 508, or `foo:1.2.*` as in pipper 0.x.
+    """Return the requirement in `text`: PEP 508, or `foo:1.2.*` as in pipper 0.x.
 
-    `where` is the place for the message, as in `pipper.toml: dependencies[2]`. Raises UsageError.
+    `where` is the place for messages, as in `pipper.toml: dependencies[2]`. Raises UsageError.
     """
     prefix = f"{where}: " if where else ""
     if len(text) > _LONGEST:
-        raise UsageError(f"{prefix}a requirement of {len(text)} characters", cause=f"the limit is {_LONGEST}")
+        raise UsageError(
+            f"{prefix}a requirement of {len(text)} characters",
+            cause=f"the limit is {_LONGEST}",
+            hint="merge its version specifiers, or split its marker into several requirements",
+        )
     colon = _COLON.fullmatch(text)
     if colon and not colon["versions"].startswith("//"):
         specifier = _specifier(colon["versions"], f"{prefix}`{text.strip()}`")
@@ -37,7 +42,7 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
         raise UsageError(
             f"{prefix}`{shown}` is not a requirement",
             cause=str(error) if len(text) <= _SHOWN else "",
-            hint="write it as in `foo>=1.2,<2` (PEP 508) or `foo:1.2.*`",
+            hint=REQUIREMENT_HINT,
         ) from error
 
 
@@ -47,7 +52,7 @@ def _specifier(versions: str, subject: str) -> str:
         return str(SpecifierSet(",".join(_clause(clause) for clause in clauses if clause != "*")))
     except (InvalidSpecifier, InvalidVersion) as error:
         raise UsageError(
-            f"{subject} names no version",
+            f"{subject} does not name a version",
             cause=str(error),
             hint="write it as in `foo:1.2.3`, `foo:1.2.*` or `foo:>=1.2`",
         ) from error
@@ -56,19 +61,19 @@ def _specifier(versions: str, subject: str) -> str:
 def _clause(clause: str) -> str:
     found = _CLAUSE.fullmatch(clause)
     if found is None:
-        raise InvalidVersion("there is nothing after the colon")
+        raise InvalidVersion("nothing follows the colon")
     operator, version = found["operator"] or "==", found["version"].strip()
     if operator == "=":
         operator = "=="
     if "*" in version:
-        # 0.x read constraints from the left: whatever stands behind the first `*` is satisfied with it.
+        # 0.x read constraints from the left, and ignored everything after the first `*`.
         head = version.split("*", 1)[0].rstrip(".")
         return f"{operator}{Version(head)}.*" if head else ""
     return str(Specifier(f"{operator}{Version(version)}"))
 
 
 def normalised(requirement: Requirement) -> str:
-    """Return the one spelling of a requirement that a lock compares: normalised name, sorted parts."""
+    """Return a requirement in the spelling that locks compare: normalised name, sorted parts."""
     extras = ",".join(sorted(canonicalize_name(extra) for extra in requirement.extras))
     text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
     if requirement.url:
@@ -79,5 +84,5 @@ def normalised(requirement: Requirement) -> str:
 
 
 def name_of(requirement: Requirement) -> NormalizedName:
-    """Return the normalised name of the project a requirement is about."""
+    """Return the normalised name of the required project."""
     return canonicalize_name(requirement.name)

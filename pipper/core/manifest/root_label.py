@@ -1,4 +1,4 @@
-"""Which set of a manifest's requirements is meant: the project's own, a dependency group or an extra."""
+"""Labels for the sets of requirements in a manifest: the project's own, a dependency group or an extra."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class RootLabel:
 
     kind: RootKind
     name: str = ""
-    """Normalised; empty for `dependencies` alone."""
+    """Normalised; empty for `dependencies` only."""
 
     def __post_init__(self) -> None:
         if (self.kind == "dependencies") == bool(self.name):
@@ -30,7 +30,7 @@ PROJECT = RootLabel(kind="dependencies")
 
 
 def labelled(project: T, groups: Mapping[Name, T], extras: Mapping[Name, T]) -> dict[RootLabel, T]:
-    """Return the sets of a manifest or a lock by their labels, in the order project, groups, extras."""
+    """Return the sets of a manifest or a lock by label, in the order project, groups, extras."""
     return {
         PROJECT: project,
         **{RootLabel(kind="group", name=name): each for name, each in groups.items()},

@@ -1,1 +1,1 @@
-"""Manifests of other tools, read into a first `pipper.toml`."""
+"""Converting the manifests of other tools to `pipper.toml`."""

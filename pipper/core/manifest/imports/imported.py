@@ -1,4 +1,4 @@
-"""What another tool's project asks for, as values and as the text of a first `pipper.toml`."""
+"""The requirements of another tool's project, as values and as the text of a new `pipper.toml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Group = tuple[str | Mapping[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """What could be brought over, and what not."""
+    """What was converted, and what was not."""
 
     requires_python: str = ""
     dependencies: tuple[str, ...] = ()
@@ -26,10 +26,10 @@ class Adopted:
     as_of: str = ""
     index_url: str = ""
     notes: tuple[str, ...] = ()
-    """A sentence for each thing that was left behind."""
+    """One text for each entry that was not converted."""
 
     def joined(self, other: "Adopted") -> "Adopted":
-        """Return both together; what can only be said once is what the first one says."""
+        """Return both together; a single value is that of the first one, if it has one."""
         return Adopted(
             requires_python=self.requires_python or other.requires_python,
             dependencies=_once(self.dependencies + other.dependencies),
@@ -57,9 +57,9 @@ def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, G
 
 
 def manifest_text(adopted: Adopted, *, source: str, python: str, repositories: Mapping[str, str]) -> str:
-    """Return a `pipper.toml`; `source` names what it comes from, `python` is the version where that says none."""
-    lines = [f"# Brought over from {source}. Then: `pipper lock` writes pipper.lock."]
-    lines += [f"# Left behind: {' '.join(note.split())}" for note in adopted.notes]
+    """Return a `pipper.toml`; `source` names its origin, `python` is the default for `requires-python`."""
+    lines = [f"# Converted from {source}. Next: `pipper lock` writes pipper.lock."]
+    lines += [f"# Not converted: {' '.join(note.split())}" for note in adopted.notes]
     lines.append(f"requires-python = {toml_string(adopted.requires_python or f'>={python}')}")
     lines.append(_array("dependencies", adopted.dependencies))
     for key, texts in (("constraints", adopted.constraints), ("overrides", adopted.overrides)):
@@ -73,7 +73,7 @@ def manifest_text(adopted: Adopted, *, source: str, python: str, repositories: M
     lines += [f"{toml_key(name)} = {_group(group)}" for name, group in adopted.groups.items()] or ["dev = []"]
     if adopted.index_url:
         lines += ["", "[index]", f"url = {toml_string(adopted.index_url)}"]
-    lines += ["", "[repositories]", "# In order of trust: the first that holds a name wins."]
+    lines += ["", "[repositories]", "# In order of trust: the first one that has a project is its source."]
     pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
     return "\n".join([*lines, *(pairs or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
 

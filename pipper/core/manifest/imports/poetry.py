@@ -1,4 +1,4 @@
-"""Dependencies as Poetry writes them (`[tool.poetry]`), as requirements of the standards."""
+"""Converting the dependencies of Poetry (`[tool.poetry]`) to standard requirements."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ _ELSEWHERE = ("git", "path", "url", "file")
 
 
 class UntranslatableError(ValueError):
-    """A constraint that PEP 440 cannot say."""
+    """A constraint that PEP 440 cannot express."""
 
 
 def from_poetry(table: Node) -> Adopted:
-    """Return what a table `tool.poetry` asks for; raises UsageError for what has another shape than Poetry's."""
+    """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type."""
     reader = _Reader()
     main = table.at("dependencies", {}).table()
     python = main.pop("python", None)
@@ -43,13 +43,13 @@ def from_poetry(table: Node) -> Adopted:
 
 
 class _Reader:
-    """Reads dependencies and notes what it leaves behind."""
+    """Reads dependencies, and notes those that it does not convert."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
 
     def python(self, node: Node) -> str:
-        """Return which Python is required."""
+        """Return the required versions of Python."""
         try:
             return _specifiers(node.text())
         except UntranslatableError as error:
@@ -57,7 +57,7 @@ class _Reader:
             return ""
 
     def groups(self, table: Node) -> Iterator[tuple[str, list[str]]]:
-        """Yield dependency groups; `dev-dependencies` is that of Poetry before 1.2."""
+        """Yield dependency groups; `dev-dependencies` is the group `dev` of Poetry before 1.2."""
         found: dict[str, list[str]] = {}
         if "dev-dependencies" in table:
             found["dev"] = self._all(table.at("dev-dependencies"))
@@ -70,7 +70,7 @@ class _Reader:
         return [text for name, each in node.table().items() for text in self.requirements(name, each)]
 
     def requirements(self, name: str, node: Node) -> Iterator[str]:
-        """Yield the requirements that one entry stands for; several where versions differ by marker."""
+        """Yield the requirements of one entry; several if versions differ by marker."""
         if isinstance(node.value, list):
             for each in node.items():
                 yield from self.requirements(name, each)
@@ -109,19 +109,19 @@ def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
 
 
 def _specifiers(text: str) -> str:
-    """Return a constraint of Poetry as PEP 440 says it; raises UntranslatableError."""
+    """Return a constraint of Poetry as specifiers of PEP 440; raises UntranslatableError."""
     if "|" in text:
-        raise UntranslatableError(f"`{text}` is one of several ranges, which PEP 440 cannot say")
+        raise UntranslatableError(f"`{text}` is a choice of ranges, which PEP 440 cannot express")
     clauses = []
     for part in re.split(r"\s*,\s*", text.strip()):
         found = _CLAUSE.fullmatch(part)
         if found is None:
-            raise UntranslatableError(f"`{text}` is no constraint")
+            raise UntranslatableError(f"`{text}` is not a constraint")
         clauses += _clause(found["operator"] or "", found["version"])
     try:
         return ",".join(str(Specifier(clause)) for clause in clauses)
     except InvalidSpecifier as error:
-        raise UntranslatableError(f"`{text}` is no constraint") from error
+        raise UntranslatableError(f"`{text}` is not a constraint") from error
 
 
 def _clause(operator: str, version: str) -> list[str]:
@@ -131,13 +131,13 @@ def _clause(operator: str, version: str) -> list[str]:
         try:
             release = Version(version).release
         except InvalidVersion as error:
-            raise UntranslatableError(f"`{operator}{version}` is no constraint") from error
+            raise UntranslatableError(f"`{operator}{version}` is not a constraint") from error
         return [f">={version}", f"<{_limit(operator, release)}"]
     return [f"{'==' if operator in ('', '=') else operator}{version}"]
 
 
 def _limit(operator: str, release: tuple[int, ...]) -> str:
-    """The first version that `^` or `~` shuts out."""
+    """Return the upper bound of `^` or `~`."""
     if operator == "~":
         place = min(1, len(release) - 1)
     else:

@@ -1,4 +1,4 @@
-"""Projects of other tools, text -> what they ask for: pyproject.toml of any tool, requirements.txt."""
+"""Reading the projects of other tools: pyproject.toml of several tools, and requirements.txt."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.imports.imported import Adopted, Group
 from pipper.core.manifest.imports.poetry import from_poetry
+from pipper.core.manifest.requirement import REQUIREMENT_HINT
 from pipper.core.urls import without_account
 from pipper.errors import UsageError
 
@@ -19,9 +20,9 @@ _SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-ur
 
 
 def from_pyproject(data: bytes, *, label: str) -> Adopted:
-    """Return what a `pyproject.toml` asks for: `[project]`, `[dependency-groups]`, and tables of Poetry, uv, PDM.
+    """Return the requirements of `pyproject.toml`: `[project]`, `[dependency-groups]`, tables of Poetry, uv, PDM.
 
-    Raises UsageError with the place of what cannot be read.
+    Raises UsageError, with the place, for an invalid document.
     """
     top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     tool = top.at("tool", {})
@@ -31,7 +32,9 @@ def from_pyproject(data: bytes, *, label: str) -> Adopted:
             found = found.joined(read(tool.at(name)))
     if found == Adopted():
         raise UsageError(
-            f"{label} asks for nothing", cause="neither [project] nor [tool.poetry], uv or pdm is there"
+            f"{label} has no requirements",
+            cause="it has none of the tables [project], [tool.poetry], [tool.uv] and [tool.pdm]",
+            hint="run `pipper init` without --from",
         )
     return found
 
@@ -50,8 +53,8 @@ def _standard(top: Node) -> Adopted:
         groups={name: tuple(_entries(group)) for name, group in groups.items()},
         notes=(
             *notes,
-            *(f"dynamic `{key}`: a build makes it up" for key in dynamic if key.endswith("dependencies")),
-            *((f"`{own}` itself: pipper installs what it needs, not the project",) if own else ()),
+            *(f"dynamic `{key}`: it needs a build" for key in dynamic if key.endswith("dependencies")),
+            *((f"`{own}` itself: pipper installs its requirements, not the project",) if own else ()),
         ),
     )
 
@@ -81,7 +84,7 @@ def _from_uv(table: Node) -> Adopted:
 
 
 def _uv_index(table: Node) -> str:
-    """The default index: the one marked so, or the old key."""
+    """Return the URL of the default index, from the entry with `default` or from the old key."""
     for each in table.at("index", []).items():
         if each.at("default", False).value is True and "url" in each:
             return each.text_at("url")
@@ -114,13 +117,16 @@ def _override(name: str, versions: str) -> str:
 
 
 def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> Adopted:
-    """Return what a requirements file asks for (pip's format), with the files it includes.
+    """Return the requirements of a requirements file (pip's format) and of the files that it includes.
 
-    `read` gives the text of a file by its path, relative ones as seen from the first. Hashes are left out: a
-    lock has its own. Raises UsageError with the line of what cannot be read.
+    `read` returns the text of a file; a relative path is relative to the folder of the first one. Hashes are
+    ignored: a lock has its own. Raises UsageError, with the line, for an invalid requirement.
     """
     if depth > _DEEPEST:
-        raise UsageError(f"{path}: requirements files include each other too deeply")
+        raise UsageError(
+            f"{path}: more than {_DEEPEST} requirements files include each other",
+            hint="remove the `-r` or `-c` line that includes an earlier file",
+        )
     found = Adopted()
     for number, line in _lines(read(path)):
         place = f"{path}: line {number}"
@@ -145,7 +151,7 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, continued ones as one, comments cut off."""
+    """Yield lines with their numbers, continued lines joined, without comments."""
     number, whole = 0, ""
     for at, line in enumerate(text.splitlines(), 1):
         number = number if whole else at
@@ -168,7 +174,7 @@ def _requirement(line: str, place: str) -> Adopted:
     try:
         return Adopted(dependencies=(str(Requirement(text)),))
     except InvalidRequirement as error:
-        raise UsageError(f"{place}: not a requirement", cause=str(error)) from error
+        raise UsageError(f"{place}: not a requirement", cause=str(error), hint=REQUIREMENT_HINT) from error
 
 
 def _without_urls(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
