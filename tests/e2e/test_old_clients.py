@@ -285,7 +285,7 @@ def test_a_pylock_of_an_old_bucket_is_refused_until_it_is_repaired(
 
     refused = run_pipper(*authorize, cwd=app, env=ceph.environment, ok=False)
     assert refused.code == 2
-    assert "`pipper repository repair` unpacks it, `pipper lock` then takes it" in refused.stderr
+    assert "run `pipper repository repair` to unpack it, then `pipper lock`" in refused.stderr
     assert not (host / "pylock.toml").exists()
 
     run_pipper("repository", "repair", cwd=app, env=ceph.environment)

@@ -71,7 +71,7 @@ def test_an_only_group_leaves_the_project_out_but_not_what_the_group_shares_with
 def test_an_unknown_group_or_extra_is_told_with_those_known() -> None:
     with pytest.raises(UsageError, match="there is no group `nope` in the lock") as caught:
         names(groups=frozenset({canonicalize_name("nope")}))
-    assert caught.value.cause == "known: `both`, `dev`, `docs`"
+    assert caught.value.cause == "known groups: `both`, `dev` and `docs`"
     with pytest.raises(UsageError, match="there is no extra `nope` in the lock"):
         names(extras=frozenset({canonicalize_name("nope")}))
 
@@ -95,4 +95,4 @@ def test_a_lock_without_a_fitting_wheel_is_inconsistent() -> None:
     )
     with pytest.raises(IntegrityError) as caught:
         select(lock, lock.environments[0], Selection())
-    assert "no wheel of a==1.0" in caught.value.cause
+    assert "a==1.0 has no wheel" in caught.value.cause

@@ -1,1 +1,1 @@
-"""The lock: its value, its text, and what is computed from it."""
+"""The lock: its value, its text, and what pipper computes from it."""

@@ -1,4 +1,4 @@
-"""What changed between two locks, by project."""
+"""The changes between two locks, by project."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from pipper.core.lock.model import Lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionChange:
-    """How one project changed between two locks; no versions on one side where it is new or gone."""
+    """The versions of one project in two locks; one side is empty if it is new or removed."""
 
     name: NormalizedName
     before: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The lock as a graph: who requires whom in one environment, and which chains lead to a package."""
+"""The lock as a graph: which package requires which in one environment, and the chains to a package."""
 
 import heapq
 from collections import deque
@@ -14,31 +14,31 @@ from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import RootLabel
 
 _MOST_STEPS = 20_000
-"""Partial chains looked at: their number can grow exponentially with the number of packages."""
+"""The most partial chains to search: their number can grow exponentially with the number of packages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A requirement of the manifest and the package that answers it."""
+    """A requirement of the manifest and the package that satisfies it."""
 
     label: RootLabel
     requirement: str
-    """As the lock holds it, normalised."""
+    """As in the lock, normalised."""
     pin: Pin
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """What one environment of a lock gets. A package that requires itself by an extra has no edge to itself."""
+    """The packages of one environment. A package that requires itself with an extra has no edge to itself."""
 
     roots: tuple[Root, ...]
-    """In the order dependencies, groups, extras; only those whose markers hold in the environment."""
+    """In the order dependencies, groups, extras; only those whose markers are true in the environment."""
     children: Mapping[Pin, tuple[Pin, ...]]
-    """Every package with what it requires, in the order of names."""
+    """Every package with the packages that it requires, in the order of names."""
 
     @cached_property
     def parents(self) -> Mapping[Pin, tuple[Pin, ...]]:
-        """Every package with those that require it, in the order of names."""
+        """Every package with the packages that require it, in the order of names."""
         found: dict[Pin, list[Pin]] = {pin: [] for pin in self.children}
         for pin in sorted(self.children):
             for child in self.children[pin]:
@@ -46,7 +46,7 @@ class Graph:
         return {pin: tuple(above) for pin, above in found.items()}
 
     def find(self, name: NormalizedName) -> Pin | None:
-        """Return the package of this name; None where the environment does not get it."""
+        """Return the package with this name; None if the environment does not have it."""
         return next((pin for pin in self.children if pin.name == name), None)
 
 
@@ -60,25 +60,25 @@ class Row:
     last: bool
     """Whether no sibling follows."""
     repeated: bool
-    """Whether what stands below it was shown before, or is being shown: a cycle ends here."""
+    """Whether its requirements are shown elsewhere, or above it: a cycle ends here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A way from the manifest to a package."""
+    """A path from the manifest to a package."""
 
     root: Root
     pins: tuple[Pin, ...]
-    """From the package the root asks for to the one in question."""
+    """From the package that the root requires to the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chains:
-    """Ways from the manifest to one package, the shortest first."""
+    """Paths from the manifest to one package, the shortest first."""
 
     chains: tuple[Chain, ...]
     complete: bool
-    """False where there are more, or may be."""
+    """False if there are more, or may be more."""
 
 
 def graph_of(lock: Lock, part: LockedEnvironment) -> Graph:
@@ -86,14 +86,14 @@ def graph_of(lock: Lock, part: LockedEnvironment) -> Graph:
     here = {pin.name: pin for pin in part.pins}
     children: dict[Pin, tuple[Pin, ...]] = {}
     for pin in sorted(part.pins):
-        found = {_meant(dependency, here) for dependency in lock.by_pin[pin].dependencies}
+        found = {_pin_of(dependency, here) for dependency in lock.by_pin[pin].dependencies}
         children[pin] = tuple(sorted(child for child in found if child is not None and child != pin))
     return Graph(roots=tuple(_roots(lock.inputs, part, here)), children=children)
 
 
-def _meant(dependency: Dependency, here: Mapping[NormalizedName, Pin]) -> Pin | None:
+def _pin_of(dependency: Dependency, here: Mapping[NormalizedName, Pin]) -> Pin | None:
     pin = here.get(dependency.name)
-    # A lock holds the dependencies of all its environments together: some are for another one.
+    # A lock lists the dependencies for all of its environments together: some are for another one.
     return pin if pin is not None and dependency.version in ("", pin.version) else None
 
 
@@ -109,9 +109,9 @@ def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName
 
 
 def walk(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin]) -> Iterator[Row]:
-    """Yield a tree depth first; a package that is in `shown` is not unfolded, one that was unfolded is added.
+    """Yield the rows of a tree, depth first; do not expand packages in `shown`, and add each expanded one to it.
 
-    So there are no more rows than tops and edges.
+    So the rows are no more than tops and edges together.
     """
     unique = tuple(dict.fromkeys(tops))
     pending = [(pin, 0, place == 0) for place, pin in enumerate(reversed(unique))]
@@ -126,14 +126,14 @@ def walk(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[P
 
 
 def reached(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin]) -> tuple[Pin, ...]:
-    """Return everything on the way from `tops` along `edges`, with the tops, in the order of names."""
+    """Return all packages that `tops` reach along `edges`, with the tops, in the order of names."""
     return tuple(sorted({row.pin for row in walk(edges, tops, set())}))
 
 
 def chains_to(graph: Graph, pin: Pin, *, most: int) -> Chains:
     """Return up to `most` chains without cycles from the manifest to `pin`, the shortest first.
 
-    Those of one length come in the order of their roots.
+    Chains of equal length are in the order of their roots.
     """
     far = _distances(graph)
     asked: dict[Pin, list[Root]] = {}
@@ -141,8 +141,8 @@ def chains_to(graph: Graph, pin: Pin, *, most: int) -> Chains:
         asked.setdefault(root.pin, []).append(root)
     found: list[Chain] = []
     order, steps = count(), 0
-    # Best first: the distance to the manifest is a lower bound, so chains come out in the order of length; of
-    # equals the one that is nearer to the manifest, or all that are half done would be taken up in turn.
+    # Best-first search: the distance to the manifest is a lower bound, so chains are found in the order of length.
+    # Of equals, the one nearer to the manifest is first, or the search would advance all partial chains in turn.
     heap: list[tuple[int, int, int, tuple[Pin, ...]]] = []
     if pin in far:
         heap.append((far[pin] + 1, far[pin], next(order), (pin,)))
@@ -159,7 +159,7 @@ def chains_to(graph: Graph, pin: Pin, *, most: int) -> Chains:
 
 
 def _distances(graph: Graph) -> dict[Pin, int]:
-    """How many packages stand between the manifest and each package on the shortest way."""
+    """Return the number of packages between the manifest and each package on the shortest path."""
     far = {root.pin: 0 for root in graph.roots}
     pending = deque(far)
     while pending:

@@ -1,4 +1,4 @@
-"""A lock in the terms of other tools: which package under which marker (PEP 508), for PEP 751 and requirements.txt."""
+"""A lock as packages with markers (PEP 508), for pylock.toml (PEP 751) and requirements.txt."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,31 +13,35 @@ from pipper.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortablePackage:
-    """A locked package and where it is wanted."""
+    """A locked package and the environments that get it."""
 
     package: LockedPackage
     marker: str
-    """Empty where every environment of the lock wants it."""
+    """Empty if every environment of the lock gets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortableLock:
-    """What a selection picks of a lock, for all of its environments at once."""
+    """The selected packages of a lock, for all of its environments."""
 
     environments: tuple[str, ...]
-    """A marker for each kind of environment the lock is for."""
+    """A marker for each kind of environment of the lock."""
     packages: tuple[PortablePackage, ...]
 
 
 def portable(lock: Lock, selection: Selection) -> PortableLock:
-    """Return what `selection` picks of a lock.
+    """Return the packages of a lock that `selection` picks, with markers.
 
-    Raises UsageError for a group or an extra the lock does not know, and where two environments get different
-    packages and no marker tells them apart (two C libraries do not differ in markers).
+    Raises UsageError for an unknown group or extra, and if two environments get different packages but no marker
+    distinguishes them (the C library is not in the markers).
     """
     parts = [part for part in lock.environments if not part.failure]
     if not parts:
-        raise UsageError("the lock has no environment that could be solved")
+        raise UsageError(
+            "the lock has no solution for any environment",
+            cause=lock.environments[0].failure if lock.environments else "",
+            hint="change the requirements or `environments` in the manifest, then run `pipper lock`",
+        )
     clauses = {part.target.name: _clauses(part) for part in parts}
     pins = {part.target.name: _pins(lock, part, selection) for part in parts}
     _refuse_alike(clauses, pins)
@@ -62,7 +66,7 @@ def _pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> frozense
 
 
 def _clauses(part: LockedEnvironment) -> tuple[str, ...]:
-    """What must hold for an environment to be of this kind, as far as markers can tell."""
+    """Return the markers that are true for this kind of environment."""
     markers = part.target.markers
     major, minor = parse_name(part.target.name).python
     found = [f"python_version == '{major}.{minor}'"]
@@ -73,7 +77,7 @@ def _clauses(part: LockedEnvironment) -> tuple[str, ...]:
         if Marker(condition).evaluate(dict(markers), context="lock_file"):
             found.append(f"({condition})")
         else:
-            # A marker has no `not`: where it does not hold, what it looks at must be just what was solved for.
+            # Markers have no `not`: for a false one, its variables must have exactly the values of the solution.
             found += [f"{name} == '{markers[name]}'" for name in VOLATILE if name in condition]
     return tuple(dict.fromkeys(found))
 
@@ -84,9 +88,9 @@ def _refuse_alike(clauses: Mapping[str, tuple[str, ...]], pins: Mapping[str, fro
             if set(those) <= set(these) and pins[one] != pins[other]:
                 differing = min(pins[one] ^ pins[other])
                 raise UsageError(
-                    f"no marker tells {one} from {other}, and they get different packages",
+                    f"no marker distinguishes {one} from {other}, which get different packages",
                     cause=f"one gets {differing}, the other does not",
-                    hint="lock them in two projects, or keep to pipper's own format",
+                    hint="lock them in two projects, or use pipper's own lock format",
                 )
 
 

@@ -1,4 +1,4 @@
-"""A lock that two people changed: what both sides agree on, as the basis of the next lock."""
+"""A lock with a merge conflict: the packages that both sides agree on, as a basis for the next lock."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ _CONFLICT = re.compile(rb"^<{7}( |\r?$)", re.MULTILINE)
 
 
 def merged_lock(data: bytes, *, label: str) -> Lock | None:
-    """Return a lock with what is agreed on in a lock that bears the marks of a conflict, or was merged by hand.
+    """Return the agreed packages of a lock that has conflict markers, or was merged by hand.
 
-    It is a basis to prefer versions from, not a lock to install: its parts may not fit together. None where
-    the lock was not merged at all. Raises what reading a lock raises where a side cannot be read.
+    The result is a source of preferred versions, not a lock to install: its parts may be inconsistent. None if
+    the lock was not merged. Raises the errors of `parse_lock` if a side cannot be read.
     """
     if _CONFLICT.search(data):
         sides = _sides(data)
@@ -25,9 +25,9 @@ def merged_lock(data: bytes, *, label: str) -> Lock | None:
 
 
 def _sides(data: bytes) -> tuple[bytes, bytes] | None:
-    """Both files that git merged, as far as the marks tell (with or without the common ancestor between).
+    """Return the two files that git merged, with or without the common ancestor between the markers.
 
-    None where a mark is missing: then more is lost than a merge would lose.
+    None if a conflict marker is missing: then the file has other damage too.
     """
     ours: list[bytes] = []
     theirs: list[bytes] = []
@@ -49,7 +49,7 @@ def _sides(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _has_both_sides(lock: Lock) -> bool:
-    """Whether somebody kept the lines of both: two versions of something for one environment, both described."""
+    """Return whether a merge kept both sides: two versions of a project in one environment, each with its package."""
     if len(lock.by_pin) != len(lock.packages):
         return False
     for environment in lock.environments:
@@ -67,7 +67,7 @@ def _agreed(sides: Sequence[Lock]) -> Lock:
     packages: dict[Pin, LockedPackage] = {}
     for side in sides:
         for package in side.packages:
-            # What one side took from a repository is private, whatever the other one says.
+            # A package that one side took from a repository is private: the other side cannot change that.
             known = packages.get(package.pin)
             if known is None or known.source == INDEX:
                 packages[package.pin] = package

@@ -1,7 +1,7 @@
-"""The lock as a value. Text is read in `lockreader`, written in `lockwriter`; both keep to one fixed shape.
+"""The lock as a value. `core.lock.reader` reads its text, `core.lock.writer` writes it in one fixed format.
 
-The format's goals: byte-identical for identical inputs, one line a file so that diffs are small, checkable
-without network, no secret. A change of meaning raises `lock-version`; unknown keys are refused, never skipped.
+The format: identical bytes for identical inputs, one line for each file so that diffs are small, checks without
+network, and no secret. A change of meaning raises `lock-version`; unknown keys are refused, never ignored.
 """
 
 from collections.abc import Mapping
@@ -18,51 +18,54 @@ from pipper.core.target import Target
 from pipper.errors import IntegrityError
 
 LOCK_VERSION = 1
+RESTORE = "restore it from version control, or remove it and run `pipper lock`"
+"""The hint for a damaged lock."""
+NO_HASH = "without a hash, a file cannot be checked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedBundle:
-    """The bytes of a 0.x bundle that holds a wheel."""
+    """The size and hash of a 0.x bundle that contains a wheel."""
 
     sha256: str
-    """64 lower-case hex digits; empty until the bundle was fetched."""
+    """64 lower-case hex digits; empty until the bundle is downloaded."""
     size: int
     """Bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedFile:
-    """A wheel: its bytes, and the key or the URL to read it from, by itself or inside a 0.x bundle.
+    """A wheel: its size and hash, and the key or the URL of the wheel, or of the 0.x bundle that contains it.
 
-    A file of a repository has a `key`, relative to its root. A file of the index has a `url`, as has every
-    file of an authorized lock. Raises IntegrityError where it has both or neither.
+    A file of a repository has a `key`, relative to its root. A file of the index and every file of an authorized
+    lock has a `url`. Raises IntegrityError for both or neither.
     """
 
     sha256: str
-    """64 lower-case hex digits; empty only until the file, or its bundle, was fetched."""
+    """64 lower-case hex digits; empty only until the file or its bundle is downloaded."""
     size: int
-    """Bytes; 0 where a foreign lock (PEP 751) does not say."""
+    """Bytes; 0 if a lock of another tool (PEP 751) omits it."""
     key: str = ""
     url: str = field(default="", repr=False)
-    """May be signed, and then it is a secret."""
+    """A signed URL is a secret."""
     wheel: str = ""
-    """The wheel's file name where key or URL does not end in it."""
+    """The wheel's file name, if key or URL does not end with it."""
     bundle: LockedBundle | None = None
-    """What key or URL leads to in place of the wheel; then `wheel` is given."""
+    """The bundle that key or URL name instead of the wheel; then `wheel` is given."""
 
     def __post_init__(self) -> None:
         if bool(self.key) == bool(self.url):
-            raise IntegrityError("exactly one of `key` and `url` is needed")
+            raise IntegrityError("a file must have either `key` or `url`", hint=RESTORE)
         if self.bundle is not None and not self.wheel:
-            raise IntegrityError("a wheel in a bundle needs its own file name, `wheel`")
+            raise IntegrityError("a file in a bundle must have `wheel`, its file name", hint=RESTORE)
 
     def at_url(self, url: str) -> "LockedFile":
-        """Return the same file, to be read from `url`."""
+        """Return the same file with `url` as its location."""
         return replace(self, key="", url=url)
 
     @property
     def fetched(self) -> "LockedFile | LockedBundle":
-        """What key or URL leads to: the wheel, or the bundle that holds it."""
+        """The file that key or URL name: the wheel, or the bundle that contains it."""
         return self.bundle or self
 
     @property
@@ -88,7 +91,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What was asked: every manifest key that can change a solve, normalised and sorted; fresh is equal."""
+    """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
 
     requires_python: str = ""
     requirements: tuple[str, ...] = ()
@@ -105,15 +108,15 @@ class Inputs:
     """ISO 8601, UTC."""
     cool_down: str = ""
     environments: tuple[str, ...] = ()
-    """The declared ones: version of Python and platform tag."""
+    """The declared environments: version of Python and platform tag."""
 
     @property
     def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:
-        """Every set of requirements by its label."""
+        """The sets of requirements by label."""
         return labelled(self.requirements, self.groups, self.extras)
 
     def difference(self, manifest: "Inputs") -> str:
-        """Tell the first difference to what the manifest asks now, in words; empty where there is none."""
+        """Return the first difference from the manifest in words; empty without one."""
         if self == manifest:
             return ""
         for label in ("requirements", "groups", "extras", "constraints", "overrides", "environments"):
@@ -156,17 +159,17 @@ def _plain(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
-    """What one kind of environment gets: an exact list, and more for groups and extras."""
+    """The packages of one kind of environment: a complete list, and more for groups and extras."""
 
     target: Target
     packages: tuple[Pin, ...]
     groups: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
-    """The closure of each group, less `packages`."""
+    """The packages of each group and their dependencies, without those in `packages`."""
     extras: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
-    """Markers that were used and whose variables differ between machines of one kind."""
+    """The markers of the solution whose variables differ between machines of one kind."""
     failure: str = ""
-    """Why there is no solution for it, in words; then it has no packages."""
+    """Why the environment has no solution, in words; then it has no packages."""
 
     def __post_init__(self) -> None:
         if self.failure and self.pins:
@@ -174,22 +177,22 @@ class LockedEnvironment:
 
     @property
     def pins(self) -> frozenset[Pin]:
-        """Every pin of this environment, whatever asks for it."""
+        """Every pin of this environment, with those of all groups and extras."""
         more = [pin for closure in (*self.groups.values(), *self.extras.values()) for pin in closure]
         return frozenset((*self.packages, *more))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """What a locked package requires."""
+    """A dependency of a locked package."""
 
     name: NormalizedName
     version: str = ""
-    """Empty where the lock holds one version of the project."""
+    """Empty if the lock has only one version of the project."""
 
     @classmethod
     def parse(cls, text: str) -> "Dependency":
-        """Return what `NAME` or `NAME==VERSION` says; raises IntegrityError for `NAME==`."""
+        """Return the dependency in `NAME` or `NAME==VERSION`; raises IntegrityError for `NAME==`."""
         name, separator, version = text.partition("==")
         if separator and not version:
             raise inconsistent(f"`{text}` is not a name or NAME==VERSION")
@@ -201,7 +204,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
-    """One version of one project with its source and every wheel of it that serves a listed environment."""
+    """One version of one project, with its source and its wheels for the environments of the lock."""
 
     name: NormalizedName
     version: str
@@ -211,41 +214,41 @@ class LockedPackage:
 
     @property
     def pin(self) -> Pin:
-        """How environments list this package."""
+        """The entry of this package in the lists of environments."""
         return Pin(name=self.name, version=self.version)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """What was asked and what was found."""
+    """The inputs of a solve and its solutions."""
 
     inputs: Inputs
     repositories: Mapping[str, str] = field(default_factory=dict)
-    """Alias to URL: where it was locked from; used only where no manifest or option says otherwise."""
+    """Alias to URL, from the time of locking; used only if no manifest or option names the repository."""
     environments: tuple[LockedEnvironment, ...] = ()
     packages: tuple[LockedPackage, ...] = ()
     """In the order of (name, version)."""
     expires_at: datetime | None = None
-    """Aware: until when the signed URLs of an authorized lock hold; None for any other lock."""
+    """Timezone-aware; the time when the URLs of an authorized lock expire; None for any other lock."""
 
     @cached_property
     def by_pin(self) -> Mapping[Pin, LockedPackage]:
-        """Every package under its pin."""
+        """The packages by pin."""
         return {package.pin: package for package in self.packages}
 
     def check(self) -> None:
-        """Raise IntegrityError where the parts contradict each other; a cycle of packages is none."""
+        """Raise IntegrityError if the parts are inconsistent; a cycle of packages is allowed."""
         if len(self.by_pin) != len(self.packages):
             pins = [package.pin for package in self.packages]
             twice = next(pin for pin in pins if pins.count(pin) > 1)
-            raise inconsistent(f"{twice} stands in it twice")
+            raise inconsistent(f"{twice} has two [[packages]] entries")
         for environment in self.environments:
             names = [pin.name for pin in sorted(environment.pins)]
             if len(set(names)) != len(names):
                 doubled = next(name for name in names if names.count(name) > 1)
-                raise inconsistent(f"{environment.target.name} gets two versions of {doubled}")
+                raise inconsistent(f"{environment.target.name} lists two versions of {doubled}")
         if not self.inputs.index and (taken := [each for each in self.packages if each.source == "index"]):
-            raise inconsistent(f"{taken[0].pin} is of the index, which the manifest shut out")
+            raise inconsistent(f"{taken[0].pin} is from the index, which the manifest excludes")
         listed = {pin for environment in self.environments for pin in environment.pins}
         if missing := sorted(listed - set(self.by_pin)):
             raise inconsistent(f"an environment lists {missing[0]}, which has no [[packages]] entry")
@@ -272,7 +275,9 @@ class Lock:
                 required.add(package.pin)
                 for dependency in package.dependencies:
                     if dependency not in held:
-                        raise inconsistent(f"{package.pin} depends on `{dependency}`, which it does not hold")
+                        raise inconsistent(
+                            f"{package.pin} depends on `{dependency}`, which has no [[packages]] entry"
+                        )
                     pending.append(dependency)
         for package in self.packages:
             if package.pin not in required:
@@ -285,14 +290,10 @@ def _leading_name(requirement: str) -> NormalizedName:
 
 
 def inconsistent(why: str) -> IntegrityError:
-    """The error for a lock whose parts contradict each other."""
-    return IntegrityError(
-        "the lock is inconsistent",
-        cause=why,
-        hint="restore it from version control, or remove it and run `pipper lock`",
-    )
+    """Return the error for a lock whose parts are inconsistent."""
+    return IntegrityError("the lock is inconsistent", cause=why, hint=RESTORE)
 
 
 def sort_key(package: LockedPackage) -> tuple[str, Version]:
-    """The order of packages in a lock."""
+    """Return the sort key of a package in a lock: name and version."""
     return package.name, Version(package.version)

@@ -1,4 +1,4 @@
-"""Reading `pylock.toml` (PEP 751), whoever wrote it, into the lock that one environment gets of it."""
+"""Reading `pylock.toml` (PEP 751) of any tool into a lock for one environment."""
 
 import re
 from collections import Counter
@@ -17,25 +17,35 @@ from packaging.pylock import (
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
-from pipper.core.lock.selection import DEFAULT_GROUP, Selection
+from pipper.core.lock.model import (
+    NO_HASH,
+    Inputs,
+    Lock,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    inconsistent,
+)
+from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.plan import Wanted
 from pipper.core.target import Target, tags_of
 from pipper.core.urls import shown, url_fault
+from pipper.core.wording import listed
 from pipper.errors import IntegrityError, PipperError, UsageError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE = "pylock"
-"""What stands in place of an alias: nobody here knows what the packages were solved from."""
+"""Used as the alias: the file does not name the source of a package."""
+_RECREATE = "recreate it with the tool that wrote it"
 
 
 def parse_pylock(data: bytes, *, label: str) -> Pylock:
-    """Return the PEP 751 lock that `data` holds; `label` names the file in messages.
+    """Return the PEP 751 lock in `data`; `label` names the file in messages.
 
-    Raises UsageError where it cannot be read or is of another version, IntegrityError where a file has no
-    hash, or a wheel has no sha256 or an unsafe place.
+    Raises UsageError if it is invalid or of another version, IntegrityError if a file has no hash, or a wheel has
+    no sha256 or an unsafe location.
     """
-    root = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint="write it anew with the tool that made it")
+    root = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=_RECREATE)
     try:
         pylock = Pylock.from_dict(root.entries())
     except PylockUnsupportedVersionError as error:
@@ -51,25 +61,30 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
 def _invalid(error: PylockValidationError, label: str) -> PipperError:
     context = error.context or ""
     if context.rpartition(".")[2] == "hashes":
-        return IntegrityError(f"{label}: {context}: no hash", cause="a file without a hash proves nothing")
+        return IntegrityError(f"{label}: {context}: no hash", cause=NO_HASH, hint=_RECREATE)
     cause = " ".join(error.message.split())[:300]
-    return UsageError(f"{label} is no lock of PEP 751" + (f": {context}" if context else ""), cause=cause)
+    place = f": {context}" if context else ""
+    return UsageError(f"{label} is not a lock of PEP 751{place}", cause=cause, hint=_RECREATE)
 
 
 def _check_wheel(wheel: PackageWheel, place: str) -> None:
     if not _SHA256.fullmatch(wheel.hashes.get("sha256", "").lower()):
         raise IntegrityError(
-            f"{place}: {wheel.filename} has no sha256", cause=f"its hashes: {', '.join(wheel.hashes)}"
+            f"{place}: {wheel.filename} has no sha256",
+            cause=f"its hashes: {listed(wheel.hashes)}",
+            hint=f"{_RECREATE}, with sha256 hashes",
         )
     if "/" in wheel.filename or "\\" in wheel.filename or (wheel.size is not None and wheel.size < 1):
-        raise IntegrityError(f"{place}: `{wheel.filename}` cannot be a wheel")
+        raise IntegrityError(f"{place}: `{wheel.filename}` is not a valid wheel", hint=_RECREATE)
     if wheel.url:
         fault = url_fault(wheel.url)
         if fault:
-            raise IntegrityError(f"{place}: unsafe URL `{shown(wheel.url)}`", cause=fault)
+            raise IntegrityError(f"{place}: unsafe URL `{shown(wheel.url)}`", cause=fault, hint=_RECREATE)
     elif wheel.path and _is_absolute(wheel.path):
         raise IntegrityError(
-            f"{place}: unsafe path `{wheel.path}`", cause="paths count from the lock's folder"
+            f"{place}: unsafe path `{wheel.path}`",
+            cause="a path must be relative to the lock's folder",
+            hint=_RECREATE,
         )
 
 
@@ -79,11 +94,11 @@ def _is_absolute(path: str) -> bool:
 
 
 def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path, label: str) -> Lock:
-    """Return what an environment gets of a PEP 751 lock, as a lock for it alone; `selection` is used up.
+    """Return a lock for one environment with the packages that `selection` picks from a PEP 751 lock.
 
-    Paths count from the absolute folder `base` and become `file:` URLs. Raises UsageError where the lock is
-    not for `target`, for a group or an extra it does not know, and for a package without a wheel that fits;
-    IntegrityError where it gives two entries of one name.
+    Paths are relative to the absolute folder `base` and become `file:` URLs. Raises UsageError if the lock is not
+    for `target`, for an unknown group or extra, and for a package without a matching wheel; IntegrityError if two
+    entries of one project match.
     """
     extras, groups = _chosen(pylock, selection, label)
     _require_target(pylock, target, label)
@@ -91,14 +106,15 @@ def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path,
     try:
         picked = list(
             pylock.select(
-                environment=dict(target.markers),  # type: ignore[arg-type] # it holds every key of the TypedDict
+                environment=dict(target.markers),  # type: ignore[arg-type] # it has every key of the TypedDict
                 tags=tags_of(target.name),
                 extras=extras,
                 dependency_groups=groups,
             )
         )
     except PylockSelectError as error:
-        raise UsageError(f"{label} has nothing to install here", cause=str(error)) from error
+        hint = f"{_RECREATE}, for this environment"
+        raise UsageError(f"{label} does not fit this environment", cause=str(error), hint=hint) from error
     packages = tuple(
         sorted(
             (_locked(package, found, base, label) for package, found in picked), key=lambda each: each.name
@@ -113,7 +129,7 @@ def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path,
 
 
 def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]:
-    """Return all wheels of a PEP 751 lock, whatever environment they are for; places as by `lock_of`."""
+    """Return the wheels of a PEP 751 lock for all environments, with locations as in `lock_of`."""
     wanted = []
     for package in pylock.packages:
         for wheel in package.wheels or ():
@@ -131,9 +147,9 @@ def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]
 
 
 def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The extras and the groups a selection amounts to."""
+    """Return the extras and groups of a selection."""
     if selection.only_groups:
-        raise UsageError(f"{label} does not say what a group needs by itself", hint="use --group")
+        raise UsageError(f"{label} does not list the packages of a group alone", hint="use --group")
     known = {canonicalize_name(name): name for name in pylock.dependency_groups or ()}
     groups = set(pylock.default_groups or ())
     if not selection.default_group:
@@ -142,9 +158,7 @@ def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset
         ("group", selection.groups, set(known)),
         ("extra", selection.extras, set(pylock.extras or ())),
     ):
-        if unknown := sorted(asked - there):
-            listed = ", ".join(f"`{name}`" for name in sorted(there)) or "none"
-            raise UsageError(f"there is no {kind} `{unknown[0]}` in {label}", cause=f"known: {listed}")
+        require_known(kind, asked, there, label)
     groups |= {known[name] for name in selection.groups}
     if selection.all_groups:
         groups |= set(known.values())
@@ -155,12 +169,16 @@ def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset
 def _require_target(pylock: Pylock, target: Target, label: str) -> None:
     allowed, version = pylock.requires_python, target.python_full_version
     if allowed and not allowed.contains(target.python, prereleases=True):
-        raise UsageError(f"{label} is for Python {allowed}, and this one is {version}")
+        raise UsageError(
+            f"{label} is for Python {allowed}, and this one is {version}",
+            hint=f"use `--python` with a matching interpreter, or {_RECREATE}",
+        )
     markers = pylock.environments or ()
     if markers and not any(marker.evaluate(dict(target.markers)) for marker in markers):
         raise UsageError(
             f"{label} is not for this environment, {target.name} (Python {version})",
             cause=f"it is for {' or '.join(str(marker) for marker in markers)}",
+            hint=f"{_RECREATE}, for this environment",
         )
 
 
@@ -176,17 +194,17 @@ def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], group
 
     counted = Counter(package.name for package in pylock.packages if wanted(package.marker))
     if double := sorted(name for name, count in counted.items() if count > 1):
-        raise inconsistent(f"it gives this environment {double[0]} twice")
+        raise inconsistent(f"two entries of {double[0]} match this environment")
 
 
 def _locked(package: Package, found: object, base: Path, label: str) -> LockedPackage:
     wheel = _as_wheel(found)
     if wheel is None:
-        what = {"PackageSdist": "a source distribution", "PackageVcs": "a version control system"}
+        kinds = {"PackageSdist": "a source distribution", "PackageVcs": "a version control system"}
         raise UsageError(
             f"{label}: {package.name} has no wheel for this environment",
-            cause=f"it comes as {what.get(type(found).__name__, 'a folder or an archive')}",
-            hint="pipper installs wheels: build one, publish it, and lock that",
+            cause=f"its source is {kinds.get(type(found).__name__, 'a folder or an archive')}",
+            hint="pipper installs wheels: build and publish one, then lock it",
         )
     _check_wheel(wheel, f"{label}: {package.name}")
     version = parse_wheel_filename(wheel.filename)[1]

@@ -1,4 +1,4 @@
-"""A lock in the formats of other tools: `pylock.toml` (PEP 751) and a hashed requirements.txt."""
+"""Writing a lock as `pylock.toml` (PEP 751) or as requirements.txt with hashes."""
 
 from collections.abc import Iterable
 
@@ -17,10 +17,10 @@ _CREATOR = "pipper"
 
 
 def to_pylock(lock: Lock, selection: Selection) -> Pylock:
-    """Return what `selection` picks of a lock whose every file has a `url`; one without a scheme is a path.
+    """Return the packages that `selection` picks from a lock whose files all have a `url`.
 
-    Raises UsageError where a package exists only inside a 0.x bundle, which no other tool can open, and what
-    `portable` raises.
+    A `url` without a scheme is a path. Raises UsageError if a package exists only in a 0.x bundle, which other tools
+    cannot read, and the errors of `portable`.
     """
     picked = portable(lock, selection)
     return Pylock(
@@ -36,8 +36,8 @@ def _package(picked: PortablePackage) -> Package:
     package = picked.package
     if all(file.bundle for file in package.wheels):
         raise UsageError(
-            f"{package.pin} exists only as a 0.x bundle, which pylock.toml cannot hold",
-            hint="`pipper repository repair` unpacks it, `pipper lock` then takes it; "
+            f"{package.pin} exists only as a 0.x bundle, which pylock.toml cannot contain",
+            hint="run `pipper repository repair` to unpack it, then `pipper lock`; "
             "or write pipper's own format: -o with another name",
         )
     return Package(
@@ -56,7 +56,7 @@ def _wheel(file: LockedFile) -> PackageWheel:
 
 
 def dump_pylock(pylock: Pylock, *, comment: str = "") -> str:
-    """Return the text of a lock as `to_pylock` makes it, one line a file, ending in a newline."""
+    """Return the text of a lock from `to_pylock`, with one line for each file and a newline at the end."""
     lines = [f"# {comment}"] if comment else []
     lines.append(f"lock-version = {toml_string(str(pylock.lock_version))}")
     if pylock.environments:
@@ -91,9 +91,9 @@ def _file(wheel: PackageWheel) -> str:
 
 
 def dump_requirements(lock: Lock, selection: Selection) -> str:
-    """Return what `selection` picks of a lock as a requirements.txt in pip's hash-checking mode.
+    """Return the packages that `selection` picks from a lock as requirements.txt for pip's hash-checking mode.
 
-    Raises what `portable` raises.
+    Raises the errors of `portable`.
     """
     lines = ["# Written by pipper export: pip install --require-hashes -r FILE"]
     for picked in portable(lock, selection).packages:

@@ -1,4 +1,4 @@
-"""Lock text -> value, strictly: a damaged, cut off, newer or unknown lock is refused, never read as empty."""
+"""The strict reader of locks: a damaged, truncated, newer or unknown lock is an error, never an empty lock."""
 
 import re
 from datetime import UTC, datetime
@@ -10,6 +10,8 @@ from packaging.version import Version
 from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
     LOCK_VERSION,
+    NO_HASH,
+    RESTORE,
     Dependency,
     Inputs,
     Lock,
@@ -25,7 +27,6 @@ from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
 
-_HINT = "restore it from version control, or remove it and run `pipper lock`"
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -52,11 +53,11 @@ _FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256"
 
 
 def parse_lock(data: bytes, *, label: str) -> Lock:
-    """Return the lock that `data` holds; `label` names the file in messages.
+    """Return the lock in `data`; `label` names the file in messages.
 
-    Raises UsageError (exit 2) where it cannot be read: not TOML, merge conflict, cut off, newer version,
-    unknown or missing keys. Raises IntegrityError (exit 4) where it can but contradicts itself, lacks a
-    sha256 or names an unsafe key.
+    Raises UsageError (exit 2) if it cannot be read: invalid TOML, a merge conflict, a truncated file, a newer
+    version, unknown or missing keys. Raises IntegrityError (exit 4) if it is inconsistent, lacks a sha256 or names
+    an unsafe key.
     """
     lock = read_lock_parts(data, label=label)
     _refuse_cut_off(lock, data, label)
@@ -65,7 +66,7 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
 
 
 def read_lock_parts(data: bytes, *, label: str) -> Lock:
-    """Return what `parse_lock` does, but with parts that may contradict each other or be missing."""
+    """Return the lock in `data` as `parse_lock` does, but allow inconsistent and missing parts."""
     top = _top(data, label)
     expires_at = _expiry(top)
     packages = top.at("packages", []).items()
@@ -79,21 +80,21 @@ def read_lock_parts(data: bytes, *, label: str) -> Lock:
 
 
 def _top(data: bytes, label: str) -> Node:
-    """The root of a lock of our own version."""
+    """Return the root of a lock with the current `lock-version`."""
     if conflict := _CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
             f"{label} is damaged at line {line}",
-            cause="it holds the marks of a merge conflict",
-            hint="`pipper lock` repairs it and keeps what both sides agree on",
+            cause="it contains the markers of a merge conflict",
+            hint="run `pipper lock`: it keeps the versions that both sides agree on",
         )
     try:
-        top = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=_HINT)
+        top = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=RESTORE)
     except UsageError as error:
         cause = error.cause or error.message
         place = re.search(r"line (\d+)", cause)
         line = int(place[1]) if place else data.count(b"\n") + 1
-        raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=_HINT) from error
+        raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=RESTORE) from error
     version = top.at("lock-version").whole()
     if version > LOCK_VERSION:
         raise UsageError(
@@ -101,24 +102,24 @@ def _top(data: bytes, label: str) -> Node:
             hint="a newer pipper wrote it: upgrade pipper",
         )
     if version != LOCK_VERSION:
-        raise top.at("lock-version").fail(f"only {LOCK_VERSION} is known")
+        raise top.at("lock-version").fail(f"unknown version, expected {LOCK_VERSION}")
     return top.only(_TOP)
 
 
 def _expiry(top: Node) -> datetime | None:
-    """Until when an authorized lock holds; None where it is an ordinary one, and says nothing of it."""
+    """Return when an authorized lock expires; None for an ordinary lock, which has neither key."""
     if "authorized" not in top and "expires-at" not in top:
         return None
     authorized, expires = top.at("authorized"), top.at("expires-at")
     if not authorized.flag():
-        raise authorized.fail("only true is allowed")
+        raise authorized.fail("expected true")
     if not isinstance(expires.value, datetime) or expires.value.tzinfo is None:
-        raise expires.fail("a time with its zone is needed")
+        raise expires.fail("expected a time with a time zone")
     return expires.value.astimezone(UTC)
 
 
 def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
-    """Packages stand in order behind the lists that name them, so a cut shows as a shorter beginning."""
+    """Refuse a truncated lock: packages are in order after the lists that name them, so the last are missing."""
     listed = {pin for environment in lock.environments for pin in environment.pins}
     held = [package.pin for package in lock.packages]
     solved = [environment for environment in lock.environments if not environment.failure]
@@ -132,7 +133,7 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
     )
     if groups or extras or not lock.environments or (behind and after):
         line = data.count(b"\n") + 1
-        raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=_HINT)
+        raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=RESTORE)
 
 
 def _inputs(node: Node) -> Inputs:
@@ -169,7 +170,7 @@ def _environment(node: Node) -> LockedEnvironment:
     if "failure" in node:
         failure = node.at("failure")
         if "packages" in node or not failure.text():
-            raise failure.fail("an environment has either a failure or packages")
+            raise failure.fail("an environment must have either a failure or packages")
         return LockedEnvironment(target=target, packages=(), failure=failure.text())
     return LockedEnvironment(
         target=target,
@@ -184,7 +185,7 @@ def _condition(node: Node) -> str:
     try:
         return str(Marker(node.text()))
     except (InvalidMarker, RecursionError) as error:
-        raise node.fail("not a marker", cause=str(error), hint=_HINT) from error
+        raise node.fail("not a marker", cause=str(error), hint=RESTORE) from error
 
 
 def _pins(node: Node) -> tuple[Pin, ...]:
@@ -194,7 +195,7 @@ def _pins(node: Node) -> tuple[Pin, ...]:
 def _pin(node: Node) -> Pin:
     name, separator, version = node.text().partition("==")
     if not separator or canonicalize_name(name) != name:
-        raise node.fail("not NAME==VERSION", hint=_HINT)
+        raise node.fail("not NAME==VERSION", hint=RESTORE)
     return Pin(name=canonicalize_name(name), version=_version(version, node))
 
 
@@ -202,27 +203,27 @@ def _version(text: str, node: Node) -> str:
     try:
         Version(text)
     except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
-        raise node.fail(f"`{text}` is not a version (PEP 440)", hint=_HINT) from error
+        raise node.fail(f"`{text}` is not a version (PEP 440)", hint=RESTORE) from error
     return text
 
 
 def _package(node: Node, *, authorized: bool) -> LockedPackage:
     name, version = node.only(_PACKAGE).at("name"), node.at("version")
     if canonicalize_name(name.text()) != name.text():
-        raise name.fail(f"`{name.text()}` is not a normalised name")
+        raise name.fail(f"`{name.text()}` is not a normalised name (PEP 503)")
     wheels = tuple(_file(each, authorized=authorized) for each in node.at("wheels").items())
     source = node.text_at("source")
     label = f"{name.text()} {version.text()}"
     if any(bool(file.url) != (authorized or source == INDEX) for file in wheels):
         raise inconsistent(
-            f"{label}: every file of an authorized lock has a `url`"
+            f"{label}: every file of an authorized lock must have a `url`"
             if authorized
-            else f"{label}: files of `{INDEX}` have a `url`, those of a repository a `key`"
+            else f"{label}: files of `{INDEX}` must have a `url`, those of a repository a `key`"
         )
     if not wheels:
         raise inconsistent(f"{label} has no wheel")
     if len({file.filename for file in wheels}) != len(wheels):
-        raise inconsistent(f"{label} has one wheel twice")
+        raise inconsistent(f"{label} lists one wheel twice")
     return LockedPackage(
         name=canonicalize_name(name.text()),
         version=_version(version.text(), version),
@@ -235,25 +236,23 @@ def _package(node: Node, *, authorized: bool) -> LockedPackage:
 def _file(node: Node, *, authorized: bool) -> LockedFile:
     entry = node.only(_FILE).entries()
     if "sha256" not in entry:
-        raise IntegrityError(
-            f"{node.place}: no sha256", cause="a file without a hash proves nothing", hint=_HINT
-        )
+        raise IntegrityError(f"{node.place}: no sha256", cause=NO_HASH, hint=RESTORE)
     sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").whole(), _bundle(node)
     key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
     try:
         file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=bundle)
     except IntegrityError as error:
-        raise IntegrityError(f"{node.place}: {error.message}", hint=_HINT) from error
+        raise IntegrityError(f"{node.place}: {error.message}", hint=RESTORE) from error
     if file.key and _UNSAFE_KEY.search(file.key):
         raise IntegrityError(
             f"{node.place}: unsafe key `{file.key}`",
-            cause="keys stay below the repository's root",
-            hint=_HINT,
+            cause="a key must be below the repository's root",
+            hint=RESTORE,
         )
     if file.url:
         _check_url(node, file.url, authorized=authorized)
     if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
-        raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=_HINT)
+        raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=RESTORE)
     return file
 
 
@@ -263,22 +262,22 @@ def _bundle(node: Node) -> LockedBundle | None:
         return None
     if not all(given):
         raise IntegrityError(
-            f"{node.place}: a bundle needs both `bundle-size` and `bundle-sha256`", hint=_HINT
+            f"{node.place}: a bundle must have both `bundle-size` and `bundle-sha256`", hint=RESTORE
         )
     return LockedBundle(sha256=_sha256(node.at("bundle-sha256")), size=node.at("bundle-size").whole())
 
 
 def _check_url(node: Node, url: str, *, authorized: bool) -> None:
-    """The URL itself is in no message: it may be signed."""
+    """Refuse an unsafe URL. Messages do not contain the URL: it may be signed."""
     fault = url_fault(url) if authorized else index_url_fault(url)
     if not fault and is_signed(url) and not authorized:
-        fault = "it is signed, which only those of an authorized lock are"
+        fault = "it is signed, but the lock is not an authorized lock"
     if fault:
-        raise IntegrityError(f"{node.place}: unsafe URL", cause=fault, hint=_HINT)
+        raise IntegrityError(f"{node.place}: unsafe URL", cause=fault, hint=RESTORE)
 
 
 def _sha256(node: Node) -> str:
     text = node.text().lower()
     if not _SHA256.fullmatch(text):
-        raise IntegrityError(f"{node.place}: not a sha256 of 64 hex digits", hint=_HINT)
+        raise IntegrityError(f"{node.place}: not a sha256 of 64 hex digits", hint=RESTORE)
     return text

@@ -1,4 +1,4 @@
-"""Which packages of a lock an environment gets, and which wheel of each."""
+"""The packages that an environment gets from a lock, and the wheel of each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPa
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Wanted
 from pipper.core.target import Target
+from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
 DEFAULT_GROUP = "dev"
@@ -16,34 +17,37 @@ DEFAULT_GROUP = "dev"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the command line picks of a lock."""
+    """The groups and extras of a lock that the command line selects."""
 
     groups: frozenset[NormalizedName] = frozenset()
     only_groups: frozenset[NormalizedName] = frozenset()
-    """Where it is not empty: these groups and nothing else."""
+    """If not empty: only these groups and their dependencies."""
     all_groups: bool = False
     default_group: bool = True
-    """Whether the group `dev` is in where the manifest has one."""
+    """Whether to include the group `dev` if the manifest has it."""
     extras: frozenset[NormalizedName] = frozenset()
     all_extras: bool = False
 
 
 def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[Wanted, ...]:
-    """Return what an environment gets, in the order of names.
+    """Return the packages of an environment, in the order of names.
 
-    Raises UsageError for a group or an extra the lock does not know, IntegrityError where no locked wheel of a
-    package fits.
+    Raises UsageError for an unknown group or extra, IntegrityError if no locked wheel of a package fits.
     """
-    _require_known("group", selection.groups | selection.only_groups, lock.inputs.groups)
-    _require_known("extra", selection.extras, lock.inputs.extras)
+    require_known("group", selection.groups | selection.only_groups, lock.inputs.groups, "the lock")
+    require_known("extra", selection.extras, lock.inputs.extras, "the lock")
     pins = _only(lock, part, selection) if selection.only_groups else _union(part, selection)
     return tuple(_wanted(lock.by_pin[pin], part.target) for pin in sorted(pins))
 
 
-def _require_known(kind: str, asked: Iterable[str], known: Iterable[str]) -> None:
+def require_known(kind: str, asked: Iterable[str], known: Iterable[str], label: str) -> None:
+    """Raise UsageError for a group or extra (`kind`) that the lock named `label` does not have."""
     if unknown := sorted(set(asked) - set(known)):
-        listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
-        raise UsageError(f"there is no {kind} `{unknown[0]}` in the lock", cause=f"known: {listed}")
+        raise UsageError(
+            f"there is no {kind} `{unknown[0]}` in {label}",
+            cause=f"known {kind}s: {quoted(sorted(known))}",
+            hint=f"use a known {kind}, or add this one to the manifest and run `pipper lock`",
+        )
 
 
 def _union(part: LockedEnvironment, selection: Selection) -> set[Pin]:
@@ -60,7 +64,7 @@ def _union(part: LockedEnvironment, selection: Selection) -> set[Pin]:
 
 
 def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]:
-    """The lock lists a group less what the project needs anyway, so its closure is walked here."""
+    """Return the packages of groups alone; the lists of groups in the lock omit packages that the project needs too."""
     here = {pin.name: pin for pin in part.pins}
     texts = [text for name in selection.only_groups for text in lock.inputs.groups[name]]
     asked = [parse_requirement(text) for text in texts]
@@ -81,7 +85,7 @@ def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]
 def _wanted(package: LockedPackage, target: Target) -> Wanted:
     file = best_wheel(package.wheels, target)
     if file is None:
-        raise inconsistent(f"it has no wheel of {package.pin} for {target.name}")
+        raise inconsistent(f"{package.pin} has no wheel for {target.name}")
     return Wanted(
         name=package.name,
         version=package.version,
@@ -91,9 +95,9 @@ def _wanted(package: LockedPackage, target: Target) -> Wanted:
 
 
 def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None:
-    """Return the wheel whose tags come first for a target (PEP 425), of equals that with the higher build.
+    """Return the wheel with the best tags for a target (PEP 425); of equals, the one with the higher build.
 
-    Raises IntegrityError for a name that is no wheel's (PEP 427).
+    Raises IntegrityError for an invalid file name (PEP 427).
     """
     ranked = []
     for file in files:

@@ -1,4 +1,4 @@
-"""Lock value -> text: one fixed shape, sorted, one line a file; equal locks give equal bytes."""
+"""The writer of locks: one fixed format, sorted, one line for each file; equal locks have equal bytes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
@@ -13,7 +13,7 @@ _AUTHORIZED = (
 
 
 def dump_lock(lock: Lock) -> str:
-    """Return the text of a lock (TOML 1.0), ending in a newline."""
+    """Return the text of a lock (TOML 1.0), with a newline at the end."""
     lines = [_HEADER if lock.expires_at is None else _AUTHORIZED, f"lock-version = {LOCK_VERSION}"]
     if lock.expires_at is not None:
         lines += ["authorized = true", f"expires-at = {lock.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
@@ -87,7 +87,7 @@ def _file(file: LockedFile) -> str:
 def _closures(label: str, closures: Mapping[str, Iterable[str]]) -> Iterable[str]:
     if not closures:
         yield f"{label} = {{}}"
-    # Dotted keys, not an inline table: a group of many packages keeps one line a package.
+    # Dotted keys, not an inline table: a group of many packages has one line for each package.
     for name, texts in sorted(closures.items()):
         start = f"{label}.{toml_key(name)} = "
         yield start + toml_strings(texts, taken=len(start))
