@@ -32,7 +32,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.self_protection import refuse_own_ground
-from pipper.ops.sync.wheel_checks import held_wheels, require_honest
+from pipper.ops.sync.wheel_checks import held_wheels, require_locked_needs
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
 
@@ -209,7 +209,7 @@ class _Run:
             )
             wheels = {**wheels, **fetch_wheels(missing, origins, cache, self.settings.reporter)}
         if wanted:
-            require_honest(lock, self._part, wanted, wheels)
+            require_locked_needs(lock, self._part, wanted, wheels)
         return wheels
 
     def apply(

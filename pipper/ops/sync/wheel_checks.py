@@ -36,7 +36,7 @@ def require_same(want: Wanted, wheel: UnpackedWheel) -> None:
         )
 
 
-def require_honest(
+def require_locked_needs(
     lock: Lock, part: LockedEnvironment, wanted: Iterable[Wanted], wheels: Mapping[str, UnpackedWheel]
 ) -> None:
     """Hold METADATA of each wheel of the index or of a repository against the lock's environment.
