@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import sys
-from typing import Any
 
 _PART = 1 << 16
 """Bytes of a request that are read at once."""
@@ -41,14 +40,14 @@ def serve(address: str) -> None:
                 while part := connection.recv(_PART):
                     body += part
                 if not (child := os.fork()):
-                    _become(json.loads(body), files)
+                    _become(files, **json.loads(body))
                 for file in files:
                     os.close(file)
                 _, status = os.waitpid(child, 0)
                 connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
 
 
-def _become(request: dict[str, Any], files: list[int]) -> None:
+def _become(files: list[int], arguments: list[str], folder: str, environment: dict[str, str]) -> None:
     """Do in a forked process what a fresh one would do."""
     from pipper.cli import main
 
@@ -57,9 +56,9 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - the same
     os.environ.clear()
-    os.environ.update(request["environment"])
-    os.chdir(request["folder"])
-    sys.argv = ["pipper", *request["arguments"]]
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["pipper", *arguments]
     code: object = 1
     try:
         main()
@@ -73,7 +72,7 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
 
 def ask(address: str, arguments: list[str]) -> int:
     """Run a command in the server and return its exit code."""
-    folder = os.getcwd()  # noqa: PTH109 - pathlib takes time to import
+    folder = os.getcwd()  # noqa: PTH109 - pathlib takes longer to import than all the rest
     body = json.dumps({"arguments": arguments, "folder": folder, "environment": dict(os.environ)})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
