@@ -124,26 +124,26 @@ class Node:
     def items(self) -> Iterator["Node"]:
         """Yield the values of an array."""
         if not isinstance(self.value, list):
-            raise self._wrong_type("an array")
+            raise self.wrong_type("an array")
         for index, value in enumerate(self.value):
             yield Node(value, self.origin, self, index)
 
     def text(self) -> str:
         """Return a string."""
         if not isinstance(self.value, str):
-            raise self._wrong_type("a string")
+            raise self.wrong_type("a string")
         return self.value
 
     def whole(self) -> int:
         """Return an integer that is not negative."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
-            raise self._wrong_type("a non-negative integer")
+            raise self.wrong_type("a non-negative integer")
         return self.value
 
     def flag(self) -> bool:
         """Return true or false."""
         if not isinstance(self.value, bool):
-            raise self._wrong_type("true or false")
+            raise self.wrong_type("true or false")
         return self.value
 
     def texts(self) -> tuple[str, ...]:
@@ -159,12 +159,13 @@ class Node:
     def entries(self) -> dict[str, object]:
         """Return a table as it is, without nodes."""
         if not isinstance(self.value, dict):
-            raise self._wrong_type("a table")
+            raise self.wrong_type("a table")
         return self.value
 
-    def _wrong_type(self, expected: str) -> PipperError:
-        message = f"expected {expected}, found {kind_of(self.value)}"
-        return self.fail(message, hint=self.origin.advice(_FORMS[expected]))
+    def wrong_type(self, expected: str, *, hint: str = "") -> PipperError:
+        """Return an error about the type of this value; the types in `_FORMS` have a hint of their own."""
+        message = f"expected {expected}, found {_KINDS.get(type(self.value), 'a date')}"
+        return self.fail(message, hint=hint or self.origin.advice(_FORMS.get(expected, "")))
 
     def _unknown(self, key: str, known: Collection[str]) -> PipperError:
         import difflib  # noqa: PLC0415 - only this error needs it, and every command imports this module
@@ -172,11 +173,6 @@ class Node:
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean `{near[0]}`?" if near else f"known keys: {quoted(known)}"
         return Node(None, self.origin, self, key).fail("unknown key", hint=hint)
-
-
-def kind_of(value: object) -> str:
-    """Return the name of the type of a value, with its article."""
-    return _KINDS.get(type(value), "a date")
 
 
 def read_toml(
@@ -234,8 +230,7 @@ def _text(data: bytes, origin: Origin, limit: int) -> str:
 
 
 def _damage(origin: Origin, what: str, cause: str = "") -> PipperError:
-    hint = origin.advice(CORRECT)
-    return origin.error(f"{origin.label}: {what}", cause=cause, hint=hint)
+    return origin.error(f"{origin.label}: {what}", cause=cause, hint=origin.advice(CORRECT))
 
 
 def _line(data: bytes, at: int) -> int:

@@ -20,7 +20,6 @@ from pipper.errors import IntegrityError
 LOCK_VERSION = 1
 RESTORE = "restore it from version control, or remove it and run `pipper lock`"
 """The hint for a damaged lock."""
-NO_HASH = "without a hash, a file cannot be checked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

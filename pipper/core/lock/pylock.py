@@ -17,15 +17,7 @@ from packaging.pylock import (
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
-from pipper.core.lock.model import (
-    NO_HASH,
-    Inputs,
-    Lock,
-    LockedEnvironment,
-    LockedFile,
-    LockedPackage,
-    inconsistent,
-)
+from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
 from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.plan import Wanted
 from pipper.core.target import Target, tags_of
@@ -61,7 +53,8 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
 def _invalid(error: PylockValidationError, label: str) -> PipperError:
     context = error.context or ""
     if context.rpartition(".")[2] == "hashes":
-        return IntegrityError(f"{label}: {context}: no hash", cause=NO_HASH, hint=_RECREATE)
+        cause = "without a hash, a file cannot be checked"
+        return IntegrityError(f"{label}: {context}: no hash", cause=cause, hint=_RECREATE)
     cause = " ".join(error.message.split())[:300]
     place = f": {context}" if context else ""
     return UsageError(f"{label} is not a lock of PEP 751{place}", cause=cause, hint=_RECREATE)
@@ -154,11 +147,8 @@ def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset
     groups = set(pylock.default_groups or ())
     if not selection.default_group:
         groups = {name for name in groups if canonicalize_name(name) != DEFAULT_GROUP}
-    for kind, asked, there in (
-        ("group", selection.groups, set(known)),
-        ("extra", selection.extras, set(pylock.extras or ())),
-    ):
-        require_known(kind, asked, there, label)
+    require_known("group", selection.groups, known, label)
+    require_known("extra", selection.extras, pylock.extras or (), label)
     groups |= {known[name] for name in selection.groups}
     if selection.all_groups:
         groups |= set(known.values())

@@ -10,7 +10,6 @@ from packaging.version import Version
 from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
     LOCK_VERSION,
-    NO_HASH,
     RESTORE,
     Dependency,
     Inputs,
@@ -236,7 +235,9 @@ def _package(node: Node, *, authorized: bool) -> LockedPackage:
 def _file(node: Node, *, authorized: bool) -> LockedFile:
     entry = node.only(_FILE).entries()
     if "sha256" not in entry:
-        raise IntegrityError(f"{node.place}: no sha256", cause=NO_HASH, hint=RESTORE)
+        raise IntegrityError(
+            f"{node.place}: no sha256", cause="without a hash, a file cannot be checked", hint=RESTORE
+        )
     sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").whole(), _bundle(node)
     key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
     try:

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.document import MANIFEST_LIMIT, Node, kind_of, read_toml
+from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.duration import format_duration
 from pipper.core.lock.model import Inputs
 from pipper.core.manifest.constraints import (
@@ -237,9 +237,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
     if isinstance(node.value, str):
         return RepositoryEntry(alias=alias, url=_repository_url(node))
     if not isinstance(node.value, Mapping):
-        raise node.fail(
-            f"expected a string (the URL) or a table with `url`, found {kind_of(node.value)}", hint=_ENTRY
-        )
+        raise node.wrong_type("a string (the URL) or a table with `url`", hint=_ENTRY)
     node.only(("url", "endpoint-url", "region", "profile"))
     if "url" not in node:
         raise node.fail("`url` is missing", hint=_ENTRY)
@@ -281,10 +279,8 @@ def _index(node: Node) -> tuple[bool, str]:
     if isinstance(node.value, bool):
         return node.value, ""
     if not isinstance(node.value, Mapping):
-        raise node.fail(
-            f"expected true, false or a table with `url`, found {kind_of(node.value)}",
-            hint='write `index = false`, or `index = { url = "https://index.example.com/simple" }`',
-        )
+        hint = 'write `index = false`, or `index = { url = "https://index.example.com/simple" }`'
+        raise node.wrong_type("true, false or a table with `url`", hint=hint)
     url = node.only(("url",)).at("url", "")
     if has_account(url.text()):
         raise url.fail(_CREDENTIALS, hint="remove them from the URL, and keep them in netrc")
@@ -317,7 +313,5 @@ def _prereleases(node: Node) -> bool | tuple[NormalizedName, ...]:
         return tuple(sorted({canonicalize_name(name) for name in node.texts()}))
     if isinstance(node.value, bool):
         return node.value
-    raise node.fail(
-        f"expected true, false or an array of names, found {kind_of(node.value)}",
-        hint='write `prereleases = true` or `prereleases = ["NAME"]`',
-    )
+    hint = 'write `prereleases = true` or `prereleases = ["NAME"]`'
+    raise node.wrong_type("true, false or an array of names", hint=hint)
