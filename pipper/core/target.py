@@ -48,7 +48,7 @@ class Target:
         """The rank of every tag that fits; 0 is the best."""
         return {tag: rank for rank, tag in enumerate(tags_of(self.name))}
 
-    def pared(self, conditions: Iterable[str]) -> "Target":
+    def reduced_to(self, conditions: Iterable[str]) -> "Target":
         """Return the target as in a lock that depends on `conditions`: the same for any machine of this kind."""
         kept = needed_markers(conditions)
         return replace(self, markers={name: value for name, value in self.markers.items() if name in kept})

@@ -273,9 +273,9 @@ def test_a_second_version_of_a_name_belongs_to_another_environment() -> None:
 
 def test_R12_a_variable_that_a_condition_uses_has_to_be_there() -> None:
     condition = 'platform_release == "6.1"'
-    environment = replace(example().environments[0], target=LINUX.pared(()), conditions=(condition,))
+    environment = replace(example().environments[0], target=LINUX.reduced_to(()), conditions=(condition,))
     lock = replace(example(), environments=(environment,))
     with pytest.raises(UsageError, match="`platform_release` is missing"):
         parse_lock(dump_lock(lock).encode(), label="pipper.lock")
-    whole = replace(lock, environments=(replace(environment, target=LINUX.pared([condition])),))
+    whole = replace(lock, environments=(replace(environment, target=LINUX.reduced_to([condition])),))
     assert parse_lock(dump_lock(whole).encode(), label="pipper.lock") == whole

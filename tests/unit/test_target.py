@@ -102,9 +102,9 @@ def test_a_marker_that_was_used_has_to_evaluate_the_same() -> None:
 def test_R12_what_no_condition_uses_is_left_out_and_taken_from_the_machine_at_hand() -> None:
     condition = "platform_release >= '5.1'"
     one, other = target(LINUX, platform_release="5.2"), target(LINUX, platform_release="6.0")
-    assert one.pared(()).markers == other.pared(()).markers
-    assert serves(one.pared(()), other)
-    kept = one.pared([condition])
+    assert one.reduced_to(()).markers == other.reduced_to(()).markers
+    assert serves(one.reduced_to(()), other)
+    kept = one.reduced_to([condition])
     assert kept.markers["platform_release"] == "5.2"
     assert "platform_version" not in kept.markers
     assert serves(kept, other, (condition,))

@@ -26,7 +26,7 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
     resolutions = solutions.resolutions
     environments = [_environment(target, resolutions[target]) for target in resolutions]
     environments += [
-        LockedEnvironment(target=target.pared(()), packages=(), failure=reason)
+        LockedEnvironment(target=target.reduced_to(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
     ]
     packages = _packages(resolutions)
@@ -51,7 +51,7 @@ def _environment(target: Target, resolution: Resolution) -> LockedEnvironment:
         return {name: pins(found[name] - project) for name in sorted(found)}
 
     return LockedEnvironment(
-        target=target.pared(resolution.conditions),
+        target=target.reduced_to(resolution.conditions),
         packages=pins(project),
         groups=closures("group"),
         extras=closures("extra"),
