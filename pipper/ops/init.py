@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipper.core.manifest.imports.imported import Adopted, manifest_text
+from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
@@ -57,7 +57,7 @@ def _found(source: Path) -> Path:
     raise UsageError(f"{source} holds nothing to begin from", cause=f"looked for {', '.join(_KNOWN)}")
 
 
-def _read(file: Path) -> Adopted:
+def _read(file: Path) -> ImportedManifest:
     data = read_bytes(file) or b""
     kind = input_kind(data, file.name)
     if kind is InputKind.OLD_MANIFEST:
@@ -77,7 +77,7 @@ def _read(file: Path) -> Adopted:
     return from_requirements(file.name, read)
 
 
-def _from_old(old: OldManifest) -> Adopted:
+def _from_old(old: OldManifest) -> ImportedManifest:
     signed = [text for text in (*old.dependencies, *old.dev_dependencies) if "://" in text]
     place = old.path.name if old.path else ""
 
@@ -86,7 +86,7 @@ def _from_old(old: OldManifest) -> Adopted:
         return tuple(str(parse_requirement(text, where=place)) for text in kept)
 
     dev = requirements(old.dev_dependencies)
-    return Adopted(
+    return ImportedManifest(
         dependencies=requirements(old.dependencies) + requirements(old.pypi),
         groups={"dev": dev} if dev else {},
         notes=(

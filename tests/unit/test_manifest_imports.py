@@ -2,21 +2,21 @@
 
 import pytest
 
-from pipper.core.manifest.imports.imported import Adopted, manifest_text
+from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.model import parse_manifest
 from pipper.errors import UsageError
 
 
-def pyproject(text: str) -> Adopted:
+def pyproject(text: str) -> ImportedManifest:
     return from_pyproject(text.encode(), label="pyproject.toml")
 
 
-def poetry(dependencies: str) -> Adopted:
+def poetry(dependencies: str) -> ImportedManifest:
     return pyproject(f"[tool.poetry.dependencies]\n{dependencies}\n")
 
 
-def requirements(**files: str) -> Adopted:
+def requirements(**files: str) -> ImportedManifest:
     texts = {name.replace("_", "/") + ".txt": text for name, text in files.items()}
     return from_requirements("main.txt", texts.__getitem__)
 

@@ -11,7 +11,7 @@ Group = tuple[str | Mapping[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
+class ImportedManifest:
     """What was converted, and what was not."""
 
     requires_python: str = ""
@@ -28,9 +28,9 @@ class Adopted:
     notes: tuple[str, ...] = ()
     """One text for each entry that was not converted."""
 
-    def joined(self, other: "Adopted") -> "Adopted":
+    def joined(self, other: "ImportedManifest") -> "ImportedManifest":
         """Return both together; a single value is that of the first one, if it has one."""
-        return Adopted(
+        return ImportedManifest(
             requires_python=self.requires_python or other.requires_python,
             dependencies=_once(self.dependencies + other.dependencies),
             extras={**other.extras, **self.extras},
@@ -56,7 +56,9 @@ def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, G
     return found
 
 
-def manifest_text(adopted: Adopted, *, source: str, python: str, repositories: Mapping[str, str]) -> str:
+def manifest_text(
+    adopted: ImportedManifest, *, source: str, python: str, repositories: Mapping[str, str]
+) -> str:
     """Return a `pipper.toml`; `source` names its origin, `python` is the default for `requires-python`."""
     lines = [f"# Converted from {source}. Next: `pipper lock` writes pipper.lock."]
     lines += [f"# Not converted: {' '.join(note.split())}" for note in adopted.notes]

@@ -7,7 +7,7 @@ from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.imported import Adopted
+from pipper.core.manifest.imports.imported import ImportedManifest
 
 _CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
 _ELSEWHERE = ("git", "path", "url", "file")
@@ -17,7 +17,7 @@ class UntranslatableError(ValueError):
     """A constraint that PEP 440 cannot express."""
 
 
-def from_poetry(table: Node) -> Adopted:
+def from_poetry(table: Node) -> ImportedManifest:
     """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type."""
     reader = _Reader()
     main = table.at("dependencies", {}).table()
@@ -30,7 +30,7 @@ def from_poetry(table: Node) -> Adopted:
             optional[name.lower()] = texts
         else:
             dependencies += texts
-    return Adopted(
+    return ImportedManifest(
         requires_python=reader.python(python) if python else "",
         dependencies=tuple(dependencies),
         extras={

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.imports.imported import Adopted, Group
+from pipper.core.manifest.imports.imported import ImportedManifest, Group
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.requirement import REQUIREMENT_HINT
 from pipper.core.urls import without_account
@@ -19,7 +19,7 @@ _HASHES = re.compile(r"\s--hash[=\s]\S+")
 _SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-url", "f": "find-links"}
 
 
-def from_pyproject(data: bytes, *, label: str) -> Adopted:
+def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
     """Return the requirements of `pyproject.toml`: `[project]`, `[dependency-groups]`, tables of Poetry, uv, PDM.
 
     Raises UsageError, with the place, for an invalid document.
@@ -30,7 +30,7 @@ def from_pyproject(data: bytes, *, label: str) -> Adopted:
     for name, read in (("poetry", from_poetry), ("uv", _from_uv), ("pdm", _from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
-    if found == Adopted():
+    if found == ImportedManifest():
         raise UsageError(
             f"{label} has no requirements",
             cause="it has none of the tables [project], [tool.poetry], [tool.uv] and [tool.pdm]",
@@ -39,14 +39,14 @@ def from_pyproject(data: bytes, *, label: str) -> Adopted:
     return found
 
 
-def _standard(top: Node) -> Adopted:
+def _standard(top: Node) -> ImportedManifest:
     project = top.at("project", {})
     optional = project.at("optional-dependencies", {}).table()
     groups = top.at("dependency-groups", {}).table()
     dynamic = project.at("dynamic", []).texts()
     own = project.text_at("name", "")
     kept, notes = _without_urls(project.at("dependencies", []).texts())
-    return Adopted(
+    return ImportedManifest(
         requires_python=project.text_at("requires-python", ""),
         dependencies=kept,
         extras={name: _without_urls(each.texts())[0] for name, each in optional.items()},
@@ -67,10 +67,10 @@ def _entries(group: Node) -> Iterator[str | Mapping[str, str]]:
             yield each.text()
 
 
-def _from_uv(table: Node) -> Adopted:
+def _from_uv(table: Node) -> ImportedManifest:
     dev = table.at("dev-dependencies", []).texts()
     groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
-    return Adopted(
+    return ImportedManifest(
         groups=groups,
         constraints=table.at("constraint-dependencies", []).texts(),
         overrides=table.at("override-dependencies", []).texts(),
@@ -95,10 +95,10 @@ def _moment(node: Node) -> str:
     return node.value if isinstance(node.value, str) else str(node.value).replace(" ", "T")
 
 
-def _from_pdm(table: Node) -> Adopted:
+def _from_pdm(table: Node) -> ImportedManifest:
     resolution = table.at("resolution", {})
     urls = [each.text_at("url") for each in table.at("source", []).items() if "url" in each]
-    return Adopted(
+    return ImportedManifest(
         groups={
             name: _without_urls(each.texts())[0]
             for name, each in table.at("dev-dependencies", {}).table().items()
@@ -116,7 +116,7 @@ def _override(name: str, versions: str) -> str:
     return f"{name}=={versions}" if versions[:1].isdigit() else f"{name}{versions}"
 
 
-def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> Adopted:
+def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> ImportedManifest:
     """Return the requirements of a requirements file (pip's format) and of the files that it includes.
 
     `read` returns the text of a file; a relative path is relative to the folder of the first one. Hashes are
@@ -127,7 +127,7 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
             f"{path}: more than {_DEEPEST} requirements files include each other",
             hint="remove the `-r` or `-c` line that includes an earlier file",
         )
-    found = Adopted()
+    found = ImportedManifest()
     for number, line in _lines(read(path)):
         place = f"{path}: line {number}"
         option = _OPTION.fullmatch(line) if line.startswith("-") else None
@@ -139,14 +139,14 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
             folder = path.rpartition("/")[0]
             inner = from_requirements(f"{folder}/{value}" if folder else value, read, depth=depth + 1)
             if name == "constraint":
-                inner = Adopted(constraints=inner.dependencies, notes=inner.notes)
+                inner = ImportedManifest(constraints=inner.dependencies, notes=inner.notes)
             found = found.joined(inner)
         elif name == "index-url":
-            found = found.joined(Adopted(index_url=without_account(value)))
+            found = found.joined(ImportedManifest(index_url=without_account(value)))
         elif name == "pre":
-            found = found.joined(Adopted(prereleases=True))
+            found = found.joined(ImportedManifest(prereleases=True))
         else:
-            found = found.joined(Adopted(notes=(f"{place}: the option --{name}",)))
+            found = found.joined(ImportedManifest(notes=(f"{place}: the option --{name}",)))
     return found
 
 
@@ -167,12 +167,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         yield number, whole.strip()
 
 
-def _requirement(line: str, place: str) -> Adopted:
+def _requirement(line: str, place: str) -> ImportedManifest:
     text = _HASHES.sub("", line).strip()
     if "://" in text or text.startswith((".", "/")) or text.endswith((".whl", ".tar.gz", ".zip")):
-        return Adopted(notes=(f"{place}: a file or URL; publish it to a repository",))
+        return ImportedManifest(notes=(f"{place}: a file or URL; publish it to a repository",))
     try:
-        return Adopted(dependencies=(str(Requirement(text)),))
+        return ImportedManifest(dependencies=(str(Requirement(text)),))
     except InvalidRequirement as error:
         raise UsageError(f"{place}: not a requirement", cause=str(error), hint=REQUIREMENT_HINT) from error
 
