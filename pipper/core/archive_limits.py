@@ -62,6 +62,6 @@ def parse_limits(texts: Iterable[str]) -> Limits:
     return Limits(**given)  # type: ignore[arg-type]  # the keys are names of limits, whose values are numbers
 
 
-def raising(name: LimitName, needed: int) -> str:
+def limit_hint(name: LimitName, needed: int) -> str:
     """Return the hint for a file that would pass if the limit `name` were `needed`."""
     return f"if you trust the author of this file, accept it with `--limit {name}={needed}`"

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from pipper.core.archive_limits import LimitName, Limits, raising
+from pipper.core.archive_limits import LimitName, Limits, limit_hint
 from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.member_paths import refusal
@@ -45,5 +45,5 @@ class ZipSource:
 
     def exceeds(self, name: LimitName, needed: int, rule: str, member: str | None = None) -> IntegrityError:
         """Return the error for a file that breaks `rule` and would keep it if the limit `name` were `needed`."""
-        hint = raising(name, needed) if self.limits.raisable else ""
+        hint = limit_hint(name, needed) if self.limits.raisable else ""
         return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)
