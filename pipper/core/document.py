@@ -134,7 +134,7 @@ class Node:
             raise self.wrong_type("a string")
         return self.value
 
-    def whole(self) -> int:
+    def integer(self) -> int:
         """Return an integer that is not negative."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
             raise self.wrong_type("a non-negative integer")

@@ -42,7 +42,7 @@ def test_null_is_a_missing_value() -> None:
 
 def test_values_of_the_right_type_are_given() -> None:
     root = node()
-    assert (root.text_at("t"), root.at("n").whole(), root.at("f").flag()) == ("text", 3, True)
+    assert (root.text_at("t"), root.at("n").integer(), root.at("f").flag()) == ("text", 3, True)
     assert root.at("l").texts() == ("x", "y")
     assert root.at("none", {}).mapping(Node.text) == {}
 
@@ -52,8 +52,8 @@ def test_values_of_the_right_type_are_given() -> None:
     [
         (lambda root: root.at("n").text(), "file: n: expected a string, found a number"),
         (lambda root: root.text_at("n"), "file: n: expected a string, found a number"),
-        (lambda root: root.at("t").whole(), "file: t: expected a non-negative integer, found a string"),
-        (lambda root: root.at("f").whole(), "file: f: expected a non-negative integer, found a boolean"),
+        (lambda root: root.at("t").integer(), "file: t: expected a non-negative integer, found a string"),
+        (lambda root: root.at("f").integer(), "file: f: expected a non-negative integer, found a boolean"),
         (lambda root: root.at("n").flag(), "file: n: expected true or false, found a number"),
         (lambda root: root.at("t").at("x"), "file: t: expected a table, found a string"),
         (lambda root: root.at("t").text_at("x"), "file: t: expected a table, found a string"),

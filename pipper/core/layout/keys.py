@@ -34,7 +34,7 @@ def parse_marker(body: bytes, *, label: str) -> int:
     """Return the format that a marker names, 1 or 2; raises IntegrityError for anything else."""
     hint = "recreate it with `pipper repository repair`"
     root = read_json(body, label=label, limit=MANIFEST_LIMIT, hint=hint, error=IntegrityError)
-    found = root.at("format").whole()
+    found = root.at("format").integer()
     if found not in (1, 2):
         raise IntegrityError(
             f"{label}: unknown format {found!r}", hint="a newer pipper wrote it: upgrade pipper"

@@ -225,7 +225,7 @@ def _file(entry: Node, name: NormalizedName) -> PageFile:
     file = PageFile(
         filename=filename,
         sha256=_sha256(entry.at("hashes")),
-        size=entry.at("size").whole(),
+        size=entry.at("size").integer(),
         upload_time=entry.text_at("upload-time"),
         metadata_sha256=_sha256(entry.at("core-metadata")),
         yanked=yanked.value if isinstance(yanked.value, str) else yanked.flag(),
@@ -247,7 +247,7 @@ def _bundle(entry: Node) -> PageBundle:
     return PageBundle(
         key=entry.text_at("key"),
         etag=entry.text_at("etag"),
-        size=entry.at("size").whole(),
+        size=entry.at("size").integer(),
         version=version,
         wheel=wheel,
         upload_time=entry.text_at("upload-time", ""),

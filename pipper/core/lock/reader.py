@@ -94,7 +94,7 @@ def _top(data: bytes, label: str) -> Node:
         place = re.search(r"line (\d+)", cause)
         line = int(place[1]) if place else data.count(b"\n") + 1
         raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=RESTORE) from error
-    version = top.at("lock-version").whole()
+    version = top.at("lock-version").integer()
     if version > LOCK_VERSION:
         raise UsageError(
             f"{label} is of lock-version {version}; this pipper reads up to {LOCK_VERSION}",
@@ -238,7 +238,7 @@ def _file(node: Node, *, authorized: bool) -> LockedFile:
         raise IntegrityError(
             f"{node.place}: no sha256", cause="without a hash, a file cannot be checked", hint=RESTORE
         )
-    sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").whole(), _bundle(node)
+    sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").integer(), _bundle(node)
     key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
     try:
         file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=bundle)
@@ -265,7 +265,7 @@ def _bundle(node: Node) -> LockedBundle | None:
         raise IntegrityError(
             f"{node.place}: a bundle must have both `bundle-size` and `bundle-sha256`", hint=RESTORE
         )
-    return LockedBundle(sha256=_sha256(node.at("bundle-sha256")), size=node.at("bundle-size").whole())
+    return LockedBundle(sha256=_sha256(node.at("bundle-sha256")), size=node.at("bundle-size").integer())
 
 
 def _check_url(node: Node, url: str, *, authorized: bool) -> None:
