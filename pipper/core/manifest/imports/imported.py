@@ -57,24 +57,24 @@ def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, G
 
 
 def manifest_text(
-    adopted: ImportedManifest, *, source: str, python: str, repositories: Mapping[str, str]
+    project: ImportedManifest, *, source: str, python: str, repositories: Mapping[str, str]
 ) -> str:
     """Return a `pipper.toml`; `source` names its origin, `python` is the default for `requires-python`."""
     lines = [f"# Converted from {source}. Next: `pipper lock` writes pipper.lock."]
-    lines += [f"# Not converted: {' '.join(note.split())}" for note in adopted.notes]
-    lines.append(f"requires-python = {toml_string(adopted.requires_python or f'>={python}')}")
-    lines.append(_array("dependencies", adopted.dependencies))
-    for key, texts in (("constraints", adopted.constraints), ("overrides", adopted.overrides)):
+    lines += [f"# Not converted: {' '.join(note.split())}" for note in project.notes]
+    lines.append(f"requires-python = {toml_string(project.requires_python or f'>={python}')}")
+    lines.append(_array("dependencies", project.dependencies))
+    for key, texts in (("constraints", project.constraints), ("overrides", project.overrides)):
         lines += [_array(key, texts)] if texts else []
-    lines += ["prereleases = true"] if adopted.prereleases else []
-    lines += [f"as-of = {toml_string(adopted.as_of)}"] if adopted.as_of else []
-    if adopted.extras:
+    lines += ["prereleases = true"] if project.prereleases else []
+    lines += [f"as-of = {toml_string(project.as_of)}"] if project.as_of else []
+    if project.extras:
         lines += ["", "[optional-dependencies]"]
-        lines += [_array(toml_key(name), texts) for name, texts in adopted.extras.items()]
+        lines += [_array(toml_key(name), texts) for name, texts in project.extras.items()]
     lines += ["", "[dependency-groups]"]
-    lines += [f"{toml_key(name)} = {_group(group)}" for name, group in adopted.groups.items()] or ["dev = []"]
-    if adopted.index_url:
-        lines += ["", "[index]", f"url = {toml_string(adopted.index_url)}"]
+    lines += [f"{toml_key(name)} = {_group(group)}" for name, group in project.groups.items()] or ["dev = []"]
+    if project.index_url:
+        lines += ["", "[index]", f"url = {toml_string(project.index_url)}"]
     lines += ["", "[repositories]", "# In order of trust: the first one that has a project is its source."]
     pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
     return "\n".join([*lines, *(pairs or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.imports.imported import ImportedManifest, Group
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.requirement import REQUIREMENT_HINT
 from pipper.core.urls import without_account
