@@ -1,10 +1,10 @@
-"""What an index said, on disk: parsed pages with what is needed to ask again, and metadata by hash.
+"""The disk cache of an index: parsed pages with their validators, and metadata by hash.
 
-    SITE/NAME.page          one page: validators, when it was last confirmed, its files
+    SITE/NAME.page          one page: validators, until when it is fresh, its files
     SITE/SHA256.metadata    the headers of a METADATA file, under the sha256 of the wheel or of the file itself
 
-SITE is a digest of the index's address, so that no index can speak for another. Files are replaced whole: any
-number of processes may read and write. What cannot be read is not there, and is asked for again.
+SITE is a digest of the index's URL, so that indexes do not share entries. Each write replaces a whole file: any
+number of processes may read and write. An entry that cannot be read counts as absent and is requested again.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.system.files import write_atomic
 
 LONGEST_FRESH = 600
-"""Seconds that a page counts as fresh at most, whatever the server says of it."""
+"""The most seconds that a page is fresh, whatever the server states."""
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedPage:
-    """A page and what is known of its freshness."""
+    """A page, its validators and its freshness."""
 
     files: ProjectFiles | None
-    """None where the index has no such project."""
+    """None if the index does not have the project."""
     digest: str = ""
     """The sha256 of the body it was parsed from."""
     etag: str = ""
-    """As the server wrote it, quotes and all."""
+    """As the server wrote it, with its quotes."""
     modified: str = ""
     """Last-Modified, as the server wrote it."""
     fresh_until: float = 0.0
@@ -42,13 +42,13 @@ class CachedPage:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the server said that asking again is not needed yet."""
+        """Whether the page needs no request yet."""
         now = time.time()
         return now < self.fresh_until <= now + LONGEST_FRESH
 
 
 def fresh_until(cache_control: str) -> float:
-    """Return when a page with this `Cache-Control` (RFC 9111) has to be asked for again."""
+    """Return until when a page with this `Cache-Control` (RFC 9111) is fresh, in seconds since the epoch."""
     words = [word.strip().lower() for word in cache_control.split(",")]
     if "no-cache" in words or "no-store" in words:
         return 0.0
@@ -57,13 +57,13 @@ def fresh_until(cache_control: str) -> float:
 
 
 class PageCache:
-    """Pages and metadata of the index at one address, below `root`."""
+    """Pages and metadata of the index at one URL, stored below `root`."""
 
     def __init__(self, root: Path, url: str) -> None:
         self._folder = root / sha256(url.encode()).hexdigest()[:16]
 
     def page(self, name: NormalizedName) -> CachedPage | None:
-        """Return what was last read of a project."""
+        """Return the cached page of a project, or None."""
         try:
             noted = json.loads((self._folder / f"{name}.page").read_bytes())
             if noted["format"] != _FORMAT:
@@ -83,7 +83,7 @@ class PageCache:
             return None
 
     def keep_page(self, name: NormalizedName, page: CachedPage) -> None:
-        """Note a page. One whose files have signed or otherwise personal addresses is not kept."""
+        """Store a page, unless a file's URL has a query: it may be signed."""
         files = page.files
         if files is not None and any("?" in file.url for file in files.files):
             return
@@ -99,25 +99,26 @@ class PageCache:
         self._write(f"{name}.page", json.dumps(noted, separators=(",", ":")).encode())
 
     def confirm_page(self, name: NormalizedName, page: CachedPage, until: float) -> None:
-        """Note that a page is still right, and until when nobody needs to ask."""
+        """Store until when an unchanged page is fresh."""
         if until > page.fresh_until:
             self.keep_page(name, replace(page, fresh_until=until))
 
     def metadata(self, digest: str) -> bytes | None:
-        """Return the headers of a METADATA file."""
+        """Return the cached headers of a METADATA file, or None."""
         try:
             return (self._folder / f"{digest}.metadata").read_bytes() if digest else None
         except OSError:
             return None
 
     def keep_metadata(self, digest: str, headers: bytes) -> None:
-        """Note the headers of a METADATA file."""
+        """Store the headers of a METADATA file."""
         if digest:
             self._write(f"{digest}.metadata", headers)
 
     def _write(self, name: str, data: bytes) -> None:
-        # What is not noted is read again: a full or read-only disk must not stop a command.
+        # An entry that is not stored is requested again: a full or read-only disk must not stop a command.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Not swept: there may be thousands of pages, and `prune` takes what a killed command left.
+            # No sweep: there may be thousands of pages, and `prune` removes what a killed command left.
+
             write_atomic(self._folder / name, data, sweep=False)

@@ -1,8 +1,7 @@
-"""Which index a project uses and who asks it, as pip's own configuration says where the manifest says nothing.
+"""The address of the index of a project, its credentials and its certificates.
 
-Order: `[index] url` of the manifest, PIPPER_INDEX_URL, PIP_INDEX_URL, pip's configuration files, the constant
-built into a pip that is at hand. Credentials stand in the URL or in netrc, and leave this module only towards
-the host they are for.
+Order: `[index] url` of the manifest, PIPPER_INDEX_URL, PIP_INDEX_URL, pip's configuration files, the default of
+an installed pip. Credentials come from the URL or from netrc, and are sent only to the host they belong to.
 """
 
 import configparser
@@ -21,7 +20,9 @@ from pipper.http.account import Account
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
-_HINT = 'write `[index]` with `url = "https://index.example.com/simple"` into the manifest, or set PIPPER_INDEX_URL'
+_HINT = (
+    'add `[index]` with `url = "https://index.example.com/simple"` to the manifest, or set PIPPER_INDEX_URL'
+)
 _BUILT_IN = """
 try:
     from pip._internal.models.index import PyPI
@@ -32,47 +33,50 @@ except ImportError:
     from pip._internal.models.index import PyPI
 print(PyPI.simple_url)
 """
-"""Asks a pip for the index it would use; what every installation of Python brings along knows it too."""
+"""Prints the default index of the installed pip, or else of the pip that `ensurepip` bundles."""
 
 _SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAddress:
-    """Where the index is, and who asks it."""
+    """The address of the index, with its credentials and certificates."""
 
     url: str
     """Ends in a slash; holds no user name or password."""
     step: str
     """Where the address was found, for `-v`."""
     account: Account | None = field(default=None, repr=False)
-    """User name and password that stood in the address."""
+    """User name and password from the address."""
     ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What an address may be found in."""
+    """The places to look for an address."""
 
     environ: Mapping[str, str] = field(repr=False)
     home: Path
     pythons: tuple[Path, ...]
-    """Interpreters whose pip may know an index, the best first."""
+    """Interpreters whose pip may have an index, the preferred one first."""
     reporter: Reporter = field(default_factory=Reporter)
 
 
 def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
-    """Return the index to use; raises UsageError where none is configured, MachineError for a broken file."""
+    """Return the index to use.
+
+    Raises UsageError if none is configured or a file is malformed, MachineError if a file cannot be read.
+    """
     settings = _pip_settings(around)
     url, step = _address(manifest_url, settings, around)
     if extra := settings.get("extra-index-url", ""):
         count = len(extra.split())
-        around.reporter.detail(f"pip's extra-index-url ({count}) is left aside: pipper uses one index")
+        around.reporter.detail(f"pip's extra-index-url ({count}) is ignored: pipper uses one index")
     return _parsed(url, step, _certificates(settings))
 
 
 def certificates(around: Surroundings) -> Path | None:
-    """Return the file of certificates that pip is configured with, None where it has none of its own."""
+    """Return the certificate file of pip's configuration; None if it names none."""
     return _certificates(_pip_settings(around))
 
 
@@ -82,13 +86,13 @@ def _certificates(settings: Mapping[str, str]) -> Path | None:
 
 
 def accounts(address: IndexAddress, environ: Mapping[str, str], home: Path) -> "Accounts":
-    """Return who asks which server: the account in the index's address for its host, netrc for any."""
+    """Return the accounts: that of the index's address for its own origin, those of netrc for all others."""
     own = {_origin(address.url): address.account} if address.account else {}
     return Accounts(own, _netrc(environ, home))
 
 
 class Accounts:
-    """Tells user name and password for a server; its repr tells nothing."""
+    """User names and passwords by server. The repr shows none of them."""
 
     def __init__(self, own: Mapping[str, Account], noted: netrc.netrc | None) -> None:
         self._own = own
@@ -96,11 +100,11 @@ class Accounts:
 
     @classmethod
     def of_netrc(cls, environ: Mapping[str, str], home: Path) -> "Accounts":
-        """Return those of netrc alone."""
+        """Return the accounts of netrc alone."""
         return cls({}, _netrc(environ, home))
 
     def __call__(self, origin: str) -> Account | None:
-        """Return the account for an origin (`https://host[:port]`), None where there is none."""
+        """Return the account for an origin (`https://host[:port]`), or None."""
         if origin in self._own:
             return self._own[origin]
         host = urlsplit(origin).hostname
@@ -115,17 +119,17 @@ def _address(manifest_url: str, settings: Mapping[str, str], around: Surrounding
         if url := around.environ.get(variable):
             return url, variable
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
-        raise UsageError("no index is configured", cause="pip's settings say `no-index`", hint=_HINT)
+        raise UsageError("no index is configured", cause="pip's settings contain `no-index`", hint=_HINT)
     if url := settings.get("index-url", ""):
         return url, "pip's configuration"
     for python in around.pythons:
         try:
-            told = run([str(python), "-I", "-c", _BUILT_IN], seconds=_SECONDS)
-            return told.decode().strip(), f"the pip of {python}"
+            printed = run([str(python), "-I", "-c", _BUILT_IN], seconds=_SECONDS)
+            return printed.decode().strip(), f"the pip of {python}"
         except (OSError, ProcessError):
             continue
     raise UsageError(
-        "no index is configured", cause="neither a variable nor a pip that is at hand names one", hint=_HINT
+        "no index is configured", cause="no variable, pip setting or installed pip names one", hint=_HINT
     )
 
 
@@ -134,9 +138,13 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
         parts = urlsplit(url)
         user, password, host, _ = parts.username, parts.password, parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"the index of {step} has no valid address", hint=_HINT) from error
+        raise UsageError(f"the index URL from {step} is not valid", hint=_HINT) from error
     if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):
-        raise UsageError(f"the index of {step} has no valid address", cause="https://… is needed", hint=_HINT)
+        raise UsageError(
+            f"the index URL from {step} is not valid",
+            cause="it is not an https, http or file URL",
+            hint=_HINT,
+        )
     account = (
         Account(user=unquote(user or ""), password=unquote(password or "")) if user or password else None
     )
@@ -149,12 +157,12 @@ def _origin(url: str) -> str:
 
 
 def _pip_settings(around: Surroundings) -> dict[str, str]:
-    """What pip's files and variables say, in pip's own order: a later file wins over an earlier one."""
+    """Return the settings of pip's files and variables; as in pip, a later file overrides an earlier one."""
     found: dict[str, str] = {}
     for path in _pip_files(around):
         found |= _read_pip_file(path)
     for name in ("index-url", "extra-index-url", "no-index", "cert"):
-        # A command's own section is read behind `[global]`; ours is most like `install`.
+        # In pip, the section of a command overrides `[global]`; pipper is most like `install`.
         if f"install.{name}" in found:
             found[name] = found[f"install.{name}"]
         elif f"global.{name}" in found:
@@ -216,8 +224,11 @@ def _read_pip_file(path: Path) -> dict[str, str]:
                 return {}
         parser.read_string(text, source=str(path))
     except (configparser.Error, UnicodeDecodeError) as error:
-        # The parser's own words quote lines, which may hold a password.
-        raise UsageError(f"{path} is no configuration file of pip", hint="`pip config debug`") from error
+        # The parser's message quotes lines, which may contain a password.
+        raise UsageError(
+            f"{path} is not a valid pip configuration file",
+            hint="run `pip config debug` and correct the file",
+        ) from error
     return {
         f"{section}.{key.removeprefix('--').replace('_', '-')}": value
         for section in parser.sections()
@@ -235,5 +246,8 @@ def _netrc(environ: Mapping[str, str], home: Path) -> netrc.netrc | None:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except netrc.NetrcParseError as error:
-                raise UsageError(f"{path}: not a netrc file, line {error.lineno}") from error
+                raise UsageError(
+                    f"{path}: line {error.lineno} is not valid in a netrc file", hint="correct that line"
+                ) from error
+
     return None

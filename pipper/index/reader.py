@@ -1,4 +1,4 @@
-"""What an index source reads through: the web, or a disk that holds an index as files (`file:` addresses)."""
+"""How an index source reads: over HTTP, or from an index in a directory (`file:` URLs)."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Reader(Protocol):
-    """Reads URLs for an index, as `pipper.http.client.Web` does."""
+    """Reads URLs of an index; `pipper.http.client.Web` is one."""
 
     def get(self, url: str, headers: Mapping[str, str], *, limit: int) -> Answer:
         """See `Web.get`."""
@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An index that can be asked."""
+    """An index that is ready for requests."""
 
     url: str
     """Ends in a slash; holds no user name or password."""
@@ -44,14 +44,17 @@ class Connection:
 
 
 Connect = Callable[[], Connection]
-"""Looks for the index when it is first asked for: a project without public packages needs none."""
+"""Finds the index on first use: a project without public packages needs none."""
 
 
 class Disk:
-    """Reads an index that lies on a disk: `index.html` in a folder for each project, as pip reads them."""
+    """Reads an index in a directory: as for pip, each project has a folder with an `index.html`."""
 
     def get(self, url: str, headers: Mapping[str, str], *, limit: int) -> Answer:
-        """Return a file, a range of it, or the `index.html` of a folder; status 404 where there is none."""
+        """Return a file, a range of it, or the `index.html` of a folder; status 404 if it does not exist.
+
+        Raises IntegrityError for more than `limit` bytes, MachineError if the file cannot be read.
+        """
         path = _path(url)
         if url.endswith("/"):
             path /= "index.html"
@@ -60,14 +63,18 @@ class Disk:
                 size = path.stat().st_size
                 start, stop = _range(headers, size)
                 if stop - start > limit:
-                    raise IntegrityError(f"{path} is longer than {limit:,} bytes")
+                    raise IntegrityError(
+                        f"{path} is longer than {limit:,} bytes", hint="check that it belongs to an index"
+                    )
                 with path.open("rb") as stream:
                     stream.seek(start)
                     body = stream.read(stop - start)
             except (FileNotFoundError, NotADirectoryError):
                 return Answer(status=404, headers={}, body=b"", url=url)
-        told = {"content-range": f"bytes {start}-{stop - 1}/{size}"} if (start, stop) != (0, size) else {}
-        return Answer(status=206 if told else 200, headers=told, body=body, url=url)
+        if (start, stop) == (0, size):
+            return Answer(status=200, headers={}, body=body, url=url)
+        place = {"content-range": f"bytes {start}-{stop - 1}/{size}"}
+        return Answer(status=206, headers=place, body=body, url=url)
 
     def size(self, url: str) -> int:
         """Return the size of a file in bytes; raises ObjectAbsentError."""
@@ -92,7 +99,9 @@ def _present(path: Path) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
-            raise ObjectAbsentError(f"there is no {path}") from error
+            raise ObjectAbsentError(
+                f"{path} does not exist", hint="restore the file, or run `pipper lock -U`"
+            ) from error
 
 
 def _path(url: str) -> Path:

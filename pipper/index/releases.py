@@ -1,4 +1,4 @@
-"""From the files on a page of an index, and from METADATA, to what the solver takes."""
+"""Conversion of page entries and METADATA of an index into releases and metadata for the solver."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement
 def releases_of(
     page: ProjectFiles, name: NormalizedName, may_be_asked: Callable[[str], bool]
 ) -> tuple[Release, ...]:
-    """Return a release for every version on a page; what lies where nobody may be asked is left out."""
+    """Return a release for every version on a page, without files on servers that `may_be_asked` excludes."""
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
     allowed: dict[str, bool] = {}
@@ -40,7 +40,7 @@ def releases_of(
             by_text[file.version] = None if version is None else by_version.setdefault(version, {})
         files = by_text[file.version]
         if files is not None:
-            # A file name that is there twice cannot be locked twice: the first one stands.
+            # A page may list a file name twice, but a lock cannot: the first entry counts.
             files.setdefault(file.filename, file)
     for text in page.unbuilt:
         version = _version(text)
@@ -63,7 +63,7 @@ def _release(
 
 
 class _Files(Sequence[CandidateFile]):
-    """The files of a release, each made when it is first looked at: of a page's thousands a few are."""
+    """The files of a release, each created on first access: of a page's thousands only a few are needed."""
 
     __slots__ = ("_listed", "_made")
 
@@ -88,13 +88,13 @@ class _Files(Sequence[CandidateFile]):
 
 
 def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseMetadata:
-    """Return what METADATA says that a release needs, or why that cannot be used."""
+    """Return the requirements in a release's METADATA, or why it cannot be used."""
     try:
         core = parse_metadata(headers, subject=subject)
     except IntegrityError as error:
         return ReleaseMetadata(unusable=error.message)
     if (core.normalized_name, core.version) != (release.name, release.version):
-        return ReleaseMetadata(unusable=f"its metadata is that of {core.normalized_name} {core.version}")
+        return ReleaseMetadata(unusable=f"its metadata is for {core.normalized_name} {core.version}")
     if len(core.requires_dist) > MAX_REQUIREMENTS:
         return ReleaseMetadata(unusable=f"it has {counted(len(core.requires_dist), 'requirement')}")
     requires = []
@@ -143,7 +143,8 @@ def _version(text: str) -> Version | None:
 
 @cache
 def _requirement(text: str) -> Requirement | str:
-    """Parse a line of Requires-Dist, or tell why it cannot be used; a URL is left to whoever needs that line."""
+    """Parse a line of Requires-Dist, or return why it is invalid. The solver rejects URLs only if it needs the line."""
+
     fault = requirement_fault(text)
     return Requirement(text) if not fault or fault.startswith("it requires ") else fault
 

@@ -1,4 +1,4 @@
-"""METADATA of a wheel that lies on a server, read by ranges of its zip: for servers without metadata files."""
+"""METADATA of a remote wheel, read with range requests: for servers without metadata files (PEP 658)."""
 
 import re
 import struct
@@ -10,30 +10,32 @@ from pipper.errors import IntegrityError
 from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
 
 TAIL = 32 * 1024
-"""Bytes from the end that are asked for first: METADATA is near the end, and the directory behind it."""
+"""Bytes of the first request, from the end: METADATA is near the end, and the zip directory follows it."""
 
 LONGEST_TAIL = 512 * 1024
-"""Of a project whose other wheels needed more."""
+"""The same, for a project whose other wheels needed more."""
 
 _BLOCK = 16 * 1024
 _END, _LAST, _LENGTHS = struct.Struct("<4sHH"), struct.Struct("<4sHHHHIIH"), struct.Struct("<HHH")
-"""The zip format (APPNOTE 6.3): how its last record begins, that record, and the lengths in a directory entry."""
+"""Of the zip format (APPNOTE 6.3): the start of the end record, the whole record, the lengths in a directory entry."""
 _ENTRY = 46
 """Bytes of a directory entry before its name."""
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_HINT = "use another version of the package"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """The end of a file, and how long the file is."""
+    """The end of a file."""
 
     piece: bytes
     size: int
+    """Bytes of the whole file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """METADATA, and how much of the wheel's end it took."""
+    """METADATA, and how much of the wheel's end was read for it."""
 
     body: bytes
     needed: int
@@ -41,9 +43,9 @@ class Found:
 
 
 def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: str) -> Found:
-    """Return METADATA of a wheel of which the end is known; `fetch` reads more (start, length).
+    """Return METADATA of a wheel from its end; `fetch` reads more (start, length).
 
-    Raises IntegrityError where it is no wheel, and what `fetch` raises.
+    Raises IntegrityError if the file is not a wheel, and what `fetch` raises.
     """
     file = RangedFile(fetch, tail.size, block=_BLOCK)
     file.seed(tail.size - len(tail.piece), tail.piece)
@@ -53,14 +55,16 @@ def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: st
             if len(found) == 1:
                 return Found(body=read_text(wheel, found[0]), needed=tail.size - file.lowest)
     except DAMAGE as error:
-        raise IntegrityError(f"{subject} is damaged", cause=str(error)) from error
-    raise IntegrityError(f"{subject} has {len(found)} METADATA files")
+        raise IntegrityError(f"{subject} is damaged", cause=str(error), hint=_HINT) from error
+    raise IntegrityError(
+        f"{subject} is damaged", cause=f"it has {len(found)} METADATA files instead of one", hint=_HINT
+    )
 
 
 def _with_metadata_alone(file: RangedFile, tail: Tail) -> RangedFile | None:
-    """Return the zip as if it held METADATA alone; None where its end is not a plain one.
+    """Return the zip with a directory that lists only METADATA; None if its end has an unusual form.
 
-    A wheel may have ten thousand members, and `zipfile` makes an object of each: most of the work of a lock.
+    A wheel may have ten thousand members. `zipfile` makes an object of each, which is most of the work of a lock.
     """
     place = tail.piece.rfind(_END.pack(b"PK\5\6", 0, 0))
     if place < 0 or place + _LAST.size > len(tail.piece):
@@ -93,6 +97,6 @@ def _with_metadata_alone(file: RangedFile, tail: Tail) -> RangedFile | None:
 
 
 def headers_only(metadata: bytes) -> bytes:
-    """Return METADATA without the description, which may be most of it."""
+    """Return METADATA without the description, which is often the largest part."""
     end = _BLANK_LINE.search(metadata)
     return metadata[: end.start()] + b"\n" if end else metadata

@@ -16,10 +16,10 @@ from pipper.errors import StoreError
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-"""What a request for a page says it takes: JSON where the server has it."""
+"""The Accept header of a request for a page: JSON is preferred."""
 
 LARGEST_PAGE = 64 * 2**20
-"""Bytes of a page, unpacked; the largest of a public index have a third of that."""
+"""Bytes of a page, decompressed; the largest pages of a public index have a third of that."""
 
 _MAJOR = "1"
 _WHEEL = re.compile(
@@ -30,31 +30,31 @@ _MOST_TAGS = 1024
 
 
 class IndexFile(NamedTuple):
-    """A wheel as a page lists it.
+    """The entry of a wheel on a page.
 
-    A named tuple and not a dataclass: a page has thousands of them, and they go to disk and back as JSON.
+    It is a named tuple, not a dataclass: a page has thousands, and the cache stores them as JSON.
     """
 
     filename: str
     version: str
-    """As the file name writes it."""
+    """As written in the file name."""
     url: str
     """Absolute, without fragment."""
     sha256: str
-    """64 lower-case hex digits; empty where the page has none."""
+    """64 lower-case hex digits; empty if the page has none."""
     size: int
-    """Bytes; 0 where the page does not say."""
+    """Bytes; 0 if the page does not state it."""
     requires_python: str
     upload_time: str
-    """ISO 8601; empty where the page does not say (PEP 700)."""
+    """ISO 8601; empty if the page does not state it (PEP 700)."""
     yanked: str | None
-    """None, or the reason (PEP 592), which may be empty."""
+    """The reason (PEP 592), which may be empty; None if the file is not yanked."""
     metadata: str | None
-    """The sha256 of the metadata file (PEP 658, 714): empty where it has none, None where there is no such file."""
+    """The sha256 of the metadata file (PEP 658, 714): empty if the page has none, None if the file does not exist."""
 
 
 class ProjectFiles(NamedTuple):
-    """What a page says of a project."""
+    """The contents of a project's page."""
 
     files: tuple[IndexFile, ...]
     """Wheels, in the order of the page."""
@@ -63,10 +63,10 @@ class ProjectFiles(NamedTuple):
 
 
 def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName) -> ProjectFiles:
-    """Return the files of the project `name` on a page that was read from `url`.
+    """Return the files of the project `name` on the page that was read from `url`.
 
-    Files of another project, with a name that is none, or of another kind are left out: no tool could use
-    them. Raises StoreError where the page is none, or follows a newer major version of the standard (PEP 629).
+    Files of other projects, of other kinds or with malformed names are ignored, as in pip. Raises StoreError if
+    the body is not a project page, or follows a newer major version of the standard (PEP 629).
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind in (JSON_TYPE, "application/json"):
@@ -74,21 +74,21 @@ def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName
     elif kind in ("text/html", "application/vnd.pypi.simple.v1+html", ""):
         links = _from_html(body, url)
     else:
-        raise _no_page(url, f"it is of the type `{kind[:60]}`")
-    return _sorted_out(links, name)
+        raise _not_a_page(url, f"its content type is `{kind[:60]}`")
+    return _project_files(links, name)
 
 
 class _Link(NamedTuple):
-    """What a page links to, before anything but its name was looked at."""
+    """A link of a page, before its entry is parsed."""
 
     filename: str
     url: str
     """Absolute, without fragment."""
     stated: Mapping[str, Any]
-    """The entry of a page as JSON."""
+    """The link's entry, with the keys of the JSON page (PEP 691)."""
 
 
-def _sorted_out(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles:
+def _project_files(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles:
     files: list[IndexFile] = []
     versions: set[str] = set()
     unbuilt: dict[str, None] = {}
@@ -128,7 +128,7 @@ def _index_file(link: _Link, version: str) -> IndexFile:
 
 
 def _is_bomb(filename: str) -> bool:
-    """A compressed tag set stands for the product of its parts (PEP 425)."""
+    """Return whether a compressed tag set (PEP 425), the product of its parts, has too many tags."""
     if filename.count(".") <= _MANY_DOTS:
         return False
     tags = filename.removesuffix(".whl").split("-")[-3:]
@@ -147,9 +147,9 @@ def _from_json(body: bytes, url: str) -> Iterable[_Link]:
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _no_page(url, "it is no JSON") from error
+        raise _not_a_page(url, "it is not JSON") from error
     if not isinstance(page, dict) or not isinstance(page.get("files"), list):
-        raise _no_page(url, "it has no list of files")
+        raise _not_a_page(url, "it has no list of files")
     meta = page.get("meta")
     _require_known(url, str(meta.get("api-version", "1.0")) if isinstance(meta, dict) else "1.0")
     absolute = _joiner(url)
@@ -180,8 +180,8 @@ def _from_html(body: bytes, url: str) -> Iterable[_Link]:
         if joined:
             found.append(_html_link(joined, fragment, attributes))
     if not page.version and not any(file.filename.endswith((".whl", ".tar.gz", ".zip")) for file in found):
-        # An error page or a log-in form that came with 200 must not be taken for a project without files.
-        raise _no_page(url, "it names no file")
+        # An error page or a log-in form with status 200 must not count as a project without files.
+        raise _not_a_page(url, "it does not link to any file")
     return found
 
 
@@ -198,7 +198,7 @@ def _html_link(url: str, fragment: str, attributes: Mapping[str, str | None]) ->
 
 
 class _Anchors(HTMLParser):
-    """Collects what matters of a page: anchors, `<base>`, and the version it says it follows (PEP 629)."""
+    """Collects the anchors of a page, its `<base>` and its version of the standard (PEP 629)."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -219,7 +219,7 @@ class _Anchors(HTMLParser):
 
 
 def _joiner(base: str) -> Callable[[str], str]:
-    """Return what makes a link absolute; it gives nothing for what is no address of a file."""
+    """Return a function that makes a link absolute; its result is empty if the link is not a file's URL."""
     root = "/".join(base.split("/", 3)[:3])
 
     def absolute(link: str) -> str:
@@ -240,12 +240,12 @@ def _joiner(base: str) -> Callable[[str], str]:
 def _require_known(url: str, version: str) -> None:
     if version.partition(".")[0].strip() != _MAJOR:
         raise StoreError(
-            f"{shown(url)} follows version {version[:20]} of the simple API, this pipper knows {_MAJOR}",
+            f"{shown(url)} uses version {version[:20]} of the simple API, this pipper supports {_MAJOR}",
             hint="upgrade pipper",
         )
 
 
-def _no_page(url: str, why: str) -> StoreError:
+def _not_a_page(url: str, why: str) -> StoreError:
     return StoreError(
-        f"{shown(url)} is no project page of an index", cause=why, hint="is the address of the index right?"
+        f"{shown(url)} is not a project page of an index", cause=why, hint="correct the URL of the index"
     )

@@ -27,17 +27,18 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _LARGEST_WHEEL = 256 * 2**20
-"""Bytes of a wheel that is read whole for its metadata, from a server that knows no ranges."""
+"""Bytes of a wheel that is downloaded whole for its metadata, from a server without range requests."""
 _ABSENT = (404, 410)
-_ACCOUNT = "put user name and password for that host into netrc, or into PIPPER_INDEX_URL"
+_ACCOUNT = "add user name and password for that host to netrc or PIPPER_INDEX_URL"
+_SERVER = "report this to the administrator of the index"
+_OFFLINE = "run `pipper lock` without --offline"
 
 
 class IndexSource:
-    """The one index of a project. See `ports.Source` and `solve.sources.ReadsAhead`.
+    """An index of a project. See `ports.Source` and `solve.sources.ReadsAhead`.
 
-    Nothing is asked, not even for the address of the index, before the first project is. Pages are asked for
-    again on the conditions the server gave (RFC 9110), metadata is asked for once for ever: it is bound to a
-    hash.
+    The URL of the index is not needed before the first request for a project. Cached pages are validated with
+    conditional requests (RFC 9110). Cached metadata never expires: its key is a hash.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class IndexSource:
         offline: bool = False,
         reporter: Reporter | None = None,
     ) -> None:
-        """`cache_root` is the folder for what is remembered; with `offline` that is all there is."""
+        """`cache_root` is the folder of the page cache; with `offline` nothing else is read."""
         self._connect = connect
         self._cache_root = cache_root
         self._offline = offline
@@ -69,7 +70,7 @@ class IndexSource:
 
     @property
     def connection(self) -> Connection:
-        """The index, looked for now at the latest."""
+        """The index, found on first use."""
         return self._open()[0]
 
     def holds(self, name: NormalizedName) -> bool:
@@ -81,7 +82,7 @@ class IndexSource:
         self._each(self.releases, sorted({name for name in names if name not in self._releases}))
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
-        """See `Source.releases`. A version without any wheel is a release without files."""
+        """See `Source.releases`. A version without wheels is a release without files."""
         if name not in self._releases:
             page = self._page(name)
             self._releases[name] = releases_of(page, name, self._usable) if page else ()
@@ -105,14 +106,14 @@ class IndexSource:
             try:
                 headers = self._headers(listed, subject)
             except IntegrityError as error:
-                # Of many versions one may be broken: whoever needs this very one is told why it cannot be had.
+                # One broken version does not stop the solver: only a requirement for that version fails.
                 self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
             else:
                 self._metadata[key] = metadata_from(headers, release, subject=subject)
         return self._metadata[key]
 
     def address(self, name: NormalizedName, filename: str) -> str:
-        """Return where a file of the project lies, as its page says: it may be signed."""
+        """Return the URL of a file, as written on the project's page; it may be signed."""
         return self._listed(name)[filename].url
 
     def _each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
@@ -146,9 +147,7 @@ class IndexSource:
             try:
                 self._pages[name] = self._read_page(name)
             except PipperError as error:
-                self._failed[name] = (
-                    error  # it had its retries: whoever needs it after a guess does not wait again
-                )
+                self._failed[name] = error  # after its retries: a second call must not wait again
                 raise
         return self._pages[name]
 
@@ -159,7 +158,7 @@ class IndexSource:
             return known.files
         url = f"{connection.url}{quote(name)}/"
         if self._offline:
-            raise StoreError(f"{url} is not in the cache", hint="lock without --offline")
+            raise StoreError(f"{url} is not in the cache", hint=_OFFLINE)
         try:
             answer = connection.reader.get(url, _conditions(known), limit=LARGEST_PAGE)
         except AccessError as error:
@@ -172,7 +171,9 @@ class IndexSource:
             cache.keep_page(name, CachedPage(files=None))
             return None
         if answer.status != 200:
-            raise StoreError(f"{url} answered {answer.status} to a request for the page of a project")
+            raise StoreError(
+                f"cannot read {url}", cause=f"the index answered with status {answer.status}", hint=_SERVER
+            )
         digest = sha256(answer.body).hexdigest()
         if known is not None and known.files is not None and known.digest == digest:
             cache.confirm_page(name, known, until)
@@ -189,14 +190,14 @@ class IndexSource:
         return files
 
     def _headers(self, file: IndexFile, subject: str) -> bytes:
-        """METADATA without its description: remembered, else from the metadata file, else out of the wheel."""
+        """Return METADATA without its description: from the cache, the metadata file or the wheel."""
         cache = self._open()[1]
         digest = file.metadata or file.sha256
         known = cache.metadata(digest)
         if known is not None:
             return known
         if self._offline:
-            raise StoreError(f"the metadata of {subject} is not in the cache", hint="lock without --offline")
+            raise StoreError(f"the metadata of {subject} is not in the cache", hint=_OFFLINE)
         whole = None if file.metadata is None else self._metadata_file(file, subject)
         headers = headers_only(whole if whole is not None else self._out_of_wheel(file, subject))
         cache.keep_metadata(digest, headers)
@@ -209,11 +210,16 @@ class IndexSource:
         if answer.status in _ABSENT:
             return None
         if answer.status != 200:
-            raise StoreError(f"the metadata file of {subject} answered {answer.status}")
+            raise StoreError(
+                f"cannot read the metadata of {subject}",
+                cause=f"the index answered with status {answer.status}",
+                hint=_SERVER,
+            )
         if file.metadata and sha256(answer.body).hexdigest() != file.metadata:
             raise IntegrityError(
                 f"hash mismatch for the metadata of {subject}",
-                cause=f"its page says sha256:{file.metadata}, what came has another one",
+                cause=f"the page has sha256:{file.metadata}, the metadata file has another hash",
+                hint=_SERVER,
             )
         return answer.body
 
@@ -223,13 +229,15 @@ class IndexSource:
         def get(asked: str, limit: int) -> Answer:
             answer = reader.get(file.url, {"Range": f"bytes={asked}"}, limit=limit)
             if answer.status in _ABSENT:
-                raise IntegrityError(f"{subject} is gone", cause="the page names a file that is not there")
+                raise IntegrityError(
+                    f"{subject} is gone", cause="the page lists a file that does not exist", hint=_SERVER
+                )
             return answer
 
         def fetch(start: int, length: int) -> bytes:
             answer = get(f"{start}-{start + length - 1}", length)
             if answer.status != 206:
-                raise ConflictError(f"{subject} changed while it was read", hint="try again")
+                raise ConflictError(f"{subject} changed during the read", hint="run the command again")
             return answer.body
 
         project = file.filename.partition("-")[0]
@@ -238,11 +246,11 @@ class IndexSource:
         answer = get(f"{start}-{file.size - 1}" if file.size else f"-{tail}", _LARGEST_WHEEL)
         size = len(answer.body)
         if answer.status == 206:
-            told = answer.headers.get("content-range", "").rpartition("/")[2]
-            size = int(told) if told.isdecimal() else file.size
+            stated = answer.headers.get("content-range", "").rpartition("/")[2]
+            size = int(stated) if stated.isdecimal() else file.size
         found = read_metadata(Tail(piece=answer.body, size=size), fetch, subject=subject)
         if size // 2 > found.needed > tail:
-            # Another version of the project is built alike: a little more at once saves two round trips.
+            # Other versions are built alike: a slightly larger first request saves two round trips.
             self._tails[project] = min(found.needed * 5 // 4, LONGEST_TAIL)
         return found.body
 
@@ -257,17 +265,25 @@ def _conditions(known: CachedPage | None) -> dict[str, str]:
 
 
 def _unpacked(answer: Answer, url: str) -> bytes:
-    """The body as it was before it was packed for the way; no more of it than a page may have."""
+    """Return the body of a page, decompressed.
+
+    Raises StoreError for an unknown encoding or a damaged body, IntegrityError for more than LARGEST_PAGE bytes.
+    """
     packed = answer.headers.get("content-encoding", "identity").lower()
     if packed in ("", "identity"):
         return answer.body
     if packed not in ("gzip", "x-gzip"):
-        raise StoreError(f"{url} came packed as `{packed[:20]}`, which was not asked for")
+        raise StoreError(
+            f"cannot read {url}", cause=f"its encoding is `{packed[:20]}` instead of gzip", hint=_SERVER
+        )
     unpacking = zlib.decompressobj(wbits=31)
     try:
         body = unpacking.decompress(answer.body, LARGEST_PAGE + 1)
     except zlib.error as error:
-        raise StoreError(f"{url} came damaged", cause=str(error)) from error
+        raise StoreError(f"cannot decompress {url}", cause=str(error), hint=_SERVER) from error
     if len(body) > LARGEST_PAGE:
-        raise IntegrityError(f"{url} is longer than {LARGEST_PAGE:,} bytes")
+        raise IntegrityError(
+            f"{url} is longer than {LARGEST_PAGE:,} bytes", hint="correct the URL of the index"
+        )
+
     return body

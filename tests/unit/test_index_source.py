@@ -146,7 +146,7 @@ def test_S7_a_page_that_is_none_is_never_an_empty_project(
 ) -> None:
     index = start()
     index.script(Fault(path="/simple/*", body=body, headers={"Content-Type": kind}, times=float("inf")))
-    with pytest.raises(StoreError, match="no project page"):
+    with pytest.raises(StoreError, match="not a project page"):
         opened(index, tmp_path / "cache").releases(FOO)
 
 
