@@ -1,1 +1,1 @@
-"""A repository: read as a source, written by publishing, surveyed for checks."""
+"""A repository: the source, the publisher and the survey for checks."""

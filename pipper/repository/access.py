@@ -1,6 +1,6 @@
-"""Which repositories a command reads, who asks for them, and where the cache lies.
+"""The repositories that a command reads, and the credentials for them.
 
-The manifest says where packages are; `~/.pipper/repositories.json` (the file of pipper 0.x) says who asks.
+The manifest names the repositories. `~/.pipper/repositories.json` (the file of pipper 0.x) has credentials.
 """
 
 import configparser
@@ -14,6 +14,7 @@ from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Reporter, Store
+from pipper.core.urls import shown
 from pipper.errors import AccessError, UsageError
 from pipper.storage.directory.store import DirectoryStore
 from pipper.storage.s3.location import S3Location
@@ -22,7 +23,7 @@ from pipper.system.os_errors import os_errors
 
 DEFAULT_PREFIX = "pipper"
 DEFAULT_ALIAS = "default"
-"""What `-b` and the default repository are called where no manifest names them."""
+"""The alias of a repository given with `-b`."""
 
 _FIELDS = ("bucket", "profile", "root_prefix", "access_key_id", "secret_access_key", "session_token")
 _PROFILE_GRANTS = (
@@ -50,27 +51,27 @@ class NamedRepository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRepositories:
-    """The file as a whole."""
+    """The contents of `repositories.json`."""
 
     path: Path
     entries: Mapping[str, NamedRepository] = field(default_factory=dict)
     default: str = ""
 
     def get(self, name: str) -> NamedRepository:
-        """Return the entry of this name; raises UsageError where there is none."""
+        """Return the entry of this name; raises UsageError if it does not exist."""
         if name not in self.entries:
             known = ", ".join(f"`{each}`" for each in sorted(self.entries)) or "none"
             raise UsageError(
-                f"there is no repository `{name}` in {self.path}",
+                f"{self.path} has no repository `{name}`",
                 cause=f"known: {known}",
-                hint=f"pipper repository add {name} -b BUCKET",
+                hint=f"run `pipper repository add {name} -b BUCKET`",
             )
         return self.entries[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who asks: credentials, a profile, or (neither) what boto3 finds by itself; and the step that said so."""
+    """Credentials, a profile, or neither (boto3 then searches by itself); and the step that found them."""
 
     step: str
     credentials: Credentials | None = None
@@ -78,15 +79,15 @@ class Access:
 
 
 def named_repositories_path(home: Path) -> Path:
-    """Where pipper 0.x and we keep named repositories."""
+    """Return the path of the named repositories, the same as in pipper 0.x."""
     return home / ".pipper" / "repositories.json"
 
 
 def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories:
-    """Return the file's entries, none where there is no file.
+    """Return the entries of the file, none if it does not exist.
 
-    Raises AccessError where it is damaged: credentials are never quietly taken from elsewhere. Warns where
-    others can read it.
+    Raises AccessError if it is damaged: pipper must not fall back to other credentials. Warns if other users can
+    read it.
     """
     with os_errors("read", path):
         try:
@@ -95,13 +96,13 @@ def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories
         except FileNotFoundError:
             return NamedRepositories(path=path)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        reporter.warning(f"{path} can be read by others; run: chmod 600 {path}")
-    hint = "mend the file, or remove it and add anew"
+        reporter.warning(f"other users can read {path}; run: chmod 600 {path}")
+    hint = "correct the file, or remove it and run `pipper repository add`"
     root = read_json(data, label=str(path), limit=MANIFEST_LIMIT, hint=hint, error=AccessError)
     entries = {name: _entry(name, node) for name, node in root.at("repositories").table().items()}
     default = root.text_at("default", "")
     if default and default not in entries:
-        raise root.at("default").fail(f"`{default}` is not one of the repositories")
+        raise root.at("default").fail(f"the file has no repository `{default}`")
     return NamedRepositories(path=path, entries=entries, default=default)
 
 
@@ -133,8 +134,8 @@ def choose_repositories(
 ) -> tuple[RepositoryEntry, ...]:
     """Return the repositories a command reads, in order of trust.
 
-    `-b` replaces them all; else `-r`'s bucket; else those declared (manifest or lock); else the default
-    repository's bucket. None where nothing says anything.
+    The first that exists: `-b`; the bucket of `-r`; those declared in the manifest or lock; the bucket of the
+    default repository. Empty if none exists.
     """
     if options.access_only:
         return declared
@@ -171,9 +172,9 @@ def _with_options(entry: RepositoryEntry, options: RepositoryOptions) -> Reposit
 def choose_access(
     options: RepositoryOptions, entry: RepositoryEntry, named: NamedRepositories, environ: Mapping[str, str]
 ) -> Access:
-    """Return who asks for a repository: the first step that says anything, in the order of `_steps`.
+    """Return the credentials for a repository: of the first step in `_steps` that has some.
 
-    Raises AccessError where a step holds half a key, UsageError where `-r` names nothing.
+    Raises AccessError if a step has half a key, UsageError if `-r` names an unknown repository.
     """
     return next(access for access in _steps(options, entry, named, environ) if access is not None)
 
@@ -197,8 +198,8 @@ def _steps(
     yield Access(step="what boto3 finds by itself")
 
 
-def _profile(name: str, whence: str) -> Access | None:
-    return Access(step=f"the profile `{name}` {whence}", profile=name) if name else None
+def _profile(name: str, origin: str) -> Access | None:
+    return Access(step=f"the profile `{name}` {origin}", profile=name) if name else None
 
 
 def _of_entry(entry: NamedRepository, how: str) -> Access | None:
@@ -217,9 +218,9 @@ def _from_environment(environ: Mapping[str, str], prefix: str) -> Credentials | 
     if not key or not secret:
         given, missing = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")[:: 1 if key else -1]
         raise AccessError(
-            f"the variable {prefix}{missing} is not set, {prefix}{given} is",
-            cause="half a key is never completed from elsewhere",
-            hint="set both or none",
+            f"{prefix}{given} is set and {prefix}{missing} is not",
+            cause="pipper does not complete half a key from another place",
+            hint="set both variables or none",
         )
     return Credentials(
         access_key_id=key,
@@ -235,7 +236,7 @@ def _has_default_profile(environ: Mapping[str, str]) -> bool:
         try:
             parser.read(environ.get(variable) or home / ".aws" / name, encoding="utf-8")
         except (configparser.Error, OSError, UnicodeDecodeError):
-            continue  # boto3 tells what is wrong with its own files, and only where it needs them
+            continue  # boto3 reports faults of its own files, if it needs them
         if parser.has_section("default") and any(
             parser.has_option("default", key) for key in _PROFILE_GRANTS
         ):
@@ -244,16 +245,18 @@ def _has_default_profile(environ: Mapping[str, str]) -> bool:
 
 
 def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = None) -> Store:
-    """Return the store behind a repository in S3; nothing is sent yet. Raises UsageError for another URL."""
+    """Return the store of a repository in S3, without a request. Raises UsageError for another URL."""
     parts = urlsplit(entry.url)
     if "@" in parts.netloc:
         raise UsageError(
-            "the URL of a repository holds no credentials",
-            hint="give them with -c or -p, or keep them with `pipper repository add`",
+            "the URL of a repository contains credentials",
+            hint="give them with -c or -p, or store them with `pipper repository add`",
         )
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-        raise UsageError(f"`{entry.url}` is no repository", hint="write s3://BUCKET[/PREFIX] or file:///DIR")
-    # `s3://BUCKET` means the prefix `pipper`, `s3://BUCKET/` the bucket's own root.
+        raise UsageError(
+            f"`{shown(entry.url)}` is not a repository URL", hint="write s3://BUCKET[/PREFIX] or file:///DIR"
+        )
+    # `s3://BUCKET` means the prefix `pipper`, `s3://BUCKET/` the root of the bucket.
     prefix = parts.path.strip("/") if parts.path else DEFAULT_PREFIX
     location = S3Location(
         bucket=parts.netloc,
@@ -265,23 +268,25 @@ def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = Non
 
 
 def open_directory(entry: RepositoryEntry, base: Path) -> Store:
-    """Return the store behind a repository with a `file:` URL; raises what `directory_of` raises."""
+    """Return the store of a repository with a `file:` URL; raises what `directory_of` raises."""
     return DirectoryStore(directory_of(entry.url, base))
 
 
 def directory_of(url: str, base: Path) -> Path:
-    """Return the directory a `file:` URL names (RFC 8089); relative ones count from `base`.
+    """Return the directory of a `file:` URL (RFC 8089); a relative one is resolved against `base`.
 
-    Raises UsageError for a URL that names another host, or no directory.
+    Raises UsageError if the URL names another host or no directory.
     """
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise UsageError(f"`{url}` has a `?` or a `#`", hint="write %3F and %23 where they belong to a name")
+        raise UsageError(
+            f"`{shown(url)}` is followed by a `?` or a `#`", hint="in a directory name, write %3F or %23"
+        )
     if parts.netloc not in ("", "localhost"):
-        raise UsageError(f"`{url}` names another host", hint="write file:///DIR")
+        raise UsageError(f"`{shown(url)}` names another host", hint="write file:///DIR")
     path = unquote(parts.path)
     if len(path) > 2 and path[0] == "/" and path[2] == ":":
         path = path[1:]  # file:///C:/packages
     if not path:
-        raise UsageError(f"`{url}` names no directory", hint="write file:///DIR")
+        raise UsageError(f"`{shown(url)}` does not name a directory", hint="write file:///DIR")
     return (base / path).absolute()

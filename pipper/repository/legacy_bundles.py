@@ -1,4 +1,4 @@
-"""What pipper 0.x published: a bundle's entry for the page, read from the object by ranges of its zip."""
+"""Page entries for the bundles of pipper 0.x, read with ranged reads of their zip."""
 
 import io
 import struct
@@ -18,8 +18,8 @@ from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read
 
 _BLOCK = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<26xHH")
-"""Of a zip's local file header, the lengths of what follows it."""
-_HINT = "`pipper repository check` tells what else is damaged"
+"""The lengths of name and extra field, at the end of a zip's local file header."""
+_HINT = "run `pipper repository check` to find all damaged objects, then publish the version again"
 
 
 def _opened(store: Store, info: ObjectInfo) -> RangedFile:
@@ -27,7 +27,7 @@ def _opened(store: Store, info: ObjectInfo) -> RangedFile:
         blob = store.read(info.key, start=start, length=length)
         if blob.etag != info.etag:
             raise ObjectChangedError(
-                f"{store.location}/{info.key} changed while it was read", hint="try again"
+                f"{store.location}/{info.key} changed during the read", hint="run the command again"
             )
         return blob.body
 
@@ -35,10 +35,10 @@ def _opened(store: Store, info: ObjectInfo) -> RangedFile:
 
 
 def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
-    """Return the page's entry for a bundle, from a few ranged reads.
+    """Return the page entry for a bundle, from a few ranged reads.
 
-    Raises IntegrityError where the bundle is not what its key says, ObjectChangedError where it is replaced
-    meanwhile, and what Store raises.
+    Raises IntegrityError if the bundle is damaged or does not match its key, ObjectChangedError if it is replaced
+    during the read, and what Store raises.
     """
     subject = f"{store.location}/{info.key}"
     try:
@@ -51,9 +51,9 @@ def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
     wheel = parse_wheel_name(meta.wheel_name)
     versions = {core.version, wheel.version, bundle_version(info.key), Version(meta.version)}
     if len(versions) > 1 or core.normalized_name != wheel.name:
-        told = ", ".join(sorted(str(version) for version in versions))
+        found = ", ".join(sorted(str(version) for version in versions))
         raise IntegrityError(
-            f"{subject}: key, package.meta and wheel differ", cause=f"they say {told}", hint=_HINT
+            f"{subject}: key, package.meta and wheel differ", cause=f"their versions: {found}", hint=_HINT
         )
     return PageBundle(
         key=info.key,
@@ -67,7 +67,7 @@ def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
 
 
 def wheel_sha256(store: Store, key: str) -> str:
-    """Return the sha256 of the wheel inside a bundle; raises IntegrityError where the bundle is damaged."""
+    """Return the sha256 of the wheel in a bundle; raises IntegrityError if the bundle is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(store.read(key).body)) as bundle, bundle.open(WHEEL_NAME) as wheel:
             return sha256(wheel.read()).hexdigest()
@@ -76,7 +76,7 @@ def wheel_sha256(store: Store, key: str) -> str:
 
 
 def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:
-    """Return what a page says of a wheel's needs."""
+    """Return the requirements of a wheel, as a page stores them."""
     return Needs(
         requires_python=core.requires_python,
         requires_dist=core.requires_dist,
@@ -86,7 +86,8 @@ def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:
 
 
 def _wheel_metadata(file: RangedFile, member: zipfile.ZipInfo, subject: str) -> CoreMetadata:
-    """Read METADATA of the wheel inside without reading what lies before it: 0.x stored it uncompressed."""
+    """Read METADATA of the wheel in a bundle, without the bytes before it: 0.x stores wheels uncompressed."""
+
     if member.compress_type != zipfile.ZIP_STORED:
         raise zipfile.BadZipFile(f"{WHEEL_NAME} is compressed")
     file.seek(member.header_offset)

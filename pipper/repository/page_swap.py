@@ -1,4 +1,4 @@
-"""Changing a project's page: read, change, swap on condition that nobody else did, and again where one did."""
+"""Changes of a project's page by compare-and-swap: read, change, write on condition, and retry on a conflict."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from pipper.errors import ConflictError
 from pipper.repository.source import ReadPage, Repository
 
 ROUNDS = 20
-"""How often a page is read again because another writer was quicker, before giving up."""
+"""How often a write is tried while other writers change the object."""
 
 
 def swap_page(
@@ -21,13 +21,13 @@ def swap_page(
     read: ReadPage | None = None,
     salvage: bool = False,
 ) -> ReadPage:
-    """Put what `change` makes of the project's page in its place, by compare-and-swap; return what is there now.
+    """Write `change(page)` in place of the project's page, by compare-and-swap; return the page as written.
 
-    The first try takes the page that was `read` before, where one is given. `change` is called anew with each
-    page that is read; where it changes nothing, nothing is written. With `salvage` a damaged page is replaced
-    by what can be read of it, changed.
+    The first attempt uses `read`, if it is given. Each further attempt reads the page and calls `change` again.
+    Without a change nothing is written. With `salvage`, a damaged page is replaced by its readable entries,
+    changed.
 
-    Raises ConflictError where others stay quicker, and what `change` and the store raise.
+    Raises ConflictError if other writers win every attempt, and what `change` and the store raise.
     """
     store = repository.store
     for _ in range(ROUNDS):
@@ -46,6 +46,7 @@ def swap_page(
             continue
         return ReadPage(page=page, etag=etag)
     raise ConflictError(
-        f"{store.location}/{page_key(name)}: others changed it {ROUNDS} times while we tried",
-        hint="run the same command again: what is uploaded already is not uploaded twice",
+        f"cannot write {store.location}/{page_key(name)}",
+        cause=f"other writers changed it during all {ROUNDS} attempts",
+        hint="run the same command again: it does not upload files twice",
     )

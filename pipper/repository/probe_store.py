@@ -1,4 +1,4 @@
-"""What a store lets us do, found out one permission at a time, without leaving anything behind."""
+"""A test of each permission in a store, and of its conditional writes. It leaves no object in the store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from pipper.errors import (
 
 _JSON = "application/json"
 _ABSENT = f"{MARKER_KEY}.absent"
-"""A key that nobody uses."""
+"""A key that is never written."""
 
 Permission = Literal["list", "read", "tell absent from refused", "write on condition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One permission and what came of trying it."""
+    """One permission and the result of its test."""
 
     permission: Permission
     error: PipperError | None = None
-    """Why not; None where it is granted."""
+    """None if the permission is granted."""
 
 
 def probe_store(store: Store) -> tuple[Probe, ...]:
-    """Try every permission pipper uses and return what came of each.
+    """Test every permission that pipper uses and return the results.
 
-    Writing is tried with a condition that no object can meet, so nothing is written. Raises StoreError and
-    UsageError where the store cannot be asked at all.
+    The test of writing has a condition that no object can meet, so nothing is written. Raises StoreError and
+    UsageError if the store does not answer.
     """
     return (
         Probe(permission="list", error=_tried(store.folders)),
@@ -46,22 +46,22 @@ def probe_store(store: Store) -> tuple[Probe, ...]:
     )
 
 
-class CarelessStoreError(StoreError):
-    """The store accepts a condition and ignores it."""
+class IgnoredConditionError(StoreError):
+    """The store ignores the condition of a write."""
 
     def __init__(self, location: str, header: str) -> None:
         super().__init__(
-            f"{location}: the store does not honour conditional writes",
-            cause=f"a write that {header} forbids was accepted; two publishers could overwrite each other",
+            f"{location} does not support conditional writes",
+            cause=f"it accepted a write that {header} forbids: two publishers could overwrite each other",
             hint="use a store with conditional writes: Amazon S3, Ceph radosgw, or a directory",
         )
 
 
 def check_conditions(store: Store, marker: bytes, *, exists: bool = True) -> None:
-    """Require that the store refuses two conditional writes of the marker's own bytes.
+    """Require that the store refuses two conditional writes of the current marker's bytes.
 
-    Where there is no marker (not `exists`), only `If-Match` can be tried without writing. Raises
-    CarelessStoreError where a write is accepted.
+    Without a marker (not `exists`), only `If-Match` can be tested without writing. Raises IgnoredConditionError
+    if the store accepts a write.
     """
     if exists:
         try:
@@ -69,12 +69,12 @@ def check_conditions(store: Store, marker: bytes, *, exists: bool = True) -> Non
         except ObjectExistsError:
             pass
         else:
-            raise CarelessStoreError(store.location, "If-None-Match")
+            raise IgnoredConditionError(store.location, "If-None-Match")
     try:
         store.replace(MARKER_KEY, marker, etag=NO_ETAG, content_type=_JSON)
     except ObjectChangedError:
         return
-    raise CarelessStoreError(store.location, "If-Match")
+    raise IgnoredConditionError(store.location, "If-Match")
 
 
 def _tried(attempt: Callable[[], object]) -> PipperError | None:
@@ -82,13 +82,13 @@ def _tried(attempt: Callable[[], object]) -> PipperError | None:
         attempt()
     except ObjectAbsentError:
         return None
-    except (AccessError, MachineError, CarelessStoreError) as error:
+    except (AccessError, MachineError, IgnoredConditionError) as error:
         return error
     return None
 
 
 def _read_something(store: Store) -> None:
-    """Read the marker, or where there is none, a byte of the first object there is."""
+    """Read the marker, or if it is absent, one byte of the first object."""
     try:
         store.read(MARKER_KEY)
         return
@@ -99,7 +99,8 @@ def _read_something(store: Store) -> None:
 
 
 def _write_nothing(store: Store) -> None:
-    """Ask for writes that must be refused; a store that does them writes the marker's own bytes."""
+    """Try writes that the store must refuse; if it accepts them, they write the marker's current bytes."""
+
     try:
         check_conditions(store, store.read(MARKER_KEY).body)
     except ObjectAbsentError:

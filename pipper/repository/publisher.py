@@ -1,7 +1,7 @@
-"""Writing into a repository: files first, then the page by compare-and-swap, then what 0.x clients read.
+"""Publishing into a repository: files first, then the page by compare-and-swap, then bundles for 0.x clients.
 
-The page is the arbiter. A crash before it leaves an unnamed object that nothing shows; the same command again
-completes it. There is no lock object, so there is nothing to unlock.
+A wheel is published when the page names it. After a crash before that, the uploaded objects are invisible, and
+the same command completes the publication. The repository needs no lock, so none can be left behind.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,21 +40,21 @@ class BundleFile:
 
     path: Path
     folder: str
-    """The project's name as given: the folder where none exists yet."""
+    """The project's name as given: the folder, if the project has none yet."""
     safe_version: str
-    """The version as keys write it."""
+    """The version as written in keys."""
     metadata: Mapping[str, str]
     """The object's user metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A wheel that passed the gate, ready to be published."""
+    """A verified wheel, ready to be published."""
 
     source: Path
-    """What the user named."""
+    """The path that the user gave."""
     path: Path
-    """The wheel: the same, or what was taken out of a bundle."""
+    """The wheel: the same file, or one extracted from a bundle."""
     filename: str
     name: NormalizedName
     version: Version
@@ -66,7 +66,7 @@ class Publication:
     bundle: BundleFile | None = None
 
     def page_file(self, now: datetime) -> PageFile:
-        """How the project's page shows it."""
+        """Return the entry for the project's page."""
         return PageFile(
             filename=self.filename,
             sha256=self.sha256,
@@ -79,7 +79,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one publication."""
+    """The result of one publication."""
 
     publication: Publication
     status: str
@@ -88,7 +88,7 @@ class Outcome:
 
 
 class Publisher:
-    """Publishes into one repository. The steps of a run are methods, so that each can go in parallel."""
+    """Publishes into one repository. Each step of a run is a method, so that it can run in parallel."""
 
     def __init__(
         self, repository: Repository, *, now: datetime, force: bool = False, reporter: Reporter | None = None
@@ -103,21 +103,21 @@ class Publisher:
         self._listed: dict[NormalizedName, list[ObjectInfo]] = {}
 
     def prepare(self) -> None:
-        """Make the format marker where there is none, and find out whether the store keeps its conditions.
+        """Create the format marker if it is absent, and test the store's conditional writes.
 
-        Raises StoreError for a store that accepts conditions but ignores them.
+        Raises StoreError if the store ignores the condition of a write.
         """
         marker = self._repository.marker
         if not marker:
             marker = marker_body(self._repository.layout_format or 2)
             try:
                 self._store.create(MARKER_KEY, marker, content_type=_JSON)
-            except ObjectExistsError:  # another first publish was quicker
+            except ObjectExistsError:  # another process created it in the meantime
                 marker = self._store.read(MARKER_KEY).body
         check_conditions(self._store, marker)
 
     def examine(self, publications: Sequence[Publication]) -> list[Outcome]:
-        """Hold publications of one project against what is published, before anything is written."""
+        """Compare publications of one project with the published files. Nothing is written."""
         name = publications[0].name
         page = self._page(name).page
         if self._repository.layout_format == 1:
@@ -137,7 +137,7 @@ class Publisher:
         return outcomes
 
     def _page(self, name: NormalizedName) -> ReadPage:
-        """The project's page as this run knows it. What it does not know, the swap of the page finds out."""
+        """Return the project's page, read once in a run. The page swap detects later changes."""
         if name not in self._read:
             known = name in self._repository.folders()
             absent = ReadPage(page=ProjectPage(name=name), etag=None)
@@ -145,13 +145,13 @@ class Publisher:
         return self._read[name]
 
     def _bundles(self, name: NormalizedName) -> list[ObjectInfo]:
-        """The bundles of the project, listed once a run."""
+        """Return the bundles of the project, listed once in a run."""
         if name not in self._listed:
             self._listed[name] = self._repository.list_bundles(name)
         return self._listed[name]
 
     def _same_as_bundle(self, page: ProjectPage, publication: Publication) -> None:
-        """Raise ConflictError where 0.x published other bytes as a bundle of this version."""
+        """Raise ConflictError if 0.x published this version as a bundle with a different wheel."""
         for bundle in page.bundles:
             if self._force or Version(bundle.version) != publication.version:
                 continue
@@ -159,46 +159,53 @@ class Publisher:
             if published != publication.sha256:
                 raise ConflictError(
                     f"{page.name} {publication.version} is published with other bytes",
-                    cause=f"{self._store.location}/{bundle.key} holds a wheel of sha256 {published}",
+                    cause=f"{self._store.location}/{bundle.key} contains a wheel with sha256 {published}",
                     hint="raise the version, or publish with --force",
                 )
 
     def upload(self, publication: Publication) -> None:
-        """Store the wheel and its METADATA under keys that hold the wheel's hash."""
+        """Store the wheel and its METADATA under keys that contain the wheel's hash."""
         key = wheel_key(publication.name, publication.sha256, publication.filename)
         if not self._create(key, publication.path, publication.size, _ZIP):
             self._found.add(publication.sha256)
         self._create(key + METADATA_SUFFIX, publication.metadata, len(publication.metadata), _TEXT)
 
     def _create(self, key: str, body: bytes | Path, size: int, content_type: str) -> bool:
-        """Store an object, or find it there already; tell whether it was stored."""
+        """Store an object unless it exists; return whether it was stored.
+
+        Raises IntegrityError if the existing object has another size.
+        """
         for _ in range(ROUNDS):
             try:
                 self._store.create(key, body, content_type=content_type)
             except ObjectExistsError:
                 found = self._store.head(key)
                 if found is None:
-                    continue  # `repair` swept it away just now
+                    continue  # `repair` has just removed it
                 if found.size == size:
                     return False
                 raise IntegrityError(
-                    f"{self._store.location}/{key} is not what its key says",
-                    cause=f"{found.size} bytes, {size} are right",
-                    hint="pipper repository check",
+                    f"{self._store.location}/{key} is damaged",
+                    cause=f"it has {found.size} bytes instead of {size}",
+                    hint="run `pipper repository repair`, then publish again",
                 ) from None
             return True
-        raise ConflictError(f"{self._store.location}/{key} comes and goes", hint="run the same command again")
+        raise ConflictError(
+            f"cannot write {self._store.location}/{key}",
+            cause="other processes create and remove it",
+            hint="run the same command again",
+        )
 
     def confirm(self, publications: Iterable[Publication]) -> None:
-        """Store again what `upload` found there already and what was swept before the page named it."""
+        """Store again the files that existed at `upload` and were removed before the page named them."""
         for publication in publications:
             if publication.sha256 in self._found:
                 self.upload(publication)
 
     def write_page(self, publications: Sequence[Publication]) -> list[Outcome]:
-        """Put publications of one project on its page, by compare-and-swap, again where another was quicker.
+        """Add publications of one project to its page, by compare-and-swap.
 
-        Raises ConflictError where others stay quicker.
+        Raises ConflictError if other writers win every attempt.
         """
         outcomes: list[Outcome] = []
 
@@ -217,8 +224,8 @@ class Publisher:
     ) -> tuple[ProjectPage, list[Outcome]]:
         outcomes: list[Outcome] = []
         if self._repository.layout_format == 1:
-            # Noted now, so that readers need not look into these bundles again.
-            page = self._noted(page)
+            # With entries on the page, readers need not open these bundles.
+            page = self._with_bundle_entries(page)
         for publication in publications:
             try:
                 after = page.with_file(publication.page_file(self._now), force=self._force)
@@ -233,20 +240,20 @@ class Publisher:
             outcomes.append(Outcome(publication=publication, status=status))
         return page, outcomes
 
-    def _noted(self, page: ProjectPage) -> ProjectPage:
+    def _with_bundle_entries(self, page: ProjectPage) -> ProjectPage:
         bundles = self._repository.with_bundles(page, self._bundles(page.name)).bundles
         return page if bundles == page.bundles else replace(page, bundles=bundles)
 
     def store_bundles(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Store the bundles of published wheels of one project, for 0.x clients; return those that failed.
 
-        In format 2, also warn of bundles that 0.x put there: pages alone say what is published.
+        In format 2, also warn of bundles that 0.x published: there only pages count.
         """
         try:
-            self._warn_of_strangers(publications[0].name)
+            self._warn_of_legacy_bundles(publications[0].name)
         except PipperError as error:
-            # Everything is published by now; only the look around failed.
-            self._reporter.warning(f"bundles of pipper 0.x were not looked for: {error.message}")
+            # All wheels are published at this point, so this failure is only a warning.
+            self._reporter.warning(f"cannot look for bundles of pipper 0.x: {error.message}")
         return [outcome for outcome in in_parallel(self._failure, publications) if outcome]
 
     def _failure(self, publication: Publication) -> Outcome | None:
@@ -267,32 +274,32 @@ class Publisher:
             try:
                 self._store.create(key, bundle.path, content_type=_ZIP, metadata=bundle.metadata)
                 return
-            except ObjectExistsError:  # put there since the listing
+            except ObjectExistsError:  # created after the listing
                 found = self._store.head(key)
         if found is None or wheel_sha256(self._store, key) == publication.sha256:
             return
         if not self._force:
             raise ConflictError(
-                f"{self._store.location}/{key} holds another wheel than the one published",
-                cause="pipper 0.x put it there",
-                hint="pipper repository repair, or publish with --force",
+                f"{self._store.location}/{key} contains another wheel than the published one",
+                cause="pipper 0.x published it",
+                hint="publish with --force to replace it, or raise the version",
             )
         self._store.replace(key, bundle.path, etag=found.etag, content_type=_ZIP, metadata=bundle.metadata)
 
     def _folder(self, name: NormalizedName, given: str) -> str:
-        """The folder 0.x made for the project, else its name as given."""
+        """Return the folder that 0.x created for the project, else its name as given."""
         for folder in self._repository.folders().get(name, ()):
             if any(info.key.startswith(f"{folder}/v") for info in self._bundles(name)):
                 return folder
         return given
 
-    def _warn_of_strangers(self, name: NormalizedName) -> None:
+    def _warn_of_legacy_bundles(self, name: NormalizedName) -> None:
         if self._repository.layout_format == 1:
             return
         versions = {wheel_identity(file.filename).version for file in self._page(name).page.files}
         for info in self._bundles(name):
             if bundle_version(info.key) not in versions:
                 self._reporter.warning(
-                    f"{self._store.location}/{info.key}: put there by pipper 0.x, on no page; "
-                    "`pipper repository repair` takes it in"
+                    f"{self._store.location}/{info.key}: pipper 0.x published this bundle, but no page names it; "
+                    "run `pipper repository repair`"
                 )

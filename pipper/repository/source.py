@@ -1,4 +1,4 @@
-"""A repository as a source: what the pages of a store say of projects (and, where 0.x publishes, its bundles)."""
+"""A repository as a source: projects from the pages of a store, and from bundles if 0.x publishes there."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -32,19 +32,19 @@ from pipper.system.parallel import both, in_parallel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPage:
-    """A project's page and the etag it was read with; an empty page without etag where there is none yet."""
+    """A project's page and its etag; an empty page without etag if none exists yet."""
 
     page: ProjectPage
     etag: str | None
     damage: str = ""
-    """Why the page cannot be read as it is; `page` then holds what could be salvaged."""
+    """Why the page cannot be parsed; `page` then has the readable entries."""
 
 
 class Repository:
-    """A store read in pipper's layout. See `ports.Source`; what was read once is remembered."""
+    """A store in pipper's layout. See `ports.Source`. Pages are read once and kept in memory."""
 
     def __init__(self, store: Store, alias: str, *, url: str = "", reporter: Reporter | None = None) -> None:
-        """Read `store` as the source `alias`; `url` is how the manifest or an option names it, for the lock."""
+        """Read `store` as the source `alias`; `url` is the URL for the lock, as in the manifest or option."""
         self.store = store
         self.url = url
         self._alias = alias
@@ -66,23 +66,23 @@ class Repository:
 
     @property
     def layout_format(self) -> int:
-        """2 where pages alone say what is published; 1 where pipper 0.x publishes too; 0 where nothing of either is."""
+        """2: only pages count; 1: bundles of pipper 0.x count too; 0: there is no repository."""
         self.folders()
         return self._format
 
     @property
     def marker(self) -> bytes:
-        """The format marker's own bytes, as they were read; empty where there is no marker."""
+        """The bytes of the format marker; empty if it does not exist."""
         self.folders()
         return self._marker
 
     def folders(self) -> dict[NormalizedName, list[str]]:
-        """Return the folders of every project under its normalised name; an empty root gives none."""
+        """Return the folders of each project by its normalised name."""
         with self._lock:
             if self._folders is None:
                 self._format, listed = both(self._read_format, self.store.folders)
                 if not self._format and listed:
-                    # A first publish may have made the marker between the two answers.
+                    # A first publish may have created the marker between the two responses.
                     self._format = self._read_format() or int(any(map(self._is_project, sorted(listed))))
                 folders: dict[NormalizedName, list[str]] = {}
                 for folder in sorted(listed):
@@ -98,27 +98,27 @@ class Repository:
         return parse_marker(self._marker, label=f"{self.store.location}/{MARKER_KEY}")
 
     def _is_project(self, folder: str) -> bool:
-        """Whether pipper put the folder there, and it is not just any folder: it has a page or a bundle."""
+        """Return whether the folder belongs to pipper: it has a page or a bundle."""
         name = canonicalize_name(folder)
         if folder == name:
             try:
                 if self.read_page(name).etag is not None:
                     return True
             except IntegrityError:
-                pass  # another program's index.json, as far as anybody can tell
+                pass  # probably the index.json of another program
         return any(bundle_version(info.key) is not None for info in self.store.list(f"{folder}/v"))
 
     def require(self) -> None:
-        """Raise UsageError where nothing is here: a typo must not send private names elsewhere."""
+        """Raise UsageError if there is no repository: a typo must not send private names to the index."""
         if not self.layout_format:
             raise UsageError(
-                f"there is no repository at {self.store.location}",
-                cause="neither pipper-repository.json nor any project is there",
-                hint="is the prefix right? `pipper publish` makes a new repository",
+                f"{self.store.location} is not a repository",
+                cause="it has neither pipper-repository.json nor a project",
+                hint="correct the bucket or the prefix, or create a repository with `pipper publish`",
             )
 
     def holds(self, name: NormalizedName) -> bool:
-        """See `Source.holds`: a name is held when any key lies below its folder."""
+        """See `Source.holds`: a repository holds a name if its folder has any object."""
         self.require()
         return name in self.folders()
 
@@ -128,7 +128,7 @@ class Repository:
         in_parallel(self.page, wanted)
 
     def page(self, name: NormalizedName) -> ProjectPage:
-        """Return the project's page; where 0.x publishes, with every bundle that is there now."""
+        """Return the project's page; in format 1, with all bundles that exist now."""
         if name in self._failed:
             raise self._failed[name]
         if name not in self._pages:
@@ -138,16 +138,14 @@ class Repository:
                     page = self.with_bundles(page, self.list_bundles(name))
                 self._pages[name] = page
             except PipperError as error:
-                self._failed[name] = (
-                    error  # it had its retries: whoever needs it after a guess does not wait again
-                )
+                self._failed[name] = error  # after its retries: a second call must not wait again
                 raise
         return self._pages[name]
 
     def read_page(self, name: NormalizedName, *, salvage: bool = False) -> ReadPage:
-        """Read the page from the store, whatever is remembered.
+        """Read the page from the store, never from memory.
 
-        Raises IntegrityError where it is damaged; with `salvage` what can be read of it is returned.
+        If it is damaged, return its readable entries with `salvage`, else raise IntegrityError.
         """
         key = page_key(name)
         try:
@@ -164,7 +162,7 @@ class Repository:
             return ReadPage(page=page, etag=blob.etag, damage=error.cause)
 
     def list_bundles(self, name: NormalizedName) -> list[ObjectInfo]:
-        """List the bundles in every folder of the project, in the order of keys."""
+        """List the bundles in all folders of the project, sorted by key."""
         folders = self.folders().get(name, ())
         found = [info for folder in folders for info in self.store.list(f"{folder}/", deep=False)]
         bundles = []
@@ -172,13 +170,15 @@ class Repository:
             if bundle_version(info.key) is not None:
                 bundles.append(info)
             elif info.key.endswith(".pipper"):
-                self._reporter.warning(f"{self.store.location}/{info.key}: not a version, left out")
+                self._reporter.warning(
+                    f"{self.store.location}/{info.key} is ignored: its name is not a version"
+                )
         return bundles
 
     def with_bundles(self, page: ProjectPage, listed: Iterable[ObjectInfo]) -> ProjectPage:
-        """Return the page with the bundles that are `listed`, less those whose version has a wheel on it.
+        """Return the page with the `listed` bundles, except those whose version has a wheel on the page.
 
-        An entry with another etag is void: what lies there is read anew.
+        A bundle is read again if its entry has another etag.
         """
         published = {wheel_identity(file.filename).version for file in page.files}
         known = {bundle.key: bundle for bundle in page.bundles}
@@ -204,8 +204,8 @@ class Repository:
             try:
                 self._bundles[key] = read_bundle_entry(self.store, info)
             except IntegrityError as error:
-                # One broken bundle must not hide the others; its version counts as missing.
-                self._reporter.warning(f"{error.message}; left out")
+                # One damaged bundle must not hide the others; its version counts as missing.
+                self._reporter.warning(f"{error.message}; it is ignored")
                 self._bundles[key] = None
         return self._bundles[key]
 
@@ -270,7 +270,8 @@ class Repository:
         )
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        """See `Source.metadata`: it stands on the page, nothing is read."""
+        """See `Source.metadata`: it is part of the page, so nothing is read."""
+
         needs = self._needs[release.name, file.filename]
         requires: list[Requirement] = []
         try:

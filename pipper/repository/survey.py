@@ -1,4 +1,4 @@
-"""Looking at every object of a repository: is each what its key and its project's page say?"""
+"""A survey of a repository: reads its objects and compares them with their keys and pages."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,75 +22,78 @@ from pipper.system.parallel import in_parallel
 from pipper.wheels.bundle import extract_wheel, read_bundle
 from pipper.wheels.gate import CoreMetadata, open_wheel
 
+REPLACE = "delete the bundle and publish the version again"
+_REPUBLISH = "publish a valid wheel with --force"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelLook:
-    """A wheel as it lies in the store."""
+    """A wheel in the store, and its faults."""
 
     url: str
     """Relative to the project's page."""
     info: ObjectInfo | None = None
-    """None where there is no such object."""
+    """None if the object does not exist."""
     sha256: str = ""
     needs: Needs | None = None
-    """What METADATA says; None where the wheel does not pass the gate."""
+    """The requirements in METADATA; None if the wheel is not valid."""
     metadata_sha256: str = ""
     fault: str = ""
-    """Why the wheel does not pass the gate."""
+    """Why the wheel is not valid, and what mends it."""
     metadata_fault: str = ""
-    """Why the METADATA object beside it is wrong: `it is missing`, `it differs`."""
+    """Why the METADATA object beside the wheel is wrong."""
     metadata: bytes = field(default=b"", repr=False)
-    """The right METADATA, where the object beside the wheel is wrong."""
+    """The correct METADATA, if the object beside the wheel is wrong."""
 
     @property
     def is_genuine(self) -> bool:
-        """Whether the bytes are those whose hash the key holds."""
+        """Whether the wheel has the hash in its key."""
         return self.info is not None and self.sha256[:16] == self.url.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleLook:
-    """A bundle as it lies in the store."""
+    """A bundle in the store, and its fault."""
 
     info: ObjectInfo
     sha256: str = ""
-    """Of the wheel inside."""
+    """Of the wheel in the bundle."""
     dependencies: tuple[str, ...] = ()
     fault: str = ""
-    """Why nobody can use it."""
+    """Why the bundle is not valid, and what mends it."""
 
     @property
     def version(self) -> Version:
-        """What its key says."""
+        """The version in its key."""
         version = bundle_version(self.info.key)
-        assert version is not None, self.info.key  # noqa: S101 - `arrange` put it among the bundles
+        assert version is not None, self.info.key  # noqa: S101 - `arrange` only lists bundles whose key has a version
         return version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What there is of a project, and what was seen of it."""
+    """The page and objects of a project, with their faults."""
 
     holding: Holding
     read: ReadPage
     wheels: Mapping[str, WheelLook]
-    """By URL: all that the page names; where the page is lost, all that lie there."""
+    """By URL: all that the page names; if the page is lost, also all others in the store."""
     bundles: Mapping[str, BundleLook]
-    """By key: those that were looked into."""
+    """By key: those that were read."""
     error: PipperError | None = None
-    """Why nothing can be said of the project: no permission, no answer."""
+    """Why the project cannot be surveyed: access denied, no response."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether the page must be made anew from the objects: it is damaged, or gone although wheels are there."""
+        """Whether the page must be recreated from the objects: it is damaged, or absent although wheels exist."""
         return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
 
 
 class Surveyor:
-    """Looks at objects, many at once. Files lie below `scratch` while they are looked at."""
+    """Reads and verifies objects in parallel. It keeps temporary files below `scratch`."""
 
     def __init__(self, repository: Repository, scratch: Path, *, all_bundles: bool, limits: Limits) -> None:
-        """Look into `all_bundles`, or only into those of versions whose wheels are published."""
+        """Read `all_bundles`, or only those of versions that are also published as wheels."""
         self._limits = limits
         self._repository = repository
         self._store = repository.store
@@ -98,7 +101,7 @@ class Surveyor:
         self._all_bundles = all_bundles
 
     def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> list[Survey]:
-        """Return what is to be said of each project."""
+        """Return the survey of each project."""
         reads = in_parallel(self._read, holdings)
         jobs = [
             job
@@ -106,7 +109,7 @@ class Surveyor:
             if isinstance(read, ReadPage)
             for job in self._jobs(holding, read)
         ]
-        with reporter.task("Looking at objects", total=len(jobs)) as task:
+        with reporter.task("Reading objects", total=len(jobs)) as task:
 
             def look(job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook | PipperError:
                 holding, subject = job
@@ -158,20 +161,22 @@ class Surveyor:
                     wheel.verify()
                     core = wheel.metadata
                     if wheel.name != holding.name:
-                        fault = f"it is a wheel of {wheel.name}"
+                        fault = f"it is a wheel of {wheel.name}; {_REPUBLISH}"
                         return WheelLook(url=url, info=info, sha256=digest, fault=fault)
         except ObjectAbsentError:
             return WheelLook(url=url)
         except IntegrityError as error:
-            return WheelLook(url=url, info=info, sha256=digest, fault=_reason(error))
+            return WheelLook(url=url, info=info, sha256=digest, fault=described(error, _REPUBLISH))
         return self._with_metadata(holding, WheelLook(url=url, info=info, sha256=digest), core)
 
     def _with_metadata(self, holding: Holding, look: WheelLook, core: CoreMetadata) -> WheelLook:
-        fault = "it is missing"
+        fault = "it does not exist"
         if look.url in holding.metadata:
             try:
                 found = self._store.read(holding.metadata[look.url].key).body
-                fault = "" if found == core.raw else f"it is not the METADATA of {look.url.partition('/')[2]}"
+                fault = (
+                    "" if found == core.raw else f"it differs from METADATA of {look.url.partition('/')[2]}"
+                )
             except ObjectAbsentError:
                 pass
         return WheelLook(
@@ -198,19 +203,19 @@ class Surveyor:
                 with open_wheel(wheel, filename=bundle.wheel_name, limits=self._limits) as opened:
                     opened.verify()
                     if opened.name != holding.name or opened.version != bundle_version(info.key):
-                        told = f"its wheel is {opened.name} {opened.version}"
-                        return BundleLook(info=info, fault=told)
+                        fault = f"its wheel is {opened.name} {opened.version}; {REPLACE}"
+                        return BundleLook(info=info, fault=fault)
         except ObjectAbsentError:
-            return BundleLook(info=info, fault="it is gone")
+            return BundleLook(info=info, fault="it was removed in the meantime")
         except IntegrityError as error:
-            return BundleLook(info=info, fault=_reason(error))
+            return BundleLook(info=info, fault=described(error, REPLACE))
         return BundleLook(info=info, sha256=digest, dependencies=bundle.dependencies)
 
 
 def fetch_object(store: Store, key: str, path: Path) -> str:
     """Write an object to the new file `path` and return its sha256.
 
-    Raises OSError where the disk refuses, and what Store raises.
+    Raises OSError if the file cannot be written, and what Store raises.
     """
     digest = sha256()
     with store.stream(key) as pieces, path.open("xb") as file:
@@ -221,7 +226,8 @@ def fetch_object(store: Store, key: str, path: Path) -> str:
 
 
 def metadata_key(url: str) -> str:
-    """The URL of the METADATA object beside a wheel."""
+    """Return the key or URL of the METADATA object beside a wheel."""
+
     return url + METADATA_SUFFIX
 
 
@@ -238,5 +244,7 @@ def _survey(
     )
 
 
-def _reason(error: IntegrityError) -> str:
-    return f"{error.message} ({error.cause})" if error.cause else error.message
+def described(error: IntegrityError, hint: str) -> str:
+    """Return an error as one line with its cause and its hint; `hint` is for errors without one."""
+    cause = f" ({error.cause})" if error.cause else ""
+    return f"{error.message}{cause}; {error.hint or hint}"

@@ -62,9 +62,9 @@ def test_exit_1_where_a_check_finds_differences(workspace: Workspace) -> None:
         (("lock", "--project", "nowhere"), "'nowhere' does not exist"),
         (("lock", "--python", "nowhere"), "there is no Python interpreter at"),
         (("lock", "-c", "KEY"), "-c needs KEY and SECRET"),
-        (("lock", "-r", "nobody"), "there is no repository `nobody`"),
-        (("lock", "-b", "https://example.com"), "`https://example.com` is no repository"),
-        (("lock", "-b", "file:///srv#1"), "has a `?` or a `#`"),
+        (("lock", "-r", "nobody"), "has no repository `nobody`"),
+        (("lock", "-b", "https://example.com"), "`https://example.com` is not a repository URL"),
+        (("lock", "-b", "file:///srv#1"), "is followed by a `?` or a `#`"),
         (("bundle", "nowhere"), "nowhere is not a directory"),
     ],
 )

@@ -111,5 +111,5 @@ def test_S15_a_store_that_ignores_conditions_is_found_out(remote: Workspace, dou
     wheel = remote.wheel("epsilon")
     before = remote.state()
     done = remote.run("publish", wheel, code=6)
-    remote.check_told(done, "does not honour conditional writes")
+    remote.check_told(done, "does not support conditional writes")
     remote.compare(before)

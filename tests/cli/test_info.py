@@ -171,9 +171,7 @@ def test_an_option_overrules_sources_that_it_does_not_name(shop: Workspace) -> N
 
 
 def test_a_mistyped_prefix_is_not_an_empty_repository(shop: Workspace) -> None:
-    shop.refused(
-        "info", "base", "-b", (shop.root / "typo").as_uri(), code=2, subject="there is no repository"
-    )
+    shop.refused("info", "base", "-b", (shop.root / "typo").as_uri(), code=2, subject="is not a repository")
 
 
 def test_local_asks_no_repository_and_needs_none(shop: Workspace, tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_project_is_found_from_a_folder_below_it(workspace: Workspace) -> None
 
 
 def test_an_empty_root_is_no_repository(workspace: Workspace) -> None:
-    workspace.refused("lock", "-b", "file:../elsewhere", code=2, subject="there is no repository at file://")
+    workspace.refused("lock", "-b", "file:../elsewhere", code=2, subject="is not a repository")
 
 
 @pytest.mark.parametrize("option", ["-q", "--quiet"])

@@ -98,7 +98,7 @@ def test_all_files_are_tried_and_the_gravest_code_wins(workspace: Workspace) -> 
     )
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 4
-    for subject in ("holds no bundle and no wheel", "absent.whl: no such file", damaged.name, "beta-1.0.0"):
+    for subject in ("neither a bundle nor a wheel", "absent.whl: no such file", damaged.name, "beta-1.0.0"):
         assert any(subject in line for line in errors)
     assert "published epsilon-1.0.0-py3-none-any.whl" in done.stderr
     assert versions(workspace, "epsilon") == ["1.0.0"]
@@ -181,8 +181,8 @@ def test_without_a_repository_the_ways_to_name_one_are_told(empty: Workspace) ->
 
 def test_with_two_repositories_in_the_manifest_one_must_be_named(workspace: Workspace) -> None:
     workspace.write_manifest("alpha", more="drop = 'file:../drop'\n")
-    done = workspace.refused("publish", workspace.wheel("epsilon"), code=2, subject="which repository?")
-    assert "`acme`, `drop`" in done.stderr
+    done = workspace.refused("publish", workspace.wheel("epsilon"), code=2, subject="several repositories")
+    assert "`acme` and `drop`" in done.stderr
 
 
 def test_the_repository_of_the_project_is_the_default(workspace: Workspace) -> None:

@@ -171,7 +171,7 @@ def test_an_empty_root_is_no_repository(tmp_path: Path, s3_server: S3Endpoint, b
     from pipper.errors import UsageError
 
     for shelf in (Shelf(root=tmp_path), Shelf(root=tmp_path, server=s3_server, bucket=bucket)):
-        with pytest.raises(UsageError, match="there is no repository"):
+        with pytest.raises(UsageError, match="is not a repository"):
             shelf.check()
 
 
@@ -184,7 +184,7 @@ def test_a_folder_of_other_things_is_no_repository(
         shelf.put("site/index.json", b'{"title": "home"}')
         shelf.put("videos/v1.mp4", b"x")
         for act in (shelf.check, shelf.repair):
-            with pytest.raises(UsageError, match="there is no repository"):
+            with pytest.raises(UsageError, match="is not a repository"):
                 act()
         assert set(shelf.contents()) == {"site/index.json", "videos/v1.mp4"}
 
@@ -230,7 +230,7 @@ def test_S15_a_store_that_ignores_conditions_is_told_and_keeps_its_marker(
     before = remote_shelf.contents()
     outcome = remote_shelf.check()
     assert [type(error).__mro__[1] for error in outcome.errors] == [StoreError]
-    assert "does not honour conditional writes" in outcome.errors[0].message
+    assert "does not support conditional writes" in outcome.errors[0].message
     assert outcome.exit_code == 6
     assert remote_shelf.contents() == before
 
@@ -259,14 +259,16 @@ def test_the_command_tells_all_of_it_in_words_and_as_json(empty: Workspace) -> N
     wheel.unlink()
     key = wheel.relative_to(empty.repository).as_posix()
     done = empty.run("repository", "check", "-b", empty.url, code=1)
-    assert f"missing wheel: {key}: the page names it, and it is not there" in done.stdout.splitlines()
+    text = "the page names this wheel, but it does not exist: "
+    text += "`pipper repository repair` restores it from a bundle, or removes its entry"
+    assert f"missing wheel: {key}: {text}" in done.stdout.splitlines()
     document = json.loads(empty.run("repository", "check", "-b", empty.url, "--json", code=1).stdout)
     assert list(document) == ["location", "format", "projects", "permissions", "findings", "errors"]
     assert document["findings"] == [
         {
             "kind": "missing wheel",
             "subject": key,
-            "text": "the page names it, and it is not there",
+            "text": text,
             "difference": True,
         }
     ]
@@ -275,8 +277,8 @@ def test_the_command_tells_all_of_it_in_words_and_as_json(empty: Workspace) -> N
 def test_no_repository_named_and_a_typo_are_exit_2(empty: Workspace) -> None:
     empty.refused("repository", "check", code=2, subject="no repository is named")
     (empty.root / "nothing").mkdir()
-    empty.refused("repository", "check", "-b", "file:../nothing", code=2, subject="there is no repository")
-    empty.refused("repository", "repair", "-b", "file:../nothing", code=2, subject="there is no repository")
+    empty.refused("repository", "check", "-b", "file:../nothing", code=2, subject="is not a repository")
+    empty.refused("repository", "repair", "-b", "file:../nothing", code=2, subject="is not a repository")
     assert list((empty.root / "nothing").iterdir()) == []
 
 

@@ -37,5 +37,5 @@ def test_a_directory_several_repositories_and_none_are_refused(empty: Workspace)
     empty.refused("repository", "policy", "-b", "file:///srv/x", code=2, subject="is a directory")
     empty.refused("repository", "policy", "--for", "everything", "-b", "x", code=2, subject="--for")
     empty.manifest.write_text('[repositories]\none = "s3://one"\ntwo = "s3://two"\n')
-    done = empty.refused("repository", "policy", code=2, subject="which repository?")
+    done = empty.refused("repository", "policy", code=2, subject="the manifest has several repositories")
     assert "pipper repository policy -b s3://one" in done.stderr

@@ -88,7 +88,7 @@ def test_a_named_repository_gives_bucket_and_credentials(remote: Workspace) -> N
     assert SECRET not in done.stderr
     assert "the repository `main` of repositories.json, given with -r" in done.stderr
     file.chmod(0o644)
-    assert f"warning: {file} can be read by others" in remote.run("lock", env=NOBODY).stderr
+    assert f"warning: other users can read {file}" in remote.run("lock", env=NOBODY).stderr
     file.write_text("{")
     done = remote.run("lock", env=NOBODY, code=5)
     assert f"error: {file}: " in done.stderr

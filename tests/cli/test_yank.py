@@ -63,13 +63,13 @@ def test_a_yanked_version_is_not_chosen_and_locks_that_hold_it_still_sync(worksp
 )
 def test_what_is_no_release_is_refused(release: str, empty: Workspace) -> None:
     empty.publish(empty.wheel("alpha"))
-    empty.refused("yank", release, "-b", empty.url, code=2, subject="is no release")
+    empty.refused("yank", release, "-b", empty.url, code=2, subject="is not a release")
 
 
 def test_a_version_that_is_not_published_is_refused(empty: Workspace) -> None:
     empty.publish(empty.wheel("alpha"))
     done = empty.refused("yank", "alpha:9", "-b", empty.url, code=2, subject="alpha 9 is not published")
-    assert "it has 1.0.0 of alpha" in done.stderr
+    assert "alpha has the versions: 1.0.0" in done.stderr
     empty.refused("yank", "beta:1", "-b", empty.url, code=2, subject="beta 1 is not published")
     empty.refused("yank", "alpha:1.0.0", "--undo", "--reason", "x", "-b", empty.url, code=2, subject="--undo")
     empty.refused("yank", "alpha:1.0.0", "--reason", "a\nb", "-b", empty.url, code=2, subject="one line")

@@ -139,7 +139,7 @@ def test_a_key_with_other_bytes_than_it_says_is_never_built_upon(tmp_path: Path)
     place.mkdir(parents=True)
     (place / given.filename).write_bytes(b"something else")
     (root / MARKER_KEY).write_bytes(marker_body(2))
-    with pytest.raises(IntegrityError, match="is not what its key says"):
+    with pytest.raises(IntegrityError, match="is damaged"):
         publisher(root).upload(given)
 
 
@@ -192,4 +192,4 @@ def test_bundles_that_0_x_puts_into_format_2_are_told(tmp_path: Path) -> None:
     (root / "Foo_Bar" / "v7-0-0.pipper").write_bytes(b"x")
     publisher(root, reporter=Listener()).store_bundles([given])
     assert len(warnings) == 1
-    assert "Foo_Bar/v7-0-0.pipper: put there by pipper 0.x, on no page" in warnings[0]
+    assert "Foo_Bar/v7-0-0.pipper: pipper 0.x published this bundle, but no page names it" in warnings[0]

@@ -134,7 +134,7 @@ def test_a_session_token_goes_along(tmp_path: Path) -> None:
 def test_half_a_key_is_never_completed_from_elsewhere(
     prefix: str, there: str, missing: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(AccessError, match=f"{prefix}{missing} is not set, {prefix}{there} is") as caught:
+    with pytest.raises(AccessError, match=f"{prefix}{there} is set and {prefix}{missing} is not") as caught:
         choose_access(
             RepositoryOptions(), ENTRY, named(tmp_path), {prefix + there: "canary", "HOME": str(tmp_path)}
         )
@@ -142,7 +142,7 @@ def test_half_a_key_is_never_completed_from_elsewhere(
 
 
 def test_an_unknown_named_repository_is_told_with_those_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no repository `nobody`") as caught:
+    with pytest.raises(UsageError, match="has no repository `nobody`") as caught:
         choose_access(RepositoryOptions(repository="nobody"), ENTRY, named(tmp_path, main=entry()), {})
     assert caught.value.cause == "known: `main`"
 
@@ -242,7 +242,7 @@ def test_without_the_file_there_are_no_named_repositories(tmp_path: Path) -> Non
             '{"repositories": {"a": {"secret_access_key": "canary"}}}',
             "repositories.a: `access_key_id` is missing",
         ),
-        ('{"repositories": {}, "default": "a"}', "default: `a` is not one of the repositories"),
+        ('{"repositories": {}, "default": "a"}', "default: the file has no repository `a`"),
     ],
 )
 def test_a_damaged_file_is_never_passed_over(text: str, fault: str, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_file_that_others_can_read_is_told_with_the_mend(tmp_path: Path) -> No
     assert listener.warnings == []
     path.chmod(0o640)
     read_named_repositories(path, listener)
-    assert listener.warnings == [f"{path} can be read by others; run: chmod 600 {path}"]
+    assert listener.warnings == [f"other users can read {path}; run: chmod 600 {path}"]
 
 
 def test_the_cache_is_where_the_variable_says(tmp_path: Path) -> None:

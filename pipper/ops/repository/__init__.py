@@ -1,1 +1,1 @@
-"""Publishing into a repository, checking and repairing it."""
+"""The commands that publish into a repository, check it and repair it."""

@@ -1,4 +1,4 @@
-"""`repository check`: every object against its page, and every permission by trying it."""
+"""`repository check`: compares every object with its page, and tests every permission."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ from pipper.core.layout.objects import Holdings, arrange
 from pipper.errors import PipperError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
-from pipper.ops.repository.findings import Finding, findings_of
-from pipper.repository.probe_store import CarelessStoreError, Probe, probe_store
+from pipper.ops.repository.findings import REPAIR, Finding, findings_of
+from pipper.repository.probe_store import IgnoredConditionError, Probe, probe_store
 from pipper.repository.source import Repository
 from pipper.repository.survey import Surveyor
 from pipper.system.files import scratch_folder
@@ -19,29 +19,29 @@ _NEEDED = ("list", "read")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOutcome:
-    """What a check found."""
+    """The result of a check."""
 
     location: str
     layout_format: int
-    """0 where it was not found out."""
+    """0 if it could not be read."""
     probes: tuple[Probe, ...]
     projects: int = 0
     findings: tuple[Finding, ...] = ()
     errors: tuple[PipperError, ...] = ()
-    """What kept parts from being checked."""
+    """Why parts could not be checked."""
 
     @property
     def exit_code(self) -> int:
-        """The gravest error's, else 1 where there are differences, else 0."""
+        """The exit code of the gravest error, else 1 if there are differences, else 0."""
         differs = any(finding.is_difference for finding in self.findings)
         return gravest(error.exit_code for error in self.errors) or int(differs)
 
 
 def check(settings: Settings, *, now: datetime) -> CheckOutcome:
-    """Look at everything in the repository; `now` tells old objects from recent ones. Nothing is changed.
+    """Verify all objects of the repository and change nothing; `now` separates old objects from recent ones.
 
-    Raises UsageError where there is no repository, IntegrityError for a damaged format marker, and what the
-    store raises before anything could be looked at.
+    Raises UsageError if the repository does not exist, IntegrityError for a damaged format marker, and what the
+    store raises before the first project is read.
     """
     repository = single_repository(settings, "repository check")
     probes = probe_store(repository.store)
@@ -49,7 +49,7 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
         probe.error
         for probe in probes
         if probe.error is not None
-        and (probe.permission in _NEEDED or isinstance(probe.error, CarelessStoreError))
+        and (probe.permission in _NEEDED or isinstance(probe.error, IgnoredConditionError))
     ]
     if any(probe.error is not None for probe in probes if probe.permission in _NEEDED):
         return CheckOutcome(
@@ -84,10 +84,10 @@ def _look(
 
 
 def _marker(repository: Repository, holdings: Holdings) -> list[Finding]:
-    """Only 0.x makes a repository without a marker, and it writes no pages."""
+    """Report a missing marker if there are pages: only 0.x creates repositories without one, and without pages."""
     if repository.store.head(MARKER_KEY) is not None or all(each.page is None for each in holdings.projects):
         return []
-    text = "it is not there although there are pages: bundles of pipper 0.x count until it is"
+    text = f"it does not exist, so bundles of pipper 0.x count as published: {REPAIR} creates it"
     return [Finding(kind="missing marker", subject=MARKER_KEY, text=text)]
 
 
@@ -96,7 +96,7 @@ def _strange(holdings: Holdings) -> list[Finding]:
         Finding(
             kind="strange object",
             subject=info.key,
-            text="no key of pipper's; it is passed over and left alone",
+            text="this key is not of pipper's layout; pipper ignores the object and leaves it",
         )
         for info in holdings.strange
     ]

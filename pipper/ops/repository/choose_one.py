@@ -1,8 +1,9 @@
-"""The one repository that a command works on as a whole: publishing, yanking, checking, repairing."""
+"""The one repository of a command that works on a whole repository: publish, yank, check, repair."""
 
 from pathlib import Path
 
 from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.wording import listed
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
@@ -12,30 +13,34 @@ from pipper.repository.source import Repository
 
 
 def single_repository(settings: Settings, command: str, *, acl: str | None = None) -> Repository:
-    """Return the one repository that options, the manifest or the default name; nothing is asked of it yet.
+    """Return the one repository that an option, the manifest or the default names, without a request to it.
 
-    `command` is what was typed behind `pipper`, for the hint. Raises UsageError where there is none, or where
-    the manifest has several and no option chooses.
+    `command` is the command line after `pipper`, for the hint. Raises UsageError if there is none, or if the
+    manifest has several and no option chooses one.
     """
     declared, base = declared_here(settings)
     repositories = open_repositories(settings, declared, base=base, acl=acl)
     chosen = require_repository(repositories)
     if len(repositories) > 1:
-        raise which_one([each.alias for each in repositories], f"{command} -b {chosen.store.location}")
+        raise several_repositories(
+            [each.alias for each in repositories], f"{command} -b {chosen.store.location}"
+        )
     return chosen
 
 
 def declared_here(settings: Settings) -> tuple[tuple[RepositoryEntry, ...], Path]:
-    """Return what the project at hand declares, nothing where there is none; and what relative URLs count from."""
+    """Return the repositories of the current project, if there is one, and the directory of relative URLs."""
     if find_manifest(settings.directory) is None:
         return (), settings.directory
     project = load_project(settings.directory)
     return declared_repositories(project.manifest, None), project.root
 
 
-def which_one(aliases: list[str], command: str) -> UsageError:
-    """The error for a manifest that has several repositories where one is wanted."""
-    listed = ", ".join(f"`{alias}`" for alias in aliases)
+def several_repositories(aliases: list[str], command: str) -> UsageError:
+    """Return the error for a manifest with several repositories and a command that needs one."""
+    names = listed(f"`{alias}`" for alias in aliases)
     return UsageError(
-        "which repository?", cause=f"the manifest has {listed}", hint=f"name one, as in: pipper {command}"
+        "the manifest has several repositories",
+        cause=f"this command needs one of {names}",
+        hint=f"name one with -b, as in: pipper {command}",
     )

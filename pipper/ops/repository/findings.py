@@ -1,4 +1,4 @@
-"""What a survey of a repository amounts to: differences between pages and objects, told one by one."""
+"""Findings of a survey of a repository: each is one difference between a page and an object."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
+from pipper.core.wording import counted
 from pipper.repository.survey import BundleLook, Survey, WheelLook, metadata_key
 
 GRACE = timedelta(days=1)
-"""How long an object may lie unnamed: whoever uploaded it may still be about to write the page."""
+"""How long an object may be on no page: the process that uploaded it may still write the page."""
+REPAIR = "`pipper repository repair`"
 
 Kind = Literal[
     "missing marker",
@@ -36,22 +38,23 @@ Kind = Literal[
     "strange object",
 ]
 NOTES: frozenset[Kind] = frozenset({"recent object", "bundle without page", "strange object"})
-"""Kinds that are told, and are no differences."""
+"""Kinds that are reported and do not count as differences."""
+_LOST = f"{REPAIR} restores it from a bundle, or removes its entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is not as the page says, or worth a note."""
+    """A difference between a page and an object, or a note."""
 
     kind: Kind
     subject: str
-    """A key, relative to the repository's root."""
+    """The key of the object, relative to the repository's root."""
     text: str
-    """What is to be said of it, to follow `SUBJECT: `."""
+    """What is wrong and what repairs it; printed after `KIND: SUBJECT: `."""
 
     @property
     def is_difference(self) -> bool:
-        """Whether a check fails because of it."""
+        """Whether the check fails because of it."""
         return self.kind not in NOTES
 
 
@@ -60,7 +63,7 @@ def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Fi
     return [
         *_of_page(survey),
         *(each for file in survey.read.page.files for each in _of_file(survey, file)),
-        *twins(survey),
+        *duplicate_entries(survey),
         *_of_bundles(survey, layout_format),
         *_of_unnamed(survey, now),
     ]
@@ -69,33 +72,41 @@ def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Fi
 def _of_page(survey: Survey) -> Iterator[Finding]:
     key = f"{survey.holding.name}/index.json"
     if survey.read.damage:
-        yield Finding(kind="broken page", subject=key, text=f"the page cannot be read: {survey.read.damage}")
+        text = f"the page cannot be read ({survey.read.damage}): {REPAIR} recreates it"
+        yield Finding(kind="broken page", subject=key, text=text)
     elif survey.is_lost:
-        count = len(survey.holding.wheels)
-        yield Finding(kind="missing page", subject=key, text=f"no page names the {count} wheels beside it")
+        wheels = counted(len(survey.holding.wheels), "wheel")
+        text = f"the project has {wheels} and no page: {REPAIR} recreates it"
+        yield Finding(kind="missing page", subject=key, text=text)
 
 
 def _of_file(survey: Survey, file: PageFile) -> Iterator[Finding]:
     look = survey.wheels[file.url]
     key = f"{survey.holding.name}/{file.url}"
     if look.info is None:
-        yield Finding(kind="missing wheel", subject=key, text="the page names it, and it is not there")
+        text = f"the page names this wheel, but it does not exist: {_LOST}"
+        yield Finding(kind="missing wheel", subject=key, text=text)
     elif look.sha256 != file.sha256:
-        text = f"hash mismatch: expected sha256:{file.sha256}, got sha256:{look.sha256}"
+        text = f"hash mismatch: expected sha256:{file.sha256}, got sha256:{look.sha256}; {_LOST}"
         yield Finding(kind="damaged wheel", subject=key, text=text)
     elif look.needs is None:
-        yield Finding(kind="unfit wheel", subject=key, text=f"it does not pass the gate: {look.fault}")
+        yield unfit_wheel(key, look)
     else:
         if difference := entry_difference(file, look):
-            yield Finding(
-                kind="wrong entry", subject=key, text=f"the page has another {difference} than the wheel"
-            )
+            text = f"the page has another {difference} than the wheel: {REPAIR} corrects the page"
+            yield Finding(kind="wrong entry", subject=key, text=text)
         if look.metadata_fault:
-            yield Finding(kind="wrong metadata", subject=metadata_key(key), text=look.metadata_fault)
+            text = f"{look.metadata_fault}: {REPAIR} writes it again"
+            yield Finding(kind="wrong metadata", subject=metadata_key(key), text=text)
+
+
+def unfit_wheel(key: str, look: WheelLook) -> Finding:
+    """Return the finding for a published wheel that is not valid."""
+    return Finding(kind="unfit wheel", subject=key, text=f"the wheel is not valid: {look.fault}")
 
 
 def entry_difference(file: PageFile, look: WheelLook) -> str:
-    """Return in which field a page's entry is not what its wheel says; empty where all are right."""
+    """Return the field in which a page's entry differs from its wheel; empty if they agree."""
     if look.info is not None and look.info.size != file.size:
         return "size"
     if look.metadata_sha256 != file.metadata_sha256:
@@ -109,13 +120,15 @@ def entry_difference(file: PageFile, look: WheelLook) -> str:
     return ""
 
 
-def twins(survey: Survey) -> Iterator[Finding]:
-    """Tell of two entries of the page for what is one wheel (equal version, build and tags)."""
+def duplicate_entries(survey: Survey) -> Iterator[Finding]:
+    """Find entries of the page for the same wheel (equal version, build and tags)."""
     seen: dict[object, PageFile] = {}
     for file in survey.read.page.files:
         first = seen.setdefault(wheel_identity(file.filename), file)
         if first is not file:
-            text = f"the page also has {first.url}, which is the same wheel with other bytes"
+            text = (
+                f"the page also names {first.url}, the same wheel with other bytes: publish one with --force"
+            )
             yield Finding(kind="conflict", subject=f"{survey.holding.name}/{file.url}", text=text)
 
 
@@ -126,49 +139,48 @@ def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
     for look in survey.bundles.values():
         key, note = look.info.key, noted.pop(look.info.key, None)
         if look.fault:
-            yield Finding(kind="damaged bundle", subject=key, text=look.fault)
+            yield Finding(kind="damaged bundle", subject=key, text=f"the bundle is not valid: {look.fault}")
+
         elif look.version in published:
             if conflict := bundle_conflict(look, page):
                 yield Finding(kind="conflict", subject=key, text=conflict)
         elif note is not None and note.etag != look.info.etag:
-            yield Finding(
-                kind="changed bundle",
-                subject=key,
-                text="pipper 0.x replaced it: its etag is not the one the page notes",
-            )
+            text = f"pipper 0.x replaced this bundle; the page has its old etag: {REPAIR} imports the new one"
+            yield Finding(kind="changed bundle", subject=key, text=text)
         elif survey.is_lost:
-            continue  # whether it is published as a wheel, nobody can tell before the page is there again
+            continue  # only the recreated page can show whether it is also published as a wheel
         elif note is None and layout_format == 2:
-            text = "pipper 0.x put it there; no page names it, so nobody is offered it"
+            text = f"pipper 0.x published this bundle, but no page names it: {REPAIR} imports it"
             yield Finding(kind="bundle on no page", subject=key, text=text)
         elif layout_format == 1:
-            text = "only in a bundle of pipper 0.x: pip and uv cannot have it before `repository repair`"
+            text = f"only pipper can install this bundle; for pip and uv, {REPAIR} unpacks it"
             yield Finding(kind="bundle without page", subject=key, text=text)
     for key in noted:
-        yield Finding(kind="missing bundle", subject=key, text="the page names it, and it is not there")
+        text = f"the page names this bundle, but it does not exist: {REPAIR} removes the entry"
+        yield Finding(kind="missing bundle", subject=key, text=text)
     yield from rival_bundles(list(survey.bundles.values()), published)
 
 
 def bundle_conflict(look: BundleLook, page: ProjectPage) -> str:
-    """Return in which way a bundle is not the published wheel of its version; empty where it is one of them."""
+    """Return how a bundle conflicts with the published wheels of its version; empty if it contains one of them."""
     same = [file for file in page.files if wheel_identity(file.filename).version == look.version]
     if any(file.sha256 == look.sha256 for file in same):
         return ""
     return (
-        f"it holds other bytes (sha256 {look.sha256}) than {same[0].filename}, which the page names: "
+        f"its wheel has other bytes (sha256 {look.sha256}) than {same[0].filename} on the page: "
         "publish the right one with --force"
     )
 
 
 def rival_bundles(looks: Sequence[BundleLook], published: set[Version]) -> Iterator[Finding]:
-    """Tell of two bundles of one version that hold different wheels, where no wheel is published yet."""
+    """Find bundles of one version that contain different wheels, if that version has no published wheel."""
     seen: dict[Version, BundleLook] = {}
     for look in looks:
         if look.fault or look.version in published:
             continue
         first = seen.setdefault(look.version, look)
         if first.sha256 != look.sha256:
-            text = f"{first.info.key} is the same version with other bytes; the one stored last counts"
+            text = f"{first.info.key} has the same version and another wheel; the newer bundle counts"
             yield Finding(kind="conflict", subject=look.info.key, text=text)
 
 
@@ -177,15 +189,15 @@ def _of_unnamed(survey: Survey, now: datetime) -> Iterator[Finding]:
         return
     for info in unnamed_objects(survey.holding, survey.read.page):
         if is_old(info, now):
-            text = "no page names it, and it is older than a day: `repository repair` removes it"
+            text = f"no page names this object, and it is older than a day: {REPAIR} removes it"
             yield Finding(kind="unnamed object", subject=info.key, text=text)
         else:
-            text = "no page names it yet: a publish may be under way"
+            text = "no page names this object yet: a publish may be running"
             yield Finding(kind="recent object", subject=info.key, text=text)
 
 
 def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:
-    """Return wheels and METADATA that the page neither names nor keeps for older locks."""
+    """Return the wheels and METADATA that the page neither names nor keeps for older locks."""
     named = named_urls(page)
     return [
         info
@@ -196,10 +208,10 @@ def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:
 
 
 def named_urls(page: ProjectPage) -> set[str]:
-    """Return the URLs of all wheels that must stay: published ones, and those that `--force` replaced."""
+    """Return the URLs of all wheels to keep: published ones, and those that `--force` replaced."""
     return {*(file.url for file in page.files), *page.replaced}
 
 
 def is_old(info: ObjectInfo, now: datetime) -> bool:
-    """Tell whether an object lies there for longer than anybody takes to publish."""
+    """Return whether an object is older than a publish can take."""
     return now - info.modified > GRACE

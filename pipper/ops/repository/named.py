@@ -1,4 +1,4 @@
-"""`repository add|modify|remove|list|exists`: the named repositories in the file of pipper 0.x."""
+"""`repository add|modify|remove|list|exists`: edits of the named repositories, in the file of pipper 0.x."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.ports import Reporter
+from pipper.core.urls import shown
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
@@ -20,6 +21,7 @@ from pipper.storage.s3.location import S3Location
 from pipper.system.files import check_private, write_private
 from pipper.system.locks import os_lock
 
+_BUCKET = "-b BUCKET or -b s3://BUCKET/PREFIX"
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _EMPTY: dict[str, object] = {
     "bucket": None,
@@ -29,22 +31,23 @@ _EMPTY: dict[str, object] = {
     "secret_access_key": None,
     "session_token": None,
 }
-"""An entry as pipper 0.x writes it; it reads every field without asking whether it is there."""
+"""The fields of an entry: pipper 0.x requires all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedChange:
-    """What `add` and `modify` are told; what stands in no option stays as it is."""
+    """The arguments of `add` and `modify`; a field without an option keeps its value."""
 
     name: str
     options: RepositoryOptions
-    """Its `repository` is the entry to copy from."""
+    """Its `repository` names the entry to copy from."""
     default: bool = False
 
 
 def add_named(settings: Settings, change: NamedChange) -> None:
-    """Add an entry; raises UsageError where it exists, its bucket is none or nothing is said of it, MachineError
-    as `write_private`.
+    """Add an entry.
+
+    Raises UsageError if the name exists, the bucket is not valid or no option is given; else as `write_private`.
     """
 
     def added(document: dict[str, Any]) -> None:
@@ -52,15 +55,15 @@ def add_named(settings: Settings, change: NamedChange) -> None:
         if change.name in entries:
             raise UsageError(
                 f"the repository `{change.name}` exists",
-                hint=f"pipper repository modify {change.name}",
+                hint=f"change it with `pipper repository modify {change.name}`",
             )
         _put(document, change, dict(_EMPTY))
         entry = document["repositories"][change.name]
         if not (entry["bucket"] or entry["profile"] or entry["access_key_id"]):
             raise UsageError(
-                f"nothing is said of the repository `{change.name}`",
+                f"the repository `{change.name}` is empty",
                 cause="it has neither a bucket, nor a profile, nor an access key",
-                hint=f"pipper repository add {change.name} -b BUCKET",
+                hint=_add(change.name),
             )
 
     _check_name(change.name)
@@ -68,16 +71,17 @@ def add_named(settings: Settings, change: NamedChange) -> None:
 
 
 def modify_named(settings: Settings, change: NamedChange) -> None:
-    """Change an entry: `-p` takes the place of a stored key, and `-c` that of a profile. Raises as `add_named`,
-    and UsageError where there is nothing to change.
+    """Change an entry: `-p` replaces a stored access key, and `-c` a profile.
+
+    Raises as `add_named`, and UsageError if no option is given.
     """
 
     def modified(document: dict[str, Any]) -> None:
         _require(document, change.name)
         if change.options == RepositoryOptions() and not change.default:
             raise UsageError(
-                f"nothing is said of what to change in `{change.name}`",
-                hint=f"give an option, as in: pipper repository modify {change.name} -b BUCKET",
+                f"no change is given for the repository `{change.name}`",
+                hint=f"give an option, as in `pipper repository modify {change.name} -b BUCKET`",
             )
         _put(document, change, {**_EMPTY, **document["repositories"][change.name]})
 
@@ -85,7 +89,7 @@ def modify_named(settings: Settings, change: NamedChange) -> None:
 
 
 def remove_named(settings: Settings, name: str) -> None:
-    """Remove an entry, which then is no default any more; raises UsageError where there is none."""
+    """Remove an entry, also as the default; raises UsageError if it does not exist."""
 
     def removed(document: dict[str, Any]) -> None:
         _require(document, name)
@@ -97,16 +101,16 @@ def remove_named(settings: Settings, name: str) -> None:
 
 
 def list_named(settings: Settings) -> NamedRepositories:
-    """Return all entries; raises AccessError where the file is damaged."""
+    """Return all entries; raises AccessError if the file is damaged."""
     return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
 
 
 def _edit(settings: Settings, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the file under a lock, so that of two commands at once none is lost."""
+    """Change the file under a lock, so that concurrent changes are not lost."""
     path = named_repositories_path(settings.home)
     check_private(path)
     with os_lock(path.with_name(".repositories.lock")):
-        # Read as every command reads it, so that a damaged file is told and left alone.
+        # The common reader raises an error for a damaged file, so it is not overwritten.
         read_named_repositories(path, Reporter())
         document = (
             json.loads(path.read_text("utf-8")) if path.exists() else {"repositories": {}, "default": None}
@@ -122,7 +126,7 @@ def _put(document: dict[str, Any], change: NamedChange, entry: dict[str, Any]) -
             raise _unknown(options.repository, entries)
         entry = {**entry, **entries[options.repository]}
     if options.profile and options.credentials:
-        raise UsageError("-p and -c both say who asks", hint="give one of them")
+        raise UsageError("-p and -c exclude each other", hint="give one of them")
     if options.profile:
         entry |= {"profile": options.profile, **dict.fromkeys(_SECRETS)}
     if options.credentials:
@@ -140,35 +144,39 @@ def _put(document: dict[str, Any], change: NamedChange, entry: dict[str, Any]) -
 
 
 def _location(options: RepositoryOptions) -> dict[str, str]:
-    """Bucket and prefix as far as they are given; `-b` may hold both, as s3://BUCKET/PREFIX."""
+    """Return the fields for bucket and prefix, if given; `-b` may contain both, as in s3://BUCKET/PREFIX."""
     found = {"root_prefix": options.prefix.strip("/")} if options.prefix else {}
     bucket = options.bucket
     if "://" in bucket:
         parts = urlsplit(bucket)
         if parts.scheme != "s3" or parts.username or parts.query or parts.fragment:
             raise UsageError(
-                "a named repository is a bucket",
-                cause="the file of pipper 0.x has no place for anything else",
-                hint="write -b BUCKET or -b s3://BUCKET/PREFIX; a directory stands in [repositories] of a manifest",
+                "a named repository must be an S3 bucket",
+                cause="the file of pipper 0.x cannot store another URL",
+                hint=f"write {_BUCKET}, or add a directory to [repositories] of the manifest",
             )
         bucket = parts.netloc
         if not bucket:
-            raise UsageError(f"{options.bucket} names no bucket", hint="write -b s3://BUCKET/PREFIX")
+            raise UsageError(f"`{shown(options.bucket)}` does not name a bucket", hint=f"write {_BUCKET}")
         if parts.path == "/":
             raise UsageError(
-                "a bucket's own root cannot be a named repository", cause="pipper 0.x always has a prefix"
+                "the root of a bucket cannot be a named repository",
+                cause="pipper 0.x always has a prefix",
+                hint=f"write {_BUCKET}",
             )
         if parts.path:
             found = {"root_prefix": parts.path.strip("/"), **found}
     if bucket:
         found["bucket"] = bucket
-    S3Location(bucket=bucket or "any", prefix=found.get("root_prefix", ""))  # refuses what cannot be one
+    S3Location(
+        bucket=bucket or "any", prefix=found.get("root_prefix", "")
+    )  # raises UsageError for an invalid name
     return found
 
 
 def _check_name(name: str) -> None:
     if not name.strip() or not name.isprintable():
-        raise UsageError(f"{name!r} is no name for a repository")
+        raise UsageError(f"{name!r} is not a valid repository name", hint="use printable characters")
 
 
 def _require(document: dict[str, Any], name: str) -> None:
@@ -178,8 +186,8 @@ def _require(document: dict[str, Any], name: str) -> None:
 
 def _unknown(name: str, entries: dict[str, Any]) -> UsageError:
     known = ", ".join(f"`{each}`" for each in sorted(entries)) or "none"
-    return UsageError(
-        f"there is no repository `{name}`",
-        cause=f"known: {known}",
-        hint=f"pipper repository add {name} -b BUCKET",
-    )
+    return UsageError(f"the repository `{name}` does not exist", cause=f"known: {known}", hint=_add(name))
+
+
+def _add(name: str) -> str:
+    return f"run `pipper repository add {name} -b BUCKET`"

@@ -1,12 +1,13 @@
-"""`repository policy`: the least IAM policy for the repository at hand. Nothing is asked of it."""
+"""`repository policy`: the least IAM policy for a repository, without a request to it."""
 
 from urllib.parse import urlsplit
 
 from pipper.core.layout.iam_policy import Purpose, least_policy
+from pipper.core.urls import shown
 from pipper.errors import UsageError
 from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings
-from pipper.ops.repository.choose_one import declared_here, which_one
+from pipper.ops.repository.choose_one import declared_here, several_repositories
 from pipper.repository.access import (
     Access,
     choose_repositories,
@@ -17,19 +18,22 @@ from pipper.repository.access import (
 
 
 def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:
-    """Return the policy document; raises UsageError where no repository is named, or one in a directory."""
+    """Return the policy document; raises UsageError if no repository is named, or it is a directory."""
     declared, _ = declared_here(settings)
     named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
     entries = choose_repositories(settings.repositories, declared, named)
     if not entries:
         require_repository(())
     if len(entries) > 1:
-        raise which_one([entry.alias for entry in entries], f"repository policy -b {entries[0].url}")
+        raise several_repositories(
+            [entry.alias for entry in entries], f"repository policy -b {entries[0].url}"
+        )
     entry = entries[0]
     if entry.url.startswith("file:"):
         raise UsageError(
-            f"`{entry.url}` is a directory: IAM has no say in it",
-            hint="its permissions are those of its files",
+            f"`{shown(entry.url)}` is a directory",
+            cause="IAM policies are for S3 buckets",
+            hint="set the permissions of the directory and its files",
         )
-    location = urlsplit(open_bucket(entry, Access(step="none: nothing is asked")).location)
+    location = urlsplit(open_bucket(entry, Access(step="none")).location)
     return least_policy(purpose, bucket=location.netloc, prefix=location.path.strip("/"), region=entry.region)

@@ -1,4 +1,4 @@
-"""`bundle` and `publish`: from a source project to what others can install."""
+"""`bundle` and `publish`: build the bundle of a project, and upload bundles and wheels to a repository."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
-    """What `publish` is asked to do."""
+    """The arguments of `publish`."""
 
     paths: tuple[Path, ...]
     force: bool = False
     strict: bool = False
-    """Whether "already published" is a conflict."""
+    """Whether a file that is published already is a conflict."""
     acl: str | None = None
     dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What became of one path; either an outcome or an error, or both."""
+    """The result for one path."""
 
     path: Path
     status: str
@@ -47,14 +47,14 @@ class Published:
 
 
 def bundle_project(settings: Settings, source: Path, output: Path | None) -> Path:
-    """Build the project in `source` and write its bundle into `output` (the working directory); return its path.
+    """Build the project in `source` and write its bundle into `output` (default: the working directory).
 
-    Raises UsageError where it cannot be built, IntegrityError where its wheel does not pass the gate.
+    Return the path of the bundle. Raises UsageError if the build fails, IntegrityError if the wheel is not valid.
     """
     target = output or settings.directory
     with os_errors("bundle", f"{source} into {target}"):
         if not source.is_dir():
-            raise UsageError(f"{source} is not a directory", hint="name the folder of a project")
+            raise UsageError(f"{source} is not a directory", hint="give the directory of a project")
         manifest = read_pipper_manifest(source)
         target.mkdir(parents=True, exist_ok=True)
     with scratch_folder() as scratch:
@@ -65,13 +65,12 @@ def bundle_project(settings: Settings, source: Path, output: Path | None) -> Pat
 
 
 def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tuple[Published, ...]:
-    """Publish bundles and wheels: all are tried, and each has its own result.
+    """Publish bundles and wheels, and return one result for each path; a failure does not stop the others.
 
-    Raises UsageError where there is nothing to publish or nowhere to publish to, and what the repository
-    raises before the first file.
+    Raises UsageError if no repository is named, and what the repository raises before the first file.
     """
     found = [each for given in request.paths for each in _expand(settings.directory / given)]
-    # One file may be named twice, or stand in a folder that is named too.
+    # A file may be named twice, or be in a folder that is named too.
     paths = [each for each in dict.fromkeys(found) if isinstance(each, Path)]
     unusable = [each for each in found if isinstance(each, Published)]
     repository = single_repository(settings, "publish PATH", acl=request.acl)
@@ -97,13 +96,15 @@ def _judged(path: Path, outcome: Outcome, *, strict: bool) -> Published:
     error = outcome.error
     if strict and outcome.status == "already published":
         error = ConflictError(
-            f"{outcome.publication.filename} is already published", cause="--strict was given"
+            f"{outcome.publication.filename} is already published",
+            cause="with --strict this is a conflict",
+            hint="raise the version, or publish without --strict",
         )
     return Published(path=path, status=outcome.status, error=error)
 
 
 def _expand(path: Path) -> Sequence[Path | Published]:
-    """A file as it is; of a directory its newest bundle, or where it has none, its wheels."""
+    """Return the file itself; for a directory, its newest bundle, or its wheels if it has no bundle."""
     error: PipperError
     try:
         if not path.is_dir():
@@ -111,7 +112,10 @@ def _expand(path: Path) -> Sequence[Path | Published]:
         bundles = sorted(path.glob(f"*{BUNDLE_SUFFIX}"), key=lambda each: each.stat().st_mtime_ns)
         if found := bundles[-1:] or sorted(path.glob("*.whl")):
             return found
-        error = UsageError(f"{path} holds no bundle and no wheel", hint=f"`pipper bundle {path}` makes one")
+        error = UsageError(
+            f"{path} contains neither a bundle nor a wheel",
+            hint=f"build one with `pipper bundle DIR -o {path}`",
+        )
     except OSError as fault:
         error = machine_error("read", path, fault)
     return [Published(path=path, status="failed", error=error)]
@@ -120,7 +124,7 @@ def _expand(path: Path) -> Sequence[Path | Published]:
 def _each(
     items: Sequence[T], work: Callable[[T], R], settings: Settings, title: str
 ) -> list[R | PipperError]:
-    """Do `work` for every item, many at once; an error of pipper's stands in place of the result."""
+    """Do `work` for every item in parallel; a PipperError becomes the result of its item."""
     with settings.reporter.task(title, total=len(items)) as task:
 
         def tried(item: T) -> R | PipperError:
@@ -135,7 +139,7 @@ def _each(
 
 
 class _Run:
-    """The steps of one publish: each goes over all files, or over all projects, in parallel."""
+    """The steps of one publish: each handles all files or all projects in parallel."""
 
     def __init__(self, publisher: Publisher, settings: Settings, *, dry_run: bool) -> None:
         self._publisher = publisher
@@ -152,7 +156,8 @@ class _Run:
         if not self._dry_run:
             self._upload()
             self._note_all(_grouped(self._waiting("uploaded")), self._publisher.write_page, "Writing pages")
-            # Also for what the page had already: an earlier run may have ended between page and bundle.
+            # Also if the page had the wheel already: an earlier run may have stopped before the bundle.
+
             waiting = self._waiting("published", "replaced", "already published")
             self._note_all(_grouped(waiting), self._publisher.store_bundles, "Storing bundles")
         return [self._done[publication.source] for publication in publications]

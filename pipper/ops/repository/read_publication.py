@@ -1,4 +1,4 @@
-"""Reading what is to be published: each file passes the gate before anything is sent."""
+"""Publications from files: each file is verified before the first upload."""
 
 import tempfile
 from collections.abc import Iterator
@@ -23,22 +23,22 @@ _METADATA_LIMIT = 1500
 
 
 def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS) -> Publication:
-    """Return the publication a path stands for; `scratch` takes what has to be unpacked or made.
+    """Return the publication of a bundle or a wheel; `scratch` is for unpacked and generated files.
 
-    Raises UsageError for what is neither bundle nor wheel, IntegrityError for what does not pass the gate.
+    Raises UsageError if the path is neither, IntegrityError if the file is not valid.
     """
     with os_errors("read", path):
-        there = path.is_file()
-    if not there:
+        exists = path.is_file()
+    if not exists:
         raise UsageError(
-            f"{path}: no such file", hint="name a .whl, a .pipper or a directory that holds some"
+            f"{path}: no such file", hint="give a .whl file, a .pipper file or a directory that has some"
         )
     if path.name.endswith(BUNDLE_SUFFIX):
         return _from_bundle(path, scratch, limits)
     if path.name.endswith(".whl"):
         return _from_wheel(path, scratch, limits)
     raise UsageError(
-        f"{path}: neither a wheel nor a bundle", hint="`pipper bundle DIR` builds one from a project"
+        f"{path} is neither a wheel nor a bundle", hint="build a bundle of a project with `pipper bundle DIR`"
     )
 
 
@@ -59,7 +59,12 @@ def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
         try:
             parse_requirement(text)
         except UsageError as error:
-            raise IntegrityError(f"{path.name}: package.meta: {error.message}", cause=error.cause) from error
+            raise IntegrityError(
+                f"{path.name}: package.meta: {error.message}",
+                cause=error.cause,
+                hint="correct `dependencies` of pipper.json, then build the bundle again",
+            ) from error
+
     with _gated(wheel, bundle.wheel_name, limits) as opened:
         publication = _publication(path, wheel, opened, extracted.sha256, bundle.dependencies)
     return _with_bundle(publication, path, bundle)

@@ -1,4 +1,4 @@
-"""`repository repair`: pages made to agree with what is there, and what 0.x published taken in."""
+"""`repository repair`: makes pages match the objects, and imports the bundles that 0.x published."""
 
 import json
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairRequest:
-    """What `repository repair` is asked to do."""
+    """The options of `repository repair`."""
 
     to_format_2: bool = False
     dry_run: bool = False
@@ -50,23 +50,23 @@ class RepairOutcome:
 
     location: str
     layout_format: int
-    """After it."""
+    """After the repair."""
     mends: tuple[Mend, ...] = ()
     left: tuple[Finding, ...] = ()
-    """What only a person can decide."""
+    """Findings that only a user can resolve."""
     errors: tuple[PipperError, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """The gravest error's, else 1 where something is left to decide, else 0."""
+        """The exit code of the gravest error, else 1 if findings are left, else 0."""
         return gravest(error.exit_code for error in self.errors) or int(bool(self.left))
 
 
 def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> RepairOutcome:
-    """Make pages and objects agree; `now` tells old objects from recent ones.
+    """Make pages match objects; `now` separates old objects from recent ones.
 
-    Raises UsageError where there is no repository, StoreError where the store ignores conditions, and what
-    the store raises before anything was mended.
+    Raises UsageError if the repository does not exist, StoreError if the store ignores conditions, and what the
+    store raises before the first project is repaired.
     """
     repository = single_repository(settings, "repository repair")
     if request.dry_run:
@@ -81,9 +81,11 @@ def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> Repa
     layout_format = repository.layout_format
     if request.to_format_2 and layout_format == 1 and not done.errors:
         _write_marker(repository.store, 2)
-        mends += (Mend(subject=MARKER_KEY, text="format 2: from now on pages alone say what is published"),)
+        mends += (
+            Mend(subject=MARKER_KEY, text="set format 2: from now on, only wheels on pages are published"),
+        )
         layout_format = 2
-        # What 0.x published while we worked would be seen by nobody.
+        # In format 2, bundles that 0.x published during this run are invisible unless they are imported.
         again = run.everything(seen=done.seen)
         done = _Done(
             mended=(*done.mended, *again.mended), errors=(*done.errors, *again.errors), seen=again.seen
@@ -106,7 +108,7 @@ class _Done:
     mended: tuple[Mended, ...]
     errors: tuple[PipperError, ...]
     seen: frozenset[tuple[str, str]]
-    """Key and etag of every bundle there was."""
+    """Key and etag of every bundle."""
 
 
 class _Run:
@@ -117,7 +119,7 @@ class _Run:
         self._now = now
 
     def everything(self, seen: frozenset[tuple[str, str]] | None = None) -> _Done:
-        """Mend every project; with `seen`, only those that have other bundles than these."""
+        """Repair every project; with `seen`, only those that have other bundles than these."""
         holdings = arrange(self._repository.store.list()).projects
         bundles = frozenset((info.key, info.etag) for holding in holdings for info in holding.bundles)
         if seen is not None:
@@ -136,7 +138,7 @@ class _Run:
         mender = Mender(
             self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
         )
-        with self._settings.reporter.task("Mending projects", total=len(surveys)) as task:
+        with self._settings.reporter.task("Repairing projects", total=len(surveys)) as task:
 
             def mended(survey: Survey) -> Mended | PipperError:
                 if survey.error is not None:
@@ -156,13 +158,13 @@ def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
 
 
 def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, ...]:
-    """Write a damaged format marker anew, and one that is gone although there are pages."""
+    """Rewrite a damaged format marker, and create a missing one if there are pages."""
     store = repository.store
     try:
         blob = store.read(MARKER_KEY)
     except ObjectAbsentError:
         repository.require()
-        found, mend = _restored(repository, "it was gone")
+        found, mend = _restored(repository, "it did not exist")
         if found != 2:
             return ()
         with suppress(ObjectExistsError):
@@ -183,14 +185,14 @@ def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, 
 
 
 def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
-    """The format of a repository that does not tell it: 2 where pages name all that is there, else 1."""
+    """Return the format of a repository without a valid marker: 2 if pages name all versions, else 1."""
     holdings = arrange(repository.store.list()).projects
     waiting = [info.key for holding in holdings for info in _on_no_page(repository, holding)]
     if not waiting and any(holding.page is not None for holding in holdings):
-        return 2, Mend(subject=MARKER_KEY, text=f"written anew as format 2: {why}")
+        return 2, Mend(subject=MARKER_KEY, text=f"{why}: wrote it with format 2")
     reason = f"{waiting[0]} is on no page" if waiting else "there are no pages"
-    text = f"written anew as format 1: {why}, and {reason}; if it was format 2: repository repair --format 2"
-    return 1, Mend(subject=MARKER_KEY, text=text)
+    hint = "if it was format 2, run `pipper repository repair --format 2`"
+    return 1, Mend(subject=MARKER_KEY, text=f"{why}: wrote it with format 1, because {reason}; {hint}")
 
 
 def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
@@ -211,7 +213,7 @@ def _is_newer(body: bytes) -> bool:
 
 
 def _write_marker(store: Store, layout_format: int) -> None:
-    """Put the format into the marker by compare-and-swap; raises ConflictError where others stay quicker."""
+    """Write the format into the marker by compare-and-swap; raises ConflictError if other writers win each time."""
     body = marker_body(layout_format)
     for _ in range(_ROUNDS):
         try:
@@ -229,4 +231,8 @@ def _write_marker(store: Store, layout_format: int) -> None:
         except ObjectChangedError:
             continue
         return
-    raise ConflictError(f"{store.location}/{MARKER_KEY}: others change it all the time", hint="try again")
+    raise ConflictError(
+        f"cannot write {store.location}/{MARKER_KEY}",
+        cause=f"other writers changed it during all {_ROUNDS} attempts",
+        hint="run the command again",
+    )

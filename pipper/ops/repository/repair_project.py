@@ -1,7 +1,8 @@
-"""Mending one project of a repository: restoring objects, taking in what 0.x published, one page write, sweeping.
+"""Repair of one project of a repository: restores objects, imports bundles of 0.x, writes the page, sweeps.
 
-Nothing here relies on being alone: files come before the page, the page is swapped on condition, and what is
-deleted is neither named by the page nor younger than a day, and is put back where a page came to name it.
+Other processes may publish or repair at the same time. Files are written before the page, and the page by
+compare-and-swap. An object is only deleted if no page names it and it is older than a day; it is restored if a
+page names it after all.
 """
 
 import tempfile
@@ -29,9 +30,10 @@ from pipper.errors import (
 from pipper.ops.repository.findings import (
     Finding,
     bundle_conflict,
+    duplicate_entries,
     entry_difference,
     rival_bundles,
-    twins,
+    unfit_wheel,
 )
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.sweep import Mend, sweep
@@ -39,7 +41,15 @@ from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.repository.page_swap import swap_page
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
-from pipper.repository.survey import BundleLook, Survey, WheelLook, fetch_object, metadata_key
+from pipper.repository.survey import (
+    REPLACE,
+    BundleLook,
+    Survey,
+    WheelLook,
+    described,
+    fetch_object,
+    metadata_key,
+)
 from pipper.system.os_errors import os_errors
 
 _ZIP = "application/zip"
@@ -48,17 +58,17 @@ _TEXT = "text/plain; charset=utf-8"
 
 @dataclass(slots=True, kw_only=True)
 class _Work:
-    """What is gathered for the one page write of a project."""
+    """The changes for the one page write of a project."""
 
     mends: list[Mend] = field(default_factory=list)
     left: list[Finding] = field(default_factory=list)
     dropped: dict[str, WheelLook] = field(default_factory=dict)
-    """Entries whose wheel is lost, by URL."""
+    """Lost wheels whose entries go, by URL."""
     corrected: dict[str, PageFile] = field(default_factory=dict)
     added: list[PageFile] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     noted: list[PageBundle] = field(default_factory=list)
-    """Bundles whose wheels nobody can have but through them."""
+    """Bundles that cannot be unpacked and stay as entries."""
     taken: list[Publication] = field(default_factory=list)
 
     def mend(self, subject: str, text: str) -> None:
@@ -67,15 +77,15 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mended:
-    """What became of one project."""
+    """The result of one project's repair."""
 
     mends: tuple[Mend, ...]
     left: tuple[Finding, ...]
-    """What only a person can decide."""
+    """Findings that only a user can resolve."""
 
 
 class Mender:
-    """Mends projects of one repository; each may go in a thread of its own."""
+    """Repairs projects of one repository; several threads may use it."""
 
     def __init__(
         self, repository: Repository, publisher: Publisher, scratch: Path, *, now: datetime, limits: Limits
@@ -88,9 +98,9 @@ class Mender:
         self._limits = limits
 
     def mend(self, survey: Survey) -> Mended:
-        """Put right what can be put right, in an order that loses nothing at any point.
+        """Repair a project, in an order in which an interruption loses nothing.
 
-        Raises what the store raises, and ConflictError where other writers stay quicker.
+        Raises what the store raises, and ConflictError if other writers win every attempt.
         """
         work = _Work()
         with (
@@ -98,10 +108,10 @@ class Mender:
             tempfile.TemporaryDirectory(dir=self._scratch) as folder,
         ):
             page = self._rebuilt(survey, work)
-            work.left += twins(survey)
+            work.left += duplicate_entries(survey)
             for file in page.files:
                 self._mend_file(survey, file, work, Path(folder))
-            self._take_in(survey, page, work, Path(folder))
+            self._import_bundles(survey, page, work, Path(folder))
             page = swap_page(
                 self._repository,
                 survey.holding.name,
@@ -113,13 +123,13 @@ class Mender:
         return Mended(mends=tuple(work.mends), left=tuple(work.left))
 
     def _rebuilt(self, survey: Survey, work: _Work) -> ProjectPage:
-        """The page; where it is lost, with every sound wheel that lies there."""
+        """Return the page; if it is lost, a new one with every valid wheel in the store."""
         page = survey.read.page
         if not survey.is_lost:
             return page
         for look in survey.wheels.values():
             if look.is_genuine and look.needs is None:
-                # Somebody published it, and a lock may hold it.
+                # It was published once, so a lock may name it.
                 work.replaced.add(look.url)
         salvaged = {wheel_identity(file.filename) for file in page.files}
         found = [
@@ -134,15 +144,16 @@ class Mender:
             if wheel_identity(file.filename) in salvaged:
                 work.replaced.add(file.url)
             else:
-                # Of one wheel with two kinds of bytes, `--force` stored the later one.
+                # If a wheel exists with other bytes too, `--force` stored the newer one.
                 page = page.with_file(file, force=True)
         known = {file.url for file in survey.read.page.files}
         work.added += [file for file in page.files if file.url not in known]
         work.replaced |= set(page.replaced)
         key = f"{survey.holding.name}/index.json"
-        what = "the page was damaged" if survey.read.damage else "the page was gone"
+        what = "the page was damaged" if survey.read.damage else "the page did not exist"
         work.mend(
-            key, f"{what}: made anew with {counted(len(page.files), 'wheel')}, {len(known)} of them as before"
+            key,
+            f"{what}: recreated it with {counted(len(page.files), 'wheel')}, {len(known)} of them unchanged",
         )
         return page
 
@@ -151,16 +162,14 @@ class Mender:
         key = f"{survey.holding.name}/{file.url}"
         if look.info is None or look.sha256 != file.sha256:
             if self._restore(survey, file, look, folder):
-                work.mend(key, "restored from the bundle of the same version")
+                work.mend(key, "restored the wheel from the bundle of the same version")
             else:
                 work.dropped[file.url] = look
-                what = "is not there" if look.info is None else "has other bytes"
-                work.mend(key, f"taken off the page: the wheel {what}, and there is no copy")
+                what = "does not exist" if look.info is None else "has other bytes"
+                work.mend(key, f"removed from the page: the wheel {what}, and no bundle contains it")
             return
         if look.needs is None:
-            work.left.append(
-                Finding(kind="unfit wheel", subject=key, text=f"it does not pass the gate: {look.fault}")
-            )
+            work.left.append(unfit_wheel(key, look))
             return
         if difference := entry_difference(file, look):
             work.corrected[file.url] = replace(
@@ -169,13 +178,13 @@ class Mender:
                 metadata_sha256=look.metadata_sha256,
                 needs=replace(look.needs, dependencies=file.needs.dependencies),
             )
-            work.mend(key, f"{difference} on the page set to what the wheel says")
+            work.mend(key, f"corrected {difference} on the page to that of the wheel")
         if look.metadata_fault:
             self._put(metadata_key(key), look.metadata, _TEXT, survey.holding.metadata.get(file.url))
-            work.mend(metadata_key(key), f"{look.metadata_fault}: written anew")
+            work.mend(metadata_key(key), f"{look.metadata_fault}: wrote it again")
 
     def _restore(self, survey: Survey, file: PageFile, look: WheelLook, folder: Path) -> bool:
-        """Put a lost wheel back from a bundle that holds the same bytes; tell whether there is one."""
+        """Restore a lost wheel from a bundle that contains the same bytes; return whether there is one."""
         donor = next((bundle for bundle in survey.bundles.values() if bundle.sha256 == file.sha256), None)
         if donor is None:
             return False
@@ -185,8 +194,8 @@ class Mender:
         self._put(metadata_key(key), publication.metadata, _TEXT, survey.holding.metadata.get(file.url))
         return True
 
-    def _take_in(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:
-        """Unpack bundles of versions that have no wheel on the page, the one stored last of each version."""
+    def _import_bundles(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:
+        """Unpack the newest bundle of each version that has no wheel on the page."""
         published = {wheel_identity(file.filename).version for file in page.files}
         waiting: dict[Version, list[ObjectInfo]] = {}
         for info in sorted(survey.holding.bundles, key=lambda each: (each.modified, each.key)):
@@ -194,40 +203,41 @@ class Mender:
             if version is not None and version not in published:
                 waiting.setdefault(version, []).append(info)
         for look in survey.bundles.values():
-            if look.version in published and not look.fault and (told := bundle_conflict(look, page)):
-                work.left.append(Finding(kind="conflict", subject=look.info.key, text=told))
+            if look.version in published and not look.fault and (text := bundle_conflict(look, page)):
+                work.left.append(Finding(kind="conflict", subject=look.info.key, text=text))
         for bundles in waiting.values():
             try:
-                self._take(survey, bundles[-1], work, folder)
+                self._import(survey, bundles[-1], work, folder)
             except ObjectAbsentError:
                 continue
             except IntegrityError as error:
-                self._note(bundles[-1], error, work)
-        there = {info.key for info in survey.holding.bundles}
+                self._keep_as_bundle(bundles[-1], error, work)
+        stored = {info.key for info in survey.holding.bundles}
         for bundle in page.bundles:
-            if bundle.key not in there:
-                work.mend(bundle.key, "taken off the page: the bundle is not there")
+            if bundle.key not in stored:
+                work.mend(bundle.key, "removed from the page: the bundle does not exist")
         looked = [look for look in survey.bundles.values() if look.version in waiting]
         work.left += rival_bundles(looked, published)
 
-    def _take(self, survey: Survey, info: ObjectInfo, work: _Work, folder: Path) -> None:
+    def _import(self, survey: Survey, info: ObjectInfo, work: _Work, folder: Path) -> None:
         publication = self._open(info, folder)
         if publication.name != survey.holding.name or publication.version != bundle_version(info.key):
-            raise IntegrityError(f"its wheel is {publication.name} {publication.version}")
+            raise IntegrityError(f"its wheel is {publication.name} {publication.version}", hint=REPLACE)
+
         self._publisher.upload(publication)
         work.taken.append(publication)
         work.added.append(publication.page_file(info.modified))
-        work.mend(info.key, f"{publication.filename} unpacked and put on the page")
+        work.mend(info.key, f"unpacked {publication.filename} and added it to the page")
 
-    def _note(self, info: ObjectInfo, error: IntegrityError, work: _Work) -> None:
-        """Keep what cannot be unpacked as the bundle it is, where it can be read at all."""
-        told = f"{error.message} ({error.cause})" if error.cause else error.message
-        work.left.append(Finding(kind="damaged bundle", subject=info.key, text=f"cannot be taken in: {told}"))
+    def _keep_as_bundle(self, info: ObjectInfo, error: IntegrityError, work: _Work) -> None:
+        """Report a bundle that cannot be unpacked; its entry stays on the page if the bundle can be read."""
+        text = f"cannot import the bundle: {described(error, REPLACE)}"
+        work.left.append(Finding(kind="damaged bundle", subject=info.key, text=text))
         with suppress(IntegrityError, ObjectAbsentError, ObjectChangedError):
             work.noted.append(read_bundle_entry(self._store, info))
 
     def _open(self, info: ObjectInfo, folder: Path) -> Publication:
-        """Return the wheel of a bundle as it would be published; it passed the gate and lies below `folder`."""
+        """Return the verified wheel of a bundle as a publication; its file is below `folder`."""
         place = Path(tempfile.mkdtemp(dir=folder))
         path = place / info.key.rpartition("/")[2]
         fetch_object(self._store, info.key, path)
@@ -236,7 +246,7 @@ class Mender:
         return replace(publication, bundle=None)
 
     def _applied(self, page: ProjectPage, survey: Survey, work: _Work) -> ProjectPage:
-        """What was gathered, put on the page that is there now."""
+        """Return the current page with the changes."""
         files = [
             work.corrected.get(file.url, file)
             for file in page.files
@@ -244,7 +254,9 @@ class Mender:
         ]
         result = replace(page, files=tuple(files))
         for file in work.added:
-            with suppress(ConflictError):  # published meanwhile with other bytes: the next check tells
+            with suppress(
+                ConflictError
+            ):  # published in the meantime with other bytes: the next check reports it
                 result = result.with_file(file)
         result = replace(result, replaced=tuple(sorted({*result.replaced, *work.replaced})))
         published = {wheel_identity(file.filename).version for file in result.files}
@@ -257,14 +269,14 @@ class Mender:
         )
 
     def _is_lost(self, page: ProjectPage, look: WheelLook | None) -> bool:
-        """Whether a wheel that was found lost is so still: somebody may have put it back meanwhile."""
+        """Return whether a lost wheel is still lost: another process may have restored it."""
         if look is None:
             return False
         now = self._store.head(f"{page.name}/{look.url}")
         return now is None or (look.info is not None and now.etag == look.info.etag)
 
     def _put(self, key: str, body: bytes | Path, content_type: str, found: ObjectInfo | None) -> None:
-        """Store an object in place of what was found; where somebody was quicker, theirs stays."""
+        """Store an object in place of the one found; if another process wrote first, its object stays."""
         with suppress(ObjectExistsError, ObjectChangedError):
             if found is None:
                 self._store.create(key, body, content_type=content_type)
@@ -273,7 +285,7 @@ class Mender:
 
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:
-    """A wheel as a page would have it that nobody can ask any more; what 0.x adds is in the bundle, if any."""
+    """Return the entry of a wheel for a recreated page; the dependencies that 0.x adds are in its bundle."""
     given = next((bundle.dependencies for bundle in bundles if bundle.sha256 == look.sha256), ())
     return PageFile(
         filename=look.url.partition("/")[2],

@@ -1,4 +1,4 @@
-"""Removing what uploads left behind: wheels and METADATA that no page names, older than a day."""
+"""Removal of wheels and METADATA that interrupted uploads left: no page names them, and they are older than a day."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,26 +22,26 @@ _TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend:
-    """Something that was put right, or in a dry run would be."""
+    """One repair that was done, or in a dry run would be."""
 
     subject: str
-    """A key, relative to the repository's root."""
+    """The key of the object, relative to the repository's root."""
     text: str
-    """What was done, to follow `SUBJECT: `."""
+    """What was done; printed after `SUBJECT: `."""
 
 
 def sweep(
     repository: Repository, holding: Holding, page: ProjectPage, now: datetime, scratch: Path
 ) -> Iterator[Mend]:
-    """Remove unnamed objects of a project, one by one; `page` is what was last read or written of it.
+    """Remove unnamed objects of a project, one by one; `page` is the last page read or written.
 
-    A publisher may just now be about to name one that an earlier run of it uploaded. So each is kept at hand
-    until the page was read again after it was deleted, and put back where it is named by then; a publisher
-    that finds an object there already looks again once its page is written. One of the two sees the other.
+    A publisher may be about to name an object that its earlier run uploaded. So after each deletion the page is
+    read again, and the object is restored from a copy if the page names it. A publisher that finds an existing
+    object checks it again after its page write. One of the two always detects the other.
     """
     for info in unnamed_objects(holding, page):
         if is_old(info, now) and _remove(repository, holding, info, now, Path(tempfile.mkdtemp(dir=scratch))):
-            yield Mend(subject=info.key, text="removed: no page names it, and it is older than a day")
+            yield Mend(subject=info.key, text="removed it: no page names it, and it is older than a day")
 
 
 def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: datetime, folder: Path) -> bool:
@@ -49,7 +49,7 @@ def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: dat
     copy = folder / "copy"
     with suppress(ObjectAbsentError):
         fetch_object(store, info.key, copy)
-        found = store.head(info.key)  # whose time may be coarser than that of a listing
+        found = store.head(info.key)  # its time may be less exact than in a listing
         if found is None or not is_old(found, now) or _is_named(repository, holding, info):
             return False
         store.delete(info.key)
@@ -64,7 +64,8 @@ def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: dat
 
 
 def _is_named(repository: Repository, holding: Holding, info: ObjectInfo) -> bool:
-    """Whether the page names an object as it is now."""
+    """Return whether the current page names an object."""
+
     page = repository.read_page(holding.name, salvage=True).page
     url = info.key.removeprefix(f"{holding.name}/").removesuffix(METADATA_SUFFIX)
     return url in named_urls(page)

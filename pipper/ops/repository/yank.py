@@ -1,4 +1,4 @@
-"""`yank`: marking a published version as not to be chosen any more (PEP 592); nothing is removed."""
+"""`yank`: marks a published version so that it is not chosen any more (PEP 592); no file is removed."""
 
 import re
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _RELEASE = re.compile(r"(?P<name>[^:=]+?)\s*(:={0,2}|==)\s*(?P<version>[^:=]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YankRequest:
-    """What `yank` is asked to do."""
+    """The arguments of `yank`."""
 
     name: NormalizedName
     version: Version
@@ -38,29 +38,32 @@ class YankRequest:
             name, version = canonicalize_name(found["name"], validate=True), Version(found["version"])
         except ValueError as error:
             raise UsageError(
-                f"{release!r} is no release", hint="write NAME:VERSION, as in foo:1.2.3"
+                f"{release!r} is not a release", hint="write NAME:VERSION, as in foo:1.2.3"
             ) from error
         return cls(name=name, version=version, reason=reason, undo=undo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YankOutcome:
-    """What became of it."""
+    """The result of a yank."""
 
     location: str
     files: tuple[str, ...]
     """The file names of the version."""
     changed: bool
-    """False where all were marked so already."""
+    """False if all files had the mark already."""
 
 
 def yank(settings: Settings, request: YankRequest) -> YankOutcome:
-    """Mark every file of a version, or with `undo` take the mark away; by compare-and-swap of the page.
+    """Mark every file of a version, or with `undo` remove the mark, by compare-and-swap of the page.
 
-    Raises UsageError for a version that is not published, ConflictError where other writers stay quicker.
+    Raises UsageError for a version that is not published, ConflictError if other writers win every attempt.
     """
     if not request.reason.isprintable():
-        raise UsageError("the reason is not one line of text")
+        raise UsageError(
+            "the reason of a yank is not one line of text",
+            hint="write it without line breaks and control codes",
+        )
     repository = single_repository(settings, f"yank {request.name}:{request.version}")
     repository.require()
     mark: bool | str = not request.undo and (request.reason or True)
@@ -89,16 +92,20 @@ def _version(filename: str) -> Version:
 
 
 def _unknown(repository: Repository, page: ProjectPage, request: YankRequest) -> UsageError:
-    """Why there is nothing to mark: what 0.x published as a bundle has no entry that could bear a mark."""
+    """Return the error for a version without files on the page; a bundle of 0.x has no entry to mark."""
     what = f"{request.name} {request.version}"
     keys = [info.key for info in repository.list_bundles(request.name)]
     if any(bundle_version(key) == request.version for key in keys):
         return UsageError(
-            f"{what} is only in a bundle of pipper 0.x, which cannot be marked",
-            hint="`pipper repository repair` unpacks it; then yank it",
+            f"{what} is only in a bundle of pipper 0.x, which cannot be yanked",
+            hint="run `pipper repository repair` to unpack it, then yank it",
         )
     known = sorted({_version(file.filename) for file in page.files}, reverse=True)
-    shown = ", ".join(str(version) for version in known[:5]) or "no version"
+    shown = ", ".join(str(version) for version in known[:5])
     return UsageError(
-        f"{what} is not published in {repository.store.location}", cause=f"it has {shown} of {request.name}"
+        f"{what} is not published in {repository.store.location}",
+        cause=f"{request.name} has the versions: {shown}"
+        if shown
+        else f"{request.name} has no version there",
+        hint=f"run `pipper info {request.name}` to see all versions",
     )
