@@ -20,9 +20,7 @@ from pipper.http.account import Account
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
-_HINT = (
-    'add `[index]` with `url = "https://index.example.com/simple"` to the manifest, or set PIPPER_INDEX_URL'
-)
+_HINT = 'set `url = "https://index.example.com/simple"` in [index] of the manifest, or set PIPPER_INDEX_URL'
 _BUILT_IN = """
 try:
     from pip._internal.models.index import PyPI
@@ -35,6 +33,7 @@ print(PyPI.simple_url)
 """
 """Prints the default index of the installed pip, or else of the pip that `ensurepip` bundles."""
 
+_NETRC = "write `machine HOST login USER password PASSWORD`"
 _SECONDS = 30
 
 
@@ -141,9 +140,7 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
         raise UsageError(f"the index URL from {step} is not valid", hint=_HINT) from error
     if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):
         raise UsageError(
-            f"the index URL from {step} is not valid",
-            cause="it is not an https, http or file URL",
-            hint=_HINT,
+            f"the index URL from {step} is not valid", cause="not an http or file URL", hint=_HINT
         )
     account = (
         Account(user=unquote(user or ""), password=unquote(password or "")) if user or password else None
@@ -225,10 +222,7 @@ def _read_pip_file(path: Path) -> dict[str, str]:
         parser.read_string(text, source=str(path))
     except (configparser.Error, UnicodeDecodeError) as error:
         # The parser's message quotes lines, which may contain a password.
-        raise UsageError(
-            f"{path} is not a valid pip configuration file",
-            hint="run `pip config debug` and correct the file",
-        ) from error
+        raise UsageError(f"{path} is not a valid file of pip", hint="run `pip config debug`") from error
     return {
         f"{section}.{key.removeprefix('--').replace('_', '-')}": value
         for section in parser.sections()
@@ -246,8 +240,6 @@ def _netrc(environ: Mapping[str, str], home: Path) -> netrc.netrc | None:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except netrc.NetrcParseError as error:
-                raise UsageError(
-                    f"{path}: line {error.lineno} is not valid in a netrc file", hint="correct that line"
-                ) from error
+                raise UsageError(f"{path}: line {error.lineno} is malformed", hint=_NETRC) from error
 
     return None

@@ -16,6 +16,7 @@ from pipper.system.os_errors import os_errors
 
 _PIECE = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RESTORE = "restore the file in the index, or remove its entry and run `pipper lock -U`"
 
 
 class Reader(Protocol):
@@ -63,9 +64,7 @@ class Disk:
                 size = path.stat().st_size
                 start, stop = _range(headers, size)
                 if stop - start > limit:
-                    raise IntegrityError(
-                        f"{path} is longer than {limit:,} bytes", hint="check that it belongs to an index"
-                    )
+                    raise IntegrityError(f"{path} is longer than {limit:,} bytes", hint=_RESTORE)
                 with path.open("rb") as stream:
                     stream.seek(start)
                     body = stream.read(stop - start)
@@ -99,9 +98,7 @@ def _present(path: Path) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
-            raise ObjectAbsentError(
-                f"{path} does not exist", hint="restore the file, or run `pipper lock -U`"
-            ) from error
+            raise ObjectAbsentError(f"{path} does not exist", hint=_RESTORE) from error
 
 
 def _path(url: str) -> Path:

@@ -171,9 +171,7 @@ class IndexSource:
             cache.keep_page(name, CachedPage(files=None))
             return None
         if answer.status != 200:
-            raise StoreError(
-                f"cannot read {url}", cause=f"the index answered with status {answer.status}", hint=_SERVER
-            )
+            raise _unexpected(url, answer)
         digest = sha256(answer.body).hexdigest()
         if known is not None and known.files is not None and known.digest == digest:
             cache.confirm_page(name, known, until)
@@ -210,11 +208,7 @@ class IndexSource:
         if answer.status in _ABSENT:
             return None
         if answer.status != 200:
-            raise StoreError(
-                f"cannot read the metadata of {subject}",
-                cause=f"the index answered with status {answer.status}",
-                hint=_SERVER,
-            )
+            raise _unexpected(f"the metadata of {subject}", answer)
         if file.metadata and sha256(answer.body).hexdigest() != file.metadata:
             raise IntegrityError(
                 f"hash mismatch for the metadata of {subject}",
@@ -253,6 +247,12 @@ class IndexSource:
             # Other versions are built alike: a slightly larger first request saves two round trips.
             self._tails[project] = min(found.needed * 5 // 4, LONGEST_TAIL)
         return found.body
+
+
+def _unexpected(what: str, answer: Answer) -> StoreError:
+    return StoreError(
+        f"cannot read {what}", cause=f"the index answered with status {answer.status}", hint=_SERVER
+    )
 
 
 def _conditions(known: CachedPage | None) -> dict[str, str]:

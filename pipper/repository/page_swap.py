@@ -45,8 +45,13 @@ def swap_page(
             read = None
             continue
         return ReadPage(page=page, etag=etag)
-    raise ConflictError(
-        f"cannot write {store.location}/{page_key(name)}",
+    raise outrun(f"{store.location}/{page_key(name)}")
+
+
+def outrun(subject: str) -> ConflictError:
+    """Return the error for an object that other writers changed during every attempt to write it."""
+    return ConflictError(
+        f"cannot write {subject}",
         cause=f"other writers changed it during all {ROUNDS} attempts",
         hint="run the same command again: it does not upload files twice",
     )

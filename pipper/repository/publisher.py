@@ -17,14 +17,9 @@ from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, bundle_version,
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo, Reporter
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import (
-    ConflictError,
-    IntegrityError,
-    ObjectExistsError,
-    PipperError,
-)
+from pipper.errors import ConflictError, IntegrityError, ObjectExistsError, PipperError
 from pipper.repository.legacy_bundles import wheel_sha256
-from pipper.repository.page_swap import ROUNDS, swap_page
+from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.parallel import in_parallel
@@ -190,11 +185,7 @@ class Publisher:
                     hint="run `pipper repository repair`, then publish again",
                 ) from None
             return True
-        raise ConflictError(
-            f"cannot write {self._store.location}/{key}",
-            cause="other processes create and remove it",
-            hint="run the same command again",
-        )
+        raise outrun(f"{self._store.location}/{key}")
 
     def confirm(self, publications: Iterable[Publication]) -> None:
         """Store again the files that existed at `upload` and were removed before the page named them."""

@@ -22,9 +22,9 @@ def single_repository(settings: Settings, command: str, *, acl: str | None = Non
     repositories = open_repositories(settings, declared, base=base, acl=acl)
     chosen = require_repository(repositories)
     if len(repositories) > 1:
-        raise several_repositories(
-            [each.alias for each in repositories], f"{command} -b {chosen.store.location}"
-        )
+        aliases = [each.alias for each in repositories]
+        raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
+
     return chosen
 
 

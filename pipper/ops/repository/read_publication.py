@@ -30,9 +30,8 @@ def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS
     with os_errors("read", path):
         exists = path.is_file()
     if not exists:
-        raise UsageError(
-            f"{path}: no such file", hint="give a .whl file, a .pipper file or a directory that has some"
-        )
+        raise UsageError(f"{path}: no such file", hint="give a .whl file, a .pipper file or their directory")
+
     if path.name.endswith(BUNDLE_SUFFIX):
         return _from_bundle(path, scratch, limits)
     if path.name.endswith(".whl"):

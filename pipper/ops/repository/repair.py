@@ -12,7 +12,6 @@ from pipper.core.layout.objects import Holding, arrange
 from pipper.core.ports import ObjectInfo, Store
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import (
-    ConflictError,
     IntegrityError,
     ObjectAbsentError,
     ObjectChangedError,
@@ -25,6 +24,7 @@ from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import Finding
 from pipper.ops.repository.repair_project import Mended, Mender
 from pipper.ops.repository.sweep import Mend
+from pipper.repository.page_swap import ROUNDS, outrun
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import Survey, Surveyor
@@ -33,7 +33,6 @@ from pipper.system.files import scratch_folder
 from pipper.system.parallel import in_parallel
 
 _JSON = "application/json"
-_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +214,7 @@ def _is_newer(body: bytes) -> bool:
 def _write_marker(store: Store, layout_format: int) -> None:
     """Write the format into the marker by compare-and-swap; raises ConflictError if other writers win each time."""
     body = marker_body(layout_format)
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         try:
             blob = store.read(MARKER_KEY)
         except ObjectAbsentError:
@@ -231,8 +230,4 @@ def _write_marker(store: Store, layout_format: int) -> None:
         except ObjectChangedError:
             continue
         return
-    raise ConflictError(
-        f"cannot write {store.location}/{MARKER_KEY}",
-        cause=f"other writers changed it during all {_ROUNDS} attempts",
-        hint="run the command again",
-    )
+    raise outrun(f"{store.location}/{MARKER_KEY}")

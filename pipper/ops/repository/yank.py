@@ -60,10 +60,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
     Raises UsageError for a version that is not published, ConflictError if other writers win every attempt.
     """
     if not request.reason.isprintable():
-        raise UsageError(
-            "the reason of a yank is not one line of text",
-            hint="write it without line breaks and control codes",
-        )
+        raise UsageError("the reason is not one line of text", hint="give one line with --reason")
     repository = single_repository(settings, f"yank {request.name}:{request.version}")
     repository.require()
     mark: bool | str = not request.undo and (request.reason or True)
