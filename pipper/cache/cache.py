@@ -1,18 +1,18 @@
 """The cache: files by their sha256, wheels unpacked once, facts about interpreters.
 
-    files/AB/SHA256              a file, whole and verified when it came
+    files/AB/SHA256              a complete file, verified on arrival
     wheels/AB/SHA256/tree/       a wheel's members, each at its path in the wheel
-    wheels/AB/SHA256/index.json  what is in it
-    interpreters/                what interpreters said of themselves
+    wheels/AB/SHA256/index.json  the index of the wheel
+    interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
-    tmp/                         what is not finished yet
-    .lock                        held shared while a command works, alone while `prune` or `clean` does
-    CACHEDIR.TAG                 tells backup programs to pass it over, where pipper made the folder
+    tmp/                         unfinished files
+    .lock                        held shared by each command, exclusively by `prune` and `clean`
+    CACHEDIR.TAG                 excludes the folder from backups, if pipper created it
 
-What else lies in the folder is somebody else's and is neither counted nor removed.
+Other files in the folder are not pipper's: they are neither counted nor removed.
 
-Whatever stands under its name is whole: it is made below `tmp` and renamed. A power cut may still cut off what
-the disk had not written, so sizes are held against what is expected whenever something is taken out.
+An entry is complete, because it is created below `tmp` and renamed. A power failure may still truncate it, so
+its size is checked at each use.
 """
 
 import hashlib
@@ -36,14 +36,15 @@ from pipper.system.os_errors import os_errors
 _DAY = 86_400
 _DEFAULT_LIMITS = Limits()
 _PARTS = ("files", "wheels", "interpreters", "index", "tmp")
-"""All that the cache makes and `clean` removes."""
+"""All that the cache creates and `clean` removes."""
+_REPLACED = "the file was replaced or damaged: ask its publisher, or run `pipper repository check`"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
 """
 
 
 class Receiver:
-    """Takes the bytes of one file as they come and keeps their hash."""
+    """Writes the bytes of one file as they arrive, and hashes them."""
 
     def __init__(self, stream: FileIO, *, sha256: str, size: int, subject: str) -> None:
         self._stream = stream
@@ -54,10 +55,10 @@ class Receiver:
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raises IntegrityError with the first byte too many, MachineError for the disk."""
+        """Write the next bytes; raises IntegrityError if there are too many, MachineError for the disk."""
         if self.size + len(chunk) > self._expected:
             raise IntegrityError(
-                f"{self._subject} is longer than it may be", cause=f"expected {self._expected:,} bytes"
+                f"{self._subject} is too long", cause=f"expected {self._expected:,} bytes", hint=_REPLACED
             )
         with _disk(str(self._stream.name), self._expected):
             view = memoryview(chunk)
@@ -67,30 +68,32 @@ class Receiver:
         self.size += len(chunk)
 
     def restart(self) -> None:
-        """Forget everything that came so far."""
+        """Discard the bytes that have arrived."""
         self._stream.seek(0)
         self._stream.truncate()
         self._hash = hashlib.sha256()
         self.size = 0
 
     def matches(self) -> bool:
-        """Tell whether what came is what was expected."""
+        """Tell whether size and hash are the expected ones."""
         return self.size == self._expected and self._hash.hexdigest() == self._sha256
 
     def mismatch(self) -> IntegrityError:
-        """Return the error that says what was expected and what came."""
+        """Return the error that names the expected and the actual size or hash."""
         expected, got = f"sha256:{self._sha256}", f"sha256:{self._hash.hexdigest()}"
         if self.size != self._expected:
             expected, got = f"{self._expected:,} bytes", f"{self.size:,} bytes"
         name, _, place = self._subject.partition(" from ")
         origin = f" from {place}" if place else ""
         kind = "size" if self.size != self._expected else "hash"
-        return IntegrityError(f"{kind} mismatch for {name}: expected {expected} got {got}{origin}")
+        return IntegrityError(
+            f"{kind} mismatch for {name}: expected {expected} got {got}{origin}", hint=_REPLACED
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freed:
-    """What a cleaning took away."""
+    """Files that were removed, or would be."""
 
     files: int = 0
     size: int = 0
@@ -98,25 +101,25 @@ class Freed:
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
-    """Return `PIPPER_CACHE_DIR`, or the platform's place for caches."""
+    """Return `PIPPER_CACHE_DIR`, or the platform's folder for caches."""
     given = environ.get("PIPPER_CACHE_DIR")
     if given:
         return Path(given).expanduser().absolute()
-    # Imported here: it takes 7 ms, and is not needed where the variable is set.
+    # Imported here: it takes 7 ms, and is not needed if the variable is set.
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return user_cache_path("pipper", appauthor=False)
 
 
 class Cache:
-    """A cache at `root`, which is made where it is missing. Safe for any number of processes and threads.
+    """A cache at `root`, created if it is missing. Safe for any number of processes and threads.
 
-    Raises MachineError where the folder belongs to another user or others can write to it: what they put there
-    would run as us.
+    Raises MachineError if the folder belongs to another user or others can write to it: their files would run
+    with this user's rights.
     """
 
     def __init__(self, root: Path, limits: Limits = _DEFAULT_LIMITS) -> None:
-        """Take the folder, and how big the wheels may be that are unpacked into it."""
+        """Open the cache in the folder `root`; `limits` apply to the wheels that are unpacked."""
         self.root = Path(os.path.abspath(root))
         self.limits = limits
         _make_private(self.root)
@@ -131,16 +134,16 @@ class Cache:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep `prune` and `clean` of other processes out while the block runs.
+        """Make `prune` and `clean` of other processes wait while the block runs.
 
-        Whoever finds the cache unused takes away what a killed command left unfinished in it.
+        If no other process uses the cache, the unfinished files of killed commands are removed first.
         """
         self._sweep()
         with os_lock(self.root / ".lock", shared=True):
             yield
 
     def file(self, sha256: str, *, size: int | None = None) -> Path | None:
-        """Return the file with this hash, None where it is not held or is not of `size` bytes."""
+        """Return the file with this hash, or None if it is not cached or not `size` bytes long."""
         path = self._place("files", sha256)
         try:
             found = os.stat(path)
@@ -150,15 +153,15 @@ class Cache:
 
     @contextmanager
     def receive(self, sha256: str, size: int, *, subject: str) -> Iterator[Receiver]:
-        """Take in a file while the block runs; it is held once the block ends and hash and size are right.
+        """Receive a file while the block runs; it is cached when the block ends, if hash and size match.
 
-        `subject` names it in errors: `foo 1.2 from s3://bucket/key`. Raises IntegrityError where the bytes are
-        not what they should be, MachineError for the disk; then nothing of it is kept.
+        `subject` names it in errors: `foo 1.2 from s3://bucket/key`. Raises IntegrityError for another hash or
+        size, MachineError for the disk; then nothing is kept.
         """
         with self._temporary_folder(size) as folder:
             path = folder / "file"
             with _disk(path, size):
-                # Unbuffered: what a full disk refuses is refused in `write`, and not once more by `close`.
+                # Unbuffered, so that a full disk fails in `write` and not again in `close`.
                 stream = FileIO(path, "xb")
             with stream:
                 receiver = Receiver(stream, sha256=sha256, size=size, subject=subject)
@@ -168,7 +171,7 @@ class Cache:
             self._publish(path, self._place("files", sha256), size)
 
     def add_file(self, path: Path, sha256: str, *, subject: str = "") -> Path:
-        """Copy a file into the cache and return its place; raises what `receive` does."""
+        """Copy a file into the cache and return its path there; raises as `receive` does."""
         with os_errors("read", path), open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             with self.receive(sha256, size, subject=subject or str(path)) as receiver:
@@ -177,7 +180,7 @@ class Cache:
         return self._place("files", sha256)
 
     def unpacked(self, sha256: str) -> UnpackedWheel | None:
-        """Return the wheel with this hash, None where it is not unpacked here."""
+        """Return the unpacked wheel with this hash, or None."""
         folder = self._place("wheels", sha256)
         index = folder / "index.json"
         with os_errors("read", index):
@@ -187,32 +190,32 @@ class Cache:
                     used = os.fstat(stream.fileno()).st_mtime
             except FileNotFoundError:
                 return None
-        # The time of the index says when the wheel was last used, to a day: `prune` goes by it.
+        # The time of the index is the last use of the wheel, to a day; `prune` reads it.
         if time.time() - used > _DAY:
             _touch(index)
             _touch(self._place("files", sha256))
         return from_index(text, folder / "tree")
 
     def unpack(self, sha256: str, filename: str) -> UnpackedWheel:
-        """Return the wheel with this hash unpacked; its file must be held, `filename` is the wheel's own name.
+        """Return the wheel with this hash, unpacked if necessary; its file must be cached under `sha256`.
 
-        It passes the gate first, and every byte is verified while it is written. Raises IntegrityError for what
-        the gate refuses, MachineError for the disk or where the cached file is damaged.
+        `filename` is the wheel's own name. The gate checks the wheel, and every byte is verified while it is
+        written. Raises IntegrityError if the gate refuses, MachineError for the disk or a damaged cached file.
         """
         return self.unpacked(sha256) or self._unpack(sha256, filename)
 
     def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
-        """Unpack anew a wheel whose tree is no longer as it was unpacked; raises what `unpack` does."""
+        """Unpack a wheel again, because its tree was changed; raises as `unpack` does."""
         with self._temporary_folder(0) as trash, _disk(wheel.tree.parent), suppress(FileNotFoundError):
             os.rename(wheel.tree.parent, trash / "old")
         return self.unpack(wheel.sha256, wheel.filename)
 
     def size(self) -> Freed:
-        """Return how much `clean` would take away."""
+        """Return how much `clean` would remove."""
         return self._total(_measure)
 
     def prune(self, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
-        """Remove what was not used for so many days, and litter; waits until no other command uses the cache."""
+        """Remove entries unused for so many days, and unfinished files; waits until no other command uses the cache."""
         oldest = time.time() - unused_days * _DAY
         with os_lock(self.root / ".lock", waiting=waiting):
             freed = _remove(self.root / "tmp")
@@ -222,13 +225,13 @@ class Cache:
                         used = os.stat(entry / clock).st_mtime
                     except FileNotFoundError:
                         used = 0
-                    # A hidden file is one that a killed command had not finished.
+                    # A hidden file is the unfinished file of a killed command.
                     if used < oldest or entry.name.startswith("."):
                         freed = _sum(freed, _remove(entry))
         return freed
 
     def clean(self, *, waiting: Callable[[], None] | None = None) -> Freed:
-        """Remove everything that the cache made; waits until no other command uses it."""
+        """Remove everything that the cache created; waits until no other command uses it."""
         with os_lock(self.root / ".lock", waiting=waiting):
             return self._total(_remove)
 
@@ -240,11 +243,14 @@ class Cache:
 
     def _place(self, kind: str, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-            raise IntegrityError(f"`{sha256}` is no sha256")
+            raise IntegrityError(
+                f"`{sha256}` is not a sha256 hash",
+                hint="write 64 hexadecimal digits in lower case, or run `pipper lock`",
+            )
         return Path(f"{self.root}/{kind}/{sha256[:2]}/{sha256}")
 
     def _unpack(self, sha256: str, filename: str) -> UnpackedWheel:
-        # The gate and what it needs are 30 ms of imports; a sync from a warm cache does without.
+        # Importing the gate takes 30 ms, and a sync from a warm cache does not need it.
         from pipper.wheels import gate  # noqa: PLC0415 - see above
 
         path = self._place("files", sha256)
@@ -263,7 +269,7 @@ class Cache:
         return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
     def _refuse_damaged(self, path: Path, sha256: str, filename: str) -> None:
-        """Blame the cache and not the wheel where the cached file is gone or no longer what it was."""
+        """Raise MachineError if the fault is not the wheel's: its cached file is missing or was changed."""
         try:
             whole = digest_of(path).hex() == sha256
         except FileNotFoundError:
@@ -271,12 +277,12 @@ class Cache:
         if not whole:
             path.unlink(missing_ok=True)
             raise MachineError(
-                f"the cached file of {filename} is damaged or gone: `{path}`",
-                hint="run the command again: it is fetched anew",
+                f"the cached file of {filename} is damaged or missing: `{path}`",
+                hint="run the command again: it downloads the file again",
             )
 
     def _sweep(self) -> None:
-        # Without litter this is one look at a folder: a sync that has little to do must not wait for more.
+        # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
         with suppress(OSError, MachineError):
             if litter := os.listdir(self.root / "tmp"):
                 with os_lock_if_free(self.root / ".lock") as alone:
@@ -286,7 +292,7 @@ class Cache:
     @contextmanager
     def _temporary_folder(self, size: int) -> Iterator[Path]:
         parent = self.root / "tmp"
-        # Held here, too: not everyone who brings something in says that the cache is in use.
+        # Locked here too, because not every caller is within `in_use`.
         with os_lock(self.root / ".lock", shared=True):
             with _disk(parent, size):
                 parent.mkdir(exist_ok=True)
@@ -302,7 +308,7 @@ class Cache:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(temporary, place)
             except OSError:
-                # Somebody was faster with the same bytes: content-addressed, so theirs are as good.
+                # Another process was faster. Entries are content-addressed, so the bytes are the same.
                 if not place.exists():
                     raise
 
@@ -328,7 +334,7 @@ def _make_private(root: Path) -> None:
 
 def _tag(root: Path) -> None:
     tag = root / "CACHEDIR.TAG"
-    # Not where anything else is: the tag would keep somebody's own files from being backed up.
+    # Not beside other files: the tag would exclude them from backups.
     whole = tag.exists() and tag.stat().st_size == len(_TAG)
     if not whole and set(os.listdir(root)) <= {tag.name}:
         tag.write_bytes(_TAG)
@@ -353,7 +359,7 @@ def _measure(path: Path) -> Freed:
             try:
                 size += os.lstat(os.path.join(folder, name)).st_size
             except FileNotFoundError:
-                continue  # another command finished with it
+                continue  # another command removed it
             files += 1
     return Freed(files=files, size=size)
 

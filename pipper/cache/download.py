@@ -1,4 +1,4 @@
-"""Many verified downloads at once, into the cache."""
+"""Download files into the cache, many at once, and verify them."""
 
 import threading
 import time
@@ -13,16 +13,16 @@ from pipper.system.parallel import in_threads
 from pipper.system.retry import pause_if_broken, retry
 
 JOBS = 16
-"""Downloads at once: they wait for the network, so more of them than processors."""
+"""Downloads at once: more than processors, because they wait for the network."""
 
 _ATTEMPTS = 5
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 5.0
-_FAREWELL = 1.0
-"""Seconds that threads have to clean up behind an interrupted command."""
+_CLEANUP_SECONDS = 1.0
+"""How long threads may clean up after an interrupt."""
 _GRACE = 300.0
 _SLOWEST = 50_000
-"""Bytes a second, over everything: what is slower for long is a stalled server (TUF's slow retrieval)."""
+"""Bytes per second of all downloads: a slower server is stalled (the slow retrieval attack of TUF)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,12 @@ class Download:
     """A file to fetch."""
 
     subject: str
-    """Names it in errors: `foo 1.2 from s3://bucket/key`; holds no signature."""
+    """Names it in errors: `foo 1.2 from s3://bucket/key`; contains no signature."""
     sha256: str
     size: int
     """Bytes."""
     open: Callable[[int], AbstractContextManager[Iterator[bytes]]]
-    """Opens the body for reading from an offset; raises what Store.stream does."""
+    """Opens the body for reading from an offset; raises as `Store.stream` does."""
 
 
 def fetch(
@@ -46,13 +46,13 @@ def fetch(
     jobs: int = JOBS,
     arrived: Callable[[Download], None] | None = None,
 ) -> None:
-    """Fetch every file into the cache, the largest first; return when all are there.
+    """Download every file into the cache, the largest first; return when all are complete.
 
-    A body that breaks off is taken up where it broke, a bounded number of times; one with a wrong hash is
-    fetched once more. `arrived` is called in the download's thread for each file that is in the cache, so
-    that work on it overlaps with the other downloads. All are tried; then the gravest error is raised, and the
-    others are told as warnings: what stores raise; IntegrityError for wrong bytes; StoreError where the whole
-    takes too long; MachineError for the disk. Nothing half-fetched stays.
+    An incomplete body is resumed, a limited number of times; a body with a wrong hash is downloaded once more.
+    `arrived` is called in the download's thread for each complete file, so that work on it overlaps with the
+    other downloads. All files are tried; then the gravest error is raised, and the others are warnings: the
+    errors of stores; IntegrityError for a wrong hash; StoreError if everything takes too long; MachineError for
+    the disk. Incomplete files are removed.
     """
     wanted = sorted({each.sha256: each for each in downloads}.values(), key=lambda each: -each.size)
     total = sum(each.size for each in wanted)
@@ -68,10 +68,10 @@ def fetch(
                 run.fetch(download)
                 if arrived:
                     arrived(download)
-            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+            except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
                 failures.append(error)
 
-        in_threads(work, wanted, jobs=jobs, stop=run.stop, farewell=_FAREWELL)
+        in_threads(work, wanted, jobs=jobs, stop=run.stop, cleanup_seconds=_CLEANUP_SECONDS)
     _raise_gravest(failures, reporter)
 
 
@@ -86,13 +86,13 @@ class _Run:
         with self.cache.receive(download.sha256, download.size, subject=download.subject) as receiver:
             self._complete(download, receiver)
             if not receiver.matches():
-                # Once more from the start: it may have changed between two parts, or on the way.
+                # Once more from the start: it may have been replaced between two parts, or damaged in transit.
                 self.task.advance(-receiver.size)
                 receiver.restart()
                 self._complete(download, receiver)
 
     def _complete(self, download: Download, receiver: Receiver) -> None:
-        """Read until the body is as long as it should be; raises StoreError after too many attempts."""
+        """Read until the body has its size; raises StoreError after too many attempts."""
         attempts = 0
 
         def attempt() -> None:
@@ -120,12 +120,13 @@ class _Run:
                 receiver.write(piece)
                 self.task.advance(len(piece))
                 if self._is_late():
-                    raise StoreError(f"{download.subject} came too slowly")
+                    raise StoreError(f"{download.subject} arrived too slowly")
                 if self.stop.is_set():
-                    raise StoreError(f"{download.subject} was not waited for")
+                    raise StoreError(f"{download.subject} was interrupted")
         if receiver.size < download.size:
             raise StoreError(
-                f"{download.subject} broke off", cause=f"{receiver.size:,} of {download.size:,} bytes came"
+                f"{download.subject} is incomplete",
+                cause=f"{receiver.size:,} of {download.size:,} bytes arrived",
             )
 
     def _is_late(self) -> bool:
@@ -134,10 +135,10 @@ class _Run:
 
 def _given_up(download: Download, receiver: Receiver, attempts: int, error: StoreError) -> StoreError:
     return StoreError(
-        f"{download.subject} could not be fetched: {receiver.size:,} of {download.size:,} bytes"
+        f"cannot download {download.subject}: {receiver.size:,} of {download.size:,} bytes"
         f" in {attempts} attempts",
         cause=error.cause or error.message,
-        hint=error.hint or "run the command again: what is complete is not fetched again",
+        hint=error.hint or "run the command again: complete files are not downloaded again",
     )
 
 

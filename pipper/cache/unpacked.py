@@ -1,4 +1,4 @@
-"""Wheels that stand unpacked in the cache, and the index that says what is in one without opening it."""
+"""Unpacked wheels in the cache, and the index that lists their members."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ _FORMAT = 1
 class UnpackedMember(NamedTuple):
     """A file of an unpacked wheel.
 
-    A named tuple and not a dataclass: an environment has ten thousand of them, and these are made in 3 ms.
+    A named tuple, because an environment has ten thousand of them, and these are created in 3 ms.
     """
 
     path: str
@@ -38,7 +38,7 @@ class UnpackedMember(NamedTuple):
     python_script: bool
     """Whether its first line, `#!python`, is to name the environment's interpreter (PEP 427)."""
     mtime_ns: int
-    """When it was unpacked; a file with another time or size has been tampered with."""
+    """When it was unpacked; a file with another time or size was changed since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class UnpackedScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackedWheel:
-    """A wheel that passed the gate and stands unpacked in the cache."""
+    """A wheel that passed the gate and is unpacked in the cache."""
 
     sha256: str
     filename: str
@@ -63,7 +63,7 @@ class UnpackedWheel:
     dist_info: str
     root_is_purelib: bool
     owner: int
-    """Who unpacked it (user id; 0 where the system has none)."""
+    """The user id that unpacked it; 0 on systems without user ids."""
     members: tuple[UnpackedMember, ...]
     entry_points: tuple[UnpackedScript, ...]
     metadata_sha256: str
@@ -72,10 +72,10 @@ class UnpackedWheel:
 
 
 def intact(wheel: UnpackedWheel) -> bool:
-    """Tell whether an unpacked wheel is as it was unpacked: size, time and owner of every file.
+    """Tell whether an unpacked wheel is unchanged: size, time and owner of every file.
 
-    Hard links share a file with every environment it was linked to: what was edited in one of them must not
-    get into the next. Raises MachineError where a file cannot be looked at.
+    Hard links share a file with every environment: an edit in one of them must not get into the next. Raises
+    MachineError if a file cannot be examined.
     """
     tree, owner = wheel.tree, wheel.owner
     try:
@@ -96,7 +96,7 @@ def intact(wheel: UnpackedWheel) -> bool:
 
 
 def describe(wheel: "WheelFile", sha256: str, tree: Path) -> UnpackedWheel:
-    """Return an open wheel that was just unpacked into `tree`, and set the modes of its files; raises OSError."""
+    """Return the description of a wheel that was unpacked into `tree`; set the modes of its files; raises OSError."""
     members = tuple(_described(member, tree) for member in wheel.members)
     return UnpackedWheel(
         sha256=sha256,
@@ -123,7 +123,7 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
     if member.scheme == "scripts":
         with open(path, "rb") as stream:
             python_script = stream.read(8) == b"#!python"
-    # The modes must not hang on the umask of whoever happened to unpack: environments share these files.
+    # The modes must not depend on the umask of the command: environments share these files.
     os.chmod(path, 0o755 if member.executable else 0o644)
     return UnpackedMember(
         path=member.path,
@@ -138,7 +138,7 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
 
 
 def to_index(wheel: UnpackedWheel) -> bytes:
-    """Return the index of a wheel, without the place of its tree."""
+    """Return the index of a wheel as JSON, without the path of its tree."""
     document = {
         "format": _FORMAT,
         "sha256": wheel.sha256,
@@ -157,7 +157,7 @@ def to_index(wheel: UnpackedWheel) -> bytes:
 
 
 def from_index(text: bytes, tree: Path) -> UnpackedWheel | None:
-    """Return the wheel that an index describes, None where the index is damaged or of another format."""
+    """Return the wheel that an index describes, or None if the index is damaged or has another format."""
     try:
         document = json.loads(text)
         if document["format"] != _FORMAT:

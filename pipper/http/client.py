@@ -1,7 +1,7 @@
-"""Reading https URLs: pooled connections, bounded patience, redirects that carry nothing along.
+"""Read https URLs: pooled connections, bounded waits, redirects that forward no credentials.
 
-Only what `url_fault` lets pass is asked at all: https, and http to this very machine. A URL may be signed, so no
-message shows more of one than `shown` does.
+A URL is requested only if `url_fault` accepts it: https, and http to this machine. A URL may be signed, so
+messages contain only what `shown` returns.
 """
 
 import re
@@ -19,7 +19,7 @@ from pipper import __version__
 from pipper.core.urls import shown, url_fault
 from pipper.errors import IntegrityError, StoreError
 from pipper.http.account import Account
-from pipper.http.errors import TransientError, check, host_of, require_there, translated
+from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
 from pipper.system.retry import retry
 
@@ -32,42 +32,43 @@ _ATTEMPTS = 4
 _FIRST_WAIT = 0.3
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_OURS = {"User-Agent": f"pipper/{__version__}", "Accept-Encoding": "identity"}
+_HEADERS = {"User-Agent": f"pipper/{__version__}", "Accept-Encoding": "identity"}
 _PIECE = 1 << 20
-_PATIENCE, _SLOWEST = 60, 1024
-"""Seconds after which a body must have flowed at so many bytes a second on the average."""
+_SLOW_SECONDS, _SLOWEST = 60, 1024
+"""After so many seconds, a body must have arrived at this average rate (bytes per second)."""
 _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization"})
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_REDIRECT = "use the final URL, or correct the redirects of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer that was read to its end."""
+    """A response that was read to its end."""
 
     status: int
     """200, 206, 304, 404 or 410."""
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Names are in lower case."""
     body: bytes = field(repr=False)
     url: str = field(repr=False)
-    """Where it came from in the end, after redirects."""
+    """The final URL, after redirects."""
 
 
 def no_account(origin: str) -> Account | None:  # noqa: ARG001 - the same answer for all
-    """Return None: most servers are read without an account."""
+    """Return None: most servers need no account."""
     return None
 
 
 class Web:
     """Reads URLs; for any number of threads.
 
-    `environ` may name proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificates (`SSL_CERT_FILE`,
-    `REQUESTS_CA_BUNDLE`), `ca_file` more of these. `account` gives the account for an origin
-    (`https://host:port`); they are sent to no other. `plain` lists origins that may be read over http although
-    they are not on this machine: those that a user configured so.
+    `environ` may contain proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificates (`SSL_CERT_FILE`,
+    `REQUESTS_CA_BUNDLE`); `ca_file` adds certificates. `account` returns the account for an origin
+    (`https://host:port`), which is sent to that origin only. `plain` lists the origins on other machines that the
+    user allows over http.
 
-    Everything raises IntegrityError for a URL that is not read at all, AccessError for a refusal, which
-    includes an expired signature, and StoreError for whatever else servers and networks do.
+    Every method raises IntegrityError for an unsafe URL, AccessError for a refusal or an expired signature, and
+    StoreError for any other failure of a server or the network.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class Web:
 
     @contextmanager
     def stream(self, url: str, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """Open the body at `url` for reading from `start`; one attempt, for whoever calls can resume.
+        """Open the body at `url` for reading from `start`; one attempt, because the caller can resume.
 
-        Raises ObjectAbsentError for a 404. A body that breaks off raises StoreError, never ends quietly.
+        Raises ObjectAbsentError for a 404, StoreError for an incomplete body.
         """
         with self._answer("GET", url, {"Range": f"bytes={start}-"} if start else {}) as response:
             if start and response.status == 416:
@@ -97,24 +98,27 @@ class Web:
             skipped = start if start and not _begins_at(response, start) else 0
             yield _without(_pieces(response, url), skipped)
 
-    def get(self, url: str, headers: Mapping[str, str] = _NOTHING, *, limit: int) -> Answer:
-        """Return the answer to a GET of `url` with a body of at most `limit` bytes.
+    def get(self, url: str, headers: Mapping[str, str] = _NO_HEADERS, *, limit: int) -> Answer:
+        """Return the response to a GET of `url`.
 
-        What may pass is tried again, a few times with growing waits. More bytes than `limit` are an
-        IntegrityError.
+        Transient failures are retried with growing waits. Raises IntegrityError for a body of more than `limit`
+        bytes.
         """
-        return _persist(lambda: self._read("GET", url, headers, limit))
+        return _with_retries(lambda: self._read("GET", url, headers, limit))
 
-    def head(self, url: str, headers: Mapping[str, str] = _NOTHING) -> Answer:
-        """Return the answer to a HEAD of `url`; tried again as by `get`."""
-        return _persist(lambda: self._read("HEAD", url, headers, 0))
+    def head(self, url: str, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
+        """Return the response to a HEAD of `url`; retried as by `get`."""
+        return _with_retries(lambda: self._read("HEAD", url, headers, 0))
 
     def size(self, url: str) -> int:
-        """Return how many bytes are at `url`: from a GET of the first, since a signed URL allows no HEAD."""
-        answer = _persist(lambda: self._size(url))
-        if not re.fullmatch(r"[0-9]{1,15}", answer):
-            raise StoreError(f"{host_of(url)} does not tell the size of {shown(url)}")
-        return int(answer)
+        """Return the size of `url` in bytes, from a GET of the first byte: a signed URL allows no HEAD."""
+        size = _with_retries(lambda: self._size(url))
+        if not re.fullmatch(r"[0-9]{1,15}", size):
+            raise StoreError(
+                f"{host_of(url)} does not send the size of {shown(url)}",
+                hint="use a server that sends Content-Length or Content-Range",
+            )
+        return int(size)
 
     def _size(self, url: str) -> str:
         with self._answer("GET", url, {"Range": "bytes=0-0"}) as response:
@@ -130,19 +134,24 @@ class Web:
             for piece in _pieces(response, url) if method == "GET" else ():
                 body += piece
                 if len(body) > limit:
-                    raise IntegrityError(f"{shown(url)} is longer than {limit:,} bytes")
-            told = {name.lower(): value for name, value in response.headers.items()}
+                    raise IntegrityError(
+                        f"{shown(url)} is longer than {limit:,} bytes",
+                        cause="pipper reads no more than that of such a file",
+                    )
+            lowered = {name.lower(): value for name, value in response.headers.items()}
             final = response.url or url
-            return Answer(status=response.status, headers=told, body=bytes(body), url=final)
+            return Answer(status=response.status, headers=lowered, body=bytes(body), url=final)
 
     @contextmanager
     def _answer(self, method: str, url: str, headers: Mapping[str, str]) -> "Iterator[BaseHTTPResponse]":
-        """The answer with its open body, after at most a few redirects."""
-        current, asked = url, headers
+        """Yield the response with its open body, after redirects."""
+        current, sent = url, headers
         for _ in range(_REDIRECTS + 1):
             self._require_safe(current, "unsafe URL")
             with translated(current):
-                response = self._pool.send(method, current, {**_OURS, **self._authorised(current), **asked})
+                response = self._pool.send(
+                    method, current, {**_HEADERS, **self._authorization(current), **sent}
+                )
             try:
                 target = response.headers.get("Location") if response.status in _MOVED else None
                 if target is None:
@@ -151,10 +160,12 @@ class Web:
                     return
             finally:
                 response.close()
-            current, asked = self._redirected(current, target, asked)
-        raise StoreError(f"{shown(url)} redirects too often", cause=f"more than {_REDIRECTS} times")
+            current, sent = self._redirected(current, target, sent)
+        raise StoreError(
+            f"{shown(url)} redirects more than {_REDIRECTS} times", hint=f"{_REDIRECT} {host_of(url)}"
+        )
 
-    def _authorised(self, url: str) -> dict[str, str]:
+    def _authorization(self, url: str) -> dict[str, str]:
         account = self._account(_origin(url))
         if account is None:
             return {}
@@ -163,26 +174,31 @@ class Web:
     def _redirected(
         self, url: str, location: str, headers: Mapping[str, str]
     ) -> tuple[str, Mapping[str, str]]:
-        """Where a redirect leads, and the headers to send there: credentials to nobody else, no way back to http."""
+        """Return the target of a redirect and the headers to send there, without credentials at another origin."""
         target = urljoin(url, location)
         self._require_safe(target, f"{shown(url)} redirects to an unsafe URL")
         if url.startswith("https:") and not target.startswith("https:"):
-            raise IntegrityError(f"{shown(url)} redirects to http", cause=f"to {shown(target)}")
+            raise IntegrityError(
+                f"{shown(url)} redirects to http",
+                cause=f"to {shown(target)}",
+                hint=f"{_REDIRECT} {host_of(url)}",
+            )
         if _origin(url) == _origin(target):
             return target, headers
         return target, {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
 
     def require_safe(self, url: str) -> None:
-        """Raise IntegrityError where `url` is not read at all; asks nothing."""
+        """Raise IntegrityError if `url` is unsafe; sends no request."""
         self._require_safe(url, "unsafe URL")
 
     def _require_safe(self, url: str, what: str) -> None:
         fault = url_fault(url)
         if fault and not (url.startswith("http:") and _origin(url) in self._plain):
-            raise IntegrityError(f"{what}: `{shown(url)}`", cause=fault)
+            hint = "use an https URL without user name and password"
+            raise IntegrityError(f"{what}: `{shown(url)}`", cause=fault, hint=hint)
 
 
-def _persist(work: Callable[[], T]) -> T:
+def _with_retries(work: Callable[[], T]) -> T:
     return retry(
         work,
         attempts=_ATTEMPTS,
@@ -192,11 +208,12 @@ def _persist(work: Callable[[], T]) -> T:
 
 
 def _begins_at(response: "BaseHTTPResponse", start: int) -> bool:
-    """Whether the answer begins at `start`; False where the server ignored the range and sends everything."""
+    """Tell whether the response begins at `start`; False if the server ignored the range and sends everything."""
     if response.status != 206:
         return False
     if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-        raise StoreError(f"{host_of(response.url or '')} answered with another range than was asked for")
+        url = response.url or ""
+        raise StoreError(f"{host_of(url)} returned the wrong byte range of {shown(url)}", hint=AGAIN)
     return True
 
 
@@ -208,23 +225,26 @@ def _without(pieces: Iterator[bytes], skipped: int) -> Iterator[bytes]:
 
 
 def _pieces(response: "BaseHTTPResponse", url: str) -> Iterator[bytes]:
-    """The body as it arrives, at most 1 MiB at once."""
+    """Yield the body as it arrives, at most 1 MiB at once."""
     announced = response.headers.get("Content-Length", "")
     started, received = time.monotonic(), 0
     with translated(url):
-        # read1 returns what is there: a body that trickles must not hide within one read for hours
+        # read1 returns the bytes that have arrived: one read of a slow body could last for hours
         while piece := response.read1(_PIECE, decode_content=False):
             received += len(piece)
             yield piece
             elapsed = time.monotonic() - started
-            if elapsed > _PATIENCE and received < elapsed * _SLOWEST:
+            if elapsed > _SLOW_SECONDS and received < elapsed * _SLOWEST:
                 raise StoreError(
-                    f"cannot read {shown(url)}: the answer hardly flows",
+                    f"cannot read {shown(url)}: the response is too slow",
                     cause=f"{received} bytes in {elapsed:.0f} seconds",
+                    hint=AGAIN,
                 )
     if announced.isdigit() and received != int(announced):
         raise TransientError(
-            f"cannot read {shown(url)}: the answer broke off", cause=f"{received} of {announced} bytes came"
+            f"cannot read {shown(url)}: the response is incomplete",
+            cause=f"{received} of {announced} bytes arrived",
+            hint=AGAIN,
         )
 
 

@@ -1,4 +1,4 @@
-"""What refusals and failures of the web mean to pipper. No message shows more of a URL than `shown` does."""
+"""Translate HTTP responses and failures into pipper's errors. Messages contain only what `shown` returns of a URL."""
 
 import re
 from collections.abc import Iterator
@@ -13,57 +13,68 @@ from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreErro
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
+AGAIN = "check the network, then run the command again"
+_PROXY = "set HTTPS_PROXY if this network needs a proxy"
 _ANSWERS = frozenset({200, 206, 304, 404, 410})
 _FAILURES = {
-    "NameResolutionError": "its name is not known",
-    "ConnectTimeoutError": "no connection in time",
-    "NewConnectionError": "no connection",
-    "ProxyError": "the proxy cannot be reached",
-    "SSLError": "the server's certificate or its TLS is not accepted",
-    "ReadTimeoutError": "no answer in time",
-    "ProtocolError": "the connection broke off",
+    "NameResolutionError": ("the host name is unknown", f"correct the host name, or {_PROXY}"),
+    "ConnectTimeoutError": ("no connection in time", f"check the network, or {_PROXY}"),
+    "NewConnectionError": ("no connection", f"check the network, or {_PROXY}"),
+    "ProxyError": ("the proxy is unreachable", "correct HTTPS_PROXY, or add the host to NO_PROXY"),
+    "SSLError": (
+        "the server's certificate or TLS version is not accepted",
+        "set SSL_CERT_FILE to a file with the certificate authority of that server",
+    ),
+    "ReadTimeoutError": ("no response in time", AGAIN),
+    "ProtocolError": ("the connection was closed early", AGAIN),
 }
+"""Cause and hint, by the class of urllib3."""
 _CODES = {
-    "ExpiredToken": "the session that signed it has ended",
-    "InvalidAccessKeyId": "the store does not know the access key that signed it",
-    "SignatureDoesNotMatch": "the signature does not fit: was the URL edited?",
+    "ExpiredToken": "the session that signed the URL has ended",
+    "InvalidAccessKeyId": "S3 does not know the access key that signed the URL",
+    "SignatureDoesNotMatch": "the signature does not match: the URL was changed",
 }
 
 
 class TransientError(StoreError):
-    """A failure that another attempt may not meet."""
+    """A failure that may not happen again at the next attempt."""
 
     def __init__(self, message: str, *, cause: str = "", hint: str = "", wait: float = 0.0) -> None:
         super().__init__(message, cause=cause, hint=hint)
         self.wait = wait
-        """Seconds the server asked for."""
+        """Seconds from the server's Retry-After."""
 
 
 def check(response: "BaseHTTPResponse", url: str) -> None:
-    """Raise what an answer means that says nothing of the object itself."""
+    """Raise the error that a status means; return for a status about the object itself (200, 206, 304, 404, 410)."""
     status = response.status
     if status in _ANSWERS:
         return
     with translated(url):
-        said = re.search(rb"<Code>([A-Za-z]{1,60})</Code>", response.read(4096, decode_content=False))
-    code = said[1].decode() if said else ""
+        found = re.search(rb"<Code>([A-Za-z]{1,60})</Code>", response.read(4096, decode_content=False))
+    code = found[1].decode() if found else ""
     if status in (401, 403) or code in _CODES:
         raise _refused(url, f"{status} {code}".strip(), _CODES.get(code, ""))
     if status == 407:
-        raise AccessError("the proxy wants credentials", hint="put them into HTTPS_PROXY")
+        raise AccessError(
+            f"cannot read {shown(url)}: the proxy requires credentials",
+            hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        )
     what = f"cannot read {shown(url)}: {host_of(url)} answered {f'{status} {code}'.strip()}"
     if status == 429 or status >= 500:
-        told = response.headers.get("Retry-After", "")
-        wait = float(told) if re.fullmatch(r"[0-9]{1,4}", told) else 0.0
-        raise TransientError(what, hint="try again later", wait=wait)
-    raise StoreError(what)
+        seconds = response.headers.get("Retry-After", "")
+        wait = float(seconds) if re.fullmatch(r"[0-9]{1,4}", seconds) else 0.0
+        raise TransientError(what, hint="run the command again later", wait=wait)
+    raise StoreError(what, hint="correct the URL, or the proxy in HTTPS_PROXY")
 
 
 def require_there(response: "BaseHTTPResponse", url: str) -> None:
-    """Raise ObjectAbsentError where a checked answer has no body of the object."""
+    """Raise ObjectAbsentError if a checked response does not contain the object."""
     if response.status not in (200, 206):
         raise ObjectAbsentError(
-            f"there is no {shown(url)}", cause=f"{host_of(url)} answered {response.status}"
+            f"{shown(url)} does not exist",
+            cause=f"{host_of(url)} answered {response.status}",
+            hint="correct the URL",
         )
 
 
@@ -71,21 +82,21 @@ def _refused(url: str, answered: str, known: str) -> AccessError:
     until, now = signed_until(url), datetime.now(UTC)
     if until is not None and until <= now:
         return expired(until, now)
-    cause = known or "it needs credentials, or it does not exist"
+    cause = known or "the file needs credentials, or does not exist"
     if until is not None and not known:
-        cause = f"its signature holds until {_moment(until)}, the local time is {_moment(now)}"
-    hint = "is the clock right? `pipper authorize` writes new URLs" if until else ""
+        cause = f"the signature is valid until {_moment(until)}, the local time is {_moment(now)}"
+    hint = "run `pipper authorize` again for new URLs, or correct the clock of this machine" if until else ""
     return AccessError(
-        f"cannot read {shown(url)}: {host_of(url)} refused it ({answered})", cause=cause, hint=hint
+        f"cannot read {shown(url)}: access denied by {host_of(url)} ({answered})", cause=cause, hint=hint
     )
 
 
 def expired(until: datetime, now: datetime, *, subject: str = "") -> AccessError:
-    """Return the error for a signature that ended; both times are aware."""
-    told = f"{_moment(until)} (local now {_moment(now)})"
+    """Return the error for an expired signature; both times are aware."""
+    times = f"{_moment(until)} (local now {_moment(now)})"
     return AccessError(
-        f"{subject}{': ' if subject else ''}authorisation expired at {told}",
-        hint="run `pipper authorize` again where there are credentials",
+        f"{subject}{': ' if subject else ''}authorisation expired at {times}",
+        hint="run `pipper authorize` again on a machine with credentials",
     )
 
 
@@ -100,8 +111,8 @@ def host_of(url: str) -> str:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Raise what `pipper.errors` has for whatever urllib3 raises within."""
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as the pool: only who reads a URL needs it
+    """Translate the errors of urllib3 in the block into those of `pipper.errors`."""
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as in the pool: most commands do without
 
     try:
         yield
@@ -111,18 +122,19 @@ def translated(url: str) -> Iterator[None]:
 
 def _of_failure(error: Exception, url: str) -> PipperError:
     names = [cls.__name__ for cls in type(error).__mro__]
-    reason = next((_FAILURES[name] for name in names if name in _FAILURES), "the connection failed")
+    known = (_FAILURES[name] for name in names if name in _FAILURES)
+    reason, hint = next(known, ("the connection failed", AGAIN))
     system = _system_reason(error)
     kind = StoreError if "SSLError" in names else TransientError
     return kind(
         f"cannot read {shown(url)} from {host_of(url)}",
         cause=f"{reason} ({system})" if system else reason,
-        hint="look at the network, then run the command again",
+        hint=hint,
     )
 
 
 def _system_reason(error: BaseException) -> str:
-    """The operating system's own words somewhere below `error`; the words between may hold whole URLs."""
+    """Return the operating system's message below `error`; the messages between may contain whole URLs."""
     below: BaseException | None = error
     for _ in range(10):
         if below is None or (isinstance(below, OSError) and below.strerror):

@@ -1,4 +1,4 @@
-"""Connections for `web`: which certificates and which proxy, and urllib3's pools that follow from both."""
+"""Choose certificates and the proxy for a URL, and keep urllib3's connection pools for both."""
 
 import ssl
 import threading
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 32
 CONNECT_SECONDS, READ_SECONDS = 10, 60
-"""How long a server may keep silent, whoever asks it."""
+"""Timeouts of a request, also for boto3."""
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 class Pool:
-    """Sends requests; for any number of threads. Nothing is imported or read before the first one."""
+    """Sends requests; for any number of threads. Imports and reads nothing before the first one."""
 
     def __init__(self, environ: Mapping[str, str], ca_file: Path | None = None) -> None:
         self._environ = environ
@@ -29,9 +29,9 @@ class Pool:
         self._managers: dict[tuple[str, bool], PoolManager] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
-        """Return the answer with its open body; redirects are not followed. Raises what urllib3 raises.
+        """Return the response with its open body; redirects are not followed. Raises what urllib3 raises.
 
-        Raises MachineError for certificates that cannot be read, UsageError for a proxy that is none.
+        Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL.
         """
         manager = self._manager(_proxy(url, self._environ), url.startswith("https:"))
         return manager.request(
@@ -48,7 +48,7 @@ class Pool:
         import urllib3  # noqa: PLC0415 - 60 ms that most commands do without
 
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-        # Reading all certificates takes 30 ms, which a server on this machine needs not cost.
+        # Reading all certificates takes 30 ms; http to this machine does not need them.
         context = _tls(self._environ, self._ca_file) if secure else None
         if not proxy:
             return urllib3.PoolManager(
@@ -56,7 +56,9 @@ class Pool:
             )
         parts = urlsplit(proxy)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError("the proxy of HTTPS_PROXY is none", hint="write http://HOST:PORT")
+            raise UsageError(
+                "HTTPS_PROXY (or ALL_PROXY) is not a proxy URL", hint="set HTTPS_PROXY=http://HOST:PORT"
+            )
         account = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         return urllib3.ProxyManager(
             f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
@@ -69,18 +71,18 @@ class Pool:
 
 
 def _tls(environ: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContext:
-    """The system's certificates, and beside them those that the variables and `ca_file` name."""
+    """Return a context with the system's certificates, those of the variables, and those of `ca_file`."""
     context = ssl.create_default_context()
     given = [Path(environ[name]) for name in _CERTIFICATES if environ.get(name)]
     for path in [*given, ca_file] if ca_file else given:
-        hint = "check SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's `cert`"
+        hint = "correct SSL_CERT_FILE, REQUESTS_CA_BUNDLE or pip's `cert`"
         with os_errors("read the certificates in", path, hint=hint):  # an SSLError is an OSError
             context.load_verify_locations(*((None, path) if path.is_dir() else (path, None)))
     return context
 
 
 def _proxy(url: str, environ: Mapping[str, str]) -> str:
-    """The proxy for a URL as `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say; empty for none, as for this machine."""
+    """Return the proxy for a URL from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; empty for a direct connection."""
 
     def variable(name: str) -> str:
         return environ.get(name.lower()) or environ.get(name) or ""

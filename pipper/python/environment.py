@@ -260,7 +260,7 @@ def _not_made(root: Path, error: OSError | ProcessError) -> MachineError:
         return MachineError(f"no virtual environment could be made in `{root}`", cause=error.strerror or "")
     return MachineError(
         f"no virtual environment could be made in `{root}`",
-        cause=error.said,
+        cause=error.reason,
         hint=f"see whether `{error.program} -m venv` works (Debian: the package python3-venv)",
     )
 

@@ -135,7 +135,7 @@ def _ask(executable: Path) -> dict[str, Any]:
             run([str(executable), "-I", "-B", probe.__file__], seconds=_SECONDS).splitlines()[-1]
         )
     except ProcessError as error:
-        raise _unusable(executable, _too_old(executable) or error.said) from error
+        raise _unusable(executable, _too_old(executable) or error.reason) from error
     except OSError as error:
         if executable.is_dir():
             raise UsageError(

@@ -1,8 +1,7 @@
-"""Reading, hashing and replacing files: a file is replaced whole or not at all.
+"""Read, hash and replace files. A file is replaced whole or not at all.
 
-Everything that is written goes through `temporary_file` and takes its place by a rename. `write_atomic` is for
-what can be made again (caches), `write_durable` for what must survive a power cut, `write_bytes` for the files
-of users, `write_private` for secrets.
+Every write goes to a `temporary_file`, which is then renamed. `write_atomic` is for caches, `write_durable` for
+files that must survive a power failure, `write_bytes` for the files of users, `write_private` for secrets.
 """
 
 import contextlib
@@ -31,23 +30,25 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return the bytes of a file, None where there is none; raises MachineError for anything else."""
+    """Return the bytes of a file, or None if it does not exist; raises MachineError if it cannot be read."""
     with os_errors("read", path), contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     return None
 
 
 def refuse_url(path: Path) -> None:
-    """Raise UsageError where a path of the command line is a URL; what may be secret of it is in no message."""
-    # A path has one slash where the URL had two, so that nothing else would know it for one.
+    """Raise UsageError if a path of the command line is a URL; the message contains no secret of the URL."""
+    # pathlib turns the two slashes of a URL into one, so no later check would recognize it.
     scheme, *rest = path.as_posix().split("/")
     if rest and _SCHEME.fullmatch(scheme):
         url = f"{scheme}//{'/'.join(rest)}"
-        raise UsageError(f"a URL is not a file: {shown(url)}", hint="fetch it first, then give the file")
+        raise UsageError(
+            f"a URL is not a file: {shown(url)}", hint="download it, then give the path of the file"
+        )
 
 
 def pieces(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Yield the rest of `file` in pieces of at most 1 MiB; `path` is for the message of a MachineError."""
+    """Yield the rest of `file` in pieces of at most 1 MiB; MachineError names `path`."""
     while True:
         with os_errors("read", path):
             piece = file.read(_PIECE)
@@ -69,31 +70,31 @@ def sha256_of_file(path: Path) -> str:
 
 
 def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Replace a file, durably: a reader sees the old bytes or the new ones. Its mode stays.
+    """Replace a file durably: a reader sees the old bytes or the new ones. Its mode is kept.
 
-    With `private` its mode is 0600, from its first byte on. Raises MachineError, and then the old file is as it
-    was.
+    With `private` its mode is 0600 before the first byte is written. Raises MachineError; then the old file is
+    unchanged.
     """
     with os_errors("write", path, needed=len(data)), replacing(path, durable=True, private=private) as file:
         file.write(data)
-    # The bytes are on the disk and in their place: only a power cut could bring the old ones back.
+    # The bytes are on the disk and the file is renamed: only a power failure could bring the old ones back.
     with contextlib.suppress(OSError):
         sync_folder(path.parent)
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file that holds secrets: mode 0600, and a missing folder is made with mode 0700.
+    """Replace a file that contains secrets: its mode is 0600, and a missing folder is created with mode 0700.
 
-    A symbolic link is followed to a file of the same user's and stays a link. Raises MachineError as
+    A symbolic link to a file of the same user is followed and stays a link. Raises MachineError as
     `check_private` and `write_bytes` do.
     """
     write_bytes(check_private(path), data, private=True)
 
 
 def write_durable(path: Path, data: bytes) -> None:
-    """Replace a file, and have it on the disk when this returns. Its mode stays.
+    """Replace a file and wait until it is on the disk. Its mode is kept.
 
-    Raises OSError; then the file holds the old bytes or the new ones.
+    Raises OSError; then the file contains the old bytes or the new ones.
     """
     with replacing(path, durable=True) as file:
         file.write(data)
@@ -110,11 +111,10 @@ def write_atomic(path: Path, data: bytes, *, sweep: bool = True) -> None:
 def replacing(
     path: str | os.PathLike[str], *, durable: bool = False, private: bool = False, sweep: bool = True
 ) -> "Iterator[BufferedWriter]":
-    """Give an empty file that takes the place of `path` when the block ends; where the block fails, it goes.
+    """Yield an empty file that replaces `path` when the block ends; it is removed if the block raises.
 
-    The mode of `path` stays. With `private` it is 0600; with `durable` the bytes are on the disk before the
-    rename. `sweep` removes first what killed commands left in the folder, and costs reading the folder. Raises
-    OSError.
+    The mode of `path` is kept, or 0600 with `private`. With `durable` the bytes are on the disk before the
+    rename. `sweep` reads the folder first and removes the temporary files of killed commands. Raises OSError.
     """
     folder = os.path.dirname(path)
     mode = 0o600 if private else _mode_of(path)
@@ -129,7 +129,7 @@ def replacing(
 
 @contextlib.contextmanager
 def temporary_file(folder: str | os.PathLike[str], mode: int = 0o666) -> "Iterator[BufferedWriter]":
-    """Open a new file in `folder`, under a name that nobody can foresee; it is removed where the block fails.
+    """Open a new file in `folder` with an unpredictable name; it is removed if the block raises.
 
     Its mode is `mode` less the umask. Raises OSError.
     """
@@ -138,24 +138,24 @@ def temporary_file(folder: str | os.PathLike[str], mode: int = 0o666) -> "Iterat
         with file:
             yield file
     except BaseException:
-        # The first error is the one to report: a disk that takes no file may refuse to remove one, too.
+        # Report the first error: a disk that refuses a write may also refuse the removal.
         with contextlib.suppress(OSError):
             os.unlink(file.name)
         raise
 
 
 def put_in_place(file: "BufferedWriter", path: str | os.PathLike[str], *, durable: bool) -> None:
-    """Rename a temporary file to `path`, with `durable` once its bytes are on the disk; raises OSError."""
+    """Rename a temporary file to `path`, with `durable` after its bytes are on the disk; raises OSError."""
     file.flush()
     if durable:
         os.fsync(file.fileno())
-    if os.name == "nt":  # Windows renames no open file
+    if os.name == "nt":  # Windows cannot rename an open file
         file.close()
     os.replace(file.name, path)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Make the names in `folder` durable, where its file system can; raises OSError."""
+    """Make the names in `folder` durable if its file system supports that; raises OSError."""
     if os.name == "nt":  # Windows cannot open a folder; NTFS journals names by itself
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -170,8 +170,8 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a temporary folder that is gone at the end; raises MachineError where none can be made."""
-    with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder that has room"):
+    """Yield a temporary folder that is removed at the end; raises MachineError if it cannot be created."""
+    with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
         folder = tempfile.TemporaryDirectory(prefix="pipper-", ignore_cleanup_errors=True)
     with folder as name:
         yield Path(name)
@@ -187,15 +187,15 @@ def _new_file(folder: str | os.PathLike[str], mode: int) -> "BufferedWriter":
     while True:
         name = os.path.join(folder, f".pipper-{os.urandom(8).hex()}.tmp")
         file = open(name, "xb", opener=lambda path, flags: os.open(path, flags | _NO_FOLLOW, mode))  # noqa: SIM115 - closed by the caller
-        # Held until it is closed, so that a sweep can tell it from what a killed command left.
+        # Locked until it is closed, so that a sweep does not take it for the file of a killed command.
         hold(file.fileno())
         if os.path.exists(name):
             return file
-        file.close()  # swept in the moment before it was held
+        file.close()  # another process swept it before it was locked
 
 
 def _sweep(folder: str) -> None:
-    """Remove the temporary files that no living command holds."""
+    """Remove the temporary files that no running command has locked."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder or "."):
             if _LITTER.fullmatch(name):
@@ -213,10 +213,10 @@ def _remove_litter(path: str) -> None:
 
 
 def check_private(path: Path) -> Path:
-    """Return the file that `write_private` would replace, and make its folder.
+    """Return the file that `write_private` would replace, and create its folder.
 
-    Raises MachineError where the file is another user's, where others may write into its folder, or where the
-    disk refuses.
+    Raises MachineError if the file belongs to another user, if others can write to its folder, or if the disk
+    refuses.
     """
     target = Path(os.path.realpath(path))
     with os_errors("write", path):
@@ -228,13 +228,13 @@ def check_private(path: Path) -> Path:
 
 
 def _refuse_dangling(path: Path) -> None:
-    """What a link names and is not there (a disk that is not mounted) is not made in its stead."""
+    """Refuse a dangling link: its target may be on a disk that is not mounted."""
     for place in (path, *path.parents):
         if place.is_symlink() and not place.exists():
             raise MachineError(
-                f"{path} is not written: {place} is a symbolic link that leads nowhere",
-                cause=f"there is no {os.path.realpath(place)}",
-                hint=f"remove {place}, or make what it names",
+                f"cannot write {path}: {place} is a dangling symbolic link",
+                cause=f"{os.path.realpath(place)} does not exist",
+                hint=f"remove {place}, or create its target",
             )
 
 
@@ -248,23 +248,26 @@ def _refuse_foreign(path: Path, target: Path) -> None:
             continue
         if owner != os.geteuid():
             raise MachineError(
-                f"{path} is not replaced: {place} belongs to another user",
+                f"cannot replace {path}: {place} belongs to another user",
                 cause=f"its owner is user {owner}, you are user {os.geteuid()}",
                 hint=f"remove {place}, or run the command as its owner",
             )
 
 
 def _refuse_shared(path: Path, folder: Path) -> None:
-    """Others who may write into the folder could put their own file in place of this one."""
+    """Refuse a folder that others can write to: they could replace the file."""
     if os.name == "nt":
         return
     for place in {path.parent, folder}:
         found = place.stat()
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise MachineError(
-                f"{path} is not written: others may write into {place}",
+                f"cannot write {path}: others can write to {place}",
                 cause=f"its mode is {stat.S_IMODE(found.st_mode):04o}",
-                hint=f"chmod go-w {place}",
+                hint=f"run `chmod go-w {place}`",
             )
         if found.st_uid not in (os.geteuid(), 0):
-            raise MachineError(f"{path} is not written: {place} belongs to another user", hint="look at HOME")
+            raise MachineError(
+                f"cannot write {path}: {place} belongs to another user",
+                hint="set HOME to your own home directory",
+            )

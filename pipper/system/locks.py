@@ -1,4 +1,4 @@
-"""Locks of the operating system: they end with their process, so a lock is never stale."""
+"""Locks of the operating system. A lock ends with its process, so it is never stale."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _POLL_SECONDS = 0.01
 
 
 class LockBusyError(MachineError):
-    """Another process kept the lock for longer than the caller waits."""
+    """Another process held the lock for longer than the caller waits."""
 
 
 @contextmanager
@@ -25,17 +25,17 @@ def os_lock(
     waiting: Callable[[], None] | None = None,
     timeout: float | None = None,
 ) -> Iterator[None]:
-    """Hold the lock file `path` (made with its folder where missing) while the block runs.
+    """Hold the lock file `path` while the block runs; create it and its folder if they are missing.
 
-    Many may hold it `shared`, one alone otherwise. Not for a thread that holds it already. `waiting` is called
-    once if another process has it. Raises MachineError if the file cannot be made or locked, LockBusyError if
-    it does not become free within `timeout` seconds; None waits without end.
+    Many processes may hold it `shared`, only one otherwise. A thread cannot lock it twice. `waiting` is called
+    once if another process holds it. Raises MachineError if the file cannot be created or locked, LockBusyError
+    if it is not free within `timeout` seconds; None waits without a limit.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     descriptor = _open(path)
     try:
         _acquire(descriptor, path, shared, waiting, deadline)
-        # The last holder may have removed the file: then the lock that others see is another one.
+        # The last holder may have removed the file: then other processes lock a new one.
         while not _is_at(descriptor, path):
             os.close(descriptor)
             descriptor = _open(path)
@@ -47,9 +47,10 @@ def os_lock(
 
 @contextmanager
 def os_lock_if_free(path: Path) -> Iterator[bool]:
-    """Hold the lock file `path` alone while the block runs, if nobody holds it now; gives whether that is so.
+    """Hold the lock file `path` exclusively while the block runs, if it is free; yield whether it was.
 
-    Never waits. Where locks cannot be shared (Windows) it is never so. Raises MachineError where it cannot be made.
+    Never waits. Yields False where locks cannot be shared (Windows). Raises MachineError if the file cannot be
+    created.
     """
     descriptor = _open(path)
     try:
@@ -59,7 +60,7 @@ def os_lock_if_free(path: Path) -> Iterator[bool]:
 
 
 def _open(path: Path) -> int:
-    with os_errors("make the lock", path):
+    with os_errors("create the lock", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
@@ -67,7 +68,7 @@ def _open(path: Path) -> int:
 def _acquire(
     descriptor: int, path: Path, shared: bool, waiting: Callable[[], None] | None, deadline: float | None
 ) -> None:
-    with os_errors("lock", path, hint="put it on a file system that has locks (flock)"):
+    with os_errors("lock", path, hint="move it to a file system that supports locks (flock)"):
         if _locked(descriptor, shared):
             return
         if waiting:
@@ -80,7 +81,7 @@ def _acquire(
                 raise LockBusyError(
                     f"cannot lock {path}",
                     cause="another process holds the lock",
-                    hint="run the command again when the other one has ended",
+                    hint="run the command again when the other one has finished",
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -98,7 +99,7 @@ if sys.platform == "win32":
     _CAN_SHARE = False
 
     def _locked(descriptor: int, shared: bool) -> bool:
-        # There are no shared locks here, and Windows removes no file that is in use.
+        # Windows has no shared locks, and does not remove a file that is in use.
         with suppress(OSError):
             if not shared:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -110,10 +111,10 @@ if sys.platform == "win32":
             time.sleep(_POLL_SECONDS)
 
     def hold(descriptor: int) -> None:
-        """Do nothing: Windows removes no file that is open."""
+        """Do nothing: Windows does not remove an open file."""
 
     def is_free(descriptor: int) -> bool:
-        """Return True: Windows removes no file that is open."""
+        """Return True: Windows does not remove an open file."""
         del descriptor
         return True
 
@@ -133,12 +134,12 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
     def hold(descriptor: int) -> None:
-        """Lock an open file until it is closed; does nothing on a file system without locks."""
+        """Lock an open file until it is closed; do nothing on a file system without locks."""
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def is_free(descriptor: int) -> bool:
-        """Lock an open file if no process holds it; False also on a file system without locks."""
+        """Lock an open file if no process has locked it; return False also on a file system without locks."""
         with suppress(OSError):
             return _locked(descriptor, shared=False)
         return False

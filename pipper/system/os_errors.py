@@ -1,4 +1,4 @@
-"""One translation of OSError into MachineError: what was tried and where, why it failed, what mends it."""
+"""Translate OSError into MachineError: the operation and the path, the reason, the remedy."""
 
 import errno
 import os
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from pipper.errors import MachineError
 
 _SPACE = "free some space there and run the command again"
-_PERMISSIONS = "check the permissions of that path"
+_PERMISSIONS = "change the permissions of that path (`ls -ld` shows them)"
 _HINTS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EACCES: _PERMISSIONS,
     errno.EPERM: _PERMISSIONS,
-    errno.EROFS: "the file system is mounted read-only: use another folder, or mount it for writing",
-    errno.ENOENT: "check that the path exists",
-    errno.ENOTDIR: "a part of that path is a file: use another path",
+    errno.EROFS: "use another folder, or mount the file system for writing",
+    errno.ENOENT: "create it, or correct the path",
+    errno.ENOTDIR: "a parent of that path is a file: use another path",
     errno.EISDIR: "that path is a folder: use another name",
     errno.ENAMETOOLONG: "use a shorter path",
-    errno.ELOOP: "remove the symbolic link that leads to itself",
+    errno.ELOOP: "remove the symbolic link that points to itself",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENFILE: "close other programs: the system has too many open files",
     errno.EIO: "check the disk or the network mount",
@@ -30,7 +30,7 @@ _HINTS = {
 def os_errors(
     doing: str, place: str | os.PathLike[str], *, needed: int = 0, hint: str = ""
 ) -> Iterator[None]:
-    """Raise `machine_error` for an OSError of the block."""
+    """Raise `machine_error` for an OSError in the block."""
     try:
         yield
     except OSError as error:
@@ -42,8 +42,7 @@ def machine_error(
 ) -> MachineError:
     """Return the error `cannot {doing} {place}`.
 
-    `needed` is the number of bytes that were to be written, where it is known. `hint` replaces the one that
-    the error number gives.
+    `needed` is the number of bytes to write, if known. `hint` replaces the hint of the error number.
     """
     cause = error.strerror or str(error)
     if needed:

@@ -1,4 +1,4 @@
-"""The same work on many things at once, for work that waits for a store."""
+"""Run the same work on many items in threads, for work that waits for a store."""
 
 import threading
 import time
@@ -13,16 +13,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 JOBS = 32
-"""Requests under way at once."""
-_FAREWELL = 0.5
-"""Seconds that threads have to clean up behind an interrupted command."""
+"""Requests at once."""
+_CLEANUP_SECONDS = 0.5
+"""How long threads may clean up after an interrupt."""
 
 
 def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Return what `work` gives for each of `items`, in their order.
+    """Return the result of `work` for each of `items`, in their order.
 
-    Where it raises, nothing new is begun, what is under way is waited for, and the error of the first such
-    item is raised. An interrupt does not wait for what hangs.
+    If `work` raises, no new item is started, running ones are waited for, and the error of the first failed
+    item is raised. An interrupt does not wait for threads that hang.
     """
     if len(items) < 2:
         return [work(item) for item in items]
@@ -33,25 +33,25 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     def one(number: int) -> None:
         try:
             done[number] = work(items[number])
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
             failed[number] = error
             stop.set()
 
-    in_threads(one, range(len(items)), jobs=JOBS, stop=stop, farewell=_FAREWELL)
+    in_threads(one, range(len(items)), jobs=JOBS, stop=stop, cleanup_seconds=_CLEANUP_SECONDS)
     if failed:
         raise failed[min(failed)]
     return [done[number] for number in sorted(done)]
 
 
 def in_threads(
-    work: Callable[[T], None], items: Sequence[T], *, jobs: int, stop: threading.Event, farewell: float
+    work: Callable[[T], None], items: Sequence[T], *, jobs: int, stop: threading.Event, cleanup_seconds: float
 ) -> None:
-    """Do `work`, which raises nothing, on each item, `jobs` at once; nothing new is begun once `stop` is set.
+    """Run `work`, which must not raise, on each item, `jobs` at once; no new item starts once `stop` is set.
 
-    An interrupt sets `stop`, gives the threads `farewell` seconds to clean up, and does not wait for what hangs.
+    An interrupt sets `stop` and waits `cleanup_seconds` at most for the threads.
     """
-    # Not a pool: its threads are waited for at the end of the process, and one that hangs in a read would keep
-    # an interrupted command from ending.
+    # Not a pool: Python waits for the threads of a pool at exit, and one that hangs in a read would keep an
+    # interrupted command from ending.
     queue = iter(items)
     turn = threading.Lock()
     end = object()
@@ -70,18 +70,18 @@ def in_threads(
             thread.start()
         for thread in threads:
             while thread.is_alive():
-                thread.join(1.0)  # with a limit, so that an interrupt gets through on every system
+                thread.join(1.0)  # with a timeout, so that an interrupt arrives on every system
     except BaseException:
         stop.set()
-        until = time.monotonic() + farewell
+        until = time.monotonic() + cleanup_seconds
         for thread in threads:
-            if thread.is_alive():  # the interrupt may have come while it was being started
+            if thread.is_alive():  # the interrupt may have arrived while it was starting
                 thread.join(max(0.0, until - time.monotonic()))
         raise
 
 
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-    """Return what two functions give, called at once; raises what they raise."""
+    """Call two functions at once and return their results; raises what they raise."""
     one: list[A] = []
     other: list[B] = []
     calls: list[Callable[[], None]] = [lambda: one.append(first()), lambda: other.append(second())]
@@ -94,11 +94,11 @@ def _call(function: Callable[[], None]) -> None:
 
 
 def spread(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T], Iterable[T]]) -> None:
-    """Do `work` on items, many at once, as long as there are any: `follow` names the next ones.
+    """Run `work` on the items of `first` and on those that `follow` returns for each finished item.
 
-    `follow` is called in this very thread with each item that is done, in the order in which they get done.
-    Where anything raises, nothing new is begun, and the error is raised once what is under way is done; an
-    interrupt does not wait for what hangs.
+    `follow` is called in the calling thread, in the order in which items finish. If anything raises, no new item
+    is started, and the error is raised after the running ones have finished. An interrupt does not wait for
+    threads that hang.
     """
     _Spread(work).go(first, follow)
 
@@ -116,7 +116,7 @@ class _Spread(Generic[T]):
             self._begin(first)
             while self._under_way:
                 try:
-                    item, error = self._done.get(timeout=1.0)  # so that an interrupt gets through everywhere
+                    item, error = self._done.get(timeout=1.0)  # so that an interrupt arrives on every system
                 except Empty:
                     continue
                 self._under_way -= 1
@@ -132,7 +132,7 @@ class _Spread(Generic[T]):
         except BaseException:
             self._end()
             for thread in self._threads:
-                thread.join(_FAREWELL / len(self._threads))
+                thread.join(_CLEANUP_SECONDS / len(self._threads))
             raise
         self._end()
 
@@ -146,7 +146,7 @@ class _Spread(Generic[T]):
                 self._threads.append(thread)
 
     def _end(self) -> None:
-        """Have the threads end after what they are at."""
+        """Let each thread end after its current item."""
         with suppress(Empty):
             while True:
                 self._todo.get_nowait()
@@ -158,6 +158,6 @@ class _Spread(Generic[T]):
             error: BaseException | None = None
             try:
                 self._work(item)
-            except BaseException as raised:  # noqa: BLE001 - raised again in the thread that asked
+            except BaseException as raised:  # noqa: BLE001 - raised again in the calling thread
                 error = raised
             self._done.put((item, error))

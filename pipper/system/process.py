@@ -1,22 +1,22 @@
-"""Running another program and hearing what it says."""
+"""Run another program and return its output."""
 
 from collections.abc import Sequence
 
 
 class ProcessError(Exception):
-    """A program failed, or did not end in time."""
+    """A program failed, or did not finish in time."""
 
-    def __init__(self, program: str, said: str) -> None:
-        super().__init__(f"{program}: {said}")
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(f"{program}: {reason}")
         self.program = program
-        self.said = said
-        """The last line it wrote, or that it did not end."""
+        self.reason = reason
+        """The last line of its output, or that it did not finish."""
 
 
 def run(command: Sequence[str], *, given: bytes = b"", seconds: float | None = None) -> bytes:
-    """Run a program with `given` as its input and return its output.
+    """Run a program with the input `given` and return its output.
 
-    Raises ProcessError where it fails or takes more than `seconds`, OSError where it cannot be started.
+    Raises ProcessError if it fails or takes more than `seconds`, OSError if it cannot be started.
     """
     # Most commands start no other program, and the import takes 7 ms.
     import subprocess  # noqa: PLC0415 - see above
@@ -27,6 +27,6 @@ def run(command: Sequence[str], *, given: bytes = b"", seconds: float | None = N
         ).stdout
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or error.stdout or b"").decode(errors="replace").strip().splitlines()
-        raise ProcessError(command[0], lines[-1] if lines else f"it ended with {error.returncode}") from error
+        raise ProcessError(command[0], lines[-1] if lines else f"exit code {error.returncode}") from error
     except subprocess.TimeoutExpired as error:
-        raise ProcessError(command[0], f"it did not end in {seconds:g} s") from error
+        raise ProcessError(command[0], f"it did not finish in {seconds:g} s") from error

@@ -1,4 +1,4 @@
-"""One way to try again what may go better the next time."""
+"""Retry work that may succeed later."""
 
 import random
 import time
@@ -19,11 +19,11 @@ def retry(
     longest: float = 10.0,
     sleep: Callable[[float], object] | None = None,
 ) -> T:
-    """Return what `work` returns, called at most `attempts` times; raises its last error.
+    """Return the result of `work`, called at most `attempts` times; raises its last error.
 
-    `pause` takes an error and returns the least seconds to wait before the next attempt, None if another attempt
-    is not worth it. The wait doubles from about `first` to `longest` seconds, and is not the same for all that
-    failed together. `sleep` is called in place of `time.sleep`.
+    `pause` takes an error and returns the minimum seconds to wait before the next attempt, or None to give up.
+    The wait doubles from about `first` to `longest` seconds, with a random part, so that processes that failed
+    together do not retry together. `sleep` replaces `time.sleep`.
     """
     for attempt in range(attempts - 1):
         try:
@@ -32,11 +32,11 @@ def retry(
             least = pause(error)
             if least is None:
                 raise
-            growing = first * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            growing = first * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
             (sleep or time.sleep)(min(longest, max(growing, least)))
     return work()
 
 
 def pause_if_broken(error: PipperError) -> float | None:
-    """Return 0 for a body that broke off or never came, None for any other error: the `pause` of a download."""
+    """Return 0 for a StoreError that may pass, None for any other error: the `pause` of a download."""
     return 0.0 if isinstance(error, StoreError) and not isinstance(error, ObjectAbsentError) else None
