@@ -58,7 +58,9 @@ class Receiver:
         """Write the next bytes; raises IntegrityError if there are too many, MachineError for the disk."""
         if self.size + len(chunk) > self._expected:
             raise IntegrityError(
-                f"{self._subject} is too long", cause=f"expected {self._expected:,} bytes", hint=_REPLACED
+                f"{self._subject} is longer than expected",
+                cause=f"expected {self._expected:,} bytes",
+                hint=_REPLACED,
             )
         with _disk(str(self._stream.name), self._expected):
             view = memoryview(chunk)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipper.cache.cache import Cache, Receiver
 from pipper.core.ports import Reporter, Task
+from pipper.core.wording import counted
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
 from pipper.system.parallel import in_threads
 from pipper.system.retry import pause_if_broken, retry
@@ -136,7 +137,7 @@ class _Run:
 def _given_up(download: Download, receiver: Receiver, attempts: int, error: StoreError) -> StoreError:
     return StoreError(
         f"cannot download {download.subject}: {receiver.size:,} of {download.size:,} bytes"
-        f" in {attempts} attempts",
+        f" in {counted(attempts, 'attempt')}",
         cause=error.cause or error.message,
         hint=error.hint or "run the command again: complete files are not downloaded again",
     )

@@ -1,5 +1,5 @@
-"""Store adapters: `s3.store.S3Store` (made by `connect`) and `directory.store.DirectoryStore`.
+"""Store adapters: `s3.store.S3Store` (returned by `connect`) and `directory.store.DirectoryStore`.
 
-`keys` says which keys are safe, for every adapter; `rehearsal` is a store that is read and never written, for dry
-runs. Importing any of it does not import boto3.
+`keys` checks keys for every adapter and has their common errors; `rehearsal` is a store that is never written, for
+dry runs. Importing these modules does not import boto3.
 """

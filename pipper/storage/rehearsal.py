@@ -1,17 +1,17 @@
-"""A store that is read and never written: what a dry run works on."""
+"""A store that is read and never written, for dry runs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipper.core.ports import Blob, Lifetime, ObjectInfo, Store
-from pipper.errors import ObjectExistsError
+from pipper.storage.keys import taken
 
 _ETAG = "rehearsed"
 
 
 class RehearsalStore:
-    """Reads from another store, and accepts every write that it would accept without doing it. See `ports.Store`."""
+    """Reads from another store; accepts the writes that it would accept, and does nothing. See `ports.Store`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -44,10 +44,10 @@ class RehearsalStore:
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> str:
-        """Raise ObjectExistsError where the key is taken; store nothing."""
+        """Raise ObjectExistsError if the key exists; store nothing."""
         del body, content_type, metadata
         if self._store.head(key) is not None:
-            raise ObjectExistsError(f"{key} stands in {self.location} already")
+            raise taken(key, self.location)
         return _ETAG
 
     def replace(

@@ -14,7 +14,7 @@ _HINTS = {
     errno.EDQUOT: _SPACE,
     errno.EACCES: _PERMISSIONS,
     errno.EPERM: _PERMISSIONS,
-    errno.EROFS: "use another folder, or mount the file system for writing",
+    errno.EROFS: "use another folder, or remount the read-only file system",
     errno.ENOENT: "create it, or correct the path",
     errno.ENOTDIR: "a parent of that path is a file: use another path",
     errno.EISDIR: "that path is a folder: use another name",

@@ -129,7 +129,7 @@ def test_M15_where_the_repository_never_answers_the_solve_stops_and_the_index_is
     monkeypatch.setattr("pipper.http.pool.READ_SECONDS", 0.1)
     double.script(Rule(operation=operation, fault=Silence(), times=float("inf")))
     done = workspace.run("lock", code=6)
-    assert "no answer in time" in done.stderr
+    assert "no response in time" in done.stderr
     assert double.count(operation if operation != "*" else "ListObjectsV2")
     assert index.seen == []
     assert not workspace.lock.exists()

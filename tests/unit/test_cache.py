@@ -72,7 +72,7 @@ def test_a_short_file_is_not_held(cache: Cache) -> None:
 def test_S6_the_first_byte_too_many_ends_it(cache: Cache) -> None:
     with cache.receive(SHA256, len(BODY), subject=SUBJECT) as receiver:
         receiver.write(BODY)
-        with pytest.raises(IntegrityError, match="longer than it may be"):
+        with pytest.raises(IntegrityError, match="longer than expected"):
             receiver.write(b"x")
 
 
@@ -189,7 +189,7 @@ def test_a_damaged_cached_file_is_blamed_and_dropped(cache: Cache, damage: str) 
         held.write_bytes(held.read_bytes()[:50])
     else:
         held.unlink()
-    with pytest.raises(MachineError, match="damaged or gone") as caught:
+    with pytest.raises(MachineError, match="damaged or missing") as caught:
         cache.unpack(sha256, path.name)
     assert caught.value.hint
     assert cache.file(sha256) is None

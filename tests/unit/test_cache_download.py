@@ -132,7 +132,7 @@ def test_S5_a_body_that_breaks_off_is_taken_up_where_it_broke(cache: Cache) -> N
 def test_S5_a_body_that_always_breaks_off_is_given_up(cache: Cache) -> None:
     server = Server([BODY[:10], StoreError("reset", cause="connection reset")])
     with pytest.raises(
-        StoreError, match=r"foo 1.2 from s3://bucket/key could not be fetched: 10 of 1,024"
+        StoreError, match=r"cannot download foo 1.2 from s3://bucket/key: 10 of 1,024"
     ) as caught:
         fetch([download(BODY, server)], cache, Reporter())
     assert len(server.asked) == 5
@@ -162,7 +162,7 @@ def test_S6_a_body_without_end_is_stopped_with_the_first_byte_too_many(cache: Ca
         yield endless()
 
     wanted = Download(subject="foo 1.2", sha256=hashlib.sha256(BODY).hexdigest(), size=len(BODY), open=opened)
-    with pytest.raises(IntegrityError, match="longer than it may be"):
+    with pytest.raises(IntegrityError, match="longer than expected"):
         fetch([wanted], cache, Reporter())
     assert read == 2
     assert nothing_half_written(cache)
@@ -220,7 +220,7 @@ def test_S4_a_server_that_stalls_is_left_at_the_deadline(
 ) -> None:
     monkeypatch.setattr(transfer, "_GRACE", -1000.0)
     server = Server([BODY[:1], BODY[1:]])
-    with pytest.raises(StoreError, match="could not be fetched") as caught:
+    with pytest.raises(StoreError, match="cannot download") as caught:
         fetch([download(BODY, server)], cache, Reporter())
     assert "too slowly" in caught.value.cause
     assert server.asked == [0]
@@ -238,7 +238,7 @@ def test_a_fault_in_pipper_is_no_fault_of_a_store(cache: Cache) -> None:
 def test_C4_an_interrupt_does_not_wait_for_a_download_that_hangs(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_FAREWELL", 0.0)
+    monkeypatch.setattr(transfer, "_CLEANUP_SECONDS", 0.0)
     hangs, release = threading.Event(), threading.Event()
 
     @contextmanager

@@ -79,7 +79,7 @@ def test_a_python_that_does_not_end_is_not_waited_for_forever(
     monkeypatch.setattr(interpreter, "_FEW_SECONDS", 0.2)
     with pytest.raises(MachineError) as caught:
         inspect_interpreter(program(tmp_path / "python", "exec sleep 600"), None)
-    assert caught.value.cause == "it did not end in 0.2 s"
+    assert caught.value.cause == "it did not finish in 0.2 s"
 
 
 @pytest.mark.parametrize("version", ["2.7.18", "3.6.15", "3.8.20"])

@@ -1,9 +1,9 @@
-"""What a plain file cannot say of itself: an object's user metadata, and its sha256 without reading it again.
+"""Notes: the user metadata of a file in a DirectoryStore, and its sha256.
 
 A note is a JSON file below the hidden folder of a DirectoryStore, named after the sha256 of the object's key.
-It is written before the file it describes takes its place, and holds good for that file alone: by inode, size
-and time of modification, or else (the directory was copied) by the sha256 of the bytes themselves. So a note
-that is missing, torn or left over by a crash costs one more reading of the file, and never a wrong answer.
+It is written before the file is renamed, and is valid for that file only: for the same inode, size and time of
+modification, or (in a copy of the directory) for the same sha256. A missing, incomplete or outdated note costs
+one more reading of the file, and never gives a wrong result.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pipper.system.files import put_in_place, temporary_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What was known of a file when it was stored."""
+    """Facts about a file when it was stored."""
 
     sha256: str
     inode: int
@@ -29,7 +29,7 @@ class Note:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def describes(self, stat: os.stat_result) -> bool:
-        """Tell whether the file with this `stat` is the very one that was stored."""
+        """Tell whether the file with this `stat` is the stored one, unchanged."""
         return (self.inode, self.size, self.mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
@@ -40,18 +40,18 @@ class Notes:
         self._folder = folder
 
     def get(self, key: str) -> Note | None:
-        """Return the note of `key`, or None where there is none that can be read."""
+        """Return the note of `key`, or None if it is missing or damaged."""
         try:
             return _parse(self._path(key).read_bytes())
         except FileNotFoundError:
             return None
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
-        """Write the note of `key` by way of the folder `staging`, which must be on the same file system."""
+        """Write the note of `key`, first to the folder `staging`, which must be on the same file system."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with temporary_file(staging) as file:
             file.write(json.dumps(asdict(note)).encode())
-            # A power cut may lose it; waiting for the disk would double the time of a write.
+            # A power failure may lose it. Waiting for the disk would double the time of a write.
             put_in_place(file, self._path(key), durable=False)
 
     def drop(self, key: str) -> None:

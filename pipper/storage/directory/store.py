@@ -1,10 +1,9 @@
-"""A store in a directory, with the promises of a bucket: whole objects only, create once, compare-and-swap.
+"""A store in a directory, with the guarantees of a bucket: complete objects, create once, compare-and-swap.
 
-A new object is written to a hidden file, made durable, and then given its name with `link()`, which fails
-where the name is taken, or with `rename()` once the etag was found unchanged under a lock. The etag is the
-sha256 of the bytes: only that changes whenever they do, whoever wrote them (two versions may share size,
-inode and time of modification). So that a listing need not hash every wheel, notes.py remembers it for files
-stored from here; `replace` never trusts a note.
+A new object is written to a hidden file, synced to the disk, and then named with `link()`, which fails if the
+name exists, or with `rename()` after the etag was compared under a lock. The etag is the sha256 of the bytes,
+because two versions may have the same size, inode and time of modification. `notes` remembers it, so that a
+listing does not hash every wheel; `replace` never uses a note.
 """
 
 import contextlib
@@ -25,13 +24,11 @@ from pipper.errors import (
     IntegrityError,
     MachineError,
     ObjectAbsentError,
-    ObjectChangedError,
-    ObjectExistsError,
     StoreError,
     UsageError,
 )
 from pipper.storage.directory.notes import Note, Notes
-from pipper.storage.keys import check_key, check_prefix, flaw
+from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken, unsafe
 from pipper.system.files import pieces, sync_folder, temporary_file
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
@@ -48,7 +45,7 @@ class _Staged:
 
 
 class DirectoryStore:
-    """Objects as files below `root`, which need not exist before something is created. See `ports.Store`."""
+    """Objects as files below `root`, which is created with the first object. See `ports.Store`."""
 
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.realpath(root))
@@ -83,9 +80,9 @@ class DirectoryStore:
         return self._look(key, with_metadata=True)
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
-        """See `Store.list`. Names that are no safe key are passed over: nothing could read them."""
+        """See `Store.list`. Unsafe names are skipped, because they cannot be read."""
         check_prefix(prefix, self.location)
-        # A file may be deleted between the listing and the look at it: then it is not there.
+        # A file may be deleted after it is listed: then it is left out.
         looks = (self._look(key, with_metadata=False) for key in sorted(self._keys(prefix, deep=deep)))
         return (info for info in looks if info is not None)
 
@@ -100,7 +97,7 @@ class DirectoryStore:
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> str:
-        """See `Store.create`. A file has no content type: whoever serves it tells it by its name."""
+        """See `Store.create`. `content_type` is ignored: servers derive it from the name of a file."""
         del content_type
         path = self._path(key)
         self._check_free(key, path)
@@ -111,7 +108,7 @@ class DirectoryStore:
             try:
                 path.hardlink_to(staged.path)
             except FileExistsError as error:
-                raise _taken(key, self.location) from error
+                raise taken(key, self.location) from error
             sync_folder(path.parent)
         return staged.sha256
 
@@ -127,7 +124,7 @@ class DirectoryStore:
         """See `Store.replace`."""
         del content_type
         path = self._path(key)
-        self._require(key, etag)  # before anything is written for nothing
+        self._require(key, etag)  # first, to avoid a useless write
         with self._staged(body) as staged, self._locked(), os_errors("write", path):
             self._require(key, etag)
             self._note(key, staged, metadata)
@@ -153,27 +150,25 @@ class DirectoryStore:
         """Return None: a directory cannot presign."""
 
     def presign(self, key: str, *, seconds: int) -> str:
-        """Raise UsageError: a directory has no URL that others could read."""
+        """Raise UsageError: a directory has no signed URLs."""
         raise UsageError(
             f"cannot sign a URL for {key} in {self.location}",
-            cause=f"a directory grants nobody access for {seconds} seconds",
-            hint="authorize needs a repository in an S3 bucket",
+            cause=f"a directory cannot grant access for {seconds} seconds",
+            hint="use a repository in an S3 bucket",
         )
 
     def _path(self, key: str) -> Path:
         check_key(key, self.location)
         if key.split("/", 1)[0] == _HIDDEN:
-            raise IntegrityError(
-                f"unsafe key {key!r} for {self.location}", cause="the store keeps it for itself"
-            )
+            raise unsafe(key, self.location, f"{_HIDDEN} is reserved for pipper")
         path = self._root / key
-        with os_errors("look at", path):
-            # Compared after the links are resolved; also what a drive letter does to a path on Windows.
+        with os_errors("examine", path):
+            # Compared after links are resolved. This also covers drive letters on Windows.
             inside = Path(os.path.realpath(path.parent)) == path.parent and path.is_relative_to(self._root)
             if inside and path.is_symlink():
                 inside = Path(os.path.realpath(path)).is_relative_to(self._root)
         if not inside:
-            raise _leads_out(path)
+            raise _link_refused(path)
         return path
 
     @contextmanager
@@ -181,29 +176,31 @@ class DirectoryStore:
         path = self._path(key)
         with os_errors("read", path):
             try:
-                # Asked before it is opened: opening a pipe would wait for its writer.
+                # Checked before opening: opening a pipe would wait for its writer.
                 if not stat.S_ISREG(path.stat().st_mode):
-                    raise _absent(key, self.location)
+                    raise absent(f"{self.location}/{key}")
                 file = path.open("rb")
             except (FileNotFoundError, NotADirectoryError) as error:
-                raise _absent(key, self.location) from error
+                raise absent(f"{self.location}/{key}") from error
         with file:
             yield file
 
     def _check_free(self, key: str, path: Path) -> None:
         if path.is_dir() and not path.is_symlink():
-            raise MachineError(f"cannot write {path}", cause="there is a folder of this name")
+            raise MachineError(
+                f"cannot write {path}", cause="it is a folder", hint="remove or rename the folder"
+            )
         if os.path.lexists(path):
-            raise _taken(key, self.location)
+            raise taken(key, self.location)
 
     def _require(self, key: str, etag: str) -> None:
         try:
             with self._open(key) as file, os_errors("read", self._root / key):
-                held = hashlib.file_digest(file, "sha256").hexdigest()
+                etag_now = hashlib.file_digest(file, "sha256").hexdigest()
         except ObjectAbsentError as error:
-            raise _changed(key, self.location, "it is gone") from error
-        if held != etag:
-            raise _changed(key, self.location, "somebody else replaced it since it was read")
+            raise changed(key, self.location, "another process deleted it") from error
+        if etag_now != etag:
+            raise changed(key, self.location, "another process replaced it")
 
     def _look(self, key: str, *, with_metadata: bool) -> ObjectInfo | None:
         try:
@@ -255,24 +252,24 @@ class DirectoryStore:
                 raise
 
     def _is_folder(self, entry: os.DirEntry[str], key: str) -> bool:
-        with os_errors("look at", Path(entry.path)):
+        with os_errors("examine", Path(entry.path)):
             if entry.is_symlink() and entry.is_dir():
-                raise _leads_out(self._root / key)
+                raise _link_refused(self._root / key)
             return entry.is_dir(follow_symlinks=False)
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
-        with os_errors("look at", Path(entry.path)):
+        with os_errors("examine", Path(entry.path)):
             return entry.is_file()
 
     @contextmanager
     def _staged(self, body: bytes | Path) -> Iterator[_Staged]:
-        """Write `body` to a durable file that nothing lists and that is gone at the end."""
+        """Write `body` to a durable file that is not listed and is removed at the end."""
         folder = self._hidden / "tmp"
         with os_errors("write to", self._root):
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep(folder)
         with os_errors("write", folder), temporary_file(folder) as file:
-            # Hashed while it is written: what is read again may be other bytes.
+            # Hashed while it is written: the file may change before a second reading.
             digest = hashlib.sha256()
             for piece in _pieces(body):
                 file.write(piece)
@@ -285,7 +282,7 @@ class DirectoryStore:
             path.unlink(missing_ok=True)
 
     def _sweep(self, folder: Path) -> None:
-        """Remove what writers that were killed left behind, once, and nothing a living one may still need."""
+        """Remove the temporary files of killed writers, once; recent files may belong to a running one."""
         if self._swept:
             return
         self._swept = True
@@ -321,7 +318,7 @@ class DirectoryStore:
                 raise StoreError(
                     f"{self.location} is locked by another writer",
                     cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
-                    hint="try again when the other command has ended",
+                    hint="run the command again when the other one has finished",
                 ) from error
             yield
 
@@ -336,21 +333,9 @@ def _pieces(body: bytes | Path) -> Iterator[bytes]:
         yield from pieces(file, body)
 
 
-def _absent(key: str, location: str) -> ObjectAbsentError:
-    return ObjectAbsentError(f"there is no {key} in {location}")
-
-
-def _taken(key: str, location: str) -> ObjectExistsError:
-    return ObjectExistsError(f"{key} stands in {location} already")
-
-
-def _changed(key: str, location: str, cause: str) -> ObjectChangedError:
-    return ObjectChangedError(f"{key} in {location} is no longer what was read", cause=cause)
-
-
-def _leads_out(path: Path) -> IntegrityError:
+def _link_refused(path: Path) -> IntegrityError:
     return IntegrityError(
-        f"{path} is a symbolic link that is not followed",
-        cause="a link below a repository's directory may name a file inside it, and nothing else",
-        hint="put the files themselves there",
+        f"{path} is an unsafe symbolic link",
+        cause="a link in a repository may only point to a file inside it",
+        hint="replace the link with the files",
     )

@@ -1,6 +1,6 @@
-"""What the refusals of S3 and the failures of botocore mean to pipper: one table, in one context manager.
+"""Translate the error responses of S3 and the failures of botocore: one table, in one context manager.
 
-Classes of botocore are told by name, along their bases: older ones lack some, and nothing needs importing.
+Classes of botocore are compared by name, with their bases: older versions lack some, and no import is needed.
 """
 
 import re
@@ -14,14 +14,23 @@ from typing import TYPE_CHECKING
 from pipper.errors import (
     AccessError,
     ConflictError,
-    ObjectAbsentError,
     PipperError,
     StoreError,
     UsageError,
 )
+from pipper.http.errors import AGAIN
+from pipper.storage.keys import absent
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+
+ENDPOINT = "correct the bucket name or the endpoint (--endpoint-url or AWS_ENDPOINT_URL_S3)"
+_LATER = "run the command again later"
+_CREDENTIALS = "use -p PROFILE, -r NAME, -c KEY SECRET or the variables PIPPER_AWS_*"
+_OTHER_KEY = f"{_CREDENTIALS}; `-v` prints where the credentials come from"
+_SESSION = "log in again (`aws sso login`), or set new PIPPER_AWS_* or AWS_* variables"
+_CLOCK = "set the clock of this machine"
+_CONNECTION = "check the network, HTTPS_PROXY and the endpoint (--endpoint-url or AWS_ENDPOINT_URL_S3)"
 
 _REGION_CODES = frozenset(
     {
@@ -37,15 +46,16 @@ _REGION_CODES = frozenset(
 )
 
 _KEY_CODES = {
-    "InvalidAccessKeyId": "the store does not know this access key",
-    "SignatureDoesNotMatch": "the secret access key is not the one that belongs to the access key",
-    "ExpiredToken": "the session has ended",
-    "ExpiredTokenException": "the session has ended",
-    "TokenRefreshRequired": "the session has ended",
-    "InvalidToken": "the session token is not valid",
-    "RequestExpired": "the request was too old when it arrived: is the clock right?",
-    "AccountProblem": "the store says that there is a problem with the account",
+    "InvalidAccessKeyId": ("the server does not know this access key", _OTHER_KEY),
+    "SignatureDoesNotMatch": ("the secret access key does not belong to the access key", _OTHER_KEY),
+    "ExpiredToken": ("the session has ended", _SESSION),
+    "ExpiredTokenException": ("the session has ended", _SESSION),
+    "TokenRefreshRequired": ("the session has ended", _SESSION),
+    "InvalidToken": ("the session token is invalid", _SESSION),
+    "RequestExpired": ("the request was too old when it arrived", _CLOCK),
+    "AccountProblem": ("the server reports a problem with the account", _OTHER_KEY),
 }
+"""Cause and hint, by the code of S3."""
 
 _ACCESS_CLASSES = frozenset(
     {
@@ -70,7 +80,7 @@ _ACCESS_CLASSES = frozenset(
 _CREDENTIAL_OPERATIONS = frozenset(
     {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "CreateToken", "GetRoleCredentials"}
 )
-"""What botocore asks of other services (STS, SSO) in the middle of a request to S3."""
+"""Requests of botocore to other services (STS, SSO) within a request to S3."""
 
 _USAGE_CLASSES = frozenset(
     {
@@ -85,25 +95,37 @@ _USAGE_CLASSES = frozenset(
 )
 
 _FAILURES = {
-    "SSLError": "the server's certificate or its TLS is not accepted",
-    "ConnectTimeoutError": "no connection in time",
-    "ReadTimeoutError": "no answer in time",
-    "IncompleteReadError": "the answer broke off",
-    "ResponseStreamingError": "the answer broke off",
-    "ProtocolError": "the answer broke off",
-    "ResponseParserError": "the answer is not one of S3",
-    "ProxyConnectionError": "the proxy cannot be reached",
-    "EndpointConnectionError": "no connection",
-    "ConnectionClosedError": "the connection was closed before an answer came",
+    "SSLError": (
+        "the server's certificate or TLS version is not accepted",
+        "set AWS_CA_BUNDLE to a file with the certificate authority of that server",
+    ),
+    "ConnectTimeoutError": ("no connection in time", _CONNECTION),
+    "ReadTimeoutError": ("no response in time", AGAIN),
+    "IncompleteReadError": ("the response is incomplete", AGAIN),
+    "ResponseStreamingError": ("the response is incomplete", AGAIN),
+    "ProtocolError": ("the response is incomplete", AGAIN),
+    "ResponseParserError": ("the response is not an S3 response", ENDPOINT),
+    "ProxyConnectionError": ("the proxy is unreachable", "correct HTTPS_PROXY, or add the host to NO_PROXY"),
+    "EndpointConnectionError": ("no connection", _CONNECTION),
+    "ConnectionClosedError": ("the connection was closed before a response arrived", AGAIN),
 }
+"""Cause and hint, by the class of botocore or urllib3."""
+
+_ACTIONS = {
+    "read": ("s3:GetObject", "read"),
+    "list": ("s3:ListBucket", "read"),
+    "write": ("s3:PutObject", "publish"),
+    "delete": ("s3:DeleteObject", "repair"),
+}
+"""The IAM action of an operation, and the purpose for `pipper repository policy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked of which server, for the message."""
+    """A request, for the message."""
 
     operation: str
-    """What follows `cannot`: `read`, `list`, `write`, `delete`."""
+    """The verb after `cannot`: `read`, `list`, `write`, `delete`."""
     subject: str
     """`s3://BUCKET/KEY`."""
     bucket: str
@@ -112,25 +134,26 @@ class Request:
 
 
 class ConditionRefusedError(ConflictError):
-    """The server refused a conditional write (412), or saw another one under way (409)."""
+    """The server refused a conditional write (412), or another one is in progress (409)."""
 
     def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message)
+        cause = "the object changed, or another write is in progress"
+        super().__init__(message, cause=cause, hint="run the command again")
         self.status = status
 
 
 @contextmanager
 def translated(describe: Callable[[], Request]) -> Iterator[None]:
-    """Raise what `pipper.errors` has for whatever botocore and urllib3 raise within.
+    """Translate the errors of botocore and urllib3 in the block into those of `pipper.errors`.
 
-    `describe` is called for the message, when there is something to tell.
+    `describe` is called only for an error.
     """
     try:
         yield
     except PipperError:
         raise
     except Exception as error:
-        # Here, not above: most requests go well, and botocore's parsers alone take 50 ms.
+        # Imported here: most requests succeed, and botocore's parsers alone take 50 ms.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
         from botocore.parsers import ResponseParserError  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
@@ -150,9 +173,9 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     what = f"cannot {request.operation} {request.subject}"
     if code == "NoSuchBucket":
         return no_bucket(request)
-    # A HEAD has no body to say it with. A bare 404 to anything else is some other server's.
+    # A HEAD has no body with a code. A bare 404 to another request is not from S3.
     if code == "NoSuchKey" or (status == 404 and error.operation_name in {"HeadObject", "HeadBucket"}):
-        return ObjectAbsentError(f"there is no {request.subject}")
+        return absent(request.subject)
     if status in {409, 412}:
         return ConditionRefusedError(what, status=status)
     if code == "RequestTimeTooSkewed":
@@ -160,101 +183,99 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     if code in _REGION_CODES:
         return _elsewhere(error, request)
     if code in _KEY_CODES:
-        hint = "look at the credentials in use: `-v` names where they come from"
-        return AccessError(f"{what}: {code}", cause=_KEY_CODES[code], hint=hint)
+        cause, hint = _KEY_CODES[code]
+        return AccessError(f"{what}: {code}", cause=cause, hint=hint)
     if status in {401, 403} or code == "400":
         return _refused(error, request)
     return StoreError(
         f"{what}: {request.host} answered {code or status}",
         cause=_attempted(error),
-        hint="try again later" if status >= 500 or status == 429 else "",
+        hint=_LATER if status >= 500 or status == 429 else ENDPOINT,
     )
 
 
 def _no_session(error: "ClientError", request: Request) -> PipperError:
-    """What another service than S3 answered says nothing of the bucket."""
+    """Return the error for a response of another service than S3, which does not concern the bucket."""
     what = f"cannot {request.operation} {request.subject}"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    told = error.response.get("Error", {})
-    answered = f"{error.operation_name} was answered with {told.get('Code', '') or status}"
+    details = error.response.get("Error", {})
+    answered = f"{error.operation_name} was answered with {details.get('Code', '') or status}"
     if status >= 500 or status == 429:
-        return StoreError(f"{what}: {answered}", cause=_attempted(error), hint="try again later")
-    said = _one_line(str(told.get("Message", "")))
+        return StoreError(f"{what}: {answered}", cause=_attempted(error), hint=_LATER)
+    text = _one_line(str(details.get("Message", "")))
     return AccessError(
         f"{what}: no usable credentials",
-        cause=f"{answered}: {said}" if said else answered,
-        hint="look at the profile: its role_arn, and who may assume that role",
+        cause=f"{answered}: {text}" if text else answered,
+        hint="log in again (`aws sso login`), or correct the profile's role_arn and the trust policy of that role",
     )
 
 
 def check_complete(
     answer: Mapping[str, object], names: Iterable[str], describe: Callable[[], Request]
 ) -> None:
-    """Raise StoreError where `answer` lacks one of `names`: S3 sends them always, so it is not S3."""
+    """Raise StoreError if `answer` lacks one of `names`: S3 always sends them."""
     if missing := [name for name in names if name not in answer]:
         request = describe()
         raise StoreError(
-            f"cannot {request.operation} {request.subject}: {request.host} does not answer as S3 does",
-            cause=f"the answer has no {missing[0]}",
-            hint="is it the right endpoint?",
+            f"cannot {request.operation} {request.subject}: the response of {request.host} is not an S3 response",
+            cause=f"it has no {missing[0]}",
+            hint=ENDPOINT,
         )
 
 
 def no_bucket(request: Request) -> StoreError:
-    """Return the error for a bucket that is not there."""
+    """Return the error for a bucket that does not exist."""
     return StoreError(
-        f"cannot {request.operation} {request.subject}: there is no bucket {request.bucket}",
+        f"cannot {request.operation} {request.subject}: bucket {request.bucket} does not exist",
         cause=f"{request.host} answered NoSuchBucket",
-        hint="is the name right, and is it the right endpoint?",
+        hint=ENDPOINT,
     )
 
 
 def _refused(error: "ClientError", request: Request) -> AccessError:
-    """A 403 says as much of a key that is missing as of one that is forbidden."""
-    said = _one_line(str(error.response.get("Error", {}).get("Message", "")))
+    """Return the error for a 403, which S3 also sends for a missing key."""
+    text = _one_line(str(error.response.get("Error", {}).get("Message", "")))
     code = error.response.get("Error", {}).get("Code", "")
+    action, purpose = _ACTIONS.get(request.operation, _ACTIONS["read"])
     return AccessError(
-        f"cannot {request.operation} {request.subject}: {request.host} refused it ({code})",
-        cause="no permission, or the key does not exist: "
-        "S3 answers 403 for missing keys without s3:ListBucket"
-        + (f" (it said: {said})" if said and code not in {"403", "400"} else ""),
-        hint="`pipper repository policy` prints the permissions that are needed",
+        f"cannot {request.operation} {request.subject}: access denied by {request.host} ({code})",
+        cause="no permission, or the key does not exist: without s3:ListBucket, S3 answers 403 for a missing key"
+        + (f" ({text})" if text and code not in {"403", "400"} else ""),
+        hint=f"allow {action}: `pipper repository policy --for {purpose}` prints the IAM policy; "
+        "or use other credentials (-p PROFILE, -r NAME)",
     )
 
 
 def _skewed(error: "ClientError", request: Request) -> AccessError:
-    told = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    date = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     here = datetime.now(UTC)
     try:
-        there = parsedate_to_datetime(told)
+        there = parsedate_to_datetime(date)
     except ValueError:
-        cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC; the server does not tell its own"
+        cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC; the server sends no time"
     else:
         seconds = abs(round((here - there).total_seconds()))
         cause = (
             f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC, "
-            f"that of the server {there:%Y-%m-%d %H:%M:%S} UTC: {seconds} seconds apart"
+            f"the time of the server {there:%Y-%m-%d %H:%M:%S} UTC: {seconds} seconds apart"
         )
     return AccessError(
         f"cannot {request.operation} {request.subject}: RequestTimeTooSkewed",
         cause=cause,
-        hint="set the clock of this machine",
+        hint=_CLOCK,
     )
 
 
 def _elsewhere(error: "ClientError", request: Request) -> AccessError:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    # botocore puts every element of the error document there; its types know the common two only
-    told = dict(error.response.get("Error", {})).get("Region", "")
-    region = _one_line(headers.get("x-amz-bucket-region", "") or str(told))
+    # botocore stores every element of the error document there; its types have only the common two
+    element = dict(error.response.get("Error", {})).get("Region", "")
+    region = _one_line(headers.get("x-amz-bucket-region", "") or str(element))
     return AccessError(
         f"cannot {request.operation} {request.subject}: the bucket is not in region {request.region}",
-        cause=f"{request.host} says that it is in {region}"
-        if region
-        else f"{request.host} does not say where",
-        hint=f"set region = {region!r} for this repository"
-        if region
-        else "set the region of this repository",
+        cause=f"{request.host} names the region {region}" if region else f"{request.host} names no region",
+        hint=f"set region = {region or 'REGION'!r} for this repository in the manifest, "
+        f"or AWS_DEFAULT_REGION={region or 'REGION'}",
     )
 
 
@@ -265,25 +286,26 @@ def _of_failure(error: Exception, request: Request) -> PipperError:
         return AccessError(
             f"{what}: no usable credentials",
             cause=_one_line(str(error)),
-            hint="give a profile (-p), a named repository (-r) or the AWS_* variables",
+            hint=f"{_CREDENTIALS}, or log in (`aws sso login`)",
         )
     if not _USAGE_CLASSES.isdisjoint(names):
         return UsageError(
-            what, cause=_one_line(str(error)), hint="look at the bucket, the region and the endpoint"
+            what, cause=_one_line(str(error)), hint=f"set `region` or AWS_DEFAULT_REGION, or {ENDPOINT}"
         )
-    reason = next((_FAILURES[name] for name in names if name in _FAILURES), "the connection failed")
+    known = (_FAILURES[name] for name in names if name in _FAILURES)
+    reason, hint = next(known, ("the connection failed", _CONNECTION))
     system = _system_reason(error)
     return StoreError(
         f"{what} from {request.host}"
         if request.operation in {"read", "list"}
         else f"{what} at {request.host}",
         cause=f"{reason} ({system})" if system else reason,
-        hint="look at the network and the endpoint, then run the command again",
+        hint=hint,
     )
 
 
 def _system_reason(error: BaseException) -> str:
-    """The operating system's own words somewhere below `error`; the words between may hold whole URLs."""
+    """Return the operating system's message below `error`; the messages between may contain whole URLs."""
     below: BaseException | None = error
     for _ in range(10):
         if below is None:
@@ -302,12 +324,12 @@ def _attempts(error: "ClientError") -> int:
 
 
 def _attempted(error: "ClientError") -> str:
-    said = _one_line(str(error.response.get("Error", {}).get("Message", "")))
+    text = _one_line(str(error.response.get("Error", {}).get("Message", "")))
     attempts = _attempts(error)
-    times = f"after {attempts} attempts" if attempts > 1 else "at once"
-    return f"{times}: {said}" if said else times
+    times = f"after {attempts} attempts" if attempts > 1 else "after 1 attempt"
+    return f"{times}: {text}" if text else times
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks, and without the query of any URL: it may be a signature."""
+    """Return `text` without line breaks, and without the queries of URLs, which may be signatures."""
     return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", " ".join(text.split()))[:300]

@@ -1,4 +1,4 @@
-"""Where a bucket is."""
+"""The address of a bucket."""
 
 import re
 from dataclasses import dataclass
@@ -12,23 +12,27 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Location:
-    """The root of a store in S3. Raises UsageError for what cannot be one."""
+    """The root of a store in S3. Raises UsageError for an invalid part."""
 
     bucket: str
     prefix: str = ""
     """Without a slash at either end; empty for the bucket's own root."""
     endpoint_url: str | None = None
-    """None: what boto3 finds (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile), else Amazon's own."""
+    """None: as boto3 finds it (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile), else Amazon's."""
     region: str | None = None
-    """None: what boto3 finds."""
+    """None: as boto3 finds it."""
 
     def __post_init__(self) -> None:
         if not _BUCKET.fullmatch(self.bucket):
             raise UsageError(
-                f"{self.bucket!r} is no name of a bucket", hint="write s3://BUCKET/PREFIX, without a host"
+                f"{self.bucket!r} is not a bucket name", hint="write s3://BUCKET/PREFIX, without a host"
             )
         if self.prefix and (problem := flaw(self.prefix)):
-            raise UsageError(f"{self.prefix!r} is no prefix for keys in {self.bucket}", cause=problem)
+            raise UsageError(
+                f"{self.prefix!r} is not a prefix for bucket {self.bucket}",
+                cause=problem,
+                hint="write names separated by `/`, as in s3://BUCKET/team/python",
+            )
         if self.endpoint_url is not None:
             _check_endpoint(self.endpoint_url)
 
@@ -47,6 +51,8 @@ def _check_endpoint(url: str) -> None:
     except ValueError:
         parts, usable = None, False
     if parts is not None and parts.username is not None:
-        raise UsageError("the endpoint URL holds a user name or a password", hint="take it out of the URL")
+        raise UsageError(
+            "the endpoint URL contains a user name or a password", hint="remove it; use -p, -r or -c"
+        )
     if not usable:
-        raise UsageError(f"{url!r} is no endpoint URL", hint="write https://HOST or http://HOST:PORT")
+        raise UsageError(f"{url!r} is not an endpoint URL", hint="write https://HOST or http://HOST:PORT")

@@ -1,4 +1,4 @@
-"""Who asks for a bucket, and what sends the requests: boto3's client, and beside it `Direct` where that will do."""
+"""The credentials for a bucket and the clients that use them: boto3's, and `Direct` for simple reads."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from pipper.core.access import Credentials
 from pipper.core.ports import Lifetime
 from pipper.errors import AccessError, UsageError
 from pipper.http import pool as webpool
-from pipper.storage.s3.errors import Request
+from pipper.storage.s3.errors import ENDPOINT, Request
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import plain_access
 from pipper.storage.s3.location import S3Location
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 5
-"""How often a request is sent in all before a throttled or silent server is given up."""
+"""How often a request is sent to a server that throttles or does not respond."""
 _CONNECTIONS = 32
 
 
 class Connection:
-    """A location with the right to ask for it. Nothing is imported, read or sent before the first client."""
+    """A location and its credentials. Imports, reads and sends nothing before the first client."""
 
     def __init__(
         self, location: S3Location, *, credentials: Credentials | None = None, profile: str | None = None
@@ -41,7 +41,7 @@ class Connection:
         self._is_plain = True
 
     def direct(self) -> Direct | None:
-        """Return what reads without boto3; None where only boto3 can, or had to since."""
+        """Return the client that reads without boto3, or None if only boto3 can read."""
         with self._lock:
             if self._is_plain and self._direct is None:
                 access = plain_access(
@@ -56,10 +56,10 @@ class Connection:
             return self._direct if self._direct and self._direct.is_useful else None
 
     def client(self, region: str | None = None) -> "S3Client":
-        """Return the client for requests, or the one that signs URLs for this `region` of Amazon's.
+        """Return the boto3 client for requests, or the one that signs URLs for this `region` of Amazon's.
 
-        Both may serve many threads. Raises UsageError for an endpoint that is no URL, AccessError for a
-        profile whose program gives no credentials, and whatever botocore has for a missing profile.
+        Both are thread-safe. Raises UsageError for an invalid endpoint URL, AccessError if the profile's
+        `credential_process` returns no credentials, and botocore's errors for a missing profile.
         """
         with self._lock:
             if region not in self._clients:
@@ -68,20 +68,20 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """Where requests go, for messages; empty as long as that is not known."""
+        """The host of the requests, for messages; empty if unknown."""
         if client := self._clients.get(None):
             return urlsplit(client.meta.endpoint_url).netloc
         return self._direct.host if self._direct else urlsplit(self.location.endpoint_url or "").netloc
 
     @property
     def region(self) -> str:
-        """The region that is asked, for messages; empty as long as that is not known."""
+        """The region of the requests, for messages; empty if unknown."""
         if client := self._clients.get(None):
             return client.meta.region_name
         return self._direct.region if self._direct else self.location.region or ""
 
     def describe(self, operation: str, key: str) -> Request:
-        """Return what messages say of a request; `key` is the whole one."""
+        """Return the parts of a message about a request; `key` includes the prefix."""
         return Request(
             operation=operation,
             subject=f"s3://{self.location.bucket}/{key}",
@@ -91,17 +91,17 @@ class Connection:
         )
 
     def lifetime(self) -> Lifetime:
-        """Return how long the credentials are good; raises what botocore raises where there are none."""
+        """Return how long the credentials are valid; raises as botocore does if there are none."""
         with self._lock:
             found = self._boto().get_credentials()
         if found is None or found.token is None:
             return Lifetime(temporary=False, ends=None)
-        # botocore has no public name for it; without it the end is unknown, which is true as well
+        # botocore has no public name for it; without it, the end is unknown
         ends = getattr(found, "_expiry_time", None)
         return Lifetime(temporary=True, ends=ends if isinstance(ends, datetime) else None)
 
     def _boto(self) -> "boto3.Session":
-        import boto3  # noqa: PLC0415 -- here, because it takes 0.2 s and most commands never need it
+        import boto3  # noqa: PLC0415 - takes 0.2 s, and most commands do not need it
 
         if self._session is None:
             given = self._credentials
@@ -118,11 +118,11 @@ class Connection:
 
     def _open(self, signing_region: str | None) -> "S3Client":
         session = self._boto()
-        from botocore.config import Config  # noqa: PLC0415 -- as boto3
+        from botocore.config import Config  # noqa: PLC0415 - as boto3
 
-        # The addressing style is left to botocore: by path where an endpoint is given, in whichever way, and
-        # by host otherwise. Checksums only where S3 demands them: other servers do not know the newer ones.
-        # A URL to sign would name Amazon's global host, which cannot serve every region, but for this style.
+        # botocore chooses the addressing style: by path if an endpoint is given, by host otherwise. Checksums only
+        # where S3 requires them: other servers do not know the newer ones. Signed URLs need the virtual style:
+        # otherwise they contain Amazon's global host, which does not serve every region.
         style = Config(s3={"addressing_style": "virtual"}) if signing_region else Config()
         config = style.merge(
             Config(
@@ -144,21 +144,19 @@ class Connection:
             raise UsageError(
                 f"cannot reach {self.location.url} with this endpoint or region",
                 cause=str(error),
-                hint="look at --endpoint-url, AWS_ENDPOINT_URL and the region",
+                hint=ENDPOINT,
             ) from error
 
 
 def _run_profile(session: "boto3.Session", location: S3Location, profile: str) -> None:
-    """Let a profile's `credential_process` run now: what botocore raises for it is not botocore's own."""
+    """Run the `credential_process` of a profile now, because botocore does not translate its errors."""
     try:
-        session.get_credentials()  # which the session keeps
+        session.get_credentials()  # the session keeps them
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        # What the program wrote may hold half a key, so nothing of it is told.
-        reason = (
-            error.strerror if isinstance(error, OSError) else "what it gave cannot be read as credentials"
-        )
+        # The output of the program may contain a key, so no message contains it.
+        reason = error.strerror if isinstance(error, OSError) else "its output is not credentials"
         raise AccessError(
             f"cannot reach {location.url}: no usable credentials",
             cause=f"the credential_process of the profile `{profile}`: {reason}",
-            hint="run that program by hand, or give another profile (-p)",
+            hint="run that program by hand, or use another profile (-p PROFILE)",
         ) from error

@@ -1,4 +1,4 @@
-"""A store in an S3 bucket, or in whatever speaks its protocol."""
+"""A store in a bucket of S3 or of a server with the same protocol."""
 
 import contextlib
 import dataclasses
@@ -16,15 +16,20 @@ from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
 from pipper.errors import (
     AccessError,
     ObjectAbsentError,
-    ObjectChangedError,
-    ObjectExistsError,
     PipperError,
     StoreError,
     UsageError,
 )
-from pipper.storage.keys import check_key, check_prefix, flaw
+from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
 from pipper.storage.s3.body import Opened, pieces
-from pipper.storage.s3.errors import ConditionRefusedError, Request, check_complete, no_bucket, translated
+from pipper.storage.s3.errors import (
+    ENDPOINT,
+    ConditionRefusedError,
+    Request,
+    check_complete,
+    no_bucket,
+    translated,
+)
 from pipper.storage.s3.fast.reads import list_page, open_body
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.session import Connection
@@ -38,14 +43,15 @@ if TYPE_CHECKING:
         PutObjectRequestTypeDef,
     )
 
-_LARGEST = 5 << 30  # bytes: what S3 takes in one request
+_LARGEST = 5 << 30  # bytes: the limit of one request
 _LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
 _CONFLICTS, _CONFLICT_WAIT = 4, 0.4
-"""How often a write is sent that meets another one under way (409), and the seconds before the second time."""
+"""How often a write is sent while another one is in progress (409), and the seconds before the second time."""
 _BROKEN_READS = 3
 _MARK = "pipper-write"
-"""Name of the metadata that tells one write from another; `head` does not show it."""
+"""The metadata that identifies a write; `head` does not return it."""
 _OF_OBJECTS = ("ETag", "LastModified")
+_DELETED = "another process deleted it"
 
 
 def connect(
@@ -55,10 +61,9 @@ def connect(
     profile: str | None = None,
     acl: str | None = None,
 ) -> "S3Store":
-    """Return the store at `location`, asked with `credentials`, a `profile` or what boto3 finds by itself.
+    """Return the store at `location`, with `credentials`, a `profile` or the credentials that boto3 finds.
 
-    Nothing is sent, and boto3 is not imported, before the first request. `acl` is a canned ACL for what is
-    stored.
+    Sends nothing and does not import boto3 before the first request. `acl` is a canned ACL for new objects.
     """
     return S3Store(Connection(location, credentials=credentials, profile=profile), acl=acl)
 
@@ -83,7 +88,7 @@ class S3Store:
         return self._location
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
-        """See `Store.read`. A body that breaks off is asked for again, up to three times in all."""
+        """See `Store.read`. An incomplete body is read again, at most three times in all."""
         check_key(key, self._location)
         if length == 0:
             return Blob(body=b"", etag=self._etag(key))
@@ -139,7 +144,7 @@ class S3Store:
         )
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
-        """See `Store.list`. Keys that are unsafe are passed over: nothing could read them."""
+        """See `Store.list`. Unsafe keys are skipped, because they cannot be read."""
         check_prefix(prefix, self._location)
         return self._list(prefix, "" if deep else "/")
 
@@ -175,7 +180,7 @@ class S3Store:
         try:
             return self._put(key, body, arguments)
         except ConditionRefusedError as refusal:
-            raise ObjectExistsError(f"{key} stands in {self._location} already") from refusal
+            raise taken(key, self._location) from refusal
 
     def replace(
         self,
@@ -188,10 +193,10 @@ class S3Store:
     ) -> str:
         """See `Store.replace`.
 
-        A server that refuses although the etag is unchanged wants it quoted the other way (Ceph takes it
-        bare, and answers 412, not 404, for an absent key). One that refuses the second sending of a request
-        may have done the first, whose answer was lost: so each write bears a mark of its own in the metadata.
-        The bytes would not tell, for another writer may have sent the same.
+        If a server refuses an unchanged etag, the request is repeated with the other quoting: Ceph expects it
+        without quotes, and answers 412, not 404, for an absent key. A retried request may be refused because the
+        first one succeeded and its response was lost. So each write has its own mark in the metadata: the bytes
+        do not identify it, because another writer may have sent the same.
         """
         check_key(key, self._location)
         mark = uuid.uuid4().hex
@@ -201,20 +206,20 @@ class S3Store:
             try:
                 stored = self._put(key, body, arguments)
             except ObjectAbsentError as error:
-                raise self._changed(key, "it is gone") from error
+                raise changed(key, self._location, _DELETED) from error
             except ConditionRefusedError as refusal:
-                # No quoting makes this one match: there is nothing to find out.
+                # NO_ETAG never matches, so the object is not examined.
                 now = None if etag == NO_ETAG else self._head(key)
                 if now is None:
-                    raise self._changed(key, "it is gone") from refusal
+                    raise changed(key, self._location, _DELETED) from refusal
                 if now.metadata.get(_MARK) == mark:
                     return now.etag
                 if now.etag == etag:
                     continue
-                raise self._changed(key, "somebody else replaced it since it was read") from refusal
+                raise changed(key, self._location, "another process replaced it") from refusal
             self._quoted_first = quoted
             return stored
-        raise self._changed(key, "the store refuses the condition, or another write is under way")
+        raise changed(key, self._location, "the store refuses the condition, or another write is in progress")
 
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
@@ -223,12 +228,13 @@ class S3Store:
             self._connection.client().delete_object(Bucket=self._bucket, Key=self._root + key)
 
     def presign(self, key: str, *, seconds: int) -> str:
-        """See `Store.presign`. SigV4, for GET alone, in the bucket's own region, for 1 second to 7 days."""
+        """See `Store.presign`. SigV4, for GET only, in the bucket's region, for 1 second to 7 days."""
         check_key(key, self._location)
         if not 1 <= seconds <= _LONGEST_SIGNATURE:
             raise UsageError(
                 f"cannot sign a URL for {seconds} seconds",
-                cause="SigV4 allows 7 days (604800 seconds) at most",
+                cause="SigV4 allows 1 second to 7 days (604800 seconds)",
+                hint="use --expires 7d or less",
             )
         with self._request("sign a URL for", key):
             return self._connection.client(self._region()).generate_presigned_url(
@@ -246,7 +252,7 @@ class S3Store:
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
 
     def lifetime(self) -> Lifetime:
-        """See `Store.lifetime`. Raises AccessError where there are no credentials."""
+        """See `Store.lifetime`. Raises AccessError if there are no credentials."""
         with self._request("sign a URL for", ""):
             return self._connection.lifetime()
 
@@ -260,7 +266,9 @@ class S3Store:
             token = page.get("NextContinuationToken", "")
             if not token:
                 raise StoreError(
-                    f"cannot list {self._location}", cause="the answer says that there is more, not where"
+                    f"cannot list {self._location}",
+                    cause="the listing is truncated and has no continuation token",
+                    hint=ENDPOINT,
                 )
 
     def _pieces(self, key: str, opened: Opened) -> Iterator[bytes]:
@@ -269,7 +277,7 @@ class S3Store:
     def _etag(self, key: str) -> str:
         found = self.head(key)
         if found is None:
-            raise ObjectAbsentError(f"there is no {self._location}/{key}")
+            raise absent(self._describe("read", key).subject)
         return found.etag
 
     def _arguments(
@@ -304,14 +312,14 @@ class S3Store:
         return _bare(response["ETag"])
 
     def _explain_refusal(self, key: str) -> None:
-        """Raise the refusal of reading `key`: its body names the reason, and that of a HEAD has no body."""
+        """Raise the refusal of a GET of `key`: its body contains the reason, and a HEAD has no body."""
         with contextlib.suppress(ObjectAbsentError):
             opened = open_body(self._connection, self._root + key, 0, 1)
             if opened is not None:
                 opened.body.close()
 
     def _check_bucket(self) -> None:
-        """Raise StoreError where there is no such bucket: to a HEAD that is the same 404 as of a key."""
+        """Raise StoreError if the bucket does not exist: for a HEAD, that is the same 404 as a missing key."""
         if self._bucket_seen:
             return
         try:
@@ -320,11 +328,11 @@ class S3Store:
         except ObjectAbsentError as error:
             raise no_bucket(self._describe("read", "")) from error
         except AccessError:
-            pass  # it is there: a bucket that is not is a 404 to everybody
+            pass  # the bucket exists: a missing one answers 404 without credentials, too
         self._bucket_seen = True
 
     def _region(self) -> str | None:
-        """The bucket's own region, asked for once; None where the endpoint is not Amazon's."""
+        """Return the bucket's region, requested once; None if the endpoint is not Amazon's."""
         client = self._connection.client()
         if not self._connection.host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             return None
@@ -332,13 +340,10 @@ class S3Store:
             try:
                 headers = client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]["HTTPHeaders"]
             except client.exceptions.ClientError as error:
-                # a refusal tells the region too
+                # a refusal contains the region, too
                 headers = error.response["ResponseMetadata"]["HTTPHeaders"]
             self._home = headers.get("x-amz-bucket-region", client.meta.region_name)
         return self._home
-
-    def _changed(self, key: str, cause: str) -> ObjectChangedError:
-        return ObjectChangedError(f"{key} in {self._location} is no longer what was read", cause=cause)
 
     @contextmanager
     def _request(self, operation: str, key: str) -> Iterator[None]:
@@ -369,5 +374,9 @@ def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
         file = body.open("rb")
     with file:
         if os.fstat(file.fileno()).st_size > _LARGEST:
-            raise UsageError(f"{body} is too large to be stored", cause="S3 takes 5 GiB in one piece")
+            raise UsageError(
+                f"{body} is too large",
+                cause="S3 accepts at most 5 GiB in one request",
+                hint="split it into smaller wheels",
+            )
         yield file

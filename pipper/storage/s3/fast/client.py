@@ -1,7 +1,7 @@
-"""Signed GETs to a bucket over one pool of connections, without the 0.4 s and 3 ms a request of boto3's client.
+"""Send signed GETs to a bucket over one pool of connections, without the 0.4 s and 3 ms per request of boto3's client.
 
-It knows good answers only, and absent keys. Whatever else comes is None, and whoever asked has boto3 ask again, which
-knows regions, redirects, throttling and what refusals mean.
+It handles successful responses and absent keys. For any other response it returns None; the caller then uses boto3,
+which handles regions, redirects, throttling and refusals.
 """
 
 import re
@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 
 from pipper import __version__
 from pipper.core.access import Credentials
-from pipper.errors import ObjectAbsentError, PipperError
+from pipper.errors import PipperError
 from pipper.http.pool import Pool
+from pipper.storage.keys import absent
 from pipper.storage.s3.body import Opened
 from pipper.storage.s3.fast.plain_access import PlainAccess
 
@@ -29,7 +30,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class _SigningKeys:
-    """As botocore's `ReadOnlyCredentials`, whose module takes 30 ms to import."""
+    """The same as botocore's `ReadOnlyCredentials`, whose module takes 30 ms to import."""
 
     def __init__(self, keys: Credentials) -> None:
         self.access_key = keys.access_key_id
@@ -38,28 +39,28 @@ class _SigningKeys:
 
 
 class Direct:
-    """Reads one bucket; for any number of threads. Nothing is imported or sent before the first request."""
+    """Reads one bucket; for any number of threads. Imports and sends nothing before the first request."""
 
     def __init__(self, access: PlainAccess, environ: Mapping[str, str]) -> None:
         self._access = access
         self._pool = Pool(environ, access.ca_file)
         self.is_useful = True
-        """Whether all answers so far were such as it knows: otherwise asking it is a request more for nothing."""
+        """Whether it understood all responses so far; otherwise its requests are a waste."""
 
     @property
     def host(self) -> str:
-        """Where requests go."""
+        """The host of the requests."""
         return urlsplit(self._access.root).netloc
 
     @property
     def region(self) -> str:
-        """The region that signatures name."""
+        """The region in the signatures."""
         return self._access.region
 
     def get(self, key: str, span: str, *, subject: str) -> Opened | None:
-        """Return the open body of `key`, or of the `span` of it (a `Range` header; empty for everything).
+        """Return the open body of `key`, or of its `span` (a `Range` header; empty for everything).
 
-        Raises ObjectAbsentError, naming the `subject`, where S3 says that there is no such key.
+        Raises ObjectAbsentError, naming the `subject`, if S3 answers NoSuchKey.
         """
         response = self._send(f"/{quote(key)}", {"Range": span} if span else {})
         if response is None:
@@ -68,19 +69,19 @@ class Direct:
         if response.status == (206 if span else 200) and _LENGTH.fullmatch(length) and etag:
             return Opened(etag=etag, size=int(length), body=response)
         if response.status == 404 and _code(self._text(response, _LONGEST_ERROR)) == "NoSuchKey":
-            raise ObjectAbsentError(f"there is no {subject}")
+            raise absent(subject)
         response.close()
-        # 416 is an answer to the range, not a sign that anything is out of order here.
+        # 416 is a normal response to a range.
         if response.status != 416:
             self.is_useful = False
         return None
 
     def page(self, query: Mapping[str, str]) -> "ListObjectsV2OutputTypeDef | None":
-        """Return a page of a listing (ListObjectsV2) with as much of what boto3 returns as is used here."""
-        asked = urlencode({"list-type": "2", "encoding-type": "url", **query}, quote_via=quote)
-        # A bucket that is a host's name has an empty path: sent as a slash, it has to be signed as one.
+        """Return a page of a listing (ListObjectsV2): the parts of boto3's result that pipper uses."""
+        encoded = urlencode({"list-type": "2", "encoding-type": "url", **query}, quote_via=quote)
+        # A bucket in the host name has an empty path, which is sent as a slash and must be signed as one.
         slash = "" if urlsplit(self._access.root).path else "/"
-        response = self._send(f"{slash}?{asked}", {})
+        response = self._send(f"{slash}?{encoded}", {})
         if response is None:
             return None
         status, text = response.status, self._text(response, _LONGEST_PAGE)
@@ -88,12 +89,12 @@ class Direct:
             if status == 200:
                 return _listing(_parsed(text))
         except ValueError:
-            pass  # no listing of S3's: boto3 says what it is
+            pass  # not a listing: boto3 names the error
         self.is_useful = False
         return None
 
     def _send(self, target: str, headers: Mapping[str, str]) -> "BaseHTTPResponse | None":
-        # Here, not above: 60 ms that most commands do without.
+        # Imported here: it takes 60 ms, and most commands do not need it.
         from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415
 
         url = self._access.root + target
@@ -101,20 +102,20 @@ class Direct:
             try:
                 response = self._pool.send("GET", url, _signed(self._access, url, headers))
             except ProtocolError:
-                # A server closes connections that were idle for long, and may do so just as one is used again.
+                # A server closes idle connections, and may do so just as one is used again.
                 if attempt + 1 < _ATTEMPTS:
                     continue
             except (HTTPError, OSError, PipperError):
                 pass
             else:
-                response.decode_content = False  # what was stored compressed is wanted as it is stored
+                response.decode_content = False  # the bytes as they are stored, even if compressed
                 return response
             break
-        self.is_useful = False  # nothing is lost: boto3 asks again, and tells what is wrong
+        self.is_useful = False  # boto3 sends the request again, and names the error
         return None
 
     def _text(self, response: "BaseHTTPResponse", limit: int) -> bytes:
-        """The body, or nothing of one that is longer or breaks off."""
+        """Return the body, or nothing if it is incomplete or longer than `limit`."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - as above
 
         try:
@@ -127,8 +128,8 @@ class Direct:
 
 
 def _signed(access: PlainAccess, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a GET, with those of AWS's Signature Version 4."""
-    # Here, not above: 50 ms that commands without S3 do without.
+    """Return the headers of a GET with AWS Signature Version 4."""
+    # Imported here: it takes 50 ms, and commands without S3 do not need it.
     from botocore.auth import S3SigV4Auth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
@@ -139,16 +140,16 @@ def _signed(access: PlainAccess, url: str, headers: Mapping[str, str]) -> dict[s
 
 
 def _parsed(text: bytes) -> ElementTree.Element:
-    """Raises ValueError for what is no XML."""
+    """Parse XML; raises ValueError."""
     try:
-        # expat bounds what entities grow to, and botocore reads the same answers with it
+        # expat limits the expansion of entities, and botocore uses it for the same responses
         return ElementTree.fromstring(text)  # noqa: S314 - see above
     except ElementTree.ParseError as error:
-        raise ValueError("no XML") from error
+        raise ValueError("not XML") from error
 
 
 def _code(text: bytes) -> str:
-    """The code of an error document; empty for whatever else a server sends."""
+    """Return the code of an error document; empty for another document."""
     try:
         return _parsed(text).findtext("{*}Code", "")
     except ValueError:
@@ -156,9 +157,9 @@ def _code(text: bytes) -> str:
 
 
 def _listing(root: ElementTree.Element) -> "ListObjectsV2OutputTypeDef":
-    """Raises ValueError where a part is missing that S3 sends always."""
+    """Return a parsed listing; raises ValueError if a mandatory part is missing."""
     if root.tag.rpartition("}")[2] != "ListBucketResult":
-        raise ValueError("no listing")
+        raise ValueError("not a listing")
     # S3 writes a space as a plus, other servers as %20
     plain = unquote_plus if root.findtext("{*}EncodingType") == "url" else str
     listing = {
@@ -177,7 +178,7 @@ def _listing(root: ElementTree.Element) -> "ListObjectsV2OutputTypeDef":
             for entry in root.iterfind("{*}Contents")
         ],
     }
-    return cast("ListObjectsV2OutputTypeDef", listing)  # without the parts that nobody here reads
+    return cast("ListObjectsV2OutputTypeDef", listing)  # without the parts that pipper does not use
 
 
 def _part(element: ElementTree.Element, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Whether a bucket is asked in the plain way: keys that are simply there, an address that follows from few words.
+"""Find the credentials and the address of a bucket in the simple cases, without botocore.
 
-botocore knows dozens of ways to find credentials and an address, and needs 0.4 s to look at them all. Most machines
-use the plain one, which can be told from the environment and two files. As soon as anything is said here that this
-module does not know, the answer is None, and botocore decides.
+botocore has dozens of sources for credentials and addresses, and needs 0.4 s for them. Most machines use the
+environment and two files with static keys. If these contain anything that this module does not know, the result is
+None, and botocore decides.
 """
 
 import configparser
@@ -34,35 +34,35 @@ _SETTINGS = frozenset(
     {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "output", "cli_pager"}
 )
 _PROFILE = re.compile(r"(?!DEFAULT\Z)[A-Za-z0-9_.@+-]+")
-"""What needs no quotes in a section's name, and so means the same in both files."""
+"""Names that need no quotes in a section, and so mean the same in both files."""
 _VALUE = re.compile(r"[!-~]+")
-"""What may stand in a header."""
+"""Characters that a header may contain."""
 _REGION = re.compile(r"(?!.*(?:fips|global))(?![0-9-])[A-Za-z0-9-]{1,62}[A-Za-z0-9]")
-"""Those that are signed for as they are written."""
+"""Regions that are signed as they are written."""
 _REGION_OF_AMAZON = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov-)[a-z]+-[0-9]")
-"""Those whose hosts end in `.amazonaws.com`."""
+"""Regions whose hosts end in `.amazonaws.com`."""
 _OLDEST_REGION = "us-east-1"
 _BUCKET = re.compile(r"(?!.*(?:--|-s3alias\Z))[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-"""What may stand in a host's name under a certificate of Amazon's, and is the name of an ordinary bucket."""
+"""Names of ordinary buckets that a host name under Amazon's certificate may contain."""
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ENDPOINT = re.compile(
     rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?(?:/[\w~-][\w.~-]*)*/?",
     re.ASCII,
 )
-"""URLs that every library takes in the same way, and signs as they are written."""
+"""URLs that every library parses in the same way, and signs as they are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainAccess:
-    """Everything that a signed request needs."""
+    """The address and the credentials for signed requests."""
 
     root: str
-    """URL of the bucket, without a slash at the end."""
+    """The URL of the bucket, without a slash at the end."""
     region: str
-    """That a signature names."""
+    """For signatures."""
     credentials: Credentials = field(repr=False)
     ca_file: Path | None
-    """More certificates."""
+    """Additional certificates (`AWS_CA_BUNDLE`)."""
 
 
 def plain_access(
@@ -73,25 +73,30 @@ def plain_access(
     environ: Mapping[str, str],
     home: Path,
 ) -> PlainAccess | None:
-    """Return how to ask for `location`, found as botocore would find it; None where that is botocore's to say."""
-    told = {name: value for name, value in environ.items() if name.startswith(("AWS_", "BOTO"))}
-    if not _KNOWN.issuperset(told):
+    """Return the access to `location` that botocore would find; None if only botocore can decide."""
+    variables = {name: value for name, value in environ.items() if name.startswith(("AWS_", "BOTO"))}
+    if not _KNOWN.issuperset(variables):
         return None
-    # a variable that is there and empty is not the same as none, to botocore
-    named = profile if profile is not None else _first(told, _PROFILES)
-    said = _profile(named, told, home)
-    keys = told.get(_KEYS[0]) if profile is None else None
-    found = credentials or (_of_environment(told) if keys else said and said.credentials)
-    if said is None or not found or not _is_sendable(found):
+    # botocore distinguishes an empty variable from an unset one
+    named = profile if profile is not None else _first(variables, _PROFILES)
+    settings = _profile(named, variables, home)
+    keys = variables.get(_KEYS[0]) if profile is None else None
+    found = credentials or (_of_environment(variables) if keys else settings and settings.credentials)
+    if settings is None or not found or not _is_sendable(found):
         return None
     region = next(
-        (it for it in (location.region, told.get("AWS_DEFAULT_REGION"), said.region) if it is not None), None
+        (
+            it
+            for it in (location.region, variables.get("AWS_DEFAULT_REGION"), settings.region)
+            if it is not None
+        ),
+        None,
     )
-    endpoint = location.endpoint_url or told.get(_ENDPOINTS[0]) or told.get(_ENDPOINTS[1]) or ""
+    endpoint = location.endpoint_url or variables.get(_ENDPOINTS[0]) or variables.get(_ENDPOINTS[1]) or ""
     root = _root(location.bucket, endpoint, region)
     if not root or _is_proxied(root, environ):
         return None
-    bundle = told.get("AWS_CA_BUNDLE")
+    bundle = variables.get("AWS_CA_BUNDLE")
     return PlainAccess(
         root=root,
         region=region or _OLDEST_REGION,
@@ -106,31 +111,31 @@ class _Profile:
     credentials: Credentials | None = None
 
 
-def _profile(named: str | None, told: Mapping[str, str], home: Path) -> _Profile | None:
-    """What both files say of a profile; None for one that is not there and for what is not plain."""
+def _profile(named: str | None, variables: Mapping[str, str], home: Path) -> _Profile | None:
+    """Return the settings of a profile from both files; None if it is missing or not simple."""
     if named is not None and not _PROFILE.fullmatch(named):
         return None
     name = named or "default"
     try:
-        config = _section(_path("AWS_CONFIG_FILE", told, home), name, is_config=True)
-        own = _section(_path("AWS_SHARED_CREDENTIALS_FILE", told, home), name, is_config=False)
+        config = _section(_path("AWS_CONFIG_FILE", variables, home), name, is_config=True)
+        own = _section(_path("AWS_SHARED_CREDENTIALS_FILE", variables, home), name, is_config=False)
     except (OSError, ValueError, configparser.Error):
         return None
     if named is not None and config is None and own is None:
         return None
-    # Keys and token come from one file; all else from both, and there that of the credentials counts.
-    keys = next((said for said in (own, config) if said and "aws_access_key_id" in said), {})
+    # Keys and token come from one file. Other settings come from both; the credentials file takes precedence.
+    keys = next((section for section in (own, config) if section and "aws_access_key_id" in section), {})
     return _Profile(region={**(config or {}), **(own or {})}.get("region"), credentials=_of_section(keys))
 
 
-def _path(variable: str, told: Mapping[str, str], home: Path) -> Path:
-    if variable not in told:
+def _path(variable: str, variables: Mapping[str, str], home: Path) -> Path:
+    if variable not in variables:
         return home / _FILES[variable]
-    return Path(os.path.expanduser(os.path.expandvars(told[variable])))  # noqa: PTH111 - pathlib's raises
+    return Path(os.path.expanduser(os.path.expandvars(variables[variable])))  # noqa: PTH111 - pathlib's raises
 
 
 def _section(path: Path, name: str, *, is_config: bool) -> Mapping[str, str] | None:
-    """What a file says of a profile, None for nothing; raises ValueError where only botocore understands it."""
+    """Return a profile's section of a file, or None; raises ValueError if only botocore can read the file."""
     if not path.is_file():
         return None
     parser = configparser.RawConfigParser()
@@ -138,30 +143,30 @@ def _section(path: Path, name: str, *, is_config: bool) -> Mapping[str, str] | N
     profiles = [section for section in parser.sections() if is_config and section.startswith("profile")]
     odd = [section for section in profiles if not _PROFILE.fullmatch(section.removeprefix("profile "))]
     if parser.defaults() or odd or "profile default" in profiles:
-        raise ValueError("sections with quotes, or that go into others")
+        raise ValueError("sections with quotes or defaults")
     section = f"profile {name}" if is_config and name != "default" else name
     if not parser.has_section(section):
         return None
-    said = dict(parser.items(section))
-    halves = ("aws_access_key_id" in said) != ("aws_secret_access_key" in said)
-    if halves or not _SETTINGS.issuperset(said) or any("\n" in value for value in said.values()):
-        raise ValueError("settings that are not plain")
-    return said
+    settings = dict(parser.items(section))
+    halves = ("aws_access_key_id" in settings) != ("aws_secret_access_key" in settings)
+    if halves or not _SETTINGS.issuperset(settings) or any("\n" in value for value in settings.values()):
+        raise ValueError("settings that are not simple")
+    return settings
 
 
-def _of_environment(told: Mapping[str, str]) -> Credentials:
-    key, secret = (told.get(name, "") for name in _KEYS)
-    token = next((told[name] for name in _TOKENS if told.get(name)), None)
+def _of_environment(variables: Mapping[str, str]) -> Credentials:
+    key, secret = (variables.get(name, "") for name in _KEYS)
+    token = next((variables[name] for name in _TOKENS if variables.get(name)), None)
     return Credentials(access_key_id=key, secret_access_key=secret, session_token=token)
 
 
-def _of_section(said: Mapping[str, str]) -> Credentials | None:
-    if not said:
+def _of_section(settings: Mapping[str, str]) -> Credentials | None:
+    if not settings:
         return None
     return Credentials(
-        access_key_id=said["aws_access_key_id"],
-        secret_access_key=said["aws_secret_access_key"],
-        session_token=said.get("aws_session_token") or None,
+        access_key_id=settings["aws_access_key_id"],
+        secret_access_key=settings["aws_secret_access_key"],
+        session_token=settings.get("aws_session_token") or None,
     )
 
 
@@ -171,7 +176,7 @@ def _is_sendable(keys: Credentials) -> bool:
 
 
 def _root(bucket: str, endpoint: str, region: str | None) -> str:
-    """The bucket's URL: below an endpoint that is given by its path, else a host of Amazon's; empty if neither."""
+    """Return the bucket's URL: a path below a given endpoint, else a host of Amazon's; empty if neither is simple."""
     if region is not None and not _REGION.fullmatch(region):
         return ""
     if endpoint:
@@ -196,10 +201,10 @@ def _below(endpoint: str, bucket: str) -> str:
 
 
 def _is_proxied(root: str, environ: Mapping[str, str]) -> bool:
-    """Whether botocore and the pool here do not go by the same proxies."""
+    """Tell whether variables are set that botocore and `Pool` interpret differently."""
     names = ("all_proxy", "http_proxy") if root.startswith("http:") else ("all_proxy",)
     return any(environ.get(name) or environ.get(name.upper()) for name in names)
 
 
-def _first(told: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((told[name] for name in names if name in told), None)
+def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((variables[name] for name in names if name in variables), None)

@@ -1,4 +1,4 @@
-"""Reads from S3: by `Direct` while that will do, else by boto3's client."""
+"""Read from S3: with `Direct` as long as it can, else with boto3's client."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def open_body(connection: Connection, key: str, start: int, length: int | None) -> Opened | None:
-    """Return the answer for the bytes of `key` from `start` on, with its open body.
+    """Return the response for the bytes of `key` from `start`, with its open body.
 
-    None where the range begins at the end or after it. Raises what `Store.read` raises.
+    None if the range begins at the end or after it. Raises as `Store.read` does.
     """
     ranged = start or length is not None
     span = f"bytes={start}-{'' if length is None else start + length - 1}" if ranged else ""
@@ -38,20 +38,24 @@ def open_body(connection: Connection, key: str, start: int, length: int | None) 
                 return None
             raise
     check_complete(response, ("ETag", "ContentLength"), lambda: connection.describe("read", key))
-    # botocore gives out urllib3's response here, and its types say otherwise
+    # botocore returns urllib3's response here; its types are wrong
     body = cast("BaseHTTPResponse", response["Body"].__enter__())
     if span and not response.get("ContentRange"):
         body.close()
-        raise StoreError(f"cannot read {subject} in part", cause="the server ignores ranges")
+        raise StoreError(
+            f"cannot read {subject} in part",
+            cause=f"{connection.host} ignores the Range header",
+            hint="use an S3 server or proxy that supports range requests",
+        )
     return Opened(etag=response["ETag"], size=response["ContentLength"], body=body)
 
 
 def list_page(
     connection: Connection, prefix: str, delimiter: str, token: str
 ) -> "ListObjectsV2OutputTypeDef":
-    """Return the page of the listing below `prefix` that `token` names, or the first. Raises as `Store.list`."""
-    asked = {"prefix": prefix, "delimiter": delimiter, "continuation-token": token}
-    given = {name: value for name, value in asked.items() if value or name == "prefix"}
+    """Return the page of the listing that `token` names, or the first one. Raises as `Store.list` does."""
+    query = {"prefix": prefix, "delimiter": delimiter, "continuation-token": token}
+    given = {name: value for name, value in query.items() if value or name == "prefix"}
     if (direct := connection.direct()) and (page := direct.page(given)):
         return page
     arguments: ListObjectsV2RequestTypeDef = {"Bucket": connection.location.bucket, "Prefix": prefix}
