@@ -1,18 +1,18 @@
 """From requirements to exact versions.
 
-request     what a solve is asked and what it answers
-sources     the source rule: which one source a project comes from
-candidates  releases held against the target: what fits, in which order, and why the rest does not
-markers     markers held against the target
-catalogue   shelves of candidates and their needs, each read once
-ahead       reading what first choices lead to, as fast as answers come
-texts       the texts of parsed values, each written once
+request     the input and the result of a solve
+router      the source rule: which one source a project comes from
+candidates  releases sorted for a target: which ones fit, in which order, and why the others do not
+markers     markers evaluated for a target
+catalogue   candidates and their requirements, each read once
+ahead       parallel reading of what the first choices probably need
+texts       the texts of parsed values, each formatted once
 admissions  which pre-releases and yanked releases may be chosen
-engine      the search over sets of versions: conflict-driven, complete, knows nothing of Python packages
-search      requirements become clauses of the engine, as far as a run gets to see them
-reasons     why a clause holds
-explain     conflicts in prose, from the reasons behind them
-outcome     what was chosen, walked from the roots
+engine      the search over sets of versions: conflict-driven, complete, independent of Python packaging
+search      one run: requirements become clauses of the engine as candidates are chosen
+reasons     the reasons for clauses
+explain     explanations of conflicts, made from reasons
+outcome     from chosen candidates to a resolution
 solver      `solve`
-agreement   whether a solution holds in another environment
+agreement   reuse of a solution in another environment
 """

@@ -11,11 +11,11 @@ from pipper.solve.request import SolveRequest
 
 
 class Admissions:
-    """What is admitted so far. A requirement met on the way may admit more, and then the search begins anew.
+    """The releases admitted so far. A requirement met during a search may admit more; then the search restarts.
 
-    Both rules look at all requirements on a name together, so that one more requirement can admit a version:
-    no search that only ever narrows sets of versions can follow them. Hence the search takes this as given,
-    and whether the admitted versions it chose are admitted by its own outcome is checked at the end.
+    Both rules look at all requirements on a name together, so one more requirement can admit a version. A search
+    that only narrows sets of versions cannot follow such rules. Hence each run takes the admissions as fixed, and
+    the caller checks at the end whether the outcome itself admits the chosen versions.
     """
 
     def __init__(self, request: SolveRequest) -> None:
@@ -26,8 +26,8 @@ class Admissions:
         self._denied: set[NormalizedName] = set()
 
     @property
-    def took_back(self) -> bool:
-        """Whether anything that had been admitted was taken back."""
+    def has_denied(self) -> bool:
+        """Whether an admission was revoked."""
         return bool(self._denied)
 
     def withheld(self, shelf: Shelf) -> int:
@@ -36,7 +36,7 @@ class Admissions:
         return yanked | (0 if self._takes_prereleases(shelf) else shelf.prereleases)
 
     def lift(self, shelf: Shelf, need: Need) -> bool:
-        """Admit what this requirement admits by itself; tell whether that is more than before."""
+        """Admit what this requirement alone admits; tell whether that is more than before."""
         if not self.withheld(shelf) or shelf.name in self._denied:
             return False
         matching = shelf.matching(need.specifier)
@@ -56,7 +56,7 @@ class Admissions:
         return True
 
     def deny(self, name: NormalizedName) -> None:
-        """Take back what was admitted of a project, for good."""
+        """Revoke the admissions of a project and admit none later."""
         self._denied.add(name)
         self._prereleases.discard(name)
         self._yanked.pop(name, None)
@@ -79,10 +79,10 @@ class Admissions:
 
 
 class Unreserved(Admissions):
-    """Withholds nothing: for a search whose outcomes are all looked at afterwards."""
+    """Admits every release, for a search whose outcomes are all checked afterwards."""
 
-    def withheld(self, shelf: Shelf) -> int:  # noqa: ARG002 - asked as its parent is
-        """Return no candidate."""
+    def withheld(self, shelf: Shelf) -> int:  # noqa: ARG002 - has the parameters of its parent
+        """Return the empty set."""
         return 0
 
 

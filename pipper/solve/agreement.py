@@ -1,4 +1,4 @@
-"""Whether the solution of one environment holds in another: asked first, since solving anew costs much more."""
+"""Reuse of a solution in another environment. This is tried first, because a full solve costs much more."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,15 +12,15 @@ from pipper.solve.router import ReadsAhead, SourceRouter
 from pipper.solve.solver import solve
 
 _STEPS = 2_000_000
-"""Of the search among so few candidates."""
+"""The budget of the search, which has few candidates."""
 
 
-def holding(
+def solve_with_versions(
     request: SolveRequest, router: SourceRouter, resolution: Resolution, reporter: Reporter
 ) -> Resolution | None:
-    """Return the solution of `request` that has the versions of `resolution`, None where there is none.
+    """Return the solution of `request` with the versions of `resolution`; None if there is none.
 
-    Projects that only this environment needs are free. Raises whatever sources raise.
+    Projects that only this environment needs may have any version. Raises what the sources raise.
     """
     pinned = {pin.name: pin.release for pin in resolution.pins}
     try:
@@ -30,7 +30,7 @@ def holding(
 
 
 def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolution: Resolution) -> None:
-    """Have the metadata of the wheels that other environments would take read, all at once."""
+    """Read, in parallel, the metadata of the wheels that other environments would take."""
     wanted: dict[tuple[str, str], ReleaseFile] = {}
     for request in requests:
         fitter = Fitter(request)
@@ -43,7 +43,7 @@ def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolutio
 
 
 class _Narrowed:
-    """A source that has one release of what is pinned, and everything else."""
+    """A source that has only the pinned release of each pinned project, and all releases of the others."""
 
     def __init__(self, source: Source, pinned: Mapping[NormalizedName, Release]) -> None:
         self._source = source

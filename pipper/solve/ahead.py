@@ -1,4 +1,4 @@
-"""Reading what a solve will need before it is needed, so that it waits for the network as seldom as can be."""
+"""Reading ahead what a solve will probably need, so that it seldom waits for the network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from pipper.solve.catalogue import Catalogue, Need, Unusable
 
 
 def read_ahead(catalogue: Catalogue, likely: Iterable[NormalizedName], needs: list[Need]) -> None:
-    """Have everything read that first choices lead to, then learn what these choices need.
+    """Read the first choices and their dependencies, then record the needs of these choices.
 
-    The reading goes wherever an answer leads, at once; the learning goes level by level, the same way
-    whatever the order of the answers, since it has a part in what is chosen.
+    Reading follows each response at once. Recording goes level by level, independent of the order of the
+    responses, because it affects what is chosen.
     """
     _Crawl(catalogue).run(likely, needs)
     seen: set[NormalizedName] = set()
@@ -37,7 +37,7 @@ def read_ahead(catalogue: Catalogue, likely: Iterable[NormalizedName], needs: li
 
 
 def _choice(catalogue: Catalogue, need: Need) -> tuple[Shelf, int]:
-    """What would be chosen if there were this requirement alone."""
+    """Return what would be chosen for this requirement alone; the bit is 0 if nothing fits."""
     shelf = catalogue.shelf(need.name)
     fitting = shelf.matching(need.specifier)
     return shelf, shelf.best(fitting & ~(shelf.prereleases | shelf.yanked) or fitting)
@@ -45,7 +45,7 @@ def _choice(catalogue: Catalogue, need: Need) -> tuple[Shelf, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Something to be read: the releases of a project, or the metadata of one of its candidates."""
+    """Something to read: the releases of a project, or the metadata of one of its candidates."""
 
     name: NormalizedName
     shelf: Shelf | None = None
@@ -53,19 +53,19 @@ class _Read:
 
 
 class _Crawl:
-    """Follows every requirement to its first choice, and from there on.
+    """Follows every requirement to its first choice, and the requirements of that.
 
-    What goes wrong with a guess goes wrong again for whoever needs it, and is told then.
+    An error of a read ends the crawl without a message. If the solve needs the read, the error occurs again.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._waiting: dict[tuple[NormalizedName, int], list[Need] | None] = {}
-        """Needs that wait for something to be read; None once it is."""
+        """Needs that wait for a read; None once it is done."""
         self._wanted: set[str] = set()
         self._expanded: set[tuple[NormalizedName, int, str]] = set()
         self._pending: list[tuple[_Read, Need]] = []
-        """Needs whose wait is over."""
+        """Needs whose read is done."""
         self._unread: list[_Read] = []
         self._failed = False
 
@@ -77,7 +77,7 @@ class _Crawl:
         self._catalogue.router.spread(self._read, self._next(), self._arrived)
 
     def _read(self, what: _Read) -> None:
-        """In any thread."""
+        """Read one thing; runs in any thread."""
         try:
             if what.shelf is None:
                 self._catalogue.prefetch([what.name])

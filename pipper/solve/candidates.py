@@ -1,4 +1,4 @@
-"""Candidates of one project, held against a target: what fits, in which order, and why the rest does not."""
+"""The releases of one project sorted for a target: candidates in order of preference, and refusals with reasons."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ ABSENT = 1
 """The bit of "not installed" in a set of versions; candidate number i has the bit `2 << i`."""
 
 _MATCHING: dict[tuple[Version, ...], dict[str, int]] = {}
-"""What is inside a specifier, by the versions of a shelf: environments mostly have the same ones."""
+"""Candidates inside a specifier, by the versions of a shelf, which most environments share."""
 
 _UPLOADED = "uploaded "
 
 _Verdict = tuple[tuple[int, ...], str | None] | str
-"""The places of files that fit, best first, and why they are yanked; or why none fits."""
+"""The indexes of fitting files, best first, and why they are yanked; or why no file fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +33,24 @@ class Candidate:
     version: Version
     release: Release
     places: tuple[int, ...]
-    """Which of the release's files fit, best first; never empty."""
+    """The indexes of the release's files that fit, best first; never empty."""
     yanked: str | None
-    """The reason, where every fitting file is yanked (PEP 592)."""
+    """The reason, if every fitting file is yanked (PEP 592)."""
 
     @property
     def files(self) -> tuple[CandidateFile, ...]:
-        """What fits, best first; never empty."""
+        """The fitting files, best first; never empty."""
         return tuple(self.release.files[place] for place in self.places)
 
     @property
     def best(self) -> CandidateFile:
-        """The file that would be installed."""
+        """The file to install."""
         return self.release.files[self.places[0]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A release that cannot be used on the target at all."""
+    """A release that cannot be used on the target."""
 
     version: Version
     why: str
@@ -58,12 +58,12 @@ class Refusal:
 
     @property
     def too_young(self) -> bool:
-        """Whether it is the given time that leaves it out."""
+        """Whether the release is excluded by its upload time."""
         return self.why.startswith(_UPLOADED)
 
 
 class Shelf:
-    """The candidates of one project, most wanted first, and sets of them as bits of an integer."""
+    """The candidates of one project, preferred ones first; a set of them is an integer with one bit each."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Shelf:
 
     @property
     def held(self) -> bool:
-        """Whether the source has any release of the project."""
+        """Whether a source has a release of the project."""
         return bool(self.candidates or self.refusals)
 
     def matching(self, specifier: SpecifierSet) -> int:
@@ -102,12 +102,12 @@ class Shelf:
                 for place, version in enumerate(self._versions)
                 if specifier.contains(version, prereleases=True)
             )
-            if "===" not in text:  # which tells equal versions apart by how they are written
+            if "===" not in text:  # `===` compares texts, so equal versions may differ
                 self._matching[text] = found
         return found
 
     def best(self, among: int) -> int:
-        """Return the bit of the most wanted candidate of a set."""
+        """Return the bit of the preferred candidate of a set."""
         among &= ~ABSENT
         return among & -among
 
@@ -116,7 +116,7 @@ class Shelf:
         return self.candidates[bit.bit_length() - 2]
 
     def chosen(self, among: int) -> Iterator[Candidate]:
-        """Yield the candidates of a set, most wanted first."""
+        """Yield the candidates of a set, preferred ones first."""
         among &= ~ABSENT
         while among:
             bit = among & -among
@@ -125,7 +125,7 @@ class Shelf:
 
 
 class Fitter:
-    """Holds releases against the target of a request: tags (PEP 425), Python, upload time, yanked files."""
+    """Checks releases against the target of a request: tags (PEP 425), Python, upload time, yanked files."""
 
     def __init__(self, request: SolveRequest) -> None:
         self._request = request
@@ -183,7 +183,7 @@ class Fitter:
         return tuple(places), None if usable else kinds[places[0]].yanked
 
     def _refuse(self, kind: WheelKind) -> tuple[int, str] | None:
-        """Say why a file cannot be used, with the rank of the reason: the lowest tells most."""
+        """Return why a file cannot be used, with the rank of the reason: the lowest is the most specific."""
         if self._rank(kind.tags) is None:
             return 2, f"no wheel that fits {self._request.target.name}"
         needs = kind.requires_python
@@ -201,7 +201,7 @@ class Fitter:
         return None
 
     def serves_python(self, needs: SpecifierSet) -> bool:
-        """Tell whether the target's Python lies inside a `Requires-Python`."""
+        """Tell whether the target's Python satisfies a `Requires-Python`."""
         text = text_of(needs)
         if text not in self._serves:
             self._serves[text] = needs.contains(self._python, prereleases=True)
@@ -224,7 +224,7 @@ def _kind(file: CandidateFile) -> WheelKind:
 
 
 def _moment(time: datetime) -> str:
-    """A time as people write it: the date alone where it means the end of that day."""
+    """Format a time for messages: the date alone if it is the end of that day."""
     utc = time.astimezone(UTC)
     if (utc + timedelta(microseconds=1)).time() == datetime.min.time():
         return f"{utc:%Y-%m-%d}"
@@ -235,11 +235,11 @@ def _tags(compressed: str) -> frozenset[Tag]:
     try:
         return parse_tag(compressed) if compressed.count("-") == 2 else frozenset()
     except InvalidTag:
-        return frozenset()  # a page may list a file under any name; such a one fits nothing
+        return frozenset()  # a page may list a file with any name; this one fits no target
 
 
 def _merged(releases: list[Release]) -> list[Release]:
-    """One release a version: `1.0` and `1.0.0` are the same (PEP 440), whichever a source lists first."""
+    """Merge releases of equal versions, such as `1.0` and `1.0.0` (PEP 440), independent of their order."""
     by_version = {release.version: release for release in releases}
     if len(by_version) == len(releases):
         return releases
@@ -247,7 +247,6 @@ def _merged(releases: list[Release]) -> list[Release]:
     for release in sorted(releases, key=lambda one: str(one.version)):
         known = by_version.get(release.version)
         if known is not None:
-            # The same release, completed.
-            release = replace(known, files=(*known.files, *release.files), assortment=None)  # noqa: PLW2901
+            release = replace(known, files=(*known.files, *release.files), assortment=None)  # noqa: PLW2901 - one merged
         by_version[release.version] = release
     return list(by_version.values())

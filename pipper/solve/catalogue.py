@@ -1,4 +1,4 @@
-"""What the solver knows of the world: shelves of candidates and their needs, each read once."""
+"""The candidates and their requirements, each read once from its source."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
+from pipper.core.urls import redacted
 from pipper.errors import UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf
 from pipper.solve.markers import MarkerError, Markers
@@ -16,7 +17,8 @@ from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
 
 MOST_NEEDS = 2000
-"""Active requirements of one release beyond which its metadata counts as hostile."""
+"""A release with more active requirements counts as hostile and is unusable."""
+_MARKER_HINT = "correct or remove its marker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class Need:
     extras: tuple[NormalizedName, ...]
     specifier: SpecifierSet
     text: str
-    """Name, extras and specifier, as messages and comparisons have them."""
+    """Name, extras and specifier, for messages and comparisons."""
 
 
 class Unusable(str):
@@ -53,7 +55,7 @@ class Catalogue:
         self._carriers: dict[tuple[NormalizedName, str, str], int] = {}
 
     def shelf(self, name: NormalizedName) -> Shelf:
-        """Return the candidates of a project; an empty shelf where no source holds it."""
+        """Return the candidates of a project; an empty shelf if no source has it."""
         shelf = self._shelves.get(name)
         if shelf is None:
             source = self.router.route(name)
@@ -63,7 +65,7 @@ class Catalogue:
         return shelf
 
     def needs(self, shelf: Shelf, bit: int, extra: str = "") -> tuple[Need, ...] | Unusable:
-        """Return what a candidate needs: by itself, or beyond that for one of its extras."""
+        """Return the needs of a candidate itself, or the additional ones of an extra."""
         key = (shelf.name, bit, extra)
         found = self._needs.get(key)
         if found is None:
@@ -74,7 +76,7 @@ class Catalogue:
         return found
 
     def look(self, shelf: Shelf, bit: int, extra: str = "") -> tuple[Need, ...] | Unusable:
-        """Return what `needs` would, without a trace: `carriers` does not come to know of it."""
+        """Return the same as `needs`, without recording it for `carriers`."""
         key = (shelf.name, bit, extra)
         found = self._looks.get(key)
         if found is None:
@@ -82,7 +84,7 @@ class Catalogue:
         return found
 
     def carriers(self, shelf: Shelf, extra: str, need: Need) -> int:
-        """Return the candidates that are known by now to have this need."""
+        """Return the candidates that are known so far to have this need."""
         return self._carriers[shelf.name, extra, need.text]
 
     def conditions(self, candidate: Candidate, extras: Iterable[str]) -> set[str]:
@@ -96,7 +98,7 @@ class Catalogue:
         return {condition for condition in found if condition is not None}
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """Have the releases of these projects read, in parallel."""
+        """Read the releases of these projects, in parallel."""
         unread = {name for name in names if name not in self._shelves}
         if unread:
             self.router.prefetch(sorted(unread))
@@ -106,7 +108,7 @@ class Catalogue:
         return (shelf.name, bit, "") in self._needs
 
     def prefetch_needs(self, candidates: Iterable[tuple[Shelf, int]]) -> None:
-        """Have the metadata of these candidates read, in parallel."""
+        """Read the metadata of these candidates, in parallel."""
         unread = [(shelf, bit) for shelf, bit in candidates if (shelf.name, bit) not in self._fetched]
         if unread:
             self.router.prefetch_metadata(
@@ -115,38 +117,39 @@ class Catalogue:
             self._fetched.update((shelf.name, bit) for shelf, bit in unread)
 
     def read_ahead(self, shelf: Shelf, bits: int) -> None:
-        """Have the metadata of these candidates read, in parallel, and learn their needs."""
+        """Read the metadata of these candidates, in parallel, and record their needs."""
         each = [2 << place for place in range(bits.bit_length()) if bits & (2 << place)]
         self.prefetch_needs((shelf, bit) for bit in each)
         for bit in each:
             self.needs(shelf, bit)
 
     def root(self, label: RootLabel, requirement: Requirement) -> Need | None:
-        """Return a root requirement as a need, or None where its marker rules it out.
+        """Return a root requirement as a need; None if its marker is false on the target.
 
-        Raises UsageError for a URL and for a marker that has no answer.
+        Raises UsageError for a URL and for a marker that cannot be evaluated.
         """
         try:
             active = self.markers.holds(requirement.marker)
         except MarkerError as error:
-            raise UsageError(f"`{requirement}` cannot be used", cause=str(error)) from error
+            raise UsageError(
+                f"`{redacted(str(requirement))}` cannot be used", cause=str(error), hint=_MARKER_HINT
+            ) from error
         if not active:
             return None
         need = self._need(requirement)
         if isinstance(need, Unusable):
             where = "" if label == PROJECT else f" ({label.kind}:{label.name})"
             raise UsageError(
-                f"`{requirement}`{where} names a URL, which pipper never follows from a requirement",
-                hint="`pipper install URL` takes the file in;"
-                f" or publish it to a repository and require `{requirement.name}`",
+                f"the requirement `{requirement.name}`{where} names a URL, which pipper does not follow",
+                hint=f"run `pipper install URL`, or `pipper publish` the file and require `{requirement.name}`",
             )
         return need
 
     def limit(self, requirement: Requirement, *, unmanaged: bool) -> Need | None:
-        """Return a constraint as a need, or None where its marker rules it out.
+        """Return a constraint as a need; None if its marker is false on the target.
 
-        For a requirement of an `unmanaged` distribution, an override takes its place, and one that cannot be used
-        is left out. Raises UsageError for a marker without an answer.
+        A requirement of an `unmanaged` distribution is replaced by an override, and ignored if its marker cannot be
+        evaluated. Raises UsageError for a constraint whose marker cannot be evaluated.
         """
         try:
             if requirement.url or not self.markers.holds(requirement.marker):
@@ -154,14 +157,16 @@ class Catalogue:
         except MarkerError as error:
             if unmanaged:
                 return None
-            raise UsageError(f"the constraint `{requirement}` cannot be used", cause=str(error)) from error
+            raise UsageError(
+                f"the constraint `{requirement}` cannot be used", cause=str(error), hint=_MARKER_HINT
+            ) from error
         name = canonicalize_name(requirement.name)
         override = self._overrides.get(name) if unmanaged else None
         specifier = requirement.specifier if override is None else override
         return Need(name=name, extras=(), specifier=specifier, text=f"{name}{specifier}")
 
     def override(self, name: NormalizedName) -> SpecifierSet | None:
-        """Return what takes the place of every specifier on a project, None where nothing does."""
+        """Return the specifier that replaces all others on a project; None if there is no override."""
         return self._overrides.get(name)
 
     def _read(self, candidate: Candidate, extra: str) -> tuple[Need, ...] | Unusable:
@@ -197,7 +202,7 @@ class Catalogue:
         name = canonicalize_name(requirement.name)
         override = self._overrides.get(name)
         if requirement.url and override is None:
-            return Unusable(f"it requires `{name}` from a URL, which is never followed")
+            return Unusable(f"it requires `{name}` from a URL, which pipper does not follow")
         specifier = requirement.specifier if override is None else override
         extras = tuple(sorted(canonicalize_name(extra) for extra in requirement.extras))
         bracketed = f"[{','.join(extras)}]" if extras else ""

@@ -1,11 +1,11 @@
 """A complete search over sets of versions: conflict-driven, with learning and backjumping (PubGrub).
 
 A variable is a project, or an extra of one. Its value is one bit of a domain: "absent", or one of its
-versions. A clause is a list of terms (variable, set of values) that must not all hold at once. So
-"a 1.0 requires b>=2" is the clause {a in {1.0}, b not in {2.0, 2.1}}. A clause all of whose terms hold but
-one decides the last one. A clause whose terms all hold is a conflict, from which a new clause is learned that
-says what to avoid, and the search goes back to where that clause would have decided something. Nothing here
-depends on the order of a set or on time: the same clauses in the same order give the same search.
+versions. A clause is a list of terms (variable, set of values) that must not all hold at once. For example,
+"a 1.0 requires b>=2" is the clause {a in {1.0}, b not in {2.0, 2.1}}. If all terms of a clause but one hold,
+the clause narrows the variable of the last one. If all terms hold, there is a conflict: the engine learns a
+new clause from it and goes back to where that clause would have narrowed a variable. The search does not
+depend on the order of a set or on time: the same clauses in the same order give the same search.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 class ImpossibleError(Exception):
-    """No assignment satisfies all clauses; `clause` is the one without terms, derived from those it names."""
+    """No assignment satisfies all clauses; `clause` has no terms, and its origins are the clauses in conflict."""
 
     def __init__(self, clause: "Clause") -> None:
         super().__init__("no solution")
@@ -21,7 +21,7 @@ class ImpossibleError(Exception):
 
 
 class ExhaustedError(Exception):
-    """The budget of steps is spent; `clause` is what was learned last."""
+    """The budget of steps is spent; `clause` is the one learned last."""
 
     def __init__(self, clause: "Clause | None") -> None:
         super().__init__("too many steps")
@@ -29,7 +29,7 @@ class ExhaustedError(Exception):
 
 
 class Clause:
-    """Terms that must not all hold, and why: a reason from outside, or the clauses it was derived from."""
+    """Terms that must not all hold, with the caller's reason or the clauses that it was derived from."""
 
     __slots__ = ("origins", "reason", "terms")
 
@@ -45,7 +45,7 @@ class Clause:
         self.origins = origins
 
     def reasons(self) -> Iterator[object]:
-        """Yield the reasons from outside that this clause rests on, each once."""
+        """Yield the caller's reasons that this clause follows from, each once."""
         seen: set[int] = set()
         pending = [self]
         while pending:
@@ -80,7 +80,7 @@ class Engine:
         self.conflicts: list[int] = []
         """How often each variable took part in a conflict."""
         self.touched: list[int] = []
-        """Variables whose values or conflicts changed, for whoever empties this list."""
+        """Variables whose values or conflicts changed; the caller empties this list."""
         self.steps = 0
         self._budget = budget
         self._level = 0
@@ -93,7 +93,7 @@ class Engine:
         self._learned: Clause | None = None
 
     def add_variable(self, domain: int) -> int:
-        """Make a variable with these values and return its number."""
+        """Add a variable with these values and return its number."""
         self.masks.append(domain)
         self.conflicts.append(0)
         self._domains.append(domain)
@@ -115,7 +115,7 @@ class Engine:
         self._narrow(variable, mask, None)
 
     def propagate(self) -> Clause | None:
-        """Draw every conclusion; return a clause that is broken, if there is one."""
+        """Narrow variables as far as the clauses require; return a broken clause, if there is one."""
         while self._fresh or self._changed:
             if self._fresh:
                 clause = self._fresh.pop()
@@ -130,9 +130,9 @@ class Engine:
         return None
 
     def learn(self, broken: Clause) -> None:
-        """Derive from a broken clause what to avoid, and go back to where that would have decided something.
+        """Learn a clause from a broken one, and go back to where it would have narrowed a variable.
 
-        Raises ImpossibleError where there is nothing to go back to.
+        Raises ImpossibleError if there is nothing to go back to.
         """
         merged = dict(broken.terms)
         origins = [broken]
@@ -146,7 +146,7 @@ class Engine:
             origins.append(step.cause)
             self._resolve(merged, step.cause, variable)
         clause = broken if len(origins) == 1 else Clause(tuple(merged.items()), origins=tuple(origins))
-        # The one whose choice could not stand, not all that took part: those decided earlier keep their newest.
+        # Count only the variable whose choice failed: those decided earlier keep their newest versions.
         self.conflicts[variable] += 1
         self.touched.append(variable)
         self._backjump(earlier)
@@ -157,7 +157,7 @@ class Engine:
         self._learned = clause
 
     def _broken(self, clause: Clause) -> bool:
-        """Look at one clause: narrow the only variable that is left open, or say that none is."""
+        """Visit one clause: narrow a variable if all terms but one hold; return True if all hold."""
         self._spend(1)
         masks = self.masks
         found, remaining = -1, 0
@@ -187,7 +187,7 @@ class Engine:
         self._changed[variable] = None
 
     def _satisfier(self, terms: dict[int, int]) -> tuple[int, _Step, int]:
-        """Return the step that made the last term hold, with its variable, and the level of all others."""
+        """Return the variable and step that made the last term hold, and the highest level of the other terms."""
         latest, step, earlier = -1, self._history[0][0], 0
         for variable, mask in terms.items():
             found = next(one for one in self._history[variable] if not one.mask & ~mask)
@@ -226,7 +226,7 @@ class Engine:
             self.trail.pop()
         self._level = level
         self._changed.clear()
-        # Clauses that came in above this level may decide something here already.
+        # Clauses that were added above this level may already narrow a variable here.
         split = len(self._recent)
         while split and self._recent[split - 1][0] > level:
             split -= 1

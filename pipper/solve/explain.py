@@ -1,4 +1,4 @@
-"""Conflicts in prose: who requires what, which versions there were, why each was refused, what mends it."""
+"""Explanations of conflicts: who requires what, which versions are available, why others are not, what to change."""
 
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
@@ -19,51 +19,54 @@ _MOST_VERSIONS = 4
 
 
 def explain_impossibility(clause: Clause, catalogue: Catalogue) -> NoSolutionError:
-    """Return the error for requirements that cannot be met together, from what the search derived."""
+    """Return the error for requirements that have no solution. `clause` is the one that the search derived."""
     story = _Story(clause.reasons(), catalogue)
     missing = story.missing()
     if missing:
         return NoSolutionError(
-            f"`{missing[0].name}` is in no source: {catalogue.router.searched(missing[0].name)}",
-            cause=story.told(),
-            hint="check the spelling, publish it, or name the source that has it",
+            f"no source has `{missing[0].name}`: {catalogue.router.searched(missing[0].name)}",
+            cause=story.cause(),
+            hint="check the spelling, `pipper publish` it, or add its repository to [repositories]",
         )
     unmet = story.unmet()
     if unmet:
         need = unmet[0]
         none = f"no usable version of `{need.name}`"
         message = f"{none} satisfies {need.text}" if need.specifier else f"there is {none}"
-        return NoSolutionError(message, cause=story.told(), hint=story.mend(need))
-    name = story.heart()
+        return NoSolutionError(message, cause=story.cause(), hint=story.hint(need))
+    name = story.most_contested()
     return NoSolutionError(
-        f"the requirements on `{name}` cannot be met together", cause=story.told(), hint=story.mend(name=name)
+        f"the requirements on `{name}` conflict", cause=story.cause(), hint=story.hint(name=name)
     )
 
 
 def explain_exhaustion(
     clause: Clause | None, catalogue: Catalogue, steps: int, chain: Callable[[NormalizedName], list[object]]
 ) -> NoSolutionError:
-    """Return the error for a search that was given up, from the conflict it met last.
+    """Return the error for a search that gave up. `clause` is the last conflict.
 
-    `chain` tells the reasons that first led from the roots to a project.
+    `chain` returns the reasons that first led from the roots to a project.
     """
     if clause is None:
-        return NoSolutionError(f"gave up after {steps:,} steps without a solution")
+        return NoSolutionError(
+            f"gave up after {steps:,} steps without a solution",
+            hint="narrow the search: limit versions with [constraints]",
+        )
     reasons = list(clause.reasons())
-    name = _Story(reasons, catalogue).heart()
+    name = _Story(reasons, catalogue).most_contested()
     requirers = {one.name for one in reasons if isinstance(one, Requires) and one.need.name == name}
     for requirer in sorted(requirers):
         reasons += chain(requirer)
     story = _Story(reasons, catalogue)
     return NoSolutionError(
         f"gave up after {steps:,} steps, trying to meet the requirements on `{name}`",
-        cause=story.told(),
+        cause=story.cause(),
         hint=f"narrow the search: require one version of `{name}`, or of a project that requires it",
     )
 
 
 class _Story:
-    """Reasons, put in order."""
+    """The reasons of a conflict in the order of the explanation."""
 
     def __init__(self, found: Iterable[object], catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -77,30 +80,30 @@ class _Story:
         self._requires = self._ordered(one for one in reasons if isinstance(one, Requires))
 
     def missing(self) -> list[Need]:
-        """Return the needs of projects that no source holds."""
+        """Return the needs whose project no source has."""
         return [need for need in self._needs() if not self._shelf(need.name).held]
 
     def unmet(self) -> list[Need]:
-        """Return the needs and limits that no candidate meets, whatever else is required."""
+        """Return the needs and limits that no candidate meets, even without the others."""
         needs = [*self._needs(), *(one.need for one in self._limits)]
         return [need for need in needs if not self._usable(need)]
 
-    def heart(self) -> NormalizedName:
-        """Return the project that most requirers want something else of."""
-        wishes = [(one.need, f"root {one.label}") for one in self._asked]
-        wishes += [(one.need, one.name) for one in self._requires]
-        wishes += [(one.need, f"limit {one.by}") for one in self._limits]
+    def most_contested(self) -> NormalizedName:
+        """Return the project that has the most requirers with different requirements."""
+        required = [(one.need, f"root {one.label}") for one in self._asked]
+        required += [(one.need, one.name) for one in self._requires]
+        required += [(one.need, f"limit {one.by}") for one in self._limits]
         requirers: dict[NormalizedName, set[str]] = {}
         texts: dict[NormalizedName, set[str]] = {}
-        for need, requirer in wishes:
+        for need, requirer in required:
             requirers.setdefault(need.name, set()).add(requirer)
             texts.setdefault(need.name, set()).add(need.text)
         return min(
             texts, key=lambda name: (-min(len(requirers[name]), len(texts[name])), -len(texts[name]), name)
         )
 
-    def told(self) -> str:
-        """Return the lines of the explanation, from the roots outward."""
+    def cause(self) -> str:
+        """Return the explanation, one fact a line: "because ...", "and ...". Facts about the roots come first."""
         lines = [str(one) for one in self._asked]
         lines += self._requirements()
         lines += self._overridden()
@@ -110,66 +113,67 @@ class _Story:
             f"cannot be used: {one.why}"
             for one in self._unfit
         ]
-        choosy = {need.name for need in self._needs() if need.specifier} | {
+        restricted = {need.name for need in self._needs() if need.specifier} | {
             one.need.name for one in self._limits
         }
-        for name in sorted(choosy | self._withheld.keys() | {need.name for need in self.unmet()}):
-            lines += self._there(name)
+        for name in sorted(restricted | self._withheld.keys() | {need.name for need in self.unmet()}):
+            lines += self._available(name)
         lines = list(dict.fromkeys(lines))
         if len(lines) > _MOST_LINES:
-            lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} more reasons"]
-        return "\n".join(lines)
+            lines[_MOST_LINES:] = [f"{len(lines) - _MOST_LINES} more reasons"]
+        text = "\nand ".join(lines)
+        return text and f"because {text}"
 
-    def mend(self, need: Need | None = None, *, name: NormalizedName | None = None) -> str:
-        """Return what could mend it: for a need that nothing meets, or for the project at the heart of it."""
+    def hint(self, need: Need | None = None, *, name: NormalizedName | None = None) -> str:
+        """Return the edits that could help with an unmet need, or with the most contested project `name`."""
         if need is not None:
             name = need.name
-            remedy = self._remedy(need)
-            if remedy:
-                return remedy
-        loose = self._loose(need)
-        ways = [f"loosen {listed(loose, last='or')}"] if loose else self._without_requirers(name)
+            only_edit = self._edit_for(need)
+            if only_edit:
+                return only_edit
+        loose = self._loosenable(need)
+        edits = [f"loosen {listed(loose, last='or')}"] if loose else self._removals(name)
         early = sorted(one for one, bits in self._withheld.items() if bits & self._shelf(one).prereleases)
         if early:
-            ways.append("admit pre-releases: prereleases = [" + ", ".join(f'"{one}"' for one in early) + "]")
+            edits.append(_allow_prereleases(early))
         unmanaged = sorted({f"`{one.by.name}`" for one in self._limits if one.by})
         if unmanaged:
-            ways.append(f"change {listed(unmanaged)}, which pipper did not install")
+            edits.append(f"upgrade or uninstall {listed(unmanaged)}, which pipper did not install")
         rivals = self._catalogue.router.rivals(name) if name is not None else ()
         if rivals:
-            ways.append(
-                f"take `{name}` from {listed((f'`{one}`' for one in rivals), last='or')} by [sources]"
+            edits.append(
+                f"assign `{name}` to {listed((f'`{one}`' for one in rivals), last='or')} in [sources]"
             )
-        return ", or ".join(ways)
+        return ", or ".join(edits)
 
-    def _remedy(self, need: Need) -> str:
-        """Return what lets a candidate meet a need that nothing meets now; empty where none could."""
+    def _edit_for(self, need: Need) -> str:
+        """Return the edit that lets a candidate meet an unmet need; empty if there is none."""
         shelf = self._shelf(need.name)
         matching = shelf.matching(need.specifier)
         if matching & shelf.prereleases & self._withheld.get(need.name, 0):
-            return f'admit pre-releases: prereleases = ["{need.name}"]'
+            return _allow_prereleases([need.name])
         yanked = next(shelf.chosen(matching & shelf.yanked), None)
         if yanked is not None:
-            return f"a yanked release has to be required exactly: {need.name}=={yanked.version}"
+            return f"require the yanked release exactly: {need.name}=={yanked.version}"
         refused = [one for one in shelf.refusals if need.specifier.contains(one.version, prereleases=True)]
         if any(one.too_young for one in refused):
-            return "take a later `as-of`, or a shorter `cool-down`"
+            return "set a later `as-of`, or a shorter `cool-down`"
         if refused:
             return f"publish a wheel of `{need.name}` that fits, or choose another interpreter"
         if matching & self._unfit_bits(need.name):
-            return f"publish a release of `{need.name}` that can be used, or choose another interpreter"
+            return f"publish a usable release of `{need.name}`, or choose another interpreter"
         return ""
 
-    def _without_requirers(self, name: NormalizedName | None) -> list[str]:
-        """What is left where nothing that the user has written about versions stands in the way."""
+    def _removals(self, name: NormalizedName | None) -> list[str]:
+        """Return the edits that are left if none of the user's own specifiers takes part."""
         roots = dict.fromkeys(f"`{one.need.text}`" for one in self._asked)
-        ways = [f"do without {listed(roots, last='or')}"] if roots else []
+        edits = [f"remove {listed(roots, last='or')}"] if roots else []
         if any(one.need.name == name for one in self._requires):
-            ways.append(f"put another version of `{name}` in [overrides]")
-        return ways
+            edits.append(f"set another version of `{name}` in [overrides]")
+        return edits
 
-    def _loose(self, need: Need | None) -> list[str]:
-        """Return what the user has written of versions that stands in the way: of one need, or of everything."""
+    def _loosenable(self, need: Need | None) -> list[str]:
+        """Return the user's own specifiers that take part: those that affect `need`, or all of them."""
         limits = [one.need for one in self._limits if not one.by]
         if need in limits:
             return [f"the constraint on `{need.name}`"]
@@ -185,14 +189,14 @@ class _Story:
         return list(dict.fromkeys(found))
 
     def _replaced(self) -> list[NormalizedName]:
-        """Return the projects on which an override speaks in place of those who require them."""
+        """Return the projects that an override applies to."""
         names = {need.name for need in self._needs()}
         return sorted(name for name in names if self._catalogue.override(name) is not None)
 
     def _overridden(self) -> list[str]:
         return [
-            f"the manifest's overrides put {self._catalogue.override(name) or 'any version'} in the place of "
-            f"every requirement on {name}"
+            f"the manifest's overrides replace every requirement on {name} with "
+            f"{self._catalogue.override(name) or 'any version'}"
             for name in self._replaced()
         ]
 
@@ -210,7 +214,7 @@ class _Story:
         return sum({one.bit for one in self._unfit if one.name == name and not one.extra})
 
     def _ordered(self, requires: Iterable[Requires]) -> list[Requires]:
-        """Join what is the same but for versions, and sort by the distance from the roots."""
+        """Join requirements that differ in the requiring versions only; sort by the distance from the roots."""
         joined: dict[tuple[NormalizedName, str, str], Requires] = {}
         for one in requires:
             key = (one.name, one.extra, one.need.text)
@@ -230,7 +234,7 @@ class _Story:
         return [joined[key] for key in sorted(joined, key=lambda key: (distance.get(key[0], far), key))]
 
     def _requirements(self) -> list[str]:
-        """One line for each requirement, or for many of the same project on the same other one."""
+        """Return one line for each requirement; many between the same two projects share one."""
         together: dict[tuple[NormalizedName, str, NormalizedName], list[Requires]] = {}
         for one in self._requires:
             together.setdefault((one.name, one.extra, one.need.name), []).append(one)
@@ -252,24 +256,31 @@ class _Story:
                 lines.append(f"{subject} {versions} {verb} {one.need.text}")
         return lines
 
-    def _there(self, name: NormalizedName) -> list[str]:
-        """Tell which versions of a project there are, and why others that are asked for are not taken."""
+    def _available(self, name: NormalizedName) -> list[str]:
+        """Return which versions of a project are usable, and why required ones are skipped."""
         shelf = self._shelf(name)
         if not shelf.held:
             return []
         withheld = self._withheld.get(name, 0)
         usable = shelf.everything & ~withheld & ~self._unfit_bits(name)
-        there = _versions(one.version for one in shelf.chosen(usable))
-        lines = [f"{name} is there as {there}{self._catalogue.router.origin(name)}"] if usable else []
-        out = [(one.version, _why(one)) for one in shelf.chosen(withheld)]
-        out += [(one.version, one.why) for one in shelf.refusals]
+        found = _versions(one.version for one in shelf.chosen(usable))
+        verb = _is_or_are(usable.bit_count())
+        lines = (
+            [f"only {name} {found} {verb} available{self._catalogue.router.origin(name)}"] if usable else []
+        )
+        skipped = [(one.version, _why(one)) for one in shelf.chosen(withheld)]
+        skipped += [(one.version, one.why) for one in shelf.refusals]
         by_reason: dict[str, list[Version]] = {}
-        for version, why in sorted(out):
-            if self._named(name, version):
+        for version, why in sorted(skipped):
+            if self._is_required(name, version):
                 by_reason.setdefault(why, []).append(version)
-        return lines + [f"{name} {_versions(out)} left out: {why}" for why, out in by_reason.items()]
+        lines += [
+            f"{name} {_versions(versions)} {_is_or_are(len(versions))} skipped: {why}"
+            for why, versions in by_reason.items()
+        ]
+        return lines
 
-    def _named(self, name: NormalizedName, version: object) -> bool:
+    def _is_required(self, name: NormalizedName, version: object) -> bool:
         return any(
             need.specifier.contains(str(version), prereleases=True)
             for need in self._needs()
@@ -279,6 +290,14 @@ class _Story:
 
 def _newest(shelf: Shelf, one: Requires) -> Version:
     return max(candidate.version for candidate in shelf.chosen(one.carriers))
+
+
+def _allow_prereleases(names: Iterable[str]) -> str:
+    return "allow pre-releases: prereleases = [" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def _is_or_are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _why(withheld: Candidate) -> str:

@@ -1,4 +1,4 @@
-"""Markers held against one target, each text once (PEP 508)."""
+"""Evaluation of markers (PEP 508) for one target, each text once."""
 
 import re
 
@@ -19,27 +19,27 @@ _ALWAYS, _NEVER = 'python_version >= "0"', 'python_version < "0"'
 
 
 class MarkerError(ValueError):
-    """A marker that has no answer: it compares what cannot be compared, or names what is not there."""
+    """A marker that cannot be evaluated: it has an undefined comparison or an undefined variable."""
 
 
 class Markers:
-    """The answers of one target."""
+    """Evaluates markers for one target."""
 
     def __init__(self, target: Target) -> None:
         self._environment = dict(target.markers)
         self._answers: dict[tuple[str, str], bool] = {}
         self._known: dict[tuple[int, str], bool] = {}
-        """By the identity of the marker."""
+        """By the `id` of the marker."""
         self._volatile: dict[str, bool] = {}
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
-        """Tell whether a marker is true here with this extra; raises MarkerError where it has no answer."""
+        """Tell whether a marker is true on the target with this extra; raises MarkerError."""
         if marker is None:
             return True
         known = self._known.get((id(marker), extra))
         if known is not None:
             return known
-        text = text_of(marker)  # which keeps the marker, and with it its identity
+        text = text_of(marker)  # keeps the marker, so its `id` is not reused
         key = (text, extra if "extra" in text else "")
         answer = self._answers.get(key)
         if answer is None:
@@ -48,9 +48,9 @@ class Markers:
         return answer
 
     def condition(self, marker: Marker | None, extra: str = "") -> str | None:
-        """Return the marker as a condition on machines, or None where all machines of this kind agree on it.
+        """Return the marker as a condition on machines; None if all machines of this target agree on it.
 
-        What it says of `extra` is replaced by its answer, since nothing but the machine is left to be asked.
+        Comparisons with `extra` are replaced by their results, so that the condition depends on the machine only.
         """
         if marker is None:
             return None

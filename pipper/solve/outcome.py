@@ -1,4 +1,4 @@
-"""What a search chose, walked from the roots: pins, closures and the conditions they rest on."""
+"""From chosen candidates to a resolution: pins, closures and the markers that they depend on."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,11 +9,11 @@ from pipper.solve.reasons import Asked
 from pipper.solve.request import Resolution, Solved, SolveRequest
 
 Node = tuple[NormalizedName, NormalizedName | None]
-"""A project by itself (None), or one of its extras."""
+"""A project (None), or one of its extras."""
 
 
 class Outcome:
-    """What was chosen, walked from the roots."""
+    """The chosen candidates that the roots reach."""
 
     def __init__(
         self, catalogue: Catalogue, chosen: Mapping[NormalizedName, int], asked: Iterable[Asked]
@@ -22,14 +22,14 @@ class Outcome:
         self._chosen = chosen
         self._asked = list(asked)
         self.extras: dict[NormalizedName, set[NormalizedName]] = {}
-        """The extras in use, by project; every project that the roots reach is there."""
+        """The extras in use, by project. Has an entry for every project that the roots reach."""
         for name, extra in self._reach(one.need for one in self._asked):
             extras = self.extras.setdefault(name, set())
             if extra is not None:
                 extras.add(extra)
 
     def needs_on(self, name: NormalizedName) -> list[Need]:
-        """Return every requirement on a project but its own."""
+        """Return every requirement on a project, except its own."""
         everything = [one.need for one in self._asked]
         for requirer, extras in self.extras.items():
             for extra in (None, *extras) if requirer != name else ():

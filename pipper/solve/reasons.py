@@ -1,4 +1,4 @@
-"""Why a clause holds: what the prose of a conflict is made of."""
+"""The reasons for clauses, from which explanations of conflicts are made."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requires:
-    """Some candidates of a project, or an extra of them, require something."""
+    """Candidates of a project, or an extra of them, require something."""
 
     name: NormalizedName
     extra: str
@@ -43,21 +43,21 @@ class Limited:
     def __str__(self) -> str:
         if self.by:
             by = f"{self.by.name} {self.by.version}"
-            return f"{by}, which stands in the environment already, requires {self.need.text}"
+            return f"{by}, which is already installed, requires {self.need.text}"
         return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """Pre-releases and yanked releases of a project that nothing admits."""
+    """Pre-releases and yanked releases of a project that may not be chosen."""
 
     name: NormalizedName
     bits: int
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedDown:
-    """An outcome that does not admit what it holds."""
+class Rejected:
+    """A set of choices with a pre-release or yanked release that its own requirements do not admit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

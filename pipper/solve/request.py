@@ -1,4 +1,4 @@
-"""What a solve is asked, and what it answers."""
+"""The input and the result of a solve."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,27 +17,26 @@ from pipper.core.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveRequest:
-    """What one solve is asked. All root sets are solved together; their closures are told apart later."""
+    """The input of one solve. All root sets are solved together; each gets its own closure."""
 
     target: Target
     roots: Mapping[RootLabel, tuple[Requirement, ...]]
     requires_python: SpecifierSet | None = None
-    """What the project itself says of Python; held against the target."""
+    """The project's own `requires-python`, which the target has to satisfy."""
     prereleases: bool | frozenset[NormalizedName] = False
-    """Admit pre-releases of every project, or of these, beyond the rule of PEP 440."""
+    """Admit pre-releases of every project, or of these, in addition to the rule of PEP 440."""
     preferred: Mapping[NormalizedName, Version] = field(default_factory=dict)
-    """Versions to keep where they still fit: locked or installed ones. What is to be upgraded is left out."""
+    """Locked or installed versions to keep if they still fit; without the projects to upgrade."""
     likely: frozenset[NormalizedName] = frozenset()
-    """Projects that are probably needed, read ahead: those of the old lock. Never what merely is installed
-    somewhere, since a source is asked for them."""
+    """Projects of the old lock, which are read ahead. Not installed ones: a source would receive their names."""
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions that require nothing by themselves."""
     unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
-    """Limits by what unmanaged distributions in the environment require."""
+    """Requirements of unmanaged distributions in the environment, which limit versions too."""
     overrides: tuple[Requirement, ...] = ()
-    """Specifiers that replace those of every requirement on the same name; constraints hold against them."""
+    """Specifiers that replace those of every requirement on the same name; constraints still apply."""
     as_of: datetime | None = None
-    """Aware; files uploaded later, or at a time that nobody noted, are not there."""
+    """Ignore files uploaded later or at an unknown time. Must be aware."""
     lowest_direct: bool = False
     """Choose the oldest fitting versions of the roots, to test lower bounds."""
 
@@ -58,18 +57,18 @@ class Solved:
     files: tuple[CandidateFile, ...]
     """The wheels of the release that fit the target, best first; never empty."""
     dependencies: tuple[NormalizedName, ...]
-    """What it needs under the target's markers and the extras below; sorted."""
+    """The projects it requires on the target with the extras below; sorted."""
     extras: tuple[NormalizedName, ...]
-    """Its extras that somebody asked for; sorted."""
+    """Its required extras; sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """A solution: one version of everything that the roots reach, and nothing else."""
+    """A solution: one version of each project that the roots reach, and no other project."""
 
     pins: tuple[Solved, ...]
     """Sorted by name."""
     closures: Mapping[RootLabel, frozenset[NormalizedName]]
-    """What each root set reaches by itself, by label."""
+    """The projects that each root set reaches by itself, by label."""
     conditions: frozenset[str]
-    """The markers it rests on whose variables differ between machines of one kind, without `extra`."""
+    """The markers it depends on whose variables differ between machines of one target, without `extra`."""

@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 @runtime_checkable
 class ReadsAhead(Protocol):
-    """A source whose metadata lies apart from its releases, and which can read much of it at once."""
+    """A source that stores metadata apart from releases and can read many in parallel."""
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        """Read in parallel what `metadata` will be asked for."""
+        """Read, in parallel, the metadata of these files for later calls of `metadata`."""
         ...
 
 
 class Spread(Protocol):
-    """How much reading is done at once: `pipper.system.parallel.spread`, or `in_turn`."""
+    """How reads are run: in parallel (`pipper.system.parallel.spread`) or `in_turn`."""
 
     def __call__(
         self, work: Callable[[T], object], first: Iterable[T], follow: Callable[[T], Iterable[T]], /
     ) -> None:
-        """Do `work` on `first` and on what `follow` names for each item that is done, until nothing is left."""
+        """Do `work` on `first`, and on the items that `follow` returns for each item that is done."""
         ...
 
 
@@ -44,11 +44,11 @@ def in_turn(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T
 
 
 class SourceRouter:
-    """Names one source for a project: the pinned one, else the first repository with it, else the index.
+    """Chooses one source for a project: the pinned one, else the first repository that has it, else the index.
 
-    The index is never asked for a name that a repository holds, that a pin or pattern gives to a repository,
-    or that the old lock took from a repository. Whatever a repository raises goes through: a refusal or an
-    outage is never taken for "not held".
+    The index never receives a name that a repository has, that a pin or pattern assigns to a repository, or
+    that the old lock took from a repository. Errors of a repository propagate: a refusal or an outage does not
+    count as "absent".
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class SourceRouter:
         locked_private: frozenset[NormalizedName] = frozenset(),
         spread: Spread = in_turn,
     ) -> None:
-        """Take sources in the order of trust, pins (name or pattern -> alias) and what the old lock says."""
+        """Take sources in the order of trust, and pins from a name or pattern to an alias.
+
+        `locked_private` are the projects that the old lock took from a repository.
+        """
         self._by_alias = {source.alias: source for source in sources}
         self._repositories = [source for source in sources if source.alias != INDEX]
         self._pinned = dict(pinned or {})
@@ -85,7 +88,7 @@ class SourceRouter:
         return other
 
     def route(self, name: NormalizedName) -> Source | None:
-        """Return the source of this project; None where no source may be asked for it.
+        """Return the source of this project; None if no source has it or may be asked.
 
         Raises UsageError for a pin to an unknown source, and what the repositories raise.
         """
@@ -98,7 +101,7 @@ class SourceRouter:
         return self._by_alias[release.source]
 
     def rivals(self, name: NormalizedName) -> tuple[str, ...]:
-        """Return the aliases of the repositories that hold this project too, but lost to an earlier one."""
+        """Return the aliases of later repositories that also have this project."""
         chosen = self.route(name)
         if chosen is None or chosen.alias == INDEX or self._pin(name) is not None:
             return ()
@@ -107,7 +110,7 @@ class SourceRouter:
         )
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """Have each source read, in parallel, what it will be asked for these names."""
+        """Have the source of each project read its releases, in parallel."""
         batches: dict[str, list[NormalizedName]] = {}
         for name in names:
             source = None if name in self._read else self.route(name)
@@ -118,7 +121,7 @@ class SourceRouter:
             self._read.update(batch)
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        """Have each source that can do so read much metadata at once."""
+        """Have each source that can do so read the metadata of these files, in parallel."""
         batches: dict[str, list[ReleaseFile]] = {}
         for each in wanted:
             if not self.has_metadata(*each):
@@ -128,31 +131,29 @@ class SourceRouter:
             self._read_metadata.update((release.name, file.filename) for release, file in batch)
 
     def has_releases(self, name: NormalizedName) -> bool:
-        """Tell whether the releases of a project were read ahead."""
+        """Tell whether the releases of a project were prefetched."""
         return name in self._read
 
     def has_metadata(self, release: Release, file: CandidateFile) -> bool:
-        """Tell whether the metadata of a file was read ahead, or need not be."""
+        """Tell whether the metadata of a file was prefetched or needs no prefetch."""
         return release.source not in self._ahead or (release.name, file.filename) in self._read_metadata
 
     def origin(self, name: NormalizedName) -> str:
-        """Tell in words where this project comes from; empty where there is one source only."""
+        """Return " in `ALIAS`" for the source of this project; empty if there is only one source."""
         chosen = self.route(name)
         return "" if chosen is None or len(self._by_alias) == 1 else f" in `{chosen.alias}`"
 
     def searched(self, name: NormalizedName) -> str:
-        """Tell in words where this project was looked for."""
+        """Return the part of a message that names the sources searched for this project."""
         pin = self._pin(name)
         if pin is not None:
-            return f"looked in `{self._pinned[pin]}` alone, because of `{pin}` in [sources]"
+            return f"looked only in `{self._pinned[pin]}`, which [sources] assigns `{pin}` to"
         asked = [source.alias for source in self._repositories]
         if INDEX in self._by_alias and name not in self._locked_private:
             asked.append(INDEX)
-        where = (
-            f"looked in {listed(f'`{alias}`' for alias in asked)}" if asked else "there is no source at all"
-        )
+        where = f"looked in {listed(f'`{alias}`' for alias in asked)}" if asked else "no source is configured"
         if name in self._locked_private:
-            where += "; the index was not asked, because the lock took this project from a repository"
+            where += "; skipped the index, because the lock took this project from a repository"
         return where
 
     def _find(self, name: NormalizedName) -> Source | None:
@@ -161,9 +162,9 @@ class SourceRouter:
             alias = self._pinned[pin]
             if alias not in self._by_alias:
                 raise UsageError(
-                    f"[sources] gives `{pin}` to `{alias}`, which is no source of this project",
-                    cause=f"`{name}` is needed from it; known are: {', '.join(self._by_alias) or 'none'}",
-                    hint="name a repository of [repositories], or `index`",
+                    f"[sources] assigns `{pin}` to the unknown source `{alias}`",
+                    cause=f"`{name}` is required; known sources: {', '.join(self._by_alias) or 'none'}",
+                    hint="use an alias from [repositories], or `index`",
                 )
             return self._by_alias[alias]
         for source in self._repositories:

@@ -1,4 +1,4 @@
-"""One run of the search: requirements become clauses of the engine, as far as the run gets to see them."""
+"""One run of the search: requirements become clauses of the engine as candidates are chosen."""
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
@@ -9,23 +9,23 @@ from pipper.solve.admissions import Admissions
 from pipper.solve.candidates import ABSENT, Shelf
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 from pipper.solve.engine import Engine
-from pipper.solve.reasons import Asked, Limited, Requires, TurnedDown, Unfit, Withheld
+from pipper.solve.reasons import Asked, Limited, Rejected, Requires, Unfit, Withheld
 
 _ACTIVE = 2
-"""The bit of an extra that somebody asked for; the other one is ABSENT."""
+"""The bit of an extra that is required; the other one is ABSENT."""
 _MOST_READ_AHEAD = 32
 
 
 class LiftedError(Exception):
-    """A requirement admits releases that this run had ruled out before: it has to begin anew."""
+    """A requirement admits releases that this run had excluded, so the search must restart."""
 
 
 class Search:
-    """Finds one version of everything the roots reach.
+    """Finds one version of every project that the roots reach.
 
-    Candidates are read when they are first wanted: their needs become clauses only once they are chosen, or
-    forced. The choice falls on what took part in most conflicts, then on what stands nearest to the roots,
-    then on the name: never on the order in which a source or a release lists anything.
+    The needs of a candidate become clauses only once it is chosen or forced. The next project to choose for is
+    the one with the most conflicts, then the one nearest to the roots, then the first by name; the order in
+    which sources and releases list anything does not matter.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Search:
         limits: dict[NormalizedName, list[Limited]],
         budget: int,
     ) -> None:
-        """Take what is known, what is admitted, constraints by name, and the engine's budget of steps."""
+        """Take constraints by name in `limits`, and the engine's `budget` of steps."""
         self._catalogue = catalogue
         self._admissions = admissions
         self._limits = limits
@@ -56,7 +56,7 @@ class Search:
     def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
         """Return the bit of the candidate chosen for each project that is required.
 
-        Raises LiftedError, and ImpossibleError and ExhaustedError of the engine.
+        Raises LiftedError, and the engine's ImpossibleError and ExhaustedError.
         """
         for root in roots:
             self._require((), root.need, root, depth=0)
@@ -73,10 +73,10 @@ class Search:
                     if not masks[project] & ABSENT
                 }
 
-    def turn_down(self, names: Iterable[NormalizedName]) -> None:
-        """Never choose these projects together again as they are chosen now; `run` without roots goes on."""
+    def reject(self, names: Iterable[NormalizedName]) -> None:
+        """Forbid the present choices for these projects together; `run` without roots continues the search."""
         chosen = [(self._projects[name], self.engine.masks[self._projects[name]]) for name in names]
-        self.engine.add_clause(chosen, TurnedDown())
+        self.engine.add_clause(chosen, Rejected())
 
     def chain(self, name: NormalizedName) -> list[object]:
         """Return the reasons that first led from the roots to a project."""
@@ -88,7 +88,7 @@ class Search:
         return reasons
 
     def _choose(self) -> bool:
-        """Choose a candidate for the most urgent project that is still open; tell whether there is one."""
+        """Choose a candidate for the most urgent open project; return False if no project is open."""
         engine = self.engine
         best = self._most_urgent()
         if best is None:
@@ -100,17 +100,17 @@ class Search:
         if not self._catalogue.has_read(shelf, bit):
             self._read_open_projects(shelf, ahead)
         if tried and not tried & bit:
-            # Another candidate than before: that one was ruled out, and this one may be soon.
+            # The earlier candidate was excluded, and this one may be soon.
             self._catalogue.read_ahead(shelf, ahead)
         self._tried[best] = tried | bit
         engine.decide(best, bit)
         return True
 
     def _most_urgent(self) -> int | None:
-        """Return the most urgent project that is still open.
+        """Return the most urgent open project.
 
-        Whatever became open or more urgent was touched since, and is in the queue as it is now; what else is
-        in there is out of date.
+        A project that became open or more urgent was touched since, and is queued with its present urgency.
+        Other entries of the queue are out of date.
         """
         for project in self.engine.touched:
             name, extra = self._names[project]
@@ -124,7 +124,7 @@ class Search:
         return None
 
     def _is_open(self, project: int) -> bool:
-        """Whether a project is required, and more than one candidate is left."""
+        """Tell whether a project is required and has more than one candidate left."""
         mask = self.engine.masks[project]
         return not mask & ABSENT and bool(mask & (mask - 1))
 
@@ -132,9 +132,9 @@ class Search:
         return -self.engine.conflicts[project], self._depths[project]
 
     def _read_open_projects(self, chosen: Shelf, ahead: int) -> None:
-        """Have what all open projects would choose now read at once: one wait where there would be many.
+        """Read, in parallel, the candidates that all open projects would choose now: one wait instead of many.
 
-        Of the project that is chosen for, the candidates `ahead` are read with it.
+        Of the `chosen` project, also read the candidates `ahead`.
         """
         masks = self.engine.masks
         wanted = [(chosen, 2 << place) for place in range(ahead.bit_length()) if ahead & (2 << place)]
@@ -145,7 +145,7 @@ class Search:
         self._catalogue.prefetch_needs(wanted)
 
     def _expand(self) -> bool:
-        """Add the needs of the candidates settled on since the last time; tell whether there were any."""
+        """Add the needs of candidates chosen or forced since the last call; tell whether there were any."""
         engine, added = self.engine, False
         while self._seen < len(engine.trail):
             variable = engine.trail[self._seen]

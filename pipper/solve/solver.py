@@ -1,4 +1,4 @@
-"""`solve`: from requirements to one version of everything."""
+"""`solve`: from requirements to one version of every project."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,21 +21,21 @@ from pipper.solve.router import SourceRouter
 from pipper.solve.search import LiftedError, Search
 
 BUDGET = 20_000_000
-"""Looks at clauses before a search gives up: about ten seconds of a slow machine."""
-_PATIENCE = 300_000
-"""The same for the last search, among everything there is."""
-_MOST_TURNED_DOWN = 300
+"""Clause visits before a search gives up: about ten seconds on a slow machine."""
+_UNRESERVED_BUDGET = 300_000
+"""The same for searches that include all pre-releases and yanked releases."""
+_MOST_REJECTED = 300
 
 
 def solve(
     request: SolveRequest, router: SourceRouter, reporter: Reporter | None = None, *, budget: int = BUDGET
 ) -> Resolution:
-    """Return one version of everything that the roots reach, all requirements met.
+    """Return one version of every project that the roots reach, such that all requirements are met.
 
-    Versions follow PEP 440, yanked files PEP 592, tags PEP 425, markers and extras PEP 508. The same request
-    and the same releases give the same answer, in whatever order sources list them. Raises NoSolutionError
-    where there is no solution or none was found within `budget` steps, UsageError for a root requirement that
-    cannot be used (URL, marker) and for a pin to an unknown source, and whatever a source raises.
+    Versions follow PEP 440, yanked files PEP 592, tags PEP 425, markers and extras PEP 508. The result depends on
+    the request and the releases only, not on the order in which sources list them. Raises NoSolutionError if
+    there is no solution or none was found within `budget` steps, UsageError for a root requirement that
+    cannot be used (URL, marker) and for a pin to an unknown source, and what a source raises.
     """
     reporter = reporter or Reporter()
     catalogue = Catalogue(request, router)
@@ -49,7 +49,7 @@ def solve(
 
 
 class _Solver:
-    """Runs the search until what it chose is admitted by what it chose."""
+    """Repeats the search until every chosen pre-release and yanked release is admitted by the outcome itself."""
 
     def __init__(self, request: SolveRequest, catalogue: Catalogue, asked: list[Asked], budget: int) -> None:
         self._request = request
@@ -66,50 +66,55 @@ class _Solver:
             try:
                 chosen = self._run()
             except ImpossibleError as impossible:
-                if failure is None and self._is_hopeless(impossible.clause):
+                if failure is None and self._has_no_solution(impossible.clause):
                     raise explain_impossibility(impossible.clause, self._catalogue) from None
                 if failure is not None or not self._admit_more(impossible.clause):
-                    return self._patiently(failure or impossible.clause)
+                    return self._search_unreserved(failure or impossible.clause)
                 failure = impossible.clause
                 continue
-            stray = self._stray(chosen)
-            if not stray:
+            unadmitted = self._unadmitted(chosen)
+            if not unadmitted:
                 return chosen
             if failure is not None:
-                return self._patiently(failure)
-            for name in stray:
+                return self._search_unreserved(failure)
+            for name in unadmitted:
                 self._admissions.deny(name)
 
-    def _is_hopeless(self, failure: Clause) -> bool:
-        """Whether there is no solution even among everything there is: one search instead of one a lift."""
+    def _has_no_solution(self, failure: Clause) -> bool:
+        """Tell whether there is no solution even with all pre-releases and yanked releases.
+
+        This one search saves a search for each release that a requirement admits.
+        """
         if not any(isinstance(one, Withheld) for one in failure.reasons()):
             return False
         try:
-            Search(self._catalogue, Unreserved(self._request), self._limits, _PATIENCE).run(self._asked)
+            Search(self._catalogue, Unreserved(self._request), self._limits, _UNRESERVED_BUDGET).run(
+                self._asked
+            )
         except ImpossibleError:
             return True
         except ExhaustedError:
             pass
         return False
 
-    def _patiently(self, failure: Clause) -> dict[NormalizedName, int]:
-        """Search among everything there is, and turn down each outcome that does not admit what it holds.
+    def _search_unreserved(self, failure: Clause) -> dict[NormalizedName, int]:
+        """Search among all releases, and reject each outcome with a release that it does not admit.
 
-        The usual way takes back for good what one outcome does not admit, and so comes to the newest versions
-        soon; but another outcome may admit it. Raises NoSolutionError about `failure` where none is found.
+        The usual search never again admits what one outcome did not admit, which is fast; but another outcome
+        may admit it. Raises NoSolutionError about `failure` if no outcome is found.
         """
-        if self._admissions.took_back or any(isinstance(one, Withheld) for one in failure.reasons()):
-            search = Search(self._catalogue, Unreserved(self._request), self._limits, _PATIENCE)
+        if self._admissions.has_denied or any(isinstance(one, Withheld) for one in failure.reasons()):
+            search = Search(self._catalogue, Unreserved(self._request), self._limits, _UNRESERVED_BUDGET)
             roots: list[Asked] = self._asked
             try:
-                for _ in range(_MOST_TURNED_DOWN):
+                for _ in range(_MOST_REJECTED):
                     chosen = search.run(roots)
-                    if not self._stray(chosen):
+                    if not self._unadmitted(chosen):
                         return chosen
-                    search.turn_down(Outcome(self._catalogue, chosen, self._asked).extras)
+                    search.reject(Outcome(self._catalogue, chosen, self._asked).extras)
                     roots = []
             except (ImpossibleError, ExhaustedError):
-                pass  # what the usual way met tells more
+                pass  # the failure of the usual search explains more
         raise explain_impossibility(failure, self._catalogue)
 
     def _run(self) -> dict[NormalizedName, int]:
@@ -124,12 +129,15 @@ class _Solver:
                 raise explain_exhaustion(exhausted.clause, self._catalogue, steps, search.chain) from None
 
     def _admit_more(self, clause: Clause) -> bool:
-        """Admit the pre-releases that stood in the way: all requirements together may leave nothing else."""
+        """Admit the pre-releases that took part in a conflict; tell whether there were any.
+
+        All requirements on a project together may leave nothing but pre-releases.
+        """
         withheld = {reason.name for reason in clause.reasons() if isinstance(reason, Withheld)}
         return bool([name for name in sorted(withheld) if self._admissions.admit_prereleases(name)])
 
-    def _stray(self, chosen: Mapping[NormalizedName, int]) -> list[NormalizedName]:
-        """Return the projects whose chosen version nothing in the outcome admits."""
+    def _unadmitted(self, chosen: Mapping[NormalizedName, int]) -> list[NormalizedName]:
+        """Return the projects whose chosen version the outcome does not admit."""
         outcome = Outcome(self._catalogue, chosen, self._asked)
         shelves = [self._catalogue.shelf(name) for name in sorted(outcome.extras)]
         special = [shelf for shelf in shelves if chosen[shelf.name] & (shelf.prereleases | shelf.yanked)]
@@ -148,7 +156,7 @@ def _check_python(request: SolveRequest, catalogue: Catalogue) -> None:
     needs = request.requires_python
     if needs is not None and not catalogue.fitter.serves_python(needs):
         raise NoSolutionError(
-            f"the project requires Python {needs}, and the target has {request.target.python_full_version}",
+            f"the project requires Python {needs}, but the target has {request.target.python_full_version}",
             hint="choose another interpreter, or change `requires-python`",
         )
 
@@ -184,8 +192,8 @@ def _warn(resolution: Resolution, catalogue: Catalogue, reporter: Reporter) -> N
         if rivals:
             also = listed(f"`{alias}`" for alias in rivals)
             reporter.warning(
-                f"`{pin.name}` is taken from `{pin.source}`, and {also} holds it too: "
-                f"[sources] can say which one is meant"
+                f"`{pin.name}` is taken from `{pin.source}`, but is also in {also}: "
+                f"set its source in [sources]"
             )
         metadata = catalogue.router.source(pin.release).metadata(pin.release, pin.files[0])
         for extra in pin.extras:

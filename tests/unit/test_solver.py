@@ -75,7 +75,7 @@ def test_m15_the_index_is_not_asked_for_private_names_among_the_preferences() ->
 def test_a_release_without_a_source_says_that_there_is_none() -> None:
     with pytest.raises(NoSolutionError) as caught:
         solve(request("a"), SourceRouter([]))
-    assert caught.value.message == "`a` is in no source: there is no source at all"
+    assert caught.value.message == "no source has `a`: no source is configured"
 
 
 # What is read
@@ -187,7 +187,7 @@ def test_m6_a_long_unsatisfiable_chain_is_found_out_within_few_steps() -> None:
     graph["a"] = {"1": {}, "2": {"requires": ["nowhere"]}}
     with pytest.raises(NoSolutionError) as caught:
         solve(request("p0", "a"), SourceRouter([FakeSource("index", graph)]), budget=50_000)
-    assert "`nowhere` is in no source" in caught.value.message
+    assert "no source has `nowhere`" in caught.value.message
 
 
 def test_h28_a_release_with_thousands_of_requirements_is_refused_before_they_are_looked_up() -> None:

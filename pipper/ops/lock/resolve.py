@@ -13,7 +13,7 @@ from pipper.errors import NoSolutionError
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
-from pipper.solve.agreement import holding, read_ahead
+from pipper.solve.agreement import read_ahead, solve_with_versions
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import BUDGET, solve
@@ -80,7 +80,7 @@ def resolve(
     for goal, other in others.items():
         diverges = any(other.preferred[name] != version for name, version in versions.items())
         try:
-            agreed = None if diverges else holding(other, router, base, reporter)
+            agreed = None if diverges else solve_with_versions(other, router, base, reporter)
             budget = BUDGET if goal.required else _OPTIONAL_STEPS
             resolutions[goal.target] = agreed or solve(other, router, reporter, budget=budget)
         except NoSolutionError as error:
