@@ -1,4 +1,4 @@
-"""Compiling what is installed, by the environment's own interpreter, many modules at once."""
+"""Compilation of installed modules by the environment's own interpreter, in parallel processes."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -16,14 +16,14 @@ from pipper.system.process import ProcessError, run
 
 _PROGRAM = os.path.join(os.path.dirname(__file__), "compiling.py")
 _WORTH_A_PROCESS = 40
-"""Modules: an interpreter takes as long to start as to compile some of them."""
+"""Number of modules: an interpreter takes as long to start as to compile some."""
 
 
 def compile_modules(environment: Environment, installed: Iterable[Installed], reporter: Reporter) -> None:
-    """Compile the modules of distributions where their byte code is not up to date.
+    """Compile the modules of distributions whose bytecode is not up to date.
 
-    No part of a change: RECORD does not list byte code, and what does not compile (a template, a module for
-    another Python) is told and left uncompiled. Raises MachineError where the interpreter does not start.
+    This is not part of a change: RECORD does not list bytecode. A module that does not compile (a template, a
+    module for another Python) is reported. Raises MachineError if the interpreter does not start.
     """
     modules = _modules(environment, installed)
     count = min(_processors(), -(-len(modules) // _WORTH_A_PROCESS))
@@ -36,7 +36,7 @@ def compile_modules(environment: Environment, installed: Iterable[Installed], re
 
 
 def _modules(environment: Environment, installed: Iterable[Installed]) -> list[str]:
-    """Every module in a library, the biggest first."""
+    """Return the paths of all modules in the libraries, the biggest first."""
     layout = layout_of(environment)
     libraries = (layout.prefixes["purelib"], layout.prefixes["platlib"])
     found: dict[str, int] = {}
@@ -51,15 +51,15 @@ def _modules(environment: Environment, installed: Iterable[Installed]) -> list[s
 
 
 def _compile(environment: Environment, share: Sequence[str]) -> list[str]:
-    """Return those that do not compile; where the interpreter breaks off, that is all of them."""
+    """Return the paths that do not compile; all of them if the interpreter crashes."""
     python = str(environment.interpreter.executable)
     command = [python, "-I", _PROGRAM]
     try:
         with os_errors("compile modules with", python):
-            said = run(command, given=b"".join(os.fsencode(path) + b"\0" for path in share))
+            output = run(command, given=b"".join(os.fsencode(path) + b"\0" for path in share))
     except ProcessError:
         return list(share)
-    return [os.fsdecode(path) for path in said.split(b"\0") if path]
+    return [os.fsdecode(path) for path in output.split(b"\0") if path]
 
 
 def _processors() -> int:

@@ -1,4 +1,4 @@
-"""What stands where staged files are to go, and whether they may (H26)."""
+"""Collisions of staged files with files in the environment (H26)."""
 
 import os
 import stat
@@ -10,6 +10,8 @@ from pipper.apply.removal import owned_by_others
 from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
 from pipper.errors import IntegrityError, MachineError
+
+_UNOWNED = "it has other bytes, and no installed distribution owns it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,12 @@ def check_collisions(
     staying: Iterable[Installed],
     layout: Layout,
 ) -> None:
-    """Raise where a file of the staging tree cannot take its place, or would take that of another that stays.
+    """Raise if a staged file would replace a file that is kept, or cannot be moved into place.
 
-    `claims` says who brings what is staged; `leaving` are files and whole folders that will be gone. A path of
-    another distribution with other bytes is an IntegrityError that names both, as is one that no RECORD owns for
-    a file that a wheel aims at it by `.data/data`; any other file that no RECORD owns, a folder that cannot be
-    written to and a symbolic link out of the environment are MachineErrors. Identical bytes are no collision.
+    `claims` are the owners of the staged files; `leaving` are files and whole folders to be removed. Raises
+    IntegrityError for a path of another distribution with other bytes, and for a file that no RECORD owns if the
+    staged file is from `.data/data`. Raises MachineError for any other file that no RECORD owns, for a folder that
+    is not writable, and for a symbolic link out of the environment. Identical bytes are not a collision.
     """
     gone = frozenset(leaving)
     bad = [
@@ -42,28 +44,28 @@ def check_collisions(
     ]
     if not bad:
         return
-    looked_at = {path for each in bad for path in _files_at(each.path, layout)}
-    owners = owned_by_others(looked_at, staying, layout)
+    paths = {path for each in bad for path in _files_at(each.path, layout)}
+    owners = owned_by_others(paths, staying, layout)
     for collision in bad:
         comer, owner = _claim_at(collision.path, claims), _claim_at(collision.path, owners)
         if owner and comer and (not collision.both_files or owner.hash != comer.hash):
             raise IntegrityError(
                 f"`{collision.path}` is in both {owner.owner}, which is installed, and {comer.owner},"
                 " with different bytes",
-                hint=f"remove {owner.owner}, or {comer.owner} from the requirements",
+                hint=f"uninstall {owner.owner}, or remove {comer.owner} from the requirements",
             )
     comers = [(each.path, _claim_at(each.path, claims)) for each in bad]
     for path, comer in comers:
         if comer and comer.member:
             raise IntegrityError(
                 f"{comer.member}: would replace `{layout.absolute(path)}`",
-                cause="it has other bytes, and no installed distribution says that it is its own",
-                hint=f"take {comer.owner} out of the requirements, or move the file away if nothing needs it",
+                cause=_UNOWNED,
+                hint=f"remove {comer.owner} from the requirements, or move the file away if nothing needs it",
             )
     path, comer = comers[0]
     raise MachineError(
-        f"`{layout.absolute(path)}` is in the way of {comer.owner if comer else 'what comes'}",
-        cause="it has other bytes, and no installed distribution says that it is its own",
+        f"`{layout.absolute(path)}` is in the way of {comer.owner if comer else 'a staged file'}",
+        cause=_UNOWNED,
         hint="move it away, then run the command again",
     )
 
@@ -71,7 +73,7 @@ def check_collisions(
 def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> Iterator[_Collision]:
     here = layout.absolute(relative)
     if not os.access(here, os.W_OK | os.X_OK):
-        raise MachineError(f"`{here}` cannot be written to", hint="mend its permissions")
+        raise MachineError(f"cannot write to `{here}`", hint="fix its permissions: chmod u+wx")
     for entry in list(os.scandir(f"{tree}/{relative}")):
         path = f"{relative}{entry.name}"
         place = layout.absolute(path)
@@ -96,7 +98,7 @@ def _is_folder(place: str, mode: int, layout: Layout) -> bool:
     if not f"{real}/".startswith(f"{layout.anchor}/"):
         raise MachineError(
             f"`{place}` is a symbolic link that leads out of the environment, to `{real}`",
-            hint="put a folder in its place",
+            hint="replace it with a folder",
         )
     return os.path.isdir(real)
 
@@ -106,7 +108,7 @@ def _has(place: str, claim: Claim | None) -> bool:
 
 
 def _files_at(path: str, layout: Layout) -> Iterator[str]:
-    """The path itself, and every file below it."""
+    """Yield the path itself and every file below it."""
     yield path
     for folder, _, names in os.walk(layout.absolute(path)):
         for name in names:
@@ -114,7 +116,7 @@ def _files_at(path: str, layout: Layout) -> Iterator[str]:
 
 
 def _claim_at(path: str, claims: Mapping[str, Claim]) -> Claim | None:
-    """Who brings the file at a path, or the first file below it."""
+    """Return the claim on a path, or on the first file below it."""
     below = f"{path}/"
     return claims.get(path) or next(
         (claim for other, claim in claims.items() if other.startswith(below)), None

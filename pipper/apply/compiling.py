@@ -1,7 +1,7 @@
-"""Runs inside a target interpreter, by path, on Python 3.9 and later: compiles the modules that stdin names.
+"""Program for a target interpreter (Python 3.9 and later), run by its path: compiles the modules named on stdin.
 
-Each path ends in NUL, those that come and those that are the answer: of modules that do not compile. Byte code
-that is up to date is left as it is.
+Writes the paths of modules that do not compile to stdout. Each path, in both directions, ends in NUL. Skips
+modules whose bytecode is up to date.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 
 def main() -> None:
-    """Read paths to the end, compile, and name what failed."""
+    """Read all paths, compile the modules and write the paths of those that fail."""
     for path in sys.stdin.buffer.read().split(b"\0"):
         if path and not compileall.compile_file(os.fsdecode(path), quiet=2):
             sys.stdout.buffer.write(path + b"\0")

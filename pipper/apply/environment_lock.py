@@ -16,10 +16,10 @@ _held: ContextVar[frozenset[str]] = ContextVar("held", default=frozenset())
 
 @contextlib.contextmanager
 def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[None]:
-    """Keep other writers out of an environment while the block runs; waits, and says so.
+    """Keep other writers out of an environment while the block runs; report a wait.
 
-    May be entered again by a block that is in it: an operation that inspects, plans and applies holds it from
-    the first to the last. Raises MachineError where it cannot be locked.
+    The lock is reentrant: an operation that inspects, plans and applies holds it throughout. Raises MachineError
+    if the environment cannot be locked.
     """
     path = environment.state_dir / _LOCK
     key = os.path.realpath(path)
@@ -29,7 +29,7 @@ def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[N
     root = environment.root
 
     def waiting() -> None:
-        reporter.info(f"waiting for another pipper that works on `{root}`")
+        reporter.info(f"Waiting for another pipper command that uses `{root}`")
 
     with os_lock(path, waiting=waiting):
         token = _held.set(_held.get() | {key})
@@ -41,8 +41,8 @@ def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[N
 
 
 def _tidy(state: Path) -> None:
-    """Leave no folder behind in an environment where nothing was done."""
-    # A writer that waits for the lock finds that its file is gone, and makes it anew.
+    """Remove the state folder if it holds nothing but the lock."""
+    # A writer that waits for the lock sees that the file is gone, and recreates it.
     with contextlib.suppress(OSError):
         if os.listdir(state) == [_LOCK]:
             os.unlink(state / _LOCK)

@@ -1,4 +1,4 @@
-"""RECORD of what is installed: read from the disk, and who owns a file by it (PEP 376, PEP 627)."""
+"""RECORD of installed distributions, read from the disk (PEP 376, PEP 627)."""
 
 from typing import NamedTuple
 
@@ -7,31 +7,33 @@ from pipper.system.files import digest_of
 from pipper.system.os_errors import os_errors
 from pipper.wheels.record import Row, encoded, read_rows
 
+RECREATE = "recreate the environment: delete it, then run `pipper sync`"
+
 
 class Claim(NamedTuple):
-    """Who brings a file, and which bytes."""
+    """The distribution that a file belongs to, and the hash of the file."""
 
     owner: str
     """The name of a distribution."""
     hash: str
-    """As RECORD writes it."""
+    """`ALGORITHM=DIGEST`, as in RECORD."""
     member: str = ""
-    """Wheel and member, of a file that a wheel puts anywhere in the environment by `.data/data` (PEP 427)."""
+    """Wheel and member, for a file from `.data/data` (PEP 427), which may be anywhere in the environment."""
 
 
 def parse_record(text: str, place: str) -> list[Row]:
-    """Return the lines of the RECORD at `place`; raises MachineError where it is damaged."""
+    """Return the lines of the RECORD at `place`; raises MachineError if it is damaged."""
     return [row for _, row in read_rows(text, lambda cause: _damaged(place, cause))]
 
 
 def read_record(dist_info: str) -> list[Row] | None:
-    """Return the lines of a distribution's RECORD, None where it has none; raises MachineError."""
+    """Return the lines of a distribution's RECORD, or None if it is missing; raises MachineError."""
     text = read_record_text(dist_info)
     return None if text is None else parse_record(text, f"{dist_info}/RECORD")
 
 
 def read_record_text(dist_info: str) -> str | None:
-    """Return a distribution's RECORD as it is, None where it has none; raises MachineError."""
+    """Return the text of a distribution's RECORD, or None if it is missing; raises MachineError."""
     path = f"{dist_info}/RECORD"
     with os_errors("read", path):
         try:
@@ -52,5 +54,5 @@ def _damaged(place: str, cause: str) -> MachineError:
     return MachineError(
         f"`{place}` is damaged",
         cause=cause,
-        hint="remove this distribution by hand, or make the environment anew",
+        hint=f"delete this distribution's files, or {RECREATE}",
     )

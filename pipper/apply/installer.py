@@ -1,7 +1,7 @@
-"""One wheel after another into the staging tree, with the files that an installer writes itself (PEP 427, 376).
+"""Staging of wheels, with the files that an installer itself writes (PEP 427, PEP 376).
 
-The tree mirrors the environment from its anchor on; each distribution's `.dist-info` stands apart, as it is the
-last to go in.
+The staging tree mirrors the environment below its anchor. The `.dist-info` folders are kept apart, because they are
+moved last.
 """
 
 import functools
@@ -29,18 +29,18 @@ from pipper.wheels.record import Row, format_record, row_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A distribution that stands whole in the staging tree."""
+    """A distribution that is complete in the staging tree."""
 
     name: str
     dist_info: str
-    """Where its `.dist-info` will be, below the anchor."""
+    """The future path of its `.dist-info`, below the anchor."""
     record: str
 
 
 class Stage:
     """The staging tree in `folder`, which must be new.
 
-    Raises IntegrityError where two wheels want the same path for different things, MachineError for the disk.
+    Raises IntegrityError if two wheels have different content for one path, MachineError for the disk.
     """
 
     def __init__(self, folder: Path, *, layout: Layout, executable: Path, placer: Placer) -> None:
@@ -60,11 +60,11 @@ class Stage:
 
     @property
     def staged(self) -> tuple[Staged, ...]:
-        """The distributions, in the order in which they were added."""
+        """The distributions in the order of `add`."""
         return tuple(self._staged)
 
     def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
-        """Stage a wheel whose tree is as it was unpacked."""
+        """Stage a wheel. Its unpacked tree must be intact."""
         library = self._layout.library(purelib=wheel.root_is_purelib)
         try:
             rows = self._place_members(wheel, library)
@@ -75,13 +75,14 @@ class Stage:
             _write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
         except (FileExistsError, NotADirectoryError) as error:
             raise IntegrityError(
-                f"{wheel.filename} brings `{self._relative(error)}`, which another wheel of the plan brings too",
+                f"{wheel.filename} contains `{self._relative(error)}`, which another wheel of the plan contains too",
                 cause="one of them is a folder, or they differ in the case of letters only",
+                hint=_without_file("one of the two packages"),
             ) from error
         self._staged.append(Staged(name=wheel.name, dist_info=library + wheel.dist_info, record=record))
 
     def finish(self) -> None:
-        """Wait until every file is in its place."""
+        """Wait until every file is placed."""
         self._placer.finish()
 
     def _place_members(self, wheel: UnpackedWheel, library: str) -> list[Row]:
@@ -101,7 +102,8 @@ class Stage:
             if prefixes[member.scheme] == prefixes["data"] and not self._layout.inside(relative):
                 raise IntegrityError(
                     f"{wheel.filename}: member {member.path!r}: would write `{relative}`,"
-                    " which is the environment's own"
+                    " which belongs to the environment itself",
+                    hint=_without_file(wheel.name),
                 )
             if member.python_script:
                 content = with_interpreter(Path(source).read_bytes(), self._executable)
@@ -115,16 +117,16 @@ class Stage:
         return rows
 
     def _through_links(self, target: str) -> str:
-        """A path below the data folder with links of the environment followed, such as `lib64` to `lib`.
+        """Return a path below the data folder with the environment's links resolved, such as `lib64` to `lib`.
 
-        One file has one path, else two members could have one place unseen.
+        Otherwise two members with different paths could be the same file.
         """
         folder, slash, name = target.rpartition("/")
         place = os.path.normpath(self._layout.absolute(self._layout.prefixes["data"] + folder))
         if not slash or os.path.realpath(place) == place:
             return target
         real = os.path.relpath(os.path.realpath(place), self._layout.absolute(self._layout.prefixes["data"]))
-        # One that leads out of the environment is refused where it is found to be in the way.
+        # `check_collisions` refuses a link that leads out of the environment.
         return target if real.startswith("..") else posixpath.normpath(f"{real.replace(os.sep, '/')}/{name}")
 
     def _write_scripts(self, wheel: UnpackedWheel, library: str) -> list[Row]:
@@ -139,10 +141,10 @@ class Stage:
         return rows
 
     def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted, *, python: str) -> list[Row]:
-        told = {"source": wanted.source, "sha256": wheel.sha256}
-        marks = json.dumps({**told, "python": python} if python else told) + "\n"
+        marks = {"source": wanted.source, "sha256": wheel.sha256}
+        marks_text = json.dumps({**marks, "python": python} if python else marks) + "\n"
         rows = []
-        for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks)):
+        for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks_text)):
             path = f"{wheel.dist_info}/{name}"
             self._folder_of(f"{self.info}/{path}")
             _write(f"{self.info}/{path}", text.encode(), 0o644)
@@ -157,7 +159,7 @@ class Stage:
         return row
 
     def _claim(self, relative: str, row: Row, owner: str, member: str = "") -> bool:
-        """Tell whether the file is the first of its path; identical ones after it are shared."""
+        """Return True for the first file of a path, False for an identical one; raises IntegrityError."""
         claim = Claim(owner, row.hash, member)
         first = self._claims.setdefault(relative, claim)
         if first is claim:
@@ -165,7 +167,7 @@ class Stage:
         if first.hash != row.hash:
             raise IntegrityError(
                 f"`{relative}` is in {_both(first.owner, owner)}, with different bytes",
-                hint="one of them has to go, or to be built without this file",
+                hint=_without_file("one of the two packages" if first.owner != owner else owner),
             )
         return False
 
@@ -184,29 +186,32 @@ class Stage:
         return path.removeprefix(f"{self.tree}/")
 
 
+def _without_file(package: str) -> str:
+    return f"remove {package} from the requirements, or rebuild it without this file"
+
+
 def _both(one: str, other: str) -> str:
     return f"both {one} and {other}" if one != other else f"{one} twice"
 
 
 def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
-    """Raise IntegrityError where a wheel is not the one that the lock says it is."""
-    # A lock writes versions as the index does, a wheel as it was built: 1.0 and 1.0.0 are one version.
-
+    """Raise IntegrityError if a wheel is not the locked one."""
+    # The index and the wheel may spell one version differently, such as 1.0 and 1.0.0.
     same = wheel.version == wanted.version or Version(wheel.version) == Version(wanted.version)
     if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:
         raise IntegrityError(
-            f"{wheel.filename} is {wheel.name} {wheel.version}, locked is {wanted.name} {wanted.version}",
+            f"{wheel.filename} is {wheel.name} {wheel.version}, but the lock has {wanted.name} {wanted.version}",
             hint="run `pipper lock`",
         )
 
 
 @functools.cache
 def _from_library(library: str, prefix: str) -> str:
-    """The way from a library to another folder below the anchor, as RECORD writes it."""
+    """Return the relative path from a library to another folder below the anchor, as in RECORD."""
     if prefix == library:
         return ""
-    way = os.path.relpath(f"/{prefix}", f"/{library}").replace(os.sep, "/")
-    return "" if way == "." else f"{way}/"
+    path = os.path.relpath(f"/{prefix}", f"/{library}").replace(os.sep, "/")
+    return "" if path == "." else f"{path}/"
 
 
 def _write(path: str, content: bytes, mode: int) -> None:
@@ -222,7 +227,7 @@ def _write(path: str, content: bytes, mode: int) -> None:
 
 
 def space_error(error: OSError, place: str, needed: int) -> MachineError:
-    """Return the error for a disk that refused while `needed` bytes were to be written below `place`."""
+    """Return the error for a failed write below `place`, where `needed` bytes were to be written."""
     return machine_error(
         "write",
         error.filename2 or error.filename or place,

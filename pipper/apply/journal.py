@@ -1,8 +1,8 @@
-"""The journal: what is in flight. Once it is on the disk, the change has happened; before, nothing has.
+"""The journal of a change. The change is committed when the journal is on the disk.
 
-`.pipper/journal.json` names what goes and what comes; the staging tree beside it holds the files. It is written
-whole, with its own sha256 in the first line, and a command that finds it finishes what it says. When all is done
-it becomes `unsettled.json`: what a power cut may still take from the disk's cache (see `settling`).
+`.pipper/journal.json` names outgoing and incoming distributions; the staging tree beside it holds the files. It is
+written atomically, with its own sha256 in the first line, and a command that finds it finishes the change. It then
+becomes `unsettled.json`, since a power cut may still lose data in the disk's cache (see `settling`).
 """
 
 import base64
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipper.apply.installed_record import RECREATE
 from pipper.apply.installer import Staged
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
@@ -22,28 +23,28 @@ UNSETTLED = "unsettled.json"
 
 _FORMAT = 2
 _WITHOUT_DIGEST = 1
-"""The format of environments that were made before journals bore one."""
+"""The format of older journals, which have no digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A distribution that goes."""
+    """A distribution to remove."""
 
     name: str
     dist_info: str
     """Below the anchor."""
     record_sha256: str
-    """Of its RECORD, in hex: by it the distribution is known again."""
+    """The sha256 of its RECORD, in hex; it identifies the distribution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file of the user's that changes together with the environment: manifest, lock."""
+    """A file of the user that changes together with the environment: manifest, lock."""
 
     path: Path
     content: bytes
     before: str
-    """The sha256 of what it replaces, in hex; empty where there was nothing."""
+    """The sha256 of the replaced file, in hex; empty if there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +53,23 @@ class Journal:
 
     anchor: str
     boot: str
-    """Which run of the system began it; empty where the system does not say."""
+    """The `boot_id` at its start."""
     outgoing: tuple[Outgoing, ...] = ()
     incoming: tuple[Staged, ...] = ()
     documents: tuple[Document, ...] = ()
 
 
 def write_journal(state: Path, journal: Journal) -> None:
-    """Commit: when this returns, the journal is on the disk. Raises OSError, and then it may be there or not."""
+    """Commit: when this returns, the journal is on the disk. After an OSError it may be there or not."""
     if not journal.boot and hasattr(os, "sync"):
-        # Where a power cut cannot be told afterwards, everything has to be on the disk before.
+        # A later power cut cannot be detected, so everything has to be on the disk first.
         os.sync()
     text = json.dumps(_to_json(journal)).encode()
     write_durable(state / JOURNAL, sha256_of(text).encode() + b"\n" + text)
 
 
 def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
-    """Return the journal, None where there is none; raises MachineError where it cannot be read."""
+    """Return the journal, or None if there is none; raises MachineError if it cannot be read."""
     path = state / name
     written = read_bytes(path)
     if written is None:
@@ -77,19 +78,19 @@ def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
         if written.startswith(b"{"):
             return _from_json(json.loads(written), _WITHOUT_DIGEST)
         digest, _, text = written.partition(b"\n")
-        # One byte that is not as it was written could make another's file go.
+        # A single changed byte could remove a file of another distribution.
         if digest.decode() != sha256_of(text):
             raise ValueError(digest)
         return _from_json(json.loads(text), _FORMAT)
     except (ValueError, KeyError, TypeError) as error:
         raise MachineError(
             f"`{path}` is damaged or was written by a newer pipper",
-            hint="make the environment anew",
+            hint=f"update pipper, or {RECREATE}",
         ) from error
 
 
 def settle_journal(state: Path, journal: Journal) -> None:
-    """Say that nothing of the journal is left to do; raises OSError."""
+    """Mark the journal as done; raises OSError."""
     if journal.boot and journal.incoming:
         os.replace(state / JOURNAL, state / UNSETTLED)
     else:
@@ -97,7 +98,7 @@ def settle_journal(state: Path, journal: Journal) -> None:
 
 
 def boot_id() -> str:
-    """Return what tells this run of the system from the one before a power cut, empty where nothing does."""
+    """Return the id of the system's present run, which changes on restart; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -105,7 +106,7 @@ def boot_id() -> str:
 
 
 def sha256_of(content: bytes | None) -> str:
-    """Return the digest in hex, empty for nothing at all."""
+    """Return the digest in hex; empty for None."""
     return "" if content is None else hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The moves that make a committed change visible. Each is one rename, so each can be undone."""
+"""The moves of a committed change. Each move is one rename, so it can be undone."""
 
 import contextlib
 import errno
@@ -14,9 +14,9 @@ from pipper.system.files import write_durable
 
 
 class Mover:
-    """Moves files between an environment and the staging tree in `stage`, and remembers how to go back.
+    """Moves files between an environment and the staging tree in `stage`, and can undo the moves.
 
-    Every step is safe to repeat after a crash: what is done already is left. Raises OSError.
+    Every step can be repeated after a crash: it skips what is done. Raises OSError.
     """
 
     def __init__(self, layout: Layout, stage: Path) -> None:
@@ -27,29 +27,29 @@ class Mover:
 
     @property
     def old_infos(self) -> Path:
-        """Where the `.dist-info` of what goes lies, by its number in the journal."""
+        """The folder of outgoing `.dist-info` folders, by their numbers in the journal."""
         return self._stage / "old" / "info"
 
     @property
     def files_are_out(self) -> bool:
-        """Whether the files of what goes are gone, so that whatever stands in their place is new."""
+        """Whether all outgoing files were moved away, so that files in their places are new."""
         return (self._stage / "removed").exists()
 
     def prepare(self) -> None:
-        """Make the folders that the moves need; before the commit."""
+        """Create the folders for the moves; before the commit."""
         for folder in ("tree", "info", "old/info", "old/files"):
             os.makedirs(self._stage / folder, exist_ok=True)
         (self._stage / "removing").touch()
 
     def keep_documents(self, documents: Sequence[Document]) -> None:
-        """Lay copies of what the documents replace aside, so that going back needs no space; before the commit."""
+        """Copy the files that the documents replace, so that undoing needs no space; before the commit."""
         os.makedirs(self._stage / "documents", exist_ok=True)
         for number, document in enumerate(documents):
             if document.before:
                 shutil.copy2(document.path, self._kept(number))
 
     def write_documents(self, documents: Iterable[Document]) -> list[Path]:
-        """Write what changes with the environment; return those that somebody has edited since, left alone."""
+        """Write the documents; skip and return those that were edited since the commit."""
         edited = []
         for number, document in enumerate(documents):
             found = sha256_of(_content(document.path))
@@ -64,12 +64,12 @@ class Mover:
         return edited
 
     def take_out_infos(self, outgoing: Mapping[int, Outgoing]) -> None:
-        """Move `.dist-info` folders away, by their numbers in the journal: these distributions are uninstalled."""
+        """Move `.dist-info` folders away, by their numbers in the journal; this uninstalls the distributions."""
         for number, each in outgoing.items():
             self._rename(self._layout.absolute(each.dist_info), str(self.old_infos / str(number)))
 
     def take_out_files(self, paths: Sequence[str]) -> None:
-        """Move files and whole folders away, then note that this is done."""
+        """Move files and whole folders away, then record that all are moved."""
         trash = self._stage / "old" / "files"
         taken = len(os.listdir(trash))
         for number, path in enumerate(paths, start=taken):
@@ -78,7 +78,7 @@ class Mover:
         self._rename(str(self._stage / "removing"), str(self._stage / "removed"))
 
     def bring_in(self, incoming: Iterable[Staged]) -> None:
-        """Move the staged files into the environment, the `.dist-info` folders last."""
+        """Move staged files into the environment, `.dist-info` folders last."""
         self._merge(f"{self._stage}/tree", self._layout.anchor)
         for each in incoming:
             place = self._layout.absolute(each.dist_info)
@@ -87,8 +87,8 @@ class Mover:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 self._rename(staged, place)
 
-    def back(self) -> None:
-        """Undo everything this mover did, last first."""
+    def undo(self) -> None:
+        """Undo every move and write, the last one first."""
         while self._undo:
             source, destination = self._undo[-1]
             with contextlib.suppress(FileNotFoundError):
@@ -112,7 +112,7 @@ class Mover:
                 self._rename(entry.path, place)
             elif entry.is_dir(follow_symlinks=False):
                 self._merge(entry.path, place)
-            # Otherwise the same bytes are there already: they are shared, and the staged copy goes with the stage.
+            # Otherwise the same bytes are there already; the staged copy is removed with the stage.
 
     def _rename(self, source: str, destination: str) -> None:
         self._undo.append((source, destination))
@@ -129,7 +129,7 @@ def _put_back(kept: Path, path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file itself: a symbolic link stays one."""
+    """Return the file that a path links to, so that a symbolic link remains one."""
     return Path(os.path.realpath(path))
 
 

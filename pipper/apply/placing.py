@@ -1,4 +1,4 @@
-"""How a file of the cache gets into the staging tree: reflink, else hard link, else copy."""
+"""Placing files of the cache in the staging tree: reflink, else hard link, else copy."""
 
 import contextlib
 import errno
@@ -23,11 +23,11 @@ class _Job(NamedTuple):
 
 
 class Placer:
-    """Places files one way; with `auto`, the first way that works on these two folders.
+    """Places files in one mode; with `auto`, the first mode that works between these two folders.
 
-    Links are made at once (5 us each; threads make them slower). What moves bytes is put off until `finish`
-    and done by several threads. Files must not be there yet: raises FileExistsError. Other failures of the
-    disk are OSError; MachineError where the way that was asked for does not work here.
+    Makes hard links at once (5 us each; threads make them slower). Defers reflinks and copies to `finish`, which
+    uses several threads. Raises FileExistsError for a file that exists, OSError for other failures of the disk,
+    and MachineError if the requested mode does not work here.
     """
 
     def __init__(self, mode: LinkMode = "auto") -> None:
@@ -50,14 +50,14 @@ class Placer:
             self._jobs.append(job)
 
     def finish(self) -> None:
-        """Do what was put off."""
+        """Do the deferred work."""
         jobs, self._jobs = self._jobs, []
         work = self._reflink_or_refuse if self._mode == "reflink" else _copy
         if len(jobs) < 2 * _WORKERS:
             for job in jobs:
                 work(job)
             return
-        # Only here, where bytes are moved, are its 10 ms worth it.
+        # The import takes 10 ms, which only many copies are worth.
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see above
 
         with ThreadPoolExecutor(_WORKERS) as pool:
@@ -65,7 +65,7 @@ class Placer:
                 future.result()
 
     def _try_reflink(self, job: _Job) -> None:
-        # The first file shows what the file system can do; the rest goes the same way.
+        # The first file shows what the file system supports; the others use the same mode.
         if _reflink(job):
             self._asked = "reflink"
             return
@@ -74,7 +74,7 @@ class Placer:
 
     def _after_failed_link(self, error: OSError, source: str, destination: str, executable: bool) -> None:
         if error.errno == errno.EMLINK:
-            # Only this file has as many names as the file system allows.
+            # Only this file has reached the file system's limit of links.
             self._jobs.append(_Job(source, destination, 0o755 if executable else 0o644))
             self._mode = "hardlink"
             return
@@ -93,17 +93,17 @@ class Placer:
 
 def _refused(way: str, destination: str, error: OSError | None) -> MachineError:
     return MachineError(
-        f"a {way} from the cache to `{destination}` cannot be made",
-        cause=(error.strerror or "") if error else "the file system does not know it",
+        f"cannot make a {way} from the cache to `{destination}`",
+        cause=(error.strerror or "") if error else "the file system does not support it",
         hint="use `--link-mode auto`, or put the cache (PIPPER_CACHE_DIR) on the same file system",
     )
 
 
 def _reflink(job: _Job) -> bool:
-    """Make `destination` share the blocks of `source` until one is written to; False where that is not to be."""
+    """Make `destination` share the blocks of `source` until one is written; return False if not supported."""
     if sys.platform != "linux":
         return False
-    import fcntl  # noqa: PLC0415 - there is no such module on Windows
+    import fcntl  # noqa: PLC0415 - Windows does not have this module
 
     with open(job.source, "rb") as source:
         descriptor = os.open(job.destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, job.mode)

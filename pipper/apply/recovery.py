@@ -1,4 +1,4 @@
-"""Finishing what an interrupted command had committed, and sweeping what one had not."""
+"""Recovery from an interrupted command: finish a committed change, remove the files of an uncommitted one."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.installed_record import Claim, parse_record, read_record_text
+from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record_text
 from pipper.apply.installer import Staged
 from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
 from pipper.apply.mover import Mover
@@ -26,17 +26,17 @@ _SILENT = Reporter()
 
 
 def pending(environment: Environment) -> str:
-    """Return what a reading command has to say of an interrupted change, an empty text where there is none."""
+    """Return the warning about an interrupted change, for commands that only read; empty if there is none."""
     if not (environment.state_dir / JOURNAL).exists():
         return ""
-    return f"a change of `{environment.root}` was interrupted: the next command that writes finishes it"
+    return f"a change of `{environment.root}` was interrupted: the next command that changes it finishes it"
 
 
 def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
-    """Finish a committed change that was interrupted and remove litter; tell whether there was such a change.
+    """Finish an interrupted change and remove leftover files; return True if there was such a change.
 
-    Safe to repeat. A distribution that is by its RECORD neither the old nor the new one is left as it is, for a
-    new plan: another tool was there. Raises MachineError, and then the journal stays.
+    Safe to repeat. Skips a distribution whose RECORD is neither the old nor the new one: another tool changed it,
+    and a new plan decides about it. Raises MachineError and then keeps the journal.
     """
     if not os.path.isdir(environment.state_dir):
         return False
@@ -45,12 +45,12 @@ def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
         journal = read_journal(state)
         try:
             if journal is not None:
-                reporter.info(f"finishing the change of `{environment.root}` that was interrupted")
+                reporter.info(f"Finishing the interrupted change of `{environment.root}`")
                 _finish(environment, journal, reporter)
             shutil.rmtree(state / STAGE, ignore_errors=True)
             settle(state, layout_of(environment), reporter)
         except OSError as error:
-            raise _stuck(environment, error) from error
+            raise _unfinished(environment, error) from error
     return journal is not None
 
 
@@ -58,14 +58,14 @@ def _finish(environment: Environment, journal: Journal, reporter: Reporter) -> N
     layout, state = layout_of(environment), environment.state_dir
     if journal.anchor != layout.anchor:
         raise MachineError(
-            f"`{environment.root}` was moved while a change of it was interrupted",
+            f"`{environment.root}` was moved after a change of it was interrupted",
             cause=f"it was at `{journal.anchor}`",
-            hint="make the environment anew",
+            hint=RECREATE,
         )
     mover = Mover(layout, state / STAGE)
     for path in mover.write_documents(journal.documents):
-        reporter.warning(f"`{path}` was edited since the interruption and is left as it is")
-    # Without a stage everything was done but this note.
+        reporter.warning(f"`{path}` was edited since the interruption and is not changed")
+    # Without a stage, all moves were done, and only the journal is left.
     if os.path.isdir(state / STAGE):
         mover.prepare()
         _finish_moves(environment, layout, journal, mover, reporter)
@@ -78,11 +78,11 @@ def _finish_moves(
     present = installed(environment)
     foreign = _foreign(present, journal, layout)
     for name in sorted(foreign):
-        reporter.warning(f"{name} was changed by another tool since the interruption and is left as it is")
+        reporter.warning(f"{name} was changed by another tool since the interruption and is not changed")
     leaving = {
         number: each
         for number, each in enumerate(journal.outgoing)
-        if each.name not in foreign and _is_there(each, layout)
+        if each.name not in foreign and _is_installed(each, layout)
     }
     mover.take_out_infos(leaving)
     moved = {each.dist_info for each in leaving.values()}
@@ -100,7 +100,7 @@ def _finish_moves(
 
 
 def _foreign(present: Sequence[Installed], journal: Journal, layout: Layout) -> set[str]:
-    """The names that another tool installed, replaced or removed after the interruption."""
+    """Return the names that another tool installed, replaced or removed after the interruption."""
     known = {each.dist_info: each.record_sha256 for each in journal.outgoing}
     fresh = {each.dist_info: sha256_of(each.record.encode()) for each in journal.incoming}
     names = {each.name for each in journal.outgoing} | {each.name for each in journal.incoming}
@@ -115,7 +115,7 @@ def _foreign(present: Sequence[Installed], journal: Journal, layout: Layout) -> 
     return foreign
 
 
-def _is_there(each: Outgoing, layout: Layout) -> bool:
+def _is_installed(each: Outgoing, layout: Layout) -> bool:
     text = read_record_text(layout.absolute(each.dist_info))
     return text is not None and sha256_of(text.encode()) == each.record_sha256
 
@@ -146,7 +146,7 @@ def _claims(incoming: Iterable[Staged], layout: Layout) -> dict[str, Claim]:
 
 
 def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:
-    """Remove staged files of distributions that are not to come any more."""
+    """Remove staged files of distributions that are not installed any more."""
     for folder, _, names in os.walk(tree):
         for name in names:
             path = os.path.join(folder, name)
@@ -159,9 +159,9 @@ def _relative(dist_info: Path, layout: Layout) -> str:
     return os.path.relpath(real, layout.anchor or "/").replace(os.sep, "/")
 
 
-def _stuck(environment: Environment, error: OSError) -> MachineError:
+def _unfinished(environment: Environment, error: OSError) -> MachineError:
     return MachineError(
-        f"the interrupted change of `{environment.root}` cannot be finished: `{error.filename}`",
+        f"cannot finish the interrupted change of `{environment.root}`: `{error.filename}`",
         cause=error.strerror or str(error),
-        hint="free space or mend permissions there, then run the command again",
+        hint="free space or fix permissions there, then run the command again",
     )

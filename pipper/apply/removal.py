@@ -1,4 +1,4 @@
-"""What goes with a distribution: the files of its RECORD that nobody else owns, and what they leave behind."""
+"""The files to remove with a distribution: those of its RECORD that no other owns, and folders that become empty."""
 
 import os
 import re
@@ -6,34 +6,37 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pipper.apply.installed_record import Claim, parse_record, read_record, read_record_text
+from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record, read_record_text
 from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
 from pipper.errors import MachineError
 from pipper.wheels.record import Row
 
 _Node = dict[str, "_Node | None"]
-"""The files to remove as a tree: a folder maps names to folders, a file is None."""
+"""The files to remove, as a tree: a folder maps names to nodes, a file is None."""
 
 _ABSENT: Final[_Node] = {}
 
 _IS_COMPILED = re.compile(r"\.pyc(\.\d+)?$")
-"""Byte code, also what a Python that was killed in writing it left (`importlib` adds a number)."""
+"""Bytecode, also the temporary file of a killed Python (`importlib` adds a number)."""
 
 
 def library_of(dist_info: Path, layout: Layout) -> str:
-    """Return the prefix of the library in which a `.dist-info` stands; raises MachineError for none."""
+    """Return the prefix of the library that contains a `.dist-info`; raises MachineError if no library does."""
     folder = os.path.realpath(dist_info.parent)
     for prefix in (layout.prefixes["purelib"], layout.prefixes["platlib"]):
         if folder == layout.absolute(prefix).rstrip("/"):
             return prefix
-    raise MachineError(f"`{dist_info}` is not in a library of this environment")
+    raise MachineError(
+        f"`{dist_info}` is not in a library of this environment",
+        hint="remove it with the tool that installed it",
+    )
 
 
 def recorded_paths(rows: Iterable[Row], library: str, dist_info: str, layout: Layout) -> list[str]:
-    """Return the files of a RECORD below the anchor, those in its `.dist-info` left out.
+    """Return the files of a RECORD below the anchor, except those in its `.dist-info`.
 
-    What a RECORD names outside the environment's schemes is not its own (H23) and is left out as well.
+    Skips paths outside the environment's schemes, which a RECORD may not own (H23).
     """
     own = f"{dist_info}/"
     found = []
@@ -46,29 +49,29 @@ def recorded_paths(rows: Iterable[Row], library: str, dist_info: str, layout: La
 
 
 def owned_by(distribution: Installed, layout: Layout) -> list[str]:
-    """Return the files of a distribution that is to go; raises MachineError where nothing says what they are."""
+    """Return the files of a distribution to remove; raises MachineError if it has no RECORD."""
     rows = read_record(str(distribution.dist_info))
     if rows is None:
         raise MachineError(
             f"{distribution.name} {distribution.version} cannot be removed: `{distribution.dist_info}` has no RECORD",
-            cause="another tool put it there and did not say which files are its own",
-            hint="remove it with that tool, or make the environment anew",
+            cause="the tool that installed it did not record its files",
+            hint=f"remove it with that tool, or {RECREATE}",
         )
     library = library_of(distribution.dist_info, layout)
     return recorded_paths(rows, library, distribution.dist_info.name, layout)
 
 
 def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: Layout) -> dict[str, Claim]:
-    """Return those of `paths` that a distribution which stays owns, and who that is.
+    """Return those of `paths` that a distribution in `staying` owns, with the owner.
 
-    A RECORD is read into lines only where the first folder of one of the paths occurs in it at all.
+    Parses a RECORD only if its text contains the first part of one of the paths.
     """
     wanted = set(paths)
-    hints = _hints(wanted, layout)
+    first_parts = _first_parts(wanted, layout)
     found: dict[str, Claim] = {}
     for distribution in staying if wanted else ():
         text = read_record_text(str(distribution.dist_info))
-        if text is None or not any(hint in text for hint in hints):
+        if text is None or not any(part in text for part in first_parts):
             continue
         library = library_of(distribution.dist_info, layout)
         for row in parse_record(text, f"{distribution.dist_info}/RECORD"):
@@ -79,11 +82,10 @@ def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: 
 
 
 def moves(paths: Iterable[str], layout: Layout) -> list[str]:
-    """Return what has to be moved away so that these files are gone: files, and folders that become empty.
+    """Return the files and whole folders to move away in order to remove these files.
 
-    A folder goes as a whole where everything in it is to go; byte code of modules that go goes with them.
-    Symbolic links are not followed, but for the environment's own (`lib64`). Reads the disk,
-    changes nothing; raises OSError.
+    A folder is moved as a whole if everything in it is removed. Bytecode is removed with its module. Symbolic
+    links are not followed, except the environment's own (`lib64`). Changes nothing on the disk; raises OSError.
     """
     root: _Node = {}
     for path in paths:
@@ -101,7 +103,7 @@ def moves(paths: Iterable[str], layout: Layout) -> list[str]:
 
 
 def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> None:
-    """Look only at what is listed: a scheme's folder is big and stays."""
+    """Find moves in a folder that is kept. Looks only at listed names, because such a folder may be big."""
     cache = f"{relative}__pycache__"
     if os.path.isdir(layout.absolute(cache)):
         node = {**node, "__pycache__": {**(node.get("__pycache__") or {}), **_compiled(cache, node, layout)}}
@@ -112,21 +114,21 @@ def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> 
             if os.path.lexists(place) and (os.path.islink(place) or not os.path.isdir(place)):
                 found.append(path)
         elif os.path.isdir(place) and not _leads_away(place, path, layout):
-            if layout.stays(path):
+            if layout.keeps(path):
                 _protected(f"{path}/", child, layout, found)
             elif _covered(f"{path}/", child, layout, found):
                 found.append(path)
 
 
 def _leads_away(place: str, path: str, layout: Layout) -> bool:
-    """Whether a folder is a link that is not one of the environment's own, such as `lib64`."""
+    """Tell whether a folder is a link other than the environment's own, such as `lib64`."""
     if not os.path.islink(place):
         return False
-    return not layout.stays(path) or not os.path.realpath(place).startswith(f"{layout.anchor}/")
+    return not layout.keeps(path) or not os.path.realpath(place).startswith(f"{layout.anchor}/")
 
 
 def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bool:
-    """Tell whether all of a folder goes; else add what goes of it to `found`."""
+    """Tell whether all of a folder is removed; if not, add the parts to remove to `found`."""
     whole = True
     parts: list[str] = []
     for entry in list(os.scandir(layout.absolute(relative))):
@@ -149,7 +151,7 @@ def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bo
 
 
 def _compiled(cache: str, modules: _Node, layout: Layout) -> _Node:
-    """The byte code in a `__pycache__` that belongs to modules which go."""
+    """Return the bytecode in a `__pycache__` of modules to remove."""
     return {
         entry.name: None
         for entry in os.scandir(layout.absolute(cache))
@@ -158,10 +160,10 @@ def _compiled(cache: str, modules: _Node, layout: Layout) -> _Node:
     }
 
 
-def _hints(paths: set[str], layout: Layout) -> set[str]:
+def _first_parts(paths: set[str], layout: Layout) -> set[str]:
     prefixes = sorted(set(layout.prefixes.values()), key=len, reverse=True)
-    hints = set()
+    parts = set()
     for path in paths:
         inner = next(path[len(prefix) :] for prefix in prefixes if path.startswith(prefix))
-        hints.add(inner.partition("/")[0])
-    return hints
+        parts.add(inner.partition("/")[0])
+    return parts

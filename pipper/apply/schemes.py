@@ -1,7 +1,7 @@
-"""Where things go in an environment, as paths below one folder.
+"""The scheme folders of an environment, as paths below one folder.
 
-Every scheme folder of an environment lies below one folder, the anchor. A path relative to it, with `/` between
-its parts, names a file the same way in the environment and in the staging tree, whatever scheme it belongs to.
+Every scheme folder of an environment is below one folder, the anchor. A path relative to it, with `/` between
+its parts, names a file of any scheme, both in the environment and in the staging tree.
 """
 
 import os
@@ -23,31 +23,31 @@ class Layout:
     anchor: str
     """The real path of the folder that holds all schemes."""
     prefixes: Mapping[Scheme, str]
-    """Of each scheme's folder below the anchor: empty, or ending in `/`."""
+    """The path of each scheme's folder below the anchor: empty, or ending in `/`."""
     protected: frozenset[str]
-    """Folders that stay even when nothing is left in them, and the ones above."""
+    """Folders that are kept even when they become empty, with their parents."""
     is_own: bool
-    """Whether all of it is the environment's, as in a virtual one; below `/usr/local` others have folders too."""
+    """Whether all folders belong to the environment, as in a virtual one; `/usr/local` is shared."""
     untouchable: tuple[str, ...]
-    """Prefixes below which no RECORD may reach."""
+    """Prefixes of paths that no RECORD may own."""
 
     def library(self, *, purelib: bool) -> str:
-        """Return the prefix of the library that the root of a wheel goes to."""
+        """Return the prefix of the library for the root of a wheel."""
         return self.prefixes["purelib" if purelib else "platlib"]
 
     def absolute(self, relative: str) -> str:
         """Return the path in the environment."""
         return f"{self.anchor}/{relative}"
 
-    def stays(self, folder: str) -> bool:
-        """Tell whether a folder stays when the last thing in it goes."""
+    def keeps(self, folder: str) -> bool:
+        """Tell whether a folder is kept when it becomes empty."""
         if folder in self.protected:
             return True
         libraries = (self.prefixes["purelib"], self.prefixes["platlib"])
         return not self.is_own and not folder.startswith(libraries)
 
     def inside(self, relative: str) -> bool:
-        """Tell whether a RECORD may own this path: below a scheme's folder, and nobody else's."""
+        """Tell whether a RECORD may own this path: below a scheme's folder, not a file of the environment itself."""
         if relative.startswith(("../", "/")) or relative in ("", ".", "..") or relative in self.protected:
             return False
         if relative.startswith(self.untouchable) or _is_own_file(relative, self.prefixes):
@@ -55,7 +55,7 @@ class Layout:
         return any(relative.startswith(prefix) for prefix in self.prefixes.values())
 
     def resolve(self, library: str, recorded: str) -> str | None:
-        """Return a path of a RECORD in `library` as one below the anchor, None where it may not be touched."""
+        """Return a path of a RECORD in `library` as one below the anchor; None if the RECORD may not own it."""
         if os.sep != "/":
             recorded = recorded.replace(os.sep, "/")
         if ".." in recorded or recorded.startswith(("/", "./")) or "//" in recorded or ":" in recorded:
@@ -70,7 +70,7 @@ class Layout:
 
 
 def layout_of(environment: Environment) -> Layout:
-    """Return the layout of an environment; folders need not exist yet."""
+    """Return the layout of an environment. Its folders need not exist."""
     scheme = environment.scheme
     places: dict[Scheme, str] = {
         "purelib": os.path.realpath(scheme.purelib),
@@ -101,7 +101,7 @@ def _prefix(place: str, anchor: str) -> str:
 
 
 def _is_own_file(relative: str, prefixes: Mapping[Scheme, str]) -> bool:
-    """Whether it is what makes an environment one: its configuration, interpreter or activation."""
+    """Tell whether a file belongs to the environment itself: configuration, interpreter, activation."""
     if relative == prefixes["data"] + "pyvenv.cfg":
         return True
     scripts = prefixes["scripts"]

@@ -1,4 +1,4 @@
-"""The files that an installer writes itself: scripts of entry points, and the first line of others."""
+"""Scripts that the installer writes: those of entry points, and the first line of others."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     sys.exit({attr}())
 """
 _LONGEST_SHEBANG = 127
-"""What Linux reads of the first line; other systems read more."""
+"""The number of bytes that Linux reads; other systems read more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class GeneratedScript:
 
 
 def script_of(entry: UnpackedScript, executable: Path) -> GeneratedScript:
-    """Return the script for an entry point (the entry points specification)."""
+    """Return the script for an entry point (entry points specification)."""
     if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.
         from installer.scripts import Script  # noqa: PLC0415 - see above
@@ -42,7 +42,7 @@ def script_of(entry: UnpackedScript, executable: Path) -> GeneratedScript:
 
 
 def with_interpreter(content: bytes, executable: Path) -> bytes:
-    """Return a script whose first line is `#!python` with the environment's interpreter in it (PEP 427)."""
+    """Return a script with its `#!python` line replaced by one for the environment's interpreter (PEP 427)."""
     first, newline, rest = content.partition(b"\n")
     if not first.startswith(b"#!python"):
         return content
@@ -52,9 +52,9 @@ def with_interpreter(content: bytes, executable: Path) -> bytes:
 
 
 def shebang(executable: Path) -> bytes:
-    """Return the first line, or lines, that start a Python script with this interpreter."""
+    """Return the first line or lines of a script that start it with this interpreter."""
     path = str(executable)
     if path.split() == [path] and len(os.fsencode(path)) + 3 <= _LONGEST_SHEBANG:
         return b"#!%b\n" % os.fsencode(path)
-    # The kernel neither quotes nor reads on, so a shell starts the interpreter: to Python, its line is a string.
+    # The kernel supports neither quoting nor long lines, so a shell starts Python, which sees a string here.
     return b"#!/bin/sh\n'''exec' %b \"$0\" \"$@\"\n' '''\n" % os.fsencode(shlex.quote(path))

@@ -1,9 +1,9 @@
-"""What a power cut may have taken from a change that was finished.
+"""Detection of files that a finished change lost in a power cut.
 
-Files are not flushed one by one: that would cost more than the whole installation (uv flushes none at all). The
-journal is flushed, and kept as `unsettled.json` when its work is done. A system that was started anew since may
-have lost what its disk had not written, so what that journal brought is then held against RECORD once, and what
-does not hold loses pipper's marks: the next plan puts it in anew.
+Files are not flushed one by one: that would cost more than the whole installation. The journal is flushed, and
+kept as `unsettled.json` when its work is done. If the system was restarted since, its disk may not have written
+everything. The distributions of that journal are then checked against RECORD once, and a damaged one loses
+pipper's marks, so that the next plan reinstalls it.
 """
 
 import os
@@ -20,19 +20,19 @@ from pipper.python.environment import MARKS
 
 
 def settle(state: Path, layout: Layout, reporter: Reporter) -> None:
-    """Check what the last changes brought, if the system was started anew since; raises OSError."""
+    """Check the distributions of the last changes, if the system was restarted since; raises OSError."""
     journal = read_journal(state, UNSETTLED)
     if journal is None or journal.boot == boot_id():
         return
     for each in journal.incoming:
         if _is_damaged(each, layout):
-            reporter.warning(f"{each.name} was damaged when the system went down, and is installed anew")
+            reporter.warning(f"{each.name} was damaged when the system went down, and is reinstalled")
             _unmark(each, layout)
     (state / UNSETTLED).unlink()
 
 
 def with_unsettled(state: Path, journal: Journal) -> Journal:
-    """Return the journal to keep: what earlier changes brought in this run of the system stays in it."""
+    """Return the journal to keep, with the distributions of earlier changes since the system started."""
     earlier = read_journal(state, UNSETTLED)
     if earlier is None or earlier.boot != journal.boot:
         return journal
@@ -41,24 +41,24 @@ def with_unsettled(state: Path, journal: Journal) -> Journal:
 
 
 def _is_damaged(each: Staged, layout: Layout) -> bool:
-    """Whether what RECORD says does not hold, RECORD itself included; not so where another tool came since."""
+    """Tell whether RECORD or a file in it is damaged; a RECORD that another tool wrote since is not."""
     dist_info = layout.absolute(each.dist_info)
     try:
         with open(f"{dist_info}/RECORD", "rb") as stream:
             record = stream.read()
     except FileNotFoundError:
         return os.path.isdir(dist_info)
-    noted = each.record.encode()
-    if record != noted:
-        return not record.strip(b"\0") or (len(record) < len(noted) and noted.startswith(record))
+    written = each.record.encode()
+    if record != written:
+        return not record.strip(b"\0") or (len(record) < len(written) and written.startswith(record))
     library = os.path.dirname(dist_info)
     return any(
-        row.hash and not _holds(f"{library}/{row.path}", row.hash)
+        row.hash and not _has_hash(f"{library}/{row.path}", row.hash)
         for row in parse_record(each.record, dist_info)
     )
 
 
-def _holds(path: str, expected: str) -> bool:
+def _has_hash(path: str, expected: str) -> bool:
     try:
         return file_hash(path) == expected
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def _holds(path: str, expected: str) -> bool:
 
 
 def _unmark(each: Staged, layout: Layout) -> None:
-    # With RECORD whole, the next plan can take out what is left of it.
+    # The next plan needs the whole RECORD to remove what is left of the distribution.
     dist_info = Path(layout.absolute(each.dist_info))
     (dist_info / "RECORD").write_bytes(each.record.encode())
     (dist_info / MARKS).unlink(missing_ok=True)

@@ -1,9 +1,9 @@
-"""The stamp of a sync that left nothing to do, so that the next one can tell without looking closer.
+"""The stamp of a completed sync, with which the next one can tell quickly that nothing has changed.
 
-It covers the folder of scripts, every folder of the libraries, and of each distribution its RECORD: number, size
-and time. So a file that came or went is seen; what was edited inside a module is not, but `sync --check` sees it.
+It covers the folder of scripts, every folder of the libraries, and each RECORD: inode, size and time. So it
+detects added and removed files, but not an edited module, which `sync --check` detects.
 
-`is_current` is the path of a sync that has nothing to do: this module imports nothing beyond the standard library.
+`is_current` has to be fast, so this module imports only the standard library.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ _WAIT_SECONDS = 0.003
 
 
 def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
-    """Tell whether a stamp with this key holds for the environment at this root.
+    """Tell whether the environment at this root has a valid stamp with this key.
 
-    The key covers everything else that a sync depends on: lock, options, interpreter. A stamp no newer than
-    what it covers is void, as is one beside a journal. Never raises: what cannot be read does not hold.
+    The key covers everything else that a sync depends on: lock, options, interpreter. A stamp is invalid if it is
+    not newer than what it covers, if there is a journal, or if it cannot be read. Never raises.
     """
     state = os.path.join(environment_root, _STATE)
     try:
@@ -42,8 +42,8 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
         if os.path.lexists(os.path.join(state, "journal.json")):
             return False
         began = stamp["began"]
-        return all(_time_of(seen) < began and _look(seen[0]) == seen for seen in stamp["covers"]) and all(
-            _time_of(seen) < began and (_look(seen[0]) == seen[:4] or _names(seen[0]) == seen[4])
+        return all(_time_of(seen) < began and _entry(seen[0]) == seen for seen in stamp["covers"]) and all(
+            _time_of(seen) < began and (_entry(seen[0]) == seen[:4] or _names(seen[0]) == seen[4])
             for seen in stamp["folders"]
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
@@ -51,27 +51,26 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
 
 
 def write_stamp(environment: "Environment", key: str) -> None:
-    """Note that an environment is as a sync with this key would leave it, now.
+    """Record that a sync with this key would not change the environment now.
 
-    Where that cannot be noted, or too little time has passed since the last change to tell later ones from it,
-    no stamp is left and the next sync looks closer.
+    Writes no stamp if that fails, or if the last change is too recent to tell later changes from it; the next
+    sync then checks everything.
     """
     state = os.fspath(environment.state_dir)
     path = os.path.join(state, _STAMP)
     if os.path.lexists(os.path.join(state, _STAGE)):
-        return  # what could not be removed: the next sync tries again
+        return  # the stage could not be removed: the next sync tries again
     with contextlib.suppress(OSError):
         _write(environment, key, path)
 
 
 def _write(environment: "Environment", key: str, path: str) -> None:
-    # Here, not above: `is_current` has no use for it.
-    from pipper.system.files import replacing  # noqa: PLC0415 - see above
+    from pipper.system.files import replacing  # noqa: PLC0415 - `is_current` does not need it
 
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with replacing(path) as stream:
         for _ in range(_WAITS):
-            # The clock that the file system goes by, not ours: they differ by a tick, or by a server.
+            # Use the file system's clock: it may differ from ours by a tick, or by a server's time.
             os.utime(stream.fileno())
             began = os.fstat(stream.fileno()).st_mtime_ns
             covers, folders = _covered(environment.libraries, environment.scheme.scripts)
@@ -87,7 +86,7 @@ def _write(environment: "Environment", key: str, path: str) -> None:
 def _covered(
     libraries: "tuple[Path, ...]", scripts: "Path"
 ) -> "tuple[list[list[object]], list[list[object]]]":
-    """What must be just as it is, and the folders of modules, in which Python itself makes `__pycache__`."""
+    """Return the entries that must not change, and the folders of modules, where Python makes `__pycache__`."""
     places = [os.fspath(scripts)]
     folders = []
     for library in map(os.fspath, libraries):
@@ -99,17 +98,17 @@ def _covered(
             else:
                 folders.append(place)
             names[:] = [name for name in names if name != _OF_PYTHON]
-    return [_look(place) for place in places], [[*_look(place), _names(place)] for place in folders]
+    return [_entry(place) for place in places], [[*_entry(place), _names(place)] for place in folders]
 
 
 def _names(folder: str) -> str:
-    """A digest of what a folder holds, by name."""
+    """Return a digest of the names in a folder."""
     names = sorted(name for name in os.listdir(folder) if name != _OF_PYTHON)
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
 
 
-def _look(place: str) -> list[object]:
-    """What is seen of a file or folder, in the order of the stamp; a missing one is seen, too."""
+def _entry(place: str) -> list[object]:
+    """Return the stamp's entry for a file or folder, which may be missing."""
     try:
         found = os.stat(place)
     except FileNotFoundError:
@@ -125,7 +124,7 @@ def _time_of(seen: "list[object]") -> int:
 
 
 def _boot() -> str:
-    # After a power cut, times and sizes may be right and contents lost: then the longer way once.
+    # After a power cut, contents may be lost although times and sizes match: then check everything once.
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
             return stream.read().strip()

@@ -1,10 +1,10 @@
-"""A whole plan as one change: everything of it, or nothing.
+"""Application of a whole plan as one change: all of it, or nothing.
 
-1. Stage: everything that comes is put together beside the environment, on its file system, and held against what
-   stands there. Whatever is wrong is found here; nothing has changed yet.
-2. Commit: the journal is written and flushed (`journal`).
-3. Move: renames (`mover`). An error or an interrupt undoes them and the commit. A crash leaves the journal, and
-   the next command that writes finishes (`recovery`).
+1. Stage: build all incoming files beside the environment, on its file system, and check for collisions. All faults
+   are found here, before anything has changed.
+2. Commit: write and flush the journal (`journal`).
+3. Move: rename files (`mover`). An error or an interrupt undoes the moves and the commit. A crash leaves the
+   journal, and the next command that changes the environment finishes the moves (`recovery`).
 """
 
 import os
@@ -66,27 +66,27 @@ def apply_plan(
     link_mode: LinkMode = "auto",
     reporter: Reporter = _SILENT,
 ) -> None:
-    """Bring an environment from where it is to where `plan` says, and write `documents`, whole or not at all.
+    """Apply `plan` to an environment and write `documents`, all or nothing.
 
-    The caller holds `environment_lock`, and recovered before it looked: `present` is what is installed, and what
-    the plan was made for. `wheels` holds what the plan brings, by sha256; `documents` are manifest and lock, which
-    change together with the environment.
+    The caller holds `environment_lock` and called `recover` before it read `present`, the installed distributions
+    that the plan is based on. `wheels` are the wheels of the plan by sha256; `documents` are manifest and lock,
+    which change together with the environment.
 
-    Raises IntegrityError where two distributions want one path for different bytes or a wheel is not the locked
-    one; ConflictError where another tool installed or removed something since; MachineError for the
-    disk, for files in the way, and for a distribution without RECORD that would have to go. Environment and
-    documents are then as before.
+    Raises IntegrityError if two distributions have different bytes for one path or a wheel is not the locked one,
+    ConflictError if another tool installed or removed a distribution since, and MachineError for the disk, for
+    files in the way, and for a distribution to remove that has no RECORD. Environment and documents are then
+    unchanged.
     """
     if not plan.changes and not documents:
         return
     with environment_lock(environment, reporter), cache.in_use():
         refuse_changed(environment, present)
-        sound = {want.file.sha256: _sound(wheels[want.file.sha256], cache) for want in plan.incoming}
-        _Transaction(environment, link_mode, reporter).run(plan, sound, present, documents)
+        renewed = {want.file.sha256: _intact(wheels[want.file.sha256], cache) for want in plan.incoming}
+        _Transaction(environment, link_mode, reporter).run(plan, renewed, present, documents)
 
 
 class _Transaction:
-    """One run of the three steps."""
+    """The three steps of one change."""
 
     def __init__(self, environment: Environment, link_mode: LinkMode, reporter: Reporter) -> None:
         self.layout: Layout = layout_of(environment)
@@ -149,7 +149,7 @@ class _Transaction:
             stage.finish()
         for path, claim in stage.claims.items():
             if path.endswith(".pth"):
-                self._reporter.detail(f"{claim.owner} brings `{path}`, which Python reads at every start")
+                self._reporter.detail(f"{claim.owner} installs `{path}`, which Python reads at every start")
         check_collisions(stage.tree, stage.claims, leaving=gone, staying=staying, layout=self.layout)
         outgoing = tuple(_outgoing(each, self.layout) for each in leaving)
         return _Change(outgoing=outgoing, leaving=gone, incoming=stage.staged)
@@ -162,15 +162,15 @@ class _Transaction:
         settle_journal(self._state, journal)
 
     def _abandon(self, error: BaseException) -> None:
-        """Go back to where everything began; where even that fails, the journal stays and says what is in flight."""
+        """Undo everything. If that fails, keep the journal for recovery and raise MachineError."""
         try:
-            self._mover.back()
+            self._mover.undo()
             (self._state / JOURNAL).unlink(missing_ok=True)
         except OSError as second:
             raise MachineError(
                 f"the change of `{self._environment.root}` was neither finished nor undone: `{second.filename}`",
                 cause=f"{second.strerror} (after: {error})",
-                hint="mend this, then run the command again: it finishes the change",
+                hint="free space or fix permissions there, then run the command again: it finishes the change",
             ) from error
         shutil.rmtree(self._state / STAGE, ignore_errors=True)
 
@@ -185,7 +185,7 @@ def _leaving(plan: Plan) -> list[Installed]:
     return leaving
 
 
-def _sound(wheel: UnpackedWheel, cache: Cache) -> UnpackedWheel:
+def _intact(wheel: UnpackedWheel, cache: Cache) -> UnpackedWheel:
     return wheel if intact(wheel) else cache.renew(wheel)
 
 
@@ -206,4 +206,4 @@ def _document(path: Path, content: bytes) -> Document:
 def _check_writable(paths: Sequence[str], layout: Layout) -> None:
     for folder in {os.path.dirname(layout.absolute(path)) for path in paths}:
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise MachineError(f"`{folder}` cannot be written to", hint="mend its permissions")
+            raise MachineError(f"cannot write to `{folder}`", hint="fix its permissions: chmod u+wx")

@@ -1,4 +1,4 @@
-"""What became of installed files: every line of RECORD held against the disk."""
+"""Comparison of installed files with RECORD."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -19,22 +19,22 @@ from pipper.wheels.record import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One thing that is not as a distribution's RECORD says."""
+    """One difference between a distribution and its RECORD."""
 
     distribution: NormalizedName
     path: Path
     problem: str
-    """`missing`, `other size`, `other bytes`, or what is wrong with the distribution or its scripts as a whole."""
+    """`missing`, `other size`, `other bytes`, or a fault of the whole distribution or its scripts."""
 
 
 def verify(
     environment: Environment, installed: Iterable[Installed], *, hashes: bool = False
 ) -> tuple[Drift, ...]:
-    """Return everything that differs from RECORD, in the order of distributions and lines.
+    """Return all differences from RECORD, in the order of distributions and lines.
 
-    Looks at presence and size of every file, with `hashes` at every byte, and at whose interpreter the scripts
-    start: in a copy of an environment, or one that was moved, it is another's. Byte code, which Python writes
-    anew, does not count. Raises MachineError where a file cannot be read.
+    Checks that every file exists and has its size, with `hashes` also its hash, and that scripts start this
+    environment's interpreter: in a copied or moved environment they do not. Ignores bytecode, which Python
+    rewrites. Raises MachineError if a file cannot be read.
     """
     layout = layout_of(environment)
     found: list[Drift] = []
@@ -50,17 +50,17 @@ def verify(
 
 
 def starts_here(python: str, environment: Environment) -> bool:
-    """Tell whether scripts that name this interpreter are right for an environment, under whatever path."""
+    """Tell whether scripts that start `python` are right for an environment, whatever the path's spelling."""
     interpreter = environment.interpreter
     own = os.fspath(interpreter.executable)
     if not python or python == own:
         return True
-    if environment.is_target:  # of no interpreter: any that is there will do
+    if environment.is_target:  # a plain directory: any interpreter that exists is right
         return os.path.exists(python)
     try:
         if not interpreter.is_virtual:
             return os.path.samefile(python, own)
-        # The python of a virtual environment is a link to another's, so its folder tells which one it is.
+        # `python` of a virtual environment is a link to the base interpreter, so compare the folders.
         return os.path.exists(python) and os.path.samefile(os.path.dirname(python), os.path.dirname(own))
     except OSError:
         return False
@@ -86,7 +86,7 @@ def _drift(distribution: Installed, layout: Layout, *, hashes: bool) -> Iterator
         relative = layout.resolve(library, row.path)
         if relative is None:
             place = os.path.normpath(layout.absolute(library + row.path))
-            problem = "RECORD names what is not its own"
+            problem = "RECORD names a path that it may not own"
         else:
             place = layout.absolute(relative)
             problem = _problem(place, row, hashes=hashes)
@@ -109,4 +109,4 @@ def _problem(place: str, row: Row, *, hashes: bool) -> str:
     try:
         return "" if file_hash(place, algorithm) == row.hash else "other bytes"
     except ValueError:
-        return f"RECORD has a hash of an unknown kind, {algorithm}"
+        return f"RECORD has the unknown hash algorithm {algorithm}"
