@@ -170,7 +170,7 @@ def test_H27_a_pth_file_is_taken_and_told_with_v(empty: Workspace) -> None:
     empty.write_manifest("epsilon")
     empty.run("lock")
     done = empty.run("sync", "-v", "-t", empty.root / "target")
-    assert "epsilon brings `epsilon.pth`, which Python reads at every start" in done.stderr
+    assert "epsilon installs `epsilon.pth`, which Python reads at every start" in done.stderr
     assert (empty.root / "target" / "epsilon.pth").read_text() == "import epsilon\n"
 
 

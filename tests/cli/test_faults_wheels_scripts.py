@@ -53,10 +53,10 @@ def test_H06_a_data_member_in_a_dist_info_folder_is_refused(name: str, arena: Ar
             f"{SITE}/alpha/__init__.py",
             "is in both alpha, which is installed, and epsilon, with different bytes",
         ),
-        (f"{SITE}/by_hand.py", "no installed distribution says that it is its own"),
-        ("lib64", "no installed distribution says that it is its own"),
-        ("canary.txt", "no installed distribution says that it is its own"),
-        ("lib/canary.txt/x", "no installed distribution says that it is its own"),
+        (f"{SITE}/by_hand.py", "no installed distribution owns it"),
+        ("lib64", "no installed distribution owns it"),
+        ("canary.txt", "no installed distribution owns it"),
+        ("lib/canary.txt/x", "no installed distribution owns it"),
     ],
 )
 def test_H06_a_data_member_over_a_file_of_the_environment_is_refused_by_sync(

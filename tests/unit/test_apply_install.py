@@ -202,14 +202,16 @@ def test_H06_what_makes_an_environment_one_is_not_brought_into_a_target_director
     workshop: Workshop, member: str
 ) -> None:
     place = target_directory(workshop.root / "out", this_interpreter())
-    with pytest.raises(IntegrityError, match=f"member '{member}'.*the environment's own"):
+    with pytest.raises(IntegrityError, match=f"member '{member}'.*belongs to the environment itself"):
         workshop.sync(workshop.wheel("foo", files={member: "x"}), environment=place)
     assert not place.root.exists() or tree(place.root) == {}
 
 
 def test_H06_a_file_in_the_place_of_an_environments_folder_is_refused(workshop: Workshop) -> None:
     before = tree(workshop.environment.root)
-    with pytest.raises(IntegrityError, match=r"member 'foo-1.0.data/data/lib'.*the environment's own"):
+    with pytest.raises(
+        IntegrityError, match=r"member 'foo-1.0.data/data/lib'.*belongs to the environment itself"
+    ):
         workshop.sync(workshop.wheel("foo", files={"foo-1.0.data/data/lib": "x"}))
     assert tree(workshop.environment.root) == before
 
@@ -268,7 +270,7 @@ def test_a_wheel_that_is_not_the_locked_one_is_refused(workshop: Workshop) -> No
     bar = workshop.wheel("bar")
     forged = type(foo)(**{**{name: getattr(foo, name) for name in foo.__slots__}, "name": "bar"})
     assert wanted_of(bar).name == "bar"
-    with pytest.raises(IntegrityError, match=r"foo-1.0-py3-none-any.whl is .*, locked is"):
+    with pytest.raises(IntegrityError, match=r"foo-1.0-py3-none-any.whl is .*, but the lock has"):
         _apply(workshop, wanted=bar, given=forged)
     assert tree(workshop.environment.root, skip=()) == before
 
@@ -334,7 +336,7 @@ def test_a_file_and_a_folder_of_one_name_are_refused(workshop: Workshop, first: 
     with pytest.raises(IntegrityError, match="is in both"):
         workshop.sync(one, two)
     workshop.sync()
-    with pytest.raises(IntegrityError, match="which another wheel of the plan brings too"):
+    with pytest.raises(IntegrityError, match="which another wheel of the plan contains too"):
         workshop.sync(one, two)
 
 
@@ -364,7 +366,7 @@ def test_nothing_goes_through_a_link_out_of_the_environment(workshop: Workshop) 
 def test_C6_a_folder_that_cannot_be_written_to_is_told_before_anything(workshop: Workshop) -> None:
     workshop.library.chmod(0o555)
     try:
-        with pytest.raises(MachineError, match="cannot be written to"):
+        with pytest.raises(MachineError, match="cannot write to"):
             workshop.sync(workshop.wheel("foo"))
     finally:
         workshop.library.chmod(0o755)
@@ -408,7 +410,7 @@ def test_a_cache_on_another_file_system_is_copied_from(workshop: Workshop, mode:
             elsewhere.sync(wheel)
             assert len(list((workshop.library / "many").iterdir())) == 40
         else:
-            with pytest.raises(MachineError, match="cannot be made") as caught:
+            with pytest.raises(MachineError, match="cannot make a") as caught:
                 elsewhere.sync(wheel, link_mode=mode)
             assert "--link-mode" in caught.value.hint
             assert not workshop.environment.state_dir.exists()

@@ -38,7 +38,7 @@ def dying_at(step: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     with monkeypatch.context() as patch:
         patch.setattr(Mover, step, die)
-        patch.setattr(Mover, "back", die)
+        patch.setattr(Mover, "undo", die)
         with pytest.raises(PowerCut):
             yield
 
@@ -199,7 +199,7 @@ def test_C11_verify_names_what_is_wrong_with_a_distribution_itself(workshop: Wor
         ("damaged", "it has no METADATA"),
         ("damaged", "damaged"),
         ("outside", "it has no METADATA"),
-        ("outside", "RECORD names what is not its own"),
+        ("outside", "RECORD names a path that it may not own"),
     }
 
 
