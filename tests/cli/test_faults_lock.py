@@ -31,7 +31,7 @@ def test_M07_without_a_lock_sync_tells_the_command_that_makes_one(workspace: Wor
     workspace.lock.unlink()
     for args in (("sync",), ("sync", "--check"), ("sync", "--dry-run")):
         done = workspace.refused(*args, code=2, subject=f"there is no pipper.lock in {workspace.app}")
-        assert done.stderr.endswith("hint: pipper lock\n")
+        assert done.stderr.endswith("hint: run `pipper lock`\n")
 
 
 def test_M08_a_stale_lock_is_not_synced_and_its_first_difference_is_told(workspace: Workspace) -> None:
@@ -39,7 +39,7 @@ def test_M08_a_stale_lock_is_not_synced_and_its_first_difference_is_told(workspa
     for args in (("sync",), ("sync", "--check"), ("sync", "--dry-run")):
         done = workspace.refused(*args, code=2, subject="pipper.lock is out of date")
         assert "the manifest asks for `gamma`, the lock does not" in done.stderr
-        assert done.stderr.endswith("hint: pipper lock\n")
+        assert done.stderr.endswith("hint: run `pipper lock`\n")
     before = workspace.state()
     assert "`gamma`" in workspace.run("lock", "--check", code=1).stdout
     workspace.compare(before)

@@ -19,13 +19,13 @@ def test_a_new_project_can_be_locked_and_synced_at_once(empty: Workspace) -> Non
 
 
 def test_a_project_is_never_overwritten(workspace: Workspace) -> None:
-    workspace.refused("init", code=2, subject="is a project already")
+    workspace.refused("init", code=2, subject="already has a manifest")
 
 
 def test_a_pyproject_with_our_table_is_a_project_already(empty: Workspace) -> None:
     assert empty.environment
     (empty.app / "pyproject.toml").write_text("[tool.pipper]\n")
-    empty.refused("init", code=2, subject="is a project already")
+    empty.refused("init", code=2, subject="already has a manifest")
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_install_without_anything_to_install_says_so(workspace: Workspace, outsi
 def test_input_of_another_kind_is_told_what_it_takes(workspace: Workspace, command: str) -> None:
     (workspace.app / "requirements.txt").write_text("alpha==1.0.0\n")
     told = workspace.refused(command, "-i", "requirements.txt", code=2, subject="requirements.txt")
-    assert "-i takes pipper.json, pipper.yaml, pipper.toml or a lock" in told.stderr
+    assert "-i accepts pipper.json, pipper.yaml, pipper.toml or a lock" in told.stderr
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_python_that_the_project_does_not_allow_is_refused(workspace: Workspac
 
 def test_without_a_project_the_way_to_begin_one_is_told(empty: Workspace) -> None:
     done = empty.refused("lock", code=2, subject="no project at")
-    assert "hint: `pipper init`" in done.stderr
+    assert "hint: run `pipper init`" in done.stderr
 
 
 def test_two_manifests_in_one_folder_are_refused(workspace: Workspace) -> None:

@@ -137,7 +137,7 @@ def test_the_step_is_named_without_a_secret_and_urls_end_with_the_session(
     profile: str, remote: Workspace, aws: dict[str, str]
 ) -> None:
     done = remote.run("lock", "-U", "-v", "-p", profile, env=aws)
-    assert f"s3://{remote.bucket}/pipper: asked with the profile `{profile}` given with -p" in done.stderr
+    assert f"s3://{remote.bucket}/pipper: uses the profile `{profile}` given with -p" in done.stderr
     remote.check_secrets(done)
     assert OTHER_SECRET not in done.stderr
     done = remote.run("authorize", "-o", "a.lock", "-e", "12h", "-p", profile, env=aws)

@@ -65,7 +65,7 @@ def test_credentials_are_taken_with_and_without_a_token(remote: Workspace) -> No
 
 
 def test_verbose_names_the_step_that_gave_the_credentials(remote: Workspace) -> None:
-    place = f"s3://{remote.bucket}/pipper: asked with"
+    place = f"s3://{remote.bucket}/pipper: uses"
     assert f"{place} the variables AWS_*" in remote.run("lock", "-v").stderr
     given = remote.run("lock", "-v", "-c", KEY, SECRET, env=NOBODY)
     assert f"{place} the credentials given with -c" in given.stderr

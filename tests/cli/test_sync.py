@@ -35,7 +35,7 @@ def test_a_first_sync_makes_the_environment_and_its_commands_run(workspace: Work
     shutil.rmtree(workspace.venv)
     done = workspace.run("sync")
     assert done.stdout == ""
-    assert done.stderr.startswith(f"Making {workspace.venv} with Python 3.")
+    assert done.stderr.startswith(f"Creating {workspace.venv} with Python 3.")
     assert done.stderr.endswith(f" + delta 1.0.0\nInstalled 3 in {workspace.venv}\n")
     assert workspace.installed() == {"alpha": "1.1.0", "beta": "1.0.0", "delta": "1.0.0"}
     (command,) = (workspace.venv / ("Scripts" if os.name == "nt" else "bin")).glob("alpha*")
@@ -184,7 +184,7 @@ def test_an_active_environment_is_left_alone_unless_it_is_asked_for(workspace: W
     workspace.write_manifest("alpha==1.0.0")
     workspace.run("lock")
     told = workspace.run("sync", env=active).stderr
-    assert told.count(f"{other} is active and left alone") == 1
+    assert told.count(f"{other} is active, but pipper uses") == 1
     assert workspace.installed(site) == {}
     workspace.run("sync", "--active", env=active)
     assert workspace.installed(site) == {"alpha": "1.0.0", "beta": "1.0.0"}

@@ -1,1 +1,1 @@
-"""What surrounds a command: project, settings, environment, repositories and index."""
+"""Find the project, settings, environment, repositories and index of a command."""

@@ -1,4 +1,4 @@
-"""Which environment a command works on, and which part of a lock is for it."""
+"""Choose the environment of a command, and the part of a lock that is for it."""
 
 import shutil
 from dataclasses import replace
@@ -24,27 +24,27 @@ from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_v
 
 
 def open_cache(settings: Settings) -> Cache:
-    """Return the cache of `PIPPER_CACHE_DIR`, or of the platform."""
+    """Return the cache in `PIPPER_CACHE_DIR`, or in the default directory of the platform."""
     return Cache(cache_root(settings.environ), settings.limits)
 
 
 def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> Interpreter:
-    """Return the interpreter a project is locked for; makes nothing."""
+    """Return the interpreter that a project is locked for; create nothing."""
     cache_dir = open_cache(settings).interpreters
     return inspect_interpreter(_python(settings, root, place) or running(), cache_dir)
 
 
 def choose_environment(settings: Settings, root: Path | None, place: Place) -> Environment:
-    """Return the environment a command works on (DESIGN section 6); makes nothing.
+    """Return the environment a command works on; create nothing.
 
-    `-t DIR`, else `--python`, else the project's `.venv` (described as it will be where it is missing), else the
-    active environment, else the interpreter pipper runs on.
+    It is `-t DIR`, else `--python`, else the project's `.venv` (if missing, as it will be created), else the
+    active environment, else the interpreter that runs pipper.
     """
     cache_dir = open_cache(settings).interpreters
     root = None if place.alone or place.user else root
     python = _python(settings, root, place)
     if root is not None and place == Place():
-        _tell_of_active(settings, root / VENV)
+        _report_active(settings, root / VENV)
     if place.target is not None:
         interpreter = inspect_interpreter(python or running(), cache_dir)
         return target_directory(settings.directory / place.target, interpreter)
@@ -57,40 +57,46 @@ def choose_environment(settings: Settings, root: Path | None, place: Place) -> E
 
 
 def make_environment(settings: Settings, environment: Environment) -> None:
-    """Make the virtual environment that `choose_environment` described; raises what `make_venv` raises."""
+    """Create the virtual environment that `choose_environment` returned; raise what `make_venv` raises."""
     interpreter = environment.interpreter
-    settings.reporter.info(f"Making {environment.root} with Python {interpreter.target.python_full_version}")
+    settings.reporter.info(
+        f"Creating {environment.root} with Python {interpreter.target.python_full_version}"
+    )
     make_venv(environment.root, interpreter, open_cache(settings).interpreters)
 
 
 def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:
-    """The interpreter that options, project or shell name; None where pipper's own is as good as any."""
+    """Return the interpreter that options, project or shell name; None for the one that runs pipper."""
     if place.python is not None:
         found = shutil.which(place.python) if len(place.python.parts) == 1 else None
         return Path(found) if found else settings.directory / place.python
     active = active_environment(settings.environ)
     if place.active:
         if active is None:
-            raise UsageError("no environment is active", cause="neither VIRTUAL_ENV nor CONDA_PREFIX is set")
+            raise UsageError(
+                "no environment is active",
+                cause="neither VIRTUAL_ENV nor CONDA_PREFIX is set",
+                hint="activate one, or name its interpreter with --python EXE",
+            )
         return active
     if root is None:
         return active
     return venv_python(root / VENV)
 
 
-def _tell_of_active(settings: Settings, own: Path) -> None:
+def _report_active(settings: Settings, own: Path) -> None:
     active = active_environment(settings.environ)
     if active is not None and active.parent.parent.resolve() != own.resolve():
         settings.reporter.info(
-            f"{active.parent.parent} is active and left alone; the project's environment is {own} (--active)"
+            f"{active.parent.parent} is active, but pipper uses the project's {own} (--active changes that)"
         )
 
 
 def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvironment:
-    """Return the environment of the lock that is right for an interpreter, the newest system first.
+    """Return the lock's environment that fits an interpreter; of several, the one with the newest system.
 
-    What the lock does not say of its machine is taken from the interpreter.
-    Raises UsageError where none is, naming those that are listed, NoSolutionError where there is none for it.
+    Marker variables that the lock omits are those of the interpreter.
+    Raises UsageError if no environment fits, and NoSolutionError if the fitting ones have no solution.
     """
     host = interpreter.target
     fitting = [each for each in lock.environments if serves(each.target, host, each.conditions)]
@@ -106,7 +112,7 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
         raise NoSolutionError(
             f"{label} has no solution for this environment, {host.name}",
             cause=fitting[0].failure,
-            hint="run `pipper lock` here to see more, or name another interpreter with --python",
+            hint="run `pipper lock` here to see why, or name another interpreter with --python",
         )
     newest = max(solved, key=lambda each: system_version(each.target.name))
     return replace(newest, target=newest.target.completed(host))

@@ -1,4 +1,4 @@
-"""The files and folders of a project. No more stands here, for what runs a thousand times a day needs these names."""
+"""Names of the files and folders of a project; every command imports this module, so it imports nothing."""
 
 PIPPER_TOML = "pipper.toml"
 PYPROJECT_TOML = "pyproject.toml"

@@ -1,4 +1,4 @@
-"""Finding a project: the nearest folder upward that has a manifest. Light, since every command begins here."""
+"""Find a project: the nearest folder upward with a manifest. Every command imports this, so it imports little."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from pipper.system.os_errors import os_errors
 
 
 def find_manifest(directory: Path) -> Path | None:
-    """Return the manifest of the nearest project from `directory` upward, None where there is no project.
+    """Return the manifest of the nearest project from `directory` upward, None if there is no project.
 
-    Raises UsageError where one folder holds two, MachineError where one cannot be read.
+    Raises UsageError if a folder has two manifests, MachineError if one cannot be read.
     """
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
@@ -24,7 +24,7 @@ def find_manifest(directory: Path) -> Path | None:
         if len(found) > 1:
             raise UsageError(
                 f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
-                hint="keep one of them",
+                hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
             )
         if found:
             return found[0]
@@ -32,10 +32,10 @@ def find_manifest(directory: Path) -> Path | None:
 
 
 def find_project_files(directory: Path, likely: ProjectFiles | None) -> ProjectFiles | None:
-    """Return manifest and lock of the project that `directory` is in, None where there is no project.
+    """Return manifest and lock of the project that `directory` is in, None if there is no project.
 
-    They are those of `likely` (see `likely_project`) where that is the project; else they are read. Raises as
-    `find_manifest`.
+    `likely` is what `likely_project` returned: if that is the project, nothing is read. Raises what
+    `find_manifest` raises.
     """
     if likely is not None:
         is_own = likely.manifest.path.endswith(PIPPER_TOML)
@@ -46,7 +46,7 @@ def find_project_files(directory: Path, likely: ProjectFiles | None) -> ProjectF
 
 
 def read_project_files(manifest_path: str) -> ProjectFiles:
-    """Return the manifest at `manifest_path` and its lock; raises MachineError where one cannot be read."""
+    """Return the manifest at `manifest_path` and its lock; raise MachineError if one cannot be read."""
     return ProjectFiles(_read(manifest_path), _read(lock_beside(manifest_path)))
 
 
@@ -61,4 +61,4 @@ def _has_table(data: bytes) -> bool:
     try:
         return "pipper" in read_toml(data, label=PYPROJECT_TOML, limit=MANIFEST_LIMIT).at("tool", {})
     except UsageError:
-        return True  # whoever reads it as a manifest tells what is wrong with it, and where
+        return True  # reading it as a manifest raises the error with its place

@@ -1,4 +1,4 @@
-"""Which index a command uses, and the web as seen by whoever that index knows."""
+"""Choose the index of a command, and make the HTTP client with its credentials and certificates."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ from pipper.python.interpreter import running
 
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
-    """Return the index; `index_url` is the manifest's, may be empty. Raises UsageError where there is none."""
+    """Return the index; `index_url` is the manifest's, or empty. Raise UsageError if none is configured."""
     return find_index(index_url, _around(settings, tuple(_pythons(root))))
 
 
 def index_web(settings: Settings, index_url: str) -> Web:
-    """Return what reads files that a lock took from the index, with accounts and certificates for them.
+    """Return the client for files that a lock took from the index, with its credentials and certificates.
 
-    A lock names whole addresses: where no index is configured any more, they are read all the same.
+    A lock has full URLs, so this works without a configured index too.
     """
     around = _around(settings, ())
     try:
@@ -32,7 +32,7 @@ def index_web(settings: Settings, index_url: str) -> Web:
 
 
 def index_folder(settings: Settings, index_url: str) -> Path | None:
-    """Return the folder that the configured index is, None where it is none."""
+    """Return the folder of a configured `file:` index, None for another index or none."""
     try:
         address = find_index(index_url, _around(settings, ()))
     except UsageError:
@@ -42,7 +42,7 @@ def index_folder(settings: Settings, index_url: str) -> Path | None:
 
 
 def web_of(settings: Settings, address: IndexAddress) -> Web:
-    """Return the web as seen by whoever asks this index."""
+    """Return the client with the credentials and certificates of an index."""
     parts = urlsplit(address.url)
     return Web(
         settings.environ,

@@ -1,4 +1,4 @@
-"""What a file is that `-i` or `--lock` names: a manifest, a lock, or something else."""
+"""Recognise a file that `-i` or `--lock` names: a manifest, a lock, or something else."""
 
 import re
 from enum import Enum, auto
@@ -15,11 +15,11 @@ class InputKind(Enum):
     """The kinds of files that commands take."""
 
     OLD_MANIFEST = auto()
-    """JSON or YAML of pipper 0.x; what its `authorize` wrote is one whose dependencies are URLs."""
+    """JSON or YAML of pipper 0.x; in output of its `authorize` the dependencies are URLs."""
     MANIFEST = auto()
     """`pipper.toml` or `pyproject.toml`."""
     LOCK = auto()
-    """A lock in pipper's own format, also an authorized one."""
+    """A lock in pipper's own format, authorized or not."""
     PYLOCK = auto()
     """A lock of PEP 751."""
     REQUIREMENTS = auto()
@@ -42,7 +42,7 @@ _SUFFIXES = {
 
 
 def input_kind(data: bytes, name: str) -> InputKind:
-    """Return what a file with this content and this name is. Locks are known by content, the rest by suffix."""
+    """Return the kind of a file: a lock by its content, anything else by the suffix of `name`."""
     suffix = PurePath(name).suffix
     if _SUFFIXES.get(suffix) is InputKind.PACKAGE:
         return InputKind.PACKAGE
@@ -54,19 +54,19 @@ def input_kind(data: bytes, name: str) -> InputKind:
 
 
 def not_input(path: object, kind: InputKind) -> UsageError:
-    """Return the error about a file that `-i` does not take."""
+    """Return the error for a file that `-i` does not accept."""
     return not_needed(
-        path, kind, "a manifest or a lock", cause="-i takes pipper.json, pipper.yaml, pipper.toml or a lock"
+        path, kind, "a manifest or a lock", cause="-i accepts pipper.json, pipper.yaml, pipper.toml or a lock"
     )
 
 
 def not_needed(path: object, kind: InputKind, needed: str, *, cause: str = "") -> UsageError:
-    """Return the error about a file of another kind than what is `needed`."""
+    """Return the error for a file of the wrong kind; `needed` names the right one."""
     what = "a manifest, not " if kind in (InputKind.MANIFEST, InputKind.OLD_MANIFEST) else "not "
     hints = {
-        InputKind.MANIFEST: "`pipper lock` makes a lock of it",
-        InputKind.OLD_MANIFEST: f"`pipper install -i {path}` installs what it names",
-        InputKind.PACKAGE: f"`pipper install {path}` installs it",
-        InputKind.REQUIREMENTS: f"`pipper init --from {path}` makes a manifest of it",
+        InputKind.MANIFEST: "run `pipper lock` to make a lock of it",
+        InputKind.OLD_MANIFEST: f"run `pipper install -i {path}` to install its dependencies",
+        InputKind.PACKAGE: f"run `pipper install {path}` to install it",
+        InputKind.REQUIREMENTS: f"run `pipper init --from {path}` to make a manifest of it",
     }
     return UsageError(f"{path} is {what}{needed}", cause=cause, hint=hints.get(kind, ""))

@@ -1,4 +1,4 @@
-"""Opening the index of a command: which one, asked by whom, remembered where."""
+"""Open the index of a command: its URL, credentials and cache."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipper.system.parallel import in_parallel
 
 
 def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: bool = False) -> IndexSource:
-    """Return the manifest's index as a source; its address is looked for when it is first asked."""
+    """Return the manifest's index as a source; the first request determines its URL."""
 
     def connect() -> Connection:
         address = index_address(settings, manifest.index_url, root)
@@ -35,9 +35,9 @@ def open_index(settings: Settings, manifest: Manifest, *, root: Path, offline: b
 
 
 def complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Reporter) -> Lock:
-    """Return the lock with size and sha256 of every file of which the index's page does not say them.
+    """Return the lock with the sizes and sha256 that the pages of the index lack.
 
-    A file without a sha256 is fetched into the cache and hashed: a lock without one would prove nothing.
+    A file without sha256 is fetched into the cache and hashed, since every locked file needs a hash.
     """
     lacking = [
         (package, file)

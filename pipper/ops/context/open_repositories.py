@@ -1,4 +1,4 @@
-"""Opening the repositories of a command: which ones, asked with whose credentials."""
+"""Open the repositories of a command, each with its credentials."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from pipper.repository.source import Repository
 
 
 def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:
-    """Return what the manifest declares, else where the lock was made from."""
+    """Return the repositories of the manifest, else those of the lock."""
     if manifest is not None and manifest.repositories:
         return manifest.repositories
     if lock is None:
@@ -33,13 +33,13 @@ def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple
 def open_repositories(
     settings: Settings, declared: tuple[RepositoryEntry, ...], *, base: Path, acl: str | None = None
 ) -> tuple[Repository, ...]:
-    """Return the repositories a command reads, in order of trust; nothing is asked of them yet."""
+    """Return the repositories a command reads, in order of trust; send no request."""
     named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
     entries = choose_repositories(settings.repositories, declared, named)
     if not entries and settings.repositories.repository:
         raise UsageError(
-            f"the repository `{settings.repositories.repository}` names no bucket, and nothing else names one",
-            hint=f"pipper repository modify {settings.repositories.repository} -b BUCKET",
+            f"the named repository `{settings.repositories.repository}` has no bucket",
+            hint=f"run `pipper repository modify {settings.repositories.repository} -b BUCKET`",
         )
     repositories = []
     for entry in entries:
@@ -48,7 +48,7 @@ def open_repositories(
         else:
             access = choose_access(settings.repositories, entry, named, settings.environ)
             store = open_bucket(entry, access, acl=acl)
-            settings.reporter.detail(f"{store.location}: asked with {access.step}")
+            settings.reporter.detail(f"{store.location}: uses {access.step}")
         repositories.append(Repository(store, entry.alias, url=entry.url, reporter=settings.reporter))
     return tuple(repositories)
 
@@ -56,9 +56,9 @@ def open_repositories(
 def given_repositories(
     settings: Settings, around: Project | None, *, fallback: bool
 ) -> tuple[RepositoryEntry, ...]:
-    """Return the repositories that options name; with `fallback`, else the project's around, else the default.
+    """Return the repositories that options name; with `fallback`, else the project's, else the default.
 
-    Directories are made absolute: the environment that keeps them lies elsewhere.
+    Directories are made absolute, since the environment that stores them is elsewhere.
     """
     options = settings.repositories
     if not (options.bucket or options.repository or fallback):
@@ -74,25 +74,25 @@ def given_repositories(
 
 
 def require_repository(repositories: tuple[Repository, ...]) -> Repository:
-    """Return the first repository; raises UsageError where there is none."""
+    """Return the first repository; raise UsageError if there is none."""
     if not repositories:
         raise UsageError(
             "no repository is named",
             cause="neither the manifest, nor an option, nor a default repository names one",
-            hint="add it to [repositories] of the manifest, or give -b BUCKET, -b s3://… or -b file:///…",
+            hint="add one to [repositories] of the manifest, or give -b BUCKET, -b s3://… or -b file:///…",
         )
     return repositories[0]
 
 
 def by_alias(repositories: tuple[Repository, ...]) -> Mapping[str, Repository]:
-    """Return repositories under their aliases."""
+    """Return repositories by alias."""
     return {repository.alias: repository for repository in repositories}
 
 
 def locked_repositories(settings: Settings, lock: Lock, project: Project | None) -> Mapping[str, Repository]:
-    """Return a repository for each alias that the lock takes files from by key; opens none where no file has a key.
+    """Return a repository for each alias whose files the lock locates by key; open none if no file has a key.
 
-    `-b` and `-r` name one repository under another alias: it then serves as the only one of the lock. Raises
+    If `-b` or `-r` names a repository and the lock has only one alias, the repository serves that alias. Raises
     UsageError for an alias that neither the project, nor the lock, nor an option defines.
     """
     needed = {package.source for package in lock.packages if any(file.key for file in package.wheels)}
@@ -107,7 +107,7 @@ def locked_repositories(settings: Settings, lock: Lock, project: Project | None)
         return {missing[0]: repositories[0]}
     if missing:
         raise UsageError(
-            f"the lock takes packages from `{missing[0]}`, and no repository has that alias",
+            f"the lock has packages from `{missing[0]}`, but no repository has that alias",
             hint=f'add `{missing[0]} = "s3://BUCKET/PREFIX"` to [repositories] of the manifest',
         )
     return {alias: found[alias] for alias in needed}

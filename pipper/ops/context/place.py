@@ -1,4 +1,4 @@
-"""How a command line names an environment. Apart from what finds one, so that a sync with nothing to do stays light."""
+"""The options that name an environment; apart from `environments`, which a sync with nothing to do does not import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """How the command line names an environment."""
+    """The options that name an environment."""
 
     python: Path | None = None
     target: Path | None = None
     active: bool = False
     user: bool = False
-    """The user's own packages of an interpreter."""
+    """Whether it is the user site of an interpreter."""
     alone: bool = False
-    """Whether the environment is its own project, so that no project's `.venv` counts."""
+    """Whether the environment is its own project, so that the `.venv` of a project is ignored."""

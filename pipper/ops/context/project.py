@@ -1,4 +1,4 @@
-"""Projects: where the manifest and the lock are, reading them, and beginning a new one."""
+"""Find, read and create projects: a manifest and its lock."""
 
 import json
 import re
@@ -15,8 +15,10 @@ from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.system.files import read_bytes, write_bytes
 
+_LOCK_HINT = "run `pipper lock`"
+
 _TEMPLATE = """\
-# What this project needs. Then: `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
+# Requirements of this project. `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
 requires-python = ">={python}"
 dependencies = []
 
@@ -24,7 +26,7 @@ dependencies = []
 dev = []
 
 [repositories]
-# In order of trust: the first that holds a name wins.
+# In order of trust: the first that has a name wins.
 # acme = "s3://BUCKET/PREFIX"
 {repositories}"""
 
@@ -43,18 +45,18 @@ class Project:
 
     @property
     def lock_path(self) -> Path:
-        """Where its lock is, or will be."""
+        """The path of its lock, which may be missing."""
         return self.root / LOCK_NAME
 
 
 def project_around(directory: Path) -> Project | None:
-    """Return the project that `directory` is in, None where there is none; raises as `load_project`."""
+    """Return the project that `directory` is in, None if there is none; raise what `load_project` raises."""
     path = find_manifest(directory)
     return _project(path, read_bytes(path)) if path else None
 
 
 def load_project(directory: Path) -> Project:
-    """Return the project that `directory` is in; raises UsageError where there is none or it cannot be read."""
+    """Return the project that `directory` is in; raise UsageError if there is none or it is invalid."""
     path = find_manifest(directory)
     if path is None:
         raise no_project(directory)
@@ -62,56 +64,58 @@ def load_project(directory: Path) -> Project:
 
 
 def project_of(files: ProjectFiles) -> Project:
-    """Return the project that has these files; raises UsageError where the manifest cannot be used."""
+    """Return the project with these files; raise UsageError if the manifest is invalid."""
     return _project(Path(files.manifest.path), files.manifest.data)
 
 
 def _project(path: Path, data: bytes | None) -> Project:
     if data is None:
-        raise UsageError(f"{path} is gone")
+        raise UsageError(
+            f"{path} was removed during the command", hint="restore it, then run the command again"
+        )
     return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
 
 
 def no_project(directory: Path) -> UsageError:
-    """Return the error for a command that needs a project where there is none."""
+    """Return the error for a missing project."""
     return UsageError(
         f"no project at {directory} or above it",
         cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
-        hint=_beginning(directory),
+        hint=_creation_hint(directory),
     )
 
 
-def _beginning(directory: Path) -> str:
+def _creation_hint(directory: Path) -> str:
     if (directory / PYPROJECT_TOML).is_file():
-        return f"add an empty table [tool.pipper] to {PYPROJECT_TOML}, whose dependencies then count"
-    return "`pipper init` begins one"
+        return f"add an empty table [tool.pipper] to {PYPROJECT_TOML} to use its dependencies"
+    return "run `pipper init` to create one"
 
 
 def load_lock(path: Path) -> Lock | None:
-    """Return the lock at `path`, None where there is none; raises what `parse_lock` raises."""
+    """Return the lock at `path`, None if there is none; raise what `parse_lock` raises."""
     data = read_bytes(path)
     return None if data is None else parse_lock(data, label=path.name)
 
 
 def require_fresh(project: Project) -> Lock:
-    """Return the project's lock; raises UsageError where it is missing or older than the manifest."""
+    """Return the project's lock; raise UsageError if it is missing or does not match the manifest."""
     return fresh_lock(project, read_bytes(project.lock_path))
 
 
 def fresh_lock(project: Project, data: bytes | None) -> Lock:
-    """Return the lock that these bytes of the project's lock file hold; raises as `require_fresh`."""
+    """Return the lock in `data`, the bytes of the project's lock file; raise as `require_fresh`."""
     if data is None:
-        raise UsageError(f"there is no {LOCK_NAME} in {project.root}", hint="pipper lock")
+        raise UsageError(f"there is no {LOCK_NAME} in {project.root}", hint=_LOCK_HINT)
     lock = parse_lock(data, label=project.lock_path.name)
     if difference := lock.inputs.difference(project.manifest.inputs()):
-        raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint="pipper lock")
+        raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint=_LOCK_HINT)
     return lock
 
 
 def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> Path:
-    """Write a first `pipper.toml` for this minor version of Python; return its path.
+    """Write a new `pipper.toml` for this minor version of Python; return its path.
 
-    Raises UsageError where the folder is a project already, or an alias or a URL cannot stand in a manifest.
+    Raises UsageError if the folder has a manifest, or an alias or a URL is not valid in one.
     """
     refuse_project(directory)
     path = directory / PIPPER_TOML
@@ -123,11 +127,9 @@ def init_project(directory: Path, *, python: str, repositories: Iterable[Reposit
 
 
 def refuse_project(directory: Path) -> None:
-    """Raise UsageError where a folder has a manifest already."""
+    """Raise UsageError if a folder has a manifest."""
     if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
-        raise UsageError(
-            f"{directory} is a project already", hint="edit its manifest, then run `pipper lock`"
-        )
+        raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
 
 
 def _key(text: str) -> str:
@@ -135,4 +137,4 @@ def _key(text: str) -> str:
 
 
 def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a string of JSON is one of TOML
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a valid TOML string

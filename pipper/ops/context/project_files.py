@@ -1,6 +1,6 @@
 """The manifest and the lock of a project as bytes, each read once a run.
 
-Every sync begins here, also one with nothing to do: imports nothing heavy.
+A sync with nothing to do imports this module, so it imports little.
 """
 
 import errno
@@ -16,7 +16,7 @@ class ReadFile:
     __slots__ = ("_mark", "data", "path")
 
     def __init__(self, path: str) -> None:
-        """Read `path`, where it exists; raises OSError, also for what is not a regular file."""
+        """Read `path` if it exists; raise OSError, also if it is not a regular file."""
         self.path = path
         self._mark = _mark(path)
         self.data: bytes | None = None
@@ -26,7 +26,7 @@ class ReadFile:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it was replaced, edited or removed since; also where nobody can tell, as reading it then does."""
+        """Whether the file was replaced, edited or removed since; True if it cannot be examined."""
         try:
             return _mark(self.path) != self._mark
         except OSError:
@@ -44,20 +44,20 @@ class ProjectFiles:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether one of them was changed since it was read."""
+        """Whether one of the files changed since it was read."""
         return self.manifest.is_outdated or self.lock.is_outdated
 
 
 def lock_beside(manifest_path: str) -> str:
-    """Return where the lock of the project with this manifest is."""
+    """Return the path of the lock for this manifest."""
     return os.path.join(os.path.dirname(manifest_path), LOCK_NAME)
 
 
 def likely_project(directory: str) -> ProjectFiles | None:
-    """Return the files of the project that `directory` is most likely in, None where that is not certain enough.
+    """Return the files of the project that `directory` is probably in, None if that is uncertain.
 
-    Never raises; `find_manifest` has the words for what is wrong. A `pyproject.toml` that only mentions pipper is
-    taken too: whether it has a table `[tool.pipper]` takes reading TOML.
+    Never raises: `find_manifest` raises the error. Accepts a `pyproject.toml` that only contains the word pipper,
+    since a check for the table `[tool.pipper]` needs a TOML parser.
     """
     try:
         return _likely(os.path.abspath(directory))
@@ -80,9 +80,9 @@ def _likely(folder: str) -> ProjectFiles | None:
 
 
 def _mark(path: str) -> tuple[int, int, int] | None:
-    """Inode, size in bytes and time of a regular file, None for no file.
+    """Return inode, size in bytes and modification time of a regular file, None for no file.
 
-    Raises OSError for anything else: a folder that cannot be looked into is not an empty one.
+    Raises OSError for anything else: an unreadable folder is not an empty one.
     """
     try:
         found = os.stat(path)

@@ -1,4 +1,4 @@
-"""What surrounds a command: where it runs, what the environment and the command line say."""
+"""The working directory, environment variables and common options of a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from pipper.core.reporter import Reporter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Given to every operation that reads repositories or environments; never changed."""
+    """An argument of every operation that reads repositories or environments."""
 
     directory: Path
-    """Where the command runs: `--project`, else the working directory."""
+    """`--project`, else the working directory."""
     home: Path
     environ: Mapping[str, str] = field(repr=False)
-    """Environment variables: they may hold secrets."""
+    """Environment variables; they may contain secrets."""
     repositories: RepositoryOptions = field(default_factory=RepositoryOptions)
     reporter: Reporter = field(default_factory=Reporter)
     limits: Limits = field(default_factory=Limits)
-    """How big a wheel may be."""
+    """Limits on the size of a wheel."""
