@@ -3,9 +3,10 @@
 The layers, from the bottom up. A module imports from layers below its own and from its own part, never from a
 neighbour in its layer; `tests/unit/test_layers.py` enforces it.
 
-0. `errors`: one tree of errors; the class is the exit code.
-1. `core`: values and pure functions. `core.manifest` (what a project asks for), `core.lock` (what was found),
-   `core.layout` (what a repository holds), `target` (which wheels fit), `plan`, and the ports: Store, Source, Reporter.
+0. `errors`: one tree of errors; the class determines the exit code.
+1. `core`: values and pure functions. `core.manifest` (the requirements of a project), `core.lock` (exact
+   versions and files), `core.layout` (the keys and pages of a repository), `target` (which wheels fit), `plan`,
+   and the ports: Store, Source, Reporter.
 2. `system`: files, locks, threads and processes of the operating system.
 3. `http`: one HTTP client. `python`: interpreters and environments. `wheels`: the wheel gate (`wheels.gate`),
    bundles, RECORD, METADATA, and the zip format (`wheels.zip`).
@@ -14,14 +15,14 @@ neighbour in its layer; `tests/unit/test_layers.py` enforces it.
 5. The Source adapters `repository` (over a Store) and `index` (PEP 503, PEP 691). `solve`: from requirements to
    exact versions; pure, like `core`.
 6. `build`: wheels from source trees (PEP 517). `apply`: from a plan to a changed environment, whole or not at all.
-7. `ops`: what each command does, values in, values out. `ops.lock` makes a lock, `ops.sync` makes an environment
-   match, `ops.edit` edits a manifest and does both, `ops.share` writes locks and wheels for others,
-   `ops.repository` publishes, checks and repairs, `ops.query` answers questions, `ops.context` finds what
-   surrounds a command.
-8. `cli`: options in, one call of `ops`, rendering out. One module a command in `cli.commands`.
+7. `ops`: the operation of each command, from values to values. `ops.lock` makes a lock, `ops.sync` makes an
+   environment match it, `ops.edit` edits a manifest and does both, `ops.share` writes locks and wheels for others,
+   `ops.repository` publishes, checks and repairs, `ops.query` answers questions, `ops.context` finds the
+   project, environment, repositories and index of a command.
+8. `cli`: parses options, calls one operation, renders its result. One module a command in `cli.commands`.
 
 Files on disk: `pipper.toml` or `pyproject.toml` (the manifest) and `pipper.lock` in a project; `.pipper/` at the
-root of an environment (journal, stamp, applied and previous lock; its own manifest and lock where it is its own
+root of an environment (journal, stamp, applied and previous lock; its own manifest and lock if it is its own
 project); the cache (`PIPPER_CACHE_DIR`); and `~/.pipper/repositories.json` (named repositories).
 """
 

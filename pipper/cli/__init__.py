@@ -1,4 +1,4 @@
-"""The command line: options in, one call of an operation, rendering out; the only place that prints."""
+"""The command line: parse options, call one operation, render its result. Only this package prints."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ def main() -> None:
     files = None
     try:
         if _is_bare_sync():
-            # Imported here, as all that follows: a sync with nothing to do needs neither click nor the rest.
+            # Imported here: a sync with nothing to do needs no click.
             from pipper.ops.context.project_files import likely_project  # noqa: PLC0415 - see above
             from pipper.ops.sync.freshness import NOTHING_TO_DO, is_fresh  # noqa: PLC0415 - see above
 
@@ -24,13 +24,13 @@ def main() -> None:
                 return
         from pipper.cli.boundary import run  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
-        raise SystemExit(130) from None  # nothing has begun yet, so there is nothing to tell
+        raise SystemExit(130) from None  # no command has started, so there is nothing to report
     run(files=files)
 
 
 def _is_bare_sync() -> bool:
-    """Whether the command line is `pipper sync` without options, also by variables; then it may have nothing to do."""
+    """Return whether the command is `pipper sync` without options on the command line or in variables."""
     if sys.argv[1:] not in (["sync"], ["sync", "-q"]) or sys.stderr is None:
         return False
-    # options by another way, or a shell that asks how the line may go on
+    # options of pipper in variables, and requests for shell completion
     return not any(name.startswith(_OPTIONS) for name in os.environ)

@@ -1,1 +1,1 @@
-"""What each command does, as functions that take values and return values; nothing here prints."""
+"""The operation of each command, as functions from values to values; no module here prints."""

@@ -1,4 +1,4 @@
-"""`cache`: where it is, how big, and taking away what is not needed."""
+"""`cache`: its directory, its size, and the removal of its files."""
 
 from pathlib import Path
 
@@ -8,24 +8,24 @@ from pipper.ops.context.settings import Settings
 
 
 def cache_directory(settings: Settings) -> Path:
-    """Return where the cache is, or will be."""
+    """Return the directory of the cache, which may be missing."""
     return cache_root(settings.environ)
 
 
 def cache_size(settings: Settings) -> Freed:
-    """Return how many files the cache holds and how large they are."""
+    """Return number and bytes of the files in the cache."""
     return open_cache(settings).size()
 
 
 def prune_cache(settings: Settings, *, days: float) -> Freed:
-    """Remove what was not used for so many days; waits for commands that use the cache, and says so."""
-    return open_cache(settings).prune(unused_days=days, waiting=lambda: _tell(settings))
+    """Remove files that were not used for `days`; report and await commands that use the cache."""
+    return open_cache(settings).prune(unused_days=days, waiting=lambda: _report_waiting(settings))
 
 
 def clean_cache(settings: Settings) -> Freed:
-    """Remove everything; waits for commands that use the cache, and says so."""
-    return open_cache(settings).clean(waiting=lambda: _tell(settings))
+    """Remove all files; report and await commands that use the cache."""
+    return open_cache(settings).clean(waiting=lambda: _report_waiting(settings))
 
 
-def _tell(settings: Settings) -> None:
+def _report_waiting(settings: Settings) -> None:
     settings.reporter.info("Waiting for another pipper command that uses the cache")

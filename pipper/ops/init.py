@@ -1,4 +1,4 @@
-"""`init --from`: a first `pipper.toml` out of what another tool's project asks for."""
+"""`init --from`: make a `pipper.toml` from the requirements of another tool's project."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_mani
 
 _REQUIREMENTS = "requirements.txt"
 _KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
+_HINT = "name a manifest or a requirements file, as in `pipper init --from requirements.txt`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +26,15 @@ class AdoptOutcome:
 
     manifest_path: Path
     notes: tuple[str, ...]
-    """A sentence for each thing that was left behind."""
+    """One for each entry of the source that has no counterpart in the manifest."""
 
 
 def adopt_project(
     directory: Path, source: Path, *, python: str, repositories: Iterable[RepositoryEntry]
 ) -> AdoptOutcome:
-    """Write `pipper.toml` into `directory` from a file, or the first known one in a folder.
+    """Write `pipper.toml` into `directory` from `source`: a file, or a folder with a file of a known name.
 
-    Raises UsageError where `directory` is a project already, or `source` is none or cannot be read.
+    Raises UsageError if `directory` has a manifest, or `source` is missing or invalid.
     """
     refuse_project(directory)
     file = _found(source)
@@ -49,12 +50,12 @@ def adopt_project(
 def _found(source: Path) -> Path:
     if not source.is_dir():
         if not source.is_file():
-            raise UsageError(f"there is no {source}")
+            raise UsageError(f"{source} does not exist", hint=_HINT)
         return source
     for name in _KNOWN:
         if (source / name).is_file():
             return source / name
-    raise UsageError(f"{source} holds nothing to begin from", cause=f"looked for {', '.join(_KNOWN)}")
+    raise UsageError(f"{source} has no file to convert", cause=f"looked for {', '.join(_KNOWN)}", hint=_HINT)
 
 
 def _read(file: Path) -> ImportedManifest:
@@ -71,7 +72,10 @@ def _read(file: Path) -> ImportedManifest:
     def read(name: str) -> str:
         data = read_bytes(folder / name)
         if data is None:
-            raise UsageError(f"there is no {folder / name}")
+            raise UsageError(
+                f"{folder / name} does not exist",
+                hint=f"create it, or edit the -r and -c lines of {file.name}",
+            )
         return data.decode("utf-8-sig", "replace")
 
     return from_requirements(file.name, read)
@@ -91,6 +95,6 @@ def _from_old(old: OldManifest) -> ImportedManifest:
         groups={"dev": dev} if dev else {},
         notes=(
             *(f"the conda package `{name}`" for name in old.conda),
-            *(("authorized URLs: they end, so require the packages by name",) if signed else ()),
+            *(("authorized URLs: they expire, so require the packages by name",) if signed else ()),
         ),
     )

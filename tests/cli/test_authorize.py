@@ -147,7 +147,7 @@ def test_K7_it_holds_no_longer_than_the_session_and_that_is_said(
     ends = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
     env = session(tmp_path, s3_server, ends=ends)
     done = run_pipper("authorize", "-o", "a.lock", "-e", "12h", cwd=app, env=env)
-    assert f"they hold until {ends:%Y-%m-%d %H:%M:%S} UTC, not for 12h" in done.stderr
+    assert f"valid until {ends:%Y-%m-%d %H:%M:%S} UTC, not for 12h" in done.stderr
     assert tomllib.loads((app / "a.lock").read_text())["expires-at"] == ends
     assert "canary" not in done.stderr
     for seconds in re.findall(r"X-Amz-Expires=(\d+)", (app / "a.lock").read_text()):
@@ -157,7 +157,7 @@ def test_K7_it_holds_no_longer_than_the_session_and_that_is_said(
 
 def test_K7_an_unknown_end_of_the_session_is_warned_of(app: Path, env: dict[str, str]) -> None:
     done = run_pipper("authorize", "-o", "a.lock", cwd=app, env={**env, "AWS_SESSION_TOKEN": "token-canary"})
-    assert "die with the session" in done.stderr
+    assert "expire with the session" in done.stderr
     assert "canary" not in done.stdout + done.stderr
 
 

@@ -190,7 +190,7 @@ def test_an_old_manifest_is_read(tmp_path: Path, repository: str) -> None:
     (tmp_path / "pipper.json").write_text(json.dumps(old))
     done = run_pipper("download", "-i", "pipper.json", "-b", repository, "-d", "wheels", cwd=tmp_path)
     assert names(tmp_path / "wheels") == ["alpha-0.9.0-py3-none-any.whl"]
-    assert "left out 1 entry of `conda`" in done.stderr
+    assert "ignored 1 entry of `conda`" in done.stderr
     run_pipper("download", "-i", "pipper.json", "--dev", "-b", repository, "-d", "more", cwd=tmp_path)
     assert names(tmp_path / "more") == [BETA]
 

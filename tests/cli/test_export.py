@@ -83,7 +83,7 @@ def test_S8_a_path_that_is_gone_is_told(app: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "repository")
     refused = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=app, ok=False)
     assert refused.code == 4
-    assert "locked file is gone" in refused.stderr
+    assert "locked file is missing" in refused.stderr
 
 
 def test_a_file_of_a_bucket_stands_with_its_plain_url(

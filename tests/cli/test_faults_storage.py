@@ -17,7 +17,7 @@ def test_S08_a_locked_object_that_is_gone_is_told_as_such_and_not_tried_again(
     (key,) = (key for key in double.contents(remote.bucket) if key.endswith("alpha-1.1.0-py3-none-any.whl"))
     double.lose(remote.bucket, key)
     done = remote.refused(
-        "sync", code=4, subject=f"locked object is gone from the bucket: s3://{remote.bucket}/{key}"
+        "sync", code=4, subject=f"locked object is missing from the bucket: s3://{remote.bucket}/{key}"
     )
     assert "hint: " in done.stderr
     assert double.count("GetObject", "*alpha-1.1.0*") == 1

@@ -220,7 +220,7 @@ def test_the_account_of_the_index_reaches_it_and_nothing_else(empty: Workspace) 
 
 @pytest.mark.parametrize(
     ("listed", "said"),
-    [(b"", "the wheel needs helper"), (b"Requires-Dist: helper\nRequires-Dist: evil\n", "`evil`")],
+    [(b"", "the wheel requires helper"), (b"Requires-Dist: helper\nRequires-Dist: evil\n", "`evil`")],
     ids=["hides a requirement", "invents one"],
 )
 def test_H28_metadata_that_differs_from_the_wheel_is_found_by_sync(
@@ -273,7 +273,7 @@ def test_S7_a_file_with_other_bytes_than_its_page_says_is_refused_by_sync(
 def test_S8_a_locked_file_that_is_gone_is_told_as_gone(project: Workspace, index: IndexDouble) -> None:
     project.run("lock")
     index.script(Fault(path="/files/public-2.0-*.whl", status=404, times=float("inf")))
-    project.refused("sync", code=4, subject="locked object is gone")
+    project.refused("sync", code=4, subject="locked object is missing")
 
 
 @pytest.mark.parametrize(

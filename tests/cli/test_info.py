@@ -128,19 +128,19 @@ def test_a_name_that_is_held_nowhere_is_exit_3_and_told_where_it_was_looked_for(
     done = shop.run("info", "nothing", code=3)
     assert done.stdout == ""
     assert done.stderr == (
-        f"error: there is no package `nothing`\n  looked in `acme` ({shop.repository.as_uri()})\n"
+        f"error: no source has a package `nothing`\n  looked in `acme` ({shop.repository.as_uri()})\n"
     )
 
 
 def test_a_name_that_is_held_nowhere_but_installed_is_told_how_to_see(shop: Workspace) -> None:
     packages = place(shop.root / "packages", "nothing", "1.0")
     done = shop.run("info", "nothing", "-t", packages, code=3)
-    assert "hint: 1.0 is installed: pipper info --local nothing\n" in done.stderr
+    assert "hint: run `pipper info --local nothing` for the installed 1.0\n" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["base:1.0", "base>=1", "../base", "", "-"])
 def test_what_is_no_name_is_refused(shop: Workspace, name: str) -> None:
-    shop.refused("info", "--", name, code=2, subject=f"`{name}` is not the name of a package")
+    shop.refused("info", "--", name, code=2, subject=f"`{name}` is not a valid package name")
 
 
 def test_the_first_repository_that_holds_a_name_is_asked(shop: Workspace) -> None:

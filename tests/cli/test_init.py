@@ -84,4 +84,4 @@ def test_what_is_left_behind_is_said(empty: Workspace) -> None:
 
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
     assert empty.environment
-    empty.refused("init", "--from", ".", code=2, subject="holds nothing to begin from")
+    empty.refused("init", "--from", ".", code=2, subject="has no file to convert")

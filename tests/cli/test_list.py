@@ -43,7 +43,7 @@ def test_a_plain_directory_is_listed(workspace: Workspace, tmp_path: Path) -> No
 
 
 def test_a_directory_that_is_not_there_is_no_empty_one(workspace: Workspace) -> None:
-    workspace.refused("list", "-t", "nowhere", code=2, subject="`nowhere` is no directory")
+    workspace.refused("list", "-t", "nowhere", code=2, subject="`nowhere` is not a directory")
 
 
 def test_the_environment_of_another_interpreter_is_listed(workspace: Workspace) -> None:

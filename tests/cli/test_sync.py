@@ -204,8 +204,8 @@ def test_a_failed_first_sync_leaves_no_environment_behind(workspace: Workspace) 
     shutil.rmtree(workspace.venv)
     (wheel,) = workspace.repository.glob("beta/*/beta-1.0.0-py3-none-any.whl")
     wheel.unlink()
-    workspace.refused("sync", code=4, subject="locked object is gone")
-    workspace.refused("sync", "-t", "out/there", code=4, subject="locked object is gone")
+    workspace.refused("sync", code=4, subject="locked object is missing")
+    workspace.refused("sync", "-t", "out/there", code=4, subject="locked object is missing")
     assert not (workspace.app / "out").exists()
 
 
@@ -223,7 +223,7 @@ def test_a_failed_first_sync_leaves_an_empty_folder_empty(workspace: Workspace) 
     workspace.venv.mkdir()
     (wheel,) = workspace.repository.glob("beta/*/beta-1.0.0-py3-none-any.whl")
     wheel.unlink()
-    workspace.refused("sync", code=4, subject="locked object is gone")
+    workspace.refused("sync", code=4, subject="locked object is missing")
     assert list(workspace.venv.iterdir()) == []
 
 

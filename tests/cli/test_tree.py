@@ -93,7 +93,7 @@ def test_a_terminal_that_cannot_draw_gets_plain_lines(shop: Workspace) -> None:
 
 def test_a_name_that_the_lock_does_not_hold_is_refused(shop: Workspace) -> None:
     for args in (("nothing",), ("--invert", "nothing")):
-        shop.refused("tree", *args, code=2, subject="pipper.lock holds no `nothing`")
+        shop.refused("tree", *args, code=2, subject="pipper.lock does not contain `nothing`")
 
 
 def test_names_and_an_inverted_name_do_not_go_together(shop: Workspace) -> None:

@@ -43,7 +43,7 @@ def test_json_has_each_chain_with_its_requirement(shop: Workspace) -> None:
 
 
 def test_a_name_that_the_lock_does_not_hold_is_refused(shop: Workspace) -> None:
-    shop.refused("why", "nothing", code=2, subject="pipper.lock holds no `nothing`")
+    shop.refused("why", "nothing", code=2, subject="pipper.lock does not contain `nothing`")
 
 
 def test_more_chains_than_anyone_reads_are_cut_off_and_that_is_said(empty: Workspace) -> None:

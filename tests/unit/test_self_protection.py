@@ -32,7 +32,7 @@ def arrival(name: str) -> Plan:
 )
 def test_pipper_and_what_it_needs_stay_as_they_are(plan: Plan) -> None:
     own = environment_of(inspect_interpreter(Path(sys.executable), None))
-    with pytest.raises(MachineError, match="runs on") as refused:
+    with pytest.raises(MachineError, match="the running pipper needs it") as refused:
         refuse_own_ground(plan, own)
     assert "pipx" in refused.value.hint
 

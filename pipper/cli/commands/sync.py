@@ -1,4 +1,4 @@
-"""`pipper sync`. Imports at first only what a sync with nothing to do needs."""
+"""`pipper sync`. The module imports only what a sync with nothing to do needs."""
 
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,6 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
     if outcome is None:
         settings.reporter.info(NOTHING_TO_DO)
         return 0
-    from pipper.cli.render.sync import tell_sync  # noqa: PLC0415 - a sync with nothing to do does without
+    from pipper.cli.render.sync import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
 
-    return tell_sync(outcome, request, settings.reporter, as_json=as_json)
+    return print_sync(outcome, request, settings.reporter, as_json=as_json)

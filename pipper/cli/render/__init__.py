@@ -1,1 +1,1 @@
-"""Results as lines for people and as documents for programs (`--json`)."""
+"""Render results as lines for people and as documents for programs (`--json`)."""

@@ -8,7 +8,7 @@ from pipper.ops.share.authorize import Authorized
 
 
 def print_authorized(reporter: Reporter, done: Authorized, *, as_json: bool, separator: str) -> None:
-    """Print the document or, unless they are in a file, the URLs; then until when they are valid."""
+    """Print the document, or the URLs if they are not in a file; then report when the URLs expire."""
     if as_json:
         give_signed(json.dumps(_document(done), indent=2))
     elif done.path is None:
@@ -18,7 +18,7 @@ def print_authorized(reporter: Reporter, done: Authorized, *, as_json: bool, sep
 
 
 def _document(done: Authorized) -> dict[str, object]:
-    """expires-at, path, packages (name, version, files: filename, sha256, size, url); no URLs beside a path."""
+    """Return expires-at, path, packages (name, version, files: filename, sha256, size, url); with a path no URLs."""
     return {
         "expires-at": f"{done.expires_at:%Y-%m-%dT%H:%M:%SZ}",
         "path": str(done.path) if done.path else None,

@@ -11,6 +11,6 @@ def print_edit(reporter: Reporter, outcome: EditOutcome, *, dry_run: bool) -> No
     for line in change_lines(outcome.changes) if outcome.sync is None else plan_lines(outcome.sync):
         (give if dry_run else reporter.info)(line)
     if outcome.sync is None:
-        reporter.info(f"Wrote {outcome.manifest_path} and its lock; `pipper sync` installs")
+        reporter.info(f"Wrote {outcome.manifest_path} and its lock; run `pipper sync` to install")
     else:
         reporter.info(plan_summary(outcome.sync, done=not dry_run))

@@ -58,7 +58,7 @@ def drift_lines(outcome: "SyncOutcome") -> Iterator[str]:
 
 
 def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
-    """Return one sentence on the whole plan; `done` says that it was carried out."""
+    """Return one sentence on the whole plan; `done` means that it was carried out."""
     counts = {"install": 0, "replace": 0, "remove": 0}
     for action in outcome.plan.changes:
         counts[type(action).__name__.lower()] += 1
@@ -67,7 +67,7 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     past = {"install": "installed", "replace": "replaced", "remove": "removed"}
     parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
     if outcome.drift:
-        parts.append(f"{counted(len(outcome.drift), 'file')} changed by others")
+        parts.append(f"{counted(len(outcome.drift), 'file')} differ from RECORD")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 

@@ -11,7 +11,7 @@ from pipper.ops.query.published_status import Outdated, PackageInfo
 
 
 def info_lines(info: PackageInfo) -> Iterator[str]:
-    """Yield the facts about a package, one a line, and its state in words at the end."""
+    """Yield the facts about a package, one a line, and its status at the end."""
     facts: list[tuple[str, Sequence[str]]] = []
     if info.installed:
         facts.append(("installed", [_installed(info.installed)]))

@@ -1,4 +1,4 @@
-"""What became of a sync, for people and for programs."""
+"""What `sync` prints, for people and for programs."""
 
 from pipper.cli.output import give, give_json
 from pipper.cli.render.plan import drift_lines, plan_document, plan_lines, plan_summary
@@ -7,8 +7,8 @@ from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import SyncOutcome
 
 
-def tell_sync(outcome: SyncOutcome, request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:
-    """Print what was done, or would be; return the exit code."""
+def print_sync(outcome: SyncOutcome, request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:
+    """Print the changes of a sync, a dry run or a check; return the exit code."""
     looks = request.check or request.dry_run
     if as_json:
         give_json(plan_document(outcome))

@@ -1,4 +1,4 @@
-"""Tables on a terminal, plain lines in a pipe."""
+"""Print tables on a terminal, plain lines in a pipe."""
 
 import sys
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ def on_terminal() -> bool:
 
 
 def draws_branches() -> bool:
-    """Return whether to draw a tree with lines: on a terminal that can show them."""
+    """Return whether to draw trees with lines: on a terminal with a UTF encoding."""
     return on_terminal() and "utf" in sys.stdout.encoding.lower()
 
 
 def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields: int = 0) -> None:
-    """Print rows: below headers on a terminal; in a pipe without headers, fields separated by a space.
+    """Print rows: on a terminal as a table with headers, in a pipe without headers, separated by spaces.
 
-    A pipe gets only the first `fields` of each row (0: all), and `-` for an empty one.
+    In a pipe, print only the first `fields` of each row (0: all), and `-` for an empty field.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     if on_terminal():

@@ -1,6 +1,6 @@
-"""Bundles and wheels by path or https URL: taken into a directory repository beside the manifest, then locked as any.
+"""Import bundles and wheels by path or https URL into a directory repository beside the manifest.
 
-So a lock never names a path of this machine, and never a signed URL: what was installed can be installed again.
+They are locked from there, so a lock never contains a path of this machine or a signed URL.
 """
 
 import re
@@ -24,12 +24,12 @@ from pipper.system.files import scratch_folder
 FILES_ALIAS = "files"
 _FOLDER = Path(".pipper") / "files"
 _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-]*:")
-"""The begin of a requirement with a URL (PEP 508), which may end like a file."""
+"""The start of a requirement with a URL (PEP 508), which may end like a file name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenIn:
-    """A file that is now in the repository beside the manifest."""
+    """A file in the repository beside the manifest."""
 
     requirement: Requirement
     """Its name and exact version."""
@@ -37,17 +37,17 @@ class TakenIn:
 
 
 def is_direct(text: str) -> bool:
-    """Tell whether a REQ of the command line is a file or a URL, not a requirement."""
+    """Return whether a REQ of the command line is a file or a URL, not a requirement."""
     if text.startswith(("https://", "http://")):
         return True
     return text.endswith((".whl", BUNDLE_SUFFIX)) and not _NAMED_URL.match(text)
 
 
 def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn:
-    """Put a wheel or a bundle into the directory repository below `root`, the manifest's folder.
+    """Copy a wheel or a bundle into the directory repository below `root`, the manifest's folder.
 
-    Raises UsageError where there is no such file, IntegrityError where it does not pass the gate, and what
-    reading the URL raises; the URL's signature is kept nowhere.
+    Raises UsageError if there is no such file, IntegrityError if it is not a valid wheel, and what
+    `fetch_unhashed` raises. The signature of a URL is not stored.
     """
     with scratch_folder() as scratch:
         path = settings.directory / text

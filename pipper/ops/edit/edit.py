@@ -1,4 +1,4 @@
-"""A manifest edit, then lock, then sync: a failure leaves all three as they were."""
+"""Edit the manifest, lock, then sync; an error leaves manifest, lock and environment unchanged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,40 +39,40 @@ dependencies = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRequest:
-    """What an imperative command is asked to do."""
+    """Arguments of `add`, `install`, `remove` and `uninstall`."""
 
     add: tuple[Requirement | str, ...] = ()
-    """Requirements; texts are bundles and wheels by path or https URL."""
+    """Requirements; strings are bundles and wheels by path or https URL."""
     remove: tuple[NormalizedName, ...] = ()
     group: NormalizedName | None = None
     upgrade: bool = False
-    """Take the newest that fits of what is named, or of everything where nothing is."""
+    """Choose the newest versions that fit of the added projects, or of all if none is added."""
     place: Place = field(default_factory=Place)
     anywhere: bool = True
-    """Whether an environment may be its own project where there is none."""
+    """Whether an environment may be its own project if there is no project."""
     sync: bool = True
     dry_run: bool = False
 
     def with_added(self, added: tuple[Requirement | str, ...]) -> "EditRequest":
-        """Return the same request with these to be added."""
+        """Return the same request with other additions."""
         return replace(self, add=added)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditOutcome:
-    """What was, or would be, done."""
+    """The changes that were made, or in a dry run would be."""
 
     manifest_path: Path
     changes: tuple[VersionChange, ...]
-    """In the lock."""
+    """Changes of the lock."""
     sync: SyncOutcome | None
-    """None where it was not asked for."""
+    """None if the request has no sync."""
 
 
 def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutcome:
-    """Edit the manifest, lock and sync; on any error manifest, lock and environment are as before.
+    """Edit the manifest, lock and sync; an error leaves manifest, lock and environment unchanged.
 
-    Raises UsageError, NoSolutionError, and whatever locking and syncing raise.
+    Raises UsageError, and what `make_lock` and `sync_to` raise.
     """
     _refuse_twice(request)
     workplace = workplace_of(settings, request)
@@ -101,28 +101,28 @@ def _refuse_twice(request: EditRequest) -> None:
             first = seen.setdefault((name_of(each), str(each.marker or "")), each)
             if str(first) != str(each):
                 raise UsageError(
-                    f"`{first}` and `{each}` are one project",
-                    hint="write one requirement that says both, as in `foo>=1,<2`",
+                    f"`{first}` and `{each}` are requirements on the same project",
+                    hint="combine them, as in `foo>=1,<2`",
                 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
-    """Where the manifest is; for an environment that is its own project, which one."""
+    """The manifest to edit; also the environment, if that is its own project."""
 
     manifest_path: Path
     environment: Environment | None = None
 
 
 def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
-    """Return where the edit takes place: the project, or an environment that is its own."""
+    """Return the manifest to edit: the project's, or that of an environment that is its own project."""
     manifest = find_manifest(settings.directory)
     if manifest is not None and request.place.target is None and not request.place.user:
         return Workplace(manifest_path=manifest)
     if not request.anywhere:
         raise UsageError(
             f"no project at {settings.directory} or above it",
-            hint="`pipper init` begins one; `pipper install` works on the environment itself",
+            hint="run `pipper init` to create one, or `pipper install` to change the environment without one",
         )
     environment = choose_environment(settings, None, request.place)
     return Workplace(manifest_path=environment.state_dir / PIPPER_TOML, environment=environment)
@@ -133,12 +133,12 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
         around = project_around(settings.directory)
-        # Such a manifest is nobody's to write by hand, so it remembers where its packages come from.
+        # Nobody edits such a manifest by hand, so pipper stores the repositories of the packages in it.
         for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
             data = set_repository(data, entry, label=path.name)
     for each in request.add:
         if isinstance(each, Requirement):
-            # Where nobody wrote the manifest by hand, what was pinned by an earlier command yields to -u.
+            # In a manifest that nobody edits by hand, -u replaces what an earlier command pinned.
             bare = request.upgrade and workplace.environment is not None
             data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
             continue

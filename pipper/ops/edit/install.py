@@ -1,4 +1,4 @@
-"""What `install` takes: requirements, files, manifests of 0.x, locks; or nothing, to install what is asked already."""
+"""`install`: from requirements, wheels and bundles, manifests of 0.x, locks, or the manifest of the project."""
 
 import re
 from dataclasses import replace
@@ -28,31 +28,33 @@ _PATH = re.compile(r"(\.{1,2}|~[^/]*)?/|\.{1,2}$")
 
 
 def requested(text: str) -> Requirement | str:
-    """Return what a REQ of the command line asks for: a requirement, or the file or URL as it is."""
+    """Return a REQ of the command line as a requirement, or unchanged if it is a file or a URL."""
     if is_direct(text):
         return text
     if _PATH.match(text):
         raise UsageError(
             f"`{text}` is a path, not a requirement",
-            cause="of files, wheels (.whl) and bundles (.pipper) are installed",
-            hint=f"`pipper bundle {text}` makes a file of a folder; then `pipper install` that",
+            cause="the only files to install are wheels (.whl) and bundles (.pipper)",
+            hint=f"run `pipper bundle {text}` to build the project, then `pipper install` the bundle",
         )
     return parse_requirement(text)
 
 
 def require_installed(settings: Settings, target: Path) -> None:
-    """Raise UsageError where pipper installed nothing in the plain directory `target`."""
+    """Raise UsageError if pipper installed nothing in the plain directory `target`."""
     path = settings.directory / target
     if not (path / STATE / PIPPER_TOML).is_file():
-        raise UsageError(f"pipper installed nothing in {path}")
+        raise UsageError(
+            f"pipper installed nothing in {path}", hint="name the DIR of `pipper install -t DIR`"
+        )
 
 
 def install(
     settings: Settings, request: EditRequest, source: Path | None, *, dev: bool, now: datetime
 ) -> EditOutcome:
-    """Install what the file `source` asks for, else what `request` adds, else what the manifest asks for.
+    """Install the requirements of the file `source`, else those that `request` adds, else those of the manifest.
 
-    With `dev`, of a file the development dependencies in place of the others, as in 0.x.
+    `dev` selects the development dependencies of a file instead of the others, as in 0.x.
     """
     if source is not None:
         return _install_file(settings, request, source, dev=dev, now=now)
@@ -64,12 +66,12 @@ def install(
 def _install_file(
     settings: Settings, request: EditRequest, source: Path, *, dev: bool, now: datetime
 ) -> EditOutcome:
-    """Install a 0.x manifest, a `pipper.toml`, or a lock of any kind, which is synced."""
+    """Install the requirements of a 0.x manifest or a `pipper.toml`, or sync to a lock of any kind."""
     refuse_url(source)
     path = settings.directory / source
     data = read_bytes(path)
     if data is None:
-        raise UsageError(f"{source}: no such file")
+        raise UsageError(f"{source} does not exist", hint="name a manifest or a lock that exists with -i")
     kind = input_kind(data, path.name)
     if kind is InputKind.OLD_MANIFEST:
         return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
@@ -99,7 +101,7 @@ def _install_lock(settings: Settings, request: EditRequest, source: Path) -> Edi
 
 
 def _install_again(settings: Settings, request: EditRequest, *, dev: bool, now: datetime) -> EditOutcome:
-    """Lock if needed, then sync; beside nothing but a 0.x manifest, install from that."""
+    """Lock if needed, then sync; without a project, install from a 0.x manifest if there is one."""
     if find_manifest(settings.directory) is None and request.place.target is None:
         for name in FILE_NAMES:
             if (settings.directory / name).is_file():
@@ -107,6 +109,7 @@ def _install_again(settings: Settings, request: EditRequest, *, dev: bool, now: 
     workplace = workplace_of(settings, request)
     if read_bytes(workplace.manifest_path) is None:
         raise UsageError(
-            "nothing to install is named", hint="pipper install REQ, or `pipper init` in a new project"
+            "no package to install is named",
+            hint="run `pipper install REQ`, or `pipper init` for a new project",
         )
     return edit(settings, request, now=now)

@@ -1,1 +1,1 @@
-"""From a manifest to a lock."""
+"""Make a lock from a manifest."""

@@ -1,4 +1,4 @@
-"""Solving a bare list of requirements, as if a project asked for nothing else."""
+"""Solve a list of requirements, as if they were the only ones of a project."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,14 +18,14 @@ from pipper.ops.lock.options import LockOptions
 
 
 def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) -> Lock:
-    """Return the lock of a throw-away project that asks for `requirements`, for the interpreter at hand.
+    """Return the lock of a temporary project with `requirements`, for the interpreter at hand.
 
-    What is newest and fits is taken. Repositories, sources, the index and admitted pre-releases are those of
-    the project that the command runs in; options go before them, as always. Raises what `make_lock` raises.
+    The newest versions that fit are chosen. Repositories, sources, index and `prereleases` are those of the
+    current project, unless options override them. Raises what `make_lock` raises.
     """
     project = project_around(settings.directory)
     if project is None and not given_repositories(settings, None, fallback=True):
-        require_repository(())  # names that may be private are not asked of the index alone
+        require_repository(())  # the index must not receive names that may be private
     around = project.manifest if project else Manifest()
     asked = replace(
         around,

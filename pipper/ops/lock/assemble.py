@@ -1,4 +1,4 @@
-"""Solutions -> lock: one entry a version, one exact list an environment."""
+"""Turn solutions into a lock: an entry for each version, an exact list of pins for each environment."""
 
 from collections.abc import Iterable, Mapping
 
@@ -22,7 +22,7 @@ from pipper.solve.request import Resolution
 
 
 def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutions) -> Lock:
-    """Return the lock that holds these solutions, in one order whatever theirs was."""
+    """Return the lock with these solutions, sorted."""
     resolutions = solutions.resolutions
     environments = [_environment(target, resolutions[target]) for target in resolutions]
     environments += [

@@ -1,4 +1,4 @@
-"""Wheels that exist only inside 0.x bundles: hashing them for the lock, taking them out for an environment."""
+"""Wheels that exist only inside 0.x bundles: hash them for the lock, extract them for an environment."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from pipper.wheels.bundle import extract_wheel, read_bundle
 
 
 def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
-    """Return the lock with size and sha256 of every wheel that lies in a bundle: each is fetched and hashed."""
+    """Return the lock with size and sha256 of every wheel in a bundle; fetch and hash each."""
     unhashed = [package for package in lock.packages if any(not file.sha256 for file in package.wheels)]
     if not unhashed:
         return lock
@@ -47,11 +47,11 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
 
 
 def take_out(file: LockedFile, cache: Cache) -> None:
-    """Put the wheel of a bundle that is in the cache into the cache itself; raises IntegrityError."""
+    """Extract the wheel of a cached bundle into the cache; raise IntegrityError if it is not the locked one."""
     bundle = cache.file(file.fetched.sha256)
     if bundle is None:
         raise MachineError(
-            f"the bundle of {file.wheel} is gone from the cache", hint="run the same command again"
+            f"the bundle of {file.wheel} was removed from the cache", hint="run the same command again"
         )
     with scratch_folder() as scratch:
         wheel = scratch / "package.whl"
@@ -61,16 +61,16 @@ def take_out(file: LockedFile, cache: Cache) -> None:
 
 
 def _require_wheel(bundle: Path, file: LockedFile) -> None:
-    """Raise IntegrityError where a bundle does not say that it is of the locked wheel."""
+    """Raise IntegrityError if the `package.meta` of a bundle does not name the locked wheel."""
     subject = file.key or file.wheel
     try:
-        said = read_bundle(bundle).wheel_name
+        found = read_bundle(bundle).wheel_name
     except IntegrityError as error:
-        # Where it lies here is no place that anybody knows.
-        told = error.message.removeprefix(f"{bundle.name}: ")
-        raise IntegrityError(f"{subject}: {told}", cause=error.cause, hint=error.hint) from error
-    if said != file.wheel:
+        # The message begins with the name of a temporary file.
+        rule = error.message.removeprefix(f"{bundle.name}: ")
+        raise IntegrityError(f"{subject}: {rule}", cause=error.cause, hint=error.hint) from error
+    if found != file.wheel:
         raise IntegrityError(
-            f"{subject}: package.meta says the wheel is {said}, the page or the lock {file.wheel}",
-            hint="`pipper repository check` tells what else is damaged",
+            f"{subject}: package.meta names the wheel {found}, the page or the lock names {file.wheel}",
+            hint="run `pipper repository check` to find all damaged files, then `pipper repository repair`",
         )

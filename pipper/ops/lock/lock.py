@@ -1,4 +1,4 @@
-"""`lock`: manifest and old lock -> the new lock, on disk."""
+"""`lock`: solve the manifest, starting from the old lock, and write the new lock."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +23,23 @@ from pipper.system.files import read_bytes, write_bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOutcome:
-    """The new lock, and how it differs from the old."""
+    """The new lock and its differences from the old one."""
 
     lock: Lock
     changes: tuple[VersionChange, ...]
     written: bool
-    """False where the old bytes are right, or nothing was to be written."""
+    """False if the file did not change, or in a dry run."""
 
     @property
     def environments(self) -> tuple[str, ...]:
-        """Names of the environments it is for."""
+        """Names of the locked environments."""
         return tuple(each.target.name for each in self.lock.environments)
 
 
 def check_lock(project: Project) -> str:
-    """Return the first difference between manifest and lock, empty where the lock is fresh; asks no repository.
+    """Return the first difference between manifest and lock, empty if there is none; send no request.
 
-    Raises what reading the lock raises.
+    Raises what `load_lock` raises.
     """
     lock = load_lock(project.lock_path)
     if lock is None:
@@ -50,10 +50,10 @@ def check_lock(project: Project) -> str:
 def lock_project(
     settings: Settings, project: Project, options: LockOptions, *, python: Path | None, dry_run: bool
 ) -> LockOutcome:
-    """Solve the manifest for every environment of the old lock and the one at hand, and write the lock.
+    """Solve the manifest for the environments of the old lock and the interpreter at hand; write the lock.
 
-    `python` names the interpreter at hand. Raises NoSolutionError, UsageError and what repositories raise; then
-    the old lock is as it was.
+    `python` names that interpreter. Raises NoSolutionError, UsageError and what repositories raise; an error
+    leaves the old lock unchanged.
     """
     old = _old_lock(project, settings.reporter)
     _require_known(options.upgrade_packages, old)
@@ -67,7 +67,7 @@ def lock_project(
 
 
 def _old_lock(project: Project, reporter: Reporter) -> Lock | None:
-    """The lock as it stands; where two were merged into one, what both agree on."""
+    """Return the lock; of one with merge conflicts, what both sides agree on."""
     try:
         return load_lock(project.lock_path)
     except (UsageError, IntegrityError) as error:
@@ -81,4 +81,7 @@ def _old_lock(project: Project, reporter: Reporter) -> Lock | None:
 def _require_known(names: frozenset[NormalizedName], old: Lock | None) -> None:
     locked = {package.name for package in old.packages} if old else set()
     if unknown := sorted(names - locked):
-        raise UsageError(f"{LOCK_NAME} holds no `{unknown[0]}`, so there is nothing to upgrade")
+        raise UsageError(
+            f"cannot upgrade `{unknown[0]}`: it is not in {LOCK_NAME}",
+            hint=f"run `pipper add {unknown[0]}` to require it, or leave out -P {unknown[0]}",
+        )

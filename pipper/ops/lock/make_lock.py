@@ -1,4 +1,4 @@
-"""From a manifest and an old lock to a new lock, in memory: what `lock`, `install` and their like share."""
+"""Make a new lock in memory from a manifest and an old lock, for `lock`, `install` and similar commands."""
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ from pipper.system.parallel import spread
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Look for garbage seldom: a lock makes a million objects that all live to its end (a quarter of its time)."""
+    """Collect garbage rarely: a lock makes a million objects that all live to its end (a quarter of its time)."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 50)
     try:
@@ -52,9 +52,9 @@ def make_lock(
     old: Lock | None = None,
     installed: Sequence[Installed] = (),
 ) -> Lock:
-    """Solve for every environment the lock is for; writes nothing but the cache.
+    """Solve for every environment of the lock; write only to the cache.
 
-    The lock serves `target` in any case. `installed` are the distributions of an environment that is its own
+    `target` is always among them. `installed` are the distributions of an environment that is its own
     project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Raises
     NoSolutionError, UsageError and what repositories and the index raise.
     """
@@ -86,7 +86,7 @@ def make_lock(
 
 
 def _as_of(manifest: Manifest) -> datetime | None:
-    """The time after which uploads are left out: `as-of`, or the start of the cool-down where that is earlier."""
+    """Return the time after which uploads are ignored: the earlier of `as-of` and the start of the cool-down."""
     if not manifest.cool_down:
         return manifest.as_of
     cooled = datetime.now(UTC) - manifest.cool_down
@@ -124,5 +124,5 @@ def _versions(installed: Iterable[Installed]) -> dict[NormalizedName, Version]:
         try:
             found[each.name] = Version(each.version)
         except InvalidVersion:
-            continue  # an old unmanaged distribution; no version of ours can be preferred to match it
+            continue  # an unmanaged distribution from before PEP 440; no candidate has its version
     return found

@@ -1,4 +1,4 @@
-"""How a lock is made: the options that commands pass on."""
+"""Options of commands that make a lock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +8,16 @@ from packaging.utils import NormalizedName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOptions:
-    """What a command says about a new lock, beyond the manifest and the old lock."""
+    """Inputs of a new lock besides the manifest and the old lock."""
 
     upgrade: bool = False
     """Prefer no locked or installed versions."""
     upgrade_packages: frozenset[NormalizedName] = frozenset()
     """Projects whose locked and installed versions are not preferred."""
     usual_platforms: bool = False
-    """Also lock for the usual platforms, where they have a solution."""
+    """Also lock for the usual platforms that have a solution."""
     as_of: datetime | None = None
-    """Aware; leave out what was uploaded later. Replaces `as-of` and `cool-down` of the manifest."""
+    """Aware; ignore later uploads. Replaces `as-of` and `cool-down` of the manifest."""
     lowest_direct: bool = False
     """Choose the oldest matching versions of the manifest's own requirements."""
     offline: bool = False

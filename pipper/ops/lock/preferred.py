@@ -1,4 +1,4 @@
-"""Which versions a new lock prefers: those of the old lock, then installed ones, less what is to be upgraded."""
+"""The versions that a new lock prefers: locked ones, then installed ones, without packages to upgrade."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ Versions = Mapping[NormalizedName, Version]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferred:
-    """Versions to keep wherever they still match."""
+    """Versions to keep if they still match."""
 
     by_target: Mapping[Target, Versions] = field(default_factory=dict)
-    """Locked for an environment."""
+    """The versions locked for each environment."""
     newest: Versions = field(default_factory=dict)
     """The newest version locked for any environment."""
     installed: Versions = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Preferred:
 def preferred_versions(
     manifest: Manifest, old: Lock | None, installed: Versions, options: LockOptions
 ) -> Preferred:
-    """Return what `options` leave of the versions of an old lock and of an environment."""
+    """Return the versions of an old lock and an environment, without those that `options` upgrade."""
     if options.upgrade:
         return Preferred()
     free = options.upgrade_packages
@@ -45,7 +45,7 @@ def preferred_versions(
             each.target: {pin.name: Version(pin.version) for pin in each.pins if pin.name not in free}
             for each in (old.environments if old else ())
         },
-        newest={  # packages of a lock are in the order of their versions: the last one wins
+        newest={  # packages of a lock are sorted by version: the last one wins
             package.name: Version(package.version)
             for package in (old.packages if old else ())
             if package.name not in free

@@ -1,4 +1,4 @@
-"""Locks of every kind, whoever wrote them: pipper's, authorized ones, and those of PEP 751."""
+"""Read locks of every kind: pipper's own, authorized ones, and those of PEP 751."""
 
 import re
 from datetime import datetime
@@ -22,14 +22,13 @@ _OURS = re.compile(rb"# Written by pipper (export|authorize)\b")
 
 
 def read_lock(path: Path) -> Lock | Pylock:
-    """Return the lock at `path`; its content tells the kind.
+    """Return the lock at `path`; its content determines the kind.
 
-    Raises UsageError where there is none, or it is a file of another kind, and what `parse_lock` and
-    `parse_pylock` raise.
+    Raises UsageError if there is no file or it is not a lock, and what `parse_lock` and `parse_pylock` raise.
     """
     data = read_bytes(path)
     if data is None:
-        raise UsageError(f"there is no lock at {path}")
+        raise UsageError(f"{path} does not exist", hint="name a lock that exists, as in --lock pylock.toml")
     kind = input_kind(data, path.name)
     if kind is InputKind.PYLOCK:
         return parse_pylock(data, label=path.name)
@@ -39,31 +38,33 @@ def read_lock(path: Path) -> Lock | Pylock:
 
 
 def refuse_replacing(output: Path) -> None:
-    """Raise UsageError where `output` is for something else than what `export` and `authorize` write.
+    """Raise UsageError if `output` must not be overwritten by `export` or `authorize`.
 
-    That is any name of a project's manifest or lock, and any file they did not write; an empty one may be filled.
+    That is a project's manifest or lock by its name, and any file that they did not write and is not empty.
     """
-    hint = "give -o another name"
+    hint = "give another name with -o"
     if output.name in (LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML):
         what = "pipper's own lock" if output.name == LOCK_NAME else "a manifest"
-        raise UsageError(f"{output} is for {what}, and is not written", hint=hint)
+        raise UsageError(f"{output} is not overwritten: the name is that of {what}", hint=hint)
     if not output.exists() or output.is_dir():
-        return  # of a folder, whoever writes tells
+        return  # writing to a folder raises its own error
     if not output.is_file():
-        raise UsageError(f"{output} is no ordinary file, and is not replaced", hint=hint)
+        raise UsageError(f"{output} is not overwritten: it is not a regular file", hint=hint)
     data = read_bytes(output) or b""
     if data and not _OURS.match(data):
         raise UsageError(
-            f"{output} is not replaced", cause="neither `pipper export` nor `authorize` wrote it", hint=hint
+            f"{output} is not overwritten",
+            cause="neither `pipper export` nor `pipper authorize` wrote it",
+            hint=hint,
         )
 
 
 def as_lock(
     found: Lock | Pylock, target: Target, selection: Selection, *, path: Path
 ) -> tuple[Lock, Selection]:
-    """Return a lock that `read_lock` read as pipper's own, and what is still to be selected of it.
+    """Return a lock from `read_lock` as pipper's own, and the selection to apply to it.
 
-    Of a PEP 751 lock it is what `target` gets, and then nothing is left to select; raises what `lock_of` raises.
+    A PEP 751 lock is reduced to the selected packages for `target`. Raises what `lock_of` raises.
     """
     if isinstance(found, Lock):
         return found, selection
@@ -72,7 +73,7 @@ def as_lock(
 
 
 def refuse_expired(lock: Lock, *, label: str, now: datetime) -> None:
-    """Raise AccessError where a signature in the lock ended before `now` (aware), naming the time."""
+    """Raise AccessError with the time if a signature in the lock expired before `now` (aware)."""
     signed = (signed_until(file.url) for package in lock.packages for file in package.wheels if file.url)
     ends = [when for when in (lock.expires_at, *signed) if when is not None]
     if ends and min(ends) <= now:

@@ -1,4 +1,4 @@
-"""One solve for every environment of a lock; versions agree wherever they can."""
+"""Solve for each environment of a lock; choose the same versions in all if possible."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ _OPTIONAL_STEPS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solutions:
-    """What came of it: each environment has a solution or a reason why it has none."""
+    """A solution, or the reason why there is none, for each environment."""
 
     resolutions: Mapping[Target, Resolution]
     failures: Mapping[Target, str]
@@ -38,7 +38,7 @@ def solve_request(
     old: Lock | None = None,
     unmanaged: Mapping[Pin, tuple[Requirement, ...]],
 ) -> SolveRequest:
-    """Return what the manifest asks of the solver for one environment, without preferred versions."""
+    """Return the manifest as a request for one environment, without preferred versions."""
     admitted = manifest.prereleases
     return SolveRequest(
         target=target,
@@ -61,9 +61,9 @@ def resolve(
     router: SourceRouter,
     reporter: Reporter,
 ) -> Solutions:
-    """Solve `request` for each environment in turn; the first one's versions are preferred in the others.
+    """Solve `request` for each environment in turn; prefer the versions of the first in the others.
 
-    Raises NoSolutionError where one that must have a solution has none, and what sources raise.
+    Raises NoSolutionError if a required environment has no solution, and what sources raise.
     """
     reporter = _Once(reporter)
     first = goals[0].target
@@ -110,13 +110,13 @@ def _following(
 
 
 class _Once(Reporter):
-    """Tells each warning once, however many environments it comes up in."""
+    """A reporter that passes each warning on once, not once for each environment."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._told: set[str] = set()
+        self._seen: set[str] = set()
 
     def warning(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._seen:
+            self._seen.add(text)
             self._reporter.warning(text)

@@ -1,4 +1,4 @@
-"""Which environments a lock is made for, and in which order."""
+"""Choose the environments of a lock and their order."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ class Goal:
 
     target: Target
     required: bool
-    """Whether the lock fails where it has no solution; else the lock holds the reason."""
+    """Whether locking fails without a solution; otherwise the lock contains the reason."""
 
 
 def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platforms: bool) -> list[Goal]:
-    """Return what to solve for, the one that must have a solution first: the others follow its versions.
+    """Return the environments to solve for, the required one first: the others follow its versions.
 
-    Declared environments and no others; else those of the old lock that the manifest still allows, the one at
-    hand where none of them serves it, and with `usual_platforms` the same Python on those. Raises
-    UsageError where the manifest does not allow the interpreter at hand.
+    They are the declared environments; without any, those of the old lock that the manifest still allows, the
+    one at hand if none of them serves it, and with `usual_platforms` the same Python on those. Raises
+    UsageError if the manifest does not allow the interpreter at hand.
     """
     if manifest.environments:
         return [Goal(target=each.target, required=True) for each in manifest.environments]
@@ -31,7 +31,7 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
         raise UsageError(
             f"the project requires Python {manifest.requires_python},"
             f" the interpreter at hand is {at_hand.python_full_version}",
-            hint="name another with --python, or change requires-python",
+            hint="name another one with --python EXE, or edit requires-python in the manifest",
         )
     kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]
     serving = [each.target for each in kept if _serves(each, at_hand)]

@@ -1,4 +1,4 @@
-"""What unmanaged distributions require: in an environment that is its own project, limits of the solve."""
+"""Requirements of unmanaged distributions: they limit the solve for an environment that is its own project."""
 
 from collections.abc import Iterable
 
@@ -12,9 +12,9 @@ from pipper.wheels.metadata import parse_metadata, requirement_fault
 
 
 def unmanaged_requirements(distributions: Iterable[Installed]) -> dict[Pin, tuple[Requirement, ...]]:
-    """Return what installed distributions that pipper does not manage require.
+    """Return the requirements of installed distributions that pipper does not manage.
 
-    Requirements of their extras are left out, as is what cannot be read or is malformed: pipper did not install it.
+    Requirements of extras and unreadable or malformed ones are ignored, since pipper did not install them.
     """
     found: dict[Pin, tuple[Requirement, ...]] = {}
     for distribution in distributions:

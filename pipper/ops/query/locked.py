@@ -1,4 +1,4 @@
-"""`list`, `tree`, `why`: what is installed and what is locked. Nothing is changed, no repository is asked."""
+"""`list`, `tree`, `why`: query the environment and the lock, without a change or a request."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ MOST_CHAINS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What an environment holds, in the order of names."""
+    """The distributions of an environment, sorted by name."""
 
     environment: Environment
     distributions: tuple[Installed, ...]
@@ -28,7 +28,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRequest:
-    """What `tree` is asked to show: all, what stands below some packages, or who requires one."""
+    """Arguments of `tree`: show all packages, those that `names` require, or those that require `invert`."""
 
     names: tuple[str, ...] = ()
     invert: str = ""
@@ -37,7 +37,7 @@ class TreeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of a tree under a title of its own, which may be empty."""
+    """A part of a tree with its title, which may be empty."""
 
     title: str
     rows: tuple[Row, ...]
@@ -45,7 +45,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A lock's graph for one environment, and how to show it."""
+    """The graph of a lock for one environment, in sections to show."""
 
     lock: Lock
     environment: str
@@ -57,7 +57,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """Why a package is in the lock."""
+    """The chains of requirements that brought a package into the lock."""
 
     pin: Pin
     environment: str
@@ -65,14 +65,14 @@ class Reasons:
 
 
 def list_installed(settings: Settings, place: Place) -> Listing:
-    """Return every distribution in the environment, whoever installed it."""
+    """Return every distribution in the environment, also those of other installers."""
     environment = find_environment(settings, place)
     found = sorted(installed(environment), key=lambda each: (each.name, each.version))
     return Listing(environment=environment, distributions=tuple(found))
 
 
 def show_tree(settings: Settings, request: TreeRequest) -> Tree:
-    """Return the lock as a tree; raises UsageError for a name that it does not hold."""
+    """Return the lock as a tree; raise UsageError for a name that is not in the lock."""
     scope = find_lock(settings, request.place)
     environment, graph = _graph(scope)
     edges = graph.parents if request.invert else graph.children
@@ -99,7 +99,7 @@ def show_tree(settings: Settings, request: TreeRequest) -> Tree:
 
 
 def explain(settings: Settings, text: str, place: Place) -> Reasons:
-    """Return the chains from the manifest to a package; raises UsageError where the lock does not hold it."""
+    """Return the chains from the manifest to a package; raise UsageError if it is not in the lock."""
     scope = find_lock(settings, place)
     environment, graph = _graph(scope)
     pin = _pin(scope.lock, graph, environment, text)
@@ -107,12 +107,12 @@ def explain(settings: Settings, text: str, place: Place) -> Reasons:
 
 
 def project_name(text: str) -> NormalizedName:
-    """Return the normalised name that `text` is; raises UsageError where it is none."""
+    """Return `text` as a normalised name; raise UsageError if it is not a valid name."""
     try:
         return canonicalize_name(text, validate=True)
     except InvalidName as error:
         raise UsageError(
-            f"`{text}` is not the name of a package", hint="give the name alone, without a version"
+            f"`{text}` is not a valid package name", hint="give only the name, without a version"
         ) from error
 
 
@@ -128,7 +128,7 @@ def _pin(lock: Lock, graph: Graph, environment: str, text: str) -> Pin:
         return pin
     elsewhere = [each.target.name for each in lock.environments if any(one.name == name for one in each.pins)]
     raise UsageError(
-        f"{LOCK_NAME} holds no `{name}` for {environment}",
-        cause=f"it does for {', '.join(elsewhere)}" if elsewhere else "",
-        hint="`pipper tree` shows all that it holds",
+        f"{LOCK_NAME} does not contain `{name}` for {environment}",
+        cause=f"it contains it for {', '.join(elsewhere)}" if elsewhere else "",
+        hint="run `pipper tree` to see the locked packages",
     )

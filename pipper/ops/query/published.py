@@ -1,4 +1,4 @@
-"""What the sources of a command have published of a project, held against one environment."""
+"""Published versions of projects in the sources of a command, checked against one environment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,30 +28,30 @@ class PublishedVersion:
 
     release: Release
     file: CandidateFile | None
-    """The wheel that fits best, any one where none does; None where there is no wheel at all."""
+    """The wheel that fits best, or the first if none fits; None if there is no wheel."""
     yanked: str | None = None
     """None, or the reason (PEP 592), which may be empty."""
     unfit: str = ""
-    """Why it is not for the environment; empty where it is."""
+    """Why it does not fit the environment; empty if it fits."""
 
     @property
     def version(self) -> Version:
-        """See `Release.version`."""
+        """The version of the release."""
         return self.release.version
 
     @property
     def size(self) -> int:
-        """Bytes of the wheel, or of the bundle it lies in; 0 where the source does not say."""
+        """Bytes of the wheel, or of the bundle that contains it; 0 if the source does not state it."""
         return self.file.locked.fetched.size if self.file else 0
 
     @property
     def upload_time(self) -> datetime | None:
-        """When the wheel came, where that was noted."""
+        """When the wheel was uploaded, if the source states it."""
         return self.file.upload_time if self.file else None
 
 
 class Publications:
-    """Asks the sources of a command; each project is read once."""
+    """The sources of a command; each project is read once."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class Publications:
         prereleases: bool | frozenset[str],
         locations: Mapping[str, str],
     ) -> None:
-        """Take the source rule, the environment to fit, and whose pre-releases are admitted in any case.
+        """`prereleases` is True to admit all pre-releases, or the names of projects whose pre-releases are admitted.
 
-        `locations` says where each repository is, by alias.
+        `locations` are the URLs of the repositories by alias.
         """
         self.locations = locations
         self._router = router
@@ -71,11 +71,11 @@ class Publications:
         self._prereleases = prereleases
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """Read what `versions` will need, in parallel."""
+        """Read the pages for `versions` in parallel."""
         self._router.prefetch(names)
 
     def versions(self, name: NormalizedName) -> tuple[PublishedVersion, ...]:
-        """Return what the first source that holds the project has of it, newest first; none where none does."""
+        """Return the versions in the first source that has the project, newest first; empty if none has it."""
         source = self._router.route(name)
         releases = list(source.releases(name)) if source else []
         shelf = self._fitter.shelve(name, releases, oldest_first=False)
@@ -90,9 +90,9 @@ class Publications:
     def newest(
         self, name: NormalizedName, versions: Iterable[PublishedVersion], within: SpecifierSet | None = None
     ) -> PublishedVersion | None:
-        """Return the newest of a project's versions that is not yanked and that PEP 440's rule admits.
+        """Return the newest of a project's versions that is not yanked and that PEP 440's pre-release rule admits.
 
-        One that fits the environment goes before one that does not; `within` limits the choice.
+        A version that fits the environment is preferred; `within` limits the choice.
         """
         usable = [one for one in versions if one.yanked is None]
         admits = True if self._prereleases is True or name in (self._prereleases or ()) else None
@@ -103,13 +103,13 @@ class Publications:
         return None
 
     def metadata(self, one: PublishedVersion) -> ReleaseMetadata:
-        """Return what a version needs."""
+        """Return the metadata of a version."""
         if one.file is None:
             return ReleaseMetadata(unusable="it has no wheel")
         return self._router.source(one.release).metadata(one.release, one.file)
 
     def searched(self, name: NormalizedName) -> str:
-        """Tell in words where a project was looked for."""
+        """Return a sentence that lists the searched sources."""
         text = self._router.searched(name)
         for alias, location in self.locations.items():
             text = text.replace(f"`{alias}`", f"`{alias}` ({location})", 1)
@@ -129,10 +129,10 @@ def _unfit(release: Release, why: str) -> PublishedVersion:
 def open_publications(
     settings: Settings, project: Project | None, lock: Lock | None, target: Target
 ) -> Publications:
-    """Return the publications that options, else manifest, else lock name; nothing is asked of them yet.
+    """Return the publications in the sources of options, else of the manifest, else of the lock; send no request.
 
-    The index is among them in a project, unless its manifest or an option says otherwise. Raises UsageError
-    where nothing names a source.
+    In a project they include the index, unless the manifest disables it or an option names a repository. Raises
+    UsageError if there is no source.
     """
     manifest = project.manifest if project else Manifest()
     base = base_of(settings, project)
@@ -143,7 +143,7 @@ def open_publications(
         sources.append(open_index(settings, manifest, root=base))
     else:
         require_repository(repositories)
-    # Where an option names one repository for all, pins to others say nothing.
+    # If an option names a repository, [sources] entries for others do not apply.
     known = {source.alias for source in sources}
     pinned = {pattern: alias for pattern, alias in manifest.sources.items() if alias in known}
     private = {package.name for package in lock.packages if package.source != INDEX} if lock else set()

@@ -1,4 +1,4 @@
-"""`info`, `outdated`: what is installed or locked, held against what is published. Nothing is changed."""
+"""`info`, `outdated`: compare installed or locked packages with published ones, without a change."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,42 +23,42 @@ from pipper.ops.query.scope import find_environment, find_lock, find_scope
 from pipper.python.environment import Environment, installed
 
 Status = Literal["missing", "installed", "behind", "ahead", "current"]
-"""`installed` where nobody was asked what is published."""
+"""`installed` with `--local`, which does not read what is published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageInfo:
-    """What is known of a package."""
+    """The installed and the published versions of a package."""
 
     name: NormalizedName
     environment: Environment
     installed: Installed | None
     status: Status
     versions: tuple[PublishedVersion, ...] = ()
-    """What is published, newest first; empty where nobody was asked."""
+    """Published versions, newest first; empty with `--local`."""
     newest: PublishedVersion | None = None
     needs: ReleaseMetadata | None = None
-    """What the newest version needs."""
+    """The metadata of the newest version."""
     location: str = ""
-    """Where the source is; empty for the index, and where nobody was asked."""
+    """The URL of the source; empty for the index, and with `--local`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outdated:
-    """A locked package of which a newer version is published."""
+    """A locked package with a newer published version."""
 
     name: NormalizedName
     locked: str
     newest: Version
     allowed: Version | None
-    """The newest that the manifest's own requirements on it admit; None where it has none."""
+    """The newest that the manifest's own requirements on it allow; None without such a requirement or version."""
     source: str
 
 
 def package_info(settings: Settings, text: str, place: Place, *, local: bool) -> PackageInfo:
-    """Return what is installed of a package and, but for `local`, what is published.
+    """Return the installed and, unless `local`, the published versions of a package.
 
-    Raises NoSolutionError where no source has published anything under this name.
+    Raises NoSolutionError if no source has the name.
     """
     name = project_name(text)
     if local:
@@ -73,9 +73,9 @@ def package_info(settings: Settings, text: str, place: Place, *, local: bool) ->
     versions = sources.versions(name)
     if not versions:
         raise NoSolutionError(
-            f"there is no package `{name}`",
+            f"no source has a package `{name}`",
             cause=sources.searched(name),
-            hint=f"{here.version} is installed: pipper info --local {name}" if here else "",
+            hint=f"run `pipper info --local {name}` for the installed {here.version}" if here else "",
         )
     newest = sources.newest(name, versions)
     return PackageInfo(
@@ -91,9 +91,9 @@ def package_info(settings: Settings, text: str, place: Place, *, local: bool) ->
 
 
 def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
-    """Return the locked packages of which newer versions for the environment are published, by name.
+    """Return the locked packages with newer published versions that fit the environment, by name.
 
-    Warns of those that no source holds any more.
+    Warns of packages that no source has any more.
     """
     scope = find_lock(settings, place)
     part = part_for(scope.lock, scope.environment.interpreter, label=LOCK_NAME)
@@ -134,16 +134,16 @@ def _status(here: Installed | None, newest: PublishedVersion | None) -> Status:
     try:
         version = Version(here.version)
     except InvalidVersion:
-        return "behind"  # written before there was PEP 440
+        return "behind"  # a version from before PEP 440
     if version == newest.version:
         return "current"
     return "behind" if version < newest.version else "ahead"
 
 
 def _limits(graph: Graph) -> dict[NormalizedName, SpecifierSet]:
-    """What the manifest itself says of versions, whichever of its parts says it."""
+    """Return the combined specifiers of the manifest's requirements on each project."""
     found: dict[NormalizedName, SpecifierSet] = {}
     for root in graph.roots:
-        said = parse_requirement(root.requirement).specifier
-        found[root.pin.name] = found.get(root.pin.name, SpecifierSet()) & said
+        specifier = parse_requirement(root.requirement).specifier
+        found[root.pin.name] = found.get(root.pin.name, SpecifierSet()) & specifier
     return found

@@ -1,4 +1,4 @@
-"""What a reading command looks at: an environment, and the project whose manifest and lock go with it."""
+"""The scope of a query: an environment, its project and its lock."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipper.python.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """An environment and its project; None where there is neither a project nor a manifest in `.pipper`."""
+    """An environment and its project; None if there is neither a project nor a manifest in `.pipper`."""
 
     environment: Environment
     project: Project | None
@@ -33,12 +33,14 @@ class LockedScope:
 
 
 def find_environment(settings: Settings, place: Place) -> Environment:
-    """Return the environment a reading command works on; tells of an interrupted change, makes nothing.
+    """Return the environment of a query; warn of an interrupted change, create nothing.
 
-    Raises UsageError where `-t` names no directory: a typo must not look like an empty one.
+    Raises UsageError if `-t` does not name a directory: a typo must not look like an empty one.
     """
     if place.target is not None and not (settings.directory / place.target).is_dir():
-        raise UsageError(f"`{place.target}` is no directory", hint="`pipper sync -t DIR` makes one")
+        raise UsageError(
+            f"`{place.target}` is not a directory", hint="run `pipper sync -t DIR` to create one"
+        )
     manifest = find_manifest(settings.directory)
     environment = choose_environment(settings, manifest.parent if manifest else None, place)
     if unfinished := pending(environment):
@@ -47,7 +49,7 @@ def find_environment(settings: Settings, place: Place) -> Environment:
 
 
 def find_scope(settings: Settings, place: Place) -> Scope:
-    """Return environment and project: that of the directory, without one or with `-t` the environment's own."""
+    """Return environment and project: that of the directory; with `-t` or without one, the environment's own."""
     environment = find_environment(settings, place)
     has_project = find_manifest(settings.directory) is not None
     if (place.target is not None or not has_project) and (environment.state_dir / PIPPER_TOML).is_file():
@@ -57,12 +59,12 @@ def find_scope(settings: Settings, place: Place) -> Scope:
 
 
 def find_lock(settings: Settings, place: Place) -> LockedScope:
-    """Return environment, project and lock; raises UsageError where there is none, or an outdated one."""
+    """Return environment, project and lock; raise UsageError if one is missing or the lock is out of date."""
     scope = find_scope(settings, place)
     project = scope.project or load_project(settings.directory)
     return LockedScope(environment=scope.environment, project=project, lock=require_fresh(project))
 
 
 def base_of(settings: Settings, project: Project | None) -> Path:
-    """Return the folder that relative `file:` repositories count from."""
+    """Return the folder that `file:` URLs of repositories are relative to."""
     return project.root if project else settings.directory

@@ -1,1 +1,1 @@
-"""Locks and wheels for other hosts and other tools."""
+"""Write locks and wheels for other hosts and other tools."""

@@ -1,4 +1,4 @@
-"""`authorize`: a lock whose files are presigned URLs, for hosts without credentials."""
+"""`authorize`: make a lock of presigned URLs, for hosts without credentials."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,44 +25,44 @@ from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
 LONGEST = 7 * DAY
-"""Seconds: the limit of SigV4."""
+"""Seconds: the longest validity of a SigV4 signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizeRequest:
-    """What `authorize` is asked to do."""
+    """Arguments of `authorize`."""
 
     seconds: int
-    """How long the URLs are to hold."""
+    """How long the URLs are to be valid."""
     ask: Ask = field(default_factory=Ask)
     selection: Selection = field(default_factory=Selection)
-    """For URLs and pylock.toml; pipper's own format holds the whole lock, and whoever syncs selects."""
+    """For URLs and pylock.toml; pipper's own format contains the whole lock, and the sync selects from it."""
     output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorized:
-    """What was signed."""
+    """The signed files."""
 
     packages: tuple[LockedPackage, ...]
-    """With signed URLs."""
+    """Their files have signed URLs."""
     expires_at: datetime
     """Aware, UTC."""
     path: Path | None = None
-    """What was written."""
+    """The file that was written, if any."""
 
 
 def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -> Authorized:
-    """Sign a URL for every file of a lock, and write them as a lock where an output is named; `now` is aware.
+    """Sign a URL for every file of a lock, and write them as a lock if the request names an output; `now` is aware.
 
-    The URLs hold no longer than the session that signs them, and that is said. Raises UsageError for more than
-    7 days, an output that would replace what neither this nor `export` wrote, or what cannot be signed;
-    AccessError where the session has ended; and what reading and solving raise. Nothing is written then.
+    The URLs expire with the session that signs them, at the latest; a warning reports that. Raises UsageError
+    for more than 7 days, an output that must not be overwritten, or files that cannot be signed; AccessError if
+    the session has expired; and what `read_ask` raises. An error leaves the output unchanged.
     """
     if request.seconds > LONGEST:
         raise UsageError(
             f"cannot authorize for {format_duration(request.seconds)}",
-            cause="signatures (SigV4) hold 7 days at most",
+            cause="signatures (SigV4) are valid for at most 7 days",
             hint="give -e 7d or less",
         )
     output = settings.directory / request.output if request.output else None
@@ -71,7 +71,11 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
         refuse_replacing(output)
     asked = read_ask(settings, request.ask)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
-        raise UsageError("there is nothing to sign", cause="what is given holds URLs already, not packages")
+        raise UsageError(
+            "there is no package to sign",
+            cause="the input already contains URLs",
+            hint="give requirements or a lock made by `pipper lock`",
+        )
     repositories = locked_repositories(settings, asked.lock, asked.project)
     expires_at = _lowered(repositories, now, request.seconds, settings.reporter)
     signed = _signed(asked.lock, repositories, expires_at, now)
@@ -85,29 +89,30 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
 def _lowered(
     repositories: Mapping[str, Repository], now: datetime, seconds: int, reporter: Reporter
 ) -> datetime:
-    """When the URLs end: as asked, or earlier with the session that signs them."""
+    """Return the time when the URLs expire: as requested, or earlier with the session that signs them."""
     asked = (now + timedelta(seconds=seconds)).replace(microsecond=0)
     ends = asked
     for repository in repositories.values():
         lifetime = repository.store.lifetime()
         if lifetime is None:
             raise UsageError(
-                f"`{repository.alias}` is a directory, and there is nothing to sign: {repository.store.location}",
-                hint="`pipper download` copies its files, `pipper export` writes a lock with their paths",
+                f"cannot sign files of `{repository.alias}`: {repository.store.location} is a directory",
+                hint="run `pipper download` to copy its files, or `pipper export` to write a lock with their paths",
             )
         if lifetime.temporary and lifetime.ends is None:
             reporter.warning(
-                f"the URLs for `{repository.alias}` die with the session that signs them, and nobody here knows when"
+                f"the URLs for `{repository.alias}` expire with the session that signs them, at an unknown time"
             )
         elif lifetime.ends is not None and lifetime.ends <= now:
             raise AccessError(
-                f"the session for `{repository.alias}` ended at {lifetime.ends:%Y-%m-%d %H:%M:%S %Z}"
+                f"the session for `{repository.alias}` expired at {lifetime.ends:%Y-%m-%d %H:%M:%S %Z}",
+                hint="renew the credentials, then run the command again",
             )
         elif lifetime.ends is not None and lifetime.ends < ends:
             ends = lifetime.ends.astimezone(now.tzinfo).replace(microsecond=0)
     if ends < asked:
         reporter.warning(
-            f"they hold until {ends:%Y-%m-%d %H:%M:%S %Z}, not for {format_duration(seconds)}: the session ends then"
+            f"valid until {ends:%Y-%m-%d %H:%M:%S %Z}, not for {format_duration(seconds)}: the session expires then"
         )
     return ends
 
@@ -119,8 +124,8 @@ def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: date
         url = file.url or repositories[package.source].store.presign(file.key, seconds=seconds)
         if fault := url_fault(url):
             raise UsageError(
-                f"whoever gets {shown(url)} could not read it: {fault}",
-                hint="the endpoint of the repository, and the index, must be on https",
+                f"cannot authorize {shown(url)}: {fault}",
+                hint="use an https URL for the endpoint of the repository and for the index",
             )
         return file.at_url(url)
 
@@ -133,12 +138,10 @@ def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: date
 
 def _write(output: Path, signed: Lock, selection: Selection, reporter: Reporter) -> None:
     if is_valid_pylock_path(output):
-        comment = f"Written by pipper authorize. Until {signed.expires_at:%Y-%m-%dT%H:%M:%SZ} it lets its holder read."
+        comment = f"Written by pipper authorize. Its URLs grant access until {signed.expires_at:%Y-%m-%dT%H:%M:%SZ}."
         text = dump_pylock(to_pylock(signed, selection), comment=comment)
     else:
         text = dump_lock(signed)
     write_bytes(output, text.encode(), private=True)
     if is_exposed(output):
-        reporter.warning(
-            f"git does not ignore {output}, and it holds the right to read: keep it out of the history"
-        )
+        reporter.warning(f"git does not ignore {output}, whose URLs are secrets: add it to .gitignore")

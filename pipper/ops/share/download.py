@@ -1,4 +1,4 @@
-"""`download`: the wheels of a lock into a folder, for hosts without a network or without pipper."""
+"""`download`: save the wheels of a lock in a folder, for hosts without a network or without pipper."""
 
 import contextlib
 import hashlib
@@ -33,17 +33,17 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadRequest:
-    """What `download` is asked to do."""
+    """Arguments of `download`."""
 
     directory: Path
     ask: Ask = field(default_factory=Ask)
     selection: Selection = field(default_factory=Selection)
     bundles: bool = False
-    """Add a bundle (`.pipper`) of each wheel."""
+    """Also save a bundle (`.pipper`) of each wheel."""
     extract: bool = False
-    """Add the `package.meta` of each as `WHEEL.meta.json`, as 0.x does."""
+    """Also save the `package.meta` of each as `WHEEL.meta.json`, as 0.x does."""
     all_environments: bool = False
-    """For every environment of the lock, not for the one at hand alone."""
+    """Save wheels for every environment of the lock, not only for the one at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,14 @@ class Saved:
 
     path: Path
     new: bool
-    """False where it was there already, with the same bytes."""
+    """False if the file already had the same bytes."""
 
 
 def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
-    """Put every wheel, and what else is asked for, into the folder; return what is there now.
+    """Save every wheel, and the other requested files, in the folder; return them.
 
-    Each file is verified and replaced as a whole. Raises what `read_ask`, `select` and `fetch_files` raise,
-    MachineError where the folder cannot be written.
+    Each file is verified and replaced atomically. Raises what `read_ask`, `select` and `fetch_files` raise,
+    MachineError if the folder cannot be written.
     """
     asked = read_ask(settings, request.ask)
     cache = open_cache(settings)
@@ -114,8 +114,8 @@ def _save_all(
 
 
 def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest) -> Iterator[Saved]:
-    """The wheel, and beside it what the request adds."""
-    parse_wheel_name(want.filename)  # a foreign lock names it, and it becomes a path
+    """Save the wheel, and the bundle and metadata that the request adds."""
+    parse_wheel_name(want.filename)  # the name is from a lock of another tool, and becomes a path
     wheel = _cached(want.file.sha256, want.filename, cache)
     yield _place(wheel, directory / want.filename, want.file.sha256)
     if not (request.bundles or request.extract):
@@ -135,13 +135,13 @@ def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest)
 def _cached(sha256: str, filename: str, cache: Cache) -> Path:
     path = cache.file(sha256)
     if path is None:
-        raise MachineError(f"{filename} is gone from the cache", hint="run the same command again")
+        raise MachineError(f"{filename} was removed from the cache", hint="run the same command again")
     return path
 
 
 @contextlib.contextmanager
 def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
-    """The bundle as it was published where the lock has one, else one made of the wheel."""
+    """Yield the published bundle if the lock has one, else one made from the wheel."""
     if want.file.bundle is not None:
         yield _cached(want.file.bundle.sha256, f"the bundle of {want.filename}", cache)
         return
@@ -150,20 +150,21 @@ def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
 
 
 def _place(source: Path, target: Path, sha256: str) -> Saved:
-    """Copy a cached file, hashing it on the way: a link would let whoever edits the copy change the cache."""
+    """Copy and hash a cached file; with a link, an edit of the copy would change the cache."""
     with os_errors("read", source):
         needed = source.stat().st_size
     with os_errors("write", target, needed=needed):
         if target.is_file() and sha256_of_file(target) == sha256:
             return Saved(path=target, new=False)
         with source.open("rb") as reading, replacing(target) as writing:
-            # Hashed while it is copied: the cache may hold other bytes since it was filled.
+            # Hashed again, since a file of the cache may have changed after it was added.
             digest = hashlib.sha256()
             for piece in pieces(reading, source):
                 digest.update(piece)
                 writing.write(piece)
             if digest.hexdigest() != sha256:
                 raise MachineError(
-                    f"the cached file {source} is damaged", hint="`pipper cache clean`, and run again"
+                    f"the cached file {source} is damaged",
+                    hint="run `pipper cache clean`, then the same command again",
                 )
     return Saved(path=target, new=True)

@@ -1,4 +1,4 @@
-"""`export`: the lock in the formats of other tools, without signing anything."""
+"""`export`: write the lock in the formats of other tools, with unsigned URLs."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ Format = Literal["pylock", "requirements"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What `export` is asked to do."""
+    """Arguments of `export`."""
 
     format: Format
     selection: Selection = field(default_factory=Selection)
@@ -30,11 +30,11 @@ class ExportRequest:
 
 
 def export(settings: Settings, request: ExportRequest) -> str:
-    """Return the project's lock as another tool reads it, and write it where an output is named.
+    """Return the project's lock in the requested format, and write it if the request names an output.
 
-    In pylock.toml a file of a bucket stands with its plain URL, which gives nobody the right to read it, one of
-    a directory with its path from where the lock is. Raises UsageError where the project's lock is not fresh, for
-    an output that would replace what neither this nor `authorize` wrote, and what `to_pylock` raises.
+    In pylock.toml a file of a bucket has its unsigned URL, which grants no access, and one of a directory its
+    path relative to the output. Raises UsageError if the project's lock is out of date or the output must not be
+    overwritten, and what `to_pylock` raises.
     """
     output = settings.directory / request.output if request.output else None
     if request.output is not None and output is not None:
@@ -55,7 +55,7 @@ def export(settings: Settings, request: ExportRequest) -> str:
 
 
 def _placed(lock: Lock, repositories: Mapping[str, Repository], base: Path) -> Lock:
-    """The lock with a URL, or a path from `base`, in place of each key."""
+    """Return the lock with a URL, or a path relative to `base`, instead of each key."""
 
     def placed(package: LockedPackage, file: LockedFile) -> LockedFile:
         url = file.url or repositories[package.source].store.url(file.key)

@@ -1,20 +1,20 @@
-"""Whether git would take a file into its history."""
+"""Find out whether git could commit a file."""
 
 from pathlib import Path
 
 from pipper.system.process import ProcessError, run
 
-_PATIENCE = 5
+_TIMEOUT = 5
 """Seconds."""
 
 
 def is_exposed(path: Path) -> bool:
-    """Tell whether a file lies in a work tree of git that does not ignore it; also where nobody can say."""
+    """Return whether a file is in a work tree of git and not ignored; True also if git cannot answer."""
     folder = path.parent.absolute()
     if not any((each / ".git").exists() for each in (folder, *folder.parents)):
         return False
     try:
-        run(["git", "-C", str(folder), "check-ignore", "-q", "--", path.name], seconds=_PATIENCE)
+        run(["git", "-C", str(folder), "check-ignore", "-q", "--", path.name], seconds=_TIMEOUT)
     except (ProcessError, OSError):
         return True
     return False

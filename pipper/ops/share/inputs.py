@@ -1,4 +1,4 @@
-"""What `authorize`, `download` and `export` are about: requirements, a file of them, a lock, or the project's own."""
+"""Inputs of `authorize`, `download` and `export`: requirements, a manifest, a lock, or the project's own lock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,38 +28,38 @@ from pipper.wheels.old_manifest import read_pipper_manifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What the command line names; nothing for the project's lock, or the 0.x manifest where there is no project."""
+    """The input that the command line names; empty for the project's lock, or else for its 0.x manifest."""
 
     requirements: tuple[str, ...] = ()
-    """Also https URLs of wheels and bundles."""
+    """Or https URLs of wheels and bundles."""
     input_path: Path | None = None
-    """A manifest of 0.x or ours, or any lock."""
+    """A manifest, also one of 0.x, or any lock."""
     lock_path: Path | None = None
     dev: bool = False
-    """Of a 0.x manifest: its `dev_dependencies` instead."""
+    """Use the `dev_dependencies` of a 0.x manifest instead of its `dependencies`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The same, read and solved."""
+    """The input, read and solved."""
 
     lock: Lock | Pylock | None
-    """None where nothing but URLs was named."""
+    """None if the input has only URLs."""
     path: Path
-    """The lock's, for messages and for what it names by path; a solved one would stand in the project."""
+    """The path of the lock, for messages and relative paths; of a solved lock, where the project would have it."""
     project: Project | None = None
     urls: tuple[str, ...] = ()
     """May be signed."""
 
 
 def read_ask(settings: Settings, ask: Ask) -> Asked:
-    """Read what is asked for; solve it where it is requirements.
+    """Read the input; solve requirements and manifests.
 
-    Raises UsageError where several things are named or one cannot be read, where the project's lock is not
-    fresh, and what solving raises.
+    Raises UsageError if there are several inputs, if one cannot be read or if the project's lock is out of date,
+    and what `make_lock` raises.
     """
     if sum((bool(ask.requirements), ask.input_path is not None, ask.lock_path is not None)) > 1:
-        raise UsageError("requirements, -i and --lock exclude each other", hint="give one of them")
+        raise UsageError("requirements, -i and --lock cannot be combined", hint="give only one of them")
     for path in (ask.lock_path, ask.input_path):
         if path is not None:
             refuse_url(path)
@@ -91,7 +91,7 @@ def _of_lock(settings: Settings, path: Path) -> Asked:
 def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
     data = read_bytes(path)
     if data is None:
-        raise UsageError(f"there is no file {path}")
+        raise UsageError(f"{path} does not exist", hint="name a manifest or a lock that exists with -i")
     kind = input_kind(data, path.name)
     if kind is InputKind.OLD_MANIFEST:
         return _of_old_manifest(settings, path, dev=dev)
@@ -112,11 +112,11 @@ def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> Asked:
     for key, entries in (("pypi", manifest.pypi), ("conda", manifest.conda)):
         if entries:
             entries_left = counted(len(entries), "entry", "entries")
-            settings.reporter.warning(f"{label}: left out {entries_left} of `{key}`")
+            settings.reporter.warning(f"{label}: ignored {entries_left} of `{key}`")
     texts = manifest.dev_dependencies if dev else manifest.dependencies
     if not texts:
         raise UsageError(
-            f"{label} names no {'dev_dependencies' if dev else 'dependencies'}",
-            hint="name packages there",
+            f"{label} has no {'dev_dependencies' if dev else 'dependencies'}",
+            hint="add packages there",
         )
     return _solved(settings, texts)

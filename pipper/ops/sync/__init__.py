@@ -1,1 +1,1 @@
-"""From a lock to an environment."""
+"""Make an environment match a lock."""

@@ -1,4 +1,4 @@
-"""Where locked files come from: cache, folder, repositories and URLs. Here, and nowhere else, they are fetched."""
+"""Fetch locked files from a folder, repositories and URLs into the cache."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,22 +28,23 @@ from pipper.ops.sync.wheel_checks import held_wheels, require_same
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
+_RELOCK_HINT = "write the lock again with `pipper lock`, or with the tool that made it"
 _UNPACKING = 2
-"""Wheels unpacked at once: more wait for each other in the file system (45 real ones: 4.5 s; four at once: 5.5 s)."""
+"""Wheels unpacked at once: more of them contend for the file system (45 real wheels: 4.5 s; four at once: 5.5 s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origins:
-    """Where files may come from, beside the cache."""
+    """The origins of files that the cache does not have."""
 
     web: Web
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     folder: Path | None = None
-    """Looked into before anything is fetched."""
+    """Searched before anything is fetched."""
     offline: bool = False
-    """Whether nothing may be fetched at all."""
+    """Whether to fetch nothing."""
     index_folder: Path | None = None
-    """What files of the index must lie in, where the index is a folder."""
+    """The folder of a `file:` index, which must contain the files locked from it."""
 
 
 def origins_of(
@@ -54,7 +55,7 @@ def origins_of(
     folder: Path | None = None,
     offline: bool = False,
 ) -> Origins:
-    """Return where the files of a lock come from; raises what `locked_repositories` raises."""
+    """Return the origins of the files of a lock; raise what `locked_repositories` raises."""
     return Origins(
         web=_web(settings, lock, project),
         repositories={} if offline else locked_repositories(settings, lock, project),
@@ -72,7 +73,7 @@ def _index_folder(settings: Settings, lock: Lock, project: Project | None) -> Pa
 
 
 def _web(settings: Settings, lock: Lock, project: Project | None) -> Web:
-    """Signed URLs are read by nobody in particular; files of the index by whoever the index knows."""
+    """Return a client without credentials for signed URLs, or one with credentials for files of the index."""
     if lock.expires_at is not None or not any(package.source == INDEX for package in lock.packages):
         return Web(settings.environ)
     return index_web(settings, project.manifest.index_url if project else "")
@@ -81,17 +82,17 @@ def _web(settings: Settings, lock: Lock, project: Project | None) -> Web:
 def fetch_wheels(
     wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter
 ) -> Mapping[str, UnpackedWheel]:
-    """Return every wheel unpacked, under its sha256; what the cache holds is not fetched again.
+    """Return every wheel unpacked, by sha256; fetch those that the cache does not have.
 
-    Raises IntegrityError for bytes that are not the locked ones or a file that is gone, StoreError that names
-    everything missing where nothing may be fetched, and what stores raise.
+    Raises IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the
+    names of all missing files if `origins` is offline, and what stores raise.
     """
     wheels = dict(held_wheels(wanted, cache))
     missing = [want for want in wanted if want.file.sha256 not in wheels]
     here, away = _divided(missing, origins, cache, reporter)
     work = _Unpacking(cache, reporter, total=len(missing))
     with work:
-        # What has arrived is unpacked while the rest is still on its way.
+        # Unpack each file when it has arrived, while others are still being fetched.
         started = [work.start(want) for want in here]
         _fetch_all(away, origins, cache, reporter, lambda want: started.append(work.start(want)))
         wheels.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
@@ -103,7 +104,7 @@ def fetch_wheels(
 def fetch_files(
     wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> None:
-    """Bring every wheel into the cache as a file, with `bundles` also the bundle it is locked in.
+    """Fetch every wheel into the cache as a file, with `bundles` also the bundle it is locked in.
 
     Raises what `fetch_wheels` raises.
     """
@@ -122,7 +123,7 @@ def fetch_files(
 def _divided(
     missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> tuple[list[Wanted], list[Wanted]]:
-    """What is at hand, and what has to be fetched; raises StoreError for the latter where nothing may be."""
+    """Return local files and files to fetch; raise StoreError for the latter if `origins` is offline."""
     if origins.folder is not None:
         take_from_folder(missing, origins.folder, cache, reporter)
     here, away = [], []
@@ -133,12 +134,12 @@ def _divided(
         else:
             away.append(want)
     if away and origins.offline:
-        raise _not_at_hand(away, origins.folder)
+        raise _offline_error(away, origins.folder)
     return here, away
 
 
 def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
-    """Copy into the cache what lies on this machine: of a foreign lock by its path, or of an index in a folder."""
+    """Copy a file with a `file:` URL into the cache: one of a PEP 751 lock, or one of an index in a folder."""
     parts = urlsplit(want.file.url)
     if parts.scheme != "file":
         return False
@@ -146,22 +147,25 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
     if want.source == INDEX and not (origins.index_folder and path.is_relative_to(origins.index_folder)):
         raise IntegrityError(
             f"unsafe URL for {want.name} {want.version}: {want.file.url}",
-            cause=f"it is not in the index, {origins.index_folder or 'which is no folder'}",
+            cause=f"it is not in the index, {origins.index_folder or 'which is not a folder'}",
+            hint=_RELOCK_HINT,
         )
     if not path.is_file():
         raise IntegrityError(
-            f"locked file is gone: {path}", cause=f"{want.name} {want.version} is locked to it"
+            f"locked file is missing: {path}",
+            cause=f"the lock names it for {want.name} {want.version}",
+            hint=_RELOCK_HINT,
         )
     cache.add_file(path, want.file.sha256, subject=f"{want.name} {want.version} from {path}")
     return True
 
 
-def _not_at_hand(away: Sequence[Wanted], folder: Path | None) -> StoreError:
-    where = f"neither the cache nor {folder} has" if folder else "the cache does not have"
+def _offline_error(away: Sequence[Wanted], folder: Path | None) -> StoreError:
+    where = f"neither the cache nor {folder} contains" if folder else "the cache does not contain"
     return StoreError(
-        f"{counted(len(away), 'file')} must be fetched, and --offline forbids it",
+        f"cannot fetch {counted(len(away), 'file')} with --offline",
         cause="\n".join(f"{where} {want.filename}" for want in away),
-        hint="run `pipper download -d DIR` where there is a network, then `pipper sync --offline --from DIR`",
+        hint="run `pipper download -d DIR` on a host with network, then `pipper sync --offline --from DIR`",
     )
 
 
@@ -202,18 +206,19 @@ def _opener(place: str, stream: Opener) -> Opener:
             with stream(start) as pieces:
                 yield pieces
         except ObjectAbsentError as error:
-            where = "from the bucket" if place.startswith("s3:") else "from where it was"
+            where = " from the bucket" if place.startswith("s3:") else ""
+            check = "run `pipper repository check` to find all missing files, or run `pipper lock`"
             raise IntegrityError(
-                f"locked object is gone {where}: {place}",
-                cause="the store says there is no such object",
-                hint="`pipper repository check` tells what else is missing; `pipper lock` chooses anew",
+                f"locked object is missing{where}: {place}",
+                cause="the store answered that there is no such object",
+                hint=_RELOCK_HINT if place.startswith("http") else check,
             ) from error
 
     return opened
 
 
 class _Unpacking:
-    """Unpacks wheels into the cache, a few at once; on the way out it waits for those under way."""
+    """Unpacks wheels into the cache, a few at once; on exit it waits for those in progress."""
 
     def __init__(self, cache: Cache, reporter: Reporter, *, total: int) -> None:
         self._cache = cache

@@ -1,4 +1,4 @@
-"""Finding locked files in a folder by their hash: what `pipper download` left there, or anybody else."""
+"""Find locked files by hash in a folder, for example one that `pipper download` filled."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +14,10 @@ from pipper.wheels.bundle import extract_wheel, read_bundle
 
 
 def take_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, reporter: Reporter) -> None:
-    """Copy into the cache whatever of `wanted` lies in `folder`: wheels, and bundles with such a wheel.
+    """Copy the `wanted` wheels that `folder` contains, as files or inside bundles, into the cache.
 
-    What is not there, or has other bytes than are locked, is passed over. Raises UsageError where there is no
-    such folder, MachineError where it cannot be read.
+    Files with other bytes than the locked ones are skipped. Raises UsageError if `folder` does not exist,
+    MachineError if it cannot be read.
     """
     held = _Folder(folder, reporter)
     for want in wanted:
@@ -26,12 +26,12 @@ def take_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, repor
 
 
 class _Folder:
-    """Wheels by name and size, bundles by what they say of themselves; hashed only where it may be the one."""
+    """Wheels by name and size, bundles by the wheel they name; only a likely file is hashed."""
 
     def __init__(self, folder: Path, reporter: Reporter) -> None:
         if not folder.is_dir():
             raise UsageError(
-                f"there is no folder {folder}", hint="name the one that `pipper download -d` filled"
+                f"the folder {folder} does not exist", hint="name the DIR of `pipper download -d DIR`"
             )
         with os_errors("read", folder):
             files = sorted(path for path in folder.iterdir() if path.is_file())

@@ -1,4 +1,4 @@
-"""Files at a URL that nothing is known of but the URL: authorized ones of 0.x, and wheels somebody shared."""
+"""Fetch wheels and bundles of which only the URL is known, for example authorized URLs of 0.x."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,24 +23,24 @@ from pipper.wheels.bundle import extract_wheel, read_bundle
 from pipper.wheels.gate import open_wheel
 
 _LARGEST = 5 << 30
-"""Bytes: what S3 takes in one piece."""
+"""Bytes: the largest object that S3 accepts in one upload."""
 _ATTEMPTS = 3
 
 
 def take_urls(urls: Sequence[str], web: Web, cache: Cache) -> list[Wanted]:
-    """Fetch each wheel or bundle into the cache, through the gate; return them as locked to the bytes that came.
+    """Fetch each wheel or bundle into the cache and check it; return them locked to the received bytes.
 
-    No signature is in what is returned. Raises what `fetch_unhashed` raises, IntegrityError where a file does
-    not pass the gate.
+    The result contains no signature. Raises what `fetch_unhashed` raises, IntegrityError if a file is not a
+    valid wheel.
     """
     return in_parallel(lambda url: _take(url, web, cache), urls)
 
 
 def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
-    """Fetch the wheel or the bundle at `url` into `folder`, under its own name; return where it is.
+    """Fetch the wheel or the bundle at `url` into `folder`, under its own name; return its path.
 
-    Raises AccessError where its signature has ended, before any request; UsageError for what is neither wheel
-    nor bundle; what `Web.stream` raises, and MachineError for the disk.
+    Raises AccessError before any request if the signature has expired, UsageError if the URL is not that of a
+    wheel or a bundle, what `Web.stream` raises, and MachineError for the disk.
     """
     until, now = signed_until(url), datetime.now(UTC)
     if until is not None and until <= now:
@@ -48,7 +48,8 @@ def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if "/" in name or "\\" in name or not name.endswith((".whl", BUNDLE_SUFFIX)):
         raise UsageError(
-            f"{shown(url)} is neither a wheel nor a bundle", hint="it must end in .whl or .pipper"
+            f"{shown(url)} is neither a wheel nor a bundle",
+            hint="give a URL whose path ends in .whl or .pipper",
         )
     path = folder / name
     retry(lambda: _stream(web, url, path), attempts=_ATTEMPTS, pause=pause_if_broken)
@@ -59,7 +60,9 @@ def _stream(web: Web, url: str, to: Path) -> None:
     with os_errors("write", to), web.stream(url) as pieces, to.open("wb") as file:
         for piece in pieces:
             if file.tell() + len(piece) > _LARGEST:
-                raise IntegrityError(f"{shown(url)} is larger than {_LARGEST:,} bytes")
+                raise IntegrityError(
+                    f"{shown(url)} is larger than the {_LARGEST:,} bytes that pipper fetches"
+                )
             file.write(piece)
 
 

@@ -1,7 +1,7 @@
-"""Whether a sync has nothing to do, by the stamp of the last one: this is the path that runs a thousand times a day.
+"""Decide by the stamp of the last sync whether a sync has nothing to do, which is the most frequent case.
 
-Imports nothing heavy: with `is_fresh` the whole command takes little longer than Python takes to start. The stamp's
-key covers everything a sync depends on but the environment itself, whose state the stamp holds.
+It imports little, so that such a command takes little longer than Python takes to start. The key of the stamp
+covers all inputs of a sync except the environment, whose state is in the stamp.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 
 def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
-    """Tell whether a sync of a project with these options has nothing to do.
+    """Return whether a sync of a project with these options has nothing to do.
 
-    `files` are the project's as they were read; `options` is empty for a bare `pipper sync`, else
-    `SyncRequest.stamped_options`. Never raises: False wherever it is not certain.
+    `files` are the project's files; `options` is empty for a bare `pipper sync`, else
+    `SyncRequest.stamped_options`. Never raises: returns False if it is uncertain.
     """
     if files is None or files.lock.data is None:
         return False
@@ -36,9 +36,9 @@ def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
 
 
 def stamp_key(files: ProjectFiles, options: str, python: "str | os.PathLike[str]") -> str:
-    """Return the key of the stamp of a sync of these files, with these options, for an interpreter.
+    """Return the stamp key of a sync of these files, with these options, for an interpreter.
 
-    Raises UsageError where there is no such interpreter.
+    Raises UsageError if the interpreter does not exist.
     """
     name = os.path.basename(files.manifest.path)
     digest = hashlib.sha256("\0".join((__version__, name, options, fingerprint(python))).encode())

@@ -1,4 +1,4 @@
-"""pipper in its own target: what it runs on is not changed under its feet."""
+"""Refuse changes of the packages that the running pipper needs."""
 
 import os
 import sys
@@ -14,24 +14,24 @@ _SELF = canonicalize_name("pipper")
 
 
 def refuse_own_ground(plan: Plan, environment: Environment) -> None:
-    """Raise MachineError where a plan replaces or removes pipper, or what it needs, in its own interpreter."""
+    """Raise MachineError if a plan changes pipper or its dependencies in its own environment."""
     if environment.is_target or os.path.realpath(environment.interpreter.prefix) != os.path.realpath(
         sys.prefix
     ):
         return
-    ground = _closure()
+    needed = _closure()
     for action in plan.changes:
         name = action.installed.name if isinstance(action, Remove) else action.wanted.name
-        if name in ground:
+        if name in needed:
             raise MachineError(
-                f"`{name}` is what pipper itself runs on in {environment.root}",
-                cause="changing it could stop pipper in the middle of its work",
-                hint="keep pipper apart (pipx install pipper, uv tool install pipper), or name another --python EXE",
+                f"cannot change `{name}` in {environment.root}: the running pipper needs it",
+                cause="the change could stop pipper before it is complete",
+                hint="install pipper apart (pipx install pipper, uv tool install pipper), or name another --python EXE",
             )
 
 
 def _closure() -> frozenset[NormalizedName]:
-    """pipper and everything it needs that is installed, whatever markers say: rather too much than too little."""
+    """Return pipper and its installed dependencies, whatever their markers: too many are safer than too few."""
     # Imported here: it takes 9 ms, and hardly any environment is pipper's own.
     from importlib import metadata  # noqa: PLC0415
 

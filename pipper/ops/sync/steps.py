@@ -1,6 +1,6 @@
-"""The steps of a sync: choose the environment, lock it, finish what was interrupted, look once, plan, fetch, apply.
+"""The steps of a sync: choose the environment, lock it, recover, read it once, plan, fetch, apply.
 
-Never solves. Nothing in the environment is touched before all files are there and verified.
+A sync never solves. It changes the environment only after all files are fetched and verified.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,30 +39,30 @@ from pipper.system.files import read_bytes, refuse_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOutcome:
-    """What was, or would be, done."""
+    """The plan that was carried out, or in a dry run would be."""
 
     environment: Environment
     plan: Plan
     drift: tuple[Drift, ...] = ()
-    """What a check found changed by hand or by another tool."""
+    """Files that a check found changed by hand or by another tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """A lock, and what of it an environment is to get."""
+    """A lock, and the selection of its packages to install."""
 
     lock: Lock
     selection: Selection
     project: Project | None = None
     files: ProjectFiles | None = None
-    """What project and lock were read from, where the lock is the project's own."""
+    """The files that project and lock were read from, if the lock is the project's own."""
 
 
 def take_steps(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
     """Sync to the lock that the request names, else to that of the project with these files.
 
-    Raises UsageError where there is neither, or where the project's lock is not fresh; AccessError where the
-    signatures in a lock have ended; and what `sync_to` raises.
+    Raises UsageError if there is neither, or if the project's lock is out of date; AccessError if signatures in
+    a lock have expired; and what `sync_to` raises.
     """
     if request.lock_path is not None:
         return _sync_to_file(settings, request, request.lock_path)
@@ -72,7 +72,7 @@ def take_steps(settings: Settings, request: SyncRequest, files: ProjectFiles | N
 
 
 def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> SyncOutcome:
-    # Imported here: locks of others need PEP 751, which the project's own does not.
+    # Imported here: only other locks may need PEP 751.
     from pipper.ops.lock.read_any import as_lock, read_lock, refuse_expired  # noqa: PLC0415
 
     refuse_url(lock_path)
@@ -94,10 +94,10 @@ def sync_to(
     documents: Mapping[Path, bytes],
     environment: Environment | None = None,
 ) -> SyncOutcome:
-    """Sync to a lock in hand; `documents` (manifest and lock) are written with the change.
+    """Sync to a lock; write `documents` (manifest and lock) with the change.
 
-    `environment` is what `choose_environment` returned, where the caller asked already. On any error,
-    environment and documents are as before.
+    `environment` is what `choose_environment` returned, if the caller has called it. An error leaves environment
+    and documents unchanged.
     """
     if environment is None:
         root = goal.project.root if goal.project else None
@@ -112,7 +112,7 @@ def sync_to(
     try:
         refuse_unwritable(environment)
     except MachineError:
-        # Not even the lock can be taken: that is no error where nothing is to be done.
+        # The environment cannot be locked; that is an error only if there is something to do.
         outcome = run.look()
         if outcome.plan.changes or documents or request.compile_bytecode or pending(environment):
             raise
@@ -121,7 +121,7 @@ def sync_to(
 
 
 def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
-    """Make the environment only when all files are there: where one is missing, nothing is left behind."""
+    """Create the environment only after all files are fetched, so that an error leaves nothing behind."""
     refuse_unwritable(run.environment)
     cache = open_cache(run.settings)
     with cache.in_use():
@@ -154,12 +154,12 @@ def _sync_existing(
 
 
 class _Run:
-    """One environment, and what of a lock it is to get: worked out once."""
+    """One environment, and the files of a lock that it is to have."""
 
     def __init__(
         self, settings: Settings, request: SyncRequest, environment: Environment, goal: Goal
     ) -> None:
-        """Raise what `part_for` and `select` raise: the lock must be for this environment."""
+        """Raise what `part_for` and `select` raise."""
         self.settings = settings
         self.request = request
         self.environment = environment
@@ -169,7 +169,7 @@ class _Run:
         self.wanted = select(goal.lock, self._part, goal.selection)
 
     def renewed(self) -> "_Run":
-        """Return the run by what manifest and lock are now, if another process changed them since they were read."""
+        """Return this run, or one from the current manifest and lock if another process changed them."""
         files = self.goal.files
         if files is None or not files.is_outdated:
             return self
@@ -177,7 +177,7 @@ class _Run:
         return _Run(self.settings, self.request, self.environment, goal)
 
     def look(self) -> SyncOutcome:
-        """Return what a sync would do, and for a check what differs from RECORD; changes nothing."""
+        """Return what a sync would do, and for a check the differences from RECORD; change nothing."""
         present = installed(self.environment)
         if not self.request.check:
             return SyncOutcome(environment=self.environment, plan=self.repairing_plan(present))
@@ -186,7 +186,7 @@ class _Run:
         return SyncOutcome(environment=self.environment, plan=plan, drift=drift)
 
     def repairing_plan(self, present: Iterable[Installed]) -> Plan:
-        """The plan that also replaces what is as locked by its marks, but has files missing or of another size."""
+        """Return the plan that also replaces locked packages with files missing or of another size."""
         plan = self._plan(present)
         return plan.replacing({drift.distribution for drift in verify(self.environment, plan.kept)})
 
@@ -194,13 +194,13 @@ class _Run:
         return make_plan(self.wanted, present, exact=self.request.exact)
 
     def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
-        """Return these wheels by sha256, unpacked in the cache; raises what `fetch_wheels` and the checks raise."""
+        """Return these wheels by sha256, unpacked in the cache; raise what `fetch_wheels` and the checks raise."""
         wanted = tuple(wanted)
         wheels = held_wheels(wanted, cache)
         missing = [want for want in wanted if want.file.sha256 not in wheels]
         lock = self.goal.lock
         if missing:
-            # Imported here: stores, the index and HTTP take longer to import than a warm cache takes to install.
+            # Imported here: these imports take longer than an installation from the cache.
             from pipper.ops.sync.fetch import fetch_wheels, origins_of  # noqa: PLC0415
 
             request = self.request
@@ -219,7 +219,7 @@ class _Run:
         documents: Mapping[Path, bytes],
         wheels: Mapping[str, UnpackedWheel],
     ) -> None:
-        """Carry out the plan under the environment's lock; fetch what it brings and `wheels` does not hold."""
+        """Carry out the plan; fetch the incoming files that `wheels` does not have. The caller holds the lock."""
         cache = open_cache(self.settings)
         with cache.in_use():
             missing = [want for want in plan.incoming if want.file.sha256 not in wheels]
@@ -235,9 +235,9 @@ class _Run:
             )
 
     def _history(self, plan: Plan) -> Mapping[Path, bytes]:
-        """What the environment is synced to, and what it was before: `sync --lock .pipper/previous.lock` goes back.
+        """Return the applied and the previous lock to write: `sync --lock .pipper/previous.lock` undoes a sync.
 
-        An authorized lock is not kept: its URLs are secrets that expire.
+        An authorized lock is not stored: its URLs are secrets that expire.
         """
         if not plan.changes or self.goal.lock.expires_at is not None:
             return {}

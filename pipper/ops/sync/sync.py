@@ -1,4 +1,4 @@
-"""`sync`: an environment is brought to match a lock. What has something to do is imported only then."""
+"""`sync`: make an environment match a lock. The steps are imported only if there is something to do."""
 
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def sync(
     settings: Settings, request: SyncRequest, likely: ProjectFiles | None = None
 ) -> "SyncOutcome | None":
-    """Make the environment match the lock, or tell what that would change (`dry_run`, `check`).
+    """Make the environment match the lock, or return what that would change (`dry_run`, `check`).
 
-    Return None where the stamp of the last sync shows that nothing is to be done, unless the whole plan is asked
-    for. `likely` are the files of the project around `settings.directory` where they were read already. On any
-    error, environment and lock are as before.
+    Return None if the stamp of the last sync shows that there is nothing to do, unless the request needs the
+    whole plan. `likely` is the result of `likely_project` for `settings.directory`, if the caller has it. An
+    error leaves environment and lock unchanged.
     """
     files = None
     if request.lock_path is None:

@@ -1,4 +1,4 @@
-"""Whether a wheel is what the lock says: its name and version, and what it needs."""
+"""Compare the name, version and requirements of a wheel with the lock."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ from pipper.wheels.metadata import bounds_fault
 
 
 def held_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
-    """Return, by sha256, those of the wanted wheels that the cache holds unpacked; raises as `require_same`."""
+    """Return, by sha256, the wanted wheels that the cache has unpacked; raise what `require_same` raises."""
     found = {}
     for want in wanted:
         wheel = cache.unpacked(want.file.sha256)
@@ -28,10 +28,10 @@ def held_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, Unpacked
 
 
 def require_same(want: Wanted, wheel: UnpackedWheel) -> None:
-    """Raise IntegrityError where a wheel of the right bytes is not the project or version the lock says."""
+    """Raise IntegrityError if a wheel with the locked bytes is not of the locked project and version."""
     if wheel.name != want.name or Version(str(wheel.version)) != Version(want.version):
         raise IntegrityError(
-            f"{want.filename} is {wheel.name} {wheel.version}, the lock says {want.name} {want.version}",
+            f"{want.filename} is {wheel.name} {wheel.version}, not {want.name} {want.version} as in the lock",
             hint="restore the lock from version control, or remove it and run `pipper lock`",
         )
 
@@ -39,11 +39,11 @@ def require_same(want: Wanted, wheel: UnpackedWheel) -> None:
 def require_locked_needs(
     lock: Lock, part: LockedEnvironment, wanted: Iterable[Wanted], wheels: Mapping[str, UnpackedWheel]
 ) -> None:
-    """Hold METADATA of each wheel of the index or of a repository against the lock's environment.
+    """Compare METADATA of each wheel of the index or of a repository with the lock's environment.
 
-    Whatever it needs there is locked in a version it admits. For a wheel of the index nothing is locked that it
-    does not name; for one of a repository there may be, as the `package.meta` of a bundle adds to it. Raises
-    IntegrityError: a lock made from metadata that was not the wheel's proves nothing.
+    Each requirement that applies there must be locked in a version that it allows. A wheel of the index must
+    name each dependency in the lock; one of a repository need not, since the `package.meta` of a bundle may add
+    some. Raises IntegrityError if the lock was made from other metadata than the wheel's.
     """
     overridden = {name_of(Requirement(text)) for text in lock.inputs.overrides}
     here = {pin.name: pin.version for pin in part.pins}
@@ -60,10 +60,10 @@ def require_locked_needs(
             if _active(markers, requirement, want) and not (
                 version and (name in overridden or requirement.specifier.contains(version, prereleases=True))
             ):
-                raise _differs(want, f"the wheel needs {requirement}, the lock has {version or 'nothing'}")
+                raise _differs(want, f"the wheel requires {requirement}, the lock has {version or 'nothing'}")
         strange = sorted((locked & here.keys()) - {want.name, *map(name_of, needed)})
         if strange and want.source == INDEX:
-            raise _differs(want, f"the lock has `{strange[0]}` for it, which the wheel does not name")
+            raise _differs(want, f"the lock has the dependency `{strange[0]}`, which the wheel does not name")
 
 
 def _needed(want: Wanted, wheel: UnpackedWheel) -> list[Requirement]:
@@ -80,7 +80,7 @@ def _active(markers: Markers, requirement: Requirement, want: Wanted) -> bool:
     try:
         return markers.holds(requirement.marker)
     except MarkerError as error:
-        raise _differs(want, "the wheel has a marker without an answer") from error
+        raise _differs(want, "the wheel has a marker that cannot be evaluated") from error
 
 
 def _differs(want: Wanted, why: str) -> IntegrityError:
@@ -88,5 +88,5 @@ def _differs(want: Wanted, why: str) -> IntegrityError:
     return IntegrityError(
         f"metadata for {want.name} {want.version} {place} is not that of the wheel",
         cause=f"{want.filename}: {why}",
-        hint="`pipper lock -P` with this name chooses anew; tell whoever publishes there",
+        hint=f"run `pipper lock -P {want.name}` to choose again, and report this to the publisher",
     )
