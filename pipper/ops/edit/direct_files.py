@@ -28,7 +28,7 @@ _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenIn:
+class ImportedFile:
     """A file in the repository beside the manifest."""
 
     requirement: Requirement
@@ -43,7 +43,7 @@ def is_direct(text: str) -> bool:
     return text.endswith((".whl", BUNDLE_SUFFIX)) and not _NAMED_URL.match(text)
 
 
-def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn:
+def import_file(settings: Settings, text: str, root: Path, now: datetime) -> ImportedFile:
     """Copy a wheel or a bundle into the directory repository below `root`, the manifest's folder.
 
     Raises UsageError if there is no such file, IntegrityError if it is not a valid wheel, and what
@@ -61,7 +61,7 @@ def take_in(settings: Settings, text: str, root: Path, now: datetime) -> TakenIn
         publisher.prepare()
         publisher.upload(publication)
         publisher.write_page([publication])
-    return TakenIn(
+    return ImportedFile(
         requirement=Requirement(f"{publication.name}=={publication.version}"),
         repository=RepositoryEntry(alias=FILES_ALIAS, url=f"file:{folder.as_posix()}"),
     )

@@ -23,7 +23,7 @@ from pipper.ops.context.open_repositories import given_repositories
 from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_lock, project_around
 from pipper.ops.context.settings import Settings
-from pipper.ops.edit.direct_files import FILES_ALIAS, take_in
+from pipper.ops.edit.direct_files import FILES_ALIAS, import_file
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -142,9 +142,11 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
             bare = request.upgrade and workplace.environment is not None
             data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
             continue
-        taken = take_in(settings, each, path.parent, now)
-        data = set_repository(data, taken.repository, label=path.name, only=[name_of(taken.requirement)])
-        data = add_requirements(data, [taken.requirement], label=path.name, group=request.group)
+        imported = import_file(settings, each, path.parent, now)
+        data = set_repository(
+            data, imported.repository, label=path.name, only=[name_of(imported.requirement)]
+        )
+        data = add_requirements(data, [imported.requirement], label=path.name, group=request.group)
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
