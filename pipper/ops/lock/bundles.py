@@ -46,7 +46,7 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
     return replace(file, sha256=extracted.sha256, size=extracted.size, bundle=locked)
 
 
-def take_out(file: LockedFile, cache: Cache) -> None:
+def extract_to_cache(file: LockedFile, cache: Cache) -> None:
     """Extract the wheel of a cached bundle into the cache; raise IntegrityError if it is not the locked one."""
     bundle = cache.file(file.fetched.sha256)
     if bundle is None:

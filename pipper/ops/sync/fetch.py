@@ -22,7 +22,7 @@ from pipper.ops.context.index_client import index_folder, index_web
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
-from pipper.ops.lock.bundles import take_out
+from pipper.ops.lock.bundles import extract_to_cache
 from pipper.ops.sync.fetch_folder import take_from_folder
 from pipper.ops.sync.wheel_checks import held_wheels, require_same
 from pipper.repository.source import Repository
@@ -117,7 +117,7 @@ def fetch_files(
     _fetch_all(away, origins, cache, reporter, lambda _: None)
     for want in missing:
         if cache.file(want.file.sha256) is None:
-            take_out(want.file, cache)
+            extract_to_cache(want.file, cache)
 
 
 def _divided(
@@ -239,7 +239,7 @@ class _Unpacking:
     def _unpack(self, want: Wanted) -> UnpackedWheel:
         file = want.file
         if file.bundle and self._cache.file(file.sha256) is None:
-            take_out(file, self._cache)
+            extract_to_cache(file, self._cache)
         unpacked = self._cache.unpack(file.sha256, want.filename)
         self._task.advance()
         return unpacked
