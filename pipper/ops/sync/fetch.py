@@ -24,7 +24,7 @@ from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import extract_to_cache
 from pipper.ops.sync.fetch_folder import take_from_folder
-from pipper.ops.sync.wheel_checks import held_wheels, require_same
+from pipper.ops.sync.wheel_checks import cached_wheels, require_same_version
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
@@ -87,7 +87,7 @@ def fetch_wheels(
     Raises IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the
     names of all missing files if `origins` is offline, and what stores raise.
     """
-    wheels = dict(held_wheels(wanted, cache))
+    wheels = dict(cached_wheels(wanted, cache))
     missing = [want for want in wanted if want.file.sha256 not in wheels]
     here, away = _divided(missing, origins, cache, reporter)
     work = _Unpacking(cache, reporter, total=len(missing))
@@ -97,7 +97,7 @@ def fetch_wheels(
         _fetch_all(away, origins, cache, reporter, lambda want: started.append(work.start(want)))
         wheels.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
     for want in missing:
-        require_same(want, wheels[want.file.sha256])
+        require_same_version(want, wheels[want.file.sha256])
     return wheels
 
 

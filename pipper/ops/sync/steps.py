@@ -32,7 +32,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.self_protection import refuse_own_ground
-from pipper.ops.sync.wheel_checks import held_wheels, require_locked_needs
+from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
 
@@ -196,7 +196,7 @@ class _Run:
     def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
         """Return these wheels by sha256, unpacked in the cache; raise what `fetch_wheels` and the checks raise."""
         wanted = tuple(wanted)
-        wheels = held_wheels(wanted, cache)
+        wheels = cached_wheels(wanted, cache)
         missing = [want for want in wanted if want.file.sha256 not in wheels]
         lock = self.goal.lock
         if missing:

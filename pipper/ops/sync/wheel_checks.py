@@ -16,18 +16,18 @@ from pipper.solve.markers import MarkerError, Markers
 from pipper.wheels.metadata import bounds_fault
 
 
-def held_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
-    """Return, by sha256, the wanted wheels that the cache has unpacked; raise what `require_same` raises."""
+def cached_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
+    """Return, by sha256, the wanted wheels that the cache has unpacked; raise what `require_same_version` raises."""
     found = {}
     for want in wanted:
         wheel = cache.unpacked(want.file.sha256)
         if wheel is not None:
-            require_same(want, wheel)
+            require_same_version(want, wheel)
             found[want.file.sha256] = wheel
     return found
 
 
-def require_same(want: Wanted, wheel: UnpackedWheel) -> None:
+def require_same_version(want: Wanted, wheel: UnpackedWheel) -> None:
     """Raise IntegrityError if a wheel with the locked bytes is not of the locked project and version."""
     if wheel.name != want.name or Version(str(wheel.version)) != Version(want.version):
         raise IntegrityError(
