@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Install, Installed, Plan, Remove, Wanted
 from pipper.errors import MachineError
-from pipper.ops.sync.self_protection import refuse_own_ground
+from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.python.environment import environment_of, target_directory
 from pipper.python.interpreter import inspect_interpreter
 
@@ -33,11 +33,11 @@ def arrival(name: str) -> Plan:
 def test_pipper_and_what_it_needs_stay_as_they_are(plan: Plan) -> None:
     own = environment_of(inspect_interpreter(Path(sys.executable), None))
     with pytest.raises(MachineError, match="the running pipper needs it") as refused:
-        refuse_own_ground(plan, own)
+        refuse_self_change(plan, own)
     assert "pipx" in refused.value.hint
 
 
 def test_anything_else_and_any_other_place_may_change(tmp_path: Path) -> None:
     own = inspect_interpreter(Path(sys.executable), None)
-    refuse_own_ground(removal("acme-models"), environment_of(own))
-    refuse_own_ground(arrival("packaging"), target_directory(tmp_path, own))
+    refuse_self_change(removal("acme-models"), environment_of(own))
+    refuse_self_change(arrival("packaging"), target_directory(tmp_path, own))

@@ -13,7 +13,7 @@ from pipper.python.environment import Environment
 _SELF = canonicalize_name("pipper")
 
 
-def refuse_own_ground(plan: Plan, environment: Environment) -> None:
+def refuse_self_change(plan: Plan, environment: Environment) -> None:
     """Raise MachineError if a plan changes pipper or its dependencies in its own environment."""
     if environment.is_target or os.path.realpath(environment.interpreter.prefix) != os.path.realpath(
         sys.prefix

@@ -31,7 +31,7 @@ from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.request import SyncRequest
-from pipper.ops.sync.self_protection import refuse_own_ground
+from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
@@ -141,7 +141,7 @@ def _sync_existing(
         present = installed(environment)
         plan = run.repairing_plan(present)
         if plan.changes or documents:
-            refuse_own_ground(plan, environment)
+            refuse_self_change(plan, environment)
             run.apply(plan, present, documents, wheels)
             present = ()
         if run.request.compile_bytecode:
