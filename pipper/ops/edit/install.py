@@ -19,7 +19,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
 from pipper.ops.sync.request import SyncRequest
-from pipper.ops.sync.steps import take_steps
+from pipper.ops.sync.steps import run_sync
 from pipper.python.environment import STATE
 from pipper.system.files import read_bytes, refuse_url
 from pipper.wheels.old_manifest import FILE_NAMES, read_pipper_manifest
@@ -96,7 +96,7 @@ def _install_lock(settings: Settings, request: EditRequest, source: Path) -> Edi
     outside = find_manifest(settings.directory) is None or request.place.target is not None
     place = replace(request.place, alone=outside or request.place.user)
     sync_request = SyncRequest(place=place, lock_path=source, dry_run=request.dry_run)
-    outcome = take_steps(settings, sync_request)
+    outcome = run_sync(settings, sync_request)
     return EditOutcome(manifest_path=source, changes=(), sync=outcome)
 
 

@@ -22,7 +22,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import as_lock, refuse_expired
 from pipper.ops.share.inputs import Ask, Asked, read_ask
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
-from pipper.ops.sync.fetch_url import take_urls
+from pipper.ops.sync.fetch_url import fetch_urls
 from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of_file, write_bytes
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import read_bundle, write_bundle
@@ -73,7 +73,7 @@ def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
             settings.reporter,
             bundles=request.bundles or request.extract,
         )
-        wanted |= {want.file.sha256: want for want in take_urls(asked.urls, origins.web, cache)}
+        wanted |= {want.file.sha256: want for want in fetch_urls(asked.urls, origins.web, cache)}
         return _save_all(settings, request, list(wanted.values()), cache)
 
 

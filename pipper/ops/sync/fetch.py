@@ -23,7 +23,7 @@ from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import extract_to_cache
-from pipper.ops.sync.fetch_folder import take_from_folder
+from pipper.ops.sync.fetch_folder import copy_from_folder
 from pipper.ops.sync.wheel_checks import cached_wheels, require_same_version
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
@@ -125,7 +125,7 @@ def _divided(
 ) -> tuple[list[Wanted], list[Wanted]]:
     """Return local files and files to fetch; raise StoreError for the latter if `origins` is offline."""
     if origins.folder is not None:
-        take_from_folder(missing, origins.folder, cache, reporter)
+        copy_from_folder(missing, origins.folder, cache, reporter)
     here, away = [], []
     for want in missing:
         unbundled = not bundles and cache.file(want.file.sha256)

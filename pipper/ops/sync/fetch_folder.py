@@ -13,16 +13,16 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import extract_wheel, read_bundle
 
 
-def take_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, reporter: Reporter) -> None:
+def copy_from_folder(wanted: Iterable[Wanted], folder: Path, cache: Cache, reporter: Reporter) -> None:
     """Copy the `wanted` wheels that `folder` contains, as files or inside bundles, into the cache.
 
     Files with other bytes than the locked ones are skipped. Raises UsageError if `folder` does not exist,
     MachineError if it cannot be read.
     """
-    held = _Folder(folder, reporter)
+    files = _Folder(folder, reporter)
     for want in wanted:
         if cache.file(want.file.sha256) is None:
-            held.take(want, cache)
+            files.take(want, cache)
 
 
 class _Folder:

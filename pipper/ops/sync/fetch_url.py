@@ -27,7 +27,7 @@ _LARGEST = 5 << 30
 _ATTEMPTS = 3
 
 
-def take_urls(urls: Sequence[str], web: Web, cache: Cache) -> list[Wanted]:
+def fetch_urls(urls: Sequence[str], web: Web, cache: Cache) -> list[Wanted]:
     """Fetch each wheel or bundle into the cache and check it; return them locked to the received bytes.
 
     The result contains no signature. Raises what `fetch_unhashed` raises, IntegrityError if a file is not a

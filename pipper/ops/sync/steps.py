@@ -58,7 +58,7 @@ class Goal:
     """The files that project and lock were read from, if the lock is the project's own."""
 
 
-def take_steps(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
+def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
     """Sync to the lock that the request names, else to that of the project with these files.
 
     Raises UsageError if there is neither, or if the project's lock is out of date; AccessError if signatures in

@@ -27,6 +27,6 @@ def sync(
         looks = request.dry_run or request.check or request.whole_plan
         if request.is_stamped and not looks and is_fresh(files, request.stamped_options):
             return None
-    from pipper.ops.sync.steps import take_steps  # noqa: PLC0415 - see above
+    from pipper.ops.sync.steps import run_sync  # noqa: PLC0415 - see above
 
-    return take_steps(settings, request, files)
+    return run_sync(settings, request, files)
