@@ -49,7 +49,7 @@ class Project:
         return self.root / LOCK_NAME
 
 
-def project_around(directory: Path) -> Project | None:
+def find_project(directory: Path) -> Project | None:
     """Return the project that `directory` is in, None if there is none; raise what `load_project` raises."""
     path = find_manifest(directory)
     return _project(path, read_bytes(path)) if path else None

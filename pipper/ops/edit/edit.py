@@ -21,7 +21,7 @@ from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import given_repositories
 from pipper.ops.context.place import Place
-from pipper.ops.context.project import Project, load_lock, project_around
+from pipper.ops.context.project import Project, find_project, load_lock
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import FILES_ALIAS, import_file
 from pipper.ops.lock.make_lock import make_lock
@@ -132,7 +132,7 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
-        around = project_around(settings.directory)
+        around = find_project(settings.directory)
         # Nobody edits such a manifest by hand, so pipper stores the repositories of the packages in it.
         for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
             data = set_repository(data, entry, label=path.name)

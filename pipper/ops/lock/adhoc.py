@@ -11,7 +11,7 @@ from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.open_repositories import given_repositories, require_repository
 from pipper.ops.context.place import Place
-from pipper.ops.context.project import Project, project_around
+from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
@@ -23,7 +23,7 @@ def solve_requirements(settings: Settings, requirements: Sequence[Requirement]) 
     The newest versions that fit are chosen. Repositories, sources, index and `prereleases` are those of the
     current project, unless options override them. Raises what `make_lock` raises.
     """
-    project = project_around(settings.directory)
+    project = find_project(settings.directory)
     if project is None and not given_repositories(settings, None, fallback=True):
         require_repository(())  # the index must not receive names that may be private
     around = project.manifest if project else Manifest()

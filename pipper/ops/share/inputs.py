@@ -16,7 +16,7 @@ from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
 from pipper.ops.context.place import Place
-from pipper.ops.context.project import Project, load_lock, load_project, project_around, require_fresh
+from pipper.ops.context.project import Project, find_project, load_lock, load_project, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.adhoc import solve_requirements
 from pipper.ops.lock.make_lock import make_lock
@@ -78,14 +78,14 @@ def read_ask(settings: Settings, ask: Ask) -> Asked:
 def _solved(settings: Settings, texts: Sequence[str]) -> Asked:
     urls = tuple(text for text in texts if text.startswith(("https://", "http://")))
     requirements = [parse_requirement(text) for text in texts if text not in urls]
-    project = project_around(settings.directory)
+    project = find_project(settings.directory)
     root = project.root if project else settings.directory
     lock = solve_requirements(settings, requirements) if requirements else None
     return Asked(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
 
 
 def _of_lock(settings: Settings, path: Path) -> Asked:
-    return Asked(lock=read_lock(path), path=path, project=project_around(settings.directory))
+    return Asked(lock=read_lock(path), path=path, project=find_project(settings.directory))
 
 
 def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:

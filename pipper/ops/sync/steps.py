@@ -26,7 +26,7 @@ from pipper.errors import MachineError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import read_project_files
-from pipper.ops.context.project import Project, fresh_lock, no_project, project_around, project_of
+from pipper.ops.context.project import Project, find_project, fresh_lock, no_project, project_of
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
@@ -78,7 +78,7 @@ def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> 
     refuse_url(lock_path)
     path = settings.directory / lock_path
     found = read_lock(path)
-    project = project_around(settings.directory)
+    project = find_project(settings.directory)
     environment = choose_environment(settings, project.root if project else None, request.place)
     lock, selection = as_lock(found, environment.interpreter.target, _selection(request), path=path)
     if not request.offline:
