@@ -18,7 +18,7 @@ from pipper.cli.options.settings import (
 from pipper.cli.render.authorized import print_authorized
 from pipper.core.duration import parse_duration
 from pipper.ops.share.authorize import AuthorizeRequest, authorize
-from pipper.ops.share.inputs import Ask
+from pipper.ops.share.inputs import InputOptions
 
 _EXAMPLES = """
 Examples:
@@ -79,7 +79,7 @@ def command(
     settings = settings_from(given)
     request = AuthorizeRequest(
         seconds=parse_duration(expires),
-        ask=Ask(requirements=requirements, input_path=input_path, dev=dev),
+        input=InputOptions(requirements=requirements, input_path=input_path, dev=dev),
         selection=selection_from(given),
         output=output,
     )

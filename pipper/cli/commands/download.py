@@ -16,7 +16,7 @@ from pipper.cli.options.settings import (
 )
 from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download
-from pipper.ops.share.inputs import Ask
+from pipper.ops.share.inputs import InputOptions
 
 _EXAMPLES = """
 Examples:
@@ -77,7 +77,7 @@ def command(
     settings = settings_from(given)
     request = DownloadRequest(
         directory=directory,
-        ask=Ask(requirements=requirements, input_path=input_path, lock_path=lock_path, dev=dev),
+        input=InputOptions(requirements=requirements, input_path=input_path, lock_path=lock_path, dev=dev),
         selection=selection_from(given),
         bundles=bundles,
         extract=extract,

@@ -20,7 +20,7 @@ from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.gitignore import is_exposed
-from pipper.ops.share.inputs import Ask, read_ask
+from pipper.ops.share.inputs import InputOptions, read_input
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
@@ -34,7 +34,7 @@ class AuthorizeRequest:
 
     seconds: int
     """How long the URLs are to be valid."""
-    ask: Ask = field(default_factory=Ask)
+    input: InputOptions = field(default_factory=InputOptions)
     selection: Selection = field(default_factory=Selection)
     """For URLs and pylock.toml; pipper's own format contains the whole lock, and the sync selects from it."""
     output: Path | None = None
@@ -57,7 +57,7 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
 
     The URLs expire with the session that signs them, at the latest; a warning reports that. Raises UsageError
     for more than 7 days, an output that must not be overwritten, or files that cannot be signed; AccessError if
-    the session has expired; and what `read_ask` raises. An error leaves the output unchanged.
+    the session has expired; and what `read_input` raises. An error leaves the output unchanged.
     """
     if request.seconds > LONGEST:
         raise UsageError(
@@ -69,7 +69,7 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
     if request.output is not None and output is not None:
         refuse_url(request.output)
         refuse_replacing(output)
-    asked = read_ask(settings, request.ask)
+    asked = read_input(settings, request.input)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
         raise UsageError(
             "there is no package to sign",

@@ -20,7 +20,7 @@ from pipper.ops.context.environments import interpreter_at_hand, open_cache, par
 from pipper.ops.context.place import Place
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import as_lock, refuse_expired
-from pipper.ops.share.inputs import Ask, Asked, read_ask
+from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import fetch_urls
 from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of_file, write_bytes
@@ -36,7 +36,7 @@ class DownloadRequest:
     """Arguments of `download`."""
 
     directory: Path
-    ask: Ask = field(default_factory=Ask)
+    input: InputOptions = field(default_factory=InputOptions)
     selection: Selection = field(default_factory=Selection)
     bundles: bool = False
     """Also save a bundle (`.pipper`) of each wheel."""
@@ -58,10 +58,10 @@ class Saved:
 def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
     """Save every wheel, and the other requested files, in the folder; return them.
 
-    Each file is verified and replaced atomically. Raises what `read_ask`, `select` and `fetch_files` raise,
+    Each file is verified and replaced atomically. Raises what `read_input`, `select` and `fetch_files` raise,
     MachineError if the folder cannot be written.
     """
-    asked = read_ask(settings, request.ask)
+    asked = read_input(settings, request.input)
     cache = open_cache(settings)
     with cache.in_use():
         wanted = {want.file.sha256: want for want in _wanted(settings, asked, request)}
@@ -77,7 +77,7 @@ def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
         return _save_all(settings, request, list(wanted.values()), cache)
 
 
-def _wanted(settings: Settings, asked: Asked, request: DownloadRequest) -> tuple[Wanted, ...]:
+def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> tuple[Wanted, ...]:
     label = asked.path.name
     if asked.lock is None:
         return ()
@@ -93,7 +93,7 @@ def _wanted(settings: Settings, asked: Asked, request: DownloadRequest) -> tuple
     return tuple(want for part in parts for want in select(lock, part, selection))
 
 
-def _origins(settings: Settings, asked: Asked) -> Origins:
+def _origins(settings: Settings, asked: ReadInput) -> Origins:
     if isinstance(asked.lock, Lock):
         return origins_of(settings, asked.lock, asked.project)
     return Origins(web=Web(settings.environ))

@@ -12,7 +12,7 @@ from pipper.core.lock.selection import Selection
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
-from pipper.ops.share.inputs import Ask, read_ask
+from pipper.ops.share.inputs import InputOptions, read_input
 from pipper.repository.access import directory_of
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
@@ -40,7 +40,7 @@ def export(settings: Settings, request: ExportRequest) -> str:
     if request.output is not None and output is not None:
         refuse_url(request.output)
         refuse_replacing(output)
-    asked = read_ask(settings, Ask())
+    asked = read_input(settings, InputOptions())
     if not isinstance(asked.lock, Lock):
         raise TypeError("a project has a lock of pipper's own")
     if request.format == "requirements":

@@ -27,7 +27,7 @@ from pipper.wheels.old_manifest import read_pipper_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class InputOptions:
     """The input that the command line names; empty for the project's lock, or else for its 0.x manifest."""
 
     requirements: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ReadInput:
     """The input, read and solved."""
 
     lock: Lock | Pylock | None
@@ -52,43 +52,43 @@ class Asked:
     """May be signed."""
 
 
-def read_ask(settings: Settings, ask: Ask) -> Asked:
+def read_input(settings: Settings, options: InputOptions) -> ReadInput:
     """Read the input; solve requirements and manifests.
 
     Raises UsageError if there are several inputs, if one cannot be read or if the project's lock is out of date,
     and what `make_lock` raises.
     """
-    if sum((bool(ask.requirements), ask.input_path is not None, ask.lock_path is not None)) > 1:
+    if sum((bool(options.requirements), options.input_path is not None, options.lock_path is not None)) > 1:
         raise UsageError("requirements, -i and --lock cannot be combined", hint="give only one of them")
-    for path in (ask.lock_path, ask.input_path):
+    for path in (options.lock_path, options.input_path):
         if path is not None:
             refuse_url(path)
-    if ask.requirements:
-        return _solved(settings, ask.requirements)
-    if ask.lock_path is not None:
-        return _of_lock(settings, settings.directory / ask.lock_path)
-    if ask.input_path is not None:
-        return _of_input(settings, settings.directory / ask.input_path, dev=ask.dev)
+    if options.requirements:
+        return _solved(settings, options.requirements)
+    if options.lock_path is not None:
+        return _of_lock(settings, settings.directory / options.lock_path)
+    if options.input_path is not None:
+        return _of_input(settings, settings.directory / options.input_path, dev=options.dev)
     if find_manifest(settings.directory) is None and read_pipper_manifest(settings.directory).path:
-        return _of_old_manifest(settings, settings.directory, dev=ask.dev)
+        return _of_old_manifest(settings, settings.directory, dev=options.dev)
     project = load_project(settings.directory)
-    return Asked(lock=require_fresh(project), path=project.lock_path, project=project)
+    return ReadInput(lock=require_fresh(project), path=project.lock_path, project=project)
 
 
-def _solved(settings: Settings, texts: Sequence[str]) -> Asked:
+def _solved(settings: Settings, texts: Sequence[str]) -> ReadInput:
     urls = tuple(text for text in texts if text.startswith(("https://", "http://")))
     requirements = [parse_requirement(text) for text in texts if text not in urls]
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
     lock = solve_requirements(settings, requirements) if requirements else None
-    return Asked(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
+    return ReadInput(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
 
 
-def _of_lock(settings: Settings, path: Path) -> Asked:
-    return Asked(lock=read_lock(path), path=path, project=find_project(settings.directory))
+def _of_lock(settings: Settings, path: Path) -> ReadInput:
+    return ReadInput(lock=read_lock(path), path=path, project=find_project(settings.directory))
 
 
-def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
+def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"{path} does not exist", hint="name a manifest or a lock that exists with -i")
@@ -103,10 +103,10 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> Asked:
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
     lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside)
-    return Asked(lock=lock, path=project.lock_path, project=project)
+    return ReadInput(lock=lock, path=project.lock_path, project=project)
 
 
-def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> Asked:
+def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     manifest = read_pipper_manifest(path)
     label = (manifest.path or path).name
     for key, entries in (("pypi", manifest.pypi), ("conda", manifest.conda)):
