@@ -10,11 +10,15 @@ from unittest import mock
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import settings
 
 from tests.commands import KEPT, default_signals, kill_started
 from tests.e2e.ceph import HOW_TO_GET, missing_programs, running_ceph
 from tests.s3_double import S3Double
 from tests.s3_endpoint import S3Endpoint
+
+settings.register_profile("pipper", deadline=None)  # a slow machine must not fail a test
+settings.load_profile("pipper")
 
 _numbers = itertools.count()
 _IS_E2E_REQUIRED = os.environ.get("PIPPER_REQUIRE_E2E") == "1"

@@ -15,7 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
-from pipper.system.locks import os_lock
+from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
@@ -175,7 +175,7 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     with os_errors("make", root, hint=hint):
         if _is_foreign(root):
             raise _in_the_way(root)
-        lock.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(lock.parent)
     try:
         with os_lock(lock):
             try:

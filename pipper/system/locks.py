@@ -11,6 +11,8 @@ from pipper.errors import MachineError
 from pipper.system.os_errors import os_errors
 
 _POLL_SECONDS = 0.01
+_FOLDER_RACES = 100
+"""Attempts to create a folder that other processes remove."""
 
 
 class LockBusyError(MachineError):
@@ -32,17 +34,16 @@ def os_lock(
     if it is not free within `timeout` seconds; None waits without a limit.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    descriptor = _open(path)
-    try:
-        _acquire(descriptor, path, shared, waiting, deadline)
-        # The last holder may have removed the file: then other processes lock a new one.
-        while not _is_at(descriptor, path):
-            os.close(descriptor)
-            descriptor = _open(path)
+    while True:
+        descriptor = _open(path)
+        try:
             _acquire(descriptor, path, shared, waiting, deadline)
-        yield
-    finally:
-        os.close(descriptor)
+            # The last holder may have removed the file: then other processes lock a new one.
+            if _is_at(descriptor, path):
+                yield
+                return
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -59,9 +60,23 @@ def os_lock_if_free(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Create `path` and its parents if they are missing. Raises OSError.
+
+    Another process may remove an empty folder between two system calls: then try again.
+    """
+    for _ in range(_FOLDER_RACES):
+        with suppress(FileNotFoundError, FileExistsError):
+            return path.mkdir(parents=True, exist_ok=True)
+    return path.mkdir(parents=True, exist_ok=True)
+
+
 def _open(path: Path) -> int:
     with os_errors("create the lock", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(_FOLDER_RACES):
+            make_folder(path.parent)
+            with suppress(FileNotFoundError):  # the last holder removed the folder
+                return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
 

@@ -141,7 +141,7 @@ def test_the_step_is_named_without_a_secret_and_urls_end_with_the_session(
     remote.check_secrets(done)
     assert OTHER_SECRET not in done.stderr
     done = remote.run("authorize", "-o", "a.lock", "-e", "12h", "-p", profile, env=aws)
-    assert f"{ENDS:%Y-%m-%d %H:%M:%S} UTC, not for 12 hours" in done.stderr
+    assert f"{ENDS:%Y-%m-%d %H:%M:%S} UTC, not for 12h" in done.stderr
     assert SECRET not in (remote.app / "a.lock").read_text()
 
 

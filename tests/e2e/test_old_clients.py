@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pipper.system.locks import os_lock
 from pipper.wheels.bundle import write_bundle
 from tests.commands import cache_directory, clean_environment, run_pipper
 from tests.legacy import upload_legacy
@@ -84,15 +85,16 @@ def kept(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
     """A folder with 0.11.1 in `venv` and the bundles it made in `bundles`; made once, kept in pytest's cache."""
     recipe = repr((WANTED, OLD_PROJECTS, sys.version, sys.base_prefix))
     folder = Path(pytestconfig.cache.mkdir(f"pipper-0.11-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"))
-    if not (folder / "complete").exists():
-        work = tmp_path_factory.mktemp("old")
-        install_old(folder / "venv", work)
-        shutil.rmtree(folder / "bundles", ignore_errors=True)
-        (folder / "bundles").mkdir()
-        client = OldClient(python_of(folder / "venv"), work)
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda one: bundle_old(client, *one, folder / "bundles"), OLD_PROJECTS))
-        (folder / "complete").touch()
+    with os_lock(folder / "lock"):  # another process of this run may be at it
+        if not (folder / "complete").exists():
+            work = tmp_path_factory.mktemp("old")
+            install_old(folder / "venv", work)
+            shutil.rmtree(folder / "bundles", ignore_errors=True)
+            (folder / "bundles").mkdir()
+            client = OldClient(python_of(folder / "venv"), work)
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda one: bundle_old(client, *one, folder / "bundles"), OLD_PROJECTS))
+            (folder / "complete").touch()
     return folder
 
 

@@ -90,7 +90,6 @@ def locks(draw: st.DrawFn) -> Lock:
     )
 
 
-@settings(deadline=None)
 @given(locks())
 def test_a_lock_comes_back_as_it_went_out(lock: Lock) -> None:
     text = dump_lock(lock)
@@ -98,7 +97,6 @@ def test_a_lock_comes_back_as_it_went_out(lock: Lock) -> None:
     assert dump_lock(parse_lock(text.encode(), label="pipper.lock")) == text
 
 
-@settings(deadline=None)
 @given(locks())
 def test_crlf_and_a_byte_order_mark_change_nothing(lock: Lock) -> None:
     data = b"\xef\xbb\xbf" + dump_lock(lock).replace("\n", "\r\n").encode()
@@ -166,7 +164,7 @@ def test_a_lost_block_never_makes_fewer_packages() -> None:
             survives(b"".join(lines[:begin] + lines[end:]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(DATA) - 1), st.binary(max_size=3), st.integers(0, 3))
 def test_damaged_bytes_never_make_fewer_packages(at: int, new: bytes, gone: int) -> None:
     survives(DATA[:at] + new + DATA[at + gone :])

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
@@ -52,7 +52,6 @@ def test_names_are_normalised() -> None:
     assert name_of(parse_requirement("Foo._-Bar")) == "foo-bar"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_requirement_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
@@ -60,7 +59,6 @@ def test_any_text_is_a_requirement_or_a_usage_error(text: str) -> None:
         assert normalised(parse_requirement(told)) == told
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"\A[a-z]{1,4}(\[[a-z]\])?(:|==|>=|~=|;| @ )[0-9a-z.*' <>=_]{0,12}\Z"))
 def test_any_near_requirement_is_one_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):

@@ -296,7 +296,7 @@ def solvable(graph: dict[str, Any], roots: list[str]) -> bool:
     return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs(("1", "2", "3", "4")))
 def test_a_solution_is_found_exactly_where_there_is_one(case: tuple[dict[str, Any], list[str]]) -> None:
     graph, roots = case
@@ -305,7 +305,7 @@ def test_a_solution_is_found_exactly_where_there_is_one(case: tuple[dict[str, An
     assert pins is None or holds(graph, roots, pins)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs(("1", "2rc1", "2", "3.dev1")))
 def test_pre_releases_in_a_solution_are_admitted_by_it(case: tuple[dict[str, Any], list[str]]) -> None:
     graph, roots = case
@@ -314,14 +314,14 @@ def test_pre_releases_in_a_solution_are_admitted_by_it(case: tuple[dict[str, Any
     assert pins is None or pins.keys() == requirements_on(graph, roots, pins).keys()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(graphs(("1", "2rc1", "2", "3")))
 def test_the_order_in_which_things_are_listed_changes_nothing(case: tuple[dict[str, Any], list[str]]) -> None:
     graph, roots = case
     assert attempt(graph, roots) == attempt(graph, roots, backwards=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(graphs(("1", "2", "3", "4")))
 def test_a_solution_is_its_own_fixed_point(case: tuple[dict[str, Any], list[str]]) -> None:
     graph, roots = case
@@ -333,7 +333,7 @@ def test_a_solution_is_its_own_fixed_point(case: tuple[dict[str, Any], list[str]
     assert versions(again) == pins
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(1, 3), min_size=1, max_size=5),
     st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 7)), min_size=1, max_size=3), max_size=14),
