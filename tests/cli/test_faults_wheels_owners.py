@@ -187,4 +187,4 @@ def test_H27_a_wheel_for_another_interpreter_is_not_chosen_and_not_synced(worksp
     text = text.replace(good["hashes"]["sha256"], foreign["hashes"]["sha256"])
     workspace.lock.write_text(text.replace(f"size = {good['size']},", f"size = {foreign['size']},"))
     done = workspace.refused("sync", code=4, subject="the lock is inconsistent")
-    assert "it has no wheel of epsilon==1.0.0 for" in done.stderr
+    assert "epsilon==1.0.0 has no wheel for" in done.stderr

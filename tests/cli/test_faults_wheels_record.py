@@ -112,7 +112,7 @@ def test_H24_a_wheel_of_another_project_is_refused(arena: Arena) -> None:
     assert "is that of another distribution" in done.stderr
     with arena.planted(craft(parts()), "zeta-1.0.0-py3-none-any.whl"), arena.unchanged():
         done = arena.workspace.refused("lock", code=4, subject="epsilon/index.json is damaged")
-        assert "zeta-1.0.0-py3-none-any.whl is no wheel of epsilon" in done.stderr
+        assert "zeta-1.0.0-py3-none-any.whl is not a wheel of epsilon" in done.stderr
 
 
 def test_H24_a_page_whose_key_is_not_that_of_the_hash_is_refused_by_lock(arena: Arena) -> None:
