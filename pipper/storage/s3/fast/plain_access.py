@@ -84,14 +84,8 @@ def plain_access(
     found = credentials or (_of_environment(variables) if keys else settings and settings.credentials)
     if settings is None or not found or not _is_sendable(found):
         return None
-    region = next(
-        (
-            it
-            for it in (location.region, variables.get("AWS_DEFAULT_REGION"), settings.region)
-            if it is not None
-        ),
-        None,
-    )
+    regions = (location.region, variables.get("AWS_DEFAULT_REGION"), settings.region)
+    region = next((each for each in regions if each is not None), None)
     endpoint = location.endpoint_url or variables.get(_ENDPOINTS[0]) or variables.get(_ENDPOINTS[1]) or ""
     root = _root(location.bucket, endpoint, region)
     if not root or _is_proxied(root, environ):
