@@ -1,4 +1,4 @@
-"""Building a wheel from a source tree with whatever backend it names (PEP 517, PEP 518)."""
+"""Build a wheel from a source tree with the build backend that it names (PEP 517, PEP 518)."""
 
 import contextlib
 import os
@@ -16,17 +16,17 @@ from pipper.errors import MachineError, UsageError
 __all__ = ["build_wheel", "read_pipper_manifest"]
 
 _TAIL = 10
-"""Lines of a failed build's output that go into the error."""
+"""Lines of a failed build's output that the error quotes."""
 
-_NEVER = frozenset(
+_EXCLUDED = frozenset(
     {"__pycache__", ".hg", ".svn", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
-_NOT_AT_TOP = frozenset({".git", ".pipper", "build", "dist"})
+_EXCLUDED_AT_ROOT = frozenset({".git", ".pipper", "build", "dist"})
 
 
 @dataclass(slots=True)
 class _Backend:
-    """Runs the backend's commands and keeps what they say."""
+    """Runs the backend's commands and keeps their output."""
 
     reporter: Reporter
     source_date: str
@@ -59,17 +59,21 @@ class _Backend:
 def build_wheel(source: Path, output: Path, reporter: Reporter) -> Path:
     """Build the wheel of the project in the folder `source` into the folder `output` and return its path.
 
-    The backend runs in an environment of its own, on a copy of the tree without environments, caches and
-    earlier builds: neither stale files of `build/` get into the wheel nor new ones into the tree. `.git` is
-    there by a link, for backends that read the version from it; files outside `source` are not there.
-    `SOURCE_DATE_EPOCH` is the time of the newest file where it is not set, so that the same tree gives the
-    same wheel. What the backend prints goes to `reporter.detail`.
+    The backend runs in an isolated environment on a copy of the tree without environments, caches and
+    earlier builds: stale files of `build/` do not get into the wheel, new ones do not get into the tree.
+    The copy links to `.git`, for backends that read the version from it; it has no files from outside
+    `source`. `SOURCE_DATE_EPOCH` defaults to the time of the newest file, so that equal trees give equal
+    wheels. The output of the backend goes to `reporter.detail`.
 
-    Raises UsageError where `source` is no project or its backend fails, with the backend's last lines;
-    MachineError where the disk refuses.
+    Raises UsageError if `source` is not a project or its backend fails, with the last lines of the output;
+    MachineError if the file system fails.
     """
     if not any((source / name).is_file() for name in ("pyproject.toml", "setup.py")):
-        raise UsageError(f"{source} is no Python project", cause="it has neither pyproject.toml nor setup.py")
+        raise UsageError(
+            f"{source} is not a Python project",
+            cause="it has neither pyproject.toml nor setup.py",
+            hint="name the folder that has one of them",
+        )
     try:
         with tempfile.TemporaryDirectory(prefix="pipper-build-") as scratch:
             copy = Path(scratch, "source", source.resolve().name or "project")
@@ -78,11 +82,15 @@ def build_wheel(source: Path, output: Path, reporter: Reporter) -> Path:
             output.mkdir(parents=True, exist_ok=True)
             return Path(shutil.move(built, output / built.name))
     except OSError as error:
-        raise MachineError(f"cannot build {source}", cause=_reason(error)) from error
+        raise MachineError(
+            f"cannot build {source}",
+            cause=_reason(error),
+            hint="check the permissions of that path and the free space in the temporary folder",
+        ) from error
 
 
 def _run(copy: Path, output: Path, backend: _Backend, source: Path) -> Path:
-    # Heavy, and only `bundle` needs it.
+    # A heavy import that only `bundle` needs.
     import build  # noqa: PLC0415
     import build.env  # noqa: PLC0415
 
@@ -92,7 +100,7 @@ def _run(copy: Path, output: Path, backend: _Backend, source: Path) -> Path:
             environment.install(builder.build_system_requires)
             environment.install(builder.get_requires_for_build("wheel"))
             return Path(builder.build("wheel", output))
-    except subprocess.CalledProcessError as error:  # pip, asked for the backend
+    except subprocess.CalledProcessError as error:  # pip failed to install the backend
         lines = [*_lines(error.stdout), *_lines(error.stderr)]
         raise _failed(source, lines or [str(error)]) from error
     except (build.BuildException, build.BuildBackendException, build.FailedProcessError) as error:
@@ -101,7 +109,11 @@ def _run(copy: Path, output: Path, backend: _Backend, source: Path) -> Path:
 
 def _failed(source: Path, lines: Sequence[str]) -> UsageError:
     tail = [line for line in lines if line.strip()][-_TAIL:]
-    return UsageError(f"the build of {source} failed", cause="\n".join(tail))
+    return UsageError(
+        f"the build of {source} failed",
+        cause="\n".join(tail),
+        hint="correct what the output reports; `-v` shows all of it",
+    )
 
 
 def _lines(output: bytes | None) -> list[str]:
@@ -109,34 +121,35 @@ def _lines(output: bytes | None) -> list[str]:
 
 
 def _copy_tree(source: Path, copy: Path) -> int:
-    """Copy what a build may need; return the time of the newest file in seconds since 1970."""
-    newest = 315532800  # 1980, the first year that a zip can say
+    """Copy the files that a build may need; return the time of the newest in seconds since 1970."""
+    newest = 315532800  # 1980, the first year that a zip can store
 
-    def leave_out(folder: str, names: list[str]) -> set[str]:
+    def excluded(folder: str, names: list[str]) -> set[str]:
         here = Path(folder)
-        return {name for name in names if _is_left_out(here, name, at_top=here == source)}
+        return {name for name in names if _is_excluded(here, name, at_root=here == source)}
 
     def copy_file(original: str, target: str) -> str:
         nonlocal newest
         newest = max(newest, int(Path(original).stat().st_mtime))
         return shutil.copy2(original, target)
 
-    shutil.copytree(source, copy, ignore=leave_out, copy_function=copy_file, ignore_dangling_symlinks=True)
-    # Where links are not allowed, only a backend that asks git misses it, and says so.
+    shutil.copytree(source, copy, ignore=excluded, copy_function=copy_file, ignore_dangling_symlinks=True)
+    # Without permission to make links, only a backend that runs git misses the link; it reports that itself.
     if (source / ".git").exists():
         with contextlib.suppress(OSError):
             (copy / ".git").symlink_to(source / ".git")
     return newest
 
 
-def _is_left_out(folder: Path, name: str, *, at_top: bool) -> bool:
-    if name in _NEVER or (folder / name / "pyvenv.cfg").is_file():
+def _is_excluded(folder: Path, name: str, *, at_root: bool) -> bool:
+    if name in _EXCLUDED or (folder / name / "pyvenv.cfg").is_file():
         return True
     if name.endswith(".egg-info"):
-        return at_top or folder.name == "src"
+        return at_root or folder.name == "src"
     # A package may be called `build`.
-    return at_top and (
-        name.endswith(".pipper") or (name in _NOT_AT_TOP and not (folder / name / "__init__.py").is_file())
+    return at_root and (
+        name.endswith(".pipper")
+        or (name in _EXCLUDED_AT_ROOT and not (folder / name / "__init__.py").is_file())
     )
 
 

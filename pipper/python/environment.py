@@ -1,4 +1,4 @@
-"""Environments: where packages go and which are there."""
+"""Environments: where packages are installed, and which ones are."""
 
 import contextlib
 import json
@@ -16,14 +16,14 @@ from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.system.locks import make_folder, os_lock
-from pipper.system.os_errors import os_errors
+from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.process import ProcessError, run
 
 STATE = ".pipper"
-"""The folder of pipper's own files at the root of an environment."""
+"""The folder of pipper's files at the root of an environment."""
 
 MARKS = "pipper.json"
-"""The file in a `.dist-info` that says where the distribution came from."""
+"""The file in a `.dist-info` that names the source of the distribution."""
 
 _UNFINISHED = ".pipper-unfinished"
 _FOLDER = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(?P<version>[^-]+)\.(?:dist|egg)-info")
@@ -42,16 +42,16 @@ class Environment:
     """The folder that holds `.pipper`: prefix, `--target` directory, or the user's library of this Python."""
     is_target: bool = False
     is_missing: bool = False
-    """Whether it is a virtual environment that has yet to be made."""
+    """Whether it is a virtual environment that has to be created first."""
 
     @property
     def state_dir(self) -> Path:
-        """Where journal, stamp and lock of this environment lie."""
+        """The folder of the journal, stamp and lock of this environment."""
         return self.root / STATE
 
     @property
     def libraries(self) -> tuple[Path, ...]:
-        """The folders in which distributions stand, each once (platlib may be a link to purelib)."""
+        """The folders that hold distributions, each once (platlib may be a link to purelib)."""
         pure, plat = self.scheme.purelib, self.scheme.platlib
         if pure == plat or os.path.realpath(pure) == os.path.realpath(plat):
             return (pure,)
@@ -59,13 +59,13 @@ class Environment:
 
 
 def environment_of(interpreter: Interpreter) -> Environment:
-    """Return the environment that an interpreter runs in."""
-    # Debian's python installs below /usr/local and lives in /usr: where packages go decides, not the prefix.
+    """Return the environment of an interpreter."""
+    # Debian's python in /usr installs below /usr/local: the root follows from the scheme, not the prefix.
     return Environment(interpreter=interpreter, scheme=interpreter.scheme, root=interpreter.scheme.data)
 
 
 def target_directory(directory: Path, interpreter: Interpreter) -> Environment:
-    """Return `directory` as an environment of its own, laid out as `pip install --target` does."""
+    """Return `directory` as an environment with the layout of `pip install --target`."""
     root = Path(os.path.abspath(directory))
     scheme = Scheme(
         purelib=root,
@@ -78,18 +78,18 @@ def target_directory(directory: Path, interpreter: Interpreter) -> Environment:
 
 
 def user_environment(interpreter: Interpreter) -> Environment:
-    """Return the user's own packages for this Python; raises MachineError in a virtual environment."""
+    """Return the user's packages for this Python (PEP 370); raises MachineError in a virtual environment."""
     if interpreter.is_virtual:
         raise MachineError(
-            f"`{interpreter.prefix}` is a virtual environment: it does not see packages of `--user`",
-            hint="leave `--user` out",
+            f"`{interpreter.prefix}` is a virtual environment: it ignores packages installed with `--user`",
+            hint="omit `--user`",
         )
     scheme = interpreter.user_scheme
     return Environment(interpreter=interpreter, scheme=scheme, root=scheme.purelib.parent)
 
 
 def active_environment(environ: Mapping[str, str]) -> Path | None:
-    """Return the python of the environment that is active, by VIRTUAL_ENV or CONDA_PREFIX, if one is."""
+    """Return the python of the active environment (VIRTUAL_ENV or CONDA_PREFIX), or None."""
     for variable, folder in (("VIRTUAL_ENV", "Scripts"), ("CONDA_PREFIX", ".")):
         if environ.get(variable):
             prefix = Path(environ[variable])
@@ -98,7 +98,7 @@ def active_environment(environ: Mapping[str, str]) -> Path | None:
 
 
 def refuse_unwritable(environment: Environment) -> None:
-    """Raise MachineError where pipper must not (PEP 668) or cannot change the environment."""
+    """Raise MachineError if pipper must not (PEP 668) or cannot change the environment."""
     interpreter = environment.interpreter
     if interpreter.externally_managed and not environment.is_target:
         raise MachineError(
@@ -114,42 +114,41 @@ def refuse_unwritable(environment: Environment) -> None:
             raise MachineError(f"`{nearest}` is not a directory", hint=_ELSEWHERE)
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise MachineError(
-                f"`{nearest}` cannot be written to", hint=f"mend its permissions, or {_ELSEWHERE}"
+                f"`{nearest}` cannot be written to", hint=f"change its permissions, or {_ELSEWHERE}"
             )
     if environment.is_missing:
-        with contextlib.suppress(OSError):  # `make_venv` says what is wrong there
-            if _is_foreign(environment.root):
-                raise _in_the_way(environment.root)
+        with contextlib.suppress(OSError):  # `make_venv` reports it
+            if _is_occupied(environment.root):
+                raise _occupied(environment.root)
 
 
 def installed(environment: Environment) -> tuple[Installed, ...]:
     """Return every distribution in the environment, in the order of folders.
 
-    A name is taken from the folder of the distribution, from METADATA only where the folder's does not say it
-    (PEP 376, PEP 427, recording installed projects). What cannot be named is left out. Raises MachineError
-    where a folder cannot be read.
+    Name and version are those of the folder's name (PEP 376, PEP 427), or those of METADATA if the folder's
+    name has none. A distribution without a name is omitted. Raises MachineError if a folder cannot be read.
     """
     return tuple(each for folder in _folders(environment) for each in _distribution(folder))
 
 
 def refuse_changed(environment: Environment, present: Sequence[Installed]) -> None:
-    """Raise ConflictError where a distribution came or went since `installed` returned `present`.
+    """Raise ConflictError if a distribution was added or removed since `installed` returned `present`.
 
-    Raises MachineError where a folder cannot be read.
+    Raises MachineError if a folder cannot be read.
     """
     before = {each.dist_info: each for each in present}
     now = set(_folders(environment))
-    came = (each for folder in sorted(now - before.keys()) for each in _distribution(folder))
-    went = (before[folder] for folder in sorted(before.keys() - now))
-    for each in (*came, *went):
+    added = (each for folder in sorted(now - before.keys()) for each in _distribution(folder))
+    removed = (before[folder] for folder in sorted(before.keys() - now))
+    for each in (*added, *removed):
         raise ConflictError(
-            f"{each.name} was changed in the environment while this command was at work",
+            f"another process changed {each.name} in the environment while this command ran",
             hint="run the command again",
         )
 
 
 def _folders(environment: Environment) -> list[Path]:
-    """Each `.dist-info` and `.egg-info` in the environment, in the order of folders."""
+    """Return each `.dist-info` and `.egg-info` in the environment, in the order of folders."""
     found: list[Path] = []
     for library in environment.libraries:
         with os_errors("read", library):
@@ -164,25 +163,25 @@ def _folders(environment: Environment) -> list[Path]:
 
 
 def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None) -> Interpreter:
-    """Make a virtual environment without pip in `directory` and return its interpreter.
+    """Create a virtual environment without pip in `directory` and return its interpreter.
 
-    What an interrupted call left is made anew, and one that another process is making is waited for; anything
-    else that is there is left alone. Raises MachineError, and then nothing new is left behind.
+    Waits for another process that is creating it, and recreates what an interrupted call left. Raises
+    MachineError if it fails or `directory` has other files, and leaves no new files then.
     """
     root = Path(os.path.abspath(directory))
     lock = root / STATE / "lock"
-    hint = "fix the permissions there, or name an environment with `--python EXE` or `-t DIR`"
-    with os_errors("make", root, hint=hint):
-        if _is_foreign(root):
-            raise _in_the_way(root)
+    hint = "change the permissions there, or name an environment with `--python EXE` or `-t DIR`"
+    with os_errors("create", root, hint=hint):
+        if _is_occupied(root):
+            raise _occupied(root)
         make_folder(lock.parent)
     try:
         with os_lock(lock):
             try:
                 if venv_python(root) is None:
-                    _make_whole(root, base)
+                    _create_or_clear(root, base)
             finally:
-                # Whoever waits for the lock finds that its file is gone, and makes it anew.
+                # A process that waits for the lock finds its file removed, and creates it again.
                 with contextlib.suppress(OSError):
                     os.unlink(lock)
     finally:
@@ -193,14 +192,14 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
 
 
 def venv_python(directory: Path) -> Path | None:
-    """Return the python of the virtual environment in `directory`, or None where no finished one is there."""
+    """Return the python of the virtual environment in `directory`, or None if it is missing or unfinished."""
     python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    whole = python.exists() and (directory / "pyvenv.cfg").exists() and not (directory / _UNFINISHED).exists()
-    return Path(os.path.abspath(python)) if whole else None
+    done = python.exists() and (directory / "pyvenv.cfg").exists() and not (directory / _UNFINISHED).exists()
+    return Path(os.path.abspath(python)) if done else None
 
 
-def _is_foreign(root: Path) -> bool:
-    """Tell whether anything is there that is no virtual environment, nor one that is being made."""
+def _is_occupied(root: Path) -> bool:
+    """Return whether `root` has files of other kinds than a virtual environment, finished or not."""
     try:
         entries = set(os.listdir(root)) - {STATE}
     except FileNotFoundError:
@@ -208,8 +207,8 @@ def _is_foreign(root: Path) -> bool:
     return bool(entries) and _UNFINISHED not in entries and venv_python(root) is None
 
 
-def _make_whole(root: Path, base: Interpreter) -> None:
-    """Make a virtual environment; the mark in it goes last, and stays where something cannot be removed."""
+def _create_or_clear(root: Path, base: Interpreter) -> None:
+    """Create a virtual environment; the file `_UNFINISHED` is removed last, and stays if the removal fails."""
     try:
         (root / _UNFINISHED).touch()
         _clear(root)
@@ -222,7 +221,7 @@ def _make_whole(root: Path, base: Interpreter) -> None:
             _clear(root)
             (root / _UNFINISHED).unlink()
         if isinstance(error, OSError | ProcessError):
-            raise _not_made(root, error) from error
+            raise _creation_error(root, error) from error
         raise
 
 
@@ -235,33 +234,33 @@ def _clear(root: Path) -> None:
 def _build_venv(root: Path, python: Path) -> None:
     own = getattr(sys, "_base_executable", None) or sys.executable
     if os.path.realpath(own) == os.path.realpath(python):
-        # The module does in this process what `python -m venv` does, 40 ms sooner.
-        import venv  # noqa: PLC0415 - 14 ms, for the one command that makes an environment
+        # 40 ms faster than `python -m venv`.
+        import venv  # noqa: PLC0415 - 14 ms, only to create an environment
 
         venv.EnvBuilder(symlinks=os.name != "nt").create(root)
         return
     run([str(python), "-I", "-m", "venv", "--without-pip", str(root)])
 
 
-def _in_the_way(root: Path) -> MachineError:
+def _occupied(root: Path) -> MachineError:
     if (root / "pyvenv.cfg").exists():
         return MachineError(
             f"the virtual environment `{root}` has no Python any more",
-            cause="the one that it was made with was removed or moved",
-            hint=f"remove `{root}`: then it is made anew",
+            cause="the Python that it was created with was removed or moved",
+            hint=f"remove `{root}` and run the command again: pipper recreates it",
         )
     return MachineError(
-        f"`{root}` is there and is no virtual environment", hint="move it away, or use `--python EXE`"
+        f"`{root}` exists and is not a virtual environment", hint="move it away, or use `--python EXE`"
     )
 
 
-def _not_made(root: Path, error: OSError | ProcessError) -> MachineError:
+def _creation_error(root: Path, error: OSError | ProcessError) -> MachineError:
     if isinstance(error, OSError):
-        return MachineError(f"no virtual environment could be made in `{root}`", cause=error.strerror or "")
+        return machine_error("create a virtual environment in", f"`{root}`", error)
     return MachineError(
-        f"no virtual environment could be made in `{root}`",
+        f"cannot create a virtual environment in `{root}`",
         cause=error.reason,
-        hint=f"see whether `{error.program} -m venv` works (Debian: the package python3-venv)",
+        hint=f"check that `{error.program} -m venv` works (Debian: install the package python3-venv)",
     )
 
 
@@ -283,7 +282,7 @@ def _distribution(folder: Path) -> Iterator[Installed]:
 
 
 def _from_metadata(folder: Path) -> tuple[NormalizedName, str] | None:
-    # pip renames what it is about to remove to `~name`; Python does not see such folders either.
+    # pip renames a distribution to `~name` before it removes it; Python ignores such folders too.
     if folder.name.startswith("~"):
         return None
     # An old `.egg-info` may be a file.

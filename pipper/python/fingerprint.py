@@ -1,4 +1,4 @@
-"""What tells one interpreter from another without running it: cheap enough for a sync that has nothing to do."""
+"""Identify an interpreter without running it: cheap enough for a sync that has nothing to do."""
 
 import hashlib
 import os
@@ -7,11 +7,11 @@ from pipper.errors import UsageError
 
 
 def fingerprint(executable: str | os.PathLike[str]) -> str:
-    """Return a digest that changes whenever what an interpreter says of itself may change.
+    """Return a digest that changes whenever the facts of an interpreter (`probe.facts`) may change.
 
-    Covers the path as given (a virtual environment's python is a link to another), the file behind it, the
-    `pyvenv.cfg` beside it, the C library and the kernel (marker variables), and what the user scheme hangs on.
-    Reads no file. Raises UsageError where there is no such file.
+    Covers the path as given (a virtual environment's python is a link to another), the file that it links
+    to, the `pyvenv.cfg` beside it, the C library and the kernel (marker variables), and the variables that
+    the user scheme depends on. Reads no file. Raises UsageError if there is no file at `executable`.
     """
     path = os.path.abspath(executable)
     try:

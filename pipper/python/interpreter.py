@@ -1,4 +1,4 @@
-"""Python interpreters: what they say of themselves, asked once and remembered."""
+"""Python interpreters: facts that each reports once and the cache keeps."""
 
 import contextlib
 import json
@@ -19,39 +19,40 @@ from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
 OLDEST = (3, 9)
-"""The oldest Python that environments may have."""
+"""The oldest supported version of Python in an environment."""
 
 _PREFIXES = {"cpython": "cp", "pypy": "pp"}
 _SECONDS = 60
 _FEW_SECONDS = 5
 _FORMAT = 2
 _VERSION = "import sys; sys.stdout.write('%d.%d.%d' % sys.version_info[:3])"
-"""Says the version on every Python there is."""
+"""Prints the version on Python 2 and 3."""
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
-"""What facts raise that are none."""
+"""What `_interpreter` raises for malformed facts."""
+_NO_FACTS = "it did not report its version and paths"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
-    """Where the parts of a wheel go (PEP 427, sysconfig)."""
+    """The folders that the parts of a wheel are installed in (PEP 427, sysconfig)."""
 
     purelib: Path
     platlib: Path
     scripts: Path
     data: Path
     headers: Path
-    """The folder in which each distribution's own folder of headers lies."""
+    """The folder that holds one folder of headers for each distribution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python interpreter and where it looks for packages."""
+    """A Python interpreter and the folders of its packages."""
 
     executable: Path
-    """Absolute, links not followed: a virtual environment's python is known by its own path. Where another
-    program stood in for it (the shim of a version manager), the python that answered."""
+    """Absolute, links not followed: the python of a virtual environment is identified by its own path. For
+    the shim of a version manager, the python that the shim runs."""
     base_executable: Path
-    """The python that virtual environments of it are made with."""
+    """The python to make virtual environments with."""
     prefix: Path
     base_prefix: Path
     version: tuple[int, int, int]
@@ -59,9 +60,9 @@ class Interpreter:
     scheme: Scheme
     user_scheme: Scheme
     venv_paths: Mapping[str, str]
-    """The scheme of a virtual environment made with it, its folder as `probe.VENV`; empty where unknown."""
+    """The scheme of a virtual environment made with it, its folder as `probe.VENV`; empty if unknown."""
     externally_managed: str = ""
-    """Why others must not change its packages (PEP 668); empty where they may."""
+    """Why pipper must not change its packages (PEP 668); empty if it may."""
 
     @property
     def is_virtual(self) -> bool:
@@ -70,30 +71,30 @@ class Interpreter:
 
 
 def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter:
-    """Ask the interpreter at `executable` what it is, or recall it from `cache_dir`.
+    """Return the interpreter at `executable`, from `cache_dir` or by running it.
 
-    What answers for another program is asked each time, as only that program knows which one will answer.
-    Raises UsageError where there is no such file, MachineError where it does not run or is too old.
+    A shim is run each time, as only the shim knows which interpreter it runs. Raises UsageError if there is
+    no file at `executable`, MachineError if the interpreter does not run or is too old.
     """
     path = Path(os.path.abspath(executable))
     name = fingerprint(path)
-    memory = cache_dir / f"{name}.json" if cache_dir else None
-    found = _recall(memory, path) if memory else None
+    entry = cache_dir / f"{name}.json" if cache_dir else None
+    found = _read_cached(entry, path) if entry else None
     if found is None:
-        facts = _ask(path)
+        facts = _run_probe(path)
         try:
             found = _interpreter(path, facts)
         except _MALFORMED as error:
-            raise _unusable(path, "it did not say what it is") from error
-        if memory and found.executable == path:
-            _remember(memory, facts)
+            raise _unusable(path, _NO_FACTS) from error
+        if entry and found.executable == path:
+            _write_cached(entry, facts)
     return found
 
 
 def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> Interpreter:
-    """Return the interpreter of a virtual environment that was just made in `directory` with `base`.
+    """Return the interpreter of a new virtual environment that `base` made in `directory`.
 
-    Its facts follow from those of `base`, so it is asked only where they do not say enough (Python < 3.11).
+    Its facts follow from those of `base`; it is run only if they are incomplete (Python < 3.11).
     """
     executable = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not base.venv_paths:
@@ -107,56 +108,56 @@ def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> I
     )
 
 
-def _inside(folder: Path) -> str:
+def _folder_hint(folder: Path) -> str:
     for name in ("bin/python", "Scripts/python.exe", "python.exe"):
         if (folder / name).exists():
             return f"name the one in it: `--python {folder / name}`"
     return "name one with `--python EXE`"
 
 
-def _recall(memory: Path, executable: Path) -> Interpreter | None:
+def _read_cached(entry: Path, executable: Path) -> Interpreter | None:
     try:
-        facts = json.loads(memory.read_bytes())
+        facts = json.loads(entry.read_bytes())
         return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
     except (OSError, *_MALFORMED):
         return None
 
 
-def _remember(memory: Path, facts: dict[str, Any]) -> None:
-    # What is not remembered is asked again: a full or read-only disk must not stop a command that only reads.
+def _write_cached(entry: Path, facts: dict[str, Any]) -> None:
+    # A full or read-only disk must not stop a command that only reads: the next one runs the probe again.
     with contextlib.suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(memory, json.dumps({**facts, "format": _FORMAT}).encode())
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(entry, json.dumps({**facts, "format": _FORMAT}).encode())
 
 
-def _ask(executable: Path) -> dict[str, Any]:
+def _run_probe(executable: Path) -> dict[str, Any]:
     try:
         facts = json.loads(
             run([str(executable), "-I", "-B", probe.__file__], seconds=_SECONDS).splitlines()[-1]
         )
     except ProcessError as error:
-        raise _unusable(executable, _too_old(executable) or error.reason) from error
+        raise _unusable(executable, _old_version(executable) or error.reason) from error
     except OSError as error:
         if executable.is_dir():
             raise UsageError(
-                f"`{executable}` is a folder, not a Python interpreter", hint=_inside(executable)
+                f"`{executable}` is a folder, not a Python interpreter", hint=_folder_hint(executable)
             ) from error
         raise _unusable(executable, error.strerror or "") from error
     except (ValueError, IndexError) as error:
-        raise _unusable(executable, "it did not say what it is") from error
+        raise _unusable(executable, _NO_FACTS) from error
     if not isinstance(facts, dict):
-        raise _unusable(executable, "it did not say what it is")
+        raise _unusable(executable, _NO_FACTS)
     return facts
 
 
-def _too_old(executable: Path) -> str:
-    """Say so where a python does not even understand the question; Python 2 knows not all of its options."""
+def _old_version(executable: Path) -> str:
+    """Return the version of a python that is too old to run the probe (Python 2 lacks `-I`), or an empty text."""
     try:
-        said = run([str(executable), "-c", _VERSION], seconds=_FEW_SECONDS).decode(errors="replace")
+        version = run([str(executable), "-c", _VERSION], seconds=_FEW_SECONDS).decode(errors="replace")
     except (ProcessError, OSError):
         return ""
-    found = re.fullmatch(r"(\d+)\.(\d+)\.\d+", said)
-    return f"it is Python {said}" if found and (int(found[1]), int(found[2])) < OLDEST else ""
+    found = re.fullmatch(r"(\d+)\.(\d+)\.\d+", version)
+    return f"it is Python {version}" if found and (int(found[1]), int(found[2])) < OLDEST else ""
 
 
 def _unusable(executable: Path, cause: str) -> MachineError:
@@ -178,7 +179,7 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
     prefix, base_prefix = Path(facts["prefix"]), Path(facts["base_prefix"])
     virtual = prefix != base_prefix
     return Interpreter(
-        executable=_who_answered(executable, facts["executable"]),
+        executable=_actual_executable(executable, facts["executable"]),
         base_executable=Path(facts["base_executable"]),
         prefix=prefix,
         base_prefix=base_prefix,
@@ -190,22 +191,22 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
         scheme=_scheme(facts["paths"], prefix, version, virtual=virtual),
         user_scheme=_scheme(facts["user_paths"], prefix, version, virtual=False),
         venv_paths=facts["venv_paths"] or {},
-        externally_managed="" if virtual else _managed(Path(facts["stdlib"])),
+        externally_managed="" if virtual else _external_manager(Path(facts["stdlib"])),
     )
 
 
-def _who_answered(asked: Path, said: str) -> Path:
+def _actual_executable(started: Path, reported: str) -> Path:
     with contextlib.suppress(OSError):
-        if said and not os.path.samefile(asked, said):
-            return Path(os.path.abspath(said))
-    return asked
+        if reported and not os.path.samefile(started, reported):
+            return Path(os.path.abspath(reported))
+    return started
 
 
 def _scheme(
     paths: Mapping[str, str], prefix: Path, version: tuple[int, int, int], *, virtual: bool
 ) -> Scheme:
-    # The include folder of a virtual environment is that of its base, which is not its to change: pip's
-    # layout keeps headers of its own below `include/site`.
+    # The include folder of a virtual environment belongs to its base interpreter. Its own headers go below
+    # `include/site`, as in pip's layout.
     include = prefix / "include" / "site" / f"python{version[0]}.{version[1]}"
     return Scheme(
         purelib=Path(paths["purelib"]),
@@ -220,30 +221,28 @@ def _filled(paths: Mapping[str, str], directory: Path) -> dict[str, str]:
     return {name: path.replace(probe.VENV, str(directory)) for name, path in paths.items()}
 
 
-def _managed(stdlib: Path) -> str:
-    """Read the mark of PEP 668 each time: it comes and goes without the interpreter changing."""
+def _external_manager(stdlib: Path) -> str:
+    """Return the text of the EXTERNALLY-MANAGED file (PEP 668); not cached, as it changes without the interpreter."""
     marker = stdlib / "EXTERNALLY-MANAGED"
     with os_errors("read", marker):
         try:
             text = marker.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
-    # configparser costs 5 ms to import; only system interpreters bear the mark.
+    # configparser takes 5 ms to import; only system interpreters have the file.
     import configparser  # noqa: PLC0415 - see above
 
     parser = configparser.ConfigParser(interpolation=None)
     with contextlib.suppress(configparser.Error):
         parser.read_string(text)
-        said = parser.get("externally-managed", "Error", fallback="")
-        if said.strip():
-            return said.strip()
+        text = parser.get("externally-managed", "Error", fallback="").strip()
+        if text:
+            return text
     return "its packages are managed by the system"
 
 
 def running() -> Path:
-    """Return the path of the interpreter that runs this; raises UsageError where it does not know it."""
+    """Return the path of the interpreter that runs pipper; raises UsageError if it is unknown."""
     if not sys.executable:
-        raise UsageError(
-            "the interpreter pipper runs on does not know its own path", hint="use `--python EXE`"
-        )
+        raise UsageError("the interpreter that runs pipper has no path", hint="name one with `--python EXE`")
     return Path(sys.executable)

@@ -1,6 +1,7 @@
-"""Runs inside a target interpreter, by path, on Python 3.9 and later: prints what it is as one line of JSON.
+"""Print the facts of the interpreter that runs this file as one line of JSON.
 
-Imports nothing but the standard library of that interpreter, and nothing of pipper.
+The file runs by its path in a target interpreter, on Python 3.9 and later. It imports only the standard
+library.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import sys
 import sysconfig
 
 VENV = "@VENV@"
-"""Stands in `venv_paths` where the folder of a virtual environment goes."""
+"""The placeholder in `venv_paths` for the folder of a virtual environment."""
 
 
 def facts() -> dict[str, object]:
-    """Return everything that pipper asks of an interpreter; paths as `sysconfig` gives them."""
+    """Return all that pipper needs to know of an interpreter; paths as `sysconfig` returns them."""
     schemes = sysconfig.get_scheme_names()
     return {
         "implementation": sys.implementation.name,
@@ -43,7 +44,7 @@ def facts() -> dict[str, object]:
 
 
 def user_scheme() -> str:
-    """Return the name of the scheme that `--user` means here."""
+    """Return the name of the user scheme of this interpreter."""
     if hasattr(sysconfig, "get_preferred_scheme"):
         return sysconfig.get_preferred_scheme("user")
     if sys.platform == "darwin" and sysconfig.get_config_var("PYTHONFRAMEWORK"):
@@ -52,7 +53,7 @@ def user_scheme() -> str:
 
 
 def markers() -> dict[str, str]:
-    """Return the variables of PEP 508 that describe an environment."""
+    """Return the environment markers of PEP 508."""
     own = sys.implementation.version
     serial = "" if own.releaselevel == "final" else own.releaselevel[0] + str(own.serial)
     return {
@@ -71,7 +72,7 @@ def markers() -> dict[str, str]:
 
 
 def platform_tag() -> str:
-    """Return the most capable platform tag (PEP 425, 600, 656): libc or system version as it really is."""
+    """Return the platform tag (PEP 425, 600, 656) with the actual version of the libc or the system."""
     plain = re.sub(r"[-. ]", "_", sysconfig.get_platform())
     if sys.platform == "darwin":
         return mac_tag()
@@ -88,7 +89,7 @@ def platform_tag() -> str:
 
 
 def mac_tag() -> str:
-    """Return the tag of this macOS; a python built against an old SDK sees 10.16 and has to ask again."""
+    """Return the tag of this macOS; a python built against an old SDK reports 10.16 and has to ask again."""
     version, _, machine = platform.mac_ver()
     if version.startswith("10.16"):
         version = subprocess.check_output(
@@ -101,7 +102,7 @@ def mac_tag() -> str:
 
 
 def glibc_version() -> str:
-    """Return `2_36` for glibc 2.36, or nothing where the C library is another one."""
+    """Return `2_36` for glibc 2.36, or an empty text for another C library."""
     try:
         found = re.match(r"glibc (\d+)\.(\d+)", os.confstr("CS_GNU_LIBC_VERSION") or "")
     except (AttributeError, ValueError, OSError):
@@ -110,15 +111,15 @@ def glibc_version() -> str:
 
 
 def musl_version() -> str:
-    """Return `1_2` for musl 1.2, as its loader (named in the executable) says, or nothing."""
+    """Return `1_2` for musl 1.2 from its loader, which the executable names, or an empty text."""
     with open(sys.executable, "rb") as stream:
         loader = re.search(rb"/lib/ld-musl-[\w.-]+", stream.read(65536))
     if loader is None:
         return ""
-    said = subprocess.run([loader.group().decode()], stderr=subprocess.PIPE, text=True, check=False).stderr
-    found = re.search(r"Version (\d+)\.(\d+)", said)
+    usage = subprocess.run([loader.group().decode()], stderr=subprocess.PIPE, text=True, check=False).stderr
+    found = re.search(r"Version (\d+)\.(\d+)", usage)
     return f"{found.group(1)}_{found.group(2)}" if found else ""
 
 
 if __name__ == "__main__":
-    print(json.dumps(facts()))  # noqa: T201 - this line is the answer to the process that asked
+    print(json.dumps(facts()))  # noqa: T201 - the calling process reads this line

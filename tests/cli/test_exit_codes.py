@@ -119,7 +119,7 @@ def test_exit_8_where_something_else_stands_in_the_place_of_the_environment(work
     workspace.venv.rename(workspace.root / "elsewhere")
     workspace.venv.mkdir()
     (workspace.venv / "mine.txt").write_text("mine")
-    workspace.refused("sync", code=8, subject="is there and is no virtual environment")
+    workspace.refused("sync", code=8, subject="exists and is not a virtual environment")
     (workspace.venv / "mine.txt").unlink()
     workspace.venv.rmdir()
     workspace.venv.write_text("mine")

@@ -215,7 +215,7 @@ def test_what_is_in_the_way_of_the_environment_is_told_before_anything_is_fetche
     shutil.rmtree(workspace.venv)
     (workspace.venv / "mine").mkdir(parents=True)
     shutil.rmtree(workspace.repository)
-    workspace.refused("sync", code=8, subject="is there and is no virtual environment")
+    workspace.refused("sync", code=8, subject="exists and is not a virtual environment")
 
 
 def test_a_failed_first_sync_leaves_an_empty_folder_empty(workspace: Workspace) -> None:

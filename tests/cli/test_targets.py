@@ -183,7 +183,7 @@ def test_an_environment_that_lost_its_python_is_told_with_the_mend(things: Works
         link.unlink()
     (things.venv / "bin" / "python").symlink_to("/nowhere/python3")
     done = things.refused("sync", code=8, subject="has no Python any more")
-    assert f"hint: remove `{things.venv}`: then it is made anew" in done.stderr
+    assert f"hint: remove `{things.venv}` and run the command again: pipper recreates it" in done.stderr
     shutil.rmtree(things.venv)
     things.run("sync")
     assert works(things.venv)
@@ -212,7 +212,7 @@ def test_a_read_only_environment_is_refused_before_anything_is_fetched(
 ) -> None:
     shutil.rmtree(workspace.repository)
     done = workspace.refused("sync", option, code=8, subject="cannot be written to")
-    assert "hint: mend its permissions, or " in done.stderr
+    assert "hint: change its permissions, or " in done.stderr
     assert not (workspace.root / "cache" / "files").exists()
 
 

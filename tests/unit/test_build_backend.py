@@ -114,7 +114,7 @@ def test_a_build_system_table_that_cannot_be_used_is_a_usage_error(tmp_path: Pat
 
 def test_a_folder_that_is_no_project_is_a_usage_error(tmp_path: Path) -> None:
     for source in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(UsageError, match="is no Python project"):
+        with pytest.raises(UsageError, match="is not a Python project"):
             build_wheel(source, tmp_path / "out", Reporter())
 
 

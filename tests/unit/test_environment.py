@@ -86,9 +86,9 @@ def test_a_python_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None
     ("text", "cause"),
     [
         ("echo broken library >&2; exit 1", "broken library"),
-        ("echo not json", "did not say what it is"),
-        ("true", "did not say what it is"),
-        ("exit 3", "exit code 3"),
+        ("echo not json", "did not report its version and paths"),
+        ("true", "did not report its version and paths"),
+        ("exit 3", "ended with 3"),
     ],
 )
 def test_a_python_that_does_not_work_is_told_with_its_path(tmp_path: Path, text: str, cause: str) -> None:
@@ -153,7 +153,7 @@ def test_an_environment_that_could_not_be_made_leaves_nothing(tmp_path: Path) ->
 def test_what_is_no_environment_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
-    with pytest.raises(MachineError, match="is no virtual environment"):
+    with pytest.raises(MachineError, match="is not a virtual environment"):
         make_venv(tmp_path / "mine", this_interpreter())
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
 

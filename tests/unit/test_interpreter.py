@@ -55,7 +55,7 @@ def test_an_answer_that_makes_no_sense_is_told_each_time(tmp_path: Path, text: s
     for _ in range(2):
         with pytest.raises(MachineError, match=str(path)) as caught:
             inspect_interpreter(path, tmp_path / "facts")
-        assert caught.value.cause == "it did not say what it is"
+        assert caught.value.cause == "it did not report its version and paths"
     assert not (tmp_path / "facts").exists()
 
 
@@ -63,7 +63,7 @@ def test_an_answer_that_makes_no_sense_is_told_each_time(tmp_path: Path, text: s
 def test_an_answer_with_something_missing_is_none(tmp_path: Path, missing: str) -> None:
     with pytest.raises(MachineError) as caught:
         inspect_interpreter(double(tmp_path / "python", **{missing: ...}), None)
-    assert caught.value.cause == "it did not say what it is"
+    assert caught.value.cause == "it did not report its version and paths"
 
 
 def test_what_is_printed_before_the_answer_does_not_matter(tmp_path: Path) -> None:

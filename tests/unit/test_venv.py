@@ -56,7 +56,7 @@ def test_C1_the_mark_of_an_unfinished_environment_is_the_last_to_go(
 
     with monkeypatch.context() as patch:
         patch.setattr("pipper.python.environment.shutil.rmtree", stuck)
-        with pytest.raises(MachineError, match="no virtual environment could be made"):
+        with pytest.raises(MachineError, match="cannot create a virtual environment"):
             make_venv(tmp_path / "venv", this_interpreter())
     assert (tmp_path / "venv" / ".pipper-unfinished").exists()
     assert venv_python(tmp_path / "venv") is None
@@ -71,7 +71,7 @@ def test_a_folder_that_is_no_environment_is_left_as_it_is(tmp_path: Path, entry:
         (tmp_path / "mine" / entry).touch()
     before = tree(tmp_path / "mine", skip=())
     if entry == "notes.txt":
-        with pytest.raises(MachineError, match="no virtual environment"):
+        with pytest.raises(MachineError, match="is not a virtual environment"):
             make_venv(tmp_path / "mine", this_interpreter())
         assert tree(tmp_path / "mine", skip=()) == before
     else:
