@@ -88,7 +88,7 @@ def test_a_python_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None
         ("echo broken library >&2; exit 1", "broken library"),
         ("echo not json", "did not report its version and paths"),
         ("true", "did not report its version and paths"),
-        ("exit 3", "ended with 3"),
+        ("exit 3", "exit code 3"),
     ],
 )
 def test_a_python_that_does_not_work_is_told_with_its_path(tmp_path: Path, text: str, cause: str) -> None:
