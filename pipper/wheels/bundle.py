@@ -1,4 +1,4 @@
-"""Bundles: `.pipper` files, a zip of `package.whl` and `package.meta`, as pipper 0.11 writes and reads it."""
+"""Bundles: `.pipper` files, a zip of `package.whl` and `package.meta` in the format of pipper 0.11."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from pipper.errors import IntegrityError
 from pipper.system.files import replacing
 from pipper.system.os_errors import os_errors
 from pipper.wheels.gate import WheelFile, open_wheel
-from pipper.wheels.member_paths import refusal, shortened
+from pipper.wheels.member_paths import REBUILD, refusal, shortened
 from pipper.wheels.name import parse_wheel_name
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import STORED, Entry
@@ -32,38 +32,37 @@ META_NAME = "package.meta"
 _KNOWN_KEYS = ("name", "version", "safe_version", "wheel_name", "timestamp")
 _STAMP = (1980, 1, 1, 0, 0, 0)
 _DEFAULT_LIMITS = Limits()
-# Of the bundle itself: the wheel in it is checked by its own gate, and a stored one is as big as it is.
+# For the bundle itself: it stores its wheel uncompressed, and the wheel gate limits that.
 _LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What a bundle says of itself in `package.meta`; its wheel has not been looked into."""
+    """The `package.meta` of a bundle; its wheel is not checked."""
 
     name: str
-    """The project's name as given."""
+    """The project's name as written."""
     version: str
-    """The version as given: usually a semantic version, always one of PEP 440."""
+    """The version as written: usually a semantic version, always valid in PEP 440."""
     safe_version: str
-    """As in keys and file names; empty where it is not said."""
+    """As in keys and file names; may be empty."""
     wheel_name: str
-    """The wheel's own file name (PEP 427)."""
+    """The file name of the wheel (PEP 427)."""
     timestamp: str
-    """When it was made (ISO 8601); empty where it is not said."""
+    """When the bundle was built (ISO 8601); may be empty."""
     dependencies: tuple[str, ...]
-    """Packages that 0.x installs along, as it writes them: `bar:>=2.0.0`."""
+    """Packages that 0.x installs too, in its notation: `bar:>=2.0.0`."""
     extra: Mapping[str, object]
-    """All other keys: what stood in the project's `pipper.json`."""
+    """All other keys, from the project's `pipper.json`."""
     raw: bytes
-    """The file as it is."""
+    """The bytes of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedWheel:
-    """The bytes of a wheel that was taken out of a bundle."""
+    """A wheel that was extracted from a bundle."""
 
     bundle: Bundle
-    """What the bundle says of itself."""
     sha256: str
     """In hex."""
     size: int
@@ -74,18 +73,18 @@ class PackedWheel:
     """A wheel that was written into a bundle."""
 
     path: Path
-    """The bundle."""
+    """Of the bundle."""
     meta: bytes
-    """Its `package.meta`."""
+    """The `package.meta` of the bundle."""
     sha256: str
     """Of the wheel, in hex."""
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Return what the bundle at `path` says of itself.
+    """Return the `package.meta` of the bundle at `path`; `open_wheel` checks the wheel.
 
-    Raises IntegrityError where it is no zip of exactly a wheel and its meta, or where its meta is malformed
-    or contradicts itself; MachineError where it cannot be read. The wheel is checked by `open_wheel`.
+    Raises IntegrityError if it is not a zip of exactly a wheel and its meta, or if its meta is malformed or
+    contradicts itself; MachineError if it cannot be read.
     """
     with _open(path) as (archive, _, meta):
         return parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
@@ -94,8 +93,8 @@ def read_bundle(path: Path) -> Bundle:
 def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
     """Write the wheel in the bundle at `path` to the new file `to`, and return its hash and size.
 
-    Raises IntegrityError as `read_bundle` does, and where the wheel is damaged; MachineError where the bundle
-    cannot be read, where `to` exists or cannot be written. What was written stays where an error is raised.
+    Raises IntegrityError as `read_bundle` does, and if the wheel is damaged; MachineError if the bundle cannot
+    be read, or if `to` exists or cannot be written. After an error `to` remains.
     """
     digest = hashlib.sha256()
     with _open(path) as (archive, wheel, meta):
@@ -108,20 +107,21 @@ def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
 
 
 def parse_meta(raw: bytes, *, subject: str) -> Bundle:
-    """Return what the `package.meta` in `raw` says; `subject` names the bundle in errors.
+    """Return the `package.meta` in `raw`; `subject` names the bundle in errors.
 
-    Raises IntegrityError for what is no JSON object of at most 1 MiB, for keys that are missing, there twice
-    or of the wrong type, for a `wheel_name` that is no safe file name of a wheel, and where name or version
-    are not those of the wheel's file name.
+    Raises IntegrityError if `raw` is not a JSON object of at most 1 MiB, if keys are missing, duplicates or of
+    the wrong type, if `wheel_name` is not a safe file name of a wheel, and if name or version differ from
+    those of the wheel's file name.
     """
-    values = read_json(raw, label=f"{subject}: {META_NAME}", limit=MANIFEST_LIMIT, error=IntegrityError)
+    label = f"{subject}: {META_NAME}"
+    values = read_json(raw, label=label, limit=MANIFEST_LIMIT, error=IntegrityError, hint=REBUILD)
     name, version = values.text_at("name"), values.text_at("version")
-    wheel = parse_wheel_name(values.text_at("wheel_name"), place=f"{subject}: {META_NAME}: wheel_name ")
+    wheel = parse_wheel_name(values.text_at("wheel_name"), place=f"{label}: wheel_name ")
     if not name.isascii() or canonicalize_name(name) != wheel.name:
-        raise refusal(subject, f"{META_NAME} says the name is {shortened(name)}, its wheel {wheel.name!r}")
+        raise refusal(subject, f"{META_NAME} has the name {shortened(name)}, its wheel has {wheel.name!r}")
     if not _is_version(version, wheel.version):
         raise refusal(
-            subject, f"{META_NAME} says the version is {shortened(version)}, its wheel {wheel.version}"
+            subject, f"{META_NAME} has the version {shortened(version)}, its wheel has {wheel.version}"
         )
     return Bundle(
         name=name,
@@ -149,15 +149,15 @@ def write_bundle(
     manifest: Mapping[str, object] = MappingProxyType({}),
     limits: Limits = _DEFAULT_LIMITS,
 ) -> Path:
-    """Write the bundle of the wheel at `wheel`, whose own name is `filename`, into the folder `output`.
+    """Write the bundle of the wheel at `wheel`, whose file name is `filename`, into the folder `output`.
 
-    `manifest` is the project's 0.x manifest: its keys go into `package.meta`. The bundle is named
-    `NAME-SAFEVERSION.pipper`; equal inputs give equal bytes; an older file of that name is replaced. A
-    version that no semantic version can write gets a harmless form of its own: such a bundle is a file only,
-    0.x could not find it in a bucket.
+    `manifest` is the project's 0.x manifest; its keys are added to `package.meta`. The bundle is named
+    `NAME-SAFEVERSION.pipper` and replaces an older file of that name; equal inputs give equal bytes. A version
+    that has no semantic form is escaped: 0.x installs such a bundle from a file, and cannot find it in a
+    bucket.
 
-    Returns the bundle's path. Raises IntegrityError where the wheel does not pass the gate, MachineError
-    where the disk refuses.
+    Returns the bundle's path. Raises IntegrityError if the wheel does not pass the gate, MachineError if the
+    bundle cannot be written.
     """
     with open_wheel(wheel, filename=filename, limits=limits) as opened:
         opened.verify()
@@ -167,7 +167,7 @@ def write_bundle(
 def pack_wheel(
     wheel: WheelFile, output: Path, manifest: Mapping[str, object] = MappingProxyType({})
 ) -> PackedWheel:
-    """Write the bundle of a verified wheel as `write_bundle` does, and hash the wheel in passing."""
+    """Write the bundle of a verified wheel as `write_bundle` does, and hash the wheel."""
     values = _meta(wheel, manifest)
     meta = json.dumps(values, sort_keys=True).encode()
     target = output / f"{values['name']}-{values['safe_version']}.pipper"
@@ -201,26 +201,28 @@ def _meta(wheel: WheelFile, manifest: Mapping[str, object]) -> dict[str, object]
         **manifest,
         "name": wheel.metadata.name,
         "version": semver or str(wheel.version),
-        "safe_version": serialize(semver) if semver else _harmless(str(wheel.version)),
+        "safe_version": serialize(semver) if semver else _escaped(str(wheel.version)),
         "wheel_name": wheel.filename,
         "timestamp": wheel.newest.isoformat(),
     }
 
 
-def _harmless(version: str) -> str:
+def _escaped(version: str) -> str:
     return "v" + re.sub(r"[^0-9a-z]+", "-", version)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Entry]]:
-    """The archive, its wheel and its meta."""
+    """Yield the archive, its wheel and its meta."""
     with open_zip(path, subject=path.name, limits=_LIMITS) as archive:
         members = {entry.name: entry for entry in archive.entries}
         if members.keys() != {WHEEL_NAME, META_NAME}:
             shown = ", ".join(map(shortened, members)) or "nothing"
-            raise refusal(path.name, f"has {shown}; a bundle has {META_NAME} and {WHEEL_NAME}")
+            raise refusal(path.name, f"contains {shown}; a bundle contains {META_NAME} and {WHEEL_NAME}")
         if members[WHEEL_NAME].method != STORED:
-            raise refusal(path.name, "is packed; a bundle stores its wheel as it is", member=WHEEL_NAME)
+            raise refusal(
+                path.name, "is compressed; a bundle stores its wheel uncompressed", member=WHEEL_NAME
+            )
         yield archive, members[WHEEL_NAME], members[META_NAME]
 
 

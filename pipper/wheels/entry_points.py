@@ -1,4 +1,4 @@
-"""Entry points that become scripts, and the names no script may take (the entry points specification)."""
+"""Entry points that become scripts, and the reserved names of scripts (the entry points specification)."""
 
 import keyword
 import re
@@ -15,7 +15,7 @@ _VALUE = re.compile(
     r"(?P<module>[\w.]+)\s*:\s*(?P<attr>[\w.]+)\s*(\[\s*[A-Za-z0-9._,\s-]*\])?",
 )
 
-# What makes a folder of scripts an environment: its interpreter, its activation and its installer.
+# The scripts of an environment itself: its interpreter, its activation and its installer.
 _INTERPRETER = re.compile(
     r"(python|pythonw|pypy|pypyw)([0-9]+(\.[0-9]+)*)?[dmt]?(-config)?(\.(exe|bat|cmd|com))?"
     r"|activate(\.[a-z0-9]+)?|deactivate(\.[a-z0-9]+)?|activate_this\.py"
@@ -25,7 +25,7 @@ _INSTALLER = re.compile(r"pip([0-9]+(\.[0-9]+)*)?(\.(exe|bat|cmd|com))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryPoint:
-    """A script to be generated: it calls `attr` of `module`."""
+    """A script to generate: it calls `attr` of `module`."""
 
     kind: Literal["console", "gui"]
     name: str
@@ -36,22 +36,22 @@ class EntryPoint:
 
 
 def script_fault(name: str, owner: NormalizedName) -> str:
-    """Return why the distribution `owner` may not bring a script of this `name`, or an empty text.
+    """Return why the distribution `owner` must not have a script of this `name`, or an empty text.
 
-    Refused on every system, in any case of letters and with the suffixes of Windows: the interpreter, the
-    activation scripts, and pip's own name for all but pip.
+    Reserved on every system, in upper and lower case and with the suffixes of Windows: the interpreter, the
+    activation scripts, and `pip` for all distributions but pip.
     """
     lower = name.lower()
     if _INTERPRETER.fullmatch(lower) or (_INSTALLER.fullmatch(lower) and owner != "pip"):
-        return f"{shortened(name)} would take the place of the environment's own script"
+        return f"{shortened(name)} would replace the environment's own script"
     return ""
 
 
 def parse_entry_points(raw: bytes, *, owner: NormalizedName, subject: str) -> tuple[EntryPoint, ...]:
-    """Return the scripts that entry_points.txt names; other groups are not looked into.
+    """Return the scripts that entry_points.txt names; other groups are not read.
 
-    Raises IntegrityError for a name that is not made of letters, digits, `_`, `.` and `-` or that is no file
-    name, for a value that is not `module:attr`, and for a name that is reserved or there twice.
+    Raises IntegrityError for a name that has other characters than letters, digits, `_`, `.` and `-`, is not
+    a file name, is reserved or a duplicate, and for a value that is not `module:attr`.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -68,7 +68,7 @@ def parse_entry_points(raw: bytes, *, owner: NormalizedName, subject: str) -> tu
         elif group in _KINDS:
             entry = _entry(_KINDS[group], line, owner, f"{subject}: entry_points.txt line {number}")
             if found.setdefault(entry.name.lower(), entry) != entry:
-                raise refusal(subject, f"entry_points.txt has two scripts {shortened(entry.name)}")
+                raise refusal(subject, f"entry_points.txt has two scripts named {shortened(entry.name)}")
     return tuple(found.values())
 
 
@@ -78,7 +78,8 @@ def _entry(kind: Literal["console", "gui"], line: str, owner: NormalizedName, pl
         raise refusal(place, f"{shortened(line)} is not NAME = MODULE:ATTR")
     if not _NAME.fullmatch(name):
         raise refusal(
-            place, f"the script name {shortened(name)} has more than letters, digits, `_`, `.`, `-`"
+            place,
+            f"the script name {shortened(name)} has other characters than letters, digits, `_`, `.`, `-`",
         )
     fault = path_fault(name) or script_fault(name, owner)
     if fault:

@@ -1,8 +1,8 @@
-"""The wheel gate: is this file what it claims to be? Everything is checked before anything is written.
+"""The wheel gate: check a wheel completely before any of it is installed.
 
-The binary distribution format (PEP 427) with RECORD as law: every member is listed with a hash of sha256 or
-stronger, and its bytes have it. `open_wheel` checks all that the headers and the files of `.dist-info` say;
-`verify` and `unpack` read every byte once.
+The binary distribution format (PEP 427), with RECORD mandatory: it lists every member with a hash of sha256
+or stronger that its bytes match. `open_wheel` checks the headers and the files of `.dist-info`; `verify` and
+`unpack` read every byte once.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ _DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WheelFile:
-    """An open wheel that passed the gate. For one thread at a time, while `open_wheel` is entered."""
+    """An open wheel that passed the gate. Valid inside `open_wheel`, for one thread at a time."""
 
     filename: str
     name: NormalizedName
@@ -53,43 +53,43 @@ class WheelFile:
     metadata: CoreMetadata
     root_is_purelib: bool
     dist_info: str
-    """The folder's name as it is in the wheel."""
+    """The name of the folder in the wheel."""
     entry_points: tuple[EntryPoint, ...]
     members: tuple[Member, ...]
-    """The files to install, in the order of the wheel; without RECORD and what installers write."""
+    """The files to install, in the order of the wheel; without RECORD and other files of installers."""
     newest: datetime
-    """Time of the newest member, taken as UTC: the same for the same bytes."""
+    """Time of the newest member, read as UTC: the same for the same bytes."""
     _archive: ZipArchive = field(repr=False)
     _record: Mapping[str, Row] = field(repr=False)
 
     @property
     def size(self) -> int:
-        """Bytes of the file itself."""
+        """Bytes of the wheel file."""
         return self._archive.size
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of the file itself, in pieces of at most 1 MiB; raises MachineError."""
+        """Yield the bytes of the wheel file, in pieces of at most 1 MiB; raises MachineError."""
         return self._archive.pieces()
 
     def sha256(self) -> str:
-        """Return the sha256 of the file itself, in hex; raises MachineError."""
+        """Return the sha256 of the wheel file, in hex; raises MachineError."""
         digest = hashlib.sha256()
         for piece in self.pieces():
             digest.update(piece)
         return digest.hexdigest()
 
     def verify(self) -> None:
-        """Read every member once and hold it against CRC, size and RECORD; raises IntegrityError."""
+        """Read every member once and check its CRC, size and hash in RECORD; raises IntegrityError."""
         for entry in self._archive.entries:
             for _ in self._checked(entry):
                 pass
 
     def unpack(self, directory: Path) -> None:
-        """Write `members` below `directory`, each at its path in the wheel, and verify every byte on the way.
+        """Write `members` below `directory`, each at its path in the wheel, and verify every byte.
 
-        `directory` is made where it is missing; nothing in it is overwritten. Files get mode 0755 where
-        `executable`, else 0644, less the umask. What is written stays where an error is raised:
-        IntegrityError as from `verify`, MachineError with path and bytes needed where the disk refuses.
+        Creates `directory` if it is missing and overwrites nothing in it. Files get mode 0755 if `executable`,
+        else 0644, less the umask. Raises IntegrityError as `verify` does, MachineError with path and bytes
+        needed if a write fails; written files remain then.
         """
         root = os.fspath(directory)
         wanted = {member.path: member for member in self.members}
@@ -120,7 +120,7 @@ class WheelFile:
             os.close(descriptor)
 
     def _checked(self, entry: Entry) -> Iterator[bytes]:
-        """The pieces of a member; what RECORD says of it is checked after the last."""
+        """Yield the pieces of a member; check its hash in RECORD after the last."""
         line = self._record.get(entry.name)
         if line is None or not line.algorithm:
             yield from self._archive.chunks(entry)
@@ -130,19 +130,19 @@ class WheelFile:
             digest.update(piece)
             yield piece
         if digest.digest() != line.digest:
-            raise refusal(self.filename, f"its {line.algorithm} is not the one in RECORD", member=entry.name)
+            raise refusal(self.filename, f"its {line.algorithm} differs from RECORD", member=entry.name)
 
 
 @contextmanager
 def open_wheel(path: Path, *, filename: str, limits: Limits = _DEFAULT_LIMITS) -> Iterator[WheelFile]:
-    """Open the wheel at `path`, whose own name is `filename`, once it passed the gate.
+    """Open the wheel at `path`, whose file name is `filename`, and check it except for the members' bytes.
 
-    Checked: the file name (PEP 427); the zip's structure (`read_layout`); one `.dist-info` that agrees with
-    the file name, as do METADATA and the tags in WHEEL; Wheel-Version 1.x; RECORD lists every member with a
-    hash and nothing else; entry points; install schemes; no two members in each other's way once installed.
-    Bytes are held against RECORD by `verify` and `unpack`.
+    Checks the file name (PEP 427); the zip's structure (`read_layout`); that one `.dist-info`, METADATA and
+    the tags in WHEEL match the file name; Wheel-Version 1.x; that RECORD lists exactly the members, each with
+    a hash; entry points; install schemes; that no two members collide when installed. `verify` and `unpack`
+    check the bytes.
 
-    Raises IntegrityError, naming file, member and rule; MachineError where the file cannot be read.
+    Raises IntegrityError, naming file, member and rule; MachineError if the file cannot be read.
     """
     name = parse_wheel_name(filename)
     with open_zip(path, subject=filename, limits=limits) as archive:
@@ -168,11 +168,11 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = _DEFAULT_LIMITS) -
 
 
 def check_publishable(wheel: WheelFile) -> None:
-    """Raise IntegrityError where no solver could use the wheel: requirements malformed, too many, by URL."""
+    """Raise IntegrityError if a solver cannot use the wheel: its requirements are malformed, too many or URLs."""
     fault = wheel.metadata.unusable()
     if fault:
         raise IntegrityError(
-            f"{wheel.filename}: {fault}", hint="mend the project's metadata and build it again"
+            f"{wheel.filename}: {fault}", hint="correct the project's metadata and build the wheel again"
         )
 
 
@@ -181,12 +181,12 @@ def _metadata(archive: ZipArchive, tree: WheelTree, name: NormalizedName, versio
     metadata = parse_metadata(tree.read(archive, "METADATA", "record"), subject=subject)
     if metadata.normalized_name != name:
         raise refusal(
-            subject, f"METADATA says the name is {shortened(metadata.name)}, the file name says {name!r}"
+            subject, f"METADATA has the name {shortened(metadata.name)}, the file name has {name!r}"
         )
     if metadata.version != version:
         raise refusal(
             subject,
-            f"METADATA says the version is {str(metadata.version)[:200]}, the file name says {version}",
+            f"METADATA has the version {str(metadata.version)[:200]}, the file name has {version}",
         )
     return metadata
 
@@ -199,7 +199,7 @@ def _entry_points(archive: ZipArchive, tree: WheelTree, owner: NormalizedName) -
 
 
 def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
-    """RECORD's lines, one with a hash for every file but RECORD itself and its signatures."""
+    """Return the lines of RECORD, one with a hash for every file except RECORD and its signatures."""
     subject = archive.subject
     record = parse_record(tree.read(archive, "RECORD", "record"), files=tree.files, subject=subject)
     unhashed = tree.unhashed
@@ -207,18 +207,18 @@ def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
         line = record.get(path)
         if path in unhashed:
             if line is not None and line.algorithm and path == tree.record:
-                raise refusal(subject, "RECORD has a hash of itself, which cannot be right")
+                raise refusal(subject, "RECORD lists its own hash, which cannot be correct")
             continue
         if line is None or not line.algorithm:
             raise missing_error(subject, path)
         if line.size and int(line.size) != entry.size:
-            fault = f"RECORD says {int(line.size):,} bytes, the archive {entry.size:,}"
+            fault = f"has {int(line.size):,} bytes in RECORD, {entry.size:,} in the archive"
             raise refusal(subject, fault, member=path)
     return record
 
 
 def _digests(archive: ZipArchive, tree: WheelTree, record: Mapping[str, Row]) -> dict[str, str]:
-    """The sha256 of every file, in hex; read from the archive where RECORD has a stronger hash instead."""
+    """Return the sha256 of every file, in hex; computed if RECORD has a stronger hash instead."""
     digests = {}
     for path, line in record.items():
         if line.algorithm == "sha256":
@@ -244,5 +244,5 @@ def _newest(archive: ZipArchive) -> datetime:
             time % 32 * 2,
             tzinfo=UTC,
         )
-    except ValueError:  # a month 0 or an hour 31: some tools write no time at all
+    except ValueError:  # month 0 or hour 31: some tools write no time
         return datetime(1980, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Which paths may stand in an archive: those that mean one file, the same on every system."""
+"""Accept a path in an archive only if it names one file, the same on every system."""
 
 import re
 import unicodedata
@@ -24,26 +24,28 @@ _RULES = tuple(
     )
 )
 
-# Nearly every real path is of this kind, and told to be good in one quick pass; so short, it is not too deep.
+# Nearly every real path matches this pattern, which is fast; up to MAX_COMPONENT it cannot be too deep.
 _PLAIN_PART = rf"(?!(?i:{_DEVICES})(?:[./]|$))[A-Za-z0-9_.+-]*[A-Za-z0-9_+-]"
 _PLAIN = re.compile(rf"(?:{_PLAIN_PART}/)*{_PLAIN_PART}")
 
 MAX_COMPONENT = 255
-"""Bytes of one name: the limit of the usual file systems."""
+"""Bytes of one name: the limit of common file systems."""
 
 MAX_PATH = 4096
 """Bytes of a whole path."""
 
 MAX_DEPTH = 128
-"""Names in a path. Real ones have a dozen; what makes and removes folders one in another runs out of stack."""
+"""Names in a path. Real paths have about ten; functions that create and remove folders recurse per name."""
+
+REBUILD = "build the file again, or ask its publisher for a corrected one"
 
 
 def path_fault(path: str) -> str:
-    """Return the rule that `path` (relative, separated by `/`) breaks, or an empty text for a good one.
+    """Return the rule that `path` (relative, separated by `/`) breaks, or an empty text for a valid path.
 
-    Portable rules, the same on every system: no way out of the folder, no drive or stream, no control
-    character, no name that Windows changes or takes for a device, 255 bytes a component, 4,096 in all, 128
-    components.
+    The rules are the same on every system: a path stays in its folder and has no drive, stream or control
+    character, no name that Windows changes or takes for a device, at most 255 bytes a name, 4,096 bytes and
+    128 names in all.
     """
     if len(path) <= MAX_COMPONENT and _PLAIN.fullmatch(path):
         return ""
@@ -58,7 +60,7 @@ def path_fault(path: str) -> str:
 
 
 def folded(path: str) -> str:
-    """Return `path` as a file system sees it that tells neither case nor Unicode composition apart."""
+    """Return `path` as a key that ignores case and Unicode composition, as some file systems do."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
@@ -74,17 +76,17 @@ class Collision:
 
 
 def find_collision(paths: Iterable[str]) -> Collision | None:
-    """Return the first two of the files `paths` that would stand in each other's way, or None.
+    """Return the first two of the files `paths` that collide, or None.
 
-    Told apart are: the same path twice, two spellings of one path where case or Unicode composition do not
-    count, and a file where another file needs a folder.
+    Files collide if their paths are equal or differ only in case or Unicode composition, or if another file
+    needs a folder at the path of a file.
     """
     files: dict[str, str] = {}
     for path in paths:
         key = folded(path)
         if key in files:
             other = files[key]
-            rule = "is there twice" if other == path else f"is {other!r} where case does not count"
+            rule = "is a duplicate" if other == path else f"is the same file as {other!r} on some systems"
             return Collision(path=path, other=other, rule=rule)
         files[key] = path
     return _file_as_folder(files)
@@ -96,20 +98,18 @@ def _file_as_folder(files: dict[str, str]) -> Collision | None:
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             if folder in files:
-                return Collision(
-                    path=files[folder], other=path, rule=f"is a file, and the folder of {path!r}"
-                )
+                return Collision(path=files[folder], other=path, rule=f"is a file and the folder of {path!r}")
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     return None
 
 
-def refusal(subject: str, rule: str, *, member: str | None = None, hint: str = "") -> IntegrityError:
-    """Return the error for `subject` (a file name) that breaks `rule`, with the member that breaks it."""
+def refusal(subject: str, rule: str, *, member: str | None = None, hint: str = REBUILD) -> IntegrityError:
+    """Return the error for the file `subject`, or the `member` in it, that breaks `rule`."""
     where = subject if member is None else f"{subject}: member {shortened(member)}"
     return IntegrityError(f"{where}: {rule}", hint=hint)
 
 
 def shortened(text: str) -> str:
-    """Return `text` quoted and without control characters, cut where it is longer than a line can hold."""
+    """Return `text` quoted, control characters escaped, cut after 200 characters."""
     return repr(text) if len(text) <= 200 else f"{text[:200]!r}…"

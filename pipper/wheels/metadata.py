@@ -1,4 +1,4 @@
-"""Core metadata and the other files of a `.dist-info` that are written as mail headers."""
+"""Parse core metadata and the other files of a `.dist-info` that have the format of mail headers."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from pipper.errors import IntegrityError
 from pipper.wheels.member_paths import refusal, shortened
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-# Python refuses to read numbers of more than 4,300 digits, and `packaging` reads them only when it compares.
+# Python rejects numbers of more than 4,300 digits, and `packaging` parses them only when it compares.
 _HUGE_NUMBER = re.compile(r"\d{1000}")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 
@@ -30,29 +30,29 @@ _MAX_LINES = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreMetadata:
-    """What METADATA says of a distribution (core metadata 2.x), read leniently; checks are asked for."""
+    """The METADATA of a distribution (core metadata 2.x), parsed leniently; `unusable` checks requirements."""
 
     raw: bytes
-    """The file as it is."""
+    """The bytes of the file."""
     name: str
-    """As it is written."""
+    """As written, not normalized."""
     version: Version
     requires_dist: tuple[str, ...]
-    """Requirements as they are written, unfolded."""
+    """Requirements as written, unfolded."""
     requires_python: str
-    """Empty where it is not said."""
+    """Empty if METADATA has none."""
     provides_extra: tuple[str, ...]
 
     @property
     def normalized_name(self) -> NormalizedName:
-        """The name as it is compared."""
+        """The name normalized (PEP 503)."""
         return canonicalize_name(self.name)
 
     def unusable(self) -> str:
         """Return why a solver cannot use these requirements, or an empty text.
 
-        They are unusable with a requirement that is malformed or names a URL, with too many or too long
-        ones, and with a Requires-Python that is no specifier. Takes bounded time. Reads nothing else.
+        It cannot if a requirement is malformed or names a URL, if they are too many or too long, or if
+        Requires-Python is malformed. Takes bounded time.
         """
         fault = bounds_fault(self.requires_dist) or bounds_fault([self.requires_python])
         if fault:
@@ -65,7 +65,7 @@ class CoreMetadata:
 
 
 def bounds_fault(lines: Sequence[str]) -> str:
-    """Return why these lines of Requires-Dist are too much to be read in bounded time, or an empty text."""
+    """Return why these lines of Requires-Dist cannot be parsed in bounded time, or an empty text."""
     if len(lines) > MAX_REQUIREMENTS:
         return f"it has {counted(len(lines), 'requirement')}, more than {MAX_REQUIREMENTS:,}"
     if sum(map(len, lines)) > _MAX_TEXT:
@@ -75,7 +75,7 @@ def bounds_fault(lines: Sequence[str]) -> str:
 
 def _bound_fault(text: str) -> str:
     if len(text) > _MAX_REQUIREMENT or text.count("(") > _MAX_DEPTH or _HUGE_NUMBER.search(text):
-        return f"it has a requirement that is too long or too deep: {shortened(text[:80])}"
+        return f"it has a requirement that is too long or nested too deeply: {shortened(text[:80])}"
     return ""
 
 
@@ -88,28 +88,29 @@ def requirement_fault(text: str) -> str:
     except ValueError:
         return f"it has a malformed requirement: {shortened(text)}"
     if requirement.url is not None:
-        # The URL stays out of the text: it may hold a token.
-        return f"it requires {requirement.name} from a URL, which is never followed"
+        # The URL may contain a token: no error quotes it.
+        return f"it requires {requirement.name} from a URL, which pipper does not follow"
     return ""
 
 
 def parse_metadata(raw: bytes, *, subject: str) -> CoreMetadata:
     """Return the core metadata in `raw`; `subject` names the file in errors.
 
-    Bytes that are not UTF-8 are replaced: they stand in descriptions. Raises IntegrityError where name or
-    version is missing, said twice or malformed, or the format's major version is newer than 2.
+    Replaces bytes that are not UTF-8: descriptions have some. Raises IntegrityError if name or version is
+    missing, a duplicate or malformed, or if Metadata-Version is not 1.x or 2.x.
     """
     headers = parse_headers(raw, subject=subject)
     if headers.get("metadata-version", ["2"])[0].strip().split(".")[0] not in ("1", "2"):
-        raise refusal(subject, f"METADATA is of version {shortened(headers['metadata-version'][0])}")
+        written = shortened(headers["metadata-version"][0])
+        raise refusal(subject, f"Metadata-Version is {written}; 1.x and 2.x are supported")
     name = _single(headers, "name", subject)
     if not name.isascii():
         raise refusal(subject, f"METADATA has the name {shortened(name)}, which is not ASCII")
-    said = _single(headers, "version", subject)
+    written = _single(headers, "version", subject)
     try:
-        version = Version(said)
-    except ValueError as error:  # not InvalidVersion alone: more digits than Python takes for a number
-        raise refusal(subject, f"METADATA: Invalid version: {shortened(said)}") from error
+        version = Version(written)
+    except ValueError as error:  # not only InvalidVersion: Python rejects a number with too many digits
+        raise refusal(subject, f"METADATA has the invalid version {shortened(written)}") from error
     return CoreMetadata(
         raw=raw,
         name=name,
@@ -123,13 +124,13 @@ def parse_metadata(raw: bytes, *, subject: str) -> CoreMetadata:
 def parse_headers(raw: bytes, *, subject: str) -> dict[str, list[str]]:
     """Return the headers before the first blank line, names in lower case, values unfolded and stripped.
 
-    Raises IntegrityError where they are more than 4 MiB or 50,000 lines.
+    Raises IntegrityError if they have more than 4 MiB or 50,000 lines.
     """
     end = _BLANK_LINE.search(raw)
     head = raw[: end.start()] if end else raw
     if len(head) > _MAX_HEADERS or head.count(b"\n") + head.count(b"\r") > 2 * _MAX_LINES:
         raise refusal(subject, f"has headers of more than {_MAX_HEADERS:,} bytes or {_MAX_LINES:,} lines")
-    # Here, not above: a sync from a warm cache parses none, and it takes 10 ms with all it imports.
+    # The import takes 10 ms, and a sync from a warm cache parses no headers.
     from email.parser import HeaderParser  # noqa: PLC0415 - see above
 
     message = HeaderParser().parsestr(head.decode("utf-8", "replace"))
@@ -147,4 +148,4 @@ def _single(headers: dict[str, list[str]], key: str, subject: str) -> str:
 
 
 def _count_error(subject: str, key: str, count: int) -> IntegrityError:
-    return refusal(subject, f"METADATA has {count or 'no'} {key.title()} lines, not one")
+    return refusal(subject, f"METADATA has {count or 'no'} {key.title()} lines; exactly one is required")

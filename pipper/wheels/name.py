@@ -1,4 +1,4 @@
-"""A wheel's file name (PEP 427, PEP 425): what it says, and whether it may be one."""
+"""Parse and check the file name of a wheel (PEP 427) and its tags (PEP 425)."""
 
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +14,7 @@ _MAX_TAGS = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelName:
-    """What the file name of a wheel says."""
+    """The parts of a wheel's file name."""
 
     filename: str
     name: NormalizedName
@@ -23,9 +23,9 @@ class WheelName:
 
 
 def parse_wheel_name(filename: str, *, place: str = "") -> WheelName:
-    """Return what `filename` says; raises IntegrityError where it is no safe and valid file name of a wheel.
+    """Return the parts of `filename`; raises IntegrityError if it is not a safe and valid file name of a wheel.
 
-    `place` says in errors where the name stands.
+    `place` precedes the file name in errors.
     """
     shown = f"{place}{shortened(filename)}"
     if len(filename.encode("utf-8", "surrogatepass")) > MAX_COMPONENT:
@@ -38,13 +38,13 @@ def parse_wheel_name(filename: str, *, place: str = "") -> WheelName:
         name, version, _, tags = parse_wheel_filename(filename)
     except (InvalidWheelFilename, ValueError) as error:
         raise refusal(
-            shown, "is no file name of a wheel: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl"
+            shown, "is not a wheel's file name: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl"
         ) from error
     return WheelName(filename=filename, name=name, version=version, tags=tags)
 
 
 def expand_tags(lines: list[str], *, subject: str) -> frozenset[Tag]:
-    """Return all tags of the Tag lines in WHEEL, compressed or not; a malformed one is an IntegrityError."""
+    """Return all tags of the Tag lines in WHEEL, compressed or not; raises IntegrityError for a malformed one."""
     tags: set[Tag] = set()
     for line in lines:
         try:
@@ -58,10 +58,10 @@ def expand_tags(lines: list[str], *, subject: str) -> frozenset[Tag]:
 
 
 def tags_agree(inside: frozenset[Tag], outside: frozenset[Tag]) -> bool:
-    """Tell whether the tags in WHEEL are those of the file name.
+    """Return whether the tags in WHEEL match those of the file name.
 
-    The file name may be narrower, with an ABI or a platform where WHEEL says `none` or `any`: some projects
-    rename a built wheel for each platform whose programs they put in.
+    The file name may be narrower, with an ABI or a platform where WHEEL has `none` or `any`: some projects
+    rename a built wheel for each platform whose programs they add.
     """
     if inside == outside:
         return True
@@ -78,6 +78,6 @@ def _covers(wide: Tag, narrow: Tag) -> bool:
 
 
 def _check_tag_count(parts: list[str]) -> None:
-    """A compressed set stands for the product of its parts: raises ValueError where that is absurd."""
+    """Raise ValueError for a compressed tag set that expands to more than `_MAX_TAGS` tags."""
     if len(parts) != 3 or prod(part.count(".") + 1 for part in parts) > _MAX_TAGS:
         raise ValueError("not a tag")

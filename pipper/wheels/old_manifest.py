@@ -1,4 +1,4 @@
-"""The manifest of pipper 0.x, `pipper.json` or `pipper.yaml`: it is read, never written."""
+"""Read the manifest of pipper 0.x, `pipper.json` or `pipper.yaml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,22 +11,22 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.plain_yaml import parse_yaml
 
 FILE_NAMES = ("pipper.json", "pipper.yaml")
-"""In the order in which they are looked for."""
+"""In order of preference."""
 
 _LISTS = ("dependencies", "dev_dependencies", "pypi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldManifest:
-    """What a 0.x manifest says."""
+    """A 0.x manifest."""
 
     path: Path | None = None
-    """Where it stands; None where there is none."""
+    """None if the folder has no manifest."""
     dependencies: tuple[str, ...] = ()
-    """Packages of the bucket as 0.x writes them: `foo`, `foo:>=1.2.0`, or an authorized URL."""
+    """Packages of the bucket in the notation of 0.x: `foo`, `foo:>=1.2.0`, or an authorized URL."""
     dev_dependencies: tuple[str, ...] = ()
     pypi: tuple[str, ...] = ()
-    """Requirements of the index, as pip takes them."""
+    """Requirements of the index, in pip's notation."""
     conda: tuple[str, ...] = ()
     """Names of conda packages."""
     values: Mapping[str, object] = field(default_factory=dict)
@@ -34,10 +34,11 @@ class OldManifest:
 
 
 def read_pipper_manifest(source: Path) -> OldManifest:
-    """Return what a 0.x manifest says: the file `source`, or that in the folder `source`, empty without one.
+    """Return the 0.x manifest at `source`, a file or a folder; for a folder without one, an empty manifest.
 
-    The suffix tells JSON from YAML. Raises UsageError with file and line for what cannot be read, is nested
-    too deeply, has a key twice or an alias, or only misspelt keys; MachineError where the file cannot be opened.
+    The suffix `.json` selects JSON, any other YAML. Raises UsageError with file and line for a document that
+    is malformed, nested too deeply, or has duplicate keys, aliases or only misspelt keys; MachineError if the
+    file cannot be read.
     """
     found = (
         [source / name for name in FILE_NAMES if (source / name).is_file()] if source.is_dir() else [source]
@@ -64,12 +65,13 @@ def read_pipper_manifest(source: Path) -> OldManifest:
 def _document(raw: bytes, label: str, *, is_json: bool) -> Node:
     if is_json:
         return read_json(raw, label=label, limit=MANIFEST_LIMIT)
-    return Node(parse_yaml(raw, fail=lambda what: UsageError(f"{label}: {what}")), Origin(label))
+    value = parse_yaml(raw, fail=lambda what, hint: UsageError(f"{label}: {what}", hint=hint))
+    return Node(value, Origin(label))
 
 
 def _refuse_misspelt(document: Node) -> None:
-    """0.x allowed keys of any name: one is refused only where nothing known is there, and it is near to that."""
-    import difflib  # noqa: PLC0415 - only a mistake needs it
+    """Raise UsageError for a key that resembles a known one, if no key is known: 0.x allowed any other key."""
+    import difflib  # noqa: PLC0415 - needed only for an error
 
     known = (*_LISTS, "conda")
     if any(key in document.entries() for key in known):
@@ -80,7 +82,7 @@ def _refuse_misspelt(document: Node) -> None:
 
 
 def _conda_name(node: Node) -> str:
-    """0.x takes `NAME` or `{"name": NAME, "channel": CHANNEL}`."""
+    """Return the name of a conda package: `NAME` or `{"name": NAME, "channel": CHANNEL}` in 0.x."""
     if not isinstance(node.value, Mapping):
         return node.text()
     return node.only(("name", "channel")).at("name").text()

@@ -1,4 +1,4 @@
-"""A file that lies elsewhere, read by ranges as if it were here; and what is small inside a zip of that kind."""
+"""Read a remote file by ranges as if it were local, and small members of a remote zip."""
 
 import io
 import struct
@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 
 LARGEST_TEXT = 4 * 2**20
-"""Bytes of a member that is read whole."""
+"""The limit in bytes of a member that is read whole."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -18,11 +18,11 @@ DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
-"""What `zipfile` raises for bytes that are no zip, are cut off, encrypted or packed in a way it does not know."""
+"""What `zipfile` raises for a file that is not a zip, is truncated, encrypted or compressed by an unknown method."""
 
 
 class RangedFile(io.RawIOBase):
-    """A file of `size` bytes that `fetch` reads pieces of (start, length); no byte is fetched twice."""
+    """A file of `size` bytes, read in pieces by `fetch` (start, length); no byte is fetched twice."""
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int, *, block: int) -> None:
         """Fetch at least `block` bytes at a time."""
@@ -34,16 +34,16 @@ class RangedFile(io.RawIOBase):
         self._at = 0
 
     def seed(self, start: int, piece: bytes) -> None:
-        """Take bytes that are known already."""
+        """Add bytes that are already known."""
         self._pieces[start] = piece
 
     @property
     def lowest(self) -> int:
-        """The lowest offset that anything was read from."""
+        """The lowest offset that was read or seeded."""
         return min(self._pieces, default=self._whole)
 
     def part(self, start: int, size: int) -> "RangedFile":
-        """Return `size` bytes from `start` as a file of their own; what was fetched is shared."""
+        """Return `size` bytes from `start` as another file that shares the fetched pieces."""
         other = RangedFile(self._fetch, self._whole, block=self._block)
         other._pieces, other._start, other._size = self._pieces, start, size
         return other
@@ -76,11 +76,11 @@ class RangedFile(io.RawIOBase):
         return filled
 
     def _bytes(self, start: int, wanted: int) -> bytes:
-        """Return up to `wanted` bytes from `start`, as many as stand in one piece."""
+        """Return up to `wanted` bytes from `start`, as many as one piece has."""
         for begin, piece in self._pieces.items():
             if begin <= start < begin + len(piece):
                 return piece[start - begin : start - begin + wanted]
-        # Grown to a block: forward, and where that is not far enough backward, as at the end of a zip.
+        # Fetch a whole block: forward, or backward if less than a block follows, as at the end of a zip.
         behind = min((begin for begin in self._pieces if begin > start), default=self._whole)
         ahead = max((begin + len(piece) for begin, piece in self._pieces.items() if begin < start), default=0)
         length = max(wanted, self._block)
@@ -93,7 +93,7 @@ class RangedFile(io.RawIOBase):
 
 
 def read_text(archive: zipfile.ZipFile, member: str) -> bytes:
-    """Return a member of an archive; raises what is in DAMAGE, also where it is larger than LARGEST_TEXT."""
+    """Return a member of an archive; raises one of DAMAGE, also if it is larger than LARGEST_TEXT."""
     with archive.open(member) as file:
         data = file.read(LARGEST_TEXT + 1)
     if len(data) > LARGEST_TEXT:
@@ -102,7 +102,7 @@ def read_text(archive: zipfile.ZipFile, member: str) -> bytes:
 
 
 def metadata_members(archive: zipfile.ZipFile) -> list[str]:
-    """Return the members that may be the METADATA of a wheel (PEP 427): one, in a good one."""
+    """Return the members that may be the METADATA of a wheel (PEP 427): exactly one in a valid wheel."""
     return [
         name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1
     ]

@@ -1,4 +1,4 @@
-"""RECORD: the files of a distribution with their hashes, in a wheel and where it is installed (PEP 376, 427, 627)."""
+"""RECORD: the files of a distribution with their hashes, in a wheel or an environment (PEP 376, 427, 627)."""
 
 import base64
 import binascii
@@ -18,29 +18,29 @@ _SIZE = re.compile(r"[0-9]{1,19}")
 
 
 class Row(NamedTuple):
-    """A line of RECORD. A named tuple, as there are ten thousand of them in an environment."""
+    """A line of RECORD. A named tuple, as an environment has ten thousand of them."""
 
     path: str
-    """In a wheel from its root, else relative to the folder that holds the `.dist-info`."""
+    """In a wheel relative to its root, in an environment to the folder that holds the `.dist-info`."""
     hash: str
-    """`ALGORITHM=DIGEST`, the digest in base64; empty where the line has no hash."""
+    """`ALGORITHM=DIGEST`, the digest in base64; empty if the line has no hash."""
     size: str
-    """Bytes; empty where the line has no size."""
+    """Bytes; empty if the line has no size."""
 
     @property
     def algorithm(self) -> str:
-        """As `hashlib` names it; empty where the line has no hash."""
+        """As `hashlib` names it; empty if the line has no hash."""
         return self.hash.partition("=")[0]
 
     @property
     def digest(self) -> bytes:
-        """Empty where the line has no hash, or a malformed one."""
+        """Empty if the line has no hash, or a malformed one."""
         return decoded(self.hash.partition("=")[2])
 
 
 def read_rows(text: str, fail: Callable[[str], PipperError]) -> Iterator[tuple[int, Row]]:
-    """Return the lines of RECORD with their numbers; raises what `fail` makes of a cause."""
-    # Not `splitlines`: a path may hold what Unicode takes for the end of a line.
+    """Yield the lines of RECORD with their numbers; raises the error that `fail` returns for a cause."""
+    # Not `splitlines`: a path may have characters that end a line in Unicode.
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for fields in reader:
@@ -53,9 +53,9 @@ def read_rows(text: str, fail: Callable[[str], PipperError]) -> Iterator[tuple[i
 
 
 def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[str, Row]:
-    """Return the lines of a wheel's RECORD by path, hash and size in their one spelling.
+    """Return the lines of a wheel's RECORD by path, hash and size normalized.
 
-    `files` are the wheel's members, folders left out. Raises IntegrityError for what is no CSV of three
+    `files` are the wheel's members without folders. Raises IntegrityError for text that is not CSV of three
     fields, for a path outside the wheel or not in it, for two lines that contradict each other, and for a
     hash that is malformed or weaker than sha256.
     """
@@ -70,33 +70,33 @@ def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[st
             raise refusal(subject, f"RECORD line {number}: {shortened(row.path)} {fault}")
         checked = _checked(row, subject)
         if rows.setdefault(row.path, checked) != checked:
-            raise refusal(subject, "RECORD lists it twice with different values", member=row.path)
+            raise refusal(subject, "has two different lines in RECORD", member=row.path)
     return rows
 
 
 def _checked(row: Row, subject: str) -> Row:
     if row.size and not _SIZE.fullmatch(row.size):
-        raise refusal(subject, f"RECORD has {shortened(row.size)} for its size", member=row.path)
+        raise refusal(subject, f"has the size {shortened(row.size)} in RECORD", member=row.path)
     size = str(int(row.size)) if row.size else ""
     if not row.hash:
         return Row(row.path, "", size)
     algorithm, _, written = row.hash.partition("=")
     if algorithm not in _BYTES:
-        fault = f"RECORD has a hash by {shortened(algorithm)}; sha256 or stronger is needed"
+        fault = f"has a hash by {shortened(algorithm)} in RECORD; sha256 or stronger is required"
         raise refusal(subject, fault, member=row.path)
     digest = decoded(written) if _DIGEST.fullmatch(written) else b""
     if len(digest) != _BYTES[algorithm]:
-        raise refusal(subject, f"RECORD has a malformed {algorithm} hash", member=row.path)
+        raise refusal(subject, f"has a malformed {algorithm} hash in RECORD", member=row.path)
     return Row(row.path, f"{algorithm}={encoded(digest)}", size)
 
 
 def missing_error(subject: str, path: str) -> IntegrityError:
     """Return the error for a member that RECORD does not list, or lists without its hash."""
-    return refusal(subject, "RECORD does not list it with a hash", member=path)
+    return refusal(subject, "is not in RECORD with a hash", member=path)
 
 
 def format_record(rows: Iterable[Row]) -> str:
-    """Return RECORD's text, in the order of paths."""
+    """Return the text of RECORD, sorted by path."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(sorted(rows))
     return stream.getvalue()
@@ -113,7 +113,7 @@ def encoded(digest: bytes) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """Return the digest that RECORD writes so, with or without padding; empty for what is not base64."""
+    """Return the digest for its text in RECORD, with or without padding; empty if it is not base64."""
     bare = text.rstrip("=")
     try:
         return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))

@@ -1,4 +1,4 @@
-"""A wheel's members as an installer sees them: `.dist-info`, `.data`, and where each file goes (PEP 427)."""
+"""The members of a wheel: `.dist-info`, `.data`, and where each file is installed (PEP 427)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
 _SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
-# What names an installed distribution, whatever is in it (PEP 376); the second is setuptools' older form.
+# The suffixes of folders that identify an installed distribution (PEP 376); setuptools used the second one.
 _RECORDS = (".dist-info", ".egg-info")
-_RECORD_FAULT = "would write into a .dist-info or .egg-info folder, and be taken for another distribution"
+_RECORD_FAULT = "would write into the .dist-info or .egg-info folder of another distribution"
 
-# What an installer says of its own work: a wheel that brings it would speak in the installer's name.
+# Files that only an installer writes: a wheel must not forge them.
 _INSTALLER_FILES = ("RECORD", *_SIGNATURES, "INSTALLER", "REQUESTED", "direct_url.json", "pipper.json")
 
 
@@ -45,17 +45,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelTree:
-    """The files of a wheel and where each goes."""
+    """The files of a wheel and where each is installed."""
 
     subject: str
     dist_info: str
     root_is_purelib: bool
     files: Mapping[str, Entry]
-    """By path, folders left out."""
+    """By path, without folders."""
     places: Mapping[str, tuple[Scheme, str]]
     """Scheme and target by path."""
     has_data: bool
-    """Whether there is a `.data` folder; without one, targets are the paths in the archive."""
+    """Whether the wheel has a `.data` folder; without one, targets are the paths in the archive."""
 
     @property
     def record(self) -> str:
@@ -64,15 +64,15 @@ class WheelTree:
 
     @property
     def unhashed(self) -> frozenset[str]:
-        """Files that RECORD need not list with a hash: itself and its signatures."""
+        """The files that RECORD may list without a hash: RECORD and its signatures."""
         return frozenset(f"{self.dist_info}/{name}" for name in ("RECORD", *_SIGNATURES))
 
     def has(self, name: str) -> bool:
-        """Whether `.dist-info` has a file of this name."""
+        """Return whether `.dist-info` has a file of this name."""
         return f"{self.dist_info}/{name}" in self.files
 
     def read(self, archive: ZipArchive, name: str, limit: LimitName) -> bytes:
-        """Return a file of `.dist-info`; missing or larger than the limit, it is an IntegrityError."""
+        """Return a file of `.dist-info`; raises IntegrityError if it is missing or larger than the limit."""
         entry = self.files.get(f"{self.dist_info}/{name}")
         if entry is None:
             raise refusal(self.subject, f"{self.dist_info} has no {name}")
@@ -80,10 +80,10 @@ class WheelTree:
 
     def members(self, digests: Mapping[str, str]) -> tuple[Member, ...]:
         """Return the files to install, in the order of the archive; `digests` are their sha256 by path."""
-        left_out = {f"{self.dist_info}/{name}" for name in _INSTALLER_FILES}
+        excluded = {f"{self.dist_info}/{name}" for name in _INSTALLER_FILES}
         members = []
         for path, entry in self.files.items():
-            if path in left_out:
+            if path in excluded:
                 continue
             scheme, target = self.places[path]
             members.append(
@@ -99,21 +99,21 @@ class WheelTree:
         return tuple(members)
 
     def check_collisions(self, entry_points: Iterable[EntryPoint]) -> None:
-        """Raise IntegrityError where two files, or a file and a script to be generated, have one place."""
+        """Raise IntegrityError if two files, or a file and a generated script, have the same target."""
         if not self.has_data:
             return
         collision = find_collision(
             [*map(_installed, self.places.values()), *(f"scripts/{entry.name}" for entry in entry_points)]
         )
         if collision is not None:
-            raise refusal(self.subject, f"{collision.rule} (as installed)", member=collision.path)
+            raise refusal(self.subject, f"{collision.rule} (when installed)", member=collision.path)
 
 
 def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     """Return the tree of the wheel in `archive`.
 
-    Raises IntegrityError where `.dist-info` is missing, not the only one or not that of `name`; where WHEEL
-    is of another major version or has other tags than `name`; where a file has no place or a reserved one.
+    Raises IntegrityError if `.dist-info` is missing, a duplicate or that of another distribution; if WHEEL
+    has another major version or other tags than `name`; if a file has no target or a reserved one.
     """
     files = {entry.name: entry for entry in archive.entries if not entry.is_folder}
     roots = {path.partition("/")[0] for path in files if "/" in path}
@@ -144,9 +144,9 @@ def _dist_info(roots: Iterable[str], name: WheelName) -> str:
     found = sorted(root for root in roots if root.lower().endswith(".dist-info"))
     if len(found) != 1:
         shown = ", ".join(found[:3]) or "none"
-        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}), not one")
+        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}); one is required")
     if not _is_of(found[0].removesuffix(".dist-info"), name):
-        raise refusal(name.filename, f"its folder {shortened(found[0])} is that of another distribution")
+        raise refusal(name.filename, f"has the folder {shortened(found[0])} of another distribution")
     return found[0]
 
 
@@ -154,12 +154,12 @@ def _data_folders(roots: Iterable[str], name: WheelName) -> frozenset[str]:
     found = frozenset(root for root in roots if root.lower().endswith(".data"))
     for root in found:
         if not _is_of(root.removesuffix(".data"), name):
-            raise refusal(name.filename, f"its folder {shortened(root)} is that of another distribution")
+            raise refusal(name.filename, f"has the folder {shortened(root)} of another distribution")
     return found
 
 
 def _is_of(stem: str, name: WheelName) -> bool:
-    """Whether NAME-VERSION, normalised or not, is that of the wheel."""
+    """Return whether `stem` is NAME-VERSION of the wheel, normalized or not."""
     for at, letter in enumerate(stem):
         if letter == "-" and canonicalize_name(stem[:at]) == name.name:
             try:
@@ -171,19 +171,19 @@ def _is_of(stem: str, name: WheelName) -> bool:
 
 
 def _check_wheel(raw: bytes, name: WheelName) -> bool:
-    """Whether the root goes to purelib; raises IntegrityError for a WHEEL that is not this wheel's."""
+    """Return whether the root is installed in purelib; raises IntegrityError for the WHEEL of another wheel."""
     subject = name.filename
     headers = parse_headers(raw, subject=subject)
     version = headers.get("wheel-version", [""])[0]
     if version.split(".")[0] != "1":
-        raise refusal(subject, f"Wheel-Version is {shortened(version)}; only 1.x is known")
+        raise refusal(subject, f"Wheel-Version is {shortened(version)}; 1.x is supported")
     is_pure = headers.get("root-is-purelib", [""])[0].lower()
     if is_pure not in ("true", "false"):
         raise refusal(subject, f"Root-Is-Purelib is {shortened(is_pure)}, neither true nor false")
     tags = expand_tags(headers.get("tag", []), subject=subject)
     if not tags_agree(tags, name.tags):
         other = ", ".join(shortened(tag) for tag in sorted(map(str, tags ^ name.tags))[:3])
-        raise refusal(subject, f"the tags in WHEEL are not those of the file name: {other}")
+        raise refusal(subject, f"the tags in WHEEL do not match those of the file name: {other}")
     return is_pure == "true"
 
 
@@ -193,7 +193,7 @@ def _place(path: str, name: WheelName) -> tuple[Scheme, str]:
     scheme = next((known for known in _SCHEMES if known == key), None)
     if scheme is None or not target:
         raise refusal(
-            name.filename, f"is not below one of the schemes {', '.join(sorted(_SCHEMES))}", member=path
+            name.filename, f"is not in a folder of the schemes {', '.join(sorted(_SCHEMES))}", member=path
         )
     fault = _target_fault(scheme, target, name.name)
     if fault:
@@ -208,7 +208,7 @@ def _target_fault(scheme: Scheme, target: str, owner: NormalizedName) -> str:
         return script_fault(first, owner)
     if scheme in ("purelib", "platlib"):
         return _library_fault(first)
-    # Where libraries are below these two is known only in an environment.
+    # Only an environment determines where its libraries are below these two schemes.
     if scheme in ("data", "headers") and any(part.endswith(_RECORDS) for part in target.lower().split("/")):
         return _RECORD_FAULT
     if scheme == "data" and first in ("bin", "scripts"):
@@ -219,15 +219,15 @@ def _target_fault(scheme: Scheme, target: str, owner: NormalizedName) -> str:
 
 
 def _library_fault(first: str) -> str:
-    """Return why nothing of this name (in lower case) may stand in a library, or an empty text."""
+    """Return why a file or folder of this name (lower case) must not be in a library, or an empty text."""
     if first.endswith(_RECORDS):
         return _RECORD_FAULT
-    # A target directory is its own library, and has its state there.
+    # A `--target` directory is a library and has pipper's state in it.
     return "would write into pipper's own .pipper" if first == ".pipper" else ""
 
 
 def _installed(place: tuple[Scheme, str]) -> str:
-    """A path that is equal for two files that have one place in an environment."""
+    """Return a path that is equal for two files with the same target in an environment."""
     scheme, target = place
     if scheme in ("purelib", "platlib"):
         return f"site/{target}"

@@ -43,7 +43,7 @@ def test_H06_a_data_member_that_replaces_the_environments_own_file_is_refused(
     "name", [f"{SITE}/alpha-1.1.0.dist-info/direct_url.json", f"{SITE}/forged-1.0.Dist-Info/METADATA"]
 )
 def test_H06_a_data_member_in_a_dist_info_folder_is_refused(name: str, arena: Arena) -> None:
-    arena.refuses(wheel_with({f"{DATA}/data/{name}": b"{}"}), name, "would write into a .dist-info")
+    arena.refuses(wheel_with({f"{DATA}/data/{name}": b"{}"}), name, "would write into the .dist-info")
 
 
 @pytest.mark.parametrize(
@@ -143,5 +143,5 @@ def test_H17_two_scripts_of_one_name_are_refused(arena: Arena) -> None:
         wheel_with(
             {f"{DATA}/scripts/Run": b"", f"{INFO}/entry_points.txt": b"[console_scripts]\nrun = epsilon:f\n"}
         ),
-        "as installed",
+        "when installed",
     )

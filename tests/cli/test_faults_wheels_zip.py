@@ -138,7 +138,7 @@ WELL_FORMED = {
 @pytest.mark.parametrize("body", [b"hostile\n", b"other\n"], ids=["same bytes", "other bytes"])
 def test_H12_a_member_twice_is_refused(body: bytes, arena: Arena) -> None:
     arena.refuses(
-        craft(parts(member("epsilon/x.py"), member("epsilon/x.py", body))), "'epsilon/x.py': is there twice"
+        craft(parts(member("epsilon/x.py"), member("epsilon/x.py", body))), "'epsilon/x.py': is a duplicate"
     )
 
 

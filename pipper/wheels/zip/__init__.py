@@ -1,1 +1,1 @@
-"""The zip format, checked byte by byte (APPNOTE 6.3.10)."""
+"""A reader of zips that checks every byte (APPNOTE 6.3.10)."""

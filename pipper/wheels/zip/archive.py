@@ -1,4 +1,4 @@
-"""Reading the members of a zip whose structure is proven: size, CRC and end of every stream are checked."""
+"""Read the members of a zip with a checked structure; check size, CRC and end of every stream."""
 
 import zlib
 from collections.abc import Iterator
@@ -17,37 +17,37 @@ class ZipArchive:
     """The members of an open zip. For one thread at a time."""
 
     def __init__(self, source: ZipSource, entries: tuple[Entry, ...]) -> None:
-        """Take what `read_layout` proved of `source`."""
+        """Read the `entries` that `read_layout` returned for `source`."""
         self._source = source
         self.entries = entries
 
     @property
     def subject(self) -> str:
-        """The file's name in errors."""
+        """The name of the file in errors."""
         return self._source.subject
 
     @property
     def size(self) -> int:
-        """Bytes of the zip itself."""
+        """Bytes of the zip file."""
         return self._source.size
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of the zip itself, in pieces of at most 1 MiB."""
+        """Yield the bytes of the zip file, in pieces of at most 1 MiB."""
         for at in range(0, self.size, _PIECE):
             yield self._source.read(at, min(self.size - at, _PIECE))
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """Yield the unpacked bytes of `entry` in pieces of about 1 MiB, at least one.
 
-        Raises IntegrityError, at the latest after the last piece, where the data is not what the headers say:
-        CRC, size, or a stream that ends before or after its place.
+        Raises IntegrityError, at the latest after the last piece, if the data does not match the headers: its
+        CRC, its size, or the end of its stream.
         """
         crc = size = 0
         pieces = self._inflated(entry) if entry.method == DEFLATED else self._stored(entry)
         for piece in pieces:
             size += len(piece)
             if size > entry.size:
-                raise self._source.damaged("it unpacks to more than its size", entry.name)
+                raise self._source.damaged(f"it unpacks to more than {entry.size:,} bytes", entry.name)
             crc = zlib.crc32(piece, crc)
             yield piece
         if size != entry.size:
@@ -58,26 +58,26 @@ class ZipArchive:
     def read(self, entry: Entry, limit: int) -> bytes:
         """Return all of `entry`; raises IntegrityError as `chunks` does, and above `limit` bytes."""
         if entry.size > limit:
-            raise self._source.refused(f"is bigger than {limit:,} bytes", entry.name)
+            raise self._source.refused(f"is larger than {limit:,} bytes", entry.name)
         return b"".join(self.chunks(entry))
 
     def read_within(self, entry: Entry, name: LimitName) -> bytes:
         """Return all of `entry`; raises IntegrityError as `chunks` does, and above the limit `name`."""
         limit = self._source.limits[name]
         if entry.size > limit:
-            raise self._source.exceeds(name, entry.size, f"is bigger than {limit:,} bytes", entry.name)
+            raise self._source.exceeds(name, entry.size, f"is larger than {limit:,} bytes", entry.name)
         return self.read(entry, limit)
 
     def _stored(self, entry: Entry) -> Iterator[bytes]:
         if entry.packed != entry.size:
-            raise self._source.damaged("it is stored in another size than its own", entry.name)
+            raise self._source.damaged("it is stored, but its two sizes differ", entry.name)
         yield self._source.read(entry.start, min(entry.packed, _PIECE))
         for at in range(_PIECE, entry.packed, _PIECE):
             yield self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
 
     def _inflated(self, entry: Entry) -> Iterator[bytes]:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        # One byte more than it should be: a small member comes in one piece, one that lies does not.
+        # One byte more than the size: a small member takes one piece, one with a wrong size takes two.
         most = min(entry.size + 1, _PIECE)
         at = 0
         try:
@@ -86,22 +86,22 @@ class ZipArchive:
                 if not data and at < entry.packed:
                     data = self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
                     at += len(data)
-                # With all input taken there may still be output that did not fit into the piece before.
+                # After all input, output that exceeded the previous piece may remain.
                 piece = inflater.decompress(data, most)
                 if not data and not piece and not inflater.eof:
-                    raise self._source.damaged("its data ends too early", entry.name)
+                    raise self._source.damaged("its stream is truncated", entry.name)
                 yield piece
         except zlib.error as error:
-            raise self._source.damaged("its data cannot be unpacked", entry.name) from error
+            raise self._source.damaged("its stream cannot be decompressed", entry.name) from error
         if inflater.unused_data or at != entry.packed:
-            raise self._source.damaged("more data follows the end of its stream", entry.name)
+            raise self._source.damaged("data follows the end of its stream", entry.name)
 
 
 @contextmanager
 def open_zip(path: Path, *, subject: str, limits: Limits) -> Iterator[ZipArchive]:
-    """Open the zip at `path` for reading, once its structure is proven; `subject` names it in errors.
+    """Check the structure of the zip at `path` and open it for reading; `subject` names it in errors.
 
-    Raises what `read_layout` raises, and MachineError where the file cannot be opened.
+    Raises what `read_layout` raises, and MachineError if the file cannot be opened.
     """
     with os_errors("read", path):
         file = path.open("rb", buffering=0)

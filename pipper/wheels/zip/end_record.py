@@ -1,4 +1,4 @@
-"""The end of a zip: the record that says where its directory is (APPNOTE 4.3.14 to 4.3.16)."""
+"""Find the central directory of a zip by the record at its end (APPNOTE 4.3.14 to 4.3.16)."""
 
 import struct
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ _FULL32 = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """Where a central directory is."""
+    """The position of a central directory."""
 
     offset: int
     size: int
     """Bytes."""
     count: int
-    """Records in it."""
+    """Number of records in it."""
 
 
 def find_directory(source: ZipSource) -> Directory:
-    """Return where the central directory is, from the one end record at the end of the file.
+    """Return the position of the central directory from the only end record, at the end of the file.
 
-    Raises IntegrityError where there is none, where its 64-bit form disagrees with it, where the directory
-    does not end where the end record begins, or exceeds the limits.
+    Raises IntegrityError if the end record is missing or differs from its 64-bit form, or if the directory
+    does not end where the end record begins or exceeds the limits.
     """
     limits = source.limits
     tail_length = min(source.size, _END.size + limits.comment)
@@ -44,13 +44,13 @@ def find_directory(source: ZipSource) -> Directory:
     if len(comment) != comment_length:
         raise source.damaged("the end record is not at the end of the file")
     if any(byte < 0x20 or byte == 0x7F for byte in comment):
-        raise source.refused("the archive's comment has control characters")
+        raise source.refused("has control characters in the archive comment")
     end = source.size - tail_length + at
     if end >= _LOCATOR.size and source.read(end - _LOCATOR.size, 4) == _LOCATOR_SIGN:
         small = (disk, start_disk, here, count, size, offset)
         disk, start_disk, here, count, size, offset, end = _read_end64(source, end - _LOCATOR.size, small)
     if disk or start_disk or here != count:
-        raise source.damaged("it is a part of an archive in several files")
+        raise source.damaged("it is one part of a split archive")
     if offset + size != end:
         raise source.damaged("the central directory does not end where the end record begins")
     if count > limits.members:
@@ -63,7 +63,7 @@ def find_directory(source: ZipSource) -> Directory:
 
 
 def _no_end(source: ZipSource, tail_length: int) -> IntegrityError:
-    """The error for a file whose last bytes have no end record; one with a long comment has it before them."""
+    """Return the error for a file without an end record in its last bytes: missing, or before a long comment."""
     length = min(source.size, _END.size + _FULL16)
     tail = source.read(source.size - length, length)
     at = tail.rfind(_END_SIGN)
@@ -74,14 +74,14 @@ def _no_end(source: ZipSource, tail_length: int) -> IntegrityError:
 
 
 def _read_end64(source: ZipSource, at: int, small: tuple[int, ...]) -> tuple[int, ...]:
-    """The six values of the 64-bit end record, and where it begins; `small` are those of the plain one."""
+    """Return the six values of the 64-bit end record and its offset; `small` are the values of the plain one."""
     _, locator_disk, end64, disks = _LOCATOR.unpack(source.read(at, _LOCATOR.size))
     if locator_disk or disks > 1 or end64 + _END64.size != at:
-        raise source.damaged("the 64-bit end record is not where its locator says")
+        raise source.damaged("the locator does not point to the 64-bit end record")
     sign, length, _, _, *values = _END64.unpack(source.read(end64, _END64.size))
     if sign != _END64_SIGN or length != _END64.size - 12:
-        raise source.damaged("the 64-bit end record is malformed or has more data in it")
+        raise source.damaged("the 64-bit end record is malformed or has extra data")
     full = (_FULL16, _FULL16, _FULL16, _FULL16, _FULL32, _FULL32)
     if any(plain not in (wide, limit) for plain, wide, limit in zip(small, values, full, strict=True)):
-        raise source.damaged("the two end records disagree")
+        raise source.damaged("the two end records differ")
     return (*values, end64)

@@ -1,8 +1,8 @@
-"""The zip gate: every byte of the file is accounted for, and all places that describe a member agree.
+"""The zip gate: check that each byte of a zip belongs to a known structure, and that all headers agree.
 
-A zip says everything twice, in a local header before each member and in the central directory, and tools
-differ in which they read. Only a file where both say the same, with nothing before, between or behind, means
-the same to all of them (PKWARE APPNOTE 6.3.10, sections 4.3 to 4.5).
+A zip describes each member twice, in a local header and in the central directory, and tools differ in which
+one they read. All tools read the same members only if both are equal and the file has no other bytes before,
+between or after them (PKWARE APPNOTE 6.3.10, sections 4.3 to 4.5).
 """
 
 import stat
@@ -39,22 +39,22 @@ _NEWEST_VERSION = 63
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A member as both its headers describe it."""
+    """A member, by its two equal headers."""
 
     name: str
-    """Relative, separated by `/`; a folder's ends in `/`."""
+    """Relative, separated by `/`; the name of a folder ends in `/`."""
     start: int
-    """Where its data begins in the file."""
+    """The offset of its data in the file."""
     packed: int
     """Bytes of data in the file."""
     size: int
-    """Bytes of data once unpacked."""
+    """Bytes of data after decompression."""
     crc: int
     method: int
     mode: int
-    """Unix mode, 0 where the archive says none."""
+    """Unix mode, 0 if the archive has none."""
     moment: int
-    """MS-DOS date and time in one number: later is greater."""
+    """MS-DOS date and time as one number: later is greater."""
 
     @property
     def is_folder(self) -> bool:
@@ -80,13 +80,13 @@ class _Central:
 
 
 def read_layout(source: ZipSource) -> tuple[Entry, ...]:
-    """Return the members of a zip in the order of its central directory, once its structure is proven.
+    """Check the structure of a zip and return its members in the order of its central directory.
 
-    Proven are: one end record with nothing behind it but a plain comment; a central directory that fills the
-    space before it; members that fill the space before that without gap or overlap; local headers and data
-    descriptors that agree with the directory; names that `path_fault` passes, none twice; regular files and
-    folders only; stored or deflated, not encrypted; sizes within the limits. The data itself is not read.
-    Raises IntegrityError, and MachineError where the file cannot be read.
+    Requires one end record, followed only by a plain comment; a central directory that fills the space before
+    it; members that fill the space before that without gap or overlap; local headers and data descriptors
+    that agree with the directory; unique names that `path_fault` accepts; only regular files and folders,
+    stored or deflated, not encrypted; sizes within the limits. Does not read the data of members. Raises
+    IntegrityError, and MachineError if the file cannot be read.
     """
     directory = find_directory(source)
     records = _read_directory(source, directory)
@@ -106,7 +106,7 @@ def _read_directory(source: ZipSource, directory: Directory) -> list[_Central]:
     at = 0
     for _ in range(directory.count):
         if at + _CENTRAL.size > size:
-            raise source.damaged("the central directory has fewer records than the end record counts")
+            raise source.damaged("the central directory has fewer records than the end record states")
         fields = _CENTRAL.unpack_from(raw, at)
         name_at = at + _CENTRAL.size
         extra_at = name_at + fields[10]
@@ -115,11 +115,11 @@ def _read_directory(source: ZipSource, directory: Directory) -> list[_Central]:
         if fields[0] != _CENTRAL_SIGN or at > size:
             raise source.damaged("a record of the central directory is malformed")
         if fields[12] > source.limits.comment:
-            rule = f"a member has a comment of more than {source.limits.comment:,} bytes"
+            rule = f"has a member with a comment of more than {source.limits.comment:,} bytes"
             raise source.exceeds("comment", fields[12], rule)
         records.append(_central(source, fields, raw[name_at:extra_at], raw[extra_at:comment_at]))
     if at != size:
-        raise source.damaged("the central directory has more than the end record counts")
+        raise source.damaged("the central directory has more bytes than its records")
     return records
 
 
@@ -132,18 +132,20 @@ def _central(source: ZipSource, fields: tuple[int, ...], raw_name: bytes, raw_ex
         has_zip64 = _EXTRA_ZIP64 in extra
         size, packed, offset = _zip64(source, extra, (size, packed, offset), name)
     if disk:
-        raise source.damaged("it is in another file of the archive", name)
+        raise source.damaged("it is in another part of a split archive", name)
     if needed & 0xFF > _NEWEST_VERSION:
-        raise source.refused("needs a newer version of the zip format than there is", name)
+        raise source.refused("needs an unknown version of the zip format", name)
     if flags & ~_KNOWN_FLAGS:
         raise source.refused("is encrypted" if flags & _FLAG_ENCRYPTED else "has unknown flags", name)
     if method not in (STORED, DEFLATED):
-        raise source.refused(f"is packed by method {method}; only stored (0) and deflate (8) are taken", name)
+        raise source.refused(
+            f"is compressed by method {method}; supported are stored (0) and deflate (8)", name
+        )
     mode = attributes >> 16
     kind = stat.S_IFMT(mode)
     if raw_name[-1:] == b"/":
         if kind not in (0, stat.S_IFDIR) or size:
-            raise source.refused("is named like a folder and is none", name)
+            raise source.refused("has the name of a folder and is not one", name)
     elif kind not in (0, stat.S_IFREG):
         raise source.refused("is not a regular file", name)
     return _Central(
@@ -153,12 +155,14 @@ def _central(source: ZipSource, fields: tuple[int, ...], raw_name: bytes, raw_ex
 
 def _name(source: ZipSource, raw: bytes, flags: int) -> str:
     if len(raw) > MAX_PATH:
-        raise source.refused(f"a member has a path of more than {MAX_PATH} bytes")
+        raise source.refused(f"has a member with a path of more than {MAX_PATH} bytes")
     try:
         name = raw.decode("utf-8" if flags & _FLAG_UTF8 else "ascii")
     except UnicodeDecodeError:
         shown = raw.decode("latin-1")
-        raise source.refused("has a name that is neither ASCII nor marked and valid UTF-8", shown) from None
+        raise source.refused(
+            "has a name that is neither ASCII nor marked as UTF-8 and valid", shown
+        ) from None
     fault = path_fault(name.removesuffix("/"))
     if fault:
         raise source.refused(fault, name)
@@ -172,11 +176,11 @@ def _extra_fields(source: ZipSource, raw: bytes, name: str) -> Mapping[int, byte
         kind, length = struct.unpack_from("<2H", raw, at)
         at += 4 + length
         if kind in fields:
-            raise source.damaged("an extra field is there twice", name)
+            raise source.damaged("it has a duplicate extra field", name)
         fields[kind] = raw[at - length : at]
     if at != len(raw):
         raise source.damaged("its extra fields are malformed", name)
-    # A second name for the member, which some tools take and others do not (APPNOTE 4.6.9).
+    # A second name for the member, which only some tools use (APPNOTE 4.6.9).
     other = fields.get(_EXTRA_UNICODE_PATH)
     if other is not None and other[5:] != name.encode():
         raise source.damaged("an extra field gives it another name", name)
@@ -186,23 +190,23 @@ def _extra_fields(source: ZipSource, raw: bytes, name: str) -> Mapping[int, byte
 def _zip64(
     source: ZipSource, extra: Mapping[int, bytes], values: tuple[int, ...], name: str
 ) -> tuple[int, ...]:
-    """`values` (size, packed size, offset) with the wide ones from the extra field (APPNOTE 4.5.3)."""
+    """Return `values` (size, packed size, offset) with the wide ones from the extra field (APPNOTE 4.5.3)."""
     raw = extra.get(_EXTRA_ZIP64)
     wanted = [index for index, value in enumerate(values) if value == _FULL32]
     if raw is None:
-        # 4 GiB less one byte exactly would be legal, and no tool writes it so.
+        # Exactly 4 GiB less one byte is legal, but tools write it with the extra field.
         if wanted:
             raise source.damaged("its 64-bit sizes are missing", name)
         return values
     given = len(raw) // 8
     if len(raw) % 8 or given < len(wanted) or given > len(values):
-        raise source.damaged("its 64-bit sizes are of the wrong length", name)
+        raise source.damaged("its 64-bit sizes have the wrong length", name)
     wide = struct.unpack(f"<{given}Q", raw)
     result = list(values)
     places = wanted if given == len(wanted) else range(given)
     for index, value in zip(places, wide, strict=True):
         if values[index] not in (_FULL32, value):
-            raise source.damaged("its 64-bit sizes are not its sizes", name)
+            raise source.damaged("its 64-bit sizes differ from its sizes", name)
         result[index] = value
     if any(index >= given for index in wanted if given != len(wanted)):
         raise source.damaged("its 64-bit sizes are missing", name)
@@ -219,7 +223,7 @@ def _check_sizes(source: ZipSource, records: list[_Central]) -> None:
             "ratio",
             -(-total // source.size),
             f"unpacks to {total:,} bytes from {source.size:,}: "
-            f"above {limits.ratio_from:,} bytes no more than {limits.ratio}:1 is taken",
+            f"at most {limits.ratio}:1 is allowed above {limits.ratio_from:,} bytes",
         )
 
 
@@ -229,25 +233,25 @@ def _check_folders(source: ZipSource, records: list[_Central]) -> None:
     for record in records:
         if record.name.endswith("/"):
             if record.name in folders:
-                raise source.refused("is there twice", record.name)
+                raise source.refused("is a duplicate", record.name)
             if record.name[:-1] in files:
                 raise source.refused("is a file and a folder", record.name)
             folders.add(record.name)
 
 
 def _spans(source: ZipSource, records: list[_Central], directory: int) -> dict[int, int]:
-    """Where the space of the member at each offset ends; told from the directory alone."""
+    """Return where the space of the member at each offset ends, from the directory alone."""
     ordered = sorted(records, key=lambda record: record.offset)
     first = ordered[0].offset if ordered else directory
     if first:
-        raise source.damaged(f"{first:,} bytes before the first member belong to none")
+        raise source.damaged(f"{first:,} bytes before the first member belong to no member")
     ends = [record.offset for record in ordered[1:]] + [directory]
     for record, end in zip(ordered, ends, strict=False):
         if record.offset + _LOCAL.size + len(record.raw_name) + record.packed > end:
             raise source.damaged("it overlaps the next member or the directory", record.name)
     for record, following in pairwise(ordered):
         if record.offset == following.offset:
-            raise source.damaged(f"it lies where {following.name!r} lies", record.name)
+            raise source.damaged(f"it is at the same offset as {following.name!r}", record.name)
     return {record.offset: end for record, end in zip(ordered, ends, strict=False)}
 
 
@@ -269,12 +273,11 @@ def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
         extra = _extra_fields(source, raw_extra, record.name)
         is_wide = _EXTRA_ZIP64 in extra
         size, packed = _zip64(source, extra, (size, packed), record.name)
-    known = (record.crc, record.packed, record.size)
-    told = (crc, packed, size)
+    central = (record.crc, record.packed, record.size)
     has_descriptor = bool(flags & _FLAG_DESCRIPTOR)
-    # Before a descriptor the header says both sizes or neither: a half truth is read one way from the front.
-    is_left_out = has_descriptor and crc in (0, record.crc) and (packed, size) in ((0, 0), known[1:])
-    if told != known and not is_left_out:
+    # With a descriptor the header has both sizes or neither: tools that read from the front use a single one.
+    is_deferred = has_descriptor and crc in (0, record.crc) and (packed, size) in ((0, 0), central[1:])
+    if (crc, packed, size) != central and not is_deferred:
         raise source.damaged("its local header has another CRC or size", record.name)
     start = record.offset + name_end + extra_length
     _check_descriptor(source, record, start + record.packed, end, is_wide=is_wide, expected=has_descriptor)
@@ -293,10 +296,10 @@ def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
 def _check_descriptor(
     source: ZipSource, record: _Central, at: int, end: int, *, is_wide: bool, expected: bool
 ) -> None:
-    """Between a member's data and the next header stands a data descriptor, or nothing (APPNOTE 4.3.9)."""
+    """Check that a data descriptor, or nothing, is between a member and the next header (APPNOTE 4.3.9)."""
     if not expected:
         if at != end:
-            raise source.damaged("bytes after it belong to no member", record.name)
+            raise source.damaged("the bytes after it belong to no member", record.name)
         return
     wide = is_wide or record.has_zip64 or max(record.packed, record.size) > _FULL32
     plain = struct.pack("<L2Q" if wide else "<3L", record.crc, record.packed, record.size)
@@ -304,4 +307,4 @@ def _check_descriptor(
         plain,
         _DESCRIPTOR_SIGN + plain,
     ):
-        raise source.damaged("its data descriptor does not agree with the directory", record.name)
+        raise source.damaged("its data descriptor differs from the central directory", record.name)

@@ -1,18 +1,18 @@
-"""The bytes of a zip by offset, and the errors about it."""
+"""Read a zip by offset, and make the errors about it."""
 
 from typing import BinaryIO
 
 from pipper.core.archive_limits import LimitName, Limits, limit_hint
 from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
-from pipper.wheels.member_paths import refusal
+from pipper.wheels.member_paths import REBUILD, refusal
 
 
 class ZipSource:
     """A zip file's bytes by offset."""
 
     def __init__(self, file: BinaryIO, size: int, subject: str, limits: Limits) -> None:
-        """Take an open, unbuffered `file` of `size` bytes; `subject` names it in errors."""
+        """Read from an open, unbuffered `file` of `size` bytes; `subject` names it in errors."""
         self._file = file
         self.size = size
         self.subject = subject
@@ -21,7 +21,7 @@ class ZipSource:
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`.
 
-        Raises IntegrityError where the file ends before, MachineError where it cannot be read.
+        Raises IntegrityError if the file ends before, MachineError if it cannot be read.
         """
         if offset + length > self.size:
             raise self.damaged("the file ends too early")
@@ -45,5 +45,5 @@ class ZipSource:
 
     def exceeds(self, name: LimitName, needed: int, rule: str, member: str | None = None) -> IntegrityError:
         """Return the error for a file that breaks `rule` and would keep it if the limit `name` were `needed`."""
-        hint = limit_hint(name, needed) if self.limits.raisable else ""
+        hint = limit_hint(name, needed) if self.limits.raisable else REBUILD
         return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)
