@@ -15,6 +15,7 @@ from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Reporter, Store
 from pipper.core.urls import shown
+from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.storage.directory.store import DirectoryStore
 from pipper.storage.s3.location import S3Location
@@ -60,10 +61,9 @@ class NamedRepositories:
     def get(self, name: str) -> NamedRepository:
         """Return the entry of this name; raises UsageError if it does not exist."""
         if name not in self.entries:
-            known = ", ".join(f"`{each}`" for each in sorted(self.entries)) or "none"
             raise UsageError(
                 f"{self.path} has no repository `{name}`",
-                cause=f"known: {known}",
+                cause=f"known: {quoted(sorted(self.entries))}",
                 hint=f"run `pipper repository add {name} -b BUCKET`",
             )
         return self.entries[name]

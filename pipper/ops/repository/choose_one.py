@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipper.core.manifest.model import RepositoryEntry
-from pipper.core.wording import listed
+from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
@@ -38,9 +38,8 @@ def declared_here(settings: Settings) -> tuple[tuple[RepositoryEntry, ...], Path
 
 def several_repositories(aliases: list[str], command: str) -> UsageError:
     """Return the error for a manifest with several repositories and a command that needs one."""
-    names = listed(f"`{alias}`" for alias in aliases)
     return UsageError(
         "the manifest has several repositories",
-        cause=f"this command needs one of {names}",
+        cause=f"they are {quoted(aliases)}, and this command needs one",
         hint=f"name one with -b, as in: pipper {command}",
     )

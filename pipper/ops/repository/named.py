@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pipper.core.access import RepositoryOptions
 from pipper.core.ports import Reporter
 from pipper.core.urls import shown
+from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
@@ -185,8 +186,9 @@ def _require(document: dict[str, Any], name: str) -> None:
 
 
 def _unknown(name: str, entries: dict[str, Any]) -> UsageError:
-    known = ", ".join(f"`{each}`" for each in sorted(entries)) or "none"
-    return UsageError(f"the repository `{name}` does not exist", cause=f"known: {known}", hint=_add(name))
+    return UsageError(
+        f"the repository `{name}` does not exist", cause=f"known: {quoted(sorted(entries))}", hint=_add(name)
+    )
 
 
 def _add(name: str) -> str:
