@@ -18,12 +18,12 @@ def cache_size(settings: Settings) -> Freed:
 
 
 def prune_cache(settings: Settings, *, days: float) -> Freed:
-    """Remove files that were not used for `days`; report and await commands that use the cache."""
+    """Remove files that were not used for `days`; wait for commands that use the cache, and report that."""
     return open_cache(settings).prune(unused_days=days, waiting=lambda: _report_waiting(settings))
 
 
 def clean_cache(settings: Settings) -> Freed:
-    """Remove all files; report and await commands that use the cache."""
+    """Remove all files; wait for commands that use the cache, and report that."""
     return open_cache(settings).clean(waiting=lambda: _report_waiting(settings))
 
 
