@@ -3,7 +3,8 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipper.apply.installed_record import Claim, file_hash
 from pipper.apply.removal import owned_by_others
@@ -14,8 +15,7 @@ from pipper.errors import IntegrityError, MachineError
 _UNOWNED = "it has other bytes, and no installed distribution owns it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Collision:
+class _Collision(Struct, frozen=True, kw_only=True):
     path: str
     """Below the anchor."""
     both_files: bool

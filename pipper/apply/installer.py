@@ -9,10 +9,10 @@ import json
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec import Struct
 from packaging.version import Version
 
 from pipper.apply.installed_record import Claim
@@ -27,8 +27,7 @@ from pipper.system.os_errors import machine_error
 from pipper.wheels.record import Row, format_record, row_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class Staged(Struct, frozen=True, kw_only=True):
     """A distribution that is complete in the staging tree."""
 
     name: str

@@ -9,9 +9,10 @@ import base64
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipper.apply.installed_record import RECREATE
 from pipper.apply.installer import Staged
@@ -26,8 +27,7 @@ _WITHOUT_DIGEST = 1
 """The format of older journals, which have no digest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, kw_only=True):
     """A distribution to remove."""
 
     name: str
@@ -37,8 +37,7 @@ class Outgoing:
     """The sha256 of its RECORD, in hex; it identifies the distribution."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A file of the user that changes together with the environment: manifest, lock."""
 
     path: Path
@@ -47,8 +46,7 @@ class Document:
     """The sha256 of the replaced file, in hex; empty if there was none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(Struct, frozen=True, kw_only=True):
     """One change of an environment."""
 
     anchor: str

@@ -8,7 +8,8 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipper.cache.unpacked import Scheme
 from pipper.python.environment import STATE, Environment
@@ -16,8 +17,7 @@ from pipper.python.environment import STATE, Environment
 _OWN_SCRIPT = re.compile(r"(python|pypy)w?[\d.]*t?(\.exe)?|(de)?activate(\.\w+)?|activate_this\.py")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """The schemes of an environment below its anchor."""
 
     anchor: str

@@ -3,8 +3,9 @@
 import os
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.cache.unpacked import UnpackedScript
 
@@ -18,8 +19,7 @@ _LONGEST_SHEBANG = 127
 """The number of bytes that Linux reads; other systems read more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratedScript:
+class GeneratedScript(Struct, frozen=True, kw_only=True):
     """A script that the installer writes."""
 
     name: str

@@ -8,8 +8,9 @@ pipper's marks, so that the next plan reinstalls it.
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipper.apply.installed_record import file_hash, parse_record
 from pipper.apply.installer import Staged

@@ -10,9 +10,10 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
@@ -45,8 +46,7 @@ _NO_DOCUMENTS: Mapping[Path, bytes] = MappingProxyType({})
 _SILENT = Reporter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
+class _Change(Struct, frozen=True, kw_only=True):
     """A plan that is staged and checked."""
 
     outgoing: tuple[Outgoing, ...]

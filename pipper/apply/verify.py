@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.apply.installed_record import file_hash, parse_record, read_record_text
@@ -17,8 +17,7 @@ from pipper.system.os_errors import machine_error
 from pipper.wheels.record import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """One difference between a distribution and its RECORD."""
 
     distribution: NormalizedName

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 from pathlib import Path
 
 from pipper.wheels.old_manifest import read_pipper_manifest
@@ -24,8 +24,7 @@ _EXCLUDED = frozenset(
 _EXCLUDED_AT_ROOT = frozenset({".git", ".pipper", "build", "dist"})
 
 
-@dataclass(slots=True)
-class _Backend:
+class _Backend(Struct):
     """Runs the backend's commands and keeps their output."""
 
     reporter: Reporter

@@ -22,9 +22,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
 from pipper.core.archive_limits import Limits
@@ -93,8 +95,7 @@ class Receiver:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freed:
+class Freed(Struct, frozen=True, kw_only=True):
     """Files that were removed, or would be."""
 
     files: int = 0

@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipper.cache.cache import Cache, Receiver
 from pipper.core.ports import Reporter, Task
@@ -26,8 +27,7 @@ _SLOWEST = 50_000
 """Bytes per second of all downloads: a slower server is stalled (the slow retrieval attack of TUF)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(Struct, frozen=True, kw_only=True):
     """A file to fetch."""
 
     subject: str
@@ -76,8 +76,7 @@ def fetch(
     _raise_gravest(failures, reporter)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class _Run(Struct, frozen=True, kw_only=True):
     cache: Cache
     task: Task
     deadline: float

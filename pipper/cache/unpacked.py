@@ -5,9 +5,10 @@ import json
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+
+from msgspec import Struct
 
 from pipper.system.os_errors import machine_error
 from pipper.wheels.record import encoded
@@ -41,8 +42,7 @@ class UnpackedMember(NamedTuple):
     """When it was unpacked; a file with another time or size was changed since."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpackedScript:
+class UnpackedScript(Struct, frozen=True, kw_only=True):
     """An entry point that becomes a script."""
 
     kind: Literal["console", "gui"]
@@ -51,8 +51,7 @@ class UnpackedScript:
     attr: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpackedWheel:
+class UnpackedWheel(Struct, frozen=True, kw_only=True):
     """A wheel that passed the gate and is unpacked in the cache."""
 
     sha256: str

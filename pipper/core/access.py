@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -16,8 +18,7 @@ class Credentials:
         return f"Credentials(access_key_id=****, secret_access_key=****, session_token={token})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryOptions:
+class RepositoryOptions(Struct, frozen=True, kw_only=True):
     """The command line options about repositories; an option that is not given is empty."""
 
     bucket: str = ""

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
@@ -16,8 +17,7 @@ _VALUE = re.compile(r"(?P<count>[0-9]{1,18})(?P<unit>[KMG]?)")
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """The limits of an archive; sizes in bytes."""
 
     unpacked: int = 16 << 30

@@ -8,8 +8,9 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from pipper.core.wording import quoted
 from pipper.errors import PipperError, UsageError
@@ -43,8 +44,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The name of a document in messages, and the class and hint of its errors."""
 
     label: str

@@ -1,9 +1,9 @@
 """The plan: the difference between a lock and an environment; `--dry-run`, `--check` and sync use the same one."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -13,8 +13,7 @@ INSTALLER = "pipper"
 """The content of `dist-info/INSTALLER` of a distribution that pipper installed (PEP 376, PEP 627)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """A locked package with its wheel for one environment."""
 
     name: NormalizedName
@@ -29,8 +28,7 @@ class Wanted:
         return self.file.filename
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installed(Struct, frozen=True, kw_only=True):
     """A distribution in an environment."""
 
     name: NormalizedName
@@ -52,15 +50,13 @@ class Installed:
         return self.installer == INSTALLER and bool(self.sha256)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
+class Install(Struct, frozen=True, kw_only=True):
     """Install a distribution that the environment lacks."""
 
     wanted: Wanted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replace:
+class Replace(Struct, frozen=True, kw_only=True):
     """Install another version or other bytes of an installed distribution.
 
     There are several installed ones where another tool left an old `.dist-info` behind.
@@ -70,15 +66,13 @@ class Replace:
     wanted: Wanted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remove:
+class Remove(Struct, frozen=True, kw_only=True):
     """Remove a distribution that is not in the lock."""
 
     installed: Installed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Keep(Struct, frozen=True, kw_only=True):
     """Leave a distribution that is already as locked."""
 
     installed: Installed
@@ -88,8 +82,7 @@ class Keep:
 Action = Install | Replace | Remove | Keep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Actions in the order of names."""
 
     actions: tuple[Action, ...]

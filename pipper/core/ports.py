@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -37,8 +37,7 @@ NO_ETAG = "0" * 64
 """An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(Struct, frozen=True, kw_only=True):
     """The properties of an object, without its bytes."""
 
     key: str
@@ -52,16 +51,14 @@ class ObjectInfo:
     """User metadata, keys in lower case; filled by `head` only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Struct, frozen=True, kw_only=True):
     """The bytes of an object, or of a range of it, and the etag of the object they were read from."""
 
     body: bytes
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetime:
+class Lifetime(Struct, frozen=True, kw_only=True):
     """How long credentials are valid, and with them the URLs that they signed."""
 
     temporary: bool
@@ -161,8 +158,7 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateFile:
+class CandidateFile(Struct, frozen=True, kw_only=True):
     """A wheel of a candidate, as its source describes it."""
 
     filename: str
@@ -186,8 +182,7 @@ class WheelKind(NamedTuple):
     yanked: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Assortment:
+class Assortment(Struct, frozen=True, kw_only=True, eq=False):
     """The kinds of the files of a release, in their order.
 
     Most releases of a project have the same kinds of wheels and share one assortment: it is compared with a target
@@ -197,8 +192,7 @@ class Assortment:
     kinds: tuple[WheelKind, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """All files of one version of one project in one source, for any target."""
 
     name: NormalizedName
@@ -218,8 +212,7 @@ class ReleaseFile(NamedTuple):
     file: CandidateFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseMetadata:
+class ReleaseMetadata(Struct, frozen=True, kw_only=True):
     """The requirements of a release (core metadata: Requires-Dist, Requires-Python, Provides-Extra)."""
 
     requires_dist: tuple[Requirement, ...] = ()

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.markers import Environment as MarkerEnvironment
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms
@@ -27,8 +28,7 @@ _MACOS = re.compile(r"macosx_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True, dict=True):
     """A kind of environment: `cp311-manylinux_2_28_x86_64` and the marker variables it was solved with.
 
     Raises UsageError for a name that is not IMPLEMENTATION MINOR - PLATFORM TAG.
@@ -77,8 +77,7 @@ class Target:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetName:
+class TargetName(Struct, frozen=True, kw_only=True):
     """The parts of a target's name."""
 
     implementation: str

@@ -1,8 +1,8 @@
 """When two wheels of a project count as the same file."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from packaging.tags import Tag
 from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
@@ -10,8 +10,7 @@ from packaging.version import Version
 from pipper.errors import IntegrityError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelIdentity:
+class WheelIdentity(Struct, frozen=True, kw_only=True):
     """Two wheels of a project with equal version (PEP 440), build and tags (PEP 427) count as the same file."""
 
     version: Version

@@ -10,10 +10,11 @@ number of processes may read and write. An entry that cannot be read counts as a
 import contextlib
 import json
 import time
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.index.simple_api import IndexFile, ProjectFiles
@@ -25,8 +26,7 @@ LONGEST_FRESH = 600
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedPage:
+class CachedPage(Struct, frozen=True, kw_only=True):
     """A page, its validators and its freshness."""
 
     files: ProjectFiles | None

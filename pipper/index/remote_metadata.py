@@ -4,7 +4,8 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipper.errors import IntegrityError
 from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
@@ -24,8 +25,7 @@ _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _HINT = "use another version of the package"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
+class Tail(Struct, frozen=True, kw_only=True):
     """The end of a file."""
 
     piece: bytes
@@ -33,8 +33,7 @@ class Tail:
     """Bytes of the whole file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """METADATA, and how much of the wheel's end was read for it."""
 
     body: bytes

@@ -1,8 +1,9 @@
 """`init --from`: make a `pipper.toml` from the requirements of another tool's project."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
@@ -20,8 +21,7 @@ _KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
 _HINT = "name a manifest or a requirements file, as in `pipper init --from requirements.txt`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptOutcome:
+class AdoptOutcome(Struct, frozen=True, kw_only=True):
     """The manifest that was written."""
 
     manifest_path: Path

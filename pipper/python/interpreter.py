@@ -6,9 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipper.core.target import Target
 from pipper.errors import MachineError, UsageError
@@ -32,8 +34,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
 _NO_FACTS = "it did not report its version and paths"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheme:
+class Scheme(Struct, frozen=True, kw_only=True):
     """The folders that the parts of a wheel are installed in (PEP 427, sysconfig)."""
 
     purelib: Path
@@ -44,8 +45,7 @@ class Scheme:
     """The folder that holds one folder of headers for each distribution."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class Interpreter(Struct, frozen=True, kw_only=True):
     """A Python interpreter and the folders of its packages."""
 
     executable: Path

@@ -6,9 +6,10 @@ The manifest names the repositories. `~/.pipper/repositories.json` (the file of 
 import configparser
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
@@ -39,8 +40,7 @@ _PROFILE_GRANTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedRepository:
+class NamedRepository(Struct, frozen=True, kw_only=True):
     """An entry of `repositories.json`."""
 
     name: str
@@ -50,8 +50,7 @@ class NamedRepository:
     credentials: Credentials | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedRepositories:
+class NamedRepositories(Struct, frozen=True, kw_only=True):
     """The contents of `repositories.json`."""
 
     path: Path
@@ -69,8 +68,7 @@ class NamedRepositories:
         return self.entries[name]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """Credentials, a profile, or neither (boto3 then searches by itself); and the step that found them."""
 
     step: str

@@ -1,8 +1,9 @@
 """A test of each permission in a store, and of its conditional writes. It leaves no object in the store."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from pipper.core.layout.keys import MARKER_KEY, marker_body
 from pipper.core.ports import NO_ETAG, Store
@@ -23,8 +24,7 @@ _ABSENT = f"{MARKER_KEY}.absent"
 Permission = Literal["list", "read", "tell absent from refused", "write on condition"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Struct, frozen=True, kw_only=True):
     """One permission and the result of its test."""
 
     permission: Permission

@@ -5,11 +5,12 @@ the same command completes the publication. The repository needs no lock, so non
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -29,8 +30,7 @@ _ZIP = "application/zip"
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleFile:
+class BundleFile(Struct, frozen=True, kw_only=True):
     """The bundle of a publication, for 0.x clients."""
 
     path: Path
@@ -42,8 +42,7 @@ class BundleFile:
     """The object's user metadata."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
+class Publication(Struct, frozen=True, kw_only=True):
     """A verified wheel, ready to be published."""
 
     source: Path
@@ -55,10 +54,13 @@ class Publication:
     version: Version
     sha256: str
     size: int
-    metadata: bytes = field(repr=False)
+    metadata: bytes
     """The wheel's METADATA."""
     needs: Needs
     bundle: BundleFile | None = None
+
+    def __repr__(self) -> str:
+        return f"Publication(filename={self.filename!r}, sha256={self.sha256!r})"
 
     def page_file(self, now: datetime) -> PageFile:
         """Return the entry for the project's page."""
@@ -72,8 +74,7 @@ class Publication:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """The result of one publication."""
 
     publication: Publication

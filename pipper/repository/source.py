@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -30,8 +30,7 @@ from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.system.parallel import both, in_parallel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPage:
+class ReadPage(Struct, frozen=True, kw_only=True):
     """A project's page and its etag; an empty page without etag if none exists yet."""
 
     page: ProjectPage

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
@@ -51,8 +52,7 @@ class WheelLook:
         return self.info is not None and self.sha256[:16] == self.url.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleLook:
+class BundleLook(Struct, frozen=True, kw_only=True):
     """A bundle in the store, and its fault."""
 
     info: ObjectInfo
@@ -70,8 +70,7 @@ class BundleLook:
         return version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """The page and objects of a project, with their faults."""
 
     holding: Holding

@@ -1,8 +1,8 @@
 """Reading ahead what a solve will probably need, so that it seldom waits for the network."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.errors import PipperError
@@ -43,8 +43,7 @@ def _choice(catalogue: Catalogue, need: Need) -> tuple[Shelf, int]:
     return shelf, shelf.best(fitting & ~(shelf.prereleases | shelf.yanked) or fitting)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """Something to read: the releases of a project, or the metadata of one of its candidates."""
 
     name: NormalizedName

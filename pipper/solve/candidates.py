@@ -1,9 +1,10 @@
 """The releases of one project sorted for a target: candidates in order of preference, and refusals with reasons."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.tags import InvalidTag, Tag, parse_tag
 from packaging.utils import NormalizedName
@@ -26,8 +27,7 @@ _Verdict = tuple[tuple[int, ...], str | None] | str
 """The indexes of fitting files, best first, and why they are yanked; or why no file fits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A release with wheels that fit the target."""
 
     version: Version
@@ -48,8 +48,7 @@ class Candidate:
         return self.release.files[self.places[0]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A release that cannot be used on the target."""
 
     version: Version

@@ -1,8 +1,8 @@
 """The candidates and their requirements, each read once from its source."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -21,8 +21,7 @@ MOST_NEEDS = 2000
 _MARKER_HINT = "correct or remove its marker"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """A requirement that is active on the target."""
 
     name: NormalizedName

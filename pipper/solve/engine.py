@@ -9,7 +9,8 @@ depend on the order of a set or on time: the same clauses in the same order give
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class ImpossibleError(Exception):
@@ -58,8 +59,7 @@ class Clause:
             pending.extend(clause.origins)
 
 
-@dataclass(slots=True)
-class _Step:
+class _Step(Struct):
     """One narrowing of one variable; `cause` is None for a decision, and `place` counts all steps."""
 
     place: int

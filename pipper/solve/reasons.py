@@ -1,7 +1,6 @@
 """The reasons for clauses, from which explanations of conflicts are made."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Pin
@@ -9,8 +8,7 @@ from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.solve.catalogue import Need
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A root set requires something."""
 
     label: RootLabel
@@ -21,8 +19,7 @@ class Asked:
         return f"{asking} requires {self.need.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requires:
+class Requires(Struct, frozen=True, kw_only=True):
     """Candidates of a project, or an extra of them, require something."""
 
     name: NormalizedName
@@ -32,8 +29,7 @@ class Requires:
     need: Need
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limited:
+class Limited(Struct, frozen=True, kw_only=True):
     """A constraint, or an unmanaged distribution, limits the versions of a project."""
 
     need: Need
@@ -47,21 +43,18 @@ class Limited:
         return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withheld:
+class Withheld(Struct, frozen=True, kw_only=True):
     """Pre-releases and yanked releases of a project that may not be chosen."""
 
     name: NormalizedName
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A set of choices with a pre-release or yanked release that its own requirements do not admit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfit:
+class Unfit(Struct, frozen=True, kw_only=True):
     """A candidate whose metadata cannot be used."""
 
     name: NormalizedName

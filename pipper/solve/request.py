@@ -1,9 +1,9 @@
 """The input and the result of a solve."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -15,8 +15,7 @@ from pipper.core.ports import CandidateFile, Release
 from pipper.core.target import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SolveRequest:
+class SolveRequest(Struct, frozen=True, kw_only=True):
     """The input of one solve. All root sets are solved together; each gets its own closure."""
 
     target: Target
@@ -45,8 +44,7 @@ class SolveRequest:
             raise ValueError("as_of must be an aware time")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solved:
+class Solved(Struct, frozen=True, kw_only=True):
     """One project of a solution."""
 
     name: NormalizedName
@@ -62,8 +60,7 @@ class Solved:
     """Its required extras; sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class Resolution(Struct, frozen=True, kw_only=True):
     """A solution: one version of each project that the roots reach, and no other project."""
 
     pins: tuple[Solved, ...]

@@ -6,11 +6,11 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -36,8 +36,7 @@ _DEFAULT_LIMITS = Limits()
 _LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(Struct, frozen=True, kw_only=True):
     """The `package.meta` of a bundle; its wheel is not checked."""
 
     name: str
@@ -58,8 +57,7 @@ class Bundle:
     """The bytes of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractedWheel:
+class ExtractedWheel(Struct, frozen=True, kw_only=True):
     """A wheel that was extracted from a bundle."""
 
     bundle: Bundle
@@ -68,8 +66,7 @@ class ExtractedWheel:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedWheel:
+class PackedWheel(Struct, frozen=True, kw_only=True):
     """A wheel that was written into a bundle."""
 
     path: Path

@@ -2,9 +2,9 @@
 
 import keyword
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.wheels.member_paths import path_fault, refusal, shortened
@@ -23,8 +23,7 @@ _INTERPRETER = re.compile(
 _INSTALLER = re.compile(r"pip([0-9]+(\.[0-9]+)*)?(\.(exe|bat|cmd|com))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryPoint:
+class EntryPoint(Struct, frozen=True, kw_only=True):
     """A script to generate: it calls `attr` of `module`."""
 
     kind: Literal["console", "gui"]

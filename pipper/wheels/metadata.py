@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -28,8 +28,7 @@ _MAX_HEADERS = 4 << 20
 _MAX_LINES = 50_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoreMetadata:
+class CoreMetadata(Struct, frozen=True, kw_only=True):
     """The METADATA of a distribution (core metadata 2.x), parsed leniently; `unusable` checks requirements."""
 
     raw: bytes

@@ -1,8 +1,8 @@
 """Parse and check the file name of a wheel (PEP 427) and its tags (PEP 425)."""
 
-from dataclasses import dataclass
 from math import prod
 
+from msgspec import Struct
 from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
@@ -12,8 +12,7 @@ from pipper.wheels.member_paths import MAX_COMPONENT, path_fault, refusal, short
 _MAX_TAGS = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelName:
+class WheelName(Struct, frozen=True, kw_only=True):
     """The parts of a wheel's file name."""
 
     filename: str

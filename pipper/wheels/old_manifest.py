@@ -1,9 +1,10 @@
 """Read the manifest of pipper 0.x, `pipper.json` or `pipper.yaml`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from pipper.core.document import MANIFEST_LIMIT, Node, Origin, read_json
 from pipper.errors import UsageError
@@ -16,8 +17,7 @@ FILE_NAMES = ("pipper.json", "pipper.yaml")
 _LISTS = ("dependencies", "dev_dependencies", "pypi")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OldManifest:
+class OldManifest(Struct, frozen=True, kw_only=True):
     """A 0.x manifest."""
 
     path: Path | None = None

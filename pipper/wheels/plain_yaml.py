@@ -1,7 +1,8 @@
 """Parse the subset of YAML that manifests of pipper 0.x use."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipper.core.document import MANIFEST_LIMIT
 from pipper.errors import PipperError
@@ -10,16 +11,14 @@ _MAX_DEPTH = 32
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A map or a list whose end event is still to come."""
 
     value: dict[str, object] | list[object]
     key: str | None = None
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     """Builds nested values from events without recursion: depth takes no stack."""
 
     fail: Callable[[str, str], PipperError]

@@ -1,9 +1,9 @@
 """The members of a wheel: `.dist-info`, `.data`, and where each file is installed (PEP 427)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -28,8 +28,7 @@ _RECORD_FAULT = "would write into the .dist-info or .egg-info folder of another 
 _INSTALLER_FILES = ("RECORD", *_SIGNATURES, "INSTALLER", "REQUESTED", "direct_url.json", "pipper.json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A file to install."""
 
     path: str
@@ -43,8 +42,7 @@ class Member:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelTree:
+class WheelTree(Struct, frozen=True, kw_only=True):
     """The files of a wheel and where each is installed."""
 
     subject: str

@@ -4,10 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipper.apply.journal import JOURNAL, UNSETTLED, read_journal, write_journal
 from pipper.apply.mover import Mover

@@ -1,10 +1,10 @@
 """Compiling what is installed: by the environment's own Python, in parallel, and never in the way."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipper.apply import bytecode
 from pipper.apply.bytecode import compile_modules

@@ -6,10 +6,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipper.errors import MachineError, UsageError
 from pipper.python.environment import (

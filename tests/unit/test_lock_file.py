@@ -2,11 +2,11 @@
 
 import contextlib
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pipper.core.lock.model import (

@@ -1,10 +1,10 @@
 """Whose Python the scripts of a distribution start: noted where they were written for it, and looked at later."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipper.apply.verify import starts_here, verify
 from pipper.python.environment import environment_of, installed

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, PAGE_NAME, bundle_version
@@ -13,8 +13,7 @@ _WHEEL = re.compile(r"[0-9a-f]{16}/[^/]+\.whl")
 """The URL of a wheel, relative to its project's page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class Holding(Struct, frozen=True, kw_only=True):
     """The objects of one project, from all of its folders."""
 
     name: NormalizedName
@@ -27,8 +26,7 @@ class Holding:
     """Bundles of pipper 0.x, in the order of their keys."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
+class Holdings(Struct, frozen=True, kw_only=True):
     """All objects of a repository."""
 
     projects: tuple[Holding, ...]

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -19,8 +20,7 @@ _MAJOR = "1"
 _HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """The requirements of a wheel: core metadata, and the dependencies from a 0.x `package.meta`."""
 
     requires_python: str = ""
@@ -30,8 +30,7 @@ class Needs:
     """In the spelling of pipper 0.x: `bar`, `bar:>=2.0.0`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFile:
+class PageFile(Struct, frozen=True, kw_only=True):
     """A wheel on a project's page."""
 
     filename: str
@@ -51,8 +50,7 @@ class PageFile:
         return f"{self.sha256[:16]}/{self.filename}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageBundle:
+class PageBundle(Struct, frozen=True, kw_only=True):
     """A 0.x bundle on a project's page, as read from the object with this etag."""
 
     key: str
@@ -67,8 +65,7 @@ class PageBundle:
     needs: Needs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectPage:
+class ProjectPage(Struct, frozen=True, kw_only=True):
     """All published files of one project."""
 
     name: NormalizedName

@@ -1,14 +1,12 @@
 """The changes between two locks, by project."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Lock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionChange:
+class VersionChange(Struct, frozen=True, kw_only=True):
     """The versions of one project in two locks; one side is empty if it is new or removed."""
 
     name: NormalizedName

@@ -3,10 +3,10 @@
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, Pin
@@ -17,8 +17,7 @@ _MOST_STEPS = 20_000
 """The most partial chains to search: their number can grow exponentially with the number of packages."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(Struct, frozen=True, kw_only=True):
     """A requirement of the manifest and the package that satisfies it."""
 
     label: RootLabel
@@ -27,8 +26,7 @@ class Root:
     pin: Pin
 
 
-@dataclass(frozen=True, kw_only=True)
-class Graph:
+class Graph(Struct, frozen=True, kw_only=True, dict=True):
     """The packages of one environment. A package that requires itself with an extra has no edge to itself."""
 
     roots: tuple[Root, ...]
@@ -50,8 +48,7 @@ class Graph:
         return next((pin for pin in self.children if pin.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """A line of a tree."""
 
     depth: int
@@ -63,8 +60,7 @@ class Row:
     """Whether its requirements are shown elsewhere, or above it: a cycle ends here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(Struct, frozen=True, kw_only=True):
     """A path from the manifest to a package."""
 
     root: Root
@@ -72,8 +68,7 @@ class Chain:
     """From the package that the root requires to the last one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chains:
+class Chains(Struct, frozen=True, kw_only=True):
     """Paths from the manifest to one package, the shortest first."""
 
     chains: tuple[Chain, ...]

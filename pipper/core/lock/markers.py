@@ -1,8 +1,8 @@
 """A lock as packages with markers (PEP 508), for pylock.toml (PEP 751) and requirements.txt."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.markers import Marker
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin
@@ -11,8 +11,7 @@ from pipper.core.target import VOLATILE, parse_name
 from pipper.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortablePackage:
+class PortablePackage(Struct, frozen=True, kw_only=True):
     """A locked package and the environments that get it."""
 
     package: LockedPackage
@@ -20,8 +19,7 @@ class PortablePackage:
     """Empty if every environment of the lock gets it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortableLock:
+class PortableLock(Struct, frozen=True, kw_only=True):
     """The selected packages of a lock, for all of its environments."""
 
     environments: tuple[str, ...]

@@ -5,11 +5,12 @@ network, and no secret. A change of meaning raises `lock-version`; unknown keys 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import unquote
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -22,8 +23,7 @@ RESTORE = "restore it from version control, or remove it and run `pipper lock`"
 """The hint for a damaged lock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedBundle:
+class LockedBundle(Struct, frozen=True, kw_only=True):
     """The size and hash of a 0.x bundle that contains a wheel."""
 
     sha256: str
@@ -32,8 +32,7 @@ class LockedBundle:
     """Bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedFile:
+class LockedFile(Struct, frozen=True, kw_only=True):
     """A wheel: its size and hash, and the key or the URL of the wheel, or of the 0.x bundle that contains it.
 
     A file of a repository has a `key`, relative to its root. A file of the index and every file of an authorized
@@ -45,7 +44,7 @@ class LockedFile:
     size: int
     """Bytes; 0 if a lock of another tool (PEP 751) omits it."""
     key: str = ""
-    url: str = field(default="", repr=False)
+    url: str = ""
     """A signed URL is a secret."""
     wheel: str = ""
     """The wheel's file name, if key or URL does not end with it."""
@@ -57,6 +56,9 @@ class LockedFile:
             raise IntegrityError("a file must have either `key` or `url`", hint=RESTORE)
         if self.bundle is not None and not self.wheel:
             raise IntegrityError("a file in a bundle must have `wheel`, its file name", hint=RESTORE)
+
+    def __repr__(self) -> str:
+        return f"LockedFile(filename={self.filename!r}, sha256={self.sha256!r}, size={self.size})"
 
     def at_url(self, url: str) -> "LockedFile":
         """Return the same file with `url` as its location."""
@@ -77,8 +79,7 @@ class LockedFile:
         return unquote(self.url.partition("#")[0].partition("?")[0].rpartition("/")[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True, order=True):
     """`name==version`, as an environment of the lock lists it."""
 
     name: NormalizedName
@@ -88,8 +89,7 @@ class Pin:
         return f"{self.name}=={self.version}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Struct, frozen=True, kw_only=True):
     """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
 
     requires_python: str = ""
@@ -156,8 +156,7 @@ def _plain(value: object) -> str:
     return f"`{value}`" if isinstance(value, str) else str(value).lower()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedEnvironment:
+class LockedEnvironment(Struct, frozen=True, kw_only=True):
     """The packages of one kind of environment: a complete list, and more for groups and extras."""
 
     target: Target
@@ -181,8 +180,7 @@ class LockedEnvironment:
         return frozenset((*self.packages, *more))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
+class Dependency(Struct, frozen=True, kw_only=True):
     """A dependency of a locked package."""
 
     name: NormalizedName
@@ -201,8 +199,7 @@ class Dependency:
         return f"{self.name}=={self.version}" if self.version else self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedPackage:
+class LockedPackage(Struct, frozen=True, kw_only=True):
     """One version of one project, with its source and its wheels for the environments of the lock."""
 
     name: NormalizedName
@@ -217,8 +214,7 @@ class LockedPackage:
         return Pin(name=self.name, version=self.version)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True, dict=True):
     """The inputs of a solve and its solutions."""
 
     inputs: Inputs

@@ -1,8 +1,8 @@
 """The packages that an environment gets from a lock, and the wheel of each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
@@ -15,8 +15,7 @@ from pipper.errors import UsageError
 DEFAULT_GROUP = "dev"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """The groups and extras of a lock that the command line selects."""
 
     groups: frozenset[NormalizedName] = frozenset()

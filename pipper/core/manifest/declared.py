@@ -5,8 +5,9 @@ between such machines, the lock records the marker in `conditions`, and a sync c
 """
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pipper.core.target import Target, parse_name, serves
 from pipper.core.wording import quoted
@@ -41,8 +42,7 @@ _MACOS = _System("posix", "darwin", "Darwin", "22.6.0", "Darwin Kernel Version 2
 _WINDOWS = _System("nt", "win32", "Windows", "10", "10.0.19045")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredEnvironment:
+class DeclaredEnvironment(Struct, frozen=True, kw_only=True):
     """An environment in the manifest, which must have a solution."""
 
     python: str

@@ -6,9 +6,9 @@ Requirements in `pyproject.toml` are in the standard tables `[project]` (PEP 621
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec import Struct, field
 from packaging.dependency_groups import DependencyGroupResolver
 from packaging.errors import ExceptionGroup as SeveralErrors
 from packaging.requirements import Requirement
@@ -52,8 +52,7 @@ _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "
 _KEEP = "remove them, and store them with `pipper repository add`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryEntry:
+class RepositoryEntry(Struct, frozen=True, kw_only=True):
     """A repository in the manifest; it has no credentials."""
 
     alias: str
@@ -64,8 +63,7 @@ class RepositoryEntry:
     profile: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """The requirements of a project, and the sources of its packages."""
 
     requires_python: SpecifierSet = field(default_factory=SpecifierSet)

@@ -1,16 +1,16 @@
 """Labels for the sets of requirements in a manifest: the project's own, a dependency group or an extra."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
 RootKind = Literal["dependencies", "group", "extra"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootLabel:
+class RootLabel(Struct, frozen=True, kw_only=True):
     """`dependencies`, `group NAME` or `extra NAME`."""
 
     kind: RootKind

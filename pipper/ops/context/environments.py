@@ -1,8 +1,9 @@
 """Choose the environment of a command, and the part of a lock that is for it."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment

@@ -1,7 +1,8 @@
 """Open the index of a command: its URL, credentials and cache."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage

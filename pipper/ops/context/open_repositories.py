@@ -1,8 +1,9 @@
 """Open the repositories of a command, each with its credentials."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest, RepositoryEntry

@@ -1,11 +1,11 @@
 """The options that name an environment; apart from `environments`, which a sync with nothing to do does not import."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+
+class Place(Struct, frozen=True, kw_only=True):
     """The options that name an environment."""
 
     python: Path | None = None

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
@@ -31,8 +32,7 @@ dev = []
 {repositories}"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """A folder with a manifest."""
 
     manifest_path: Path

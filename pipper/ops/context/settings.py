@@ -1,24 +1,27 @@
 """The working directory, environment variables and common options of a command."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.archive_limits import Limits
 from pipper.core.reporter import Reporter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """An argument of every operation that reads repositories or environments."""
 
     directory: Path
     """`--project`, else the working directory."""
     home: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     """Environment variables; they may contain secrets."""
     repositories: RepositoryOptions = field(default_factory=RepositoryOptions)
     reporter: Reporter = field(default_factory=Reporter)
     limits: Limits = field(default_factory=Limits)
     """Limits on the size of a wheel."""
+
+    def __repr__(self) -> str:
+        return f"Settings(directory={self.directory!r})"  # variables may hold secrets

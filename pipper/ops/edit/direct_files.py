@@ -4,10 +4,10 @@ They are locked from there, so a lock never contains a path of this machine or a
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 
 from pipper.core.layout.keys import BUNDLE_SUFFIX
@@ -27,8 +27,7 @@ _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-
 """The start of a requirement with a URL (PEP 508), which may end like a file name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedFile:
+class ImportedFile(Struct, frozen=True, kw_only=True):
     """A file in the repository beside the manifest."""
 
     requirement: Requirement

@@ -1,10 +1,11 @@
 """Edit the manifest, lock, then sync; an error leaves manifest, lock and environment unchanged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
@@ -37,8 +38,7 @@ dependencies = []
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditRequest:
+class EditRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `add`, `install`, `remove` and `uninstall`."""
 
     add: tuple[Requirement | str, ...] = ()
@@ -58,8 +58,7 @@ class EditRequest:
         return replace(self, add=added)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditOutcome:
+class EditOutcome(Struct, frozen=True, kw_only=True):
     """The changes that were made, or in a dry run would be."""
 
     manifest_path: Path
@@ -106,8 +105,7 @@ def _refuse_twice(request: EditRequest) -> None:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class Workplace(Struct, frozen=True, kw_only=True):
     """The manifest to edit; also the environment, if that is its own project."""
 
     manifest_path: Path

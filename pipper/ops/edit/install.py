@@ -1,10 +1,10 @@
 """`install`: from requirements, wheels and bundles, manifests of 0.x, locks, or the manifest of the project."""
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

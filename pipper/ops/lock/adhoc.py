@@ -1,8 +1,8 @@
 """Solve a list of requirements, as if they were the only ones of a project."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock

@@ -1,9 +1,10 @@
 """Wheels that exist only inside 0.x bundles: hash them for the lock, extract them for an environment."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedBundle, LockedFile, LockedPackage

@@ -1,8 +1,8 @@
 """`lock`: solve the manifest, starting from the old lock, and write the new lock."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.diff import VersionChange, version_changes
@@ -21,8 +21,7 @@ from pipper.ops.lock.options import LockOptions
 from pipper.system.files import read_bytes, write_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockOutcome:
+class LockOutcome(Struct, frozen=True, kw_only=True):
     """The new lock and its differences from the old one."""
 
     lock: Lock

@@ -1,13 +1,12 @@
 """Options of commands that make a lock."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockOptions:
+class LockOptions(Struct, frozen=True, kw_only=True):
     """Inputs of a new lock besides the manifest and the old lock."""
 
     upgrade: bool = False

@@ -1,8 +1,8 @@
 """The versions that a new lock prefers: locked ones, then installed ones, without packages to upgrade."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -15,8 +15,7 @@ from pipper.ops.lock.options import LockOptions
 Versions = Mapping[NormalizedName, Version]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preferred:
+class Preferred(Struct, frozen=True, kw_only=True):
     """Versions to keep if they still match."""
 
     by_target: Mapping[Target, Versions] = field(default_factory=dict)

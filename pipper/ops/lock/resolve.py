@@ -1,8 +1,9 @@
 """Solve for each environment of a lock; choose the same versions in all if possible."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock, Pin
@@ -22,8 +23,7 @@ _OPTIONAL_STEPS = 1_000_000
 """Steps of the search for an environment that may have no solution."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solutions:
+class Solutions(Struct, frozen=True, kw_only=True):
     """A solution, or the reason why there is none, for each environment."""
 
     resolutions: Mapping[Target, Resolution]

@@ -1,6 +1,6 @@
 """Choose the environments of a lock and their order."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.manifest.declared import as_solved, other_usual_targets
@@ -9,8 +9,7 @@ from pipper.core.target import Target, serves, system_version
 from pipper.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
+class Goal(Struct, frozen=True, kw_only=True):
     """An environment to solve for."""
 
     target: Target

@@ -1,7 +1,6 @@
 """`list`, `tree`, `why`: query the environment and the lock, without a change or a request."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
@@ -18,16 +17,14 @@ from pipper.python.environment import Environment, installed
 MOST_CHAINS = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """The distributions of an environment, sorted by name."""
 
     environment: Environment
     distributions: tuple[Installed, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeRequest:
+class TreeRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `tree`: show all packages, those that `names` require, or those that require `invert`."""
 
     names: tuple[str, ...] = ()
@@ -35,16 +32,14 @@ class TreeRequest:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A part of a tree with its title, which may be empty."""
 
     title: str
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, frozen=True, kw_only=True):
     """The graph of a lock for one environment, in sections to show."""
 
     lock: Lock
@@ -55,8 +50,7 @@ class Tree:
     inverted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reasons:
+class Reasons(Struct, frozen=True, kw_only=True):
     """The chains of requirements that brought a package into the lock."""
 
     pin: Pin

@@ -1,9 +1,9 @@
 """Published versions of projects in the sources of a command, checked against one environment."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -22,8 +22,7 @@ from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedVersion:
+class PublishedVersion(Struct, frozen=True, kw_only=True):
     """One version of a project."""
 
     release: Release

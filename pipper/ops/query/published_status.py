@@ -1,8 +1,8 @@
 """`info`, `outdated`: compare installed or locked packages with published ones, without a change."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
@@ -26,8 +26,7 @@ Status = Literal["missing", "installed", "behind", "ahead", "current"]
 """`installed` with `--local`, which does not read what is published."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageInfo:
+class PackageInfo(Struct, frozen=True, kw_only=True):
     """The installed and the published versions of a package."""
 
     name: NormalizedName
@@ -43,8 +42,7 @@ class PackageInfo:
     """The URL of the source; empty for the index, and with `--local`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outdated:
+class Outdated(Struct, frozen=True, kw_only=True):
     """A locked package with a newer published version."""
 
     name: NormalizedName

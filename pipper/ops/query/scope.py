@@ -1,7 +1,8 @@
 """The scope of a query: an environment, its project and its lock."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.apply.recovery import pending
 from pipper.core.lock.model import Lock
@@ -15,16 +16,14 @@ from pipper.ops.context.settings import Settings
 from pipper.python.environment import Environment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """An environment and its project; None if there is neither a project nor a manifest in `.pipper`."""
 
     environment: Environment
     project: Project | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedScope:
+class LockedScope(Struct, frozen=True, kw_only=True):
     """An environment, its project and the project's fresh lock."""
 
     environment: Environment

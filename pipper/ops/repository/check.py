@@ -1,7 +1,8 @@
 """`repository check`: compares every object with its page, and tests every permission."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from pipper.core.layout.keys import MARKER_KEY
 from pipper.core.layout.objects import Holdings, arrange
@@ -17,8 +18,7 @@ from pipper.system.files import scratch_folder
 _NEEDED = ("list", "read")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOutcome:
+class CheckOutcome(Struct, frozen=True, kw_only=True):
     """The result of a check."""
 
     location: str

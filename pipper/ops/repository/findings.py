@@ -1,10 +1,10 @@
 """Findings of a survey of a repository: each is one difference between a page and an object."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from msgspec import Struct
 from packaging.version import Version
 
 from pipper.core.layout.objects import Holding
@@ -42,8 +42,7 @@ NOTES: frozenset[Kind] = frozenset({"recent object", "bundle without page", "str
 _LOST = f"{REPAIR} restores it from a bundle, or removes its entry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """A difference between a page and an object, or a note."""
 
     kind: Kind

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.ports import Reporter
@@ -35,8 +36,7 @@ _EMPTY: dict[str, object] = {
 """The fields of an entry: pipper 0.x requires all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedChange:
+class NamedChange(Struct, frozen=True, kw_only=True):
     """The arguments of `add` and `modify`; a field without an option keeps its value."""
 
     name: str

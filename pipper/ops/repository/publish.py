@@ -1,11 +1,11 @@
 """`bundle` and `publish`: build the bundle of a project, and upload bundles and wheels to a repository."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.build.backend import build_wheel, read_pipper_manifest
@@ -24,8 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishRequest:
+class PublishRequest(Struct, frozen=True, kw_only=True):
     """The arguments of `publish`."""
 
     paths: tuple[Path, ...]
@@ -36,8 +35,7 @@ class PublishRequest:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(Struct, frozen=True, kw_only=True):
     """The result for one path."""
 
     path: Path

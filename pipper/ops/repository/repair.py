@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.core.layout.keys import MARKER_KEY, bundle_version, marker_body, parse_marker
 from pipper.core.layout.objects import Holding, arrange
@@ -35,16 +36,14 @@ from pipper.system.parallel import in_parallel
 _JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairRequest:
+class RepairRequest(Struct, frozen=True, kw_only=True):
     """The options of `repository repair`."""
 
     to_format_2: bool = False
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairOutcome:
+class RepairOutcome(Struct, frozen=True, kw_only=True):
     """What a repair did, or would do."""
 
     location: str
@@ -102,8 +101,7 @@ def _on(repository: Repository, store: Store, settings: Settings) -> Repository:
     return Repository(store, repository.alias, url=repository.url, reporter=settings.reporter)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Done:
+class _Done(Struct, frozen=True, kw_only=True):
     mended: tuple[Mended, ...]
     errors: tuple[PipperError, ...]
     seen: frozenset[tuple[str, str]]

@@ -8,10 +8,11 @@ page names it after all.
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
@@ -56,8 +57,7 @@ _ZIP = "application/zip"
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(slots=True, kw_only=True)
-class _Work:
+class _Work(Struct, kw_only=True):
     """The changes for the one page write of a project."""
 
     mends: list[Mend] = field(default_factory=list)
@@ -75,8 +75,7 @@ class _Work:
         self.mends.append(Mend(subject=subject, text=text))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class Mended(Struct, frozen=True, kw_only=True):
     """The result of one project's repair."""
 
     mends: tuple[Mend, ...]

@@ -3,9 +3,10 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.objects import Holding
@@ -20,8 +21,7 @@ _ZIP = "application/zip"
 _TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mend:
+class Mend(Struct, frozen=True, kw_only=True):
     """One repair that was done, or in a dry run would be."""
 
     subject: str

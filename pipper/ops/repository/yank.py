@@ -1,8 +1,9 @@
 """`yank`: marks a published version so that it is not chosen any more (PEP 592); no file is removed."""
 
 import re
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -18,8 +19,7 @@ from pipper.repository.source import Repository
 _RELEASE = re.compile(r"(?P<name>[^:=]+?)\s*(:={0,2}|==)\s*(?P<version>[^:=]+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YankRequest:
+class YankRequest(Struct, frozen=True, kw_only=True):
     """The arguments of `yank`."""
 
     name: NormalizedName
@@ -43,8 +43,7 @@ class YankRequest:
         return cls(name=name, version=version, reason=reason, undo=undo)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YankOutcome:
+class YankOutcome(Struct, frozen=True, kw_only=True):
     """The result of a yank."""
 
     location: str

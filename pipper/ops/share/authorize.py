@@ -1,10 +1,11 @@
 """`authorize`: make a lock of presigned URLs, for hosts without credentials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.pylock import is_valid_pylock_path
 
 from pipper.core.duration import DAY, format_duration
@@ -28,8 +29,7 @@ LONGEST = 7 * DAY
 """Seconds: the longest validity of a SigV4 signature."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizeRequest:
+class AuthorizeRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `authorize`."""
 
     seconds: int
@@ -40,8 +40,7 @@ class AuthorizeRequest:
     output: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorized:
+class Authorized(Struct, frozen=True, kw_only=True):
     """The signed files."""
 
     packages: tuple[LockedPackage, ...]

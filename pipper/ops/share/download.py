@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct, field
 from packaging.pylock import Pylock
 
 from pipper.cache.cache import Cache
@@ -31,8 +31,7 @@ from pipper.wheels.name import parse_wheel_name
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadRequest:
+class DownloadRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `download`."""
 
     directory: Path
@@ -46,8 +45,7 @@ class DownloadRequest:
     """Save wheels for every environment of the lock, not only for the one at hand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Saved(Struct, frozen=True, kw_only=True):
     """A file in the folder."""
 
     path: Path

@@ -1,9 +1,9 @@
 """Inputs of `authorize`, `download` and `export`: requirements, a manifest, a lock, or the project's own lock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.pylock import Pylock
 
 from pipper.core.lock.model import Lock
@@ -26,8 +26,7 @@ from pipper.system.files import read_bytes, refuse_url
 from pipper.wheels.old_manifest import read_pipper_manifest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputOptions:
+class InputOptions(Struct, frozen=True, kw_only=True):
     """The input that the command line names; empty for the project's lock, or else for its 0.x manifest."""
 
     requirements: tuple[str, ...] = ()
@@ -39,8 +38,7 @@ class InputOptions:
     """Use the `dev_dependencies` of a 0.x manifest instead of its `dependencies`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadInput:
+class ReadInput(Struct, frozen=True, kw_only=True):
     """The input, read and solved."""
 
     lock: Lock | Pylock | None

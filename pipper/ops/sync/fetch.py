@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
@@ -33,8 +34,7 @@ _UNPACKING = 2
 """Wheels unpacked at once: more of them contend for the file system (45 real wheels: 4.5 s; four at once: 5.5 s)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origins:
+class Origins(Struct, frozen=True, kw_only=True):
     """The origins of files that the cache does not have."""
 
     web: Web

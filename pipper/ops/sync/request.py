@@ -1,8 +1,9 @@
 """Arguments of a sync, as plain values: a sync with nothing to do imports little more."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from pipper.ops.context.place import Place
 
@@ -13,8 +14,7 @@ _STAMPED = (
 """Options that change the resulting environment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncRequest:
+class SyncRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `sync`."""
 
     place: Place = field(default_factory=Place)

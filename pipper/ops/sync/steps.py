@@ -4,10 +4,10 @@ A sync never solves. It changes the environment only after all files are fetched
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
@@ -37,8 +37,7 @@ from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncOutcome:
+class SyncOutcome(Struct, frozen=True, kw_only=True):
     """The plan that was carried out, or in a dry run would be."""
 
     environment: Environment
@@ -47,8 +46,7 @@ class SyncOutcome:
     """Files that a check found changed by hand or by another tool."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
+class Goal(Struct, frozen=True, kw_only=True):
     """A lock, and the selection of its packages to install."""
 
     lock: Lock

@@ -14,10 +14,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import (
@@ -38,8 +39,7 @@ _LOCK_SECONDS = 60
 _LITTER_SECONDS = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Staged:
+class _Staged(Struct, frozen=True, kw_only=True):
     path: Path
     sha256: str
 

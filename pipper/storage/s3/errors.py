@@ -6,10 +6,11 @@ Classes of botocore are compared by name, with their bases: older versions lack 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pipper.errors import (
     AccessError,
@@ -120,8 +121,7 @@ _ACTIONS = {
 """The IAM action of an operation, and the purpose for `pipper repository policy`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """A request, for the message."""
 
     operation: str

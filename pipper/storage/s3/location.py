@@ -1,8 +1,9 @@
 """The address of a bucket."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from pipper.errors import UsageError
 from pipper.storage.keys import flaw
@@ -10,8 +11,7 @@ from pipper.storage.keys import flaw
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Location:
+class S3Location(Struct, frozen=True, kw_only=True):
     """The root of a store in S3. Raises UsageError for an invalid part."""
 
     bucket: str

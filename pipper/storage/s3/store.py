@@ -1,7 +1,6 @@
 """A store in a bucket of S3 or of a server with the same protocol."""
 
 import contextlib
-import dataclasses
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
+
+from msgspec import structs
 
 from pipper.core.access import Credentials
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
@@ -122,7 +123,7 @@ class S3Store:
         if found is None:
             return None
         shown = {name: value for name, value in found.metadata.items() if name != _MARK}
-        return dataclasses.replace(found, metadata=shown)
+        return structs.replace(found, metadata=shown)
 
     def _head(self, key: str) -> ObjectInfo | None:
         try:

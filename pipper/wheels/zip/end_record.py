@@ -1,7 +1,8 @@
 """Find the central directory of a zip by the record at its end (APPNOTE 4.3.14 to 4.3.16)."""
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipper.errors import IntegrityError
 from pipper.wheels.zip.source import ZipSource
@@ -16,8 +17,7 @@ _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class Directory(Struct, frozen=True, kw_only=True):
     """The position of a central directory."""
 
     offset: int

@@ -8,8 +8,9 @@ between or after them (PKWARE APPNOTE 6.3.10, sections 4.3 to 4.5).
 import stat
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from pipper.wheels.member_paths import MAX_PATH, find_collision, path_fault
 from pipper.wheels.zip.end_record import Directory, find_directory
@@ -37,8 +38,7 @@ _READ_AHEAD = 64
 _NEWEST_VERSION = 63
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A member, by its two equal headers."""
 
     name: str
@@ -62,8 +62,7 @@ class Entry:
         return self.name.endswith("/")
 
 
-@dataclass(slots=True)
-class _Central:
+class _Central(Struct):
     """A record of the central directory."""
 
     raw_name: bytes

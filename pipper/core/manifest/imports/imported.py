@@ -1,8 +1,8 @@
 """The requirements of another tool's project, as values and as the text of a new `pipper.toml`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packaging.utils import canonicalize_name
 
 from pipper.core.toml import toml_key, toml_string, toml_strings
@@ -10,8 +10,7 @@ from pipper.core.toml import toml_key, toml_string, toml_strings
 Group = tuple[str | Mapping[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedManifest:
+class ImportedManifest(Struct, frozen=True, kw_only=True):
     """What was converted, and what was not."""
 
     requires_python: str = ""

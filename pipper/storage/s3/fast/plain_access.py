@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
+
 from pipper.core.access import Credentials
 from pipper.storage.s3.location import S3Location
 
@@ -99,8 +101,7 @@ def plain_access(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Profile:
+class _Profile(Struct, frozen=True, kw_only=True):
     region: str | None = None
     credentials: Credentials | None = None
 
