@@ -380,7 +380,7 @@ def test_a_plan_for_another_state_is_a_conflict(workshop: Workshop) -> None:
     present = installed(workshop.environment)
     plan = make_plan([wanted_of(wheel)], present)
     workshop.sync(wheel)
-    with pytest.raises(ConflictError, match="foo was changed"):
+    with pytest.raises(ConflictError, match="another process changed foo"):
         apply_plan(
             plan,
             environment=workshop.environment,
