@@ -44,6 +44,6 @@ class ZipSource:
         return refusal(self.subject, rule, member=member)
 
     def exceeds(self, name: LimitName, needed: int, rule: str, member: str | None = None) -> IntegrityError:
-        """Return the error for a file that breaks `rule` and would keep it if the limit `name` were `needed`."""
+        """Return the error for a file that breaks `rule`, and would not if the limit `name` were `needed`."""
         hint = limit_hint(name, needed) if self.limits.raisable else REBUILD
         return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)
