@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from msgspec import Struct, field
 from pathlib import Path
 
-from pipper.wheels.old_manifest import read_pipper_manifest
+from msgspec import Struct, field
+
 from pipper.core.ports import Reporter
 from pipper.errors import MachineError, UsageError
+from pipper.wheels.old_manifest import read_pipper_manifest
 
 __all__ = ["build_wheel", "read_pipper_manifest"]
 

@@ -231,6 +231,11 @@ def test_a_project_is_found_from_a_folder_below_it(workspace: Workspace) -> None
     assert "up to date" in workspace.run("lock", "--check", "--project", below, cwd=workspace.root).stderr
 
 
+def test_a_folder_beside_the_project_is_not_in_it(workspace: Workspace) -> None:
+    (workspace.root / "elsewhere").mkdir()
+    workspace.refused("lock", "--project", "../elsewhere", code=2, subject="no project")
+
+
 def test_an_empty_root_is_no_repository(workspace: Workspace) -> None:
     workspace.refused("lock", "-b", "file:../elsewhere", code=2, subject="is not a repository")
 

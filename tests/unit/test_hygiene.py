@@ -69,6 +69,11 @@ def places(pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
+def test_git_ignores_no_module_of_the_package() -> None:
+    modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "pipper").rglob("*.py")}
+    assert modules - texts().keys() == set()
+
+
 def test_no_file_names_the_host_of_a_public_registry() -> None:
     assert places(HOST) == []
 

@@ -22,8 +22,8 @@ from pipper.ops.share.inputs import InputOptions
 
 _EXAMPLES = """
 Examples:
-  pipper authorize -o pylock.toml -e 1h     # for any installer
-  pipper authorize -o app.lock --extra gpu --no-dev
+  pipper authorize -o app.lock -e 1h        # for pipper
+  pipper authorize -o pylock.toml --no-dev  # for any installer
   pipper authorize 'foo:1.2.*' -e 30mins    # foo and its dependencies
   pipper authorize -i pipper.json --json    # a 0.x manifest
 """

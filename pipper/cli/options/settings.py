@@ -129,7 +129,8 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
 
 def _directory(project: Path | None) -> Path:
     try:
-        return (project or Path()).absolute()
+        # Without `..`: the parents of ../other/x must not include this folder. Symbolic links stay as they are.
+        return Path(os.path.abspath(project or "."))  # noqa: PTH100 - pathlib has no such function
     except FileNotFoundError as error:
         raise MachineError(
             "the working directory does not exist", hint="cd to a directory that exists"

@@ -1,0 +1,1 @@
+"""Building wheels from source trees (PEP 517)."""
