@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.edit import add_options, edit_request_from
-from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.render.edit import print_edit
 from pipper.ops.edit.install import install
 
@@ -23,9 +23,7 @@ Examples:
 
 @click.command("add", cls=Command, epilog=_EXAMPLES)
 @add_options
-@project_option
 @repository_options
-@output_options
 def command(**given: Any) -> None:
     """Add requirements to the manifest, then lock and sync.
 

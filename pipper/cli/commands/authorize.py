@@ -8,13 +8,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.selection import selection_from, selection_options
-from pipper.cli.options.settings import (
-    json_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.render.authorized import print_authorized
 from pipper.core.duration import parse_duration
 from pipper.ops.share.authorize import AuthorizeRequest, authorize
@@ -57,9 +51,7 @@ Examples:
 @selection_options
 @click.option("-l", "--list", "as_list", is_flag=True, hidden=True)
 @click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
-@project_option
 @repository_options
-@output_options
 @json_option
 def command(
     requirements: tuple[str, ...],

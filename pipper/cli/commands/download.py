@@ -7,13 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.selection import selection_from, selection_options
-from pipper.cli.options.settings import (
-    limit_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download
 from pipper.ops.share.inputs import InputOptions
@@ -54,9 +48,7 @@ Examples:
 @click.option("-e", "--extract", is_flag=True, help="Also save the metadata of each bundle: WHEEL.meta.json.")
 @click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
 @limit_option
-@project_option
 @repository_options
-@output_options
 def command(
     requirements: tuple[str, ...],
     directory: Path,

@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.selection import selection_from, selection_options
-from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.export import ExportRequest, export
 
@@ -42,9 +42,7 @@ class _Format(click.Choice[str]):
     help="Write FILE (default: standard output).",
 )
 @selection_options
-@project_option
 @repository_options
-@output_options
 def command(kind: Any, output: Path | None, **given: Any) -> None:
     """Write the project's lock in the format of another tool.
 

@@ -6,13 +6,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.settings import (
-    json_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.published import info_document, info_lines
 from pipper.ops.query.published_status import package_info
@@ -30,9 +24,7 @@ Examples:
 @click.argument("name", metavar="NAME")
 @click.option("-l", "--local", is_flag=True, help="Show only what is installed: send no request.")
 @environment_options
-@project_option
 @repository_options
-@output_options
 @json_option
 def command(name: str, local: bool, as_json: bool, **shared: Any) -> None:
     """Show the installed and the published versions of NAME, with upload time, size and dependencies.

@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.edit import add_options, edit_request_from, target_options
-from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.render.edit import print_edit
 from pipper.ops.edit.install import install
 
@@ -25,9 +25,7 @@ Examples:
 @click.command("install", cls=Command, epilog=_EXAMPLES)
 @add_options
 @target_options
-@project_option
 @repository_options
-@output_options
 def command(**given: Any) -> None:
     """Install packages: in a project as `pipper add` does, elsewhere into the active environment.
 

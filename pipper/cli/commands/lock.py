@@ -7,13 +7,7 @@ import click
 from packaging.utils import canonicalize_name
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import (
-    json_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.lock import lock_document, lock_lines, lock_summary
 from pipper.core.manifest.constraints import parse_as_of
@@ -63,9 +57,7 @@ Examples:
     help="highest, or lowest-direct: the oldest versions of the manifest's own requirements.",
 )
 @click.option("--offline", is_flag=True, help="Send no request to the index: use its cached answers.")
-@project_option
 @repository_options
-@output_options
 @json_option
 def command(
     *,

@@ -6,13 +6,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.settings import (
-    json_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_json
 from pipper.cli.render.published import outdated_document
 from pipper.cli.render.table import give_table
@@ -28,9 +22,7 @@ Examples:
 
 @click.command("outdated", cls=Command, epilog=_EXAMPLES)
 @environment_options
-@project_option
 @repository_options
-@output_options
 @json_option
 def command(as_json: bool, **shared: Any) -> None:
     """List locked packages that have newer versions: name, locked, newest, allowed.

@@ -7,13 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import (
-    limit_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give, render_error
 from pipper.errors import gravest
 from pipper.ops.repository.publish import PublishRequest, publish
@@ -57,9 +51,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Check the files and show what would be published.")
 @limit_option
-@project_option
 @repository_options
-@output_options
 def command(
     paths: tuple[Path, ...],
     force: bool,

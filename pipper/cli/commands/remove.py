@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.edit import edit_request_from, remove_options
-from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.render.edit import print_edit
 from pipper.ops.edit.edit import edit
 
@@ -22,9 +22,7 @@ Examples:
 
 @click.command("remove", cls=Command, epilog=_EXAMPLES)
 @remove_options
-@project_option
 @repository_options
-@output_options
 def command(**given: Any) -> None:
     """Remove requirements from the manifest, then lock and sync.
 

@@ -12,7 +12,6 @@ from pipper.cli.options.settings import (
     json_option,
     limit_option,
     output_options,
-    project_option,
     repository_options,
     settings_from,
 )
@@ -147,9 +146,7 @@ Examples:
 """,
 )
 @limit_option
-@project_option
 @repository_options
-@output_options
 @json_option
 def check_(as_json: bool, **shared: Any) -> int:
     """Verify every file of a repository against its page and its hash, and try each permission.
@@ -180,9 +177,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @limit_option
-@project_option
 @repository_options
-@output_options
 @json_option
 def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: Any) -> int:
     """Make the pages of a repository match its files, and add to them what pipper 0.x published.
@@ -214,9 +209,7 @@ Examples:
     show_default=True,
     help="What the policy allows: read, publish, authorize or repair.",
 )
-@project_option
 @repository_options
-@output_options
 def policy_(purpose: Purpose, **shared: Any) -> None:
     """Print the least IAM policy for a repository, as JSON. Sends no request."""
     give_json(policy(settings_from(shared), purpose))

@@ -6,14 +6,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import (
-    json_option,
-    limit_option,
-    output_options,
-    project_option,
-    repository_options,
-    settings_from,
-)
+from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.place import Place
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.sync.freshness import NOTHING_TO_DO
@@ -93,9 +86,7 @@ Examples:
 )
 @click.option("--compile", "compile_bytecode", is_flag=True, help="Compile modules to bytecode.")
 @limit_option
-@project_option
 @repository_options
-@output_options
 @json_option
 @click.pass_obj
 def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: bool, **given: Any) -> int:

@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.edit import edit_request_from, remove_options, target_options
-from pipper.cli.options.settings import output_options, project_option, repository_options, settings_from
+from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.render.edit import print_edit
 from pipper.ops.edit.edit import edit
 from pipper.ops.edit.install import require_installed
@@ -23,9 +23,7 @@ Examples:
 @click.command("uninstall", cls=Command, epilog=_EXAMPLES)
 @remove_options
 @target_options
-@project_option
 @repository_options
-@output_options
 def command(**given: Any) -> None:
     """Uninstall packages: in a project as `pipper remove` does, elsewhere from the active environment.
 

@@ -31,7 +31,35 @@ def _repository_name(ctx: click.Context, option: click.Parameter, value: str | N
     return _not_empty(ctx, option, value)
 
 
+output_options = together(
+    click.option("-q", "--quiet", is_flag=True, help="Print only data, warnings and errors."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Also print details, such as where credentials come from."
+    ),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    envvar="PIPPER_LIMIT",
+    metavar="NAME=VALUE",
+    help="Accept larger wheels, as in unpacked=32G or ratio=200. The error names the limit to raise.",
+)
+"""For every command that opens wheels."""
+
+project_option = click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="PIPPER_PROJECT",
+    metavar="DIR",
+    help="The project directory (default: the nearest one, from here upward, that has a manifest).",
+)
+
 repository_options = together(
+    project_option,
     click.option(
         "-b",
         "--bucket",
@@ -77,35 +105,9 @@ repository_options = together(
         metavar="URL",
         help="The S3 server, if it is not Amazon's.",
     ),
+    output_options,
 )
-"""The options of every command that reads or writes a repository."""
-
-output_options = together(
-    click.option("-q", "--quiet", is_flag=True, help="Print only data, warnings and errors."),
-    click.option(
-        "-v", "--verbose", is_flag=True, help="Also print details, such as where credentials come from."
-    ),
-)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-
-limit_option = click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    envvar="PIPPER_LIMIT",
-    metavar="NAME=VALUE",
-    help="Accept larger wheels, as in unpacked=32G or ratio=200. The error names the limit to raise.",
-)
-"""For every command that opens wheels."""
-
-project_option = click.option(
-    "--project",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    envvar="PIPPER_PROJECT",
-    metavar="DIR",
-    help="The project directory (default: the nearest one, from here upward, that has a manifest).",
-)
+"""The options of every command that reads or writes a repository: also those of project and output."""
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
