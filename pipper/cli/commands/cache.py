@@ -31,7 +31,6 @@ def command() -> None:
 
 @command.command(
     "dir",
-    short_help="Print the path of the cache.",
     epilog="""
 Example:
   pipper cache dir
@@ -45,7 +44,6 @@ def show_dir(**shared: Any) -> None:
 
 @command.command(
     "size",
-    short_help="Show the size of the cache.",
     epilog="""
 Examples:
   pipper cache size           # as in: 1.2 GB in 340 files
@@ -67,7 +65,6 @@ def show_size(as_json: bool, **shared: Any) -> None:
 
 @command.command(
     "prune",
-    short_help="Remove files that were not used for some time.",
     epilog="""
 Examples:
   pipper cache prune             # not used for 30 days
@@ -95,7 +92,6 @@ def prune(days: int, as_json: bool, **shared: Any) -> None:
 
 @command.command(
     "clean",
-    short_help="Remove all files that pipper put into the cache.",
     epilog="""
 Example:
   pipper cache clean

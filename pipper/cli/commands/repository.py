@@ -64,7 +64,6 @@ def add(**given: Any) -> None:
 
 @command.command(
     "modify",
-    short_help="Change a named repository.",
     epilog="""
 Examples:
   pipper repository modify acme --prefix python
@@ -83,7 +82,6 @@ def modify(**given: Any) -> None:
 
 @command.command(
     "remove",
-    short_help="Remove a named repository from this machine.",
     epilog="""
 Example:
   pipper repository remove acme
@@ -120,7 +118,6 @@ def list_(as_json: bool, **shared: Any) -> None:
 
 @command.command(
     "exists",
-    short_help="Exit with 0 if a named repository exists, else with 1.",
     epilog="""
 Example:
   pipper repository exists acme && echo yes
