@@ -3,12 +3,13 @@
 from typing import Any
 
 import click
+from msgspec.structs import asdict
 
 from pipper.cache.cache import Freed
 from pipper.cli.command import Group
 from pipper.cli.options.settings import json_option, output_options, settings_from
 from pipper.cli.output import give, give_json
-from pipper.cli.render.queries import freed_document, human_size
+from pipper.cli.render.queries import human_size
 from pipper.core.wording import counted
 from pipper.ops.cache import cache_directory, cache_size, clean_cache, prune_cache
 from pipper.ops.context.settings import Settings
@@ -57,8 +58,7 @@ def show_size(as_json: bool, **shared: Any) -> None:
     settings = settings_from(shared)
     held = cache_size(settings)
     if as_json:
-        directory = str(cache_directory(settings))
-        give_json({"directory": directory, "files": held.files, "size": held.size})
+        give_json({"directory": str(cache_directory(settings)), "files": held.files, "size": held.size})
     else:
         give(f"{human_size(held.size)} in {counted(held.files, 'file')}")
 
@@ -110,6 +110,6 @@ def clean(as_json: bool, **shared: Any) -> None:
 
 def _print_freed(settings: Settings, freed: Freed, *, as_json: bool) -> None:
     if as_json:
-        give_json(freed_document(freed))
+        give_json(asdict(freed))
     else:
         settings.reporter.info(f"Removed {human_size(freed.size)} in {counted(freed.files, 'file')}")

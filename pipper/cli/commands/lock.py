@@ -9,7 +9,8 @@ from packaging.utils import canonicalize_name
 from pipper.cli.command import Command
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
-from pipper.cli.render.lock import lock_document, lock_lines, lock_summary
+from pipper.cli.render.lock import lock_document, lock_summary
+from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.ops.context.project import load_project
 from pipper.ops.lock.lock import check_lock, lock_project
@@ -100,7 +101,7 @@ def command(
     if as_json:
         give_json(lock_document(outcome))
     else:
-        for line in lock_lines(outcome):
+        for line in change_lines(outcome.changes):
             (give if dry_run else settings.reporter.info)(line)
     settings.reporter.info(lock_summary(outcome, dry_run=dry_run))
     return 0

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import asdict
+
 from pipper.core.wording import counted
 from pipper.errors import PipperError
 from pipper.ops.repository.check import CheckOutcome
 from pipper.ops.repository.findings import Finding
 from pipper.ops.repository.repair import RepairOutcome
-from pipper.repository.probe_store import Probe
 
 
 def check_lines(outcome: CheckOutcome) -> Iterator[str]:
     """Yield a line for each permission, difference and note, and a summary."""
     for probe in outcome.probes:
-        yield _probe_line(probe)
+        yield (
+            f"may not {probe.permission}: {probe.error.message}" if probe.error else f"may {probe.permission}"
+        )
     for finding in sorted(outcome.findings, key=lambda each: (not each.is_difference, each.subject)):
         yield _finding_line(finding)
     if outcome.layout_format:
@@ -58,16 +61,10 @@ def repair_document(outcome: RepairOutcome) -> dict[str, object]:
     return {
         "location": outcome.location,
         "format": outcome.layout_format,
-        "mends": [{"subject": mend.subject, "text": mend.text} for mend in outcome.mends],
+        "mends": [asdict(mend) for mend in outcome.mends],
         "left": [_finding_document(finding) for finding in outcome.left],
         "errors": _error_documents(outcome.errors),
     }
-
-
-def _probe_line(probe: Probe) -> str:
-    if probe.error is None:
-        return f"may {probe.permission}"
-    return f"may not {probe.permission}: {probe.error.message}"
 
 
 def _finding_line(finding: Finding) -> str:
@@ -75,12 +72,7 @@ def _finding_line(finding: Finding) -> str:
 
 
 def _finding_document(finding: Finding) -> dict[str, object]:
-    return {
-        "kind": finding.kind,
-        "subject": finding.subject,
-        "text": finding.text,
-        "difference": finding.is_difference,
-    }
+    return asdict(finding) | {"difference": finding.is_difference}
 
 
 def _error_documents(errors: tuple[PipperError, ...]) -> list[dict[str, object]]:

@@ -1,15 +1,9 @@
-"""A lock as lines for people and as a document for programs (`--json`; keys are stable)."""
+"""A lock as a sentence for people and as a document for programs (`--json`; keys are stable)."""
 
-from collections.abc import Iterator
+from msgspec.structs import asdict
 
-from pipper.cli.render.plan import change_lines
 from pipper.core.wording import counted
 from pipper.ops.lock.lock import LockOutcome
-
-
-def lock_lines(outcome: LockOutcome) -> Iterator[str]:
-    """Yield a line for each package whose locked version changed."""
-    return change_lines(outcome.changes)
 
 
 def lock_summary(outcome: LockOutcome, *, dry_run: bool) -> str:
@@ -30,8 +24,5 @@ def lock_document(outcome: LockOutcome) -> dict[str, object]:
             {"name": package.name, "version": package.version, "source": package.source}
             for package in outcome.lock.packages
         ],
-        "changes": [
-            {"name": change.name, "before": list(change.before), "after": list(change.after)}
-            for change in outcome.changes
-        ],
+        "changes": [asdict(change) for change in outcome.changes],
     }

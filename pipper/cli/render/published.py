@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 
+from msgspec.structs import asdict
+
 from pipper.cli.output import visible
 from pipper.cli.render.queries import human_size, installed_document
 from pipper.core.plan import Installed
@@ -121,13 +123,8 @@ def outdated_document(found: Sequence[Outdated]) -> dict[str, object]:
     """`outdated --json`: packages (name, locked, newest, allowed, source)."""
     return {
         "packages": [
-            {
-                "name": each.name,
-                "locked": each.locked,
-                "newest": str(each.newest),
-                "allowed": str(each.allowed) if each.allowed else None,
-                "source": each.source,
-            }
+            asdict(each)
+            | {"newest": str(each.newest), "allowed": str(each.allowed) if each.allowed else None}
             for each in found
         ]
     }

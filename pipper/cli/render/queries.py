@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipper.cache.cache import Freed
-from pipper.core.lock.graph import Chain, Graph, Root, Row, reached
-from pipper.core.lock.model import Pin
+from pipper.core.lock.graph import Root, Row, reached
 from pipper.core.plan import Installed
 from pipper.ops.query.locked import Listing, Reasons, Tree
 
@@ -19,11 +17,6 @@ def human_size(size: int) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-
-
-def freed_document(freed: Freed) -> dict[str, object]:
-    """`cache prune --json`, `cache clean --json`: number and bytes of the removed files."""
-    return {"files": freed.files, "size": freed.size}
 
 
 def installed_document(each: Installed) -> dict[str, object]:
@@ -63,16 +56,12 @@ def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:
 
 
 def _row(tree: Tree, row: Row) -> str:
-    asked = _titles(tree.graph, row.pin) if tree.inverted else []
+    asked = [str(root.label) for root in tree.graph.roots if root.pin == row.pin] if tree.inverted else []
     return (
         f"{row.pin.name} {row.pin.version}"
-        + (f" [{', '.join(asked)}]" if asked else "")
+        + (f" [{', '.join(dict.fromkeys(asked))}]" if asked else "")
         + (" (*)" if row.repeated else "")
     )
-
-
-def _titles(graph: Graph, pin: Pin) -> list[str]:
-    return list(dict.fromkeys(str(root.label) for root in graph.roots if root.pin == pin))
 
 
 def tree_document(tree: Tree) -> dict[str, object]:
@@ -112,12 +101,8 @@ def _root_document(root: Root) -> dict[str, object]:
 def why_lines(reasons: Reasons) -> Iterator[str]:
     """Yield one chain a line: the place in the manifest, its requirement, and each package up to the last."""
     for chain in reasons.chains.chains:
-        yield _chain(chain)
-
-
-def _chain(chain: Chain) -> str:
-    way = " -> ".join(f"{pin.name} {pin.version}" for pin in chain.pins)
-    return f"{chain.root.label}: {chain.root.requirement} -> {way}"
+        way = " -> ".join(f"{pin.name} {pin.version}" for pin in chain.pins)
+        yield f"{chain.root.label}: {chain.root.requirement} -> {way}"
 
 
 def why_document(reasons: Reasons) -> dict[str, object]:
