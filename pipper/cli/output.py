@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from pipper.core.reporter import Reporter, Task
@@ -72,6 +72,15 @@ def to_nowhere(stream: TextIO) -> None:
 def give_json(document: object) -> None:
     """Write one JSON document to stdout, keys in the given order; raises as `flush`."""
     give(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def give_result(lines: Iterable[str], document: object, *, as_json: bool) -> None:
+    """Write the document, or the lines for people; raises as `flush`."""
+    if as_json:
+        give_json(document)
+        return
+    for line in lines:
+        give(line)
 
 
 def render_error(message: str, cause: str, hint: str) -> None:

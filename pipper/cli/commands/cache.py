@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from pipper.cache.cache import Freed
 from pipper.cli.command import Group
 from pipper.cli.options.settings import json_option, output_options, settings_from
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give, give_json, give_result
 from pipper.cli.render.queries import human_size
 from pipper.core.wording import counted
 from pipper.ops.cache import cache_directory, cache_size, clean_cache, prune_cache
@@ -57,10 +57,8 @@ def show_size(as_json: bool, **shared: Any) -> None:
     """Show the size of the cache."""
     settings = settings_from(shared)
     held = cache_size(settings)
-    if as_json:
-        give_json({"directory": str(cache_directory(settings)), "files": held.files, "size": held.size})
-    else:
-        give(f"{human_size(held.size)} in {counted(held.files, 'file')}")
+    document = {"directory": str(cache_directory(settings))} | asdict(held)
+    give_result([_amount(held)], document, as_json=as_json)
 
 
 @command.command(
@@ -112,4 +110,8 @@ def _print_freed(settings: Settings, freed: Freed, *, as_json: bool) -> None:
     if as_json:
         give_json(asdict(freed))
     else:
-        settings.reporter.info(f"Removed {human_size(freed.size)} in {counted(freed.files, 'file')}")
+        settings.reporter.info(f"Removed {_amount(freed)}")
+
+
+def _amount(files: Freed) -> str:
+    return f"{human_size(files.size)} in {counted(files.files, 'file')}"

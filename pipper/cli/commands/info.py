@@ -7,7 +7,7 @@ import click
 from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, repository_options, settings_from
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give_result
 from pipper.cli.render.published import info_document, info_lines
 from pipper.ops.query.published_status import package_info
 
@@ -34,8 +34,4 @@ def command(name: str, local: bool, as_json: bool, **shared: Any) -> None:
     """
     settings = settings_from(shared)
     info = package_info(settings, name, place_from(shared), local=local)
-    if as_json:
-        give_json(info_document(info))
-    else:
-        for line in info_lines(info):
-            give(line)
+    give_result(info_lines(info), info_document(info), as_json=as_json)

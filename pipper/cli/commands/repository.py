@@ -1,6 +1,5 @@
 """`pipper repository`: the named repositories of this machine; checks and repairs of one repository."""
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +14,14 @@ from pipper.cli.options.settings import (
     repository_options,
     settings_from,
 )
-from pipper.cli.output import give, give_json, render_error
+from pipper.cli.output import give_json, give_result, render_error
 from pipper.cli.render.findings import check_document, check_lines, repair_document, repair_lines
 from pipper.cli.render.named_repositories import named_document, named_lines
 from pipper.core.layout.iam_policy import PURPOSES, Purpose
-from pipper.errors import PipperError
-from pipper.ops.repository.check import check
+from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.named import add_named, list_named, modify_named, remove_named
 from pipper.ops.repository.policy import policy
-from pipper.ops.repository.repair import RepairRequest, repair
+from pipper.ops.repository.repair import RepairOutcome, RepairRequest, repair
 
 _EXAMPLES = """
 Examples:
@@ -113,7 +111,7 @@ def list_(as_json: bool, **shared: Any) -> None:
     Credentials are a profile, a key, or `-` for none. Keys are never printed.
     """
     named = list_named(settings_from(shared))
-    _print(named_lines(named), named_document(named), as_json=as_json)
+    give_result(named_lines(named), named_document(named), as_json=as_json)
 
 
 @command.command(
@@ -151,8 +149,8 @@ def check_(as_json: bool, **shared: Any) -> int:
     Changes nothing. Exit 1 if there are differences: `pipper repository repair` repairs what can be repaired.
     """
     outcome = check(settings_from(shared), now=datetime.now(UTC))
-    _print(check_lines(outcome), check_document(outcome), as_json=as_json, errors=outcome.errors)
-    return outcome.exit_code
+    give_result(check_lines(outcome), check_document(outcome), as_json=as_json)
+    return _ended(outcome)
 
 
 @command.command(
@@ -184,8 +182,8 @@ def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: A
     """
     request = RepairRequest(to_format_2=layout_format == "2", dry_run=dry_run)
     outcome = repair(settings_from(shared), request, now=datetime.now(UTC))
-    _print(repair_lines(outcome), repair_document(outcome), as_json=as_json, errors=outcome.errors)
-    return outcome.exit_code
+    give_result(repair_lines(outcome), repair_document(outcome), as_json=as_json)
+    return _ended(outcome)
 
 
 @command.command(
@@ -212,13 +210,7 @@ def policy_(purpose: Purpose, **shared: Any) -> None:
     give_json(policy(settings_from(shared), purpose))
 
 
-def _print(
-    lines: Iterable[str], document: object, *, as_json: bool, errors: Sequence[PipperError] = ()
-) -> None:
-    if as_json:
-        give_json(document)
-    else:
-        for line in lines:
-            give(line)
-    for error in errors:
+def _ended(outcome: CheckOutcome | RepairOutcome) -> int:
+    for error in outcome.errors:
         render_error(error.message, error.cause, error.hint)
+    return outcome.exit_code

@@ -7,7 +7,7 @@ import click
 from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give_result
 from pipper.cli.render.queries import tree_document, tree_lines
 from pipper.cli.render.table import draws_branches
 from pipper.ops.query.locked import TreeRequest, show_tree
@@ -37,10 +37,6 @@ def command(names: tuple[str, ...], invert: str, as_json: bool, **shared: Any) -
         raise click.UsageError("give NAME or --invert NAME, not both")
     settings = settings_from(shared)
     tree = show_tree(settings, TreeRequest(names=names, invert=invert, place=place_from(shared)))
-    if as_json:
-        give_json(tree_document(tree))
-        return
-    for line in tree_lines(tree, drawn=draws_branches()):
-        give(line)
-    if not tree.sections:
+    give_result(tree_lines(tree, drawn=draws_branches()), tree_document(tree), as_json=as_json)
+    if not tree.sections and not as_json:
         settings.reporter.info(f"The lock has no packages for {tree.environment}")

@@ -7,7 +7,7 @@ import click
 from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give_result
 from pipper.cli.render.queries import why_document, why_lines
 from pipper.ops.query.locked import explain
 
@@ -32,10 +32,6 @@ def command(name: str, as_json: bool, **shared: Any) -> None:
     """
     settings = settings_from(shared)
     reasons = explain(settings, name, place_from(shared))
-    if as_json:
-        give_json(why_document(reasons))
-        return
-    for line in why_lines(reasons):
-        give(line)
-    if not reasons.chains.complete:
+    give_result(why_lines(reasons), why_document(reasons), as_json=as_json)
+    if not reasons.chains.complete and not as_json:
         settings.reporter.info("There are more chains; these are the shortest")
