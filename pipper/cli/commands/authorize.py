@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.selection import selection_from, selection_options
+from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.render.authorized import print_authorized
 from pipper.core.duration import parse_duration
 from pipper.ops.share.authorize import AuthorizeRequest, authorize
-from pipper.ops.share.inputs import InputOptions
 
 _EXAMPLES = """
 Examples:
@@ -24,7 +23,6 @@ Examples:
 
 
 @click.command("authorize", cls=Command, epilog=_EXAMPLES)
-@click.argument("requirements", metavar="[REQ]...", nargs=-1)
 @click.option(
     "-o",
     "--output",
@@ -32,14 +30,7 @@ Examples:
     metavar="FILE",
     help="Write a lock: pylock.toml or pylock.NAME.toml for any installer; other names get pipper's format.",
 )
-@click.option(
-    "-i",
-    "--input",
-    "input_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or take a lock.",
-)
+@input_options
 @click.option(
     "-e",
     "--expires",
@@ -50,19 +41,9 @@ Examples:
 )
 @selection_options
 @click.option("-l", "--list", "as_list", is_flag=True, hidden=True)
-@click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
 @repository_options
 @json_option
-def command(
-    requirements: tuple[str, ...],
-    output: Path | None,
-    input_path: Path | None,
-    expires: str,
-    as_list: bool,
-    dev: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def command(output: Path | None, expires: str, as_list: bool, as_json: bool, **given: Any) -> None:
     """Sign URLs for packages and their dependencies, for hosts without credentials.
 
     Without REQ and -i pipper signs the project's lock. Without -o the URLs go to standard output, one a line.
@@ -71,7 +52,7 @@ def command(
     settings = settings_from(given)
     request = AuthorizeRequest(
         seconds=parse_duration(expires),
-        input=InputOptions(requirements=requirements, input_path=input_path, dev=dev),
+        input=inputs_from(given),
         selection=selection_from(given),
         output=output,
     )

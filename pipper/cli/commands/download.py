@@ -6,11 +6,10 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.selection import selection_from, selection_options
+from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download
-from pipper.ops.share.inputs import InputOptions
 
 _EXAMPLES = """
 Examples:
@@ -24,7 +23,6 @@ Examples:
 
 
 @click.command("download", cls=Command, epilog=_EXAMPLES)
-@click.argument("requirements", metavar="[REQ]...", nargs=-1)
 @click.option(
     "-d",
     "--directory",
@@ -33,33 +31,15 @@ Examples:
     metavar="DIR",
     help="Save the files in DIR (default: the working directory).",
 )
-@click.option(
-    "-i",
-    "--input",
-    "input_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or take a lock.",
-)
+@input_options
 @click.option("--lock", "lock_path", type=click.Path(path_type=Path), metavar="FILE", help="Use this lock.")
 @selection_options
 @click.option("--all-environments", is_flag=True, help="Save the wheels for every environment of the lock.")
 @click.option("--bundles", is_flag=True, help="Also save a bundle (.pipper) of each wheel.")
 @click.option("-e", "--extract", is_flag=True, help="Also save the metadata of each bundle: WHEEL.meta.json.")
-@click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True)
 @limit_option
 @repository_options
-def command(
-    requirements: tuple[str, ...],
-    directory: Path,
-    input_path: Path | None,
-    lock_path: Path | None,
-    all_environments: bool,
-    bundles: bool,
-    extract: bool,
-    dev: bool,
-    **given: Any,
-) -> None:
+def command(directory: Path, all_environments: bool, bundles: bool, extract: bool, **given: Any) -> None:
     """Save the wheels of packages and of their dependencies in a directory.
 
     Without REQ, -i and --lock pipper takes the project's lock. Install from the directory with
@@ -69,7 +49,7 @@ def command(
     settings = settings_from(given)
     request = DownloadRequest(
         directory=directory,
-        input=InputOptions(requirements=requirements, input_path=input_path, lock_path=lock_path, dev=dev),
+        input=inputs_from(given),
         selection=selection_from(given),
         bundles=bundles,
         extract=extract,

@@ -1,6 +1,7 @@
-"""The options of commands that take a part of a lock, which become a `Selection`."""
+"""The options of commands that take a lock or a part of it, which become `InputOptions` and a `Selection`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,6 +9,20 @@ from packaging.utils import canonicalize_name
 
 from pipper.cli.command import together
 from pipper.core.lock.selection import Selection
+from pipper.ops.share.inputs import InputOptions
+
+input_options = together(
+    click.argument("requirements", metavar="[REQ]...", nargs=-1),
+    click.option(
+        "-i",
+        "--input",
+        "input_path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or take a lock.",
+    ),
+    click.option("--dev", "--devel", "--development", "dev", is_flag=True, hidden=True),
+)
 
 selection_options = together(
     click.option(
@@ -16,6 +31,16 @@ selection_options = together(
     click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default."),
     click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra."),
 )
+
+
+def inputs_from(given: Mapping[str, Any]) -> InputOptions:
+    """Return the input for the values of `input_options`, and of `--lock` if the command has it."""
+    return InputOptions(
+        requirements=given["requirements"],
+        input_path=given["input_path"],
+        lock_path=given.get("lock_path"),
+        dev=given["dev"],
+    )
 
 
 def selection_from(given: Mapping[str, Any]) -> Selection:
