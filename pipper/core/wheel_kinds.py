@@ -1,6 +1,7 @@
-"""The kinds of wheels that a release has, from its file names."""
+"""The kinds of wheels that a release has, from its file names; and other fields of a page as values."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -43,6 +44,15 @@ def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str 
     digits = parts[2] if len(parts) == 6 else ""
     build = int("0" + digits[: len(digits) - len(digits.lstrip("0123456789"))])
     return WheelKind("-".join(parts[1:][-3:]), build, requires_python, yanked)
+
+
+def upload_moment(text: str) -> datetime | None:
+    """Return the upload time of a page, in UTC if it names no zone; None where it is missing or malformed."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Conversion of page entries and METADATA of an index into releases and metadata for the solver."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import overload
 
@@ -15,7 +14,7 @@ from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.model import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.urls import plain
-from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers
+from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError
 from pipper.index.simple_api import IndexFile, ProjectFiles
@@ -118,17 +117,14 @@ def _candidate_file(file: IndexFile) -> CandidateFile:
     url = file.url
     if "?" in url or "@" in url:
         url = plain(url)
-    if url.endswith(file.filename):
-        written = LockedFile(url=url, sha256=file.sha256, size=file.size)
-    else:
-        written = LockedFile(url=url, sha256=file.sha256, size=file.size)
-        if written.filename != file.filename:
-            written = replace(written, wheel=file.filename)
+    written = LockedFile(url=url, sha256=file.sha256, size=file.size)
+    if not url.endswith(file.filename) and written.filename != file.filename:
+        written = replace(written, wheel=file.filename)
     return CandidateFile(
         filename=file.filename,
         locked=written,
         requires_python=specifiers(file.requires_python),
-        upload_time=_moment(file.upload_time),
+        upload_time=upload_moment(file.upload_time),
         yanked=file.yanked,
     )
 
@@ -147,13 +143,3 @@ def _requirement(text: str) -> Requirement | str:
 
     fault = requirement_fault(text)
     return Requirement(text) if not fault or fault.startswith("it requires ") else fault
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

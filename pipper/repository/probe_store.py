@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipper.core.layout.keys import MARKER_KEY, marker_body
+from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
 from pipper.core.ports import NO_ETAG, Store
 from pipper.errors import (
     AccessError,
@@ -17,7 +17,6 @@ from pipper.errors import (
     StoreError,
 )
 
-_JSON = "application/json"
 _ABSENT = f"{MARKER_KEY}.absent"
 """A key that is never written."""
 
@@ -65,13 +64,13 @@ def check_conditions(store: Store, marker: bytes, *, exists: bool = True) -> Non
     """
     if exists:
         try:
-            store.create(MARKER_KEY, marker, content_type=_JSON)
+            store.create(MARKER_KEY, marker, content_type=JSON)
         except ObjectExistsError:
             pass
         else:
             raise IgnoredConditionError(store.location, "If-None-Match")
     try:
-        store.replace(MARKER_KEY, marker, etag=NO_ETAG, content_type=_JSON)
+        store.replace(MARKER_KEY, marker, etag=NO_ETAG, content_type=JSON)
     except ObjectChangedError:
         return
     raise IgnoredConditionError(store.location, "If-Match")

@@ -14,7 +14,16 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, bundle_version, marker_body, wheel_key
+from pipper.core.layout.keys import (
+    JSON,
+    MARKER_KEY,
+    METADATA_SUFFIX,
+    TEXT,
+    ZIP,
+    bundle_version,
+    marker_body,
+    wheel_key,
+)
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo, Reporter
 from pipper.core.wheel_identity import wheel_identity
@@ -24,10 +33,6 @@ from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.parallel import in_parallel
-
-_JSON = "application/json"
-_ZIP = "application/zip"
-_TEXT = "text/plain; charset=utf-8"
 
 
 class BundleFile(Struct, frozen=True, kw_only=True):
@@ -107,7 +112,7 @@ class Publisher:
         if not marker:
             marker = marker_body(self._repository.layout_format or 2)
             try:
-                self._store.create(MARKER_KEY, marker, content_type=_JSON)
+                self._store.create(MARKER_KEY, marker, content_type=JSON)
             except ObjectExistsError:  # another process created it in the meantime
                 marker = self._store.read(MARKER_KEY).body
         check_conditions(self._store, marker)
@@ -162,9 +167,9 @@ class Publisher:
     def upload(self, publication: Publication) -> None:
         """Store the wheel and its METADATA under keys that contain the wheel's hash."""
         key = wheel_key(publication.name, publication.sha256, publication.filename)
-        if not self._create(key, publication.path, publication.size, _ZIP):
+        if not self._create(key, publication.path, publication.size, ZIP):
             self._found.add(publication.sha256)
-        self._create(key + METADATA_SUFFIX, publication.metadata, len(publication.metadata), _TEXT)
+        self._create(key + METADATA_SUFFIX, publication.metadata, len(publication.metadata), TEXT)
 
     def _create(self, key: str, body: bytes | Path, size: int, content_type: str) -> bool:
         """Store an object unless it exists; return whether it was stored.
@@ -264,7 +269,7 @@ class Publisher:
         found = next((info for info in listed if info.key == key), None)
         if found is None:
             try:
-                self._store.create(key, bundle.path, content_type=_ZIP, metadata=bundle.metadata)
+                self._store.create(key, bundle.path, content_type=ZIP, metadata=bundle.metadata)
                 return
             except ObjectExistsError:  # created after the listing
                 found = self._store.head(key)
@@ -276,7 +281,7 @@ class Publisher:
                 cause="pipper 0.x published it",
                 hint="publish with --force to replace it, or raise the version",
             )
-        self._store.replace(key, bundle.path, etag=found.etag, content_type=_ZIP, metadata=bundle.metadata)
+        self._store.replace(key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata)
 
     def _folder(self, name: NormalizedName, given: str) -> str:
         """Return the folder that 0.x created for the project, else its name as given."""

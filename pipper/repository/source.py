@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from functools import cache
 
 from msgspec import Struct
@@ -12,19 +11,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import MARKER_KEY, bundle_version, page_key, parse_marker, wheel_key
-from pipper.core.layout.page import (
-    Needs,
-    PageBundle,
-    PageFile,
-    ProjectPage,
-    parse_page,
-    salvage_page,
-)
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, parse_page, salvage_page
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
 from pipper.core.wheel_identity import wheel_identity
-from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers
+from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
 from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.system.parallel import both, in_parallel
@@ -248,7 +240,7 @@ class Repository:
             filename=file.filename,
             locked=LockedFile(key=key, size=file.size, sha256=file.sha256),
             requires_python=specifiers(file.needs.requires_python),
-            upload_time=_moment(file.upload_time),
+            upload_time=upload_moment(file.upload_time),
             yanked=None if file.yanked is False else "" if file.yanked is True else file.yanked,
         )
 
@@ -265,7 +257,7 @@ class Repository:
             filename=bundle.wheel,
             locked=locked,
             requires_python=specifiers(bundle.needs.requires_python),
-            upload_time=_moment(bundle.upload_time),
+            upload_time=upload_moment(bundle.upload_time),
         )
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
@@ -285,11 +277,3 @@ class Repository:
 @cache
 def _requirement(text: str) -> Requirement:
     return parse_requirement(text)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,6 +14,11 @@ PAGE_NAME = "index.json"
 BUNDLE_SUFFIX = ".pipper"
 METADATA_SUFFIX = ".metadata"
 
+JSON = "application/json"
+ZIP = "application/zip"
+TEXT = "text/plain; charset=utf-8"
+"""Content types of the marker, of wheels and bundles, and of METADATA."""
+
 
 def page_key(name: NormalizedName) -> str:
     """Return the key of a project's page."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.core.layout.keys import MARKER_KEY, bundle_version, marker_body, parse_marker
+from pipper.core.layout.keys import JSON, MARKER_KEY, bundle_version, marker_body, parse_marker
 from pipper.core.layout.objects import Holding, arrange
 from pipper.core.ports import ObjectInfo, Store
 from pipper.core.wheel_identity import wheel_identity
@@ -32,8 +32,6 @@ from pipper.repository.survey import Survey, Surveyor
 from pipper.storage.rehearsal import RehearsalStore
 from pipper.system.files import scratch_folder
 from pipper.system.parallel import in_parallel
-
-_JSON = "application/json"
 
 
 class RepairRequest(Struct, frozen=True, kw_only=True):
@@ -165,7 +163,7 @@ def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, 
         if found != 2:
             return ()
         with suppress(ObjectExistsError):
-            store.create(MARKER_KEY, marker_body(found), content_type=_JSON)
+            store.create(MARKER_KEY, marker_body(found), content_type=JSON)
         return (mend,)
     try:
         parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
@@ -174,7 +172,7 @@ def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, 
             raise
         found, mend = _restored(repository, error.cause or error.message)
         try:
-            store.replace(MARKER_KEY, marker_body(found), etag=blob.etag, content_type=_JSON)
+            store.replace(MARKER_KEY, marker_body(found), etag=blob.etag, content_type=JSON)
         except ObjectChangedError:
             return ()
         return (mend,)
@@ -217,14 +215,14 @@ def _write_marker(store: Store, layout_format: int) -> None:
             blob = store.read(MARKER_KEY)
         except ObjectAbsentError:
             try:
-                store.create(MARKER_KEY, body, content_type=_JSON)
+                store.create(MARKER_KEY, body, content_type=JSON)
             except ObjectExistsError:
                 continue
             return
         if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
             return
         try:
-            store.replace(MARKER_KEY, body, etag=blob.etag, content_type=_JSON)
+            store.replace(MARKER_KEY, body, etag=blob.etag, content_type=JSON)
         except ObjectChangedError:
             continue
         return

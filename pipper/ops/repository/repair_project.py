@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
-from pipper.core.layout.keys import bundle_version
+from pipper.core.layout.keys import TEXT, ZIP, bundle_version
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
@@ -52,9 +52,6 @@ from pipper.repository.survey import (
     metadata_key,
 )
 from pipper.system.os_errors import os_errors
-
-_ZIP = "application/zip"
-_TEXT = "text/plain; charset=utf-8"
 
 
 class _Work(Struct, kw_only=True):
@@ -179,7 +176,7 @@ class Mender:
             )
             work.mend(key, f"corrected {difference} on the page to that of the wheel")
         if look.metadata_fault:
-            self._put(metadata_key(key), look.metadata, _TEXT, survey.holding.metadata.get(file.url))
+            self._put(metadata_key(key), look.metadata, TEXT, survey.holding.metadata.get(file.url))
             work.mend(metadata_key(key), f"{look.metadata_fault}: wrote it again")
 
     def _restore(self, survey: Survey, file: PageFile, look: WheelLook, folder: Path) -> bool:
@@ -189,8 +186,8 @@ class Mender:
             return False
         publication = self._open(donor.info, folder)
         key = f"{survey.holding.name}/{file.url}"
-        self._put(key, publication.path, _ZIP, look.info)
-        self._put(metadata_key(key), publication.metadata, _TEXT, survey.holding.metadata.get(file.url))
+        self._put(key, publication.path, ZIP, look.info)
+        self._put(metadata_key(key), publication.metadata, TEXT, survey.holding.metadata.get(file.url))
         return True
 
     def _import_bundles(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:

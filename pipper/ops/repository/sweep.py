@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.core.layout.keys import METADATA_SUFFIX
+from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import ObjectInfo
@@ -16,9 +16,6 @@ from pipper.errors import ObjectAbsentError, ObjectExistsError
 from pipper.ops.repository.findings import is_old, named_urls, unnamed_objects
 from pipper.repository.source import Repository
 from pipper.repository.survey import fetch_object
-
-_ZIP = "application/zip"
-_TEXT = "text/plain; charset=utf-8"
 
 
 class Mend(Struct, frozen=True, kw_only=True):
@@ -56,7 +53,7 @@ def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: dat
         if _is_named(repository, holding, info):
             with suppress(ObjectExistsError):
                 is_text = info.key.endswith(METADATA_SUFFIX)
-                store.create(info.key, copy, content_type=_TEXT if is_text else _ZIP)
+                store.create(info.key, copy, content_type=TEXT if is_text else ZIP)
             return False
         copy.unlink()
         return True
