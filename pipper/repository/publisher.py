@@ -32,7 +32,7 @@ from pipper.repository.legacy_bundles import wheel_sha256
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import ReadPage, Repository
-from pipper.system.parallel import in_parallel
+from pipper.system.parallel import attempt_each
 
 
 class BundleFile(Struct, frozen=True, kw_only=True):
@@ -88,6 +88,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     error: PipperError | None = None
 
 
+def failed(publication: Publication, error: PipperError) -> Outcome:
+    """Return the outcome of a publication that an error ended."""
+    return Outcome(publication=publication, status="failed", error=error)
+
+
 class Publisher:
     """Publishes into one repository. Each step of a run is a method, so that it can run in parallel."""
 
@@ -129,7 +134,7 @@ class Publisher:
                 self._same_as_bundle(page, publication)
                 after = page.with_file(publication.page_file(self._now), force=self._force)
             except PipperError as error:
-                outcomes.append(Outcome(publication=publication, status="failed", error=error))
+                outcomes.append(failed(publication, error))
                 continue
             outcomes.append(
                 Outcome(publication=publication, status="already published" if after is page else "new")
@@ -227,7 +232,7 @@ class Publisher:
             try:
                 after = page.with_file(publication.page_file(self._now), force=self._force)
             except ConflictError as error:
-                outcomes.append(Outcome(publication=publication, status="failed", error=error))
+                outcomes.append(failed(publication, error))
                 continue
             if after is page:
                 status = "already published"
@@ -251,14 +256,8 @@ class Publisher:
         except PipperError as error:
             # All wheels are published at this point, so this failure is only a warning.
             self._reporter.warning(f"cannot look for bundles of pipper 0.x: {error.message}")
-        return [outcome for outcome in in_parallel(self._failure, publications) if outcome]
-
-    def _failure(self, publication: Publication) -> Outcome | None:
-        try:
-            self._store_bundle(publication)
-        except PipperError as error:
-            return Outcome(publication=publication, status="failed", error=error)
-        return None
+        results = attempt_each(self._store_bundle, publications)
+        return [failed(each, error) for each, error in zip(publications, results, strict=True) if error]
 
     def _store_bundle(self, publication: Publication) -> None:
         bundle = publication.bundle

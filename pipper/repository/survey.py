@@ -2,8 +2,9 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from pipper.errors import IntegrityError, ObjectAbsentError, PipperError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.os_errors import os_errors
-from pipper.system.parallel import in_parallel
+from pipper.system.parallel import attempt_each
 from pipper.wheels.bundle import extract_wheel, read_bundle
 from pipper.wheels.gate import CoreMetadata, open_wheel
 
@@ -101,38 +102,22 @@ class Surveyor:
 
     def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> list[Survey]:
         """Return the survey of each project."""
-        reads = in_parallel(self._read, holdings)
+        reads = attempt_each(lambda each: self._repository.read_page(each.name, salvage=True), holdings)
         jobs = [
-            job
+            self._jobs(holding, read) if isinstance(read, ReadPage) else []
             for holding, read in zip(holdings, reads, strict=True)
-            if isinstance(read, ReadPage)
-            for job in self._jobs(holding, read)
         ]
-        with reporter.task("Reading objects", total=len(jobs)) as task:
+        looks = iter(attempt_each(self._look, list(chain(*jobs)), reporter, "Reading objects"))
+        return [
+            _survey(holding, read, list(islice(looks, len(own))))
+            for holding, read, own in zip(holdings, reads, jobs, strict=True)
+        ]
 
-            def look(job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook | PipperError:
-                holding, subject = job
-                try:
-                    if isinstance(subject, str):
-                        return self._look_at_wheel(holding, subject)
-                    return self._look_at_bundle(holding, subject)
-                except PipperError as error:
-                    return error
-                finally:
-                    task.advance()
-
-            looks = iter(in_parallel(look, jobs))
-        surveys = []
-        for holding, read in zip(holdings, reads, strict=True):
-            mine = [next(looks) for _ in self._jobs(holding, read)] if isinstance(read, ReadPage) else [read]
-            surveys.append(_survey(holding, read, mine))
-        return surveys
-
-    def _read(self, holding: Holding) -> ReadPage | PipperError:
-        try:
-            return self._repository.read_page(holding.name, salvage=True)
-        except PipperError as error:
-            return error
+    def _look(self, job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook:
+        holding, subject = job
+        if isinstance(subject, str):
+            return self._look_at_wheel(holding, subject)
+        return self._look_at_bundle(holding, subject)
 
     def _jobs(self, holding: Holding, read: ReadPage) -> list[tuple[Holding, str | ObjectInfo]]:
         lost = bool(read.damage) or read.etag is None
@@ -178,10 +163,8 @@ class Surveyor:
                 )
             except ObjectAbsentError:
                 pass
-        return WheelLook(
-            url=look.url,
-            info=look.info,
-            sha256=look.sha256,
+        return replace(
+            look,
             needs=needs_of(core, ()),
             metadata_sha256=sha256(core.raw).hexdigest(),
             metadata_fault=fault,
@@ -233,7 +216,7 @@ def metadata_key(url: str) -> str:
 def _survey(
     holding: Holding, read: ReadPage | PipperError, looks: Sequence[WheelLook | BundleLook | PipperError]
 ) -> Survey:
-    errors = [look for look in looks if isinstance(look, PipperError)]
+    errors = [each for each in (read, *looks) if isinstance(each, PipperError)]
     return Survey(
         holding=holding,
         read=read if isinstance(read, ReadPage) else ReadPage(page=ProjectPage(name=holding.name), etag=None),

@@ -7,6 +7,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
+from pipper.core.reporter import Reporter
+from pipper.errors import PipperError
+
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
@@ -41,6 +44,23 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     if failed:
         raise failed[min(failed)]
     return [done[number] for number in sorted(done)]
+
+
+def attempt_each(
+    work: Callable[[T], R], items: Sequence[T], reporter: Reporter | None = None, title: str = ""
+) -> list[R | PipperError]:
+    """As `in_parallel`, but a PipperError becomes the result of its item; `title` names the task to the reporter."""
+    with (reporter or Reporter()).task(title, total=len(items)) as task:
+
+        def attempted(item: T) -> R | PipperError:
+            try:
+                return work(item)
+            except PipperError as error:
+                return error
+            finally:
+                task.advance()
+
+        return in_parallel(attempted, items)
 
 
 def in_threads(

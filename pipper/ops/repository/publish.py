@@ -2,26 +2,24 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.build.backend import build_wheel, read_pipper_manifest
 from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.read_publication import read_publication
-from pipper.repository.publisher import Outcome, Publication, Publisher
+from pipper.repository.publisher import Outcome, Publication, Publisher, failed
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import machine_error, os_errors
-from pipper.system.parallel import in_parallel
+from pipper.system.parallel import attempt_each
 from pipper.wheels.bundle import write_bundle
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class PublishRequest(Struct, frozen=True, kw_only=True):
@@ -74,19 +72,17 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     repository = single_repository(settings, "publish PATH", acl=request.acl)
     publisher = Publisher(repository, now=now, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
-        read = _each(
-            paths, lambda path: read_publication(path, scratch, settings.limits), settings, "Checking"
-        )
+        reading = partial(read_publication, scratch=scratch, limits=settings.limits)
+        read = attempt_each(reading, paths, settings.reporter, "Checking")
         publications = [each for each in read if isinstance(each, Publication)]
-        outcomes = _Run(publisher, settings, dry_run=request.dry_run).publish(publications)
+        outcomes = _Run(publisher, settings.reporter, dry_run=request.dry_run).publish(publications)
     by_path = {outcome.publication.source: outcome for outcome in outcomes}
-    results = []
-    for path, each in zip(paths, read, strict=True):
-        if isinstance(each, PipperError):
-            results.append(Published(path=path, status="failed", error=each))
-        else:
-            outcome = by_path[path]
-            results.append(_judged(path, outcome, strict=request.strict))
+    results = [
+        Published(path=path, status="failed", error=each)
+        if isinstance(each, PipperError)
+        else _judged(path, by_path[path], strict=request.strict)
+        for path, each in zip(paths, read, strict=True)
+    ]
     return (*results, *unusable)
 
 
@@ -119,29 +115,12 @@ def _expand(path: Path) -> Sequence[Path | Published]:
     return [Published(path=path, status="failed", error=error)]
 
 
-def _each(
-    items: Sequence[T], work: Callable[[T], R], settings: Settings, title: str
-) -> list[R | PipperError]:
-    """Do `work` for every item in parallel; a PipperError becomes the result of its item."""
-    with settings.reporter.task(title, total=len(items)) as task:
-
-        def tried(item: T) -> R | PipperError:
-            try:
-                return work(item)
-            except PipperError as error:
-                return error
-            finally:
-                task.advance()
-
-        return in_parallel(tried, items)
-
-
 class _Run:
     """The steps of one publish: each handles all files or all projects in parallel."""
 
-    def __init__(self, publisher: Publisher, settings: Settings, *, dry_run: bool) -> None:
+    def __init__(self, publisher: Publisher, reporter: Reporter, *, dry_run: bool) -> None:
         self._publisher = publisher
-        self._settings = settings
+        self._reporter = reporter
         self._dry_run = dry_run
         self._done: dict[Path, Outcome] = {}
 
@@ -169,9 +148,9 @@ class _Run:
         step: Callable[[Sequence[Publication]], list[Outcome]],
         title: str,
     ) -> None:
-        for group, result in zip(groups, _each(groups, step, self._settings, title), strict=True):
+        for group, result in zip(groups, attempt_each(step, groups, self._reporter, title), strict=True):
             if isinstance(result, PipperError):
-                self._note([_failed(publication, result) for publication in group])
+                self._note([failed(publication, result) for publication in group])
             else:
                 self._note(result)
 
@@ -180,11 +159,10 @@ class _Run:
 
     def _upload(self) -> None:
         waiting = self._waiting("new")
-        for publication, result in zip(
-            waiting, _each(waiting, self._publisher.upload, self._settings, "Uploading"), strict=True
-        ):
+        results = attempt_each(self._publisher.upload, waiting, self._reporter, "Uploading")
+        for publication, error in zip(waiting, results, strict=True):
             done = Outcome(publication=publication, status="uploaded")
-            self._note([_failed(publication, result) if isinstance(result, PipperError) else done])
+            self._note([failed(publication, error) if error else done])
 
 
 def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:
@@ -192,7 +170,3 @@ def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:
     for publication in publications:
         groups.setdefault(publication.name, []).append(publication)
     return list(groups.values())
-
-
-def _failed(publication: Publication, error: PipperError) -> Outcome:
-    return Outcome(publication=publication, status="failed", error=error)

@@ -31,7 +31,7 @@ from pipper.repository.source import Repository
 from pipper.repository.survey import Survey, Surveyor
 from pipper.storage.rehearsal import RehearsalStore
 from pipper.system.files import scratch_folder
-from pipper.system.parallel import in_parallel
+from pipper.system.parallel import attempt_each
 
 
 class RepairRequest(Struct, frozen=True, kw_only=True):
@@ -133,19 +133,13 @@ class _Run:
         mender = Mender(
             self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
         )
-        with self._settings.reporter.task("Repairing projects", total=len(surveys)) as task:
 
-            def mended(survey: Survey) -> Mended | PipperError:
-                if survey.error is not None:
-                    return survey.error
-                try:
-                    return mender.mend(survey)
-                except PipperError as error:
-                    return error
-                finally:
-                    task.advance()
+        def mended(survey: Survey) -> Mended:
+            if survey.error is not None:
+                raise survey.error
+            return mender.mend(survey)
 
-            return in_parallel(mended, surveys)
+        return attempt_each(mended, surveys, self._settings.reporter, "Repairing projects")
 
 
 def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
