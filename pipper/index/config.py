@@ -84,9 +84,9 @@ def _certificates(settings: Mapping[str, str]) -> Path | None:
     return Path(named) if named else None
 
 
-def accounts(address: IndexAddress, environ: Mapping[str, str], home: Path) -> "Accounts":
+def accounts(address: IndexAddress | None, environ: Mapping[str, str], home: Path) -> "Accounts":
     """Return the accounts: that of the index's address for its own origin, those of netrc for all others."""
-    own = {_origin(address.url): address.account} if address.account else {}
+    own = {_origin(address.url): address.account} if address and address.account else {}
     return Accounts(own, _netrc(environ, home))
 
 
@@ -96,11 +96,6 @@ class Accounts:
     def __init__(self, own: Mapping[str, Account], noted: netrc.netrc | None) -> None:
         self._own = own
         self._noted = noted
-
-    @classmethod
-    def of_netrc(cls, environ: Mapping[str, str], home: Path) -> "Accounts":
-        """Return the accounts of netrc alone."""
-        return cls({}, _netrc(environ, home))
 
     def __call__(self, origin: str) -> Account | None:
         """Return the account for an origin (`https://host[:port]`), or None."""

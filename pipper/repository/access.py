@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
@@ -18,7 +19,6 @@ from pipper.core.ports import Reporter, Store
 from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
-from pipper.storage.directory.store import DirectoryStore
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.store import connect
 from pipper.system.os_errors import os_errors
@@ -27,7 +27,8 @@ DEFAULT_PREFIX = "pipper"
 DEFAULT_ALIAS = "default"
 """The alias of a repository given with `-b`."""
 
-_FIELDS = ("bucket", "profile", "root_prefix", "access_key_id", "secret_access_key", "session_token")
+FIELDS = ("bucket", "profile", "root_prefix", "access_key_id", "secret_access_key", "session_token")
+"""The fields of an entry of `repositories.json`: pipper 0.x requires all of them."""
 _PROFILE_GRANTS = (
     "aws_access_key_id",
     "credential_process",
@@ -105,7 +106,7 @@ def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories
 
 
 def _entry(name: str, node: Node) -> NamedRepository:
-    texts = {key: node.text_at(key, "") for key in _FIELDS}
+    texts = {key: node.text_at(key, "") for key in FIELDS}
     if bool(texts["access_key_id"]) != bool(texts["secret_access_key"]):
         missing = "secret_access_key" if texts["access_key_id"] else "access_key_id"
         raise node.fail(f"`{missing}` is missing")
@@ -158,13 +159,7 @@ def _with_options(entry: RepositoryEntry, options: RepositoryOptions) -> Reposit
     url = entry.url
     if options.prefix and url.startswith("s3://"):
         url = f"s3://{urlsplit(url).netloc}/{options.prefix.strip('/')}"
-    return RepositoryEntry(
-        alias=entry.alias,
-        url=url,
-        endpoint_url=options.endpoint_url or entry.endpoint_url,
-        region=entry.region,
-        profile=entry.profile,
-    )
+    return replace(entry, url=url, endpoint_url=options.endpoint_url or entry.endpoint_url)
 
 
 def choose_access(
@@ -255,19 +250,13 @@ def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = Non
             f"`{shown(entry.url)}` is not a repository URL", hint="write s3://BUCKET[/PREFIX] or file:///DIR"
         )
     # `s3://BUCKET` means the prefix `pipper`, `s3://BUCKET/` the root of the bucket.
-    prefix = parts.path.strip("/") if parts.path else DEFAULT_PREFIX
     location = S3Location(
         bucket=parts.netloc,
-        prefix=prefix,
+        prefix=parts.path.strip("/") if parts.path else DEFAULT_PREFIX,
         endpoint_url=entry.endpoint_url or None,
         region=entry.region or None,
     )
     return connect(location, credentials=access.credentials, profile=access.profile, acl=acl)
-
-
-def open_directory(entry: RepositoryEntry, base: Path) -> Store:
-    """Return the store of a repository with a `file:` URL; raises what `directory_of` raises."""
-    return DirectoryStore(directory_of(entry.url, base))
 
 
 def directory_of(url: str, base: Path) -> Path:

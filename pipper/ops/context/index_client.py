@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipper.errors import UsageError
 from pipper.http.client import Web
-from pipper.index.config import Accounts, IndexAddress, Surroundings, accounts, certificates, find_index
+from pipper.index.config import IndexAddress, Surroundings, accounts, certificates, find_index
 from pipper.ops.context.file_names import VENV
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import venv_python
@@ -27,8 +27,8 @@ def index_web(settings: Settings, index_url: str) -> Web:
     try:
         return web_of(settings, find_index(index_url, around))
     except UsageError:
-        accounts_of_netrc = Accounts.of_netrc(settings.environ, settings.home)
-        return Web(settings.environ, ca_file=certificates(around), account=accounts_of_netrc)
+        of_netrc = accounts(None, settings.environ, settings.home)
+        return Web(settings.environ, ca_file=certificates(around), account=of_netrc)
 
 
 def index_folder(settings: Settings, index_url: str) -> Path | None:

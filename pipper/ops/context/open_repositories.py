@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest, RepositoryEntry
+from pipper.core.ports import Store
 from pipper.errors import UsageError
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
@@ -16,10 +17,10 @@ from pipper.repository.access import (
     directory_of,
     named_repositories_path,
     open_bucket,
-    open_directory,
     read_named_repositories,
 )
 from pipper.repository.source import Repository
+from pipper.storage.directory.store import DirectoryStore
 
 
 def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:
@@ -45,7 +46,7 @@ def open_repositories(
     repositories = []
     for entry in entries:
         if entry.url.startswith("file:"):
-            store = open_directory(entry, base)
+            store: Store = DirectoryStore(directory_of(entry.url, base))
         else:
             access = choose_access(settings.repositories, entry, named, settings.environ)
             store = open_bucket(entry, access, acl=acl)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
     DEFAULT_PREFIX,
+    FIELDS,
     NamedRepositories,
     named_repositories_path,
     read_named_repositories,
@@ -25,15 +27,7 @@ from pipper.system.locks import os_lock
 
 _BUCKET = "-b BUCKET or -b s3://BUCKET/PREFIX"
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
-_EMPTY: dict[str, object] = {
-    "bucket": None,
-    "profile": None,
-    "root_prefix": DEFAULT_PREFIX,
-    "access_key_id": None,
-    "secret_access_key": None,
-    "session_token": None,
-}
-"""The fields of an entry: pipper 0.x requires all of them."""
+_EMPTY = {**dict.fromkeys(FIELDS), "root_prefix": DEFAULT_PREFIX}
 
 
 class NamedChange(Struct, frozen=True, kw_only=True):
@@ -67,7 +61,8 @@ def add_named(settings: Settings, change: NamedChange) -> None:
                 hint=_add(change.name),
             )
 
-    _check_name(change.name)
+    if not change.name.strip() or not change.name.isprintable():
+        raise UsageError(f"{change.name!r} is not a valid repository name", hint="use printable characters")
     _edit(settings, added)
 
 
@@ -131,13 +126,7 @@ def _put(document: dict[str, Any], change: NamedChange, entry: dict[str, Any]) -
     if options.profile:
         entry |= {"profile": options.profile, **dict.fromkeys(_SECRETS)}
     if options.credentials:
-        given = options.credentials
-        entry |= {
-            "profile": None,
-            "access_key_id": given.access_key_id,
-            "secret_access_key": given.secret_access_key,
-            "session_token": given.session_token,
-        }
+        entry |= {"profile": None, **asdict(options.credentials)}
     entry |= _location(options)
     entries[change.name] = entry
     if change.default:
@@ -173,11 +162,6 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
         bucket=bucket or "any", prefix=found.get("root_prefix", "")
     )  # raises UsageError for an invalid name
     return found
-
-
-def _check_name(name: str) -> None:
-    if not name.strip() or not name.isprintable():
-        raise UsageError(f"{name!r} is not a valid repository name", hint="use printable characters")
 
 
 def _require(document: dict[str, Any], name: str) -> None:

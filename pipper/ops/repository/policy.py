@@ -8,20 +8,14 @@ from pipper.errors import UsageError
 from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import declared_here, several_repositories
-from pipper.repository.access import (
-    Access,
-    choose_repositories,
-    named_repositories_path,
-    open_bucket,
-    read_named_repositories,
-)
+from pipper.ops.repository.named import list_named
+from pipper.repository.access import Access, choose_repositories, open_bucket
 
 
 def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:
     """Return the policy document; raises UsageError if no repository is named, or it is a directory."""
     declared, _ = declared_here(settings)
-    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
-    entries = choose_repositories(settings.repositories, declared, named)
+    entries = choose_repositories(settings.repositories, declared, list_named(settings))
     if not entries:
         require_repository(())
     if len(entries) > 1:
