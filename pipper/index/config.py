@@ -236,5 +236,4 @@ def _netrc(environ: Mapping[str, str], home: Path) -> netrc.netrc | None:
                 continue
             except netrc.NetrcParseError as error:
                 raise UsageError(f"{path}: line {error.lineno} is malformed", hint=_NETRC) from error
-
     return None

@@ -140,6 +140,5 @@ def _version(text: str) -> Version | None:
 @cache
 def _requirement(text: str) -> Requirement | str:
     """Parse a line of Requires-Dist, or return why it is invalid. The solver rejects URLs only if it needs the line."""
-
     fault = requirement_fault(text)
     return Requirement(text) if not fault or fault.startswith("it requires ") else fault

@@ -285,5 +285,4 @@ def _unpacked(answer: Answer, url: str) -> bytes:
         raise IntegrityError(
             f"{url} is longer than {LARGEST_PAGE:,} bytes", hint="correct the URL of the index"
         )
-
     return body

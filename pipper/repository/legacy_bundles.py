@@ -87,7 +87,6 @@ def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:
 
 def _wheel_metadata(file: RangedFile, member: zipfile.ZipInfo, subject: str) -> CoreMetadata:
     """Read METADATA of the wheel in a bundle, without the bytes before it: 0.x stores wheels uncompressed."""
-
     if member.compress_type != zipfile.ZIP_STORED:
         raise zipfile.BadZipFile(f"{WHEEL_NAME} is compressed")
     file.seek(member.header_offset)

@@ -1,11 +1,13 @@
 """Changes of a project's page by compare-and-swap: read, change, write on condition, and retry on a conflict."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import page_key
 from pipper.core.layout.page import PAGE_TYPE, ProjectPage, dump_page
+from pipper.core.ports import Store
 from pipper.errors import ConflictError
 from pipper.repository.source import ReadPage, Repository
 
@@ -37,15 +39,22 @@ def swap_page(
             return read
         body = dump_page(page)
         try:
-            if read.etag is None:
-                etag = store.create(page_key(name), body, content_type=PAGE_TYPE)
-            else:
-                etag = store.replace(page_key(name), body, etag=read.etag, content_type=PAGE_TYPE)
+            etag = put(store, page_key(name), body, etag=read.etag, content_type=PAGE_TYPE)
         except ConflictError:
             read = None
             continue
         return ReadPage(page=page, etag=etag)
     raise outrun(f"{store.location}/{page_key(name)}")
+
+
+def put(store: Store, key: str, body: bytes | Path, *, etag: str | None, content_type: str) -> str:
+    """Create an object, or with `etag` replace it, and return its new etag.
+
+    Raises ObjectExistsError or ObjectChangedError if another process wrote first.
+    """
+    if etag is None:
+        return store.create(key, body, content_type=content_type)
+    return store.replace(key, body, etag=etag, content_type=content_type)
 
 
 def outrun(subject: str) -> ConflictError:

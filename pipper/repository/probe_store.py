@@ -99,7 +99,6 @@ def _read_something(store: Store) -> None:
 
 def _write_nothing(store: Store) -> None:
     """Try writes that the store must refuse; if it accepts them, they write the marker's current bytes."""
-
     try:
         check_conditions(store, store.read(MARKER_KEY).body)
     except ObjectAbsentError:

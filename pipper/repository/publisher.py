@@ -124,23 +124,8 @@ class Publisher:
 
     def examine(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Compare publications of one project with the published files. Nothing is written."""
-        name = publications[0].name
-        page = self._page(name).page
-        if self._repository.layout_format == 1:
-            page = self._repository.with_bundles(page, self._bundles(name))
-        outcomes = []
-        for publication in publications:
-            try:
-                self._same_as_bundle(page, publication)
-                after = page.with_file(publication.page_file(self._now), force=self._force)
-            except PipperError as error:
-                outcomes.append(failed(publication, error))
-                continue
-            outcomes.append(
-                Outcome(publication=publication, status="already published" if after is page else "new")
-            )
-            page = after
-        return outcomes
+        page = self._page(publications[0].name).page
+        return self._extended(page, publications, examine=True)[1]
 
     def _page(self, name: NormalizedName) -> ReadPage:
         """Return the project's page, read once in a run. The page swap detects later changes."""
@@ -222,20 +207,25 @@ class Publisher:
         return outcomes
 
     def _extended(
-        self, page: ProjectPage, publications: Sequence[Publication]
+        self, page: ProjectPage, publications: Sequence[Publication], *, examine: bool = False
     ) -> tuple[ProjectPage, list[Outcome]]:
+        """Return the page with the publications; to `examine`, also compare them with bundles of 0.x."""
         outcomes: list[Outcome] = []
         if self._repository.layout_format == 1:
             # With entries on the page, readers need not open these bundles.
             page = self._with_bundle_entries(page)
         for publication in publications:
             try:
+                if examine:
+                    self._same_as_bundle(page, publication)
                 after = page.with_file(publication.page_file(self._now), force=self._force)
-            except ConflictError as error:
+            except PipperError as error:
                 outcomes.append(failed(publication, error))
                 continue
             if after is page:
                 status = "already published"
+            elif examine:
+                status = "new"
             else:
                 status = "replaced" if len(after.files) == len(page.files) else "published"
             page = after

@@ -262,7 +262,6 @@ class Repository:
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """See `Source.metadata`: it is part of the page, so nothing is read."""
-
         needs = self._needs[release.name, file.filename]
         requires: list[Requirement] = []
         try:

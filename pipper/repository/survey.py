@@ -209,7 +209,6 @@ def fetch_object(store: Store, key: str, path: Path) -> str:
 
 def metadata_key(url: str) -> str:
     """Return the key or URL of the METADATA object beside a wheel."""
-
     return url + METADATA_SUFFIX
 
 

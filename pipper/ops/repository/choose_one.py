@@ -24,7 +24,6 @@ def single_repository(settings: Settings, command: str, *, acl: str | None = Non
     if len(repositories) > 1:
         aliases = [each.alias for each in repositories]
         raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
-
     return chosen
 
 

@@ -32,7 +32,6 @@ def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS
         exists = path.is_file()
     if not exists:
         raise UsageError(f"{path}: no such file", hint="give a .whl file, a .pipper file or their directory")
-
     if path.name.endswith(BUNDLE_SUFFIX):
         return _from_bundle(path, scratch, limits)
     if path.name.endswith(".whl"):
@@ -64,7 +63,6 @@ def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
                 cause=error.cause,
                 hint="correct `dependencies` of pipper.json, then build the bundle again",
             ) from error
-
     with _gated(wheel, bundle.wheel_name, limits) as opened:
         publication = _publication(path, wheel, opened, extracted.sha256, bundle.dependencies)
     return _with_bundle(publication, path, bundle)

@@ -25,7 +25,7 @@ from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import Finding
 from pipper.ops.repository.repair_project import Mended, Mender
 from pipper.ops.repository.sweep import Mend
-from pipper.repository.page_swap import ROUNDS, outrun
+from pipper.repository.page_swap import ROUNDS, outrun, put
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import Survey, Surveyor
@@ -208,16 +208,12 @@ def _write_marker(store: Store, layout_format: int) -> None:
         try:
             blob = store.read(MARKER_KEY)
         except ObjectAbsentError:
-            try:
-                store.create(MARKER_KEY, body, content_type=JSON)
-            except ObjectExistsError:
-                continue
+            etag = None
+        else:
+            if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
+                return
+            etag = blob.etag
+        with suppress(ObjectExistsError, ObjectChangedError):
+            put(store, MARKER_KEY, body, etag=etag, content_type=JSON)
             return
-        if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
-            return
-        try:
-            store.replace(MARKER_KEY, body, etag=blob.etag, content_type=JSON)
-        except ObjectChangedError:
-            continue
-        return
     raise outrun(f"{store.location}/{MARKER_KEY}")

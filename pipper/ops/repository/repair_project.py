@@ -39,7 +39,7 @@ from pipper.ops.repository.findings import (
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.sweep import Mend, sweep
 from pipper.repository.legacy_bundles import read_bundle_entry
-from pipper.repository.page_swap import swap_page
+from pipper.repository.page_swap import put, swap_page
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import (
@@ -219,7 +219,6 @@ class Mender:
         publication = self._open(info, folder)
         if publication.name != survey.holding.name or publication.version != bundle_version(info.key):
             raise IntegrityError(f"its wheel is {publication.name} {publication.version}", hint=REPLACE)
-
         self._publisher.upload(publication)
         work.taken.append(publication)
         work.added.append(publication.page_file(info.modified))
@@ -274,10 +273,7 @@ class Mender:
     def _put(self, key: str, body: bytes | Path, content_type: str, found: ObjectInfo | None) -> None:
         """Store an object in place of the one found; if another process wrote first, its object stays."""
         with suppress(ObjectExistsError, ObjectChangedError):
-            if found is None:
-                self._store.create(key, body, content_type=content_type)
-            else:
-                self._store.replace(key, body, etag=found.etag, content_type=content_type)
+            put(self._store, key, body, etag=found.etag if found else None, content_type=content_type)
 
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:

@@ -61,8 +61,6 @@ def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: dat
 
 
 def _is_named(repository: Repository, holding: Holding, info: ObjectInfo) -> bool:
-    """Return whether the current page names an object."""
-
     page = repository.read_page(holding.name, salvage=True).page
     url = info.key.removeprefix(f"{holding.name}/").removesuffix(METADATA_SUFFIX)
     return url in named_urls(page)

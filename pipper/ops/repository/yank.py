@@ -47,10 +47,8 @@ class YankOutcome(Struct, frozen=True, kw_only=True):
     """The result of a yank."""
 
     location: str
-    files: tuple[str, ...]
-    """The file names of the version."""
     changed: bool
-    """False if all files had the mark already."""
+    """False if all files of the version had the mark already."""
 
 
 def yank(settings: Settings, request: YankRequest) -> YankOutcome:
@@ -64,30 +62,24 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
     repository.require()
     mark: bool | str = not request.undo and (request.reason or True)
     before = ProjectPage(name=request.name)
-    files: tuple[str, ...] = ()
 
     def marked(page: ProjectPage) -> ProjectPage:
-        nonlocal before, files
+        nonlocal before
         before = page
-        files = tuple(file.filename for file in page.files if _version(file.filename) == request.version)
-        if not files:
-            raise _unknown(repository, page, request)
-        return replace(
-            page,
-            files=tuple(
-                replace(file, yanked=mark) if file.filename in files else file for file in page.files
-            ),
+        versions = [wheel_identity(file.filename).version for file in page.files]
+        if request.version not in versions:
+            raise _unknown(repository, versions, request)
+        files = (
+            replace(file, yanked=mark) if version == request.version else file
+            for file, version in zip(page.files, versions, strict=True)
         )
+        return replace(page, files=tuple(files))
 
     after = swap_page(repository, request.name, marked).page
-    return YankOutcome(location=repository.store.location, files=files, changed=after != before)
+    return YankOutcome(location=repository.store.location, changed=after != before)
 
 
-def _version(filename: str) -> Version:
-    return wheel_identity(filename).version
-
-
-def _unknown(repository: Repository, page: ProjectPage, request: YankRequest) -> UsageError:
+def _unknown(repository: Repository, versions: list[Version], request: YankRequest) -> UsageError:
     """Return the error for a version without files on the page; a bundle of 0.x has no entry to mark."""
     what = f"{request.name} {request.version}"
     keys = [info.key for info in repository.list_bundles(request.name)]
@@ -96,12 +88,10 @@ def _unknown(repository: Repository, page: ProjectPage, request: YankRequest) ->
             f"{what} is only in a bundle of pipper 0.x, which cannot be yanked",
             hint="run `pipper repository repair` to unpack it, then yank it",
         )
-    known = sorted({_version(file.filename) for file in page.files}, reverse=True)
-    shown = ", ".join(str(version) for version in known[:5])
+    newest = sorted(set(versions), reverse=True)[:5]
+    known = f"the versions: {', '.join(map(str, newest))}" if newest else "no version there"
     return UsageError(
         f"{what} is not published in {repository.store.location}",
-        cause=f"{request.name} has the versions: {shown}"
-        if shown
-        else f"{request.name} has no version there",
+        cause=f"{request.name} has {known}",
         hint=f"run `pipper info {request.name}` to see all versions",
     )
