@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -35,6 +36,11 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def path_option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Return click's option for a path, which need not exist."""
+    return click.option(*names, type=click.Path(path_type=Path), **settings)
 
 
 class Option(click.Option):

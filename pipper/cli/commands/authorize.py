@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.render.authorized import print_authorized
@@ -23,10 +23,9 @@ Examples:
 
 
 @click.command("authorize", cls=Command, epilog=_EXAMPLES)
-@click.option(
+@path_option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write a lock: pylock.toml or pylock.NAME.toml for any installer; other names get pipper's format.",
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
@@ -32,7 +32,7 @@ Examples:
     help="Save the files in DIR (default: the working directory).",
 )
 @input_options
-@click.option("--lock", "lock_path", type=click.Path(path_type=Path), metavar="FILE", help="Use this lock.")
+@path_option("--lock", "lock_path", metavar="FILE", help="Use this lock.")
 @selection_options
 @click.option("--all-environments", is_flag=True, help="Save the wheels for every environment of the lock.")
 @click.option("--bundles", is_flag=True, help="Also save a bundle (.pipper) of each wheel.")

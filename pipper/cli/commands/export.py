@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.selection import selection_from, selection_options
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
@@ -34,13 +34,7 @@ class _Format(click.Choice[str]):
     required=True,
     help="pylock: a PEP 751 lock. requirements: a requirements.txt with hashes.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write FILE (default: standard output).",
-)
+@path_option("-o", "--output", metavar="FILE", help="Write FILE (default: standard output).")
 @selection_options
 @repository_options
 def command(kind: Any, output: Path | None, **given: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
 from pipper.cli.render.lock import lock_document, lock_summary
@@ -38,12 +38,7 @@ Examples:
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing the lock.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path),
-    metavar="EXE",
-    help="Lock for the environment of this interpreter.",
-)
+@path_option("--python", metavar="EXE", help="Lock for the environment of this interpreter.")
 @click.option(
     "--as-of",
     metavar="DATE",

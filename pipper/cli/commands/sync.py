@@ -1,11 +1,10 @@
 """`pipper sync`. The module imports only what a sync with nothing to do needs."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.place import Place
 from pipper.ops.context.project_files import ProjectFiles
@@ -31,10 +30,9 @@ Examples:
 
 
 @click.command("sync", cls=Command, epilog=_EXAMPLES)
-@click.option(
+@path_option(
     "--lock",
     "lock_path",
-    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Use this lock: pipper's own, an authorized lock or any pylock.toml.",
 )
@@ -50,31 +48,16 @@ Examples:
 @click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default.")
 @click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra.")
 @click.option("--all-extras", is_flag=True, help="Include every extra.")
-@click.option(
-    "--python",
-    type=click.Path(path_type=Path),
-    metavar="EXE",
-    help="Sync the environment of this interpreter.",
-)
+@path_option("--python", metavar="EXE", help="Sync the environment of this interpreter.")
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
-@click.option(
-    "-t",
-    "--target",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Sync this plain directory of packages.",
-)
+@path_option("-t", "--target", metavar="DIR", help="Sync this plain directory of packages.")
 @click.option("--exact", is_flag=True, help="Also remove packages that pipper did not install.")
 @click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
 @click.option("--verify", is_flag=True, help="With --check: also hash every installed file.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @click.option("--offline", is_flag=True, help="Send no request: use the cache and the --from directory.")
-@click.option(
-    "--from",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Use files in DIR (see `pipper download`) before downloading.",
+@path_option(
+    "--from", "folder", metavar="DIR", help="Use files in DIR (see `pipper download`) before downloading."
 )
 @click.option(
     "--link-mode",

@@ -1,13 +1,12 @@
 """The options of `add`, `install`, `remove` and `uninstall`, which become an `EditRequest`."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pipper.cli.command import F, Option, together
+from pipper.cli.command import F, Option, path_option, together
 from pipper.cli.options.settings import limit_option
 from pipper.ops.context.place import Place
 from pipper.ops.edit.edit import EditRequest
@@ -18,12 +17,7 @@ def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
     return (
         click.option("-g", "--group", metavar="G", help=group_help),
         click.option("--dev", cls=Option, old=("--devel", "--development"), is_flag=True, help=dev_help),
-        click.option(
-            "--python",
-            type=click.Path(path_type=Path),
-            metavar="EXE",
-            help="Use the environment of this interpreter.",
-        ),
+        path_option("--python", metavar="EXE", help="Use the environment of this interpreter."),
         click.option("--dry-run", is_flag=True, help="Show the changes without making them."),
         click.option("--no-sync", is_flag=True, help="Change only the manifest and the lock."),
         limit_option,
@@ -32,11 +26,10 @@ def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
 
 add_options = together(
     click.argument("requirements", metavar="[REQ]...", nargs=-1),
-    click.option(
+    path_option(
         "-i",
         "--input",
         "source",
-        type=click.Path(path_type=Path),
         metavar="FILE",
         help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or install a lock.",
     ),
@@ -62,13 +55,7 @@ remove_options = together(
 """Arguments and options of `remove` and `uninstall`."""
 
 target_options = together(
-    click.option(
-        "-t",
-        "--target",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Work on this plain directory of packages.",
-    ),
+    path_option("-t", "--target", metavar="DIR", help="Work on this plain directory of packages."),
     click.option("--user", is_flag=True, help="Work on the user's own site-packages."),
 )
 """Options of `install` and `uninstall`: an environment that is its own project."""

@@ -1,28 +1,14 @@
 """The options of commands that read an environment, which become a `Place`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import click
-
-from pipper.cli.command import together
+from pipper.cli.command import path_option, together
 from pipper.ops.context.place import Place
 
 environment_options = together(
-    click.option(
-        "-t",
-        "--target",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Read this plain directory of packages.",
-    ),
-    click.option(
-        "--python",
-        type=click.Path(path_type=Path),
-        metavar="EXE",
-        help="Read the environment of this interpreter.",
-    ),
+    path_option("-t", "--target", metavar="DIR", help="Read this plain directory of packages."),
+    path_option("--python", metavar="EXE", help="Read the environment of this interpreter."),
 )
 
 

@@ -1,23 +1,21 @@
 """The options of commands that take a lock or a part of it, which become `InputOptions` and a `Selection`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 from packaging.utils import canonicalize_name
 
-from pipper.cli.command import together
+from pipper.cli.command import path_option, together
 from pipper.core.lock.selection import Selection
 from pipper.ops.share.inputs import InputOptions
 
 input_options = together(
     click.argument("requirements", metavar="[REQ]...", nargs=-1),
-    click.option(
+    path_option(
         "-i",
         "--input",
         "input_path",
-        type=click.Path(path_type=Path),
         metavar="FILE",
         help="Read requirements from pipper.json, pipper.yaml or pipper.toml, or take a lock.",
     ),
