@@ -84,18 +84,13 @@ def _certificates(settings: Mapping[str, str]) -> Path | None:
     return Path(named) if named else None
 
 
-def accounts(address: IndexAddress | None, environ: Mapping[str, str], home: Path) -> "Accounts":
-    """Return the accounts: that of the index's address for its own origin, those of netrc for all others."""
-    own = {_origin(address.url): address.account} if address and address.account else {}
-    return Accounts(own, _netrc(environ, home))
-
-
 class Accounts:
     """User names and passwords by server. The repr shows none of them."""
 
-    def __init__(self, own: Mapping[str, Account], noted: netrc.netrc | None) -> None:
-        self._own = own
-        self._noted = noted
+    def __init__(self, address: IndexAddress | None, environ: Mapping[str, str], home: Path) -> None:
+        """Take the account of the index's address for its own origin, those of netrc for all others."""
+        self._own = {_origin(address.url): address.account} if address and address.account else {}
+        self._noted = _netrc(environ, home)
 
     def __call__(self, origin: str) -> Account | None:
         """Return the account for an origin (`https://host[:port]`), or None."""

@@ -41,6 +41,8 @@ class IndexSource:
     conditional requests (RFC 9110). Cached metadata never expires: its key is a hash.
     """
 
+    alias = INDEX
+
     def __init__(
         self,
         connect: Connect,
@@ -62,11 +64,6 @@ class IndexSource:
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
         self._tails: dict[str, int] = {}
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
-
-    @property
-    def alias(self) -> str:
-        """See `Source.alias`."""
-        return INDEX
 
     @property
     def connection(self) -> Connection:

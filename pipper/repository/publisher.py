@@ -64,9 +64,6 @@ class Publication(Struct, frozen=True, kw_only=True):
     needs: Needs
     bundle: BundleFile | None = None
 
-    def __repr__(self) -> str:
-        return f"Publication(filename={self.filename!r}, sha256={self.sha256!r})"
-
     def page_file(self, now: datetime) -> PageFile:
         """Return the entry for the project's page."""
         return PageFile(

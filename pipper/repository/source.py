@@ -38,7 +38,7 @@ class Repository:
         """Read `store` as the source `alias`; `url` is the URL for the lock, as in the manifest or option."""
         self.store = store
         self.url = url
-        self._alias = alias
+        self.alias = alias
         self._reporter = reporter or Reporter()
         self._lock = threading.Lock()
         self._folders: dict[NormalizedName, list[str]] | None = None
@@ -49,11 +49,6 @@ class Repository:
         self._needs: dict[tuple[NormalizedName, str], Needs] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
         self._bundles: dict[tuple[str, str], PageBundle | None] = {}
-
-    @property
-    def alias(self) -> str:
-        """See `Source.alias`."""
-        return self._alias
 
     @property
     def layout_format(self) -> int:
@@ -221,7 +216,7 @@ class Repository:
             Release(
                 name=page.name,
                 version=version,
-                source=self._alias,
+                source=self.alias,
                 files=tuple(files),
                 assortment=assorter.assort(
                     ListedWheel(

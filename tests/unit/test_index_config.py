@@ -8,7 +8,7 @@ import pytest
 from pipper.core.ports import Reporter
 from pipper.errors import UsageError
 from pipper.http.account import Account
-from pipper.index.config import IndexAddress, Surroundings, accounts, find_index
+from pipper.index.config import Accounts, IndexAddress, Surroundings, find_index
 
 
 class Heard(Reporter):
@@ -109,7 +109,7 @@ def test_an_account_in_the_address_is_taken_out_of_it(home: Path) -> None:
     address = found(home, PIP_INDEX_URL="https://me:se%40cret@a.example.com:8443/simple")
     assert address.url == "https://a.example.com:8443/simple/"
     assert "se" + "@cret" not in repr(address)
-    who = accounts(address, {}, home)
+    who = Accounts(address, {}, home)
     assert who("https://a.example.com:8443") == Account(user="me", password="se@cret")
     assert who("https://a.example.com") is None
     assert "cret" not in repr(who)
@@ -118,10 +118,10 @@ def test_an_account_in_the_address_is_taken_out_of_it(home: Path) -> None:
 def test_netrc_knows_who_asks(home: Path, tmp_path: Path) -> None:
     (home / ".netrc").write_text("machine a.example.com login me password secret\n")
     address = found(home, PIP_INDEX_URL="https://a.example.com/simple")
-    assert accounts(address, {}, home)("https://a.example.com") == Account(user="me", password="secret")
-    assert accounts(address, {}, home)("https://b.example.com") is None
+    assert Accounts(address, {}, home)("https://a.example.com") == Account(user="me", password="secret")
+    assert Accounts(address, {}, home)("https://b.example.com") is None
     (tmp_path / "own").write_text("machine b.example.com login you password other\n")
-    assert accounts(address, {"NETRC": str(tmp_path / "own")}, home)("https://b.example.com") == Account(
+    assert Accounts(address, {"NETRC": str(tmp_path / "own")}, home)("https://b.example.com") == Account(
         user="you", password="other"
     )
 
@@ -133,6 +133,6 @@ def test_a_broken_file_is_named_and_not_quoted(home: Path, text: str) -> None:
     (home / ".netrc").write_text(text)
     pip_conf(home / ".config/pip/pip.conf", text)
     with pytest.raises(UsageError) as caught:
-        accounts(found(home, "https://a.example.com"), {}, home)
+        Accounts(found(home, "https://a.example.com"), {}, home)
     error = caught.value
     assert "secret-word" not in error.message + error.cause + error.hint

@@ -12,8 +12,7 @@ from pipper.ops.repository.named import NamedChange
 # No `envvar` here: a variable that selects a repository to read must not change the stored ones.
 change_options = together(
     click.argument("name", metavar="NAME"),
-    click.option("--default", "default", is_flag=True, help="Make it the default repository."),
-    click.option("-d", "default_of_old", is_flag=True, hidden=True),
+    click.option("--default", cls=Option, old=("-d",), is_flag=True, help="Make it the default repository."),
     click.option("-r", "--repository", metavar="NAME", help="Start from a copy of this named repository."),
     click.option("-b", "--bucket", metavar="BUCKET", help="Store this bucket: a name or s3://BUCKET/PREFIX."),
     click.option(
@@ -41,6 +40,4 @@ change_options = together(
 
 def change_from(given: Mapping[str, Any], options: RepositoryOptions) -> NamedChange:
     """Return the change for the values of `change_options`, of which `options` holds bucket and credentials."""
-    return NamedChange(
-        name=given["name"], options=options, default=given["default"] or given["default_of_old"]
-    )
+    return NamedChange(name=given["name"], options=options, default=given["default"])

@@ -6,14 +6,9 @@ from collections.abc import Sequence
 from pipper.cli.output import give, visible
 
 
-def on_terminal() -> bool:
-    """Return whether standard output is a terminal."""
-    return sys.stdout.isatty()
-
-
 def draws_branches() -> bool:
     """Return whether to draw trees with lines: on a terminal with a UTF encoding."""
-    return on_terminal() and "utf" in sys.stdout.encoding.lower()
+    return sys.stdout.isatty() and "utf" in sys.stdout.encoding.lower()
 
 
 def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields: int = 0) -> None:
@@ -22,7 +17,7 @@ def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields:
     In a pipe, print only the first `fields` of each row (0: all), and `-` for an empty field.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
-    if on_terminal():
+    if sys.stdout.isatty():
         if shown:
             give(_drawn(headers, shown))
         return

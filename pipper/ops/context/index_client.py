@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipper.errors import UsageError
 from pipper.http.client import Web
-from pipper.index.config import IndexAddress, Surroundings, accounts, certificates, find_index
+from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
 from pipper.ops.context.file_names import VENV
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import venv_python
@@ -27,7 +27,7 @@ def index_web(settings: Settings, index_url: str) -> Web:
     try:
         return web_of(settings, find_index(index_url, around))
     except UsageError:
-        of_netrc = accounts(None, settings.environ, settings.home)
+        of_netrc = Accounts(None, settings.environ, settings.home)
         return Web(settings.environ, ca_file=certificates(around), account=of_netrc)
 
 
@@ -47,7 +47,7 @@ def web_of(settings: Settings, address: IndexAddress) -> Web:
     return Web(
         settings.environ,
         ca_file=address.ca_file,
-        account=accounts(address, settings.environ, settings.home),
+        account=Accounts(address, settings.environ, settings.home),
         plain=frozenset({f"http://{parts.netloc}"} if parts.scheme == "http" else ()),
     )
 

@@ -1,10 +1,8 @@
 """`repository repair`: makes pages match the objects, and imports the bundles that 0.x published."""
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -73,37 +71,29 @@ def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> Repa
     repository.require()
     if not request.dry_run:
         run.publisher.prepare()
-    done = run.everything()
+    results = run.everything()
+    failed = any(isinstance(result, PipperError) for result in results)
     layout_format = repository.layout_format
-    if request.to_format_2 and layout_format == 1 and not done.errors:
+    if request.to_format_2 and layout_format == 1 and not failed:
         _write_marker(repository.store, 2)
         mends += (
             Mend(subject=MARKER_KEY, text="set format 2: from now on, only wheels on pages are published"),
         )
         layout_format = 2
         # In format 2, bundles that 0.x published during this run are invisible unless they are imported.
-        again = run.everything(seen=done.seen)
-        done = _Done(
-            mended=(*done.mended, *again.mended), errors=(*done.errors, *again.errors), seen=again.seen
-        )
+        results += run.everything()
+    mended = [result for result in results if isinstance(result, Mended)]
     return RepairOutcome(
         location=repository.store.location,
         layout_format=layout_format,
-        mends=(*mends, *(mend for each in done.mended for mend in each.mends)),
-        left=tuple(finding for each in done.mended for finding in each.left),
-        errors=done.errors,
+        mends=(*mends, *(mend for each in mended for mend in each.mends)),
+        left=tuple(finding for each in mended for finding in each.left),
+        errors=tuple(result for result in results if isinstance(result, PipperError)),
     )
 
 
 def _on(repository: Repository, store: Store, settings: Settings) -> Repository:
     return Repository(store, repository.alias, url=repository.url, reporter=settings.reporter)
-
-
-class _Done(Struct, frozen=True, kw_only=True):
-    mended: tuple[Mended, ...]
-    errors: tuple[PipperError, ...]
-    seen: frozenset[tuple[str, str]]
-    """Key and etag of every bundle."""
 
 
 class _Run:
@@ -112,37 +102,31 @@ class _Run:
         self._repository = repository
         self._settings = settings
         self._now = now
+        self._seen: frozenset[tuple[str, str]] | None = None
 
-    def everything(self, seen: frozenset[tuple[str, str]] | None = None) -> _Done:
-        """Repair every project; with `seen`, only those that have other bundles than these."""
+    def everything(self) -> list[Mended | PipperError]:
+        """Repair every project; the second time, only those that have new bundles."""
         holdings = arrange(self._repository.store.list()).projects
-        bundles = frozenset((info.key, info.etag) for holding in holdings for info in holding.bundles)
+        seen, self._seen = self._seen, frozenset().union(*map(_bundles, holdings))
         if seen is not None:
             holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
         with scratch_folder() as scratch:
             surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
             surveys = surveyor.survey(holdings, self._settings.reporter)
-            results = self._mend(surveys, scratch)
-        return _Done(
-            mended=tuple(result for result in results if isinstance(result, Mended)),
-            errors=tuple(result for result in results if isinstance(result, PipperError)),
-            seen=bundles,
-        )
+            mender = Mender(
+                self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
+            )
 
-    def _mend(self, surveys: Sequence[Survey], scratch: Path) -> list[Mended | PipperError]:
-        mender = Mender(
-            self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
-        )
+            def mended(survey: Survey) -> Mended:
+                if survey.error is not None:
+                    raise survey.error
+                return mender.mend(survey)
 
-        def mended(survey: Survey) -> Mended:
-            if survey.error is not None:
-                raise survey.error
-            return mender.mend(survey)
-
-        return attempt_each(mended, surveys, self._settings.reporter, "Repairing projects")
+            return attempt_each(mended, surveys, self._settings.reporter, "Repairing projects")
 
 
 def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
+    """Return key and etag of each bundle of a project."""
     return frozenset((info.key, info.etag) for info in holding.bundles)
 
 
