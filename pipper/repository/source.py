@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from msgspec import Struct
-from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -258,16 +257,13 @@ class Repository:
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """See `Source.metadata`: it is part of the page, so nothing is read."""
         needs = self._needs[release.name, file.filename]
-        requires: list[Requirement] = []
         try:
-            requires += [_requirement(text) for text in (*needs.requires_dist, *needs.dependencies)]
+            requires = tuple(_requirement(text) for text in (*needs.requires_dist, *needs.dependencies))
             SpecifierSet(needs.requires_python)
         except (UsageError, InvalidSpecifier) as error:
             return ReleaseMetadata(unusable=str(error))
         extras = frozenset(canonicalize_name(extra) for extra in needs.provides_extra)
-        return ReleaseMetadata(requires_dist=tuple(requires), provides_extra=extras)
+        return ReleaseMetadata(requires_dist=requires, provides_extra=extras)
 
 
-@cache
-def _requirement(text: str) -> Requirement:
-    return parse_requirement(text)
+_requirement = cache(parse_requirement)

@@ -108,10 +108,20 @@ class Surveyor:
             for holding, read in zip(holdings, reads, strict=True)
         ]
         looks = iter(attempt_each(self._look, list(chain(*jobs)), reporter, "Reading objects"))
-        return [
-            _survey(holding, read, list(islice(looks, len(own))))
-            for holding, read, own in zip(holdings, reads, jobs, strict=True)
-        ]
+        surveys = []
+        for holding, read, own in zip(holdings, reads, jobs, strict=True):
+            found = list(islice(looks, len(own)))
+            unread = ReadPage(page=ProjectPage(name=holding.name), etag=None)
+            surveys.append(
+                Survey(
+                    holding=holding,
+                    read=read if isinstance(read, ReadPage) else unread,
+                    wheels={look.url: look for look in found if isinstance(look, WheelLook)},
+                    bundles={look.info.key: look for look in found if isinstance(look, BundleLook)},
+                    error=next((each for each in (read, *found) if isinstance(each, PipperError)), None),
+                )
+            )
+        return surveys
 
     def _look(self, job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook:
         holding, subject = job
@@ -210,19 +220,6 @@ def fetch_object(store: Store, key: str, path: Path) -> str:
 def metadata_key(url: str) -> str:
     """Return the key or URL of the METADATA object beside a wheel."""
     return url + METADATA_SUFFIX
-
-
-def _survey(
-    holding: Holding, read: ReadPage | PipperError, looks: Sequence[WheelLook | BundleLook | PipperError]
-) -> Survey:
-    errors = [each for each in (read, *looks) if isinstance(each, PipperError)]
-    return Survey(
-        holding=holding,
-        read=read if isinstance(read, ReadPage) else ReadPage(page=ProjectPage(name=holding.name), etag=None),
-        wheels={look.url: look for look in looks if isinstance(look, WheelLook)},
-        bundles={look.info.key: look for look in looks if isinstance(look, BundleLook)},
-        error=errors[0] if errors else None,
-    )
 
 
 def described(error: IntegrityError, hint: str) -> str:
