@@ -125,6 +125,7 @@ class _Bar(Task):
     """A progress bar by rich, which is imported here because its import takes longer than most commands."""
 
     def __init__(self, title: str, total: int, unit: str) -> None:
+        # Imported here: see the class.
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
