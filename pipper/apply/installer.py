@@ -27,7 +27,7 @@ from pipper.system.os_errors import machine_error
 from pipper.wheels.record import Row, format_record, row_of
 
 
-class Staged(Struct, frozen=True, kw_only=True):
+class Staged(Struct, frozen=True, kw_only=True, array_like=True):
     """A distribution that is complete in the staging tree."""
 
     name: str

@@ -5,14 +5,12 @@ written atomically, with its own sha256 in the first line, and a command that fi
 becomes `unsettled.json`, since a power cut may still lose data in the disk's cache (see `settling`).
 """
 
-import base64
 import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert, to_builtins
 
 from pipper.apply.installed_record import RECREATE
 from pipper.apply.installer import Staged
@@ -27,7 +25,7 @@ _WITHOUT_DIGEST = 1
 """The format of older journals, which have no digest."""
 
 
-class Outgoing(Struct, frozen=True, kw_only=True):
+class Outgoing(Struct, frozen=True, kw_only=True, array_like=True):
     """A distribution to remove."""
 
     name: str
@@ -37,7 +35,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """The sha256 of its RECORD, in hex; it identifies the distribution."""
 
 
-class Document(Struct, frozen=True, kw_only=True):
+class Document(Struct, frozen=True, kw_only=True, array_like=True):
     """A file of the user that changes together with the environment: manifest, lock."""
 
     path: Path
@@ -49,9 +47,10 @@ class Document(Struct, frozen=True, kw_only=True):
 class Journal(Struct, frozen=True, kw_only=True):
     """One change of an environment."""
 
+    format: int = _FORMAT
     anchor: str
     boot: str
-    """The `boot_id` at its start."""
+    """The `stamp.boot_id` at its start."""
     outgoing: tuple[Outgoing, ...] = ()
     incoming: tuple[Staged, ...] = ()
     documents: tuple[Document, ...] = ()
@@ -62,7 +61,7 @@ def write_journal(state: Path, journal: Journal) -> None:
     if not journal.boot and hasattr(os, "sync"):
         # A later power cut cannot be detected, so everything has to be on the disk first.
         os.sync()
-    text = json.dumps(_to_json(journal)).encode()
+    text = json.dumps(to_builtins(journal, enc_hook=str)).encode()
     write_durable(state / JOURNAL, sha256_of(text).encode() + b"\n" + text)
 
 
@@ -74,13 +73,13 @@ def read_journal(state: Path, name: str = JOURNAL) -> Journal | None:
         return None
     try:
         if written.startswith(b"{"):
-            return _from_json(json.loads(written), _WITHOUT_DIGEST)
+            return _journal_in(written, _WITHOUT_DIGEST)
         digest, _, text = written.partition(b"\n")
         # A single changed byte could remove a file of another distribution.
         if digest.decode() != sha256_of(text):
             raise ValueError(digest)
-        return _from_json(json.loads(text), _FORMAT)
-    except (ValueError, KeyError, TypeError) as error:
+        return _journal_in(text, _FORMAT)
+    except (ValueError, ValidationError) as error:
         raise MachineError(
             f"`{path}` is damaged or was written by a newer pipper",
             hint=f"update pipper, or {RECREATE}",
@@ -95,49 +94,14 @@ def settle_journal(state: Path, journal: Journal) -> None:
         os.unlink(state / JOURNAL)
 
 
-def boot_id() -> str:
-    """Return the id of the system's present run, which changes on restart; empty if the system has none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
 def sha256_of(content: bytes | None) -> str:
     """Return the digest in hex; empty for None."""
     return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _to_json(journal: Journal) -> dict[str, Any]:
-    return {
-        "format": _FORMAT,
-        "anchor": journal.anchor,
-        "boot": journal.boot,
-        "outgoing": [[each.name, each.dist_info, each.record_sha256] for each in journal.outgoing],
-        "incoming": [[each.name, each.dist_info, each.record] for each in journal.incoming],
-        "documents": [
-            [str(each.path), base64.b64encode(each.content).decode(), each.before]
-            for each in journal.documents
-        ],
-    }
-
-
-def _from_json(document: dict[str, Any], form: int) -> Journal:
-    if document["format"] != form:
-        raise ValueError(document["format"])
-    return Journal(
-        anchor=document["anchor"],
-        boot=document["boot"],
-        outgoing=tuple(
-            Outgoing(name=name, dist_info=dist_info, record_sha256=record_sha256)
-            for name, dist_info, record_sha256 in document["outgoing"]
-        ),
-        incoming=tuple(
-            Staged(name=name, dist_info=dist_info, record=record)
-            for name, dist_info, record in document["incoming"]
-        ),
-        documents=tuple(
-            Document(path=Path(path), content=base64.b64decode(content), before=before)
-            for path, content, before in document["documents"]
-        ),
-    )
+def _journal_in(text: bytes, form: int) -> Journal:
+    # Not `msgspec.json`: a path may have bytes that are not UTF-8, which only `json` can write.
+    journal = convert(json.loads(text), Journal, dec_hook=lambda kind, value: kind(value))
+    if journal.format != form:
+        raise ValueError(journal.format)
+    return journal

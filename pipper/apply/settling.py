@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from pipper.apply.installed_record import file_hash, parse_record
 from pipper.apply.installer import Staged
-from pipper.apply.journal import UNSETTLED, Journal, boot_id, read_journal
+from pipper.apply.journal import UNSETTLED, Journal, read_journal
 from pipper.apply.schemes import Layout
+from pipper.apply.stamp import boot_id
 from pipper.core.ports import Reporter
 from pipper.python.environment import MARKS
 

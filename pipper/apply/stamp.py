@@ -37,7 +37,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
     try:
         with open(os.path.join(state, _STAMP), "rb") as stream:
             stamp = json.loads(stream.read())
-        if stamp["format"] != _FORMAT or stamp["key"] != key or stamp["boot"] != _boot():
+        if stamp["format"] != _FORMAT or stamp["key"] != key or stamp["boot"] != boot_id():
             return False
         if os.path.lexists(os.path.join(state, "journal.json")):
             return False
@@ -75,7 +75,7 @@ def _write(environment: "Environment", key: str, path: str) -> None:
             began = os.fstat(stream.fileno()).st_mtime_ns
             covers, folders = _covered(environment.libraries, environment.scheme.scripts)
             if all(_time_of(seen) < began for seen in (*covers, *folders)):
-                stamp = {"format": _FORMAT, "key": key, "boot": _boot(), "began": began}
+                stamp = {"format": _FORMAT, "key": key, "boot": boot_id(), "began": began}
                 stamp |= {"covers": covers, "folders": folders}
                 stream.write(json.dumps(stamp).encode())
                 return
@@ -123,8 +123,11 @@ def _time_of(seen: "list[object]") -> int:
     return time_ns
 
 
-def _boot() -> str:
-    # After a power cut, contents may be lost although times and sizes match: then check everything once.
+def boot_id() -> str:
+    """Return the id of the system's present run, which changes on restart; empty if the system has none.
+
+    After a power cut, contents may be lost although times and sizes match: then check everything once.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
             return stream.read().strip()

@@ -24,7 +24,6 @@ from pipper.apply.journal import (
     Document,
     Journal,
     Outgoing,
-    boot_id,
     settle_journal,
     sha256_of,
     write_journal,
@@ -35,6 +34,7 @@ from pipper.apply.recovery import STAGE
 from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
+from pipper.apply.stamp import boot_id
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel, intact
 from pipper.core.plan import Installed, Plan, Remove, Replace
