@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from pipper.apply.installed_record import read_record
-from pipper.apply.removal import library_of, recorded_paths
+from pipper.apply.removal import place_of, recorded
 from pipper.apply.schemes import layout_of
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
@@ -42,11 +42,9 @@ def _modules(environment: Environment, installed: Iterable[Installed]) -> list[s
     found: dict[str, int] = {}
     for each in installed:
         rows = [row for row in read_record(str(each.dist_info)) or () if row.path.endswith(".py")]
-        library = library_of(each.dist_info, layout)
-        for row in rows:
-            for path in recorded_paths([row], library, each.dist_info.name, layout):
-                if path.startswith(libraries):
-                    found[layout.absolute(path)] = int(row.size or 0)
+        for path, row in recorded(rows, place_of(each.dist_info, layout), layout).items():
+            if path.startswith(libraries):
+                found[layout.absolute(path)] = int(row.size or 0)
     return sorted(found, key=lambda path: (-found[path], path))
 
 

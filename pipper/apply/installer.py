@@ -8,9 +8,7 @@ import functools
 import json
 import os
 import posixpath
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec import Struct
 from packaging.version import Version
@@ -21,9 +19,8 @@ from pipper.apply.schemes import Layout
 from pipper.apply.scripts import script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
-from pipper.errors import IntegrityError, MachineError
+from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
-from pipper.system.os_errors import machine_error
 from pipper.wheels.record import Row, format_record, row_of
 
 
@@ -48,22 +45,14 @@ class Stage:
         self._layout = layout
         self._executable = executable
         self._placer = placer
-        self._claims: dict[str, Claim] = {}
         self._folders: set[str] = set()
-        self._staged: list[Staged] = []
-
-    @property
-    def claims(self) -> Mapping[str, Claim]:
+        self.claims: dict[str, Claim] = {}
         """Every file outside `.dist-info`, by its path below the anchor."""
-        return MappingProxyType(self._claims)
-
-    @property
-    def staged(self) -> tuple[Staged, ...]:
+        self.staged: list[Staged] = []
         """The distributions in the order of `add`."""
-        return tuple(self._staged)
 
     def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
-        """Stage a wheel. Its unpacked tree must be intact."""
+        """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact."""
         library = self._layout.library(purelib=wheel.root_is_purelib)
         try:
             rows = self._place_members(wheel, library)
@@ -78,11 +67,7 @@ class Stage:
                 cause="one of them is a folder, or they differ in the case of letters only",
                 hint=_without_file("one of the two packages"),
             ) from error
-        self._staged.append(Staged(name=wheel.name, dist_info=library + wheel.dist_info, record=record))
-
-    def finish(self) -> None:
-        """Wait until every file is placed."""
-        self._placer.finish()
+        self.staged.append(Staged(name=wheel.name, dist_info=library + wheel.dist_info, record=record))
 
     def _place_members(self, wheel: UnpackedWheel, library: str) -> list[Row]:
         own = f"{wheel.dist_info}/"
@@ -133,10 +118,8 @@ class Stage:
         recorded = _from_library(library, scripts)
         rows = []
         for entry in wheel.entry_points:
-            script = script_of(entry, self._executable)
-            rows.append(
-                self._generate(scripts + script.name, recorded + script.name, script.content, wheel.name)
-            )
+            name, content = script_of(entry, self._executable)
+            rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
         return rows
 
     def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted, *, python: str) -> list[Row]:
@@ -160,7 +143,7 @@ class Stage:
     def _claim(self, relative: str, row: Row, owner: str, member: str = "") -> bool:
         """Return True for the first file of a path, False for an identical one; raises IntegrityError."""
         claim = Claim(owner, row.hash, member)
-        first = self._claims.setdefault(relative, claim)
+        first = self.claims.setdefault(relative, claim)
         if first is claim:
             return True
         if first.hash != row.hash:
@@ -181,8 +164,7 @@ class Stage:
             self._folders.add(folder)
 
     def _relative(self, error: OSError) -> str:
-        path = str(error.filename2 or error.filename or "")
-        return path.removeprefix(f"{self.tree}/")
+        return str(error.filename2 or error.filename or "").removeprefix(f"{self.tree}/")
 
 
 def _without_file(package: str) -> str:
@@ -223,14 +205,3 @@ def _write(path: str, content: bytes, mode: int) -> None:
             os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)
-
-
-def space_error(error: OSError, place: str, needed: int) -> MachineError:
-    """Return the error for a failed write below `place`, where `needed` bytes were to be written."""
-    return machine_error(
-        "write",
-        error.filename2 or error.filename or place,
-        error,
-        needed=needed,
-        hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
-    )

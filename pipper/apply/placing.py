@@ -37,14 +37,15 @@ class Placer:
 
     def put(self, source: str, destination: str, *, executable: bool) -> None:
         """Place the file `source` at `destination`."""
+        self._put(_Job(source, destination, 0o755 if executable else 0o644))
+
+    def _put(self, job: _Job) -> None:
         if self._mode == "hardlink":
             try:
-                os.link(source, destination)
+                os.link(job.source, job.destination)
             except OSError as error:
-                self._after_failed_link(error, source, destination, executable)
-            return
-        job = _Job(source, destination, 0o755 if executable else 0o644)
-        if self._mode == "reflink" and self._asked == "auto":
+                self._after_failed_link(error, job)
+        elif self._mode == "reflink" and self._asked == "auto":
             self._try_reflink(job)
         else:
             self._jobs.append(job)
@@ -70,20 +71,19 @@ class Placer:
             self._asked = "reflink"
             return
         self._mode = "hardlink"
-        self.put(job.source, job.destination, executable=job.mode == 0o755)
+        self._put(job)
 
-    def _after_failed_link(self, error: OSError, source: str, destination: str, executable: bool) -> None:
+    def _after_failed_link(self, error: OSError, job: _Job) -> None:
         if error.errno == errno.EMLINK:
             # Only this file has reached the file system's limit of links.
-            self._jobs.append(_Job(source, destination, 0o755 if executable else 0o644))
-            self._mode = "hardlink"
+            self._jobs.append(job)
             return
         if error.errno not in _NOT_HERE:
             raise error
         if self._asked == "hardlink":
-            raise _refused("hard link", destination, error) from error
+            raise _refused("hard link", job.destination, error) from error
         self._mode = "copy"
-        self.put(source, destination, executable=executable)
+        self._put(job)
 
     @staticmethod
     def _reflink_or_refuse(job: _Job) -> None:

@@ -11,7 +11,7 @@ from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_re
 from pipper.apply.installer import Staged
 from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
 from pipper.apply.mover import Mover
-from pipper.apply.removal import moves, owned_by_others, recorded_paths
+from pipper.apply.removal import moves, owned_by_others, recorded
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import settle
 from pipper.core.plan import Installed
@@ -93,8 +93,8 @@ def _finish_moves(
         mover.take_out_files(gone)
     incoming = [each for each in journal.incoming if each.name not in foreign]
     claims = _claims(incoming, layout)
-    _drop_unclaimed(f"{environment.state_dir / STAGE}/tree", claims)
     tree = f"{environment.state_dir / STAGE}/tree"
+    _drop_unclaimed(tree, claims)
     check_collisions(tree, claims, leaving=(), staying=staying, layout=layout)
     mover.bring_in(incoming)
 
@@ -127,22 +127,16 @@ def _files_of(
     for number, each in enumerate(outgoing):
         text = read_record_text(str(infos / str(number)))
         if text is not None:
-            library, _, name = each.dist_info.rpartition("/")
-            rows = parse_record(text, each.dist_info)
-            paths.update(recorded_paths(rows, f"{library}/" if library else "", name, layout))
+            paths.update(recorded(parse_record(text, each.dist_info), each.dist_info, layout))
     return moves(paths.difference(owned_by_others(paths, staying, layout)), layout)
 
 
 def _claims(incoming: Iterable[Staged], layout: Layout) -> dict[str, Claim]:
-    claims = {}
-    for each in incoming:
-        library, _, name = each.dist_info.rpartition("/")
-        prefix = f"{library}/" if library else ""
-        for row in parse_record(each.record, each.dist_info):
-            relative = layout.resolve(prefix, row.path)
-            if relative is not None and not row.path.startswith(f"{name}/"):
-                claims[relative] = Claim(each.name, row.hash)
-    return claims
+    return {
+        path: Claim(each.name, row.hash)
+        for each in incoming
+        for path, row in recorded(parse_record(each.record, each.dist_info), each.dist_info, layout).items()
+    }
 
 
 def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:

@@ -33,22 +33,27 @@ def library_of(dist_info: Path, layout: Layout) -> str:
     )
 
 
-def recorded_paths(rows: Iterable[Row], library: str, dist_info: str, layout: Layout) -> list[str]:
-    """Return the files of a RECORD below the anchor, except those in its `.dist-info`.
+def place_of(dist_info: Path, layout: Layout) -> str:
+    """Return the path of a `.dist-info` below the anchor; raises MachineError as `library_of` does."""
+    return library_of(dist_info, layout) + dist_info.name
 
-    Skips paths outside the environment's schemes, which a RECORD may not own (H23).
+
+def recorded(rows: Iterable[Row], dist_info: str, layout: Layout) -> dict[str, Row]:
+    """Return the files of a RECORD by their path below the anchor, except those in its `.dist-info`.
+
+    Skips paths outside the environment's schemes, which a RECORD may not own (H23). `dist_info` is below the anchor.
     """
-    own = f"{dist_info}/"
-    found = []
+    folder, slash, name = dist_info.rpartition("/")
+    found = {}
     for row in rows:
-        if not row.path.startswith(own):
-            relative = layout.resolve(library, row.path)
+        if not row.path.startswith(f"{name}/"):
+            relative = layout.resolve(folder + slash, row.path)
             if relative is not None:
-                found.append(relative)
+                found[relative] = row
     return found
 
 
-def owned_by(distribution: Installed, layout: Layout) -> list[str]:
+def owned_by(distribution: Installed, layout: Layout) -> Iterable[str]:
     """Return the files of a distribution to remove; raises MachineError if it has no RECORD."""
     rows = read_record(str(distribution.dist_info))
     if rows is None:
@@ -57,8 +62,7 @@ def owned_by(distribution: Installed, layout: Layout) -> list[str]:
             cause="the tool that installed it did not record its files",
             hint=f"remove it with that tool, or {RECREATE}",
         )
-    library = library_of(distribution.dist_info, layout)
-    return recorded_paths(rows, library, distribution.dist_info.name, layout)
+    return recorded(rows, place_of(distribution.dist_info, layout), layout)
 
 
 def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: Layout) -> dict[str, Claim]:

@@ -5,8 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from msgspec import Struct
-
 from pipper.cache.unpacked import UnpackedScript
 
 _SCRIPT = """\
@@ -19,26 +17,17 @@ _LONGEST_SHEBANG = 127
 """The number of bytes that Linux reads; other systems read more."""
 
 
-class GeneratedScript(Struct, frozen=True, kw_only=True):
-    """A script that the installer writes."""
-
-    name: str
-    """Its file name."""
-    content: bytes
-
-
-def script_of(entry: UnpackedScript, executable: Path) -> GeneratedScript:
-    """Return the script for an entry point (entry points specification)."""
+def script_of(entry: UnpackedScript, executable: Path) -> tuple[str, bytes]:
+    """Return file name and content of the script for an entry point (entry points specification)."""
     if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.
         from installer.scripts import Script  # noqa: PLC0415 - see above
         from installer.utils import get_launcher_kind  # noqa: PLC0415 - see above
 
         script = Script(entry.name, entry.module, entry.attr, entry.kind)
-        name, content = script.generate(str(executable), get_launcher_kind())
-        return GeneratedScript(name=name, content=content)
+        return script.generate(str(executable), get_launcher_kind())
     body = _SCRIPT.format(module=entry.module, first=entry.attr.partition(".")[0], attr=entry.attr)
-    return GeneratedScript(name=entry.name, content=shebang(executable) + body.encode())
+    return entry.name, shebang(executable) + body.encode()
 
 
 def with_interpreter(content: bytes, executable: Path) -> bytes:

@@ -10,15 +10,16 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installed_record import read_record_text
-from pipper.apply.installer import Stage, Staged, check_identity, space_error
+from pipper.apply.installer import Stage, check_identity
 from pipper.apply.journal import (
     JOURNAL,
     Document,
@@ -31,7 +32,7 @@ from pipper.apply.journal import (
 from pipper.apply.mover import Mover
 from pipper.apply.placing import LinkMode, Placer
 from pipper.apply.recovery import STAGE
-from pipper.apply.removal import library_of, moves, owned_by, owned_by_others
+from pipper.apply.removal import moves, owned_by, owned_by_others, place_of
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
 from pipper.apply.stamp import boot_id
@@ -41,18 +42,10 @@ from pipper.core.plan import Installed, Plan, Remove, Replace
 from pipper.core.ports import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, refuse_changed
+from pipper.system.os_errors import machine_error
 
 _NO_DOCUMENTS: Mapping[Path, bytes] = MappingProxyType({})
 _SILENT = Reporter()
-
-
-class _Change(Struct, frozen=True, kw_only=True):
-    """A plan that is staged and checked."""
-
-    outgoing: tuple[Outgoing, ...]
-    leaving: Sequence[str]
-    """Files and folders to move away, below the anchor."""
-    incoming: tuple[Staged, ...]
 
 
 def apply_plan(
@@ -105,28 +98,34 @@ class _Transaction:
     ) -> None:
         needed = sum(member.size for wheel in wheels.values() for member in wheel.members)
         try:
-            change = self._stage(plan, wheels, present)
-            journal = Journal(
-                anchor=self.layout.anchor,
-                boot=boot_id(),
-                outgoing=change.outgoing,
-                incoming=change.incoming,
-                documents=tuple(_document(path, content) for path, content in documents.items()),
-            )
+            journal, gone = self._stage(plan, wheels, present)
+            journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
             self._mover.keep_documents(journal.documents)
             journal = with_unsettled(self._state, journal)
             write_journal(self._state, journal)
-            self._move(change, journal)
+            self._mover.write_documents(journal.documents)
+            self._mover.take_out_infos(dict(enumerate(journal.outgoing)))
+            self._mover.take_out_files(gone)
+            self._mover.bring_in(journal.incoming)
+            settle_journal(self._state, journal)
         except BaseException as error:
             self._abandon(error)
             if isinstance(error, OSError):
-                raise space_error(error, str(self._environment.root), needed) from error
+                place = str(self._environment.root)
+                raise machine_error(
+                    "write",
+                    error.filename2 or error.filename or place,
+                    error,
+                    needed=needed,
+                    hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
+                ) from error
             raise
         shutil.rmtree(self._state / STAGE, ignore_errors=True)
 
     def _stage(
         self, plan: Plan, wheels: Mapping[str, UnpackedWheel], present: Sequence[Installed]
-    ) -> _Change:
+    ) -> tuple[Journal, Sequence[str]]:
+        """Return the journal without documents, and the files and folders to move away, below the anchor."""
         leaving = _leaving(plan)
         staying = [each for each in present if each.dist_info not in {one.dist_info for one in leaving}]
         paths = {path for each in leaving for path in owned_by(each, self.layout)}
@@ -146,20 +145,18 @@ class _Transaction:
                 check_identity(wheel, want)
                 stage.add(wheel, want)
                 task.advance()
-            stage.finish()
+            self._placer.finish()
         for path, claim in stage.claims.items():
             if path.endswith(".pth"):
                 self._reporter.detail(f"{claim.owner} installs `{path}`, which Python reads at every start")
         check_collisions(stage.tree, stage.claims, leaving=gone, staying=staying, layout=self.layout)
-        outgoing = tuple(_outgoing(each, self.layout) for each in leaving)
-        return _Change(outgoing=outgoing, leaving=gone, incoming=stage.staged)
-
-    def _move(self, change: _Change, journal: Journal) -> None:
-        self._mover.write_documents(journal.documents)
-        self._mover.take_out_infos(dict(enumerate(change.outgoing)))
-        self._mover.take_out_files(change.leaving)
-        self._mover.bring_in(change.incoming)
-        settle_journal(self._state, journal)
+        journal = Journal(
+            anchor=self.layout.anchor,
+            boot=boot_id(),
+            outgoing=tuple(_outgoing(each, self.layout) for each in leaving),
+            incoming=tuple(stage.staged),
+        )
+        return journal, gone
 
     def _abandon(self, error: BaseException) -> None:
         """Undo everything. If that fails, keep the journal for recovery and raise MachineError."""
@@ -193,7 +190,7 @@ def _outgoing(distribution: Installed, layout: Layout) -> Outgoing:
     text = read_record_text(str(distribution.dist_info))
     return Outgoing(
         name=distribution.name,
-        dist_info=library_of(distribution.dist_info, layout) + distribution.dist_info.name,
+        dist_info=place_of(distribution.dist_info, layout),
         record_sha256=sha256_of(None if text is None else text.encode()),
     )
 
