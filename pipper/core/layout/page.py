@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -20,14 +20,14 @@ _MAJOR = "1"
 _HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
 
 
-class Needs(Struct, frozen=True, kw_only=True):
+class Needs(Struct, frozen=True, kw_only=True, rename="kebab"):
     """The requirements of a wheel: core metadata, and the dependencies from a 0.x `package.meta`."""
 
     requires_python: str = ""
     requires_dist: tuple[str, ...] = ()
-    provides_extra: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     """In the spelling of pipper 0.x: `bar`, `bar:>=2.0.0`."""
+    provides_extra: tuple[str, ...] = ()
 
 
 class PageFile(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class PageFile(Struct, frozen=True, kw_only=True):
         return f"{self.sha256[:16]}/{self.filename}"
 
 
-class PageBundle(Struct, frozen=True, kw_only=True):
+class PageBundle(Struct, frozen=True, kw_only=True, rename="kebab"):
     """A 0.x bundle on a project's page, as read from the object with this etag."""
 
     key: str
@@ -118,6 +118,8 @@ def dump_page(page: ProjectPage) -> bytes:
 
 
 def _file_entry(file: PageFile) -> dict[str, object]:
+    needs = to_builtins(file.needs)
+    python = needs.pop("requires-python")
     entry: dict[str, object] = {
         "filename": file.filename,
         "url": file.url,
@@ -126,32 +128,17 @@ def _file_entry(file: PageFile) -> dict[str, object]:
         "upload-time": file.upload_time,
         "core-metadata": {"sha256": file.metadata_sha256},
         "yanked": file.yanked,
-        "_pipper": _needs_entry(file.needs),
+        "_pipper": needs,
     }
-    if file.needs.requires_python:
-        entry["requires-python"] = file.needs.requires_python
+    if python:
+        entry["requires-python"] = python
     return entry
 
 
 def _bundle_entry(bundle: PageBundle) -> dict[str, object]:
-    return {
-        "key": bundle.key,
-        "etag": bundle.etag,
-        "size": bundle.size,
-        "version": bundle.version,
-        "wheel": bundle.wheel,
-        "upload-time": bundle.upload_time,
-        "requires-python": bundle.needs.requires_python,
-        **_needs_entry(bundle.needs),
-    }
-
-
-def _needs_entry(needs: Needs) -> dict[str, object]:
-    return {
-        "requires-dist": list(needs.requires_dist),
-        "dependencies": list(needs.dependencies),
-        "provides-extra": list(needs.provides_extra),
-    }
+    entry = to_builtins(bundle)
+    needs = entry.pop("needs")
+    return {**entry, **needs}
 
 
 def parse_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
