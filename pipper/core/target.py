@@ -153,11 +153,7 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
     must evaluate to the same.
     """
     theirs, ours = parse_name(locked.name), parse_name(host.name)
-    if (theirs.implementation, theirs.python, theirs.threading) != (
-        ours.implementation,
-        ours.python,
-        ours.threading,
-    ):
+    if theirs != replace(ours, platform=theirs.platform):
         return False
     if theirs.platform != ours.platform and theirs.platform not in _platforms(ours.platform):
         return False

@@ -1,7 +1,7 @@
 """A lock with a merge conflict: the packages that both sides agree on, as a basis for the next lock."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin, sort_key
 from pipper.core.lock.reader import read_lock_parts
@@ -86,13 +86,9 @@ def _environment(sides: Sequence[LockedEnvironment]) -> LockedEnvironment:
             versions.setdefault(pin.name, set()).add(pin)
     return LockedEnvironment(
         target=sides[0].target.completed(sides[-1].target),
-        packages=tuple(_single(versions[name] for name in sorted(versions))),
+        packages=tuple(
+            pin for name in sorted(versions) if len(versions[name]) == 1 for pin in versions[name]
+        ),
         conditions=tuple(sorted({condition for side in sides for condition in side.conditions})),
         failure=sides[0].failure if all(side.failure for side in sides) else "",
     )
-
-
-def _single(choices: Iterable[set[Pin]]) -> Iterable[Pin]:
-    for pins in choices:
-        if len(pins) == 1:
-            yield from pins

@@ -103,11 +103,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
     prereleases: bool | tuple[str, ...] = False
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    """The declared environments: version of Python and platform tag."""
     as_of: str = ""
     """ISO 8601, UTC."""
     cool_down: str = ""
-    environments: tuple[str, ...] = ()
-    """The declared environments: version of Python and platform tag."""
 
     @property
     def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:
@@ -118,23 +118,16 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """Return the first difference from the manifest in words; empty without one."""
         if self == manifest:
             return ""
-        for label in ("requirements", "groups", "extras", "constraints", "overrides", "environments"):
+        lists = ("requirements", "groups", "extras", "constraints", "overrides", "environments")
+        for label in lists:
             old, new = _texts(label, getattr(self, label)), _texts(label, getattr(manifest, label))
             if added := sorted(new - old):
                 return f"the manifest asks for {added[0]}, the lock does not"
             if gone := sorted(old - new):
                 return f"the lock was made with {gone[0]}, the manifest no longer asks for it"
-        for label in (
-            "requires_python",
-            "sources",
-            "repositories",
-            "index",
-            "prereleases",
-            "as_of",
-            "cool_down",
-        ):
+        for label in self.__struct_fields__:
             then, now = getattr(self, label), getattr(manifest, label)
-            if then != now:
+            if then != now and label not in lists:
                 key = label.replace("_", "-")
                 return f"{key} is {_plain(now)} in the manifest and {_plain(then)} in the lock"
         return "the order of the manifest's entries"
@@ -289,6 +282,6 @@ def inconsistent(why: str) -> IntegrityError:
     return IntegrityError("the lock is inconsistent", cause=why, hint=RESTORE)
 
 
-def sort_key(package: LockedPackage) -> tuple[str, Version]:
+def sort_key(package: LockedPackage | Pin) -> tuple[str, Version]:
     """Return the sort key of a package in a lock: name and version."""
     return package.name, Version(package.version)

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from packaging.markers import Marker
 from packaging.pylock import (
     Package,
     PackageArchive,
@@ -108,35 +107,25 @@ def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path,
     except PylockSelectError as error:
         hint = f"{_RECREATE}, for this environment"
         raise UsageError(f"{label} does not fit this environment", cause=str(error), hint=hint) from error
-    packages = tuple(
-        sorted(
-            (_locked(package, found, base, label) for package, found in picked), key=lambda each: each.name
-        )
-    )
-    part = LockedEnvironment(target=target, packages=tuple(package.pin for package in packages))
+    locked = (_locked(package, found, base, label) for package, found in picked)
+    packages = tuple(sorted(locked, key=lambda each: each.name))
+    pins = tuple(package.pin for package in packages)
     return Lock(
-        inputs=Inputs(requirements=tuple(str(package.pin) for package in packages)),
-        environments=(part,),
+        inputs=Inputs(requirements=tuple(map(str, pins))),
+        environments=(LockedEnvironment(target=target, packages=pins),),
         packages=packages,
     )
 
 
 def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]:
     """Return the wheels of a PEP 751 lock for all environments, with locations as in `lock_of`."""
-    wanted = []
-    for package in pylock.packages:
-        for wheel in package.wheels or ():
-            locked = _locked(package, wheel, base, label)
-            file = locked.wheels[0]
-            wanted.append(
-                Wanted(
-                    name=locked.name,
-                    version=locked.version,
-                    source=locked.source,
-                    file=file,
-                )
-            )
-    return tuple(wanted)
+    found = (
+        _locked(package, wheel, base, label) for package in pylock.packages for wheel in package.wheels or ()
+    )
+    return tuple(
+        Wanted(name=each.name, version=each.version, source=each.source, file=each.wheels[0])
+        for each in found
+    )
 
 
 def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -178,11 +167,11 @@ def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], group
         "extras": extras,
         "dependency_groups": groups,
     }
-
-    def wanted(marker: Marker | None) -> bool:
-        return marker is None or marker.evaluate(chosen, context="lock_file")
-
-    counted = Counter(package.name for package in pylock.packages if wanted(package.marker))
+    counted = Counter(
+        package.name
+        for package in pylock.packages
+        if package.marker is None or package.marker.evaluate(chosen, context="lock_file")
+    )
     if double := sorted(name for name, count in counted.items() if count > 1):
         raise inconsistent(f"two entries of {double[0]} match this environment")
 

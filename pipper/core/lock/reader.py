@@ -20,6 +20,7 @@ from pipper.core.lock.model import (
     LockedPackage,
     Pin,
     inconsistent,
+    sort_key,
 )
 from pipper.core.manifest.model import INDEX
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
@@ -31,21 +32,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
 
 _TOP = ("lock-version", "authorized", "expires-at", "inputs", "repositories", "environments", "packages")
-_INPUTS = (
-    "requires-python",
-    "requirements",
-    "groups",
-    "extras",
-    "sources",
-    "repositories",
-    "index",
-    "prereleases",
-    "constraints",
-    "overrides",
-    "environments",
-    "as-of",
-    "cool-down",
-)
+_INPUTS = tuple(name.replace("_", "-") for name in Inputs.__struct_fields__)
 _ENVIRONMENT = ("name", "markers", "failure", "conditions", "packages", "groups", "extras")
 _PACKAGE = ("name", "version", "source", "dependencies", "wheels")
 _FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256")
@@ -125,11 +112,8 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
     groups = any(set(environment.groups) != set(lock.inputs.groups) for environment in solved)
     extras = any(set(environment.extras) != set(lock.inputs.extras) for environment in solved)
     behind = listed - set(held)
-    last = max(held, key=lambda pin: (pin.name, Version(pin.version)), default=None)
-    after = all(
-        last is None or (pin.name, Version(pin.version)) > (last.name, Version(last.version))
-        for pin in behind
-    )
+    last = max(map(sort_key, held), default=None)
+    after = all(last is None or sort_key(pin) > last for pin in behind)
     if groups or extras or not lock.environments or (behind and after):
         line = data.count(b"\n") + 1
         raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=RESTORE)
@@ -156,7 +140,7 @@ def _inputs(node: Node) -> Inputs:
 
 
 def _environment(node: Node) -> LockedEnvironment:
-    node = node.only(_ENVIRONMENT)
+    node.only(_ENVIRONMENT)
     conditions = tuple(map(_condition, node.at("conditions", []).items()))
     markers = node.at("markers").only(MARKER_NAMES)
     names = sorted({*markers.table(), *needed_markers(conditions)})
@@ -184,7 +168,7 @@ def _condition(node: Node) -> str:
     try:
         return str(Marker(node.text()))
     except (InvalidMarker, RecursionError) as error:
-        raise node.fail("not a marker", cause=str(error), hint=RESTORE) from error
+        raise node.fail("not a marker", cause=str(error)) from error
 
 
 def _pins(node: Node) -> tuple[Pin, ...]:
@@ -194,7 +178,7 @@ def _pins(node: Node) -> tuple[Pin, ...]:
 def _pin(node: Node) -> Pin:
     name, separator, version = node.text().partition("==")
     if not separator or canonicalize_name(name) != name:
-        raise node.fail("not NAME==VERSION", hint=RESTORE)
+        raise node.fail("not NAME==VERSION")
     return Pin(name=canonicalize_name(name), version=_version(version, node))
 
 
@@ -202,7 +186,7 @@ def _version(text: str, node: Node) -> str:
     try:
         Version(text)
     except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
-        raise node.fail(f"`{text}` is not a version (PEP 440)", hint=RESTORE) from error
+        raise node.fail(f"`{text}` is not a version (PEP 440)") from error
     return text
 
 
@@ -235,25 +219,19 @@ def _package(node: Node, *, authorized: bool) -> LockedPackage:
 def _file(node: Node, *, authorized: bool) -> LockedFile:
     entry = node.only(_FILE).entries()
     if "sha256" not in entry:
-        raise IntegrityError(
-            f"{node.place}: no sha256", cause="without a hash, a file cannot be checked", hint=RESTORE
-        )
+        raise _bad_file(node, "no sha256", "without a hash, a file cannot be checked")
     sha256, size, bundle = _sha256(node.at("sha256")), node.at("size").integer(), _bundle(node)
     key, url, wheel = (node.text_at(name, "") for name in ("key", "url", "wheel"))
     try:
         file = LockedFile(sha256=sha256, size=size, key=key, url=url, wheel=wheel, bundle=bundle)
     except IntegrityError as error:
-        raise IntegrityError(f"{node.place}: {error.message}", hint=RESTORE) from error
+        raise _bad_file(node, error.message) from error
     if file.key and _UNSAFE_KEY.search(file.key):
-        raise IntegrityError(
-            f"{node.place}: unsafe key `{file.key}`",
-            cause="a key must be below the repository's root",
-            hint=RESTORE,
-        )
+        raise _bad_file(node, f"unsafe key `{file.key}`", "a key must be below the repository's root")
     if file.url:
         _check_url(node, file.url, authorized=authorized)
     if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
-        raise IntegrityError(f"{node.place}: `{file.filename}` is not a wheel's file name", hint=RESTORE)
+        raise _bad_file(node, f"`{file.filename}` is not a wheel's file name")
     return file
 
 
@@ -262,9 +240,7 @@ def _bundle(node: Node) -> LockedBundle | None:
     if not any(given):
         return None
     if not all(given):
-        raise IntegrityError(
-            f"{node.place}: a bundle must have both `bundle-size` and `bundle-sha256`", hint=RESTORE
-        )
+        raise _bad_file(node, "a bundle must have both `bundle-size` and `bundle-sha256`")
     return LockedBundle(sha256=_sha256(node.at("bundle-sha256")), size=node.at("bundle-size").integer())
 
 
@@ -274,11 +250,15 @@ def _check_url(node: Node, url: str, *, authorized: bool) -> None:
     if not fault and is_signed(url) and not authorized:
         fault = "it is signed, but the lock is not an authorized lock"
     if fault:
-        raise IntegrityError(f"{node.place}: unsafe URL", cause=fault, hint=RESTORE)
+        raise _bad_file(node, "unsafe URL", fault)
 
 
 def _sha256(node: Node) -> str:
     text = node.text().lower()
     if not _SHA256.fullmatch(text):
-        raise IntegrityError(f"{node.place}: not a sha256 of 64 hex digits", hint=RESTORE)
+        raise _bad_file(node, "not a sha256 of 64 hex digits")
     return text
+
+
+def _bad_file(node: Node, what: str, cause: str = "") -> IntegrityError:
+    return IntegrityError(f"{node.place}: {what}", cause=cause, hint=RESTORE)

@@ -85,12 +85,7 @@ def _wanted(package: LockedPackage, target: Target) -> Wanted:
     file = best_wheel(package.wheels, target)
     if file is None:
         raise inconsistent(f"{package.pin} has no wheel for {target.name}")
-    return Wanted(
-        name=package.name,
-        version=package.version,
-        source=package.source,
-        file=file,
-    )
+    return Wanted(name=package.name, version=package.version, source=package.source, file=file)
 
 
 def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None:

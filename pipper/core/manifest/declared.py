@@ -112,15 +112,11 @@ def synthesised(name: str, python_full_version: str) -> Target:
         markers={
             "implementation_name": "cpython",
             "implementation_version": python_full_version,
-            "os_name": system.os_name,
+            **system._asdict(),
             "platform_machine": machine,
             "platform_python_implementation": "CPython",
-            "platform_release": system.platform_release,
-            "platform_system": system.platform_system,
-            "platform_version": system.platform_version,
             "python_full_version": python_full_version,
             "python_version": f"{parts.python[0]}.{parts.python[1]}",
-            "sys_platform": system.sys_platform,
         },
     )
 

@@ -13,8 +13,6 @@ from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.errors import UsageError
 
-_INDENT = 4
-
 
 def add_requirements(
     data: bytes,
