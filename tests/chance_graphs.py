@@ -23,7 +23,7 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.declared import synthesised
 from pipper.core.manifest.model import Manifest
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
 from pipper.ops.lock.assemble import assemble

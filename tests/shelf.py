@@ -10,7 +10,8 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pipper.core.access import RepositoryOptions
-from pipper.core.ports import Reporter, Store
+from pipper.core.ports import Store
+from pipper.core.reporter import Reporter
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.publish import Published, PublishRequest, publish

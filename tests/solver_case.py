@@ -29,7 +29,7 @@ from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.core.manifest.root_label import PROJECT, RootLabel
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.options import LockOptions

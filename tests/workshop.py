@@ -18,7 +18,7 @@ from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Plan, Wanted, make_plan
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.python.environment import Environment, environment_of, installed, make_venv, venv_python
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
 from tests.wheelhouse import make_wheel

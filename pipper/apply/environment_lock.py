@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.python.environment import Environment
 from pipper.system.locks import os_lock
 

@@ -15,7 +15,7 @@ from pipper.apply.removal import moves, owned_by_others, recorded
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import settle
 from pipper.core.plan import Installed
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, installed
 

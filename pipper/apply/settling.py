@@ -17,7 +17,7 @@ from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Journal, read_journal
 from pipper.apply.schemes import Layout
 from pipper.apply.stamp import boot_id
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.python.environment import MARKS
 
 

@@ -39,7 +39,7 @@ from pipper.apply.stamp import boot_id
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel, intact
 from pipper.core.plan import Installed, Plan, Remove, Replace
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, refuse_changed
 from pipper.system.os_errors import machine_error

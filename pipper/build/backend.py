@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, UsageError
 from pipper.wheels.old_manifest import read_pipper_manifest
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from msgspec import Struct
 
 from pipper.cache.cache import Cache, Receiver
-from pipper.core.ports import Reporter, Task
+from pipper.core.reporter import Reporter, Task
 from pipper.core.wording import counted
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
 from pipper.system.parallel import in_threads

@@ -1,4 +1,4 @@
-"""The ports Store, Source and Reporter. Their docstrings are the contract that every adapter keeps."""
+"""The ports Store and Source. Their docstrings are the contract that every adapter keeps."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,25 +13,6 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
-from pipper.core.reporter import Reporter, Task
-
-__all__ = [
-    "NO_ETAG",
-    "Assortment",
-    "Blob",
-    "CandidateFile",
-    "Lifetime",
-    "ObjectInfo",
-    "Release",
-    "ReleaseFile",
-    "ReleaseMetadata",
-    "Reporter",
-    "Source",
-    "Store",
-    "Task",
-    "WheelKind",
-]
-
 
 NO_ETAG = "0" * 64
 """An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.urls import plain
 from pipper.errors import UsageError
 from pipper.http.account import Account

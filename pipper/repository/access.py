@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.manifest.model import RepositoryEntry
-from pipper.core.ports import Reporter, Store
+from pipper.core.ports import Store
+from pipper.core.reporter import Reporter
 from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError

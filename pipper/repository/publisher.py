@@ -25,7 +25,8 @@ from pipper.core.layout.keys import (
     wheel_key,
 )
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
-from pipper.core.ports import ObjectInfo, Reporter
+from pipper.core.ports import ObjectInfo
+from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError, ObjectExistsError, PipperError
 from pipper.repository.legacy_bundles import wheel_sha256

@@ -13,7 +13,8 @@ from pipper.core.layout.keys import MARKER_KEY, bundle_version, page_key, parse_
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, parse_page, salvage_page
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
-from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Reporter, Store
+from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Store
+from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError

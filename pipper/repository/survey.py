@@ -14,7 +14,8 @@ from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, ProjectPage
-from pipper.core.ports import ObjectInfo, Reporter, Store
+from pipper.core.ports import ObjectInfo, Store
+from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError
 from pipper.repository.legacy_bundles import needs_of

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.utils import NormalizedName
 
-from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Reporter, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
+from pipper.core.reporter import Reporter
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import Resolution, SolveRequest

@@ -6,7 +6,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Pin
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.wording import listed
 from pipper.errors import NoSolutionError
 from pipper.solve.admissions import Admissions, Unreserved

@@ -11,7 +11,7 @@ import pytest
 from pipper.cache import download as transfer
 from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
-from pipper.core.ports import Reporter, Task
+from pipper.core.reporter import Reporter, Task
 from pipper.errors import AccessError, IntegrityError, ObjectAbsentError, PipperError, StoreError
 
 Body = bytes | PipperError

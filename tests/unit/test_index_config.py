@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
 from pipper.http.account import Account
 from pipper.index.config import Accounts, IndexAddress, Surroundings, find_index

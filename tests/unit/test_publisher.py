@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipper.core.layout.keys import MARKER_KEY, marker_body
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Publication, Publisher

@@ -9,7 +9,8 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pipper.core.layout.keys import MARKER_KEY, marker_body, parse_marker
-from pipper.core.ports import Blob, Reporter
+from pipper.core.ports import Blob
+from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, ObjectAbsentError, UsageError
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Publisher

@@ -10,7 +10,7 @@ import pytest
 from pipper.cache.cache import cache_root
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, UsageError
 from pipper.repository.access import (
     NamedRepositories,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.model import INDEX, Manifest
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.index.reader import Connection, Disk, Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache

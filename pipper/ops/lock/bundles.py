@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedBundle, LockedFile, LockedPackage
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError
 from pipper.repository.source import Repository
 from pipper.system.files import scratch_folder

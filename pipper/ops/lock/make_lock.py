@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import INDEX, Manifest
 from pipper.core.plan import Installed
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_index import complete_files, open_index

@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock, Pin
 from pipper.core.manifest.model import Manifest
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
 from pipper.ops.lock.options import LockOptions

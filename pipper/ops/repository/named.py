@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from pipper.core.access import RepositoryOptions
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipper.cache.cache import Cache
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.plan import Wanted
-from pipper.core.ports import Reporter
+from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
