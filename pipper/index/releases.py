@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.urls import plain
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment

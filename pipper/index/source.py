@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.reporter import Reporter
 from pipper.core.urls import is_allowed_file_url

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, Source
 from pipper.core.wording import listed
 from pipper.errors import UsageError

@@ -11,7 +11,6 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.lock.model import (
     Dependency,
-    Inputs,
     Lock,
     LockedBundle,
     LockedEnvironment,
@@ -22,6 +21,7 @@ from pipper.core.lock.model import (
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.target import Target
 from pipper.errors import IntegrityError, UsageError
 from tests.fake_source import LINUX

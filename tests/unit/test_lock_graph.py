@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pipper.core.lock.graph import Graph, Root, chains_to, graph_of, reached, walk
-from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import Target
 

@@ -9,20 +9,13 @@ from packaging.markers import default_environment
 from packaging.pylock import Pylock
 from packaging.version import Version
 
-from pipper.core.lock.model import (
-    Inputs,
-    Lock,
-    LockedBundle,
-    LockedEnvironment,
-    LockedFile,
-    LockedPackage,
-    Pin,
-)
+from pipper.core.lock.model import Lock, LockedBundle, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.lock.pylock import every_wheel, lock_of, parse_pylock
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.target import Target
 from pipper.errors import IntegrityError, UsageError
 

@@ -3,8 +3,9 @@
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.lock.selection import Selection, best_wheel, select
+from pipper.core.manifest.inputs import Inputs
 from pipper.errors import IntegrityError, UsageError
 from tests.fake_source import LINUX
 

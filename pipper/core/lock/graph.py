@@ -9,7 +9,8 @@ from itertools import count
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pipper.core.lock.model import Dependency, Inputs, Lock, LockedEnvironment, Pin
+from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, Pin
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import RootLabel
 

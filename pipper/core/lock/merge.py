@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin, sort_key
 from pipper.core.lock.reader import read_lock_parts
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 
 _OURS, _BASE, _THEIRS, _END = b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>"
 _CONFLICT = re.compile(rb"^<{7}( |\r?$)", re.MULTILINE)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.manifest.root_label import RootLabel, labelled
+from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
 
@@ -87,66 +87,6 @@ class Pin(Struct, frozen=True, kw_only=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.name}=={self.version}"
-
-
-class Inputs(Struct, frozen=True, kw_only=True):
-    """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
-
-    requires_python: str = ""
-    requirements: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    repositories: tuple[str, ...] = ()
-    """Aliases in order; their URLs are not compared."""
-    index: bool = True
-    prereleases: bool | tuple[str, ...] = False
-    constraints: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-    """The declared environments: version of Python and platform tag."""
-    as_of: str = ""
-    """ISO 8601, UTC."""
-    cool_down: str = ""
-
-    @property
-    def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:
-        """The sets of requirements by label."""
-        return labelled(self.requirements, self.groups, self.extras)
-
-    def difference(self, manifest: "Inputs") -> str:
-        """Return the first difference from the manifest in words; empty without one."""
-        if self == manifest:
-            return ""
-        lists = ("requirements", "groups", "extras", "constraints", "overrides", "environments")
-        for label in lists:
-            old, new = _texts(label, getattr(self, label)), _texts(label, getattr(manifest, label))
-            if added := sorted(new - old):
-                return f"the manifest asks for {added[0]}, the lock does not"
-            if gone := sorted(old - new):
-                return f"the lock was made with {gone[0]}, the manifest no longer asks for it"
-        for label in self.__struct_fields__:
-            then, now = getattr(self, label), getattr(manifest, label)
-            if then != now and label not in lists:
-                key = label.replace("_", "-")
-                return f"{key} is {_plain(now)} in the manifest and {_plain(then)} in the lock"
-        return "the order of the manifest's entries"
-
-
-def _texts(label: str, value: tuple[str, ...] | Mapping[str, tuple[str, ...]]) -> set[str]:
-    if not isinstance(value, Mapping):
-        kind = "" if label == "requirements" else f" ({label[:-1]})"
-        return {f"`{text}`{kind}" for text in value}
-    named = {f"`{text}` ({label[:-1]} `{name}`)" for name, texts in value.items() for text in texts}
-    return named | {f"the {label[:-1]} `{name}`" for name in value}
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {item}" for key, item in value.items()) + "}"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(value) + "]"
-    return f"`{value}`" if isinstance(value, str) else str(value).lower()
 
 
 class LockedEnvironment(Struct, frozen=True, kw_only=True):
@@ -235,7 +175,7 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
             if len(set(names)) != len(names):
                 doubled = next(name for name in names if names.count(name) > 1)
                 raise inconsistent(f"{environment.target.name} lists two versions of {doubled}")
-        if not self.inputs.index and (taken := [each for each in self.packages if each.source == "index"]):
+        if not self.inputs.index and (taken := [each for each in self.packages if each.source == INDEX]):
             raise inconsistent(f"{taken[0].pin} is from the index, which the manifest excludes")
         listed = {pin for environment in self.environments for pin in environment.pins}
         if missing := sorted(listed - set(self.by_pin)):

@@ -16,8 +16,9 @@ from packaging.pylock import (
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
-from pipper.core.lock.model import Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
 from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
 from pipper.core.target import Target, tags_of
 from pipper.core.urls import shown, url_fault

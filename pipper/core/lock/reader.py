@@ -12,7 +12,6 @@ from pipper.core.lock.model import (
     LOCK_VERSION,
     RESTORE,
     Dependency,
-    Inputs,
     Lock,
     LockedBundle,
     LockedEnvironment,
@@ -22,7 +21,7 @@ from pipper.core.lock.model import (
     inconsistent,
     sort_key,
 )
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError

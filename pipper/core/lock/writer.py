@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 
-from pipper.core.lock.model import LOCK_VERSION, Inputs, Lock, LockedEnvironment, LockedFile, LockedPackage
+from pipper.core.lock.model import LOCK_VERSION, Lock, LockedEnvironment, LockedFile, LockedPackage
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
 
 _HEADER = "# Written by pipper: edit the manifest, then run `pipper lock`."

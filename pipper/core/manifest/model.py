@@ -17,7 +17,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.duration import format_duration
-from pipper.core.lock.model import Inputs
 from pipper.core.manifest.constraints import (
     read_as_of,
     read_constraints,
@@ -25,14 +24,12 @@ from pipper.core.manifest.constraints import (
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.urls import has_account, shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
-
-INDEX = "index"
-"""The name of the index in `[sources]` and in the lock."""
 
 _CREDENTIALS = "credentials are not allowed in a manifest"
 _OWN_KEYS = (

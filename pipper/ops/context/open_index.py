@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
-from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
 from pipper.core.reporter import Reporter
 from pipper.index.reader import Connection, Disk, Reader
 from pipper.index.source import IndexSource

@@ -7,7 +7,6 @@ from packaging.version import Version
 
 from pipper.core.lock.model import (
     Dependency,
-    Inputs,
     Lock,
     LockedEnvironment,
     LockedFile,
@@ -15,6 +14,7 @@ from pipper.core.lock.model import (
     Pin,
     sort_key,
 )
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.root_label import PROJECT, RootKind
 from pipper.core.target import Target
 from pipper.ops.lock.resolve import Solutions

@@ -10,7 +10,8 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target

@@ -9,7 +9,8 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import INDEX, Manifest
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Source
 from pipper.core.target import Target
 from pipper.ops.context.open_index import open_index

@@ -12,7 +12,7 @@ from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.reporter import Reporter
 from pipper.core.urls import shown

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pipper.cache.cache import Cache
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.lock.model import LockedBundle, LockedFile
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.urls import plain, shown, signed_until
 from pipper.errors import IntegrityError, UsageError

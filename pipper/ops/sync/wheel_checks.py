@@ -8,7 +8,7 @@ from packaging.version import Version
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedEnvironment, Pin
-from pipper.core.manifest.model import INDEX
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.errors import IntegrityError

@@ -1,0 +1,70 @@
+"""The part of a manifest that a lock depends on, and its differences in words."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from pipper.core.manifest.root_label import RootLabel, labelled
+
+INDEX = "index"
+"""The name of the index in `[sources]` and in the lock."""
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
+
+    requires_python: str = ""
+    requirements: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    repositories: tuple[str, ...] = ()
+    """Aliases in order; their URLs are not compared."""
+    index: bool = True
+    prereleases: bool | tuple[str, ...] = False
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    """The declared environments: version of Python and platform tag."""
+    as_of: str = ""
+    """ISO 8601, UTC."""
+    cool_down: str = ""
+
+    @property
+    def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:
+        """The sets of requirements by label."""
+        return labelled(self.requirements, self.groups, self.extras)
+
+    def difference(self, manifest: "Inputs") -> str:
+        """Return the first difference from the manifest in words; empty without one."""
+        if self == manifest:
+            return ""
+        lists = ("requirements", "groups", "extras", "constraints", "overrides", "environments")
+        for label in lists:
+            old, new = _texts(label, getattr(self, label)), _texts(label, getattr(manifest, label))
+            if added := sorted(new - old):
+                return f"the manifest asks for {added[0]}, the lock does not"
+            if gone := sorted(old - new):
+                return f"the lock was made with {gone[0]}, the manifest no longer asks for it"
+        for label in self.__struct_fields__:
+            then, now = getattr(self, label), getattr(manifest, label)
+            if then != now and label not in lists:
+                key = label.replace("_", "-")
+                return f"{key} is {_plain(now)} in the manifest and {_plain(then)} in the lock"
+        return "the order of the manifest's entries"
+
+
+def _texts(label: str, value: tuple[str, ...] | Mapping[str, tuple[str, ...]]) -> set[str]:
+    if not isinstance(value, Mapping):
+        kind = "" if label == "requirements" else f" ({label[:-1]})"
+        return {f"`{text}`{kind}" for text in value}
+    named = {f"`{text}` ({label[:-1]} `{name}`)" for name, texts in value.items() for text in texts}
+    return named | {f"the {label[:-1]} `{name}`" for name in value}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {item}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(value) + "]"
+    return f"`{value}`" if isinstance(value, str) else str(value).lower()
