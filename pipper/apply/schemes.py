@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
+from typing import get_args
 
 from msgspec import Struct
 
@@ -71,16 +72,10 @@ class Layout(Struct, frozen=True, kw_only=True):
 
 def layout_of(environment: Environment) -> Layout:
     """Return the layout of an environment. Its folders need not exist."""
-    scheme = environment.scheme
-    places: dict[Scheme, str] = {
-        "purelib": os.path.realpath(scheme.purelib),
-        "platlib": os.path.realpath(scheme.platlib),
-        "scripts": os.path.realpath(scheme.scripts),
-        "data": os.path.realpath(scheme.data),
-        "headers": os.path.realpath(scheme.headers),
-    }
+    schemes: tuple[Scheme, ...] = get_args(Scheme)
+    places = {name: os.path.realpath(getattr(environment.scheme, name)) for name in schemes}
     anchor = os.path.commonpath(places.values())
-    prefixes: dict[Scheme, str] = {name: _prefix(place, anchor) for name, place in places.items()}
+    prefixes = {name: _prefix(place, anchor) for name, place in places.items()}
     protected = {""}
     for name in ("purelib", "platlib") if environment.is_target else ("purelib", "platlib", "scripts"):
         parts = prefixes[name].rstrip("/").split("/")

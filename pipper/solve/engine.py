@@ -29,21 +29,12 @@ class ExhaustedError(Exception):
         self.clause = clause
 
 
-class Clause:
+class Clause(Struct, eq=False):
     """Terms that must not all hold, with the caller's reason or the clauses that it was derived from."""
 
-    __slots__ = ("origins", "reason", "terms")
-
-    def __init__(
-        self,
-        terms: tuple[tuple[int, int], ...],
-        *,
-        reason: object = None,
-        origins: "tuple[Clause, ...]" = (),
-    ) -> None:
-        self.terms = terms
-        self.reason = reason
-        self.origins = origins
+    terms: tuple[tuple[int, int], ...]
+    reason: object = None
+    origins: "tuple[Clause, ...]" = ()
 
     def reasons(self) -> Iterator[object]:
         """Yield the caller's reasons that this clause follows from, each once."""

@@ -3,20 +3,14 @@
 from typing import Literal
 
 Purpose = Literal["read", "publish", "authorize", "repair"]
-PURPOSES: tuple[Purpose, ...] = ("read", "publish", "authorize", "repair")
-
-_OBJECTS: dict[Purpose, list[str]] = {
-    "read": ["s3:GetObject"],
-    "publish": ["s3:GetObject", "s3:PutObject"],
-    "authorize": ["s3:GetObject"],
-    "repair": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+_GRANTS: dict[Purpose, tuple[str, list[str]]] = {
+    "read": ("PipperReadPackages", ["s3:GetObject"]),
+    "publish": ("PipperPublishPackages", ["s3:GetObject", "s3:PutObject"]),
+    "authorize": ("PipperSignUrlsOfPackages", ["s3:GetObject"]),
+    "repair": ("PipperRepairPackages", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
 }
-_SIDS: dict[Purpose, str] = {
-    "read": "PipperReadPackages",
-    "publish": "PipperPublishPackages",
-    "authorize": "PipperSignUrlsOfPackages",
-    "repair": "PipperRepairPackages",
-}
+"""The id of the statement about objects, and its actions."""
+PURPOSES = tuple(_GRANTS)
 
 
 def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = "") -> dict[str, object]:
@@ -38,13 +32,9 @@ def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = ""
         if prefix:
             listing["Condition"] = {"StringLike": {"s3:prefix": [below]}}
         statements.append(listing)
+    sid, actions = _GRANTS[purpose]
     statements.append(
-        {
-            "Sid": _SIDS[purpose],
-            "Effect": "Allow",
-            "Action": _OBJECTS[purpose],
-            "Resource": [f"{bucket_arn}/{below}"],
-        }
+        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": [f"{bucket_arn}/{below}"]}
     )
     return {"Version": "2012-10-17", "Statement": statements}
 
