@@ -70,10 +70,15 @@ def check_collisions(
     )
 
 
+def require_writable(folder: str) -> None:
+    """Raise MachineError for a folder in which nothing can be created or removed."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MachineError(f"cannot write to `{folder}`", hint="fix its permissions: chmod u+wx")
+
+
 def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> Iterator[_Collision]:
     here = layout.absolute(relative)
-    if not os.access(here, os.W_OK | os.X_OK):
-        raise MachineError(f"cannot write to `{here}`", hint="fix its permissions: chmod u+wx")
+    require_writable(here)
     for entry in list(os.scandir(f"{tree}/{relative}")):
         path = f"{relative}{entry.name}"
         place = layout.absolute(path)

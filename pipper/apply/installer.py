@@ -53,7 +53,7 @@ class Stage:
 
     def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
         """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact."""
-        library = self._layout.library(purelib=wheel.root_is_purelib)
+        library = self._layout.prefixes["purelib" if wheel.root_is_purelib else "platlib"]
         try:
             rows = self._place_members(wheel, library)
             rows += self._write_scripts(wheel, library)
@@ -62,8 +62,9 @@ class Stage:
             record = format_record([*rows, Row(f"{wheel.dist_info}/RECORD", "", "")])
             _write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
         except (FileExistsError, NotADirectoryError) as error:
+            path = str(error.filename2 or error.filename or "").removeprefix(f"{self.tree}/")
             raise IntegrityError(
-                f"{wheel.filename} contains `{self._relative(error)}`, which another wheel of the plan contains too",
+                f"{wheel.filename} contains `{path}`, which another wheel of the plan contains too",
                 cause="one of them is a folder, or they differ in the case of letters only",
                 hint=_without_file("one of the two packages"),
             ) from error
@@ -147,9 +148,11 @@ class Stage:
         if first is claim:
             return True
         if first.hash != row.hash:
+            where, wrong = f"both {first.owner} and {owner}", "one of the two packages"
+            if first.owner == owner:
+                where, wrong = f"{owner} twice", owner
             raise IntegrityError(
-                f"`{relative}` is in {_both(first.owner, owner)}, with different bytes",
-                hint=_without_file("one of the two packages" if first.owner != owner else owner),
+                f"`{relative}` is in {where}, with different bytes", hint=_without_file(wrong)
             )
         return False
 
@@ -163,16 +166,9 @@ class Stage:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
 
-    def _relative(self, error: OSError) -> str:
-        return str(error.filename2 or error.filename or "").removeprefix(f"{self.tree}/")
-
 
 def _without_file(package: str) -> str:
     return f"remove {package} from the requirements, or rebuild it without this file"
-
-
-def _both(one: str, other: str) -> str:
-    return f"both {one} and {other}" if one != other else f"{one} twice"
 
 
 def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:

@@ -46,7 +46,12 @@ class Placer:
             except OSError as error:
                 self._after_failed_link(error, job)
         elif self._mode == "reflink" and self._asked == "auto":
-            self._try_reflink(job)
+            # The first file shows what the file system supports; the others use the same mode.
+            if _reflink(job):
+                self._asked = "reflink"
+            else:
+                self._mode = "hardlink"
+                self._put(job)
         else:
             self._jobs.append(job)
 
@@ -64,14 +69,6 @@ class Placer:
         with ThreadPoolExecutor(_WORKERS) as pool:
             for future in [pool.submit(work, job) for job in jobs]:
                 future.result()
-
-    def _try_reflink(self, job: _Job) -> None:
-        # The first file shows what the file system supports; the others use the same mode.
-        if _reflink(job):
-            self._asked = "reflink"
-            return
-        self._mode = "hardlink"
-        self._put(job)
 
     def _after_failed_link(self, error: OSError, job: _Job) -> None:
         if error.errno == errno.EMLINK:

@@ -50,7 +50,11 @@ def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
             shutil.rmtree(state / STAGE, ignore_errors=True)
             settle(state, layout_of(environment), reporter)
         except OSError as error:
-            raise _unfinished(environment, error) from error
+            raise MachineError(
+                f"cannot finish the interrupted change of `{environment.root}`: `{error.filename}`",
+                cause=error.strerror or str(error),
+                hint="free space or fix permissions there, then run the command again",
+            ) from error
     return journal is not None
 
 
@@ -151,11 +155,3 @@ def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:
 def _relative(dist_info: Path, layout: Layout) -> str:
     real = os.path.join(os.path.realpath(dist_info.parent), dist_info.name)
     return os.path.relpath(real, layout.anchor or "/").replace(os.sep, "/")
-
-
-def _unfinished(environment: Environment, error: OSError) -> MachineError:
-    return MachineError(
-        f"cannot finish the interrupted change of `{environment.root}`: `{error.filename}`",
-        cause=error.strerror or str(error),
-        hint="free space or fix permissions there, then run the command again",
-    )

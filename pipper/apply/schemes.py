@@ -32,10 +32,6 @@ class Layout(Struct, frozen=True, kw_only=True):
     untouchable: tuple[str, ...]
     """Prefixes of paths that no RECORD may own."""
 
-    def library(self, *, purelib: bool) -> str:
-        """Return the prefix of the library for the root of a wheel."""
-        return self.prefixes["purelib" if purelib else "platlib"]
-
     def absolute(self, relative: str) -> str:
         """Return the path in the environment."""
         return f"{self.anchor}/{relative}"

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from pipper.apply.collisions import check_collisions
+from pipper.apply.collisions import check_collisions, require_writable
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installed_record import read_record_text
 from pipper.apply.installer import Stage, check_identity
@@ -130,7 +130,8 @@ class _Transaction:
         staying = [each for each in present if each.dist_info not in {one.dist_info for one in leaving}]
         paths = {path for each in leaving for path in owned_by(each, self.layout)}
         gone = moves(paths.difference(owned_by_others(paths, staying, self.layout)), self.layout)
-        _check_writable(gone, self.layout)
+        for folder in {os.path.dirname(self.layout.absolute(path)) for path in gone}:
+            require_writable(folder)
         os.makedirs(self.layout.anchor or "/", exist_ok=True)
         self._mover.prepare()
         stage = Stage(
@@ -198,9 +199,3 @@ def _outgoing(distribution: Installed, layout: Layout) -> Outgoing:
 def _document(path: Path, content: bytes) -> Document:
     before = path.read_bytes() if path.exists() else None
     return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_of(before))
-
-
-def _check_writable(paths: Sequence[str], layout: Layout) -> None:
-    for folder in {os.path.dirname(layout.absolute(path)) for path in paths}:
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise MachineError(f"cannot write to `{folder}`", hint="fix its permissions: chmod u+wx")

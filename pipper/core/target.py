@@ -160,15 +160,13 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
     steady = [name for name in MARKER_NAMES if name not in VOLATILE]
     if any(locked.markers.get(name) != host.markers.get(name) for name in steady):
         return False
-    return all(_evaluates_alike(Marker(condition), locked, host) for condition in conditions)
+    return all(
+        marker.evaluate(dict(locked.markers), context="lock_file")
+        == marker.evaluate(dict(host.markers), context="lock_file")
+        for marker in map(Marker, conditions)
+    )
 
 
 def system_version(name: str) -> tuple[int, ...]:
     """Return the lowest version of the C library or system that a target's name allows."""
     return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdigit())
-
-
-def _evaluates_alike(marker: Marker, one: Target, other: Target) -> bool:
-    return marker.evaluate(dict(one.markers), context="lock_file") == marker.evaluate(
-        dict(other.markers), context="lock_file"
-    )

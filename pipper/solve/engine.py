@@ -98,7 +98,8 @@ class Engine:
         for variable, mask in terms:
             merged[variable] = merged.get(variable, self._domains[variable]) & mask
         if all(merged.values()):
-            self._store(Clause(self._shorten(merged), reason=reason))
+            narrowing = tuple(one for one in merged.items() if one[1] != self._domains[one[0]])
+            self._store(Clause(narrowing, reason=reason))
 
     def decide(self, variable: int, mask: int) -> None:
         """Try these values for a variable."""
@@ -224,9 +225,6 @@ class Engine:
         above = [clause for _, clause in self._recent[split:]]
         self._fresh.extend(above)
         self._recent[split:] = [(level, clause) for clause in above] if level else []
-
-    def _shorten(self, merged: dict[int, int]) -> tuple[tuple[int, int], ...]:
-        return tuple((variable, mask) for variable, mask in merged.items() if mask != self._domains[variable])
 
     def _store(self, clause: Clause) -> None:
         for variable, _ in clause.terms:

@@ -106,7 +106,11 @@ class _Story:
         """Return the explanation, one fact a line: "because ...", "and ...". Facts about the roots come first."""
         lines = [str(one) for one in self._asked]
         lines += self._requirements()
-        lines += self._overridden()
+        lines += [
+            f"the manifest's overrides replace every requirement on {name} with "
+            f"{self._catalogue.override(name) or 'any version'}"
+            for name in self._replaced()
+        ]
         lines += [str(one) for one in self._limits]
         lines += [
             f"{one.name}{f'[{one.extra}]' if one.extra else ''} {self._shelf(one.name).at(one.bit).version} "
@@ -192,13 +196,6 @@ class _Story:
         """Return the projects that an override applies to."""
         names = {need.name for need in self._needs()}
         return sorted(name for name in names if self._catalogue.override(name) is not None)
-
-    def _overridden(self) -> list[str]:
-        return [
-            f"the manifest's overrides replace every requirement on {name} with "
-            f"{self._catalogue.override(name) or 'any version'}"
-            for name in self._replaced()
-        ]
 
     def _needs(self) -> list[Need]:
         return [*(one.need for one in self._asked), *(one.need for one in self._requires)]

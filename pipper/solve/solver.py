@@ -88,9 +88,7 @@ class _Solver:
         if not any(isinstance(one, Withheld) for one in failure.reasons()):
             return False
         try:
-            Search(self._catalogue, Unreserved(self._request), self._limits, _UNRESERVED_BUDGET).run(
-                self._asked
-            )
+            self._unreserved().run(self._asked)
         except ImpossibleError:
             return True
         except ExhaustedError:
@@ -104,7 +102,7 @@ class _Solver:
         may admit it. Raises NoSolutionError about `failure` if no outcome is found.
         """
         if self._admissions.has_denied or any(isinstance(one, Withheld) for one in failure.reasons()):
-            search = Search(self._catalogue, Unreserved(self._request), self._limits, _UNRESERVED_BUDGET)
+            search = self._unreserved()
             roots: list[Asked] = self._asked
             try:
                 for _ in range(_MOST_REJECTED):
@@ -116,6 +114,9 @@ class _Solver:
             except (ImpossibleError, ExhaustedError):
                 pass  # the failure of the usual search explains more
         raise explain_impossibility(failure, self._catalogue)
+
+    def _unreserved(self) -> Search:
+        return Search(self._catalogue, Unreserved(self._request), self._limits, _UNRESERVED_BUDGET)
 
     def _run(self) -> dict[NormalizedName, int]:
         while True:

@@ -56,10 +56,7 @@ def remove_requirements(
 def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, label: str) -> bytes:
     """Return the manifest without the entries of `[sources]` that map these projects to the source `alias`."""
     document = _parse(data, label)
-    own: tomlkit.TOMLDocument | Table = document
-    if label.rpartition("/")[2] == "pyproject.toml":
-        own = _table(_table(document, "tool", make=False), "pipper", make=False)
-    sources = _table(own, "sources", make=False)
+    sources = _table(_own(document, label, make=False), "sources", make=False)
     for name in names:
         if sources.get(name) == alias:
             del sources[name]
@@ -93,6 +90,12 @@ def _array(document: tomlkit.TOMLDocument, label: str, group: NormalizedName | N
     return found
 
 
+def _own(document: tomlkit.TOMLDocument, label: str, *, make: bool) -> tomlkit.TOMLDocument | Table:
+    if label.rpartition("/")[2] == "pyproject.toml":
+        return _table(_table(document, "tool", make=make), "pipper", make=make)
+    return document
+
+
 def _table(parent: tomlkit.TOMLDocument | Table, key: str, *, make: bool) -> Table:
     found = parent.get(key)
     if found is None:
@@ -110,9 +113,7 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
     With `only`, `[sources]` also maps the projects with these names to it.
     """
     document = _parse(data, label)
-    own: tomlkit.TOMLDocument | Table = document
-    if label.rpartition("/")[2] == "pyproject.toml":
-        own = _table(_table(document, "tool", make=True), "pipper", make=True)
+    own = _own(document, label, make=True)
     more = {"endpoint-url": entry.endpoint_url, "region": entry.region, "profile": entry.profile}
     given = {key: text for key, text in more.items() if text}
     value: object = entry.url
