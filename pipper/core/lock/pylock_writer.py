@@ -1,6 +1,6 @@
 """Writing a lock as `pylock.toml` (PEP 751) or as requirements.txt with hashes."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock
@@ -57,37 +57,27 @@ def _wheel(file: LockedFile) -> PackageWheel:
 
 def dump_pylock(pylock: Pylock, *, comment: str = "") -> str:
     """Return the text of a lock from `to_pylock`, with one line for each file and a newline at the end."""
-    lines = [f"# {comment}"] if comment else []
-    lines.append(f"lock-version = {toml_string(str(pylock.lock_version))}")
-    if pylock.environments:
-        environments = [str(marker) for marker in pylock.environments]
-        lines.append(f"environments = {toml_strings(environments, taken=15)}")
-    if pylock.requires_python:
-        lines.append(f"requires-python = {toml_string(str(pylock.requires_python))}")
-    lines.append(f"created-by = {toml_string(pylock.created_by)}")
-    if not pylock.packages:
+    document = dict(pylock.to_dict())
+    packages = document.pop("packages")
+    lines = [*([f"# {comment}"] if comment else []), *_pairs(document)]
+    if not packages:
         lines.append("packages = []")
-    for package in pylock.packages:
-        lines += ["", "[[packages]]", *_package_lines(package)]
+    for package in packages:
+        wheels = [f"    {toml_inline(_pairs(wheel))}," for wheel in package.pop("wheels")]
+        lines += ["", "[[packages]]", *_pairs(package), "wheels = [", *wheels, "]"]
     return "\n".join(lines) + "\n"
 
 
-def _package_lines(package: Package) -> Iterable[str]:
-    yield f"name = {toml_string(package.name)}"
-    yield f"version = {toml_string(str(package.version))}"
-    if package.marker:
-        yield f"marker = {toml_string(str(package.marker))}"
-    yield from ["wheels = [", *(f"    {_file(wheel)}," for wheel in package.wheels or ()), "]"]
+def _pairs(table: Mapping[str, object]) -> list[str]:
+    return [f"{key} = {_value(value, taken=len(key) + 3)}" for key, value in table.items()]
 
 
-def _file(wheel: PackageWheel) -> str:
-    pairs = [f"name = {toml_string(wheel.filename)}"]
-    pairs.append(
-        f"url = {toml_string(wheel.url)}" if wheel.url else f"path = {toml_string(wheel.path or '')}"
-    )
-    if wheel.size:
-        pairs.append(f"size = {wheel.size}")
-    return toml_inline([*pairs, f"hashes = {{ sha256 = {toml_string(wheel.hashes['sha256'])} }}"])
+def _value(value: object, *, taken: int) -> str:
+    if isinstance(value, Mapping):
+        return toml_inline(_pairs(value))
+    if isinstance(value, list):
+        return toml_strings(value, taken=taken)
+    return toml_string(value) if isinstance(value, str) else str(value)
 
 
 def dump_requirements(lock: Lock, selection: Selection) -> str:
