@@ -26,12 +26,8 @@ def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[N
     if key in _held.get():
         yield
         return
-    root = environment.root
-
-    def waiting() -> None:
-        reporter.info(f"Waiting for another pipper command that uses `{root}`")
-
-    with os_lock(path, waiting=waiting):
+    waiting = f"Waiting for another pipper command that uses `{environment.root}`"
+    with os_lock(path, waiting=lambda: reporter.info(waiting)):
         token = _held.set(_held.get() | {key})
         try:
             yield

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -44,7 +43,6 @@ from pipper.errors import MachineError
 from pipper.python.environment import Environment, refuse_changed
 from pipper.system.os_errors import machine_error
 
-_NO_DOCUMENTS: Mapping[Path, bytes] = MappingProxyType({})
 _SILENT = Reporter()
 
 
@@ -55,7 +53,7 @@ def apply_plan(
     present: Sequence[Installed],
     wheels: Mapping[str, UnpackedWheel],
     cache: Cache,
-    documents: Mapping[Path, bytes] = _NO_DOCUMENTS,
+    documents: Mapping[Path, bytes] | None = None,
     link_mode: LinkMode = "auto",
     reporter: Reporter = _SILENT,
 ) -> None:
@@ -75,7 +73,7 @@ def apply_plan(
     with environment_lock(environment, reporter), cache.in_use():
         refuse_changed(environment, present)
         renewed = {want.file.sha256: _intact(wheels[want.file.sha256], cache) for want in plan.incoming}
-        _Transaction(environment, link_mode, reporter).run(plan, renewed, present, documents)
+        _Transaction(environment, link_mode, reporter).run(plan, renewed, present, documents or {})
 
 
 class _Transaction:

@@ -116,11 +116,16 @@ class Shelf:
 
     def chosen(self, among: int) -> Iterator[Candidate]:
         """Yield the candidates of a set, preferred ones first."""
-        among &= ~ABSENT
-        while among:
-            bit = among & -among
+        for bit in bits_of(among & ~ABSENT):
             yield self.at(bit)
-            among ^= bit
+
+
+def bits_of(among: int) -> Iterator[int]:
+    """Yield the bits of a set, the lowest first."""
+    while among:
+        bit = among & -among
+        yield bit
+        among ^= bit
 
 
 class Fitter:

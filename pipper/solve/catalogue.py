@@ -11,7 +11,7 @@ from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
 from pipper.core.urls import redacted
 from pipper.errors import UsageError
-from pipper.solve.candidates import Candidate, Fitter, Shelf
+from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
 from pipper.solve.markers import MarkerError, Markers
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
@@ -117,9 +117,8 @@ class Catalogue:
 
     def read_ahead(self, shelf: Shelf, bits: int) -> None:
         """Read the metadata of these candidates, in parallel, and record their needs."""
-        each = [2 << place for place in range(bits.bit_length()) if bits & (2 << place)]
-        self.prefetch_needs((shelf, bit) for bit in each)
-        for bit in each:
+        self.prefetch_needs((shelf, bit) for bit in bits_of(bits))
+        for bit in bits_of(bits):
             self.needs(shelf, bit)
 
     def root(self, label: RootLabel, requirement: Requirement) -> Need | None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from itertools import islice
 
 from packaging.utils import NormalizedName
 
 from pipper.solve.admissions import Admissions
-from pipper.solve.candidates import ABSENT, Shelf
+from pipper.solve.candidates import ABSENT, Shelf, bits_of
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 from pipper.solve.engine import Engine
 from pipper.solve.reasons import Asked, Limited, Rejected, Requires, Unfit, Withheld
@@ -96,7 +97,7 @@ class Search:
         shelf = self._catalogue.shelf(self._names[best][0])
         mask = engine.masks[best]
         bit, tried = shelf.best(mask), self._tried.get(best, 0)
-        ahead = _first(mask, min(2 << tried.bit_count(), _MOST_READ_AHEAD))
+        ahead = sum(islice(bits_of(mask), min(2 << tried.bit_count(), _MOST_READ_AHEAD)))
         if not self._catalogue.has_read(shelf, bit):
             self._read_open_projects(shelf, ahead)
         if tried and not tried & bit:
@@ -137,7 +138,7 @@ class Search:
         Of the `chosen` project, also read the candidates `ahead`.
         """
         masks = self.engine.masks
-        wanted = [(chosen, 2 << place) for place in range(ahead.bit_length()) if ahead & (2 << place)]
+        wanted = [(chosen, bit) for bit in bits_of(ahead)]
         for name, project in self._projects.items():
             if masks[project] and not masks[project] & ABSENT:
                 shelf = self._catalogue.shelf(name)
@@ -221,14 +222,3 @@ class Search:
             self._names[variable] = (name, extra)
             self._extras_of.setdefault(name, []).append(extra)
         return variable
-
-
-def _first(bits: int, count: int) -> int:
-    """Return the `count` lowest bits that are set."""
-    found = 0
-    while bits and count:
-        bit = bits & -bits
-        found |= bit
-        bits ^= bit
-        count -= 1
-    return found

@@ -64,10 +64,7 @@ def deserialize(safe: str) -> Version | None:
         text += "-" + pre.replace("_", ".")
     if build:
         text += "+" + build.replace("_", ".")
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
+    return _parsed(text)
 
 
 def key_version(version: Version, given: str = "") -> str | None:
@@ -77,14 +74,14 @@ def key_version(version: Version, given: str = "") -> str | None:
     form that ends in `v` the result is None: 0.11 strips that letter when it reads the key.
     """
     semver = to_semver(version)
-    if semver is None and version.is_prerelease and is_semver(given) and _same(given, version):
+    if semver is None and version.is_prerelease and is_semver(given) and _parsed(given) == version:
         semver = given
     safe = serialize(semver) if semver else None
     return None if safe is None or safe.endswith(("v", "_")) or deserialize(safe) != version else safe
 
 
-def _same(given: str, version: Version) -> bool:
+def _parsed(text: str) -> Version | None:
     try:
-        return Version(given) == version
+        return Version(text)
     except InvalidVersion:
-        return False
+        return None
