@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 
+from pipper.core.lock.graph import graph_of, reached
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
-from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.root_label import RootLabel
 from pipper.core.plan import Wanted
 from pipper.core.target import Target
 from pipper.core.wording import quoted
@@ -64,21 +65,9 @@ def _union(part: LockedEnvironment, selection: Selection) -> set[Pin]:
 
 def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]:
     """Return the packages of groups alone; the lists of groups in the lock omit packages that the project needs too."""
-    here = {pin.name: pin for pin in part.pins}
-    texts = [text for name in selection.only_groups for text in lock.inputs.groups[name]]
-    asked = [parse_requirement(text) for text in texts]
-    pending = [
-        name_of(each)
-        for each in asked
-        if each.marker is None or each.marker.evaluate(dict(part.target.markers))
-    ]
-    found: set[Pin] = set()
-    while pending:
-        pin = here.get(pending.pop())
-        if pin is not None and pin not in found:
-            found.add(pin)
-            pending += [dependency.name for dependency in lock.by_pin[pin].dependencies]
-    return found
+    graph = graph_of(lock, part)
+    groups = {RootLabel(kind="group", name=name) for name in selection.only_groups}
+    return set(reached(graph.children, [root.pin for root in graph.roots if root.label in groups]))
 
 
 def _wanted(package: LockedPackage, target: Target) -> Wanted:
