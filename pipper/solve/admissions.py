@@ -33,7 +33,8 @@ class Admissions:
     def withheld(self, shelf: Shelf) -> int:
         """Return the candidates that may not be chosen."""
         yanked = shelf.yanked & ~self._yanked.get(shelf.name, 0)
-        return yanked | (0 if self._takes_prereleases(shelf) else shelf.prereleases)
+        is_named = shelf.name in self._named or shelf.name in self._prereleases
+        return yanked | (0 if self._all or is_named or not shelf.finals else shelf.prereleases)
 
     def lift(self, shelf: Shelf, need: Need) -> bool:
         """Admit what this requirement alone admits; tell whether that is more than before."""
@@ -73,9 +74,6 @@ class Admissions:
             together &= specifier
         rivals = shelf.chosen(shelf.everything & ~(shelf.yanked & ~bit))
         return shelf.at(bit).version in together.filter(one.version for one in rivals)
-
-    def _takes_prereleases(self, shelf: Shelf) -> bool:
-        return self._all or shelf.name in self._named or shelf.name in self._prereleases or not shelf.finals
 
 
 class Unreserved(Admissions):

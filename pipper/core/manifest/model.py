@@ -141,7 +141,8 @@ def _from_pyproject(top: Node) -> Manifest:
 
 
 def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
-    repositories = _repositories(own.at("repositories", {}))
+    entries = own.at("repositories", {}).table()
+    repositories = tuple(_repository(alias, entry) for alias, entry in entries.items())
     index, url = _index(own.at("index", True))
     aliases = [entry.alias for entry in repositories] + ([INDEX] if index else [])
     return Manifest(
@@ -218,10 +219,6 @@ def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requireme
             raise node.fail(f"`{name}` is defined twice, in two spellings", hint="merge the two entries")
         found[canonicalize_name(name)] = _requirements(node)
     return found
-
-
-def _repositories(node: Node) -> tuple[RepositoryEntry, ...]:
-    return tuple(_repository(alias, entry) for alias, entry in node.table().items())
 
 
 def _repository(alias: str, node: Node) -> RepositoryEntry:
