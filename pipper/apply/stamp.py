@@ -56,31 +56,27 @@ def write_stamp(environment: "Environment", key: str) -> None:
     Writes no stamp if that fails, or if the last change is too recent to tell later changes from it; the next
     sync then checks everything.
     """
+    from pipper.system.files import replacing  # noqa: PLC0415 - `is_current` does not need it
+
     state = os.fspath(environment.state_dir)
     path = os.path.join(state, _STAMP)
     if os.path.lexists(os.path.join(state, _STAGE)):
         return  # the stage could not be removed: the next sync tries again
     with contextlib.suppress(OSError):
-        _write(environment, key, path)
-
-
-def _write(environment: "Environment", key: str, path: str) -> None:
-    from pipper.system.files import replacing  # noqa: PLC0415 - `is_current` does not need it
-
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with replacing(path) as stream:
-        for _ in range(_WAITS):
-            # Use the file system's clock: it may differ from ours by a tick, or by a server's time.
-            os.utime(stream.fileno())
-            began = os.fstat(stream.fileno()).st_mtime_ns
-            covers, folders = _covered(environment.libraries, environment.scheme.scripts)
-            if all(_time_of(seen) < began for seen in (*covers, *folders)):
-                stamp = {"format": _FORMAT, "key": key, "boot": boot_id(), "began": began}
-                stamp |= {"covers": covers, "folders": folders}
-                stream.write(json.dumps(stamp).encode())
-                return
-            time.sleep(_WAIT_SECONDS)
-        raise TimeoutError(path)  # so the old stamp stays
+        os.makedirs(state, exist_ok=True)
+        with replacing(path) as stream:
+            for _ in range(_WAITS):
+                # Use the file system's clock: it may differ from ours by a tick, or by a server's time.
+                os.utime(stream.fileno())
+                began = os.fstat(stream.fileno()).st_mtime_ns
+                covers, folders = _covered(environment.libraries, environment.scheme.scripts)
+                if all(_time_of(seen) < began for seen in (*covers, *folders)):
+                    stamp = {"format": _FORMAT, "key": key, "boot": boot_id(), "began": began}
+                    stamp |= {"covers": covers, "folders": folders}
+                    stream.write(json.dumps(stamp).encode())
+                    return
+                time.sleep(_WAIT_SECONDS)
+            raise TimeoutError(path)  # so the old stamp stays
 
 
 def _covered(
