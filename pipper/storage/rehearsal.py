@@ -18,27 +18,21 @@ class RehearsalStore:
 
     @property
     def location(self) -> str:
-        """See `Store.location`."""
         return self._store.location
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
-        """See `Store.read`."""
         return self._store.read(key, start=start, length=length)
 
     def stream(self, key: str, *, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
-        """See `Store.stream`."""
         return self._store.stream(key, start=start)
 
     def head(self, key: str) -> ObjectInfo | None:
-        """See `Store.head`."""
         return self._store.head(key)
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
-        """See `Store.list`."""
         return self._store.list(prefix, deep=deep)
 
     def folders(self) -> frozenset[str]:
-        """See `Store.folders`."""
         return self._store.folders()
 
     def create(
@@ -67,13 +61,10 @@ class RehearsalStore:
         """Delete nothing."""
 
     def url(self, key: str) -> str:
-        """See `Store.url`."""
         return self._store.url(key)
 
     def lifetime(self) -> Lifetime | None:
-        """See `Store.lifetime`."""
         return self._store.lifetime()
 
     def presign(self, key: str, *, seconds: int) -> str:
-        """See `Store.presign`."""
         return self._store.presign(key, seconds=seconds)

@@ -60,7 +60,6 @@ class DirectoryStore:
         return self._root.as_uri()
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
-        """See `Store.read`."""
         with self._open(key) as file, os_errors("read", self._root / key):
             file.seek(start)
             body = file.read(-1 if length is None else length)
@@ -70,13 +69,11 @@ class DirectoryStore:
 
     @contextmanager
     def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """See `Store.stream`."""
         with self._open(key) as file:
             file.seek(start)
             yield pieces(file, self._root / key)
 
     def head(self, key: str) -> ObjectInfo | None:
-        """See `Store.head`."""
         return self._look(key, with_metadata=True)
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
@@ -87,7 +84,6 @@ class DirectoryStore:
         return (info for info in looks if info is not None)
 
     def folders(self) -> frozenset[str]:
-        """See `Store.folders`."""
         found = set()
         for entry in self._entries(""):
             if self._is_folder(entry, entry.name) and next(self._keys(f"{entry.name}/"), None) is not None:
@@ -121,7 +117,6 @@ class DirectoryStore:
         content_type: str,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """See `Store.replace`."""
         del content_type
         path = self._path(key)
         self._require(key, etag)  # first, to avoid a useless write
@@ -133,7 +128,6 @@ class DirectoryStore:
         return staged.sha256
 
     def delete(self, key: str) -> None:
-        """See `Store.delete`."""
         path = self._path(key)
         if path.is_dir() or not os.path.lexists(path):
             return
@@ -143,7 +137,6 @@ class DirectoryStore:
             sync_folder(path.parent)
 
     def url(self, key: str) -> str:
-        """See `Store.url`."""
         return self._path(key).as_uri()
 
     def lifetime(self) -> None:

@@ -107,7 +107,6 @@ class S3Store:
 
     @contextmanager
     def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """See `Store.stream`."""
         check_key(key, self._location)
         opened = open_body(self._connection, self._root + key, start, None)
         if opened is None:
@@ -117,7 +116,6 @@ class S3Store:
             yield self._pieces(key, opened)
 
     def head(self, key: str) -> ObjectInfo | None:
-        """See `Store.head`."""
         check_key(key, self._location)
         found = self._head(key)
         if found is None:
@@ -163,7 +161,6 @@ class S3Store:
                     )
 
     def folders(self) -> frozenset[str]:
-        """See `Store.folders`."""
         found = (
             entry["Prefix"].removeprefix(self._root).removesuffix("/")
             for page in self._pages("", delimiter="/")
@@ -223,7 +220,6 @@ class S3Store:
         raise changed(key, self._location, "the store refuses the condition, or another write is in progress")
 
     def delete(self, key: str) -> None:
-        """See `Store.delete`."""
         check_key(key, self._location)
         with contextlib.suppress(ObjectAbsentError), self._request("delete", key):
             self._connection.client().delete_object(Bucket=self._bucket, Key=self._root + key)
@@ -246,7 +242,6 @@ class S3Store:
             )
 
     def url(self, key: str) -> str:
-        """See `Store.url`."""
         check_key(key, self._location)
         with self._request("name", key):
             endpoint = self._connection.client().meta.endpoint_url
