@@ -10,7 +10,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.wording import counted
-from pipper.errors import IntegrityError
 from pipper.wheels.member_paths import refusal, shortened
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
@@ -142,9 +141,7 @@ def parse_headers(raw: bytes, *, subject: str) -> dict[str, list[str]]:
 def _single(headers: dict[str, list[str]], key: str, subject: str) -> str:
     values = headers.get(key, [])
     if len(values) != 1:
-        raise _count_error(subject, key, len(values))
+        raise refusal(
+            subject, f"METADATA has {len(values) or 'no'} {key.title()} lines; exactly one is required"
+        )
     return values[0]
-
-
-def _count_error(subject: str, key: str, count: int) -> IntegrityError:
-    return refusal(subject, f"METADATA has {count or 'no'} {key.title()} lines; exactly one is required")

@@ -49,24 +49,16 @@ class RangedFile(io.RawIOBase):
         return other
 
     def seekable(self) -> bool:
-        """See io."""
         return True
 
     def readable(self) -> bool:
-        """See io."""
         return True
 
-    def tell(self) -> int:
-        """See io."""
-        return self._at
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """See io."""
         self._at = max(0, {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset)
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a memoryview is what io passes
-        """See io."""
         wanted, filled = min(len(buffer), max(0, self._size - self._at)), 0
         while filled < wanted:
             piece = self._bytes(self._start + self._at, wanted - filled)
