@@ -12,9 +12,6 @@ from msgspec import Struct, field
 
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, UsageError
-from pipper.wheels.old_manifest import read_pipper_manifest
-
-__all__ = ["build_wheel", "read_pipper_manifest"]
 
 _TAIL = 10
 """Lines of a failed build's output that the error quotes."""

@@ -14,7 +14,8 @@ from pipper.system.os_errors import machine_error
 from pipper.wheels.record import encoded
 
 if TYPE_CHECKING:
-    from pipper.wheels.gate import Member, WheelFile
+    from pipper.wheels.gate import WheelFile
+    from pipper.wheels.tree import Member
 
 Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
 

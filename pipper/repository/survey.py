@@ -23,7 +23,8 @@ from pipper.repository.source import ReadPage, Repository
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
 from pipper.wheels.bundle import extract_wheel, read_bundle
-from pipper.wheels.gate import CoreMetadata, open_wheel
+from pipper.wheels.gate import open_wheel
+from pipper.wheels.metadata import CoreMetadata
 
 REPLACE = "delete the bundle and publish the version again"
 _REPUBLISH = "publish a valid wheel with --force"

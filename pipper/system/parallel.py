@@ -105,12 +105,8 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     one: list[A] = []
     other: list[B] = []
     calls: list[Callable[[], None]] = [lambda: one.append(first()), lambda: other.append(second())]
-    in_parallel(_call, calls)
+    in_parallel(lambda call: call(), calls)
     return one[0], other[0]
-
-
-def _call(function: Callable[[], None]) -> None:
-    function()
 
 
 def spread(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T], Iterable[T]]) -> None:

@@ -25,19 +25,9 @@ from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import parse_wheel_name
 from pipper.wheels.record import Row, missing_error, parse_record
-from pipper.wheels.tree import Member, Scheme, WheelTree, read_tree
+from pipper.wheels.tree import Member, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import Entry
-
-__all__ = [
-    "CoreMetadata",
-    "EntryPoint",
-    "Member",
-    "Scheme",
-    "WheelFile",
-    "check_publishable",
-    "open_wheel",
-]
 
 _DEFAULT_LIMITS = Limits()
 

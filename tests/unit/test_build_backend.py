@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipper.build.backend import build_wheel, read_pipper_manifest
+from pipper.core.ports import Reporter
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, PipperError, UsageError
 from pipper.wheels.gate import open_wheel
+from pipper.wheels.old_manifest import read_pipper_manifest
 
 SETUP_PY = (
     "from setuptools import setup\nsetup(name='tiny_thing', version='1.2.3', packages=['tiny_thing'])\n"

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pipper.core.archive_limits import Limits
 from pipper.errors import IntegrityError, MachineError
 from pipper.wheels.entry_points import EntryPoint
-from pipper.wheels.gate import Member, WheelFile, check_publishable, open_wheel
+from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 from pipper.wheels.name import parse_wheel_name
+from pipper.wheels.tree import Member
 from tests.wheelhouse import make_wheel, record_lines, record_of, wheel_members, write_wheel, zip_info
 
 NAME = "foo-1.0-py3-none-any.whl"

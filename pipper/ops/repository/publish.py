@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pipper.build.backend import build_wheel, read_pipper_manifest
+from pipper.build.backend import build_wheel
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, PipperError, UsageError
@@ -20,6 +20,7 @@ from pipper.system.files import scratch_folder
 from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.parallel import attempt_each
 from pipper.wheels.bundle import write_bundle
+from pipper.wheels.old_manifest import read_pipper_manifest
 
 
 class PublishRequest(Struct, frozen=True, kw_only=True):
