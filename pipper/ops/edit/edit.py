@@ -53,10 +53,6 @@ class EditRequest(Struct, frozen=True, kw_only=True):
     sync: bool = True
     dry_run: bool = False
 
-    def with_added(self, added: tuple[Requirement | str, ...]) -> "EditRequest":
-        """Return the same request with other additions."""
-        return replace(self, add=added)
-
 
 class EditOutcome(Struct, frozen=True, kw_only=True):
     """The changes that were made, or in a dry run would be."""

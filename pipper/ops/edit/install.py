@@ -74,14 +74,14 @@ def _install_file(
         raise UsageError(f"{source} does not exist", hint="name a manifest or a lock that exists with -i")
     kind = input_kind(data, path.name)
     if kind is InputKind.OLD_MANIFEST:
-        return edit(settings, request.with_added(_of_old_manifest(settings, path, dev=dev)), now=now)
+        return edit(settings, replace(request, add=_of_old_manifest(settings, path, dev=dev)), now=now)
     if kind in (InputKind.LOCK, InputKind.PYLOCK):
         return _install_lock(settings, request, source)
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
     manifest = parse_manifest(data, label=path.name)
     wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
-    return edit(settings, request.with_added(wanted), now=now)
+    return edit(settings, replace(request, add=wanted), now=now)
 
 
 def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> tuple[Requirement | str, ...]:
