@@ -1,7 +1,7 @@
 """Translate HTTP responses and failures into pipper's errors. Messages contain only what `shown` returns of a URL."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -121,25 +121,30 @@ def translated(url: str) -> Iterator[None]:
 
 
 def _of_failure(error: Exception, url: str) -> PipperError:
-    names = [cls.__name__ for cls in type(error).__mro__]
-    known = (_FAILURES[name] for name in names if name in _FAILURES)
-    reason, hint = next(known, ("the connection failed", AGAIN))
-    system = _system_reason(error)
-    kind = StoreError if "SSLError" in names else TransientError
-    return kind(
-        f"cannot read {shown(url)} from {host_of(url)}",
-        cause=f"{reason} ({system})" if system else reason,
-        hint=hint,
-    )
+    cause, hint = explained(error, _FAILURES, AGAIN)
+    kind = StoreError if "SSLError" in names_of(error) else TransientError
+    return kind(f"cannot read {shown(url)} from {host_of(url)}", cause=cause, hint=hint)
 
 
-def _system_reason(error: BaseException) -> str:
-    """Return the operating system's message below `error`; the messages between may contain whole URLs."""
+def names_of(error: Exception) -> list[str]:
+    """Return the names of the error's class and its bases: a comparison by name needs no import."""
+    return [cls.__name__ for cls in type(error).__mro__]
+
+
+def explained(error: Exception, known: Mapping[str, tuple[str, str]], otherwise: str) -> tuple[str, str]:
+    """Return cause and hint of a failed connection, from those `known` by class; `otherwise` is the usual hint.
+
+    The cause includes the operating system's message below `error`; the messages between may contain whole URLs.
+    """
+    names = (name for name in names_of(error) if name in known)
+    reason, hint = next((known[name] for name in names), ("the connection failed", otherwise))
     below: BaseException | None = error
     for _ in range(10):
-        if below is None or (isinstance(below, OSError) and below.strerror):
+        if isinstance(below, OSError) and below.strerror:
+            return f"{reason} ({' '.join(below.strerror.split())[:200]})", hint
+        if below is None:
             break
-        arguments = [each for each in below.args if isinstance(each, BaseException)]
-        below = below.__cause__ or below.__context__ or (arguments[0] if arguments else None)
-    found = below.strerror if isinstance(below, OSError) else None
-    return " ".join(found.split())[:200] if found else ""
+        kwargs = getattr(below, "kwargs", None) or {}  # botocore's
+        inner = (kwargs.get("error"), getattr(below, "reason", None), below.__cause__, below.__context__)
+        below = next((each for each in (*inner, *below.args) if isinstance(each, BaseException)), None)
+    return reason, hint

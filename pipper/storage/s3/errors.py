@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipper.errors import (
-    AccessError,
-    ConflictError,
-    PipperError,
-    StoreError,
-    UsageError,
-)
-from pipper.http.errors import AGAIN
+from pipper.core.wording import counted
+from pipper.errors import AccessError, ConflictError, PipperError, StoreError, UsageError
+from pipper.http.errors import AGAIN, explained, names_of
 from pipper.storage.keys import absent
 
 if TYPE_CHECKING:
@@ -280,7 +275,7 @@ def _elsewhere(error: "ClientError", request: Request) -> AccessError:
 
 
 def _of_failure(error: Exception, request: Request) -> PipperError:
-    names = [cls.__name__ for cls in type(error).__mro__]
+    names = names_of(error)
     what = f"cannot {request.operation} {request.subject}"
     if not _ACCESS_CLASSES.isdisjoint(names):
         return AccessError(
@@ -292,41 +287,15 @@ def _of_failure(error: Exception, request: Request) -> PipperError:
         return UsageError(
             what, cause=_one_line(str(error)), hint=f"set `region` or AWS_DEFAULT_REGION, or {ENDPOINT}"
         )
-    known = (_FAILURES[name] for name in names if name in _FAILURES)
-    reason, hint = next(known, ("the connection failed", _CONNECTION))
-    system = _system_reason(error)
-    return StoreError(
-        f"{what} from {request.host}"
-        if request.operation in {"read", "list"}
-        else f"{what} at {request.host}",
-        cause=f"{reason} ({system})" if system else reason,
-        hint=hint,
-    )
-
-
-def _system_reason(error: BaseException) -> str:
-    """Return the operating system's message below `error`; the messages between may contain whole URLs."""
-    below: BaseException | None = error
-    for _ in range(10):
-        if below is None:
-            break
-        if isinstance(below, OSError) and below.strerror:
-            return _one_line(below.strerror)
-        kwargs = getattr(below, "kwargs", None)
-        inner = kwargs.get("error") if isinstance(kwargs, dict) else None
-        deeper = inner or getattr(below, "reason", None) or below.__cause__ or below.__context__
-        below = deeper if isinstance(deeper, BaseException) else None
-    return ""
-
-
-def _attempts(error: "ClientError") -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
+    cause, hint = explained(error, _FAILURES, _CONNECTION)
+    place = "from" if request.operation in {"read", "list"} else "at"
+    return StoreError(f"{what} {place} {request.host}", cause=cause, hint=hint)
 
 
 def _attempted(error: "ClientError") -> str:
     text = _one_line(str(error.response.get("Error", {}).get("Message", "")))
-    attempts = _attempts(error)
-    times = f"after {attempts} attempts" if attempts > 1 else "after 1 attempt"
+    attempts = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
+    times = f"after {counted(attempts, 'attempt')}"
     return f"{times}: {text}" if text else times
 
 
