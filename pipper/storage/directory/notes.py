@@ -6,20 +6,17 @@ modification, or (in a copy of the directory) for the same sha256. A missing, in
 one more reading of the file, and never gives a wrong result.
 """
 
-import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec import MsgspecError, Struct, field, json
 
 from pipper.system.files import put_in_place, temporary_file
 
 
-class Note(Struct, frozen=True, kw_only=True):
+class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Facts about a file when it was stored."""
 
     sha256: str
@@ -43,15 +40,15 @@ class Notes:
     def get(self, key: str) -> Note | None:
         """Return the note of `key`, or None if it is missing or damaged."""
         try:
-            return _parse(self._path(key).read_bytes())
-        except FileNotFoundError:
+            return json.decode(self._path(key).read_bytes(), type=Note)
+        except (FileNotFoundError, MsgspecError, ValueError):
             return None
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
         """Write the note of `key`, first to the folder `staging`, which must be on the same file system."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with temporary_file(staging) as file:
-            file.write(json.dumps(asdict(note)).encode())
+            file.write(json.encode(note))
             # A power failure may lose it. Waiting for the disk would double the time of a write.
             put_in_place(file, self._path(key), durable=False)
 
@@ -61,12 +58,3 @@ class Notes:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-
-
-def _parse(data: bytes) -> Note | None:
-    with contextlib.suppress(ValueError, TypeError):
-        raw = json.loads(data)
-        note = Note(**raw)
-        if isinstance(note.metadata, dict) and isinstance(note.sha256, str):
-            return note
-    return None
