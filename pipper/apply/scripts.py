@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from pipper.cache.unpacked import UnpackedScript
+from pipper.wheels.entry_points import EntryPoint
 
 _SCRIPT = """\
 import sys
@@ -17,7 +17,7 @@ _LONGEST_SHEBANG = 127
 """The number of bytes that Linux reads; other systems read more."""
 
 
-def script_of(entry: UnpackedScript, executable: Path) -> tuple[str, bytes]:
+def script_of(entry: EntryPoint, executable: Path) -> tuple[str, bytes]:
     """Return file name and content of the script for an entry point (entry points specification)."""
     if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.

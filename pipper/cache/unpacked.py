@@ -1,16 +1,16 @@
 """Unpacked wheels in the cache, and the index that lists their members."""
 
 import hashlib
-import json
 import os
 import stat
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct, json
+from msgspec.structs import replace
 
 from pipper.system.os_errors import machine_error
+from pipper.wheels.entry_points import EntryPoint
 from pipper.wheels.record import encoded
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Scheme = Literal["purelib", "platlib", "scripts", "data", "headers"]
 
-_FORMAT = 1
+_UNKNOWN = Path()
 
 
 class UnpackedMember(NamedTuple):
@@ -43,29 +43,23 @@ class UnpackedMember(NamedTuple):
     """When it was unpacked; a file with another time or size was changed since."""
 
 
-class UnpackedScript(Struct, frozen=True, kw_only=True):
-    """An entry point that becomes a script."""
-
-    kind: Literal["console", "gui"]
-    name: str
-    module: str
-    attr: str
-
-
-class UnpackedWheel(Struct, frozen=True, kw_only=True):
+class UnpackedWheel(
+    Struct, frozen=True, kw_only=True, rename="kebab", tag_field="format", tag=1, omit_defaults=True
+):
     """A wheel that passed the gate and is unpacked in the cache."""
 
     sha256: str
     filename: str
     name: str
     version: str
-    tree: Path
+    tree: Path = _UNKNOWN
+    """Not in the index: the cache may be moved."""
     dist_info: str
     root_is_purelib: bool
     owner: int
     """The user id that unpacked it; 0 on systems without user ids."""
     members: tuple[UnpackedMember, ...]
-    entry_points: tuple[UnpackedScript, ...]
+    entry_points: tuple[EntryPoint, ...]
     metadata_sha256: str
     """Of METADATA, in hex."""
     requires_dist: tuple[str, ...]
@@ -108,10 +102,7 @@ def describe(wheel: "WheelFile", sha256: str, tree: Path) -> UnpackedWheel:
         root_is_purelib=wheel.root_is_purelib,
         owner=os.geteuid() if hasattr(os, "geteuid") else 0,
         members=members,
-        entry_points=tuple(
-            UnpackedScript(kind=each.kind, name=each.name, module=each.module, attr=each.attr)
-            for each in wheel.entry_points
-        ),
+        entry_points=wheel.entry_points,
         metadata_sha256=hashlib.sha256(wheel.metadata.raw).hexdigest(),
         requires_dist=wheel.metadata.requires_dist,
     )
@@ -139,51 +130,12 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
 
 def to_index(wheel: UnpackedWheel) -> bytes:
     """Return the index of a wheel as JSON, without the path of its tree."""
-    document = {
-        "format": _FORMAT,
-        "sha256": wheel.sha256,
-        "filename": wheel.filename,
-        "name": wheel.name,
-        "version": wheel.version,
-        "dist-info": wheel.dist_info,
-        "root-is-purelib": wheel.root_is_purelib,
-        "owner": wheel.owner,
-        "members": wheel.members,
-        "entry-points": [[each.kind, each.name, each.module, each.attr] for each in wheel.entry_points],
-        "metadata-sha256": wheel.metadata_sha256,
-        "requires-dist": wheel.requires_dist,
-    }
-    return json.dumps(document, separators=(",", ":")).encode()
+    return json.encode(replace(wheel, tree=_UNKNOWN))
 
 
 def from_index(text: bytes, tree: Path) -> UnpackedWheel | None:
     """Return the wheel that an index describes, or None if the index is damaged or has another format."""
     try:
-        document = json.loads(text)
-        if document["format"] != _FORMAT:
-            return None
-        return _wheel(document, tree)
-    except (ValueError, KeyError, TypeError):
+        return replace(json.decode(text, type=UnpackedWheel), tree=tree)
+    except (MsgspecError, ValueError):
         return None
-
-
-def _wheel(document: dict[str, Any], tree: Path) -> UnpackedWheel:
-    return UnpackedWheel(
-        sha256=document["sha256"],
-        filename=document["filename"],
-        name=document["name"],
-        version=document["version"],
-        tree=tree,
-        dist_info=document["dist-info"],
-        root_is_purelib=document["root-is-purelib"],
-        owner=document["owner"],
-        members=tuple(map(UnpackedMember._make, document["members"])),
-        entry_points=tuple(map(_script, document["entry-points"])),
-        metadata_sha256=document["metadata-sha256"],
-        requires_dist=tuple(document["requires-dist"]),
-    )
-
-
-def _script(row: Sequence[str]) -> UnpackedScript:
-    kind, name, module, attr = row
-    return UnpackedScript(kind=cast('Literal["console", "gui"]', kind), name=name, module=module, attr=attr)

@@ -23,7 +23,7 @@ _INTERPRETER = re.compile(
 _INSTALLER = re.compile(r"pip([0-9]+(\.[0-9]+)*)?(\.(exe|bat|cmd|com))?")
 
 
-class EntryPoint(Struct, frozen=True, kw_only=True):
+class EntryPoint(Struct, frozen=True, kw_only=True, array_like=True):
     """A script to generate: it calls `attr` of `module`."""
 
     kind: Literal["console", "gui"]
