@@ -24,7 +24,7 @@ from pipper.wheels.entry_points import EntryPoint, parse_entry_points
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import parse_wheel_name
-from pipper.wheels.record import Row, missing_error, parse_record
+from pipper.wheels.record import Row, parse_record
 from pipper.wheels.tree import Member, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import Entry
@@ -200,7 +200,7 @@ def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
                 raise refusal(subject, "RECORD lists its own hash, which cannot be correct")
             continue
         if line is None or not line.algorithm:
-            raise missing_error(subject, path)
+            raise refusal(subject, "is not in RECORD with a hash", member=path)
         if line.size and int(line.size) != entry.size:
             fault = f"has {int(line.size):,} bytes in RECORD, {entry.size:,} in the archive"
             raise refusal(subject, fault, member=path)

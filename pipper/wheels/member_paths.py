@@ -71,7 +71,6 @@ class Collision(Struct, frozen=True, kw_only=True):
     """Two paths that cannot both be files of one folder."""
 
     path: str
-    other: str
     rule: str
 
 
@@ -87,7 +86,7 @@ def find_collision(paths: Iterable[str]) -> Collision | None:
         if key in files:
             other = files[key]
             rule = "is a duplicate" if other == path else f"is the same file as {other!r} on some systems"
-            return Collision(path=path, other=other, rule=rule)
+            return Collision(path=path, rule=rule)
         files[key] = path
     return _file_as_folder(files)
 
@@ -98,7 +97,7 @@ def _file_as_folder(files: dict[str, str]) -> Collision | None:
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             if folder in files:
-                return Collision(path=files[folder], other=path, rule=f"is a file and the folder of {path!r}")
+                return Collision(path=files[folder], rule=f"is a file and the folder of {path!r}")
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     return None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from pipper.errors import IntegrityError, PipperError
+from pipper.errors import PipperError
 from pipper.wheels.member_paths import path_fault, refusal, shortened
 
 _BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -88,11 +88,6 @@ def _checked(row: Row, subject: str) -> Row:
     if len(digest) != _BYTES[algorithm]:
         raise refusal(subject, f"has a malformed {algorithm} hash in RECORD", member=row.path)
     return Row(row.path, f"{algorithm}={encoded(digest)}", size)
-
-
-def missing_error(subject: str, path: str) -> IntegrityError:
-    """Return the error for a member that RECORD does not list, or lists without its hash."""
-    return refusal(subject, "is not in RECORD with a hash", member=path)
 
 
 def format_record(rows: Iterable[Row]) -> str:
