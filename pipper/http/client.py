@@ -54,11 +54,6 @@ class Answer:
     """The final URL, after redirects."""
 
 
-def no_account(origin: str) -> Account | None:  # noqa: ARG001 - the same answer for all
-    """Return None: most servers need no account."""
-    return None
-
-
 class Web:
     """Reads URLs; for any number of threads.
 
@@ -76,7 +71,7 @@ class Web:
         environ: Mapping[str, str],
         *,
         ca_file: Path | None = None,
-        account: Callable[[str], Account | None] = no_account,
+        account: Callable[[str], Account | None] = lambda _origin: None,
         plain: frozenset[str] = frozenset(),
     ) -> None:
         self._pool = Pool(environ, ca_file)
@@ -147,7 +142,7 @@ class Web:
         """Yield the response with its open body, after redirects."""
         current, sent = url, headers
         for _ in range(_REDIRECTS + 1):
-            self._require_safe(current, "unsafe URL")
+            self.require_safe(current)
             with translated(current):
                 response = self._pool.send(
                     method, current, {**_HEADERS, **self._authorization(current), **sent}
@@ -176,7 +171,7 @@ class Web:
     ) -> tuple[str, Mapping[str, str]]:
         """Return the target of a redirect and the headers to send there, without credentials at another origin."""
         target = urljoin(url, location)
-        self._require_safe(target, f"{shown(url)} redirects to an unsafe URL")
+        self.require_safe(target, f"{shown(url)} redirects to an unsafe URL")
         if url.startswith("https:") and not target.startswith("https:"):
             raise IntegrityError(
                 f"{shown(url)} redirects to http",
@@ -187,11 +182,8 @@ class Web:
             return target, headers
         return target, {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
 
-    def require_safe(self, url: str) -> None:
-        """Raise IntegrityError if `url` is unsafe; sends no request."""
-        self._require_safe(url, "unsafe URL")
-
-    def _require_safe(self, url: str, what: str) -> None:
+    def require_safe(self, url: str, what: str = "unsafe URL") -> None:
+        """Raise IntegrityError if `url` is unsafe; sends no request. The message begins with `what`."""
         fault = url_fault(url)
         if fault and not (url.startswith("http:") and _origin(url) in self._plain):
             hint = "use an https URL without user name and password"
