@@ -46,15 +46,14 @@ def choose_environment(settings: Settings, root: Path | None, place: Place) -> E
     python = _python(settings, root, place)
     if root is not None and place == Place():
         _report_active(settings, root / VENV)
+    interpreter = inspect_interpreter(python or running(), cache_dir)
     if place.target is not None:
-        interpreter = inspect_interpreter(python or running(), cache_dir)
         return target_directory(settings.directory / place.target, interpreter)
     if place.user:
-        return user_environment(inspect_interpreter(python or running(), cache_dir))
+        return user_environment(interpreter)
     if python is None and root is not None:
-        base = inspect_interpreter(running(), cache_dir)
-        return replace(environment_of(of_new_venv(root / VENV, base, None)), is_missing=True)
-    return environment_of(inspect_interpreter(python or running(), cache_dir))
+        return replace(environment_of(of_new_venv(root / VENV, interpreter, None)), is_missing=True)
+    return environment_of(interpreter)
 
 
 def make_environment(settings: Settings, environment: Environment) -> None:
