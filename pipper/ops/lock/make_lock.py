@@ -27,7 +27,6 @@ from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import goals
 from pipper.ops.lock.unmanaged import unmanaged_requirements
-from pipper.solve.request import Resolution
 from pipper.solve.router import SourceRouter
 from pipper.system.parallel import spread
 
@@ -97,12 +96,8 @@ def _as_of(manifest: Manifest) -> datetime | None:
 def _warn(solutions: Solutions, reporter: Reporter) -> None:
     for target, reason in solutions.failures.items():
         reporter.warning(f"no solution for {target.name}: {reason.splitlines()[0]}")
-    _warn_of_yanked(solutions.resolutions.values(), reporter)
-
-
-def _warn_of_yanked(resolutions: Iterable[Resolution], reporter: Reporter) -> None:
     warnings = set()
-    for resolution in resolutions:
+    for resolution in solutions.resolutions.values():
         for pin in resolution.pins:
             reasons = [file.yanked for file in pin.files if file.yanked is not None]
             if len(reasons) == len(pin.files):
