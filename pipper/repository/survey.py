@@ -22,7 +22,7 @@ from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
-from pipper.wheels.bundle import extract_wheel, read_bundle
+from pipper.wheels.bundle import extract_wheel
 from pipper.wheels.gate import open_wheel
 from pipper.wheels.metadata import CoreMetadata
 
@@ -191,10 +191,9 @@ class Surveyor:
             ):
                 path = Path(folder) / info.key.rpartition("/")[2]
                 fetch_object(self._store, info.key, path)
-                bundle = read_bundle(path)
                 wheel = path.with_name("package.whl")
-                digest = extract_wheel(path, wheel).sha256
-                with open_wheel(wheel, filename=bundle.wheel_name, limits=self._limits) as opened:
+                extracted = extract_wheel(path, wheel)
+                with open_wheel(wheel, filename=extracted.bundle.wheel_name, limits=self._limits) as opened:
                     opened.verify()
                     if opened.name != holding.name or opened.version != bundle_version(info.key):
                         fault = f"its wheel is {opened.name} {opened.version}; {REPLACE}"
@@ -203,7 +202,7 @@ class Surveyor:
             return BundleLook(info=info, fault="it was removed in the meantime")
         except IntegrityError as error:
             return BundleLook(info=info, fault=described(error, REPLACE))
-        return BundleLook(info=info, sha256=digest, dependencies=bundle.dependencies)
+        return BundleLook(info=info, sha256=extracted.sha256, dependencies=extracted.bundle.dependencies)
 
 
 def fetch_object(store: Store, key: str, path: Path) -> str:

@@ -14,7 +14,7 @@ from pipper.repository.source import Repository
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
-from pipper.wheels.bundle import extract_wheel, read_bundle
+from pipper.wheels.bundle import ExtractedWheel, extract_wheel
 
 
 def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
@@ -39,10 +39,8 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
         bundle = scratch / "bundle.pipper"
         with os_errors("write", bundle, needed=len(body)):
             bundle.write_bytes(body)
-        wheel = bundle.with_name("package.whl")
-        _require_wheel(bundle, file)
-        extracted = extract_wheel(bundle, wheel)
-        cache.add_file(wheel, extracted.sha256, subject=file.wheel)
+        extracted = _extract(bundle, scratch / "package.whl", file)
+        cache.add_file(scratch / "package.whl", extracted.sha256, subject=file.wheel)
     locked = LockedBundle(sha256=sha256(body).hexdigest(), size=len(body))
     return replace(file, sha256=extracted.sha256, size=extracted.size, bundle=locked)
 
@@ -55,23 +53,23 @@ def extract_to_cache(file: LockedFile, cache: Cache) -> None:
             f"the bundle of {file.wheel} was removed from the cache", hint="run the same command again"
         )
     with scratch_folder() as scratch:
-        wheel = scratch / "package.whl"
-        _require_wheel(bundle, file)
-        extract_wheel(bundle, wheel)
-        cache.add_file(wheel, file.sha256, subject=file.wheel)
+        _extract(bundle, scratch / "package.whl", file)
+        cache.add_file(scratch / "package.whl", file.sha256, subject=file.wheel)
 
 
-def _require_wheel(bundle: Path, file: LockedFile) -> None:
-    """Raise IntegrityError if the `package.meta` of a bundle does not name the locked wheel."""
+def _extract(bundle: Path, to: Path, file: LockedFile) -> ExtractedWheel:
+    """Extract a bundle; raise IntegrityError if its `package.meta` does not name the locked wheel."""
     subject = file.key or file.wheel
     try:
-        found = read_bundle(bundle).wheel_name
+        extracted = extract_wheel(bundle, to)
     except IntegrityError as error:
         # The message begins with the name of a temporary file.
         rule = error.message.removeprefix(f"{bundle.name}: ")
         raise IntegrityError(f"{subject}: {rule}", cause=error.cause, hint=error.hint) from error
+    found = extracted.bundle.wheel_name
     if found != file.wheel:
         raise IntegrityError(
             f"{subject}: package.meta names the wheel {found}, the page or the lock names {file.wheel}",
             hint="run `pipper repository check` to find all damaged files, then `pipper repository repair`",
         )
+    return extracted

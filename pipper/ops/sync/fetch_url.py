@@ -20,7 +20,7 @@ from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.system.retry import pause_if_broken, retry
-from pipper.wheels.bundle import extract_wheel, read_bundle
+from pipper.wheels.bundle import extract_wheel
 from pipper.wheels.gate import open_wheel
 
 _LARGEST = 5 << 30
@@ -72,9 +72,8 @@ def _take(url: str, web: Web, cache: Cache) -> Wanted:
         path = fetch_unhashed(web, url, directory)
         if not path.name.endswith(BUNDLE_SUFFIX):
             return _taken(path, path.name, url, cache)
-        bundle = read_bundle(path)
         wheel = path.with_name("package.whl")
-        extract_wheel(path, wheel)
+        bundle = extract_wheel(path, wheel).bundle
         taken = _taken(wheel, bundle.wheel_name, url, cache)
         digest, size = _measured(path)
         cache.add_file(path, digest)
