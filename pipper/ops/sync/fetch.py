@@ -14,6 +14,7 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
+from pipper.core.ports import Reporter, Task
 from pipper.core.reporter import Reporter
 from pipper.core.urls import shown
 from pipper.core.wording import counted
@@ -25,7 +26,7 @@ from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import extract_to_cache
 from pipper.ops.sync.fetch_folder import copy_from_folder
-from pipper.ops.sync.wheel_checks import cached_wheels, require_same_version
+from pipper.ops.sync.wheel_checks import require_same_version
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
@@ -56,46 +57,44 @@ def origins_of(
     offline: bool = False,
 ) -> Origins:
     """Return the origins of the files of a lock; raise what `locked_repositories` raises."""
+    index_url = project.manifest.index_url if project else ""
+    taken = [file for package in lock.packages if package.source == INDEX for file in package.wheels]
+    # Signed URLs need no credentials.
+    needs_account = bool(taken) and lock.expires_at is None
+    is_local = any(file.url.startswith("file:") for file in taken)
     return Origins(
-        web=_web(settings, lock, project),
+        web=index_web(settings, index_url) if needs_account else Web(settings.environ),
         repositories={} if offline else locked_repositories(settings, lock, project),
         folder=None if folder is None else settings.directory / folder,
         offline=offline,
-        index_folder=_index_folder(settings, lock, project),
+        index_folder=index_folder(settings, index_url) if is_local else None,
     )
 
 
-def _index_folder(settings: Settings, lock: Lock, project: Project | None) -> Path | None:
-    taken = (file for package in lock.packages if package.source == INDEX for file in package.wheels)
-    if not any(file.url.startswith("file:") for file in taken):
-        return None
-    return index_folder(settings, project.manifest.index_url if project else "")
-
-
-def _web(settings: Settings, lock: Lock, project: Project | None) -> Web:
-    """Return a client without credentials for signed URLs, or one with credentials for files of the index."""
-    if lock.expires_at is not None or not any(package.source == INDEX for package in lock.packages):
-        return Web(settings.environ)
-    return index_web(settings, project.manifest.index_url if project else "")
-
-
 def fetch_wheels(
-    wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter
+    missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter
 ) -> Mapping[str, UnpackedWheel]:
-    """Return every wheel unpacked, by sha256; fetch those that the cache does not have.
+    """Return wheels that the cache has not unpacked, by sha256 and unpacked; fetch their files if needed.
 
     Raises IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the
     names of all missing files if `origins` is offline, and what stores raise.
     """
-    wheels = dict(cached_wheels(wanted, cache))
-    missing = [want for want in wanted if want.file.sha256 not in wheels]
     here, away = _divided(missing, origins, cache, reporter)
-    work = _Unpacking(cache, reporter, total=len(missing))
-    with work:
-        # Unpack each file when it has arrived, while others are still being fetched.
-        started = [work.start(want) for want in here]
-        _fetch_all(away, origins, cache, reporter, lambda want: started.append(work.start(want)))
-        wheels.update((wheel.sha256, wheel) for wheel in (each.result() for each in started))
+    started: list[Future[UnpackedWheel]] = []
+    with reporter.task("Unpacking", total=len(missing)) as task:
+        pool = ThreadPoolExecutor(_UNPACKING)
+
+        def unpack(want: Wanted) -> None:
+            started.append(pool.submit(_unpacked, want, cache, task))
+
+        try:
+            # Unpack each file when it has arrived, while others are still being fetched.
+            for want in here:
+                unpack(want)
+            _fetch_all(away, origins, cache, reporter, unpack)
+            wheels = {wheel.sha256: wheel for wheel in (each.result() for each in started)}
+        finally:
+            pool.shutdown(cancel_futures=True)
     for want in missing:
         require_same_version(want, wheels[want.file.sha256])
     return wheels
@@ -217,29 +216,10 @@ def _opener(place: str, stream: Opener) -> Opener:
     return opened
 
 
-class _Unpacking:
-    """Unpacks wheels into the cache, a few at once; on exit it waits for those in progress."""
-
-    def __init__(self, cache: Cache, reporter: Reporter, *, total: int) -> None:
-        self._cache = cache
-        self._task = reporter.task("Unpacking", total=total)
-        self._pool = ThreadPoolExecutor(_UNPACKING)
-
-    def __enter__(self) -> "_Unpacking":
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(cancel_futures=exc[0] is not None)
-        self._task.__exit__(*exc)
-
-    def start(self, want: Wanted) -> Future[UnpackedWheel]:
-        return self._pool.submit(self._unpack, want)
-
-    def _unpack(self, want: Wanted) -> UnpackedWheel:
-        file = want.file
-        if file.bundle and self._cache.file(file.sha256) is None:
-            extract_to_cache(file, self._cache)
-        unpacked = self._cache.unpack(file.sha256, want.filename)
-        self._task.advance()
-        return unpacked
+def _unpacked(want: Wanted, cache: Cache, task: Task) -> UnpackedWheel:
+    file = want.file
+    if file.bundle and cache.file(file.sha256) is None:
+        extract_to_cache(file, cache)
+    wheel = cache.unpack(file.sha256, want.filename)
+    task.advance()
+    return wheel
