@@ -29,7 +29,6 @@ from pipper.wheels.zip.layout import STORED, Entry
 WHEEL_NAME = "package.whl"
 META_NAME = "package.meta"
 
-_KNOWN_KEYS = ("name", "version", "safe_version", "wheel_name", "timestamp")
 _STAMP = (1980, 1, 1, 0, 0, 0)
 _DEFAULT_LIMITS = Limits()
 # For the bundle itself: it stores its wheel uncompressed, and the wheel gate limits that.
@@ -51,8 +50,6 @@ class Bundle(Struct, frozen=True, kw_only=True):
     """When the bundle was built (ISO 8601); may be empty."""
     dependencies: tuple[str, ...]
     """Packages that 0.x installs too, in its notation: `bar:>=2.0.0`."""
-    extra: Mapping[str, object]
-    """All other keys, from the project's `pipper.json`."""
     raw: bytes
     """The bytes of the file."""
 
@@ -127,13 +124,6 @@ def parse_meta(raw: bytes, *, subject: str) -> Bundle:
         wheel_name=wheel.filename,
         timestamp=values.text_at("timestamp", ""),
         dependencies=values.at("dependencies", []).texts(),
-        extra=MappingProxyType(
-            {
-                key: value
-                for key, value in values.entries().items()
-                if key not in (*_KNOWN_KEYS, "dependencies")
-            }
-        ),
         raw=raw,
     )
 

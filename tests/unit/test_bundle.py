@@ -52,7 +52,6 @@ def test_a_bundle_of_0_11_is_read(tmp_path: Path) -> None:
     assert (bundle.name, bundle.version, bundle.safe_version) == ("Foo_Bar", "1.2.3", "v1-2-3")
     assert bundle.wheel_name == "foo_bar-1.2.3-py3-none-any.whl"
     assert bundle.dependencies == ("bar:>=2.0.0",)
-    assert dict(bundle.extra) == {"conda": ["numpy"]}
     assert json.loads(bundle.raw) == META
 
 
