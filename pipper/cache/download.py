@@ -11,7 +11,7 @@ from pipper.cache.cache import Cache, Receiver
 from pipper.core.reporter import Reporter, Task
 from pipper.core.wording import counted
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
-from pipper.system.parallel import in_threads
+from pipper.system.parallel import spread
 from pipper.system.retry import pause_if_broken, retry
 
 JOBS = 16
@@ -20,8 +20,6 @@ JOBS = 16
 _ATTEMPTS = 5
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 5.0
-_CLEANUP_SECONDS = 1.0
-"""How long threads may clean up after an interrupt."""
 _GRACE = 300.0
 _SLOWEST = 50_000
 """Bytes per second of all downloads: a slower server is stalled (the slow retrieval attack of TUF)."""
@@ -72,7 +70,7 @@ def fetch(
             except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
                 failures.append(error)
 
-        in_threads(work, wanted, jobs=jobs, stop=run.stop, cleanup_seconds=_CLEANUP_SECONDS)
+        spread(work, wanted, jobs=jobs, stop=run.stop)
     _raise_gravest(failures, reporter)
 
 

@@ -1,11 +1,10 @@
 """Run the same work on many items in threads, for work that waits for a store."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from pipper.core.reporter import Reporter
 from pipper.errors import PipperError
@@ -17,7 +16,7 @@ R = TypeVar("R")
 
 JOBS = 32
 """Requests at once."""
-_CLEANUP_SECONDS = 0.5
+_CLEANUP_SECONDS = 1.0
 """How long threads may clean up after an interrupt."""
 
 
@@ -29,20 +28,23 @@ def in_parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """
     if len(items) < 2:
         return [work(item) for item in items]
-    stop = threading.Event()
     done: dict[int, R] = {}
     failed: dict[int, BaseException] = {}
 
     def one(number: int) -> None:
         try:
             done[number] = work(items[number])
-        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+        except BaseException as error:
             failed[number] = error
-            stop.set()
+            raise
 
-    in_threads(one, range(len(items)), jobs=JOBS, stop=stop, cleanup_seconds=_CLEANUP_SECONDS)
-    if failed:
-        raise failed[min(failed)]
+    try:
+        spread(one, range(len(items)))
+    except BaseException as error:
+        if error not in failed.values():
+            raise
+        earliest = failed[min(failed)]
+        raise earliest from earliest.__cause__
     return [done[number] for number in sorted(done)]
 
 
@@ -63,43 +65,6 @@ def attempt_each(
         return in_parallel(attempted, items)
 
 
-def in_threads(
-    work: Callable[[T], None], items: Sequence[T], *, jobs: int, stop: threading.Event, cleanup_seconds: float
-) -> None:
-    """Run `work`, which must not raise, on each item, `jobs` at once; no new item starts once `stop` is set.
-
-    An interrupt sets `stop` and waits `cleanup_seconds` at most for the threads.
-    """
-    # Not a pool: Python waits for the threads of a pool at exit, and one that hangs in a read would keep an
-    # interrupted command from ending.
-    queue = iter(items)
-    turn = threading.Lock()
-    end = object()
-
-    def drain() -> None:
-        while not stop.is_set():
-            with turn:
-                item = next(queue, end)
-            if item is end:
-                return
-            work(cast("T", item))
-
-    threads = [threading.Thread(target=drain, daemon=True) for _ in range(min(jobs, len(items)))]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(1.0)  # with a timeout, so that an interrupt arrives on every system
-    except BaseException:
-        stop.set()
-        until = time.monotonic() + cleanup_seconds
-        for thread in threads:
-            if thread.is_alive():  # the interrupt may have arrived while it was starting
-                thread.join(max(0.0, until - time.monotonic()))
-        raise
-
-
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     """Call two functions at once and return their results; raises what they raise."""
     one: list[A] = []
@@ -109,19 +74,30 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     return one[0], other[0]
 
 
-def spread(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T], Iterable[T]]) -> None:
-    """Run `work` on the items of `first` and on those that `follow` returns for each finished item.
+def spread(
+    work: Callable[[T], object],
+    first: Iterable[T],
+    follow: Callable[[T], Iterable[T]] = lambda _: (),
+    *,
+    jobs: int = JOBS,
+    stop: threading.Event | None = None,
+) -> None:
+    """Run `work`, `jobs` at once, on the items of `first` and on those that `follow` returns for each finished item.
 
     `follow` is called in the calling thread, in the order in which items finish. If anything raises, no new item
     is started, and the error is raised after the running ones have finished. An interrupt does not wait for
-    threads that hang.
+    threads that hang. `stop` is set at the end, also by an interrupt, so that `work` can stop early.
     """
-    _Spread(work).go(first, follow)
+    _Spread(work, jobs, stop or threading.Event()).go(first, follow)
 
 
 class _Spread(Generic[T]):
-    def __init__(self, work: Callable[[T], object]) -> None:
+    # Not a pool: Python waits for the threads of a pool at exit, and one that hangs in a read would keep an
+    # interrupted command from ending.
+    def __init__(self, work: Callable[[T], object], jobs: int, stop: threading.Event) -> None:
         self._work = work
+        self._jobs = jobs
+        self._stop = stop
         self._todo: SimpleQueue[T | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -156,13 +132,14 @@ class _Spread(Generic[T]):
         for item in items:
             self._under_way += 1
             self._todo.put(item)
-            if len(self._threads) < min(JOBS, self._under_way):
+            if len(self._threads) < min(self._jobs, self._under_way):
                 thread = threading.Thread(target=self._drain, daemon=True)
                 thread.start()
                 self._threads.append(thread)
 
     def _end(self) -> None:
         """Let each thread end after its current item."""
+        self._stop.set()
         with suppress(Empty):
             while True:
                 self._todo.get_nowait()

@@ -1,8 +1,9 @@
 """Downloads: verified, taken up where they broke, tried all, and never for ever."""
 
+import _thread
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import AccessError, IntegrityError, ObjectAbsentError, PipperError, StoreError
+from pipper.system import parallel
 
 Body = bytes | PipperError
 
@@ -238,7 +240,7 @@ def test_a_fault_in_pipper_is_no_fault_of_a_store(cache: Cache) -> None:
 def test_C4_an_interrupt_does_not_wait_for_a_download_that_hangs(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_CLEANUP_SECONDS", 0.0)
+    monkeypatch.setattr(parallel, "_CLEANUP_SECONDS", 0.0)
     hangs, release = threading.Event(), threading.Event()
 
     @contextmanager
@@ -248,24 +250,15 @@ def test_C4_an_interrupt_does_not_wait_for_a_download_that_hangs(
         yield iter([BODY])
 
     wanted = Download(subject="foo 1.2", sha256=hashlib.sha256(BODY).hexdigest(), size=len(BODY), open=opened)
-    _interrupt_when(hangs, monkeypatch)
+    helper = threading.Thread(target=lambda: hangs.wait(30) and _thread.interrupt_main())
+    helper.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             fetch([wanted], cache, Reporter())
+        assert not release.is_set()
     finally:
         release.set()
-
-
-def _interrupt_when(hangs: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise KeyboardInterrupt in the thread that waits for downloads, once one hangs."""
-    join: Callable[..., None] = threading.Thread.join
-
-    def interrupted(self: threading.Thread, timeout: float | None = None) -> None:
-        if timeout == 1.0 and hangs.wait(30):
-            raise KeyboardInterrupt
-        join(self, timeout)
-
-    monkeypatch.setattr(threading.Thread, "join", interrupted)
+        helper.join()
 
 
 def test_nothing_to_fetch_is_nothing_to_tell(cache: Cache) -> None:
