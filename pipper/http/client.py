@@ -217,25 +217,33 @@ def _without(pieces: Iterator[bytes], skipped: int) -> Iterator[bytes]:
 
 
 def _pieces(response: "BaseHTTPResponse", url: str) -> Iterator[bytes]:
-    """Yield the body as it arrives, at most 1 MiB at once."""
     announced = response.headers.get("Content-Length", "")
-    started, received = time.monotonic(), 0
     with translated(url):
-        # read1 returns the bytes that have arrived: one read of a slow body could last for hours
-        while piece := response.read1(_PIECE, decode_content=False):
-            received += len(piece)
-            yield piece
-            elapsed = time.monotonic() - started
-            if elapsed > _SLOW_SECONDS and received < elapsed * _SLOWEST:
-                raise StoreError(
-                    f"cannot read {shown(url)}: the response is too slow",
-                    cause=f"{received} bytes in {elapsed:.0f} seconds",
-                    hint=AGAIN,
-                )
-    if announced.isdigit() and received != int(announced):
+        size = int(announced) if announced.isdigit() else None
+        yield from arriving(response, size, lambda: shown(url))
+
+
+def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], str]) -> Iterator[bytes]:
+    """Yield a body as it arrives, not decoded, at most 1 MiB at once.
+
+    Raises StoreError, naming the `subject`, if it is too slow or not of this `size`, and what urllib3 raises.
+    """
+    started, received = time.monotonic(), 0
+    # read1 returns the bytes that have arrived: one read of a slow body could last for hours
+    while piece := body.read1(_PIECE, decode_content=False):
+        received += len(piece)
+        yield piece
+        elapsed = time.monotonic() - started
+        if elapsed > _SLOW_SECONDS and received < elapsed * _SLOWEST:
+            raise StoreError(
+                f"cannot read {subject()}: the response is too slow",
+                cause=f"{received} bytes in {elapsed:.0f} seconds",
+                hint=AGAIN,
+            )
+    if size is not None and received != size:
         raise TransientError(
-            f"cannot read {shown(url)}: the response is incomplete",
-            cause=f"{received} of {announced} bytes arrived",
+            f"cannot read {subject()}: the response is incomplete",
+            cause=f"{received} of {size} bytes arrived",
             hint=AGAIN,
         )
 
