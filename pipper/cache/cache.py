@@ -122,7 +122,6 @@ class Cache:
     """
 
     def __init__(self, root: Path, limits: Limits = _DEFAULT_LIMITS) -> None:
-        """Open the cache in the folder `root`; `limits` apply to the wheels that are unpacked."""
         self.root = Path(os.path.abspath(root))
         self.limits = limits
         _make_private(self.root)

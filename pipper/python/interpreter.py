@@ -99,11 +99,12 @@ def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> I
     executable = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not base.venv_paths:
         return inspect_interpreter(executable, cache_dir)
+    paths = {name: path.replace(probe.VENV, str(directory)) for name, path in base.venv_paths.items()}
     return replace(
         base,
         executable=Path(os.path.abspath(executable)),
         prefix=directory,
-        scheme=_scheme(_filled(base.venv_paths, directory), directory, base.version, virtual=True),
+        scheme=_scheme(paths, directory, base.version, virtual=True),
         externally_managed="",
     )
 
@@ -215,10 +216,6 @@ def _scheme(
         data=Path(paths["data"]),
         headers=include if virtual else Path(paths["include"]),
     )
-
-
-def _filled(paths: Mapping[str, str], directory: Path) -> dict[str, str]:
-    return {name: path.replace(probe.VENV, str(directory)) for name, path in paths.items()}
 
 
 def _external_manager(stdlib: Path) -> str:

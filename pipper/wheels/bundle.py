@@ -188,14 +188,10 @@ def _meta(wheel: WheelFile, manifest: Mapping[str, object]) -> dict[str, object]
         **manifest,
         "name": wheel.metadata.name,
         "version": semver or str(wheel.version),
-        "safe_version": serialize(semver) if semver else _escaped(str(wheel.version)),
+        "safe_version": serialize(semver) if semver else "v" + re.sub(r"[^0-9a-z]+", "-", str(wheel.version)),
         "wheel_name": wheel.filename,
         "timestamp": wheel.newest.isoformat(),
     }
-
-
-def _escaped(version: str) -> str:
-    return "v" + re.sub(r"[^0-9a-z]+", "-", version)
 
 
 @contextmanager

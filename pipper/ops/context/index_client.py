@@ -1,6 +1,5 @@
 """Choose the index of a command, and make the HTTP client with its credentials and certificates."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +14,8 @@ from pipper.python.interpreter import running
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
     """Return the index; `index_url` is the manifest's, or empty. Raise UsageError if none is configured."""
-    return find_index(index_url, _around(settings, tuple(_pythons(root))))
+    own = venv_python(root / VENV)
+    return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
 
 
 def index_web(settings: Settings, index_url: str) -> Web:
@@ -56,10 +56,3 @@ def _around(settings: Settings, pythons: tuple[Path, ...]) -> Surroundings:
     return Surroundings(
         environ=settings.environ, home=settings.home, pythons=pythons, reporter=settings.reporter
     )
-
-
-def _pythons(root: Path) -> Iterator[Path]:
-    yield running()
-    own = venv_python(root / VENV)
-    if own is not None:
-        yield own

@@ -82,10 +82,12 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
     lock = _lock(settings, request, workplace, project, old)
     documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
     documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
+    groups = frozenset({request.group} if request.group else ())
+    goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
     return EditOutcome(
         manifest_path=project.manifest_path,
         changes=version_changes(old, lock),
-        sync=_carry_out(settings, request, workplace, _goal(request, project, lock), documents),
+        sync=_carry_out(settings, request, workplace, goal, documents),
     )
 
 
@@ -162,11 +164,6 @@ def _lock(
     target = workplace.environment.interpreter.target
     present = installed(workplace.environment)
     return make_lock(settings, project, target, options, old=old, installed=present)
-
-
-def _goal(request: EditRequest, project: Project, lock: Lock) -> Goal:
-    groups = frozenset({request.group} if request.group else ())
-    return Goal(lock=lock, selection=Selection(groups=groups), project=project)
 
 
 def _carry_out(

@@ -65,10 +65,11 @@ def make_lock(
     index = (
         open_index(settings, manifest, root=project.root, offline=options.offline) if manifest.index else None
     )
+    packages = old.packages if old else ()
     router = SourceRouter(
         [*repositories, index] if index else repositories,
         pinned=manifest.sources,
-        locked_private=_private_names(old),
+        locked_private=frozenset(package.name for package in packages if package.source != INDEX),
         spread=spread,
     )
     unmanaged = unmanaged_requirements(installed)
@@ -106,12 +107,6 @@ def _warn(solutions: Solutions, reporter: Reporter) -> None:
                 )
     for text in sorted(warnings):
         reporter.warning(text)
-
-
-def _private_names(old: Lock | None) -> frozenset[NormalizedName]:
-    if old is None:
-        return frozenset()
-    return frozenset(package.name for package in old.packages if package.source != INDEX)
 
 
 def _versions(installed: Iterable[Installed]) -> dict[NormalizedName, Version]:

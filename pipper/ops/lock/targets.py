@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.lock.model import Lock
 from pipper.core.manifest.declared import as_solved, other_usual_targets
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target, serves, system_version
@@ -33,7 +33,8 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
             hint="name another one with --python EXE, or edit requires-python in the manifest",
         )
     kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]
-    serving = [each.target for each in kept if _serves(each, at_hand)]
+    solved = (each for each in kept if not each.failure)
+    serving = [each.target for each in solved if serves(each.target, at_hand, each.conditions)]
     own = max(serving, key=lambda target: system_version(target.name), default=at_hand).completed(at_hand)
     targets = {each.target.name: as_solved(each.target, at_hand) for each in kept} | {own.name: own}
     if usual_platforms:
@@ -46,7 +47,3 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
 
 def _allowed(manifest: Manifest, target: Target) -> bool:
     return manifest.requires_python.contains(target.python, prereleases=True)
-
-
-def _serves(environment: LockedEnvironment, at_hand: Target) -> bool:
-    return not environment.failure and serves(environment.target, at_hand, environment.conditions)

@@ -112,7 +112,6 @@ def _save_all(
 
 
 def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest) -> Iterator[Saved]:
-    """Save the wheel, and the bundle and metadata that the request adds."""
     parse_wheel_name(want.filename)  # the name is from a lock of another tool, and becomes a path
     wheel = _cached(want.file.sha256, want.filename, cache)
     yield _place(wheel, directory / want.filename, want.file.sha256)

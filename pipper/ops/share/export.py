@@ -61,7 +61,7 @@ def _placed(lock: Lock, repositories: Mapping[str, Repository], base: Path) -> L
     def placed(package: LockedPackage, file: LockedFile) -> LockedFile:
         url = file.url or repositories[package.source].store.url(file.key)
         if url.startswith("file:"):
-            url = _relative(directory_of(url, base), base)
+            url = Path(os.path.relpath(directory_of(url, base), base)).as_posix()
         return file.at_url(url)
 
     packages = tuple(
@@ -69,7 +69,3 @@ def _placed(lock: Lock, repositories: Mapping[str, Repository], base: Path) -> L
         for package in lock.packages
     )
     return replace(lock, packages=packages)
-
-
-def _relative(path: Path, base: Path) -> str:
-    return Path(os.path.relpath(path, base)).as_posix()

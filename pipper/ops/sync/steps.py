@@ -157,7 +157,6 @@ class _Run:
     def __init__(
         self, settings: Settings, request: SyncRequest, environment: Environment, goal: Goal
     ) -> None:
-        """Raise what `part_for` and `select` raise."""
         self.settings = settings
         self.request = request
         self.environment = environment

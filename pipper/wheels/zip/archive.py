@@ -17,7 +17,6 @@ class ZipArchive:
     """The members of an open zip. For one thread at a time."""
 
     def __init__(self, source: ZipSource, entries: tuple[Entry, ...]) -> None:
-        """Read the `entries` that `read_layout` returned for `source`."""
         self._source = source
         self.entries = entries
 

@@ -140,7 +140,6 @@ def _signed(access: PlainAccess, url: str, headers: Mapping[str, str]) -> dict[s
 
 
 def _parsed(text: bytes) -> ElementTree.Element:
-    """Parse XML; raises ValueError."""
     try:
         # expat limits the expansion of entities, and botocore uses it for the same responses
         return ElementTree.fromstring(text)  # noqa: S314 - see above

@@ -80,7 +80,11 @@ def plain_access(
     if not _KNOWN.issuperset(variables):
         return None
     # botocore distinguishes an empty variable from an unset one
-    named = profile if profile is not None else _first(variables, _PROFILES)
+    named = (
+        profile
+        if profile is not None
+        else next((variables[name] for name in _PROFILES if name in variables), None)
+    )
     settings = _profile(named, variables, home)
     keys = variables.get(_KEYS[0]) if profile is None else None
     found = credentials or (_of_environment(variables) if keys else settings and settings.credentials)
@@ -199,7 +203,3 @@ def _is_proxied(root: str, environ: Mapping[str, str]) -> bool:
     """Tell whether variables are set that botocore and `Pool` interpret differently."""
     names = ("all_proxy", "http_proxy") if root.startswith("http:") else ("all_proxy",)
     return any(environ.get(name) or environ.get(name.upper()) for name in names)
-
-
-def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((variables[name] for name in names if name in variables), None)
