@@ -18,7 +18,6 @@ from urllib.parse import urljoin, urlsplit
 from pipper import __version__
 from pipper.core.urls import shown, url_fault
 from pipper.errors import IntegrityError, StoreError
-from pipper.http.account import Account
 from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
 from pipper.system.retry import retry
@@ -39,6 +38,14 @@ _SLOW_SECONDS, _SLOWEST = 60, 1024
 _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _REDIRECT = "use the final URL, or correct the redirects of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user name and a password, sent by Basic authentication (RFC 7617)."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.core.reporter import Reporter
 from pipper.core.urls import plain
 from pipper.errors import UsageError
-from pipper.http.account import Account
+from pipper.http.client import Account
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 

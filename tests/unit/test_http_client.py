@@ -18,8 +18,7 @@ from pipper.errors import (
     StoreError,
 )
 from pipper.http import client as web_module
-from pipper.http.account import Account
-from pipper.http.client import Web
+from pipper.http.client import Account, Web
 from tests.loopback import QuietHandler, closed_ports, served
 from tests.tls import https_server
 

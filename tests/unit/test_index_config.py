@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pipper.http.account import Account
 
 from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
-from pipper.http.account import Account
+from pipper.http.client import Account
 from pipper.index.config import Accounts, IndexAddress, Surroundings, find_index
 
 

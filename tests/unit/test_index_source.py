@@ -10,8 +10,7 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.errors import AccessError, IntegrityError, StoreError
-from pipper.http.account import Account
-from pipper.http.client import Web
+from pipper.http.client import Account, Web
 from pipper.index.reader import Connection, Disk
 from pipper.index.source import IndexSource
 from tests.index_double import Fault, IndexDouble, Style
