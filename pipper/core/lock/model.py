@@ -4,7 +4,7 @@ The format: identical bytes for identical inputs, one line for each file so that
 network, and no secret. A change of meaning raises `lock-version`; unknown keys are refused, never ignored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import unquote
@@ -163,6 +163,14 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
     def by_pin(self) -> Mapping[Pin, LockedPackage]:
         """The packages by pin."""
         return {package.pin: package for package in self.packages}
+
+    def with_files(self, change: Callable[[LockedPackage, LockedFile], LockedFile]) -> "Lock":
+        """Return the same lock with the file that `change` returns instead of each."""
+        packages = (
+            replace(package, wheels=tuple(change(package, file) for file in package.wheels))
+            for package in self.packages
+        )
+        return replace(self, packages=tuple(packages))
 
     def check(self) -> None:
         """Raise IntegrityError if the parts are inconsistent; a cycle of packages is allowed."""

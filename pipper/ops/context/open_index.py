@@ -62,14 +62,7 @@ def complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Repor
             (package.pin, file.filename): whole
             for (package, file), whole in zip(lacking, in_parallel(completed, lacking), strict=True)
         }
-    packages = (
-        replace(
-            package,
-            wheels=tuple(done.get((package.pin, file.filename), file) for file in package.wheels),
-        )
-        for package in lock.packages
-    )
-    return replace(lock, packages=tuple(packages))
+    return lock.with_files(lambda package, file: done.get((package.pin, file.filename), file))
 
 
 def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:

@@ -128,11 +128,7 @@ def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: date
             )
         return file.at_url(url)
 
-    packages = tuple(
-        replace(package, wheels=tuple(signed(package, file) for file in package.wheels))
-        for package in lock.packages
-    )
-    return replace(lock, packages=packages, expires_at=expires_at)
+    return replace(lock.with_files(signed), expires_at=expires_at)
 
 
 def _write(output: Path, signed: Lock, selection: Selection, reporter: Reporter) -> None:

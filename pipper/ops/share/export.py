@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
@@ -64,8 +63,4 @@ def _placed(lock: Lock, repositories: Mapping[str, Repository], base: Path) -> L
             url = Path(os.path.relpath(directory_of(url, base), base)).as_posix()
         return file.at_url(url)
 
-    packages = tuple(
-        replace(package, wheels=tuple(placed(package, file) for file in package.wheels))
-        for package in lock.packages
-    )
-    return replace(lock, packages=packages)
+    return lock.with_files(placed)
