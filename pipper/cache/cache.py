@@ -20,7 +20,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -214,13 +214,13 @@ class Cache:
 
     def size(self) -> Freed:
         """Return how much `clean` would remove."""
-        return self._total(_measure)
+        return _sum(_measure(self.root / part) for part in _PARTS)
 
     def prune(self, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
         """Remove entries unused for so many days, and unfinished files; waits until no other command uses the cache."""
         oldest = time.time() - unused_days * _DAY
         with os_lock(self.root / ".lock", waiting=waiting):
-            freed = _remove(self.root / "tmp")
+            freed = [_remove(self.root / "tmp")]
             for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", "")):
                 for entry in sorted(self.root.glob(f"{kind}/*/*")):
                     try:
@@ -229,19 +229,13 @@ class Cache:
                         used = 0
                     # A hidden file is the unfinished file of a killed command.
                     if used < oldest or entry.name.startswith("."):
-                        freed = _sum(freed, _remove(entry))
-        return freed
+                        freed.append(_remove(entry))
+        return _sum(freed)
 
     def clean(self, *, waiting: Callable[[], None] | None = None) -> Freed:
         """Remove everything that the cache created; waits until no other command uses it."""
         with os_lock(self.root / ".lock", waiting=waiting):
-            return self._total(_remove)
-
-    def _total(self, each: Callable[[Path], Freed]) -> Freed:
-        freed = Freed()
-        for part in _PARTS:
-            freed = _sum(freed, each(self.root / part))
-        return freed
+            return _sum(_remove(self.root / part) for part in _PARTS)
 
     def _place(self, kind: str, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -376,5 +370,6 @@ def _remove(path: Path) -> Freed:
     return freed
 
 
-def _sum(one: Freed, other: Freed) -> Freed:
-    return Freed(files=one.files + other.files, size=one.size + other.size)
+def _sum(parts: Iterable[Freed]) -> Freed:
+    found = list(parts)
+    return Freed(files=sum(each.files for each in found), size=sum(each.size for each in found))

@@ -21,13 +21,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipper.core.ports import Blob, ObjectInfo
-from pipper.errors import (
-    IntegrityError,
-    MachineError,
-    ObjectAbsentError,
-    StoreError,
-    UsageError,
-)
+from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
 from pipper.storage.directory.notes import Note, Notes
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken, unsafe
 from pipper.system.files import pieces, sync_folder, temporary_file

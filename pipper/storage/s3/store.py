@@ -14,13 +14,7 @@ from msgspec import structs
 
 from pipper.core.access import Credentials
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
-from pipper.errors import (
-    AccessError,
-    ObjectAbsentError,
-    PipperError,
-    StoreError,
-    UsageError,
-)
+from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
 from pipper.storage.s3.body import Opened, pieces
 from pipper.storage.s3.errors import (
