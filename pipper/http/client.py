@@ -231,13 +231,13 @@ def _pieces(response: "BaseHTTPResponse", url: str) -> Iterator[bytes]:
 
 
 def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], str]) -> Iterator[bytes]:
-    """Yield a body as it arrives, not decoded, at most 1 MiB at once.
+    """Yield a body as it arrives, at most 1 MiB at once.
 
     Raises StoreError, naming the `subject`, if it is too slow or not of this `size`, and what urllib3 raises.
     """
     started, received = time.monotonic(), 0
     # read1 returns the bytes that have arrived: one read of a slow body could last for hours
-    while piece := body.read1(_PIECE, decode_content=False):
+    while piece := body.read1(_PIECE):
         received += len(piece)
         yield piece
         elapsed = time.monotonic() - started

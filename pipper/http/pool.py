@@ -29,14 +29,16 @@ class Pool:
         self._managers: dict[tuple[str, bool], PoolManager] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
-        """Return the response with its open body; redirects are not followed. Raises what urllib3 raises.
+        """Return the response with its open body, not decoded; redirects are not followed. Raises what urllib3 raises.
 
         Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL.
         """
         manager = self._manager(_proxy(url, self._environ), url.startswith("https:"))
-        return manager.request(
+        response = manager.request(
             method, url, headers=headers, redirect=False, retries=False, preload_content=False
         )
+        response.decode_content = False  # the bytes as they are stored, even if compressed
+        return response
 
     def _manager(self, proxy: str, secure: bool) -> "PoolManager":
         with self._lock:

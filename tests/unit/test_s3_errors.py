@@ -159,7 +159,7 @@ def test_S04_a_body_that_hardly_flows_is_given_up(
 ) -> None:
     store.create("foo/x", b"0123456789" * 300, content_type=PLAIN)
     times = iter([0.0, 61.0])
-    monkeypatch.setattr("pipper.storage.s3.body.time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr("pipper.http.client.time", SimpleNamespace(monotonic=lambda: next(times)))
     with pytest.raises(StoreError, match="too slow"), store.stream("foo/x") as pieces:
         list(pieces)
 

@@ -100,16 +100,13 @@ class Direct:
         url = self._access.root + target
         for attempt in range(_ATTEMPTS):
             try:
-                response = self._pool.send("GET", url, _signed(self._access, url, headers))
+                return self._pool.send("GET", url, _signed(self._access, url, headers))
             except ProtocolError:
                 # A server closes idle connections, and may do so just as one is used again.
                 if attempt + 1 < _ATTEMPTS:
                     continue
             except (HTTPError, OSError, PipperError):
                 pass
-            else:
-                response.decode_content = False  # the bytes as they are stored, even if compressed
-                return response
             break
         self.is_useful = False  # boto3 sends the request again, and names the error
         return None
