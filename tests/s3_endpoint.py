@@ -10,7 +10,7 @@ import boto3
 
 from pipper.core.access import Credentials
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import S3Store, connect
+from pipper.storage.s3.store import S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -64,7 +64,7 @@ class S3Endpoint:
         location = S3Location(
             bucket=bucket or self.fresh_bucket(), prefix=prefix, endpoint_url=self.url, region=self.region
         )
-        return connect(location, credentials=self.credentials)
+        return S3Store(location, credentials=self.credentials)
 
     def contents(self, bucket: str) -> dict[str, str]:
         """Return every key of `bucket` with its etag, as the server has them."""

@@ -21,7 +21,7 @@ from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import connect
+from pipper.storage.s3.store import S3Store
 from pipper.system.os_errors import os_errors
 
 DEFAULT_PREFIX = "pipper"
@@ -257,7 +257,7 @@ def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = Non
         endpoint_url=entry.endpoint_url or None,
         region=entry.region or None,
     )
-    return connect(location, credentials=access.credentials, profile=access.profile, acl=acl)
+    return S3Store(location, credentials=access.credentials, profile=access.profile, acl=acl)
 
 
 def directory_of(url: str, base: Path) -> Path:

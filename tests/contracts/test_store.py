@@ -27,7 +27,7 @@ from pipper.errors import (
 )
 from pipper.storage.directory.store import DirectoryStore
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import S3Store, connect
+from pipper.storage.s3.store import S3Store
 from tests.s3_endpoint import S3Endpoint
 
 E2E = pytest.param("ceph", marks=pytest.mark.e2e)
@@ -72,7 +72,7 @@ def _stores(request: pytest.FixtureRequest) -> Iterator[Store]:
                 client.create_bucket(Bucket="moto-bucket")
                 client.close()
                 keys = Credentials(access_key_id="AKIAMOTO", secret_access_key="moto")
-                yield connect(
+                yield S3Store(
                     S3Location(bucket="moto-bucket", prefix="pipper", region="us-east-1"), credentials=keys
                 )
         case name:
@@ -402,7 +402,7 @@ def _stranger_is_refused(endpoint: S3Endpoint, key_id: str, code: str) -> None:
     endpoint.store(bucket).create("there", b"x", content_type=PLAIN)
     location = S3Location(bucket=bucket, prefix="pipper", endpoint_url=endpoint.url, region=endpoint.region)
     keys = Credentials(access_key_id=key_id, secret_access_key="CANARY-SECRET")
-    stranger = connect(location, credentials=keys)
+    stranger = S3Store(location, credentials=keys)
     attempts: list[Callable[[str], object]] = [
         stranger.read,
         stranger.head,

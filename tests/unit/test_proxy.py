@@ -11,7 +11,7 @@ from pipper.core.access import Credentials
 from pipper.errors import StoreError
 from pipper.http.client import Web
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import connect
+from pipper.storage.s3.store import S3Store
 from tests.loopback import closed_ports
 from tests.s3_double import S3Double
 from tests.tls import NAME, Proxy, https_server, make_certificate, proxy_to, secured
@@ -74,7 +74,7 @@ def test_a_bucket_is_read_through_the_proxy(
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
     keys = Credentials(access_key_id="AKIA", secret_access_key="SECRET")
     location = S3Location(bucket="acme", endpoint_url=f"https://{NAME}", region="us-east-1")
-    store = connect(location, credentials=keys)
+    store = S3Store(location, credentials=keys)
     assert store.read("x").body == BODY
     assert proxy.asked == [f"{NAME}:443"]
 
@@ -90,7 +90,7 @@ def test_a_bucket_behind_a_certificate_of_its_own_is_read_with_that_alone(
         with secured(port, certificate, key) as url:
             location = S3Location(bucket=bucket, endpoint_url=url, region="us-east-1")
             with pytest.raises(StoreError, match=bucket) as refused:
-                connect(location, credentials=double.endpoint.credentials).read("x")
+                S3Store(location, credentials=double.endpoint.credentials).read("x")
             assert "certificate" in refused.value.cause
             monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
-            assert connect(location, credentials=double.endpoint.credentials).read("x").body == b"body"
+            assert S3Store(location, credentials=double.endpoint.credentials).read("x").body == b"body"

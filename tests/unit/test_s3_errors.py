@@ -25,7 +25,7 @@ from pipper.errors import (
 from pipper.storage.s3 import session
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.session import Connection
-from pipper.storage.s3.store import S3Store, connect
+from pipper.storage.s3.store import S3Store
 from tests.loopback import closed_ports
 from tests.s3_double import (
     Answer,
@@ -120,7 +120,7 @@ def test_S02_a_server_that_is_busy_for_ever_is_given_up(
 
 def _elsewhere(url: str) -> S3Store:
     location = S3Location(bucket="some-bucket", prefix="pipper", endpoint_url=url, region="us-east-1")
-    return connect(location, credentials=KEYS)
+    return S3Store(location, credentials=KEYS)
 
 
 def test_S03_a_closed_port_is_told_with_its_host(clock: Clock) -> None:
@@ -451,7 +451,7 @@ def test_a_server_that_wants_bare_etags_is_understood_and_remembered(
 def test_K01_no_message_holds_a_secret(s3_double: S3Double, clock: Clock) -> None:
     bucket = s3_double.endpoint.fresh_bucket()
     location = S3Location(bucket=bucket, endpoint_url=s3_double.endpoint.url, region="us-east-1")
-    store = connect(location, credentials=KEYS)
+    store = S3Store(location, credentials=KEYS)
     faults: list[Fault] = [
         SLOW_DOWN,
         Answer(
@@ -487,9 +487,9 @@ def test_K01_credentials_do_not_show_themselves() -> None:
 def test_K04_no_credentials_at_all_is_said_so(s3_double: S3Double) -> None:
     location = S3Location(bucket="some-bucket", endpoint_url=s3_double.endpoint.url, region="us-east-1")
     with pytest.raises(AccessError, match="no usable credentials"):
-        connect(location).read("x")
+        S3Store(location).read("x")
     with pytest.raises(AccessError, match="no usable credentials") as missing:
-        connect(location, profile="not-there").head("x")
+        S3Store(location, profile="not-there").head("x")
     assert "not-there" in missing.value.cause
     assert s3_double.seen == []
 
@@ -501,7 +501,7 @@ def test_K04_a_damaged_configuration_is_not_passed_over(
     file.write_text("[default\naws_access_key_id")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     with pytest.raises(AccessError) as damaged:
-        connect(S3Location(bucket="some-bucket", endpoint_url=s3_double.endpoint.url)).read("x")
+        S3Store(S3Location(bucket="some-bucket", endpoint_url=s3_double.endpoint.url)).read("x")
     assert str(file) in damaged.value.cause
 
 
@@ -514,7 +514,7 @@ def test_an_endpoint_of_the_environment_is_asked_by_path(
         if variable != "AWS_ENDPOINT_URL_S3":
             monkeypatch.setenv(variable, value)
     monkeypatch.setenv(name, s3_double.endpoint.url)
-    store = connect(S3Location(bucket=bucket, prefix="pipper"))
+    store = S3Store(S3Location(bucket=bucket, prefix="pipper"))
     store.create("x", b"body", content_type=PLAIN)
     assert s3_double.body(bucket, "pipper/x") == b"body"
 
@@ -528,7 +528,7 @@ def test_amazon_is_asked_by_host_and_signed_for_in_the_buckets_own_region() -> N
         )
         client.close()
         for region in ("eu-west-1", "us-east-2", None):
-            url = connect(S3Location(bucket="some-bucket", region=region), credentials=KEYS).presign(
+            url = S3Store(S3Location(bucket="some-bucket", region=region), credentials=KEYS).presign(
                 "x", seconds=60
             )
             assert url.startswith("https://some-bucket.s3.eu-west-1.amazonaws.com/x?")
@@ -565,14 +565,14 @@ def test_K05_an_endpoint_with_a_password_is_refused_without_repeating_it() -> No
 def test_an_endpoint_variable_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     with pytest.raises(UsageError):
-        connect(S3Location(bucket="some-bucket", region="us-east-1"), credentials=KEYS).read("x")
+        S3Store(S3Location(bucket="some-bucket", region="us-east-1"), credentials=KEYS).read("x")
 
 
 def test_K07_credentials_tell_how_long_they_are_good() -> None:
     location = S3Location(bucket="some-bucket")
     lasting = Credentials(access_key_id="AKIA", secret_access_key="x")
-    assert not connect(location, credentials=lasting).lifetime().temporary
-    session_keys = connect(location, credentials=KEYS).lifetime()
+    assert not S3Store(location, credentials=lasting).lifetime().temporary
+    session_keys = S3Store(location, credentials=KEYS).lifetime()
     assert session_keys.temporary
     assert session_keys.ends is None
 

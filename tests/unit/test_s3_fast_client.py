@@ -14,7 +14,7 @@ from pipper.http.pool import Pool
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import PlainAccess
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import S3Store, connect
+from pipper.storage.s3.store import S3Store
 
 KEYS = Credentials(access_key_id="AKIA", secret_access_key="SECRET")
 
@@ -70,7 +70,7 @@ def access_to(server: Scripted) -> PlainAccess:
 
 @pytest.fixture
 def store(server: Scripted) -> S3Store:
-    return connect(S3Location(bucket="acme", endpoint_url=server.url, region="eu-west-1"), credentials=KEYS)
+    return S3Store(S3Location(bucket="acme", endpoint_url=server.url, region="eu-west-1"), credentials=KEYS)
 
 
 def test_a_body_that_is_stored_compressed_is_given_as_it_is_stored(server: Scripted, store: S3Store) -> None:

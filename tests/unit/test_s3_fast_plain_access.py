@@ -9,7 +9,7 @@ import pytest
 from pipper.core.access import Credentials
 from pipper.storage.s3.fast.plain_access import PlainAccess, plain_access
 from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import connect
+from pipper.storage.s3.store import S3Store
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "SECRET"}
 HERE = S3Location(bucket="acme", endpoint_url="http://127.0.0.1:9000", region="eu-west-1")
@@ -72,7 +72,7 @@ def test_the_address_is_the_one_that_botocore_signs_urls_for(
 ) -> None:
     found = access(tmp_path, {}, location=location, credentials=GIVEN)
     assert found is not None
-    store = connect(location, credentials=GIVEN)
+    store = S3Store(location, credentials=GIVEN)
     if location.endpoint_url is None:
         # so that the region is not asked of Amazon
         monkeypatch.setattr(store, "_home", location.region)

@@ -49,26 +49,22 @@ _OF_OBJECTS = ("ETag", "LastModified")
 _DELETED = "another process deleted it"
 
 
-def connect(
-    location: S3Location,
-    *,
-    credentials: Credentials | None = None,
-    profile: str | None = None,
-    acl: str | None = None,
-) -> "S3Store":
-    """Return the store at `location`, with `credentials`, a `profile` or the credentials that boto3 finds.
-
-    Sends nothing and does not import boto3 before the first request. `acl` is a canned ACL for new objects.
-    """
-    return S3Store(Connection(location, credentials=credentials, profile=profile), acl=acl)
-
-
 class S3Store:
     """Objects below a prefix of a bucket. See `ports.Store`."""
 
-    def __init__(self, connection: Connection, *, acl: str | None = None) -> None:
-        location = connection.location
-        self._connection = connection
+    def __init__(
+        self,
+        location: S3Location,
+        *,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        acl: str | None = None,
+    ) -> None:
+        """Use `credentials`, a `profile` or the credentials that boto3 finds; `acl` is a canned ACL for new objects.
+
+        Sends nothing and does not import boto3 before the first request.
+        """
+        self._connection = Connection(location, credentials=credentials, profile=profile)
         self._bucket = location.bucket
         self._root = f"{location.prefix}/" if location.prefix else ""
         self._location = location.url
