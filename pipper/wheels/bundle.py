@@ -54,24 +54,16 @@ class Bundle(Struct, frozen=True, kw_only=True):
     """The bytes of the file."""
 
 
-class ExtractedWheel(Struct, frozen=True, kw_only=True):
-    """A wheel that was extracted from a bundle."""
-
-    bundle: Bundle
-    sha256: str
-    """In hex."""
-    size: int
-
-
-class PackedWheel(Struct, frozen=True, kw_only=True):
-    """A wheel that was written into a bundle."""
+class BundledWheel(Struct, frozen=True, kw_only=True):
+    """A wheel that was extracted from a bundle or written into one."""
 
     path: Path
     """Of the bundle."""
-    meta: bytes
-    """The `package.meta` of the bundle."""
+    bundle: Bundle
     sha256: str
     """Of the wheel, in hex."""
+    size: int
+    """Of the wheel, in bytes."""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -84,7 +76,7 @@ def read_bundle(path: Path) -> Bundle:
         return parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
 
 
-def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
+def extract_wheel(path: Path, to: Path) -> BundledWheel:
     """Write the wheel in the bundle at `path` to the new file `to`, and return its hash and size.
 
     Raises IntegrityError as `read_bundle` does, and if the wheel is damaged; MachineError if the bundle cannot
@@ -97,7 +89,7 @@ def extract_wheel(path: Path, to: Path) -> ExtractedWheel:
             for piece in archive.chunks(wheel):
                 digest.update(piece)
                 file.write(piece)
-        return ExtractedWheel(bundle=bundle, sha256=digest.hexdigest(), size=wheel.size)
+        return BundledWheel(path=path, bundle=bundle, sha256=digest.hexdigest(), size=wheel.size)
 
 
 def parse_meta(raw: bytes, *, subject: str) -> Bundle:
@@ -153,14 +145,15 @@ def write_bundle(
 
 def pack_wheel(
     wheel: WheelFile, output: Path, manifest: Mapping[str, object] = MappingProxyType({})
-) -> PackedWheel:
+) -> BundledWheel:
     """Write the bundle of a verified wheel as `write_bundle` does, and hash the wheel."""
     values = _meta(wheel, manifest)
     meta = json.dumps(values, sort_keys=True).encode()
     target = output / f"{values['name']}-{values['safe_version']}.pipper"
     with os_errors("write", target), replacing(target) as file:
         digest = _write_zip(file, wheel, meta)
-    return PackedWheel(path=target, meta=meta, sha256=digest)
+    bundle = parse_meta(meta, subject=target.name)
+    return BundledWheel(path=target, bundle=bundle, sha256=digest, size=wheel.size)
 
 
 def _write_zip(file: BinaryIO, wheel: WheelFile, meta: bytes) -> str:

@@ -14,7 +14,7 @@ from pipper.repository.source import Repository
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
-from pipper.wheels.bundle import ExtractedWheel, extract_wheel
+from pipper.wheels.bundle import BundledWheel, extract_wheel
 
 
 def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
@@ -57,7 +57,7 @@ def extract_to_cache(file: LockedFile, cache: Cache) -> None:
         cache.add_file(scratch / "package.whl", file.sha256, subject=file.wheel)
 
 
-def _extract(bundle: Path, to: Path, file: LockedFile) -> ExtractedWheel:
+def _extract(bundle: Path, to: Path, file: LockedFile) -> BundledWheel:
     """Extract a bundle; raise IntegrityError if its `package.meta` does not name the locked wheel."""
     subject = file.key or file.wheel
     try:

@@ -15,7 +15,7 @@ from pipper.errors import IntegrityError, UsageError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.publisher import BundleFile, Publication
 from pipper.system.os_errors import os_errors
-from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel, parse_meta
+from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 
 _DEFAULT_LIMITS = Limits()
@@ -47,7 +47,7 @@ def _from_wheel(path: Path, scratch: Path, limits: Limits) -> Publication:
             return _publication(path, path, wheel, wheel.sha256())
         packed = pack_wheel(wheel, _folder(scratch))
         publication = _publication(path, path, wheel, packed.sha256)
-    return _with_bundle(publication, packed.path, parse_meta(packed.meta, subject=packed.path.name))
+    return _with_bundle(publication, packed.path, packed.bundle)
 
 
 def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
