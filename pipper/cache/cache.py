@@ -204,7 +204,25 @@ class Cache:
         `filename` is the wheel's own name. The gate checks the wheel, and every byte is verified while it is
         written. Raises IntegrityError if the gate refuses, MachineError for the disk or a damaged cached file.
         """
-        return self.unpacked(sha256) or self._unpack(sha256, filename)
+        if found := self.unpacked(sha256):
+            return found
+        # Importing the gate takes 30 ms, and a sync from a warm cache does not need it.
+        from pipper.wheels import gate  # noqa: PLC0415 - see above
+
+        path = self._place("files", sha256)
+        place = self._place("wheels", sha256)
+        with self._temporary_folder(0) as folder:
+            try:
+                with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
+                    opened.unpack(folder / "tree")
+                    wheel = describe(opened, sha256, folder / "tree")
+            except (IntegrityError, MachineError):
+                self._refuse_damaged(path, sha256, filename)
+                raise
+            with _disk(folder / "index.json"):
+                (folder / "index.json").write_bytes(to_index(wheel))
+            self._publish(folder, place, 0)
+        return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
     def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
         """Unpack a wheel again, because its tree was changed; raises as `unpack` does."""
@@ -244,25 +262,6 @@ class Cache:
                 hint="write 64 hexadecimal digits in lower case, or run `pipper lock`",
             )
         return Path(f"{self.root}/{kind}/{sha256[:2]}/{sha256}")
-
-    def _unpack(self, sha256: str, filename: str) -> UnpackedWheel:
-        # Importing the gate takes 30 ms, and a sync from a warm cache does not need it.
-        from pipper.wheels import gate  # noqa: PLC0415 - see above
-
-        path = self._place("files", sha256)
-        place = self._place("wheels", sha256)
-        with self._temporary_folder(0) as folder:
-            try:
-                with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
-                    opened.unpack(folder / "tree")
-                    wheel = describe(opened, sha256, folder / "tree")
-            except (IntegrityError, MachineError):
-                self._refuse_damaged(path, sha256, filename)
-                raise
-            with _disk(folder / "index.json"):
-                (folder / "index.json").write_bytes(to_index(wheel))
-            self._publish(folder, place, 0)
-        return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
     def _refuse_damaged(self, path: Path, sha256: str, filename: str) -> None:
         """Raise MachineError if the fault is not the wheel's: its cached file is missing or was changed."""
