@@ -87,7 +87,10 @@ def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter
         except _MALFORMED as error:
             raise _unusable(path, _NO_FACTS) from error
         if entry and found.executable == path:
-            _write_cached(entry, facts)
+            # A full or read-only disk must not stop a command that only reads: the next one runs the probe again.
+            with contextlib.suppress(OSError):
+                entry.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(entry, json.dumps({**facts, "format": _FORMAT}).encode())
     return found
 
 
@@ -122,13 +125,6 @@ def _read_cached(entry: Path, executable: Path) -> Interpreter | None:
         return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
     except (OSError, *_MALFORMED):
         return None
-
-
-def _write_cached(entry: Path, facts: dict[str, Any]) -> None:
-    # A full or read-only disk must not stop a command that only reads: the next one runs the probe again.
-    with contextlib.suppress(OSError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(entry, json.dumps({**facts, "format": _FORMAT}).encode())
 
 
 def _run_probe(executable: Path) -> dict[str, Any]:

@@ -57,10 +57,10 @@ def find_project(directory: Path) -> Project | None:
 
 def load_project(directory: Path) -> Project:
     """Return the project that `directory` is in; raise UsageError if there is none or it is invalid."""
-    path = find_manifest(directory)
-    if path is None:
+    project = find_project(directory)
+    if project is None:
         raise no_project(directory)
-    return _project(path, read_bytes(path))
+    return project
 
 
 def project_of(files: ProjectFiles) -> Project:
@@ -78,17 +78,14 @@ def _project(path: Path, data: bytes | None) -> Project:
 
 def no_project(directory: Path) -> UsageError:
     """Return the error for a missing project."""
+    hint = "run `pipper init` to create one"
+    if (directory / PYPROJECT_TOML).is_file():
+        hint = f"add an empty table [tool.pipper] to {PYPROJECT_TOML} to use its dependencies"
     return UsageError(
         f"no project at {directory} or above it",
         cause=f"there is no {PIPPER_TOML}, and no {PYPROJECT_TOML} with [tool.pipper]",
-        hint=_creation_hint(directory),
+        hint=hint,
     )
-
-
-def _creation_hint(directory: Path) -> str:
-    if (directory / PYPROJECT_TOML).is_file():
-        return f"add an empty table [tool.pipper] to {PYPROJECT_TOML} to use its dependencies"
-    return "run `pipper init` to create one"
 
 
 def load_lock(path: Path) -> Lock | None:

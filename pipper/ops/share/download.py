@@ -63,7 +63,10 @@ def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
     cache = open_cache(settings)
     with cache.in_use():
         wanted = {want.file.sha256: want for want in _wanted(settings, asked, request)}
-        origins = _origins(settings, asked)
+        if isinstance(asked.lock, Lock):
+            origins = origins_of(settings, asked.lock, asked.project)
+        else:
+            origins = Origins(web=Web(settings.environ))
         fetch_files(
             list(wanted.values()),
             origins,
@@ -89,12 +92,6 @@ def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> t
     else:
         parts = (part_for(lock, interpreter, label=label),)
     return tuple(want for part in parts for want in select(lock, part, selection))
-
-
-def _origins(settings: Settings, asked: ReadInput) -> Origins:
-    if isinstance(asked.lock, Lock):
-        return origins_of(settings, asked.lock, asked.project)
-    return Origins(web=Web(settings.environ))
 
 
 def _save_all(
