@@ -29,14 +29,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
-from pipper.core.archive_limits import Limits
+from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.files import digest_of, pieces
 from pipper.system.locks import os_lock, os_lock_if_free
 from pipper.system.os_errors import os_errors
 
 _DAY = 86_400
-_DEFAULT_LIMITS = Limits()
 _PARTS = ("files", "wheels", "interpreters", "index", "tmp")
 """All that the cache creates and `clean` removes."""
 _REPLACED = "the file was replaced or damaged: ask its publisher, or run `pipper repository check`"
@@ -121,7 +120,7 @@ class Cache:
     with this user's rights.
     """
 
-    def __init__(self, root: Path, limits: Limits = _DEFAULT_LIMITS) -> None:
+    def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.root = Path(os.path.abspath(root))
         self.limits = limits
         _make_private(self.root)

@@ -42,6 +42,9 @@ class Limits(Struct, frozen=True, kw_only=True):
         return int(getattr(self, name))
 
 
+DEFAULT_LIMITS = Limits()
+
+
 def parse_limits(texts: Iterable[str]) -> Limits:
     """Return the limits that `texts` set, each as `NAME=VALUE` (a number, or `32K`, `32M`, `32G`: 1,024s).
 

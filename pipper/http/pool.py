@@ -33,18 +33,15 @@ class Pool:
 
         Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL.
         """
-        manager = self._manager(_proxy(url, self._environ), url.startswith("https:"))
-        response = manager.request(
+        key = (_proxy(url, self._environ), url.startswith("https:"))
+        with self._lock:
+            if key not in self._managers:
+                self._managers[key] = self._open(*key)
+        response = self._managers[key].request(
             method, url, headers=headers, redirect=False, retries=False, preload_content=False
         )
         response.decode_content = False  # the bytes as they are stored, even if compressed
         return response
-
-    def _manager(self, proxy: str, secure: bool) -> "PoolManager":
-        with self._lock:
-            if (proxy, secure) not in self._managers:
-                self._managers[proxy, secure] = self._open(proxy, secure)
-            return self._managers[proxy, secure]
 
     def _open(self, proxy: str, secure: bool) -> "PoolManager":
         import urllib3  # noqa: PLC0415 - 60 ms that most commands do without

@@ -14,7 +14,7 @@ from msgspec import Struct
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.archive_limits import Limits
+from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.document import MANIFEST_LIMIT, read_json
 from pipper.core.layout.legacy_version import serialize, to_semver
 from pipper.errors import IntegrityError
@@ -30,7 +30,6 @@ WHEEL_NAME = "package.whl"
 META_NAME = "package.meta"
 
 _STAMP = (1980, 1, 1, 0, 0, 0)
-_DEFAULT_LIMITS = Limits()
 # For the bundle itself: it stores its wheel uncompressed, and the wheel gate limits that.
 _LIMITS = Limits(unpacked=1 << 62, members=2, directory=1 << 16, raisable=False)
 
@@ -126,7 +125,7 @@ def write_bundle(
     filename: str,
     output: Path,
     manifest: Mapping[str, object] = MappingProxyType({}),
-    limits: Limits = _DEFAULT_LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Path:
     """Write the bundle of the wheel at `wheel`, whose file name is `filename`, into the folder `output`.
 

@@ -17,7 +17,7 @@ from packaging.tags import Tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.archive_limits import Limits
+from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.entry_points import EntryPoint, parse_entry_points
@@ -28,8 +28,6 @@ from pipper.wheels.record import Row, parse_record
 from pipper.wheels.tree import Member, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import Entry
-
-_DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,7 +122,7 @@ class WheelFile:
 
 
 @contextmanager
-def open_wheel(path: Path, *, filename: str, limits: Limits = _DEFAULT_LIMITS) -> Iterator[WheelFile]:
+def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[WheelFile]:
     """Open the wheel at `path`, whose file name is `filename`, and check it except for the members' bytes.
 
     Checks the file name (PEP 427); the zip's structure (`read_layout`); that one `.dist-info`, METADATA and

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pipper.core.archive_limits import Limits
+from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.layout.legacy_version import key_version
 from pipper.core.manifest.requirement import parse_requirement
@@ -18,12 +18,11 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 
-_DEFAULT_LIMITS = Limits()
 _METADATA_LIMIT = 1500
 """Bytes: S3 takes 2 KB of user metadata in all, and 0.11 reads only `version` and `timestamp` of it."""
 
 
-def read_publication(path: Path, scratch: Path, limits: Limits = _DEFAULT_LIMITS) -> Publication:
+def read_publication(path: Path, scratch: Path, limits: Limits = DEFAULT_LIMITS) -> Publication:
     """Return the publication of a bundle or a wheel; `scratch` is for unpacked and generated files.
 
     Raises UsageError if the path is neither, IntegrityError if the file is not valid.

@@ -63,8 +63,6 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class _Central(Struct):
-    """A record of the central directory."""
-
     raw_name: bytes
     name: str
     offset: int
