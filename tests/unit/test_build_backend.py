@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.build.backend import build_wheel, read_pipper_manifest
-from pipper.core.ports import Reporter
+from pipper.build.backend import build_wheel
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, PipperError, UsageError
 from pipper.wheels.gate import open_wheel

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from pipper.http.account import Account
 
 from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
