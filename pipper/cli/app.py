@@ -106,6 +106,7 @@ class _LazyGroup(click.Group, HelpLayout):
 
 @click.command(
     cls=_LazyGroup,
+    commands={name: click.Command(name) for name in COMMANDS},  # for "Did you mean"
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PIPPER"},
     epilog=_EPILOG,
     invoke_without_command=True,

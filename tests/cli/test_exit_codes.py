@@ -57,6 +57,7 @@ def test_exit_1_where_a_check_finds_differences(workspace: Workspace) -> None:
     [
         (("lock", "--nope"), "No such option"),
         (("locke",), "No such command 'locke'"),
+        (("instal",), "Did you mean one of: 'install'"),
         (("sync", "--link-mode", "magic"), "'magic' is not one of"),
         (("publish",), "Missing argument 'PATH...'"),
         (("lock", "--project", "nowhere"), "'nowhere' does not exist"),

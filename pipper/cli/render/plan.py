@@ -67,7 +67,7 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     past = {"install": "installed", "replace": "replaced", "remove": "removed"}
     parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
     if outcome.drift:
-        parts.append(f"{counted(len(outcome.drift), 'file')} differ from RECORD")
+        parts.append(f"{counted(len(outcome.drift), 'file')} changed since installation")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 

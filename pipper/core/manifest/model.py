@@ -288,9 +288,9 @@ def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
                 raise each.fail(
                     f"`{key}` is missing", hint='write { python = "3.11", platform = "linux-x86_64" }'
                 )
+        python, platform = each.text_at("python"), each.text_at("platform")
         try:
-            platform = platform_of(each.text_at("platform"))
-            declared = DeclaredEnvironment(python=each.text_at("python"), platform=platform)
+            declared = DeclaredEnvironment(python=python, platform=platform_of(platform))
             name = declared.target.name
         except UsageError as error:
             raise each.fail(error.message, cause=error.cause, hint=error.hint) from error
