@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pipper.cli.output import say
-from pipper.core.urls import redacted
+from pipper.core.redaction import redacted
 
 F = TypeVar("F", bound=Callable[..., Any])
 

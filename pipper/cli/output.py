@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from pipper.core.redaction import redacted
 from pipper.core.reporter import Reporter, Task
-from pipper.core.urls import redacted
 from pipper.system.os_errors import machine_error
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

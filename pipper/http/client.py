@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pipper import __version__
-from pipper.core.urls import shown, url_fault
+from pipper.core.redaction import shown
+from pipper.core.urls import url_fault
 from pipper.errors import IntegrityError, StoreError
 from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool

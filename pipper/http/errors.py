@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipper.core.urls import shown, signed_until
+from pipper.core.redaction import shown
+from pipper.core.urls import signed_until
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError
 
 if TYPE_CHECKING:

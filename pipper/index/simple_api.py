@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion
 
-from pipper.core.urls import shown
+from pipper.core.redaction import shown
 from pipper.errors import StoreError
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"

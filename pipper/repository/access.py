@@ -16,8 +16,8 @@ from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
+from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
-from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.storage.s3.location import S3Location

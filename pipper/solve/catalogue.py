@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
-from pipper.core.urls import redacted
+from pipper.core.redaction import redacted
 from pipper.errors import UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
 from pipper.solve.markers import MarkerError, Markers

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pipper.core.urls import shown
+from pipper.core.redaction import shown
 from pipper.errors import MachineError, UsageError
 from pipper.system.locks import hold, is_free
 from pipper.system.os_errors import os_errors

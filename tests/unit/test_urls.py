@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipper.core.urls import (
-    has_account,
-    index_url_fault,
-    is_signed,
-    redacted,
-    shown,
-    signed_until,
-    url_fault,
-    without_account,
-)
+from pipper.core.redaction import has_account, redacted, shown, without_account
+from pipper.core.urls import index_url_fault, is_signed, signed_until, url_fault
 
 SIGNED = (
     "https://bucket.example.com/a.whl?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIACANARY%2F2026"

@@ -20,8 +20,9 @@ from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPa
 from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
+from pipper.core.redaction import shown
 from pipper.core.target import Target, tags_of
-from pipper.core.urls import shown, url_fault
+from pipper.core.urls import url_fault
 from pipper.core.wording import listed
 from pipper.errors import IntegrityError, PipperError, UsageError
 

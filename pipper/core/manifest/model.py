@@ -27,7 +27,7 @@ from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
-from pipper.core.urls import has_account, shown
+from pipper.core.redaction import has_account, shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from pipper.core.access import RepositoryOptions
+from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
-from pipper.core.urls import shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from pipper.core.layout.iam_policy import Purpose, least_policy
-from pipper.core.urls import shown
+from pipper.core.redaction import shown
 from pipper.errors import UsageError
 from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings

@@ -14,8 +14,9 @@ from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, to_pylock
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
+from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
-from pipper.core.urls import shown, url_fault
+from pipper.core.urls import url_fault
 from pipper.errors import AccessError, UsageError
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings

@@ -14,8 +14,8 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
+from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter, Task
-from pipper.core.urls import shown
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web

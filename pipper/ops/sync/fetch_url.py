@@ -12,7 +12,8 @@ from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
-from pipper.core.urls import plain, shown, signed_until
+from pipper.core.redaction import shown
+from pipper.core.urls import plain, signed_until
 from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.http.errors import expired

@@ -9,7 +9,7 @@ from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.requirement import REQUIREMENT_HINT
-from pipper.core.urls import without_account
+from pipper.core.redaction import without_account
 from pipper.errors import UsageError
 
 _DEEPEST = 10

@@ -1,0 +1,59 @@
+"""Redaction of secrets in text and in URLs. Imports little: every command begins with it."""
+
+import re
+from collections.abc import Iterable
+
+_SIGNED_QUERY = re.compile(
+    r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*", re.IGNORECASE
+)
+_SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]+")
+"""Also with one slash: pathlib turns `https://host` into `https:/host`."""
+_TOKEN = re.compile(r"[^\s\"`<>]*")
+_HOST = re.compile(r"[^:@\[\]]+|\[[^@\]]+\]")
+_HOST_AND_PORT = re.compile(r"(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}", re.IGNORECASE)
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return `text` without user names and passwords in URLs, queries of signed URLs, and the given `secrets`."""
+    pieces, at = [], 0
+    for scheme in _SCHEME.finditer(text):
+        begin = scheme.end()
+        token = _TOKEN.match(text, begin)
+        if begin >= at and token and (length := _account_length(token[0])):
+            pieces += [text[at:begin], "****@"]
+            at = begin + length
+    cut = _SIGNED_QUERY.sub("?****", "".join([*pieces, text[at:]]))
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        cut = cut.replace(secret, "****")
+    return cut
+
+
+def shown(url: str) -> str:
+    """Return a URL for messages: without user name, query and fragment, which may contain a secret."""
+    return re.split(r"[?#]", without_account(url), maxsplit=1)[0]
+
+
+def without_account(url: str) -> str:
+    """Return a URL without user name and password."""
+    scheme = _SCHEME.search(url)
+    begin = scheme.end() if scheme else len(url)
+    return url[:begin] + url[begin + _account_length(url[begin:]) :]
+
+
+def has_account(url: str) -> bool:
+    """Return whether a URL contains a user name or a password."""
+    return without_account(url) != url
+
+
+def _account_length(rest: str) -> int:
+    """Return the length of user name, password and `@` at the start of what follows `://`; 0 without them.
+
+    RFC 3986 ends the authority at the first `/`, `?` or `#`, but people do not escape these in passwords. So a
+    password ends at the last `@`, and an apparent port may be a password unless a full host name precedes it.
+    """
+    user, sign, host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
+    if ":" not in user and sign and _HOST.fullmatch(host):
+        return len(user) + 1
+    if not sign and (":" not in host or _HOST_AND_PORT.fullmatch(host)):
+        return 0
+    return rest.rfind("@") + 1
