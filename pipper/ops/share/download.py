@@ -28,8 +28,6 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import read_bundle, write_bundle
 from pipper.wheels.name import parse_wheel_name
 
-_CHUNK = 1 << 20
-
 
 class DownloadRequest(Struct, frozen=True, kw_only=True):
     """Arguments of `download`."""
