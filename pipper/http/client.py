@@ -92,7 +92,7 @@ class Web:
 
         Raises ObjectAbsentError for a 404, StoreError for an incomplete body.
         """
-        with self._answer("GET", url, {"Range": f"bytes={start}-"} if start else {}) as response:
+        with self._answer(url, {"Range": f"bytes={start}-"} if start else {}) as response:
             if start and response.status == 416:
                 yield iter(())
                 return
@@ -107,11 +107,7 @@ class Web:
         Transient failures are retried with growing waits. Raises IntegrityError for a body of more than `limit`
         bytes.
         """
-        return _with_retries(lambda: self._read("GET", url, headers, limit))
-
-    def head(self, url: str, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
-        """Return the response to a HEAD of `url`; retried as by `get`."""
-        return _with_retries(lambda: self._read("HEAD", url, headers, 0))
+        return _with_retries(lambda: self._read(url, headers, limit))
 
     def size(self, url: str) -> int:
         """Return the size of `url` in bytes, from a GET of the first byte: a signed URL allows no HEAD."""
@@ -124,17 +120,17 @@ class Web:
         return int(size)
 
     def _size(self, url: str) -> str:
-        with self._answer("GET", url, {"Range": "bytes=0-0"}) as response:
+        with self._answer(url, {"Range": "bytes=0-0"}) as response:
             check(response, url)
             require_there(response, url)
             whole = response.headers.get("Content-Range", "").rpartition("/")[2]
             return whole if response.status == 206 else response.headers.get("Content-Length", "")
 
-    def _read(self, method: str, url: str, headers: Mapping[str, str], limit: int) -> Answer:
-        with self._answer(method, url, headers) as response:
+    def _read(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        with self._answer(url, headers) as response:
             check(response, url)
             body = bytearray()
-            for piece in _pieces(response, url) if method == "GET" else ():
+            for piece in _pieces(response, url):
                 body += piece
                 if len(body) > limit:
                     raise IntegrityError(
@@ -146,15 +142,13 @@ class Web:
             return Answer(status=response.status, headers=lowered, body=bytes(body), url=final)
 
     @contextmanager
-    def _answer(self, method: str, url: str, headers: Mapping[str, str]) -> "Iterator[BaseHTTPResponse]":
+    def _answer(self, url: str, headers: Mapping[str, str]) -> "Iterator[BaseHTTPResponse]":
         """Yield the response with its open body, after redirects."""
         current, sent = url, headers
         for _ in range(_REDIRECTS + 1):
             self.require_safe(current)
             with translated(current):
-                response = self._pool.send(
-                    method, current, {**_HEADERS, **self._authorization(current), **sent}
-                )
+                response = self._pool.get(current, {**_HEADERS, **self._authorization(current), **sent})
             try:
                 target = response.headers.get("Location") if response.status in _MOVED else None
                 if target is None:
@@ -169,7 +163,7 @@ class Web:
         )
 
     def _authorization(self, url: str) -> dict[str, str]:
-        account = self._account(_origin(url))
+        account = self._account(origin_of(url))
         if account is None:
             return {}
         return {"Authorization": "Basic " + b64encode(f"{account.user}:{account.password}".encode()).decode()}
@@ -186,14 +180,14 @@ class Web:
                 cause=f"to {shown(target)}",
                 hint=f"{_REDIRECT} {host_of(url)}",
             )
-        if _origin(url) == _origin(target):
+        if origin_of(url) == origin_of(target):
             return target, headers
         return target, {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
 
     def require_safe(self, url: str, what: str = "unsafe URL") -> None:
         """Raise IntegrityError if `url` is unsafe; sends no request. The message begins with `what`."""
         fault = url_fault(url)
-        if fault and not (url.startswith("http:") and _origin(url) in self._plain):
+        if fault and not (url.startswith("http:") and origin_of(url) in self._plain):
             hint = "use an https URL without user name and password"
             raise IntegrityError(f"{what}: `{shown(url)}`", cause=fault, hint=hint)
 
@@ -256,6 +250,7 @@ def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], s
         )
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """Return `https://HOST:PORT` of a URL, as it is written there."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -28,17 +28,18 @@ class Pool:
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, bool], PoolManager] = {}
 
-    def send(self, method: str, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
-        """Return the response with its open body, not decoded; redirects are not followed. Raises what urllib3 raises.
+    def get(self, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
+        """Return the response to a GET with its open body, not decoded; redirects are not followed.
 
-        Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL.
+        Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL, and what
+        urllib3 raises.
         """
         key = (_proxy(url, self._environ), url.startswith("https:"))
         with self._lock:
             if key not in self._managers:
                 self._managers[key] = self._open(*key)
         response = self._managers[key].request(
-            method, url, headers=headers, redirect=False, retries=False, preload_content=False
+            "GET", url, headers=headers, redirect=False, retries=False, preload_content=False
         )
         response.decode_content = False  # the bytes as they are stored, even if compressed
         return response

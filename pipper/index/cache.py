@@ -8,25 +8,22 @@ number of processes may read and write. An entry that cannot be read counts as a
 """
 
 import contextlib
-import json
 import time
 from hashlib import sha256
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from pipper.index.simple_api import IndexFile, ProjectFiles
+from pipper.index.simple_api import ProjectFiles
 from pipper.system.files import write_atomic
 
 LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
 
-_FORMAT = 1
 
-
-class CachedPage(Struct, frozen=True, kw_only=True):
+class CachedPage(Struct, frozen=True, kw_only=True, tag_field="format", tag=2):
     """A page, its validators and its freshness."""
 
     files: ProjectFiles | None
@@ -65,38 +62,16 @@ class PageCache:
     def page(self, name: NormalizedName) -> CachedPage | None:
         """Return the cached page of a project, or None."""
         try:
-            noted = json.loads((self._folder / f"{name}.page").read_bytes())
-            if noted["format"] != _FORMAT:
-                return None
-            listed = noted["files"]
-            files = None
-            if listed is not None:
-                files = ProjectFiles(tuple(IndexFile(*each) for each in listed), tuple(noted["unbuilt"]))
-            return CachedPage(
-                files=files,
-                digest=noted["digest"],
-                etag=noted["etag"],
-                modified=noted["modified"],
-                fresh_until=noted["fresh-until"],
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return json.decode((self._folder / f"{name}.page").read_bytes(), type=CachedPage)
+        except (OSError, MsgspecError, ValueError):
             return None
 
     def keep_page(self, name: NormalizedName, page: CachedPage) -> None:
         """Store a page, unless a file's URL has a query: it may be signed."""
-        files = page.files
-        if files is not None and any("?" in file.url for file in files.files):
+        if page.files is not None and any("?" in file.url for file in page.files.files):
             return
-        noted = {
-            "format": _FORMAT,
-            "digest": page.digest,
-            "etag": page.etag,
-            "modified": page.modified,
-            "fresh-until": page.fresh_until,
-            "files": None if files is None else files.files,
-            "unbuilt": () if files is None else files.unbuilt,
-        }
-        self._write(f"{name}.page", json.dumps(noted, separators=(",", ":")).encode())
+        with contextlib.suppress(UnicodeEncodeError):  # half a surrogate pair, which JSON allows
+            self._write(f"{name}.page", json.encode(page))
 
     def confirm_page(self, name: NormalizedName, page: CachedPage, until: float) -> None:
         """Store until when an unchanged page is fresh."""
@@ -120,5 +95,4 @@ class PageCache:
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # No sweep: there may be thousands of pages, and `prune` removes what a killed command left.
-
             write_atomic(self._folder / name, data, sweep=False)

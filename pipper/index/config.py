@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.core.reporter import Reporter
 from pipper.core.urls import plain
 from pipper.errors import UsageError
-from pipper.http.client import Account
+from pipper.http.client import Account, origin_of
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
 
@@ -71,17 +71,14 @@ def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
     if extra := settings.get("extra-index-url", ""):
         count = len(extra.split())
         around.reporter.detail(f"pip's extra-index-url ({count}) is ignored: pipper uses one index")
-    return _parsed(url, step, _certificates(settings))
+    cert = settings.get("cert")
+    return _parsed(url, step, Path(cert) if cert else None)
 
 
 def certificates(around: Surroundings) -> Path | None:
     """Return the certificate file of pip's configuration; None if it names none."""
-    return _certificates(_pip_settings(around))
-
-
-def _certificates(settings: Mapping[str, str]) -> Path | None:
-    named = settings.get("cert", "")
-    return Path(named) if named else None
+    cert = _pip_settings(around).get("cert")
+    return Path(cert) if cert else None
 
 
 class Accounts:
@@ -89,7 +86,7 @@ class Accounts:
 
     def __init__(self, address: IndexAddress | None, environ: Mapping[str, str], home: Path) -> None:
         """Take the account of the index's address for its own origin, those of netrc for all others."""
-        self._own = {_origin(address.url): address.account} if address and address.account else {}
+        self._own = {origin_of(address.url): address.account} if address and address.account else {}
         self._noted = _netrc(environ, home)
 
     def __call__(self, origin: str) -> Account | None:
@@ -136,11 +133,6 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
         Account(user=unquote(user or ""), password=unquote(password or "")) if user or password else None
     )
     return IndexAddress(url=plain(url).rstrip("/") + "/", step=step, account=account, ca_file=ca_file)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _pip_settings(around: Surroundings) -> dict[str, str]:

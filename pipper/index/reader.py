@@ -15,7 +15,6 @@ from pipper.http.client import Answer
 from pipper.system.files import pieces
 from pipper.system.os_errors import os_errors
 
-_PIECE = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _RESTORE = "restore the file in the index, or remove its entry and run `pipper lock -U`"
 

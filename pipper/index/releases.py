@@ -1,6 +1,6 @@
 """Conversion of page entries and METADATA of an index into releases and metadata for the solver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import overload
 
@@ -13,7 +13,7 @@ from packaging.version import Version
 from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
-from pipper.core.urls import plain
+from pipper.core.urls import is_allowed_file_url, plain
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError
@@ -21,17 +21,15 @@ from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
 
 
-def releases_of(
-    page: ProjectFiles, name: NormalizedName, may_be_asked: Callable[[str], bool]
-) -> tuple[Release, ...]:
-    """Return a release for every version on a page, without files on servers that `may_be_asked` excludes."""
+def releases_of(page: ProjectFiles, name: NormalizedName, index_url: str) -> tuple[Release, ...]:
+    """Return a release for every version on a page, without files on servers that `is_allowed_file_url` excludes."""
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
     allowed: dict[str, bool] = {}
     for file in page.files:
         server = file.url[: file.url.find("/", len("https://"))]
         if server not in allowed:
-            allowed[server] = may_be_asked(file.url)
+            allowed[server] = is_allowed_file_url(file.url, index_url)
         if not allowed[server]:
             continue
         if file.version not in by_text:

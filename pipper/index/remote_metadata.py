@@ -1,11 +1,9 @@
 """METADATA of a remote wheel, read with range requests: for servers without metadata files (PEP 658)."""
 
+import io
 import re
 import struct
 import zipfile
-from collections.abc import Callable
-
-from msgspec import Struct
 
 from pipper.errors import IntegrityError
 from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
@@ -16,43 +14,28 @@ TAIL = 32 * 1024
 LONGEST_TAIL = 512 * 1024
 """The same, for a project whose other wheels needed more."""
 
-_BLOCK = 16 * 1024
+BLOCK = 16 * 1024
+"""Bytes of a further request, at least."""
 _END, _LAST, _LENGTHS = struct.Struct("<4sHH"), struct.Struct("<4sHHHHIIH"), struct.Struct("<HHH")
 """Of the zip format (APPNOTE 6.3): the start of the end record, the whole record, the lengths in a directory entry."""
+_LONGEST_END = _LAST.size + 0xFFFF
+"""Bytes of the end record with the longest comment."""
 _ENTRY = 46
 """Bytes of a directory entry before its name."""
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _HINT = "use another version of the package"
 
 
-class Tail(Struct, frozen=True, kw_only=True):
-    """The end of a file."""
+def read_metadata(file: RangedFile, *, subject: str) -> bytes:
+    """Return METADATA of a wheel, whose end was seeded.
 
-    piece: bytes
-    size: int
-    """Bytes of the whole file."""
-
-
-class Found(Struct, frozen=True, kw_only=True):
-    """METADATA, and how much of the wheel's end was read for it."""
-
-    body: bytes
-    needed: int
-    """Bytes."""
-
-
-def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: str) -> Found:
-    """Return METADATA of a wheel from its end; `fetch` reads more (start, length).
-
-    Raises IntegrityError if the file is not a wheel, and what `fetch` raises.
+    Raises IntegrityError if the file is not a wheel, and what its `fetch` raises.
     """
-    file = RangedFile(fetch, tail.size, block=_BLOCK)
-    file.seed(tail.size - len(tail.piece), tail.piece)
     try:
-        with zipfile.ZipFile(_with_metadata_alone(file, tail) or file) as wheel:
+        with zipfile.ZipFile(_with_metadata_alone(file) or file) as wheel:
             found = metadata_members(wheel)
             if len(found) == 1:
-                return Found(body=read_text(wheel, found[0]), needed=tail.size - file.lowest)
+                return read_text(wheel, found[0])
     except DAMAGE as error:
         raise IntegrityError(f"{subject} is damaged", cause=str(error), hint=_HINT) from error
     raise IntegrityError(
@@ -60,17 +43,19 @@ def read_metadata(tail: Tail, fetch: Callable[[int, int], bytes], *, subject: st
     )
 
 
-def _with_metadata_alone(file: RangedFile, tail: Tail) -> RangedFile | None:
+def _with_metadata_alone(file: RangedFile) -> RangedFile | None:
     """Return the zip with a directory that lists only METADATA; None if its end has an unusual form.
 
     A wheel may have ten thousand members. `zipfile` makes an object of each, which is most of the work of a lock.
     """
-    place = tail.piece.rfind(_END.pack(b"PK\5\6", 0, 0))
-    if place < 0 or place + _LAST.size > len(tail.piece):
+    begin = file.seek(max(file.lowest, file.seek(0, io.SEEK_END) - _LONGEST_END))
+    tail = file.read()
+    place = tail.rfind(_END.pack(b"PK\5\6", 0, 0))
+    if place < 0 or place + _LAST.size > len(tail):
         return None
-    _, _, _, _, count, length, start, comment = _LAST.unpack_from(tail.piece, place)
-    end = tail.size - len(tail.piece) + place
-    if place + _LAST.size + comment != len(tail.piece) or start + length != end or count == 0xFFFF:
+    _, _, _, _, count, length, start, comment = _LAST.unpack_from(tail, place)
+    end = begin + place
+    if place + _LAST.size + comment != len(tail) or start + length != end or count == 0xFFFF:
         return None
     file.seek(start)
     directory = file.read(length)

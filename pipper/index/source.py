@@ -13,16 +13,15 @@ from packaging.utils import NormalizedName
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.reporter import Reporter
-from pipper.core.urls import is_allowed_file_url
 from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until
 from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
-from pipper.index.remote_metadata import LONGEST_TAIL, TAIL, Tail, headers_only, read_metadata
+from pipper.index.remote_metadata import BLOCK, LONGEST_TAIL, TAIL, headers_only, read_metadata
 from pipper.index.simple_api import ACCEPT, LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
 from pipper.system.parallel import in_parallel
-from pipper.wheels.ranged_file import LARGEST_TEXT
+from pipper.wheels.ranged_file import LARGEST_TEXT, RangedFile
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -83,7 +82,7 @@ class IndexSource:
         """See `Source.releases`. A version without wheels is a release without files."""
         if name not in self._releases:
             page = self._page(name)
-            self._releases[name] = releases_of(page, name, self._usable) if page else ()
+            self._releases[name] = releases_of(page, name, self.connection.url) if page else ()
         return self._releases[name]
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
@@ -125,9 +124,6 @@ class IndexSource:
                 connection = self._connect()
                 self._opened = connection, PageCache(self._cache_root, connection.url)
             return self._opened
-
-    def _usable(self, url: str) -> bool:
-        return is_allowed_file_url(url, self.connection.url)
 
     def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
         files = self._projects.get(name)
@@ -240,11 +236,13 @@ class IndexSource:
         if answer.status == 206:
             stated = answer.headers.get("content-range", "").rpartition("/")[2]
             size = int(stated) if stated.isdecimal() else file.size
-        found = read_metadata(Tail(piece=answer.body, size=size), fetch, subject=subject)
-        if size // 2 > found.needed > tail:
+        wheel = RangedFile(fetch, size, block=BLOCK)
+        wheel.seed(size - len(answer.body), answer.body)
+        metadata = read_metadata(wheel, subject=subject)
+        if size // 2 > size - wheel.lowest > tail:
             # Other versions are built alike: a slightly larger first request saves two round trips.
-            self._tails[project] = min(found.needed * 5 // 4, LONGEST_TAIL)
-        return found.body
+            self._tails[project] = min((size - wheel.lowest) * 5 // 4, LONGEST_TAIL)
+        return metadata
 
 
 def _unexpected(what: str, answer: Answer) -> StoreError:

@@ -116,11 +116,11 @@ def test_a_space_in_a_listing_may_be_written_as_a_plus(server: Scripted, store: 
 def test_the_path_that_is_signed_is_the_one_that_is_sent(monkeypatch: pytest.MonkeyPatch, root: str) -> None:
     sent = []
 
-    def send(_pool: Pool, _method: str, url: str, _headers: Mapping[str, str]) -> None:
+    def get(_pool: Pool, url: str, _headers: Mapping[str, str]) -> None:
         sent.append(urlsplit(url).path)
         raise OSError
 
-    monkeypatch.setattr(Pool, "send", send)
+    monkeypatch.setattr(Pool, "get", get)
     access = PlainAccess(root=root, region="eu-west-1", credentials=KEYS, ca_file=None)
     assert Direct(access, {}).page({"prefix": ""}) is None
     assert sent == [urlsplit(root).path or "/"]

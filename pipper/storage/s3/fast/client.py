@@ -100,7 +100,7 @@ class Direct:
         url = self._access.root + target
         for attempt in range(_ATTEMPTS):
             try:
-                return self._pool.send("GET", url, _signed(self._access, url, headers))
+                return self._pool.get(url, _signed(self._access, url, headers))
             except ProtocolError:
                 # A server closes idle connections, and may do so just as one is used again.
                 if attempt + 1 < _ATTEMPTS:
