@@ -75,7 +75,7 @@ def test_the_address_is_the_one_that_botocore_signs_urls_for(
     store = S3Store(location, credentials=GIVEN)
     if location.endpoint_url is None:
         # so that the region is not asked of Amazon
-        monkeypatch.setattr(store, "_home", location.region)
+        monkeypatch.setattr(store._connection, "_home", location.region)
     theirs = urlsplit(store.presign("x", seconds=60))
     assert f"{theirs.scheme}://{theirs.netloc}{theirs.path}" == f"{found.root}/x"
 

@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
-from msgspec import Struct
-
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
 from pipper.storage.directory.notes import Note, Notes
@@ -31,11 +29,6 @@ from pipper.system.os_errors import os_errors
 _HIDDEN = ".pipper-store"
 _LOCK_SECONDS = 60
 _LITTER_SECONDS = 24 * 3600
-
-
-class _Staged(Struct, frozen=True, kw_only=True):
-    path: Path
-    sha256: str
 
 
 class DirectoryStore:
@@ -91,16 +84,16 @@ class DirectoryStore:
         del content_type
         path = self._path(key)
         self._check_free(key, path)
-        with self._staged(body) as staged, self._locked(), os_errors("write", path):
+        with self._staged(body, metadata) as (staged, note), self._locked(), os_errors("write", path):
             self._check_free(key, path)
-            self._note(key, staged, metadata)
+            self._notes.put(key, note, staging=staged.parent)
             self._make_folders(path.parent)
             try:
-                path.hardlink_to(staged.path)
+                path.hardlink_to(staged)
             except FileExistsError as error:
                 raise taken(key, self.location) from error
             sync_folder(path.parent)
-        return staged.sha256
+        return note.sha256
 
     def replace(
         self,
@@ -114,12 +107,12 @@ class DirectoryStore:
         del content_type
         path = self._path(key)
         self._require(key, etag)  # first, to avoid a useless write
-        with self._staged(body) as staged, self._locked(), os_errors("write", path):
+        with self._staged(body, metadata) as (staged, note), self._locked(), os_errors("write", path):
             self._require(key, etag)
-            self._note(key, staged, metadata)
-            staged.path.replace(path)
+            self._notes.put(key, note, staging=staged.parent)
+            staged.replace(path)
             sync_folder(path.parent)
-        return staged.sha256
+        return note.sha256
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -249,8 +242,8 @@ class DirectoryStore:
             return entry.is_file()
 
     @contextmanager
-    def _staged(self, body: bytes | Path) -> Iterator[_Staged]:
-        """Write `body` to a durable file that is not listed and is removed at the end."""
+    def _staged(self, body: bytes | Path, metadata: Mapping[str, str] | None) -> Iterator[tuple[Path, Note]]:
+        """Write `body` to a durable file that is not listed and is removed at the end; yield it and its note."""
         folder = self._hidden / "tmp"
         with os_errors("write to", self._root):
             folder.mkdir(parents=True, exist_ok=True)
@@ -265,7 +258,15 @@ class DirectoryStore:
             os.fsync(file.fileno())
             file.close()
             path = Path(file.name)
-            yield _Staged(path=path, sha256=digest.hexdigest())
+            found = path.stat()
+            note = Note(
+                sha256=digest.hexdigest(),
+                inode=found.st_ino,
+                size=found.st_size,
+                mtime_ns=found.st_mtime_ns,
+                metadata={name.lower(): value for name, value in (metadata or {}).items()},
+            )
+            yield path, note
             path.unlink(missing_ok=True)
 
     def _sweep(self, folder: Path) -> None:
@@ -277,17 +278,6 @@ class DirectoryStore:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > _LITTER_SECONDS:
                     left.unlink()
-
-    def _note(self, key: str, staged: _Staged, metadata: Mapping[str, str] | None) -> None:
-        found = staged.path.stat()
-        note = Note(
-            sha256=staged.sha256,
-            inode=found.st_ino,
-            size=found.st_size,
-            mtime_ns=found.st_mtime_ns,
-            metadata={name.lower(): value for name, value in (metadata or {}).items()},
-        )
-        self._notes.put(key, note, staging=staged.path.parent)
 
     def _make_folders(self, folder: Path) -> None:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]

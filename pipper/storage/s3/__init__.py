@@ -1,5 +1,5 @@
 """A store in an S3 bucket.
 
 `location` is the address of a bucket; `session` holds the credentials and creates the boto3 client; `store` is the
-adapter; `body` reads the body of a response; `errors` translates errors. `fast` reads without boto3's client.
+adapter; `put` sends an object; `errors` translates errors. `fast` reads without boto3's client.
 """

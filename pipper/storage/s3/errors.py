@@ -4,7 +4,7 @@ Classes of botocore are compared by name, with their bases: older versions lack 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -205,17 +205,13 @@ def _no_session(error: "ClientError", request: Request) -> PipperError:
     )
 
 
-def check_complete(
-    answer: Mapping[str, object], names: Iterable[str], describe: Callable[[], Request]
-) -> None:
-    """Raise StoreError if `answer` lacks one of `names`: S3 always sends them."""
-    if missing := [name for name in names if name not in answer]:
-        request = describe()
-        raise StoreError(
-            f"cannot {request.operation} {request.subject}: the response of {request.host} is not an S3 response",
-            cause=f"it has no {missing[0]}",
-            hint=ENDPOINT,
-        )
+def incomplete(request: Request, missing: str) -> StoreError:
+    """Return the error for a response without a part that S3 always sends."""
+    return StoreError(
+        f"cannot {request.operation} {request.subject}: the response of {request.host} is not an S3 response",
+        cause=f"it has no {missing}",
+        hint=ENDPOINT,
+    )
 
 
 def no_bucket(request: Request) -> StoreError:

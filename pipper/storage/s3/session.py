@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +11,9 @@ from urllib.parse import urlsplit
 
 from pipper.core.access import Credentials
 from pipper.core.ports import Lifetime
-from pipper.errors import AccessError, UsageError
+from pipper.errors import AccessError, ObjectAbsentError, UsageError
 from pipper.http import pool as webpool
-from pipper.storage.s3.errors import ENDPOINT, Request
+from pipper.storage.s3.errors import ENDPOINT, Request, incomplete, no_bucket, translated
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import plain_access
 from pipper.storage.s3.location import S3Location
@@ -39,6 +41,8 @@ class Connection:
         self._clients: dict[str | None, S3Client] = {}
         self._direct: Direct | None = None
         self._is_plain = True
+        self._bucket_seen = False
+        self._home: str | None = None
 
     def direct(self) -> Direct | None:
         """Return the client that reads without boto3, or None if only boto3 can read."""
@@ -55,16 +59,50 @@ class Connection:
                 self._direct = Direct(access, os.environ) if access else None
             return self._direct if self._direct and self._direct.is_useful else None
 
-    def client(self, region: str | None = None) -> "S3Client":
-        """Return the boto3 client for requests, or the one that signs URLs for this `region` of Amazon's.
+    def client(self) -> "S3Client":
+        """Return the boto3 client, which is thread-safe.
 
-        Both are thread-safe. Raises UsageError for an invalid endpoint URL, AccessError if the profile's
-        `credential_process` returns no credentials, and botocore's errors for a missing profile.
+        Raises UsageError for an invalid endpoint URL, AccessError if the profile's `credential_process` returns no
+        credentials, and botocore's errors for a missing profile.
         """
+        return self._client(None)
+
+    def signing_client(self) -> "S3Client":
+        """Return the boto3 client that signs URLs in the bucket's region; raises as `client` does.
+
+        The region is requested once, if the endpoint is Amazon's.
+        """
+        client = self.client()
+        if not self.host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            return client
+        if self._home is None:
+            try:
+                headers = client.head_bucket(Bucket=self.location.bucket)["ResponseMetadata"]["HTTPHeaders"]
+            except client.exceptions.ClientError as error:
+                # a refusal contains the region, too
+                headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+            self._home = headers.get("x-amz-bucket-region", client.meta.region_name)
+        return self._client(self._home)
+
+    def _client(self, signing_region: str | None) -> "S3Client":
         with self._lock:
-            if region not in self._clients:
-                self._clients[region] = self._open(region)
-            return self._clients[region]
+            if signing_region not in self._clients:
+                self._clients[signing_region] = self._open(signing_region)
+            return self._clients[signing_region]
+
+    def require_bucket(self) -> None:
+        """Raise StoreError if the bucket does not exist: for a HEAD, that is the same 404 as a missing key."""
+        if self._bucket_seen:
+            return
+        root = f"{self.location.prefix}/" if self.location.prefix else ""
+        try:
+            with self.request("read", root):
+                self.client().head_bucket(Bucket=self.location.bucket)
+        except ObjectAbsentError as error:
+            raise no_bucket(self.describe("read", root)) from error
+        except AccessError:
+            pass  # the bucket exists: a missing one answers 404 without credentials, too
+        self._bucket_seen = True
 
     @property
     def host(self) -> str:
@@ -89,6 +127,15 @@ class Connection:
             host=self.host,
             region=self.region,
         )
+
+    def request(self, operation: str, key: str) -> AbstractContextManager[None]:
+        """Translate the errors of a request in the block, as `translated` does."""
+        return translated(lambda: self.describe(operation, key))
+
+    def check(self, answer: Mapping[str, object], operation: str, key: str, *names: str) -> None:
+        """Raise StoreError if `answer` lacks one of `names`: S3 always sends them."""
+        if missing := [name for name in names if name not in answer]:
+            raise incomplete(self.describe(operation, key), missing[0])
 
     def lifetime(self) -> Lifetime:
         """Return how long the credentials are valid; raises as botocore does if there are none."""

@@ -1,47 +1,31 @@
 """A store in a bucket of S3 or of a server with the same protocol."""
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from msgspec import structs
 
 from pipper.core.access import Credentials
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
-from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
+from pipper.errors import AccessError, ObjectAbsentError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
-from pipper.storage.s3.body import Opened, pieces
-from pipper.storage.s3.errors import (
-    ENDPOINT,
-    ConditionRefusedError,
-    Request,
-    check_complete,
-    no_bucket,
-    translated,
-)
-from pipper.storage.s3.fast.reads import list_page, open_body
+from pipper.storage.s3.errors import ConditionRefusedError
+from pipper.storage.s3.fast.reads import list_pages, open_body, pieces
 from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.put import put_object
 from pipper.storage.s3.session import Connection
-from pipper.system.os_errors import os_errors
-from pipper.system.retry import retry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType
-    from mypy_boto3_s3.type_defs import (
-        ListObjectsV2OutputTypeDef,
-        PutObjectRequestTypeDef,
-    )
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-_LARGEST = 5 << 30  # bytes: the limit of one request
 _LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
-_CONFLICTS, _CONFLICT_WAIT = 4, 0.4
-"""How often a write is sent while another one is in progress (409), and the seconds before the second time."""
 _BROKEN_READS = 3
 _MARK = "pipper-write"
 """The metadata that identifies a write; `head` does not return it."""
@@ -69,9 +53,7 @@ class S3Store:
         self._root = f"{location.prefix}/" if location.prefix else ""
         self._location = location.url
         self._acl = acl
-        self._bucket_seen = False
         self._quoted_first = True
-        self._home: str | None = None
 
     @property
     def location(self) -> str:
@@ -89,7 +71,9 @@ class S3Store:
             if opened is None:
                 return Blob(body=b"", etag=self._etag(key))
             try:
-                return Blob(body=b"".join(self._pieces(key, opened)), etag=_bare(opened.etag))
+                return Blob(
+                    body=b"".join(pieces(self._connection, self._root + key, opened)), etag=_bare(opened.etag)
+                )
             except StoreError:
                 if attempt == _BROKEN_READS:
                     raise
@@ -103,7 +87,7 @@ class S3Store:
             yield iter(())
             return
         with contextlib.closing(opened.body):
-            yield self._pieces(key, opened)
+            yield pieces(self._connection, self._root + key, opened)
 
     def head(self, key: str) -> ObjectInfo | None:
         check_key(key, self._location)
@@ -118,12 +102,12 @@ class S3Store:
             with self._request("read", key):
                 response = self._connection.client().head_object(Bucket=self._bucket, Key=self._root + key)
         except ObjectAbsentError:
-            self._check_bucket()
+            self._connection.require_bucket()
             return None
         except AccessError:
             self._explain_refusal(key)
             raise
-        self._check(response, "read", key, *_OF_OBJECTS, "ContentLength")
+        self._connection.check(response, "read", self._root + key, *_OF_OBJECTS, "ContentLength")
         return ObjectInfo(
             key=key,
             size=response["ContentLength"],
@@ -138,9 +122,9 @@ class S3Store:
         return self._list(prefix, "" if deep else "/")
 
     def _list(self, prefix: str, delimiter: str) -> Iterator[ObjectInfo]:
-        for page in self._pages(prefix, delimiter=delimiter):
+        for page in list_pages(self._connection, self._root + prefix, delimiter):
             for entry in page.get("Contents", ()):
-                self._check(entry, "list", prefix, *_OF_OBJECTS, "Key", "Size")
+                self._connection.check(entry, "list", self._root + prefix, *_OF_OBJECTS, "Key", "Size")
                 key = entry["Key"].removeprefix(self._root)
                 if not flaw(key):
                     yield ObjectInfo(
@@ -153,7 +137,7 @@ class S3Store:
     def folders(self) -> frozenset[str]:
         found = (
             entry["Prefix"].removeprefix(self._root).removesuffix("/")
-            for page in self._pages("", delimiter="/")
+            for page in list_pages(self._connection, self._root, "/")
             for entry in page.get("CommonPrefixes", ())
         )
         return frozenset(name for name in found if not flaw(name))
@@ -166,7 +150,7 @@ class S3Store:
         arguments = self._arguments(key, content_type, metadata)
         arguments["IfNoneMatch"] = "*"
         try:
-            return self._put(key, body, arguments)
+            return _bare(put_object(self._connection, body, arguments))
         except ConditionRefusedError as refusal:
             raise taken(key, self._location) from refusal
 
@@ -192,7 +176,7 @@ class S3Store:
         for quoted in (self._quoted_first, not self._quoted_first):
             arguments["IfMatch"] = f'"{etag}"' if quoted else etag
             try:
-                stored = self._put(key, body, arguments)
+                stored = _bare(put_object(self._connection, body, arguments))
             except ObjectAbsentError as error:
                 raise changed(key, self._location, _DELETED) from error
             except ConditionRefusedError as refusal:
@@ -224,7 +208,7 @@ class S3Store:
                 hint="use --expires 7d or less",
             )
         with self._request("sign a URL for", key):
-            return self._connection.client(self._region()).generate_presigned_url(
+            return self._connection.signing_client().generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._bucket, "Key": self._root + key},
                 ExpiresIn=seconds,
@@ -242,28 +226,10 @@ class S3Store:
         with self._request("sign a URL for", ""):
             return self._connection.lifetime()
 
-    def _pages(self, prefix: str, *, delimiter: str = "") -> "Iterator[ListObjectsV2OutputTypeDef]":
-        token = ""
-        while True:
-            page = list_page(self._connection, self._root + prefix, delimiter, token)
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            token = page.get("NextContinuationToken", "")
-            if not token:
-                raise StoreError(
-                    f"cannot list {self._location}",
-                    cause="the listing is truncated and has no continuation token",
-                    hint=ENDPOINT,
-                )
-
-    def _pieces(self, key: str, opened: Opened) -> Iterator[bytes]:
-        return pieces(opened, lambda: self._describe("read", key))
-
     def _etag(self, key: str) -> str:
         found = self.head(key)
         if found is None:
-            raise absent(self._describe("read", key).subject)
+            raise absent(f"s3://{self._bucket}/{self._root}{key}")
         return found.etag
 
     def _arguments(
@@ -279,24 +245,6 @@ class S3Store:
             arguments["ACL"] = cast("ObjectCannedACLType", self._acl)
         return arguments
 
-    def _put(self, key: str, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
-        with _opened(body) as content:
-            return retry(
-                lambda: self._put_once(key, content, arguments),
-                attempts=_CONFLICTS,
-                pause=_pause_at_conflict,
-                first=_CONFLICT_WAIT,
-            )
-
-    def _put_once(self, key: str, content: bytes | BinaryIO, arguments: "PutObjectRequestTypeDef") -> str:
-        if not isinstance(content, bytes):
-            content.seek(0)
-        arguments["Body"] = content
-        with self._request("write", key):
-            response = self._connection.client().put_object(**arguments)
-        self._check(response, "write", key, "ETag")
-        return _bare(response["ETag"])
-
     def _explain_refusal(self, key: str) -> None:
         """Raise the refusal of a GET of `key`: its body contains the reason, and a HEAD has no body."""
         with contextlib.suppress(ObjectAbsentError):
@@ -304,65 +252,9 @@ class S3Store:
             if opened is not None:
                 opened.body.close()
 
-    def _check_bucket(self) -> None:
-        """Raise StoreError if the bucket does not exist: for a HEAD, that is the same 404 as a missing key."""
-        if self._bucket_seen:
-            return
-        try:
-            with self._request("read", ""):
-                self._connection.client().head_bucket(Bucket=self._bucket)
-        except ObjectAbsentError as error:
-            raise no_bucket(self._describe("read", "")) from error
-        except AccessError:
-            pass  # the bucket exists: a missing one answers 404 without credentials, too
-        self._bucket_seen = True
-
-    def _region(self) -> str | None:
-        """Return the bucket's region, requested once; None if the endpoint is not Amazon's."""
-        client = self._connection.client()
-        if not self._connection.host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-            return None
-        if self._home is None:
-            try:
-                headers = client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]["HTTPHeaders"]
-            except client.exceptions.ClientError as error:
-                # a refusal contains the region, too
-                headers = error.response["ResponseMetadata"]["HTTPHeaders"]
-            self._home = headers.get("x-amz-bucket-region", client.meta.region_name)
-        return self._home
-
-    @contextmanager
-    def _request(self, operation: str, key: str) -> Iterator[None]:
-        with translated(lambda: self._describe(operation, key)):
-            yield
-
-    def _check(self, answer: Mapping[str, object], operation: str, key: str, *names: str) -> None:
-        check_complete(answer, names, lambda: self._describe(operation, key))
-
-    def _describe(self, operation: str, key: str) -> Request:
-        return self._connection.describe(operation, self._root + key)
-
-
-def _pause_at_conflict(error: PipperError) -> float | None:
-    return 0.0 if isinstance(error, ConditionRefusedError) and error.status == 409 else None
+    def _request(self, operation: str, key: str) -> AbstractContextManager[None]:
+        return self._connection.request(operation, self._root + key)
 
 
 def _bare(etag: str) -> str:
     return etag.strip('"')
-
-
-@contextmanager
-def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
-    if isinstance(body, bytes):
-        yield body
-        return
-    with os_errors("read", body):
-        file = body.open("rb")
-    with file:
-        if os.fstat(file.fileno()).st_size > _LARGEST:
-            raise UsageError(
-                f"{body} is too large",
-                cause="S3 accepts at most 5 GiB in one request",
-                hint="split it into smaller wheels",
-            )
-        yield file

@@ -6,6 +6,7 @@ which handles regions, redirects, throttling and refusals.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
@@ -16,7 +17,6 @@ from pipper.core.access import Credentials
 from pipper.errors import PipperError
 from pipper.http.pool import Pool
 from pipper.storage.keys import absent
-from pipper.storage.s3.body import Opened
 from pipper.storage.s3.fast.plain_access import PlainAccess
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 _LONGEST_ERROR, _LONGEST_PAGE = 1 << 16, 1 << 24  # bytes
 _ATTEMPTS = 2
 _LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A successful response to a GET, with its unread body."""
+
+    etag: str
+    """As it was sent, with its quotes."""
+    size: int
+    """Bytes of the body (Content-Length)."""
+    body: "BaseHTTPResponse" = field(repr=False)
 
 
 class _SigningKeys:

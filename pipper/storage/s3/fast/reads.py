@@ -1,10 +1,12 @@
 """Read from S3: with `Direct` as long as it can, else with boto3's client."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from pipper.errors import StoreError
-from pipper.storage.s3.body import Opened
-from pipper.storage.s3.errors import check_complete, translated
+from pipper.http.client import arriving
+from pipper.storage.s3.errors import ENDPOINT
+from pipper.storage.s3.fast.client import Opened
 from pipper.storage.s3.session import Connection
 
 if TYPE_CHECKING:
@@ -30,14 +32,14 @@ def open_body(connection: Connection, key: str, start: int, length: int | None) 
     arguments: GetObjectRequestTypeDef = {"Bucket": connection.location.bucket, "Key": key}
     if span:
         arguments["Range"] = span
-    with translated(lambda: connection.describe("read", key)):
+    with connection.request("read", key):
         try:
             response = connection.client().get_object(**arguments)
         except connection.client().exceptions.ClientError as error:
             if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
                 return None
             raise
-    check_complete(response, ("ETag", "ContentLength"), lambda: connection.describe("read", key))
+    connection.check(response, "read", key, "ETag", "ContentLength")
     # botocore returns urllib3's response here; its types are wrong
     body = cast("BaseHTTPResponse", response["Body"].__enter__())
     if span and not response.get("ContentRange"):
@@ -50,10 +52,33 @@ def open_body(connection: Connection, key: str, start: int, length: int | None) 
     return Opened(etag=response["ETag"], size=response["ContentLength"], body=body)
 
 
-def list_page(
-    connection: Connection, prefix: str, delimiter: str, token: str
-) -> "ListObjectsV2OutputTypeDef":
-    """Return the page of the listing that `token` names, or the first one. Raises as `Store.list` does."""
+def pieces(connection: Connection, key: str, opened: Opened) -> Iterator[bytes]:
+    """Yield the body of `key` as it arrives, at most 1 MiB at once, and close it at the end.
+
+    Raises StoreError if it is incomplete or too slow.
+    """
+    with connection.request("read", key), opened.body as body:
+        yield from arriving(body, opened.size, lambda: connection.describe("read", key).subject)
+
+
+def list_pages(connection: Connection, prefix: str, delimiter: str) -> "Iterator[ListObjectsV2OutputTypeDef]":
+    """Yield the pages of a listing. Raises as `Store.list` does."""
+    token = ""
+    while True:
+        page = _page(connection, prefix, delimiter, token)
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        token = page.get("NextContinuationToken", "")
+        if not token:
+            raise StoreError(
+                f"cannot list {connection.location.url}",
+                cause="the listing is truncated and has no continuation token",
+                hint=ENDPOINT,
+            )
+
+
+def _page(connection: Connection, prefix: str, delimiter: str, token: str) -> "ListObjectsV2OutputTypeDef":
     query = {"prefix": prefix, "delimiter": delimiter, "continuation-token": token}
     given = {name: value for name, value in query.items() if value or name == "prefix"}
     if (direct := connection.direct()) and (page := direct.page(given)):
@@ -63,5 +88,5 @@ def list_page(
         arguments["Delimiter"] = delimiter
     if token:
         arguments["ContinuationToken"] = token
-    with translated(lambda: connection.describe("list", prefix)):
+    with connection.request("list", prefix):
         return connection.client().list_objects_v2(**arguments)

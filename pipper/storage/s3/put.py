@@ -1,0 +1,60 @@
+"""Send an object to S3; wait while another write of it is in progress."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pipper.errors import PipperError, UsageError
+from pipper.storage.s3.errors import ConditionRefusedError
+from pipper.storage.s3.session import Connection
+from pipper.system.os_errors import os_errors
+from pipper.system.retry import retry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
+
+_LARGEST = 5 << 30  # bytes: the limit of one request
+_CONFLICTS, _CONFLICT_WAIT = 4, 0.4
+"""How often a write is sent while another one is in progress (409), and the seconds before the second time."""
+
+
+def put_object(connection: Connection, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
+    """Send a PUT with these arguments and this body, and return the etag of the new object, with its quotes.
+
+    Raises ConditionRefusedError, UsageError for more than 5 GiB, and as `Store.create` does.
+    """
+    with _opened(body) as content:
+
+        def put() -> str:
+            if not isinstance(content, bytes):
+                content.seek(0)
+            arguments["Body"] = content
+            with connection.request("write", arguments["Key"]):
+                response = connection.client().put_object(**arguments)
+            connection.check(response, "write", arguments["Key"], "ETag")
+            return response["ETag"]
+
+        return retry(put, attempts=_CONFLICTS, pause=_pause_at_conflict, first=_CONFLICT_WAIT)
+
+
+def _pause_at_conflict(error: PipperError) -> float | None:
+    return 0.0 if isinstance(error, ConditionRefusedError) and error.status == 409 else None
+
+
+@contextmanager
+def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    with os_errors("read", body):
+        file = body.open("rb")
+    with file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise UsageError(
+                f"{body} is too large",
+                cause="S3 accepts at most 5 GiB in one request",
+                hint="split it into smaller wheels",
+            )
+        yield file
