@@ -6,7 +6,7 @@
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
     tmp/                         unfinished files
-    .lock                        held shared by each command, exclusively by `prune` and `clean`
+    .lock                        held shared by each command, exclusively by `cleaning`
     CACHEDIR.TAG                 excludes the folder from backups, if pipper created it
 
 Other files in the folder are not pipper's: they are neither counted nor removed.
@@ -20,12 +20,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
@@ -36,8 +35,6 @@ from pipper.system.locks import os_lock, os_lock_if_free
 from pipper.system.os_errors import os_errors
 
 _DAY = 86_400
-_PARTS = ("files", "wheels", "interpreters", "index", "tmp")
-"""All that the cache creates and `clean` removes."""
 _REPLACED = "the file was replaced or damaged: ask its publisher, or run `pipper repository check`"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
@@ -63,7 +60,7 @@ class Receiver:
                 cause=f"expected {self._expected:,} bytes",
                 hint=_REPLACED,
             )
-        with _disk(str(self._stream.name), self._expected):
+        with disk_errors(str(self._stream.name), self._expected):
             view = memoryview(chunk)
             while view:
                 view = view[self._stream.write(view) :]
@@ -83,23 +80,14 @@ class Receiver:
 
     def mismatch(self) -> IntegrityError:
         """Return the error that names the expected and the actual size or hash."""
-        expected, got = f"sha256:{self._sha256}", f"sha256:{self._hash.hexdigest()}"
+        kind, expected, got = "hash", f"sha256:{self._sha256}", f"sha256:{self._hash.hexdigest()}"
         if self.size != self._expected:
-            expected, got = f"{self._expected:,} bytes", f"{self.size:,} bytes"
+            kind, expected, got = "size", f"{self._expected:,} bytes", f"{self.size:,} bytes"
         name, _, place = self._subject.partition(" from ")
         origin = f" from {place}" if place else ""
-        kind = "size" if self.size != self._expected else "hash"
         return IntegrityError(
             f"{kind} mismatch for {name}: expected {expected} got {got}{origin}", hint=_REPLACED
         )
-
-
-class Freed(Struct, frozen=True, kw_only=True):
-    """Files that were removed, or would be."""
-
-    files: int = 0
-    size: int = 0
-    """Bytes."""
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
@@ -123,6 +111,7 @@ class Cache:
     def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.root = Path(os.path.abspath(root))
         self.limits = limits
+        self.lock = self.root / ".lock"
         _make_private(self.root)
 
     def __repr__(self) -> str:
@@ -135,12 +124,12 @@ class Cache:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Make `prune` and `clean` of other processes wait while the block runs.
+        """Make `prune` and `clean` (`cleaning`) of other processes wait while the block runs.
 
         If no other process uses the cache, the unfinished files of killed commands are removed first.
         """
         self._sweep()
-        with os_lock(self.root / ".lock", shared=True):
+        with os_lock(self.lock, shared=True):
             yield
 
     def file(self, sha256: str, *, size: int | None = None) -> Path | None:
@@ -161,7 +150,7 @@ class Cache:
         """
         with self._temporary_folder(size) as folder:
             path = folder / "file"
-            with _disk(path, size):
+            with disk_errors(path, size):
                 # Unbuffered, so that a full disk fails in `write` and not again in `close`.
                 stream = FileIO(path, "xb")
             with stream:
@@ -218,41 +207,16 @@ class Cache:
             except (IntegrityError, MachineError):
                 self._refuse_damaged(path, sha256, filename)
                 raise
-            with _disk(folder / "index.json"):
+            with disk_errors(folder / "index.json"):
                 (folder / "index.json").write_bytes(to_index(wheel))
             self._publish(folder, place, 0)
         return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
     def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
         """Unpack a wheel again, because its tree was changed; raises as `unpack` does."""
-        with self._temporary_folder(0) as trash, _disk(wheel.tree.parent), suppress(FileNotFoundError):
+        with self._temporary_folder(0) as trash, disk_errors(wheel.tree.parent), suppress(FileNotFoundError):
             os.rename(wheel.tree.parent, trash / "old")
         return self.unpack(wheel.sha256, wheel.filename)
-
-    def size(self) -> Freed:
-        """Return how much `clean` would remove."""
-        return _sum(_measure(self.root / part) for part in _PARTS)
-
-    def prune(self, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
-        """Remove entries unused for so many days, and unfinished files; waits until no other command uses the cache."""
-        oldest = time.time() - unused_days * _DAY
-        with os_lock(self.root / ".lock", waiting=waiting):
-            freed = [_remove(self.root / "tmp")]
-            for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", "")):
-                for entry in sorted(self.root.glob(f"{kind}/*/*")):
-                    try:
-                        used = os.stat(entry / clock).st_mtime
-                    except FileNotFoundError:
-                        used = 0
-                    # A hidden file is the unfinished file of a killed command.
-                    if used < oldest or entry.name.startswith("."):
-                        freed.append(_remove(entry))
-        return _sum(freed)
-
-    def clean(self, *, waiting: Callable[[], None] | None = None) -> Freed:
-        """Remove everything that the cache created; waits until no other command uses it."""
-        with os_lock(self.root / ".lock", waiting=waiting):
-            return _sum(_remove(self.root / part) for part in _PARTS)
 
     def _place(self, kind: str, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -279,7 +243,7 @@ class Cache:
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
         with suppress(OSError, MachineError):
             if litter := os.listdir(self.root / "tmp"):
-                with os_lock_if_free(self.root / ".lock") as alone:
+                with os_lock_if_free(self.lock) as alone:
                     for name in litter if alone else ():
                         shutil.rmtree(self.root / "tmp" / name, ignore_errors=True)
 
@@ -287,8 +251,8 @@ class Cache:
     def _temporary_folder(self, size: int) -> Iterator[Path]:
         parent = self.root / "tmp"
         # Locked here too, because not every caller is within `in_use`.
-        with os_lock(self.root / ".lock", shared=True):
-            with _disk(parent, size):
+        with os_lock(self.lock, shared=True):
+            with disk_errors(parent, size):
                 parent.mkdir(exist_ok=True)
                 folder = Path(tempfile.mkdtemp(dir=parent))
             try:
@@ -297,7 +261,7 @@ class Cache:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _publish(self, temporary: Path, place: Path, size: int) -> None:
-        with _disk(place, size):
+        with disk_errors(place, size):
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(temporary, place)
@@ -308,7 +272,7 @@ class Cache:
 
 
 def _make_private(root: Path) -> None:
-    with _disk(root):
+    with disk_errors(root):
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         _tag(root)
         found = os.stat(root)
@@ -334,40 +298,12 @@ def _tag(root: Path) -> None:
         tag.write_bytes(_TAG)
 
 
-def _disk(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
+def disk_errors(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
+    """Raise MachineError for an OSError in the block, which writes `size` bytes to the cache."""
     hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another folder"
     return os_errors("write", path, needed=size, hint=hint)
 
 
 def _touch(path: Path) -> None:
-    with _disk(path), suppress(FileNotFoundError):
+    with disk_errors(path), suppress(FileNotFoundError):
         os.utime(path)
-
-
-def _measure(path: Path) -> Freed:
-    if not path.is_dir():
-        return Freed(files=1, size=path.lstat().st_size) if path.exists() else Freed()
-    files = size = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                size += os.lstat(os.path.join(folder, name)).st_size
-            except FileNotFoundError:
-                continue  # another command removed it
-            files += 1
-    return Freed(files=files, size=size)
-
-
-def _remove(path: Path) -> Freed:
-    freed = _measure(path)
-    with _disk(path):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    return freed
-
-
-def _sum(parts: Iterable[Freed]) -> Freed:
-    found = list(parts)
-    return Freed(files=sum(each.files for each in found), size=sum(each.size for each in found))

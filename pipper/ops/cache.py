@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipper.cache.cache import Freed, cache_root
+from pipper.cache.cache import cache_root
+from pipper.cache.cleaning import Freed, clean, prune, size
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.settings import Settings
 
@@ -14,17 +15,17 @@ def cache_directory(settings: Settings) -> Path:
 
 def cache_size(settings: Settings) -> Freed:
     """Return number and bytes of the files in the cache."""
-    return open_cache(settings).size()
+    return size(open_cache(settings))
 
 
 def prune_cache(settings: Settings, *, days: float) -> Freed:
     """Remove files that were not used for `days`; wait for commands that use the cache, and report that."""
-    return open_cache(settings).prune(unused_days=days, waiting=lambda: _report_waiting(settings))
+    return prune(open_cache(settings), unused_days=days, waiting=lambda: _report_waiting(settings))
 
 
 def clean_cache(settings: Settings) -> Freed:
     """Remove all files; wait for commands that use the cache, and report that."""
-    return open_cache(settings).clean(waiting=lambda: _report_waiting(settings))
+    return clean(open_cache(settings), waiting=lambda: _report_waiting(settings))
 
 
 def _report_waiting(settings: Settings) -> None:

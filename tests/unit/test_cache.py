@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipper.cache.cache import Cache
+from pipper.cache.cleaning import clean, prune, size
 from pipper.cache.unpacked import UnpackedWheel, from_index, intact, to_index
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.locks import os_lock
@@ -249,8 +250,8 @@ def test_a_new_cache_is_for_its_user_alone(tmp_path: Path) -> None:
 
 def test_cleaning_takes_everything_and_says_how_much(cache: Cache) -> None:
     wheel(cache)
-    before = cache.size()
-    freed = cache.clean()
+    before = size(cache)
+    freed = clean(cache)
     assert freed.files == before.files
     assert freed.size == before.size > 0
     assert {path.name for path in cache.root.iterdir()} == {".lock", "CACHEDIR.TAG"}
@@ -264,9 +265,9 @@ def test_cleaning_and_pruning_leave_what_is_not_the_caches_own(tmp_path: Path) -
         os.utime(path, (1, 1))
     cache = Cache(tmp_path)
     receive(cache, [BODY])
-    assert cache.size().files == 1
-    cache.prune(unused_days=0)
-    assert cache.clean().files <= 1
+    assert size(cache).files == 1
+    prune(cache, unused_days=0)
+    assert clean(cache).files <= 1
     assert cache.file(SHA256) is None
     assert {own.read_bytes(), other.read_bytes()} == {b"mine"}
     assert not (tmp_path / "CACHEDIR.TAG").exists()
@@ -283,7 +284,7 @@ def test_pruning_takes_what_was_not_used_for_long_and_litter(cache: Cache) -> No
         assert path is not None
         os.utime(path, (1, 1))
     (cache.root / "tmp" / "left").mkdir()
-    freed = cache.prune(unused_days=30)
+    freed = prune(cache, unused_days=30)
     assert freed.files > 0
     assert cache.unpacked(old.sha256) is None
     assert cache.file(old.sha256) is None
@@ -296,7 +297,7 @@ def test_using_a_wheel_keeps_it_from_being_pruned(cache: Cache) -> None:
     made = wheel(cache)
     os.utime(made.tree.parent / "index.json", (1, 1))
     assert cache.unpacked(made.sha256) == made
-    cache.prune(unused_days=1)
+    prune(cache, unused_days=1)
     assert cache.unpacked(made.sha256) == made
 
 
@@ -304,11 +305,11 @@ def test_C8_pruning_waits_for_those_who_use_the_cache(cache: Cache) -> None:
     made = wheel(cache)
     waits, done = threading.Event(), threading.Event()
 
-    def clean() -> None:
-        cache.clean(waiting=waits.set)
+    def work() -> None:
+        clean(cache, waiting=waits.set)
         done.set()
 
-    cleaner = threading.Thread(target=clean)
+    cleaner = threading.Thread(target=work)
     with cache.in_use():
         cleaner.start()
         assert waits.wait(30)
@@ -357,12 +358,12 @@ def test_C1_what_a_killed_command_left_goes_once_nobody_else_uses_the_cache(
 def test_C8_pruning_waits_for_what_is_being_brought_in_by_whoever_does_not_say_so(cache: Cache) -> None:
     started, pruned = threading.Event(), threading.Event()
 
-    def prune() -> None:
+    def work() -> None:
         started.set()
-        Cache(cache.root).prune(unused_days=0)
+        prune(Cache(cache.root), unused_days=0)
         pruned.set()
 
-    thread = threading.Thread(target=prune)
+    thread = threading.Thread(target=work)
     with cache.receive(SHA256, len(BODY), subject="foo") as receiver:
         thread.start()
         started.wait()
@@ -377,7 +378,7 @@ def test_C1_pruning_takes_the_unfinished_pages_of_an_index_at_once(cache: Cache)
     site.mkdir(parents=True)
     for name in (".pipper-0123456789abcdef.tmp", "foo.page"):
         (site / name).touch()
-    cache.prune(unused_days=1)
+    prune(cache, unused_days=1)
     assert [path.name for path in site.iterdir()] == ["foo.page"]
 
 

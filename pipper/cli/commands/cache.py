@@ -5,7 +5,7 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
-from pipper.cache.cache import Freed
+from pipper.cache.cleaning import Freed
 from pipper.cli.command import Group
 from pipper.cli.options.settings import json_option, output_options, settings_from
 from pipper.cli.output import give, give_json, give_result
