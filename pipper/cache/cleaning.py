@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,21 +20,21 @@ _PARTS = ("files", "wheels", "interpreters", "index", "tmp")
 class Freed(Struct, frozen=True, kw_only=True):
     """Files that were removed, or would be."""
 
-    files: int = 0
-    size: int = 0
+    files: int
+    size: int
     """Bytes."""
 
 
 def size(cache: Cache) -> Freed:
     """Return how much `clean` would remove."""
-    return _sum(_measure(cache.root / part) for part in _PARTS)
+    return _freed(each for part in _PARTS for each in _sizes(cache.root / part))
 
 
 def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove entries unused for so many days, and unfinished files; wait until no other command uses the cache."""
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, waiting=waiting):
-        freed = [_remove(cache.root / "tmp")]
+        freed = _remove(cache.root / "tmp")
         for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", "")):
             for entry in sorted(cache.root.glob(f"{kind}/*/*")):
                 try:
@@ -42,40 +43,37 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
                     used = 0
                 # A hidden file is the unfinished file of a killed command.
                 if used < oldest or entry.name.startswith("."):
-                    freed.append(_remove(entry))
-    return _sum(freed)
+                    freed += _remove(entry)
+    return _freed(freed)
 
 
 def clean(cache: Cache, *, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove everything that the cache created; wait until no other command uses it."""
     with os_lock(cache.lock, waiting=waiting):
-        return _sum(_remove(cache.root / part) for part in _PARTS)
+        return _freed(each for part in _PARTS for each in _remove(cache.root / part))
 
 
-def _measure(path: Path) -> Freed:
-    if not path.is_dir():
-        return Freed(files=1, size=path.lstat().st_size) if path.exists() else Freed()
-    files = size = 0
+def _sizes(path: Path) -> Iterator[int]:
+    """Yield the size of each file below `path`, or of the file `path`."""
+    if path.exists() and not path.is_dir():
+        yield path.lstat().st_size
     for folder, _, names in os.walk(path):
         for name in names:
-            try:
-                size += os.lstat(os.path.join(folder, name)).st_size
-            except FileNotFoundError:
-                continue  # another command removed it
-            files += 1
-    return Freed(files=files, size=size)
+            with suppress(FileNotFoundError):  # another command removed it
+                yield os.lstat(os.path.join(folder, name)).st_size
 
 
-def _remove(path: Path) -> Freed:
-    freed = _measure(path)
+def _remove(path: Path) -> list[int]:
+    """Remove a file or a folder; return the sizes of its files."""
+    sizes = list(_sizes(path))
     with disk_errors(path):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    return freed
+    return sizes
 
 
-def _sum(parts: Iterable[Freed]) -> Freed:
-    found = list(parts)
-    return Freed(files=sum(each.files for each in found), size=sum(each.size for each in found))
+def _freed(sizes: Iterable[int]) -> Freed:
+    found = list(sizes)
+    return Freed(files=len(found), size=sum(found))

@@ -141,10 +141,11 @@ def _given_up(download: Download, receiver: Receiver, attempts: int, error: Stor
 
 
 def _raise_gravest(failures: Sequence[BaseException], reporter: Reporter) -> None:
-    known = [error for error in failures if isinstance(error, PipperError)]
+    known = []
     for error in failures:
         if not isinstance(error, PipperError):
             raise error
+        known.append(error)
     if not known:
         return
     code = gravest(error.exit_code for error in known)

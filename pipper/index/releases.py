@@ -44,19 +44,13 @@ def releases_of(page: ProjectFiles, name: NormalizedName, index_url: str) -> tup
         if version is not None:
             by_version.setdefault(version, {})
     assorter = Assorter()
-    return tuple(
-        _release(name, version, tuple(files.values()), assorter) for version, files in by_version.items()
-    )
-
-
-def _release(
-    name: NormalizedName, version: Version, files: tuple[IndexFile, ...], assorter: Assorter
-) -> Release:
-    assortment = assorter.assort(
-        ListedWheel(file.filename, file.requires_python, file.yanked) for file in files
-    )
-    made = _Files(files) if files else ()
-    return Release(name=name, version=version, source=INDEX, files=made, assortment=assortment)
+    releases = []
+    for version, found in by_version.items():
+        listed = tuple(found.values())
+        wheels = (ListedWheel(file.filename, file.requires_python, file.yanked) for file in listed)
+        made, assortment = _Files(listed) if listed else (), assorter.assort(wheels)
+        releases.append(Release(name=name, version=version, source=INDEX, files=made, assortment=assortment))
+    return tuple(releases)
 
 
 class _Files(Sequence[CandidateFile]):

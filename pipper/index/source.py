@@ -23,7 +23,6 @@ from pipper.index.simple_api import ACCEPT, LARGEST_PAGE, IndexFile, ProjectFile
 from pipper.system.parallel import in_parallel
 from pipper.wheels.ranged_file import LARGEST_TEXT, RangedFile
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 _LARGEST_WHEEL = 256 * 2**20
@@ -58,7 +57,7 @@ class IndexSource:
         self._reporter = reporter or Reporter()
         self._lock = Lock()
         self._opened: tuple[Connection, PageCache] | None = None
-        self._projects: dict[NormalizedName, dict[str, IndexFile] | None] = {}
+        self._projects: dict[NormalizedName, dict[str, IndexFile]] = {}
         self._pages: dict[NormalizedName, ProjectFiles | None] = {}
         self._failed: dict[NormalizedName, PipperError] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
@@ -71,11 +70,9 @@ class IndexSource:
         return self._open()[0]
 
     def holds(self, name: NormalizedName) -> bool:
-        """See `Source.holds`."""
         return self._page(name) is not None
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """See `Source.prefetch`."""
         self._each(self.releases, sorted({name for name in names if name not in self._releases}))
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
@@ -86,7 +83,6 @@ class IndexSource:
         return self._releases[name]
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        """See `ReadsAhead`."""
         missing = {
             (each.release.name, each.file.filename): each
             for each in wanted
@@ -95,7 +91,6 @@ class IndexSource:
         self._each(lambda each: self.metadata(*each), [missing[key] for key in sorted(missing)])
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        """See `Source.metadata`."""
         key = (release.name, file.filename)
         if key not in self._metadata:
             listed = self._listed(release.name)[file.filename]
@@ -113,10 +108,10 @@ class IndexSource:
         """Return the URL of a file, as written on the project's page; it may be signed."""
         return self._listed(name)[filename].url
 
-    def _each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    def _each(self, work: Callable[[T], object], items: Sequence[T]) -> None:
         if items:
             self._open()
-        return in_parallel(work, items)
+        in_parallel(work, items)
 
     def _open(self) -> tuple[Connection, PageCache]:
         with self._lock:
@@ -126,13 +121,10 @@ class IndexSource:
             return self._opened
 
     def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
-        files = self._projects.get(name)
-        if files is None:
+        if name not in self._projects:
             page = self._page(name)
-            files = self._projects[name] = (
-                {file.filename: file for file in reversed(page.files)} if page else {}
-            )
-        return files
+            self._projects[name] = {file.filename: file for file in reversed(page.files)} if page else {}
+        return self._projects[name]
 
     def _page(self, name: NormalizedName) -> ProjectFiles | None:
         if name in self._failed:

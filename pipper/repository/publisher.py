@@ -6,11 +6,11 @@ the same command completes the publication. The repository needs no lock, so non
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -25,7 +25,6 @@ from pipper.core.layout.keys import (
     wheel_key,
 )
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
-from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError, ObjectExistsError, PipperError
@@ -104,7 +103,7 @@ class Publisher:
         self._reporter = reporter or Reporter()
         self._found: set[str] = set()
         self._read: dict[NormalizedName, ReadPage] = {}
-        self._listed: dict[NormalizedName, list[ObjectInfo]] = {}
+        self._bundles = cache(repository.list_bundles)  # listed once in a run
 
     def prepare(self) -> None:
         """Create the format marker if it is absent, and test the store's conditional writes.
@@ -132,12 +131,6 @@ class Publisher:
             absent = ReadPage(page=ProjectPage(name=name), etag=None)
             self._read[name] = self._repository.read_page(name) if known else absent
         return self._read[name]
-
-    def _bundles(self, name: NormalizedName) -> list[ObjectInfo]:
-        """Return the bundles of the project, listed once in a run."""
-        if name not in self._listed:
-            self._listed[name] = self._repository.list_bundles(name)
-        return self._listed[name]
 
     def _same_as_bundle(self, page: ProjectPage, publication: Publication) -> None:
         """Raise ConflictError if 0.x published this version as a bundle with a different wheel."""
@@ -211,7 +204,7 @@ class Publisher:
         outcomes: list[Outcome] = []
         if self._repository.layout_format == 1:
             # With entries on the page, readers need not open these bundles.
-            page = self._with_bundle_entries(page)
+            page = self._repository.with_bundles(page, self._bundles(page.name))
         for publication in publications:
             try:
                 if examine:
@@ -229,10 +222,6 @@ class Publisher:
             page = after
             outcomes.append(Outcome(publication=publication, status=status))
         return page, outcomes
-
-    def _with_bundle_entries(self, page: ProjectPage) -> ProjectPage:
-        bundles = self._repository.with_bundles(page, self._bundles(page.name)).bundles
-        return page if bundles == page.bundles else replace(page, bundles=bundles)
 
     def store_bundles(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Store the bundles of published wheels of one project, for 0.x clients; return those that failed.

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -109,7 +110,6 @@ class Repository:
         return name in self.folders()
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """See `Source.prefetch`."""
         wanted = sorted({name for name in names if name not in self._pages and self.holds(name)})
         in_parallel(self.page, wanted)
 
@@ -182,7 +182,7 @@ class Repository:
         unique: dict[Version, PageBundle] = {}
         for bundle in sorted(bundles, key=lambda each: (each.upload_time, each.key)):
             unique[Version(bundle.version)] = bundle
-        return ProjectPage(name=page.name, files=page.files, bundles=tuple(unique.values()))
+        return replace(page, bundles=tuple(unique.values()))
 
     def _read_bundle(self, info: ObjectInfo) -> PageBundle | None:
         key = (info.key, info.etag)
@@ -196,7 +196,6 @@ class Repository:
         return self._bundles[key]
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
-        """See `Source.releases`."""
         if name not in self._releases:
             self._releases[name] = self._group(self.page(name)) if self.holds(name) else ()
         return self._releases[name]

@@ -11,7 +11,7 @@ from msgspec import Struct
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
-from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
+from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, ProjectPage
 from pipper.core.ports import ObjectInfo, Store
@@ -216,11 +216,6 @@ def fetch_object(store: Store, key: str, path: Path) -> str:
             digest.update(piece)
             file.write(piece)
     return digest.hexdigest()
-
-
-def metadata_key(url: str) -> str:
-    """Return the key or URL of the METADATA object beside a wheel."""
-    return url + METADATA_SUFFIX
 
 
 def described(error: IntegrityError, hint: str) -> str:

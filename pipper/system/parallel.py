@@ -115,16 +115,12 @@ class _Spread(Generic[T]):
                 if error is not None:
                     raise error
                 self._begin(follow(item))
-        except Exception:
-            self._end()
-            for thread in self._threads:
-                while thread.is_alive():
-                    thread.join(1.0)
-            raise
-        except BaseException:
+        except BaseException as error:
             self._end()
             for thread in self._threads:
                 thread.join(_CLEANUP_SECONDS / len(self._threads))
+                while isinstance(error, Exception) and thread.is_alive():
+                    thread.join(1.0)
             raise
         self._end()
 

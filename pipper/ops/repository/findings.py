@@ -7,12 +7,13 @@ from typing import Literal
 from msgspec import Struct
 from packaging.version import Version
 
+from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
-from pipper.repository.survey import BundleLook, Survey, WheelLook, metadata_key
+from pipper.repository.survey import BundleLook, Survey, WheelLook
 
 GRACE = timedelta(days=1)
 """How long an object may be on no page: the process that uploaded it may still write the page."""
@@ -96,7 +97,7 @@ def _of_file(survey: Survey, file: PageFile) -> Iterator[Finding]:
             yield Finding(kind="wrong entry", subject=key, text=text)
         if look.metadata_fault:
             text = f"{look.metadata_fault}: {REPAIR} writes it again"
-            yield Finding(kind="wrong metadata", subject=metadata_key(key), text=text)
+            yield Finding(kind="wrong metadata", subject=key + METADATA_SUFFIX, text=text)
 
 
 def unfit_wheel(key: str, look: WheelLook) -> Finding:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
-from pipper.core.layout.keys import TEXT, ZIP, bundle_version
+from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, bundle_version
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
@@ -49,7 +49,6 @@ from pipper.repository.survey import (
     WheelLook,
     described,
     fetch_object,
-    metadata_key,
 )
 from pipper.system.os_errors import os_errors
 
@@ -176,8 +175,8 @@ class Mender:
             )
             work.mend(key, f"corrected {difference} on the page to that of the wheel")
         if look.metadata_fault:
-            self._put(metadata_key(key), look.metadata, TEXT, survey.holding.metadata.get(file.url))
-            work.mend(metadata_key(key), f"{look.metadata_fault}: wrote it again")
+            self._put(key + METADATA_SUFFIX, look.metadata, TEXT, survey.holding.metadata.get(file.url))
+            work.mend(key + METADATA_SUFFIX, f"{look.metadata_fault}: wrote it again")
 
     def _restore(self, survey: Survey, file: PageFile, look: WheelLook, folder: Path) -> bool:
         """Restore a lost wheel from a bundle that contains the same bytes; return whether there is one."""
@@ -187,7 +186,7 @@ class Mender:
         publication = self._open(donor.info, folder)
         key = f"{survey.holding.name}/{file.url}"
         self._put(key, publication.path, ZIP, look.info)
-        self._put(metadata_key(key), publication.metadata, TEXT, survey.holding.metadata.get(file.url))
+        self._put(key + METADATA_SUFFIX, publication.metadata, TEXT, survey.holding.metadata.get(file.url))
         return True
 
     def _import_bundles(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:

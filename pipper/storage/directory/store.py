@@ -36,15 +36,11 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.realpath(root))
+        self.location = self._root.as_uri()
         self._hidden = self._root / _HIDDEN
         self._notes = Notes(self._hidden / "notes")
         self._turn = threading.Lock()
         self._swept = False
-
-    @property
-    def location(self) -> str:
-        """`file:///DIR`."""
-        return self._root.as_uri()
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         with self._open(key) as file, os_errors("read", self._root / key):
@@ -288,16 +284,15 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self._hidden / "lock"
-        with self._turn, contextlib.ExitStack() as held:
-            try:
-                held.enter_context(os_lock(path, timeout=_LOCK_SECONDS))
-            except LockBusyError as error:
-                raise StoreError(
-                    f"{self.location} is locked by another writer",
-                    cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
-                    hint="run the command again when the other one has finished",
-                ) from error
-            yield
+        try:
+            with self._turn, os_lock(path, timeout=_LOCK_SECONDS):
+                yield
+        except LockBusyError as error:
+            raise StoreError(
+                f"{self.location} is locked by another writer",
+                cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
+                hint="run the command again when the other one has finished",
+            ) from error
 
 
 def _pieces(body: bytes | Path) -> Iterator[bytes]:

@@ -51,18 +51,13 @@ class S3Store:
         self._connection = Connection(location, credentials=credentials, profile=profile)
         self._bucket = location.bucket
         self._root = f"{location.prefix}/" if location.prefix else ""
-        self._location = location.url
+        self.location = location.url
         self._acl = acl
         self._quoted_first = True
 
-    @property
-    def location(self) -> str:
-        """`s3://BUCKET/PREFIX`."""
-        return self._location
-
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """See `Store.read`. An incomplete body is read again, at most three times in all."""
-        check_key(key, self._location)
+        check_key(key, self.location)
         if length == 0:
             return Blob(body=b"", etag=self._etag(key))
         attempt = 1
@@ -81,7 +76,7 @@ class S3Store:
 
     @contextmanager
     def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
-        check_key(key, self._location)
+        check_key(key, self.location)
         opened = open_body(self._connection, self._root + key, start, None)
         if opened is None:
             yield iter(())
@@ -90,7 +85,7 @@ class S3Store:
             yield pieces(self._connection, self._root + key, opened)
 
     def head(self, key: str) -> ObjectInfo | None:
-        check_key(key, self._location)
+        check_key(key, self.location)
         found = self._head(key)
         if found is None:
             return None
@@ -118,7 +113,7 @@ class S3Store:
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
         """See `Store.list`. Unsafe keys are skipped, because they cannot be read."""
-        check_prefix(prefix, self._location)
+        check_prefix(prefix, self.location)
         return self._list(prefix, "" if deep else "/")
 
     def _list(self, prefix: str, delimiter: str) -> Iterator[ObjectInfo]:
@@ -146,13 +141,13 @@ class S3Store:
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> str:
         """See `Store.create`. At most 5 GiB (UsageError); `metadata` is ASCII and at most 2 KB."""
-        check_key(key, self._location)
+        check_key(key, self.location)
         arguments = self._arguments(key, content_type, metadata)
         arguments["IfNoneMatch"] = "*"
         try:
             return _bare(put_object(self._connection, body, arguments))
         except ConditionRefusedError as refusal:
-            raise taken(key, self._location) from refusal
+            raise taken(key, self.location) from refusal
 
     def replace(
         self,
@@ -170,7 +165,7 @@ class S3Store:
         first one succeeded and its response was lost. So each write has its own mark in the metadata: the bytes
         do not identify it, because another writer may have sent the same.
         """
-        check_key(key, self._location)
+        check_key(key, self.location)
         mark = uuid.uuid4().hex
         arguments = self._arguments(key, content_type, {**(metadata or {}), _MARK: mark})
         for quoted in (self._quoted_first, not self._quoted_first):
@@ -178,29 +173,29 @@ class S3Store:
             try:
                 stored = _bare(put_object(self._connection, body, arguments))
             except ObjectAbsentError as error:
-                raise changed(key, self._location, _DELETED) from error
+                raise changed(key, self.location, _DELETED) from error
             except ConditionRefusedError as refusal:
                 # NO_ETAG never matches, so the object is not examined.
                 now = None if etag == NO_ETAG else self._head(key)
                 if now is None:
-                    raise changed(key, self._location, _DELETED) from refusal
+                    raise changed(key, self.location, _DELETED) from refusal
                 if now.metadata.get(_MARK) == mark:
                     return now.etag
                 if now.etag == etag:
                     continue
-                raise changed(key, self._location, "another process replaced it") from refusal
+                raise changed(key, self.location, "another process replaced it") from refusal
             self._quoted_first = quoted
             return stored
-        raise changed(key, self._location, "the store refuses the condition, or another write is in progress")
+        raise changed(key, self.location, "the store refuses the condition, or another write is in progress")
 
     def delete(self, key: str) -> None:
-        check_key(key, self._location)
+        check_key(key, self.location)
         with contextlib.suppress(ObjectAbsentError), self._request("delete", key):
             self._connection.client().delete_object(Bucket=self._bucket, Key=self._root + key)
 
     def presign(self, key: str, *, seconds: int) -> str:
         """See `Store.presign`. SigV4, for GET only, in the bucket's region, for 1 second to 7 days."""
-        check_key(key, self._location)
+        check_key(key, self.location)
         if not 1 <= seconds <= _LONGEST_SIGNATURE:
             raise UsageError(
                 f"cannot sign a URL for {seconds} seconds",
@@ -216,7 +211,7 @@ class S3Store:
             )
 
     def url(self, key: str) -> str:
-        check_key(key, self._location)
+        check_key(key, self.location)
         with self._request("name", key):
             endpoint = self._connection.client().meta.endpoint_url
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"

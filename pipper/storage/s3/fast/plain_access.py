@@ -87,7 +87,8 @@ def plain_access(
     )
     settings = _profile(named, variables, home)
     keys = variables.get(_KEYS[0]) if profile is None else None
-    found = credentials or (_of_environment(variables) if keys else settings and settings.credentials)
+    own = {name.lower(): value for name, value in variables.items()}
+    found = credentials or (_credentials(own) if keys else settings and settings.credentials)
     if settings is None or not found or not _is_sendable(found):
         return None
     regions = (location.region, variables.get("AWS_DEFAULT_REGION"), settings.region)
@@ -106,8 +107,8 @@ def plain_access(
 
 
 class _Profile(Struct, frozen=True, kw_only=True):
-    region: str | None = None
-    credentials: Credentials | None = None
+    region: str | None
+    credentials: Credentials | None
 
 
 def _profile(named: str | None, variables: Mapping[str, str], home: Path) -> _Profile | None:
@@ -124,7 +125,7 @@ def _profile(named: str | None, variables: Mapping[str, str], home: Path) -> _Pr
         return None
     # Keys and token come from one file. Other settings come from both; the credentials file takes precedence.
     keys = next((section for section in (own, config) if section and "aws_access_key_id" in section), {})
-    return _Profile(region={**(config or {}), **(own or {})}.get("region"), credentials=_of_section(keys))
+    return _Profile(region={**(config or {}), **(own or {})}.get("region"), credentials=_credentials(keys))
 
 
 def _path(variable: str, variables: Mapping[str, str], home: Path) -> Path:
@@ -153,19 +154,13 @@ def _section(path: Path, name: str, *, is_config: bool) -> Mapping[str, str] | N
     return settings
 
 
-def _of_environment(variables: Mapping[str, str]) -> Credentials:
-    key, secret = (variables.get(name, "") for name in _KEYS)
-    token = next((variables[name] for name in _TOKENS if variables.get(name)), None)
-    return Credentials(access_key_id=key, secret_access_key=secret, session_token=token)
-
-
-def _of_section(settings: Mapping[str, str]) -> Credentials | None:
-    if not settings:
+def _credentials(settings: Mapping[str, str]) -> Credentials | None:
+    if "aws_access_key_id" not in settings:
         return None
     return Credentials(
         access_key_id=settings["aws_access_key_id"],
-        secret_access_key=settings["aws_secret_access_key"],
-        session_token=settings.get("aws_session_token") or None,
+        secret_access_key=settings.get("aws_secret_access_key", ""),
+        session_token=settings.get("aws_security_token") or settings.get("aws_session_token") or None,
     )
 
 
