@@ -136,6 +136,7 @@ class Web:
                     raise IntegrityError(
                         f"{shown(url)} is longer than {limit:,} bytes",
                         cause="pipper reads no more than that of such a file",
+                        hint="correct the URL, or report this to the administrator of that server",
                     )
             lowered = {name.lower(): value for name, value in response.headers.items()}
             final = response.url or url

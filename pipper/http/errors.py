@@ -86,7 +86,9 @@ def _refused(url: str, answered: str, known: str) -> AccessError:
     cause = known or "the file needs credentials, or does not exist"
     if until is not None and not known:
         cause = f"the signature is valid until {_moment(until)}, the local time is {_moment(now)}"
-    hint = "run `pipper authorize` again for new URLs, or correct the clock of this machine" if until else ""
+    hint = "run `pipper authorize` again for new URLs, or correct the clock of this machine"
+    if until is None and not known:
+        hint = "add user name and password for that host to netrc or PIPPER_INDEX_URL"
     return AccessError(
         f"cannot read {shown(url)}: access denied by {host_of(url)} ({answered})", cause=cause, hint=hint
     )

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.reporter import Reporter
-from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
+from pipper.errors import ConflictError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until
 from pipper.index.reader import Connect, Connection
@@ -28,7 +28,6 @@ T = TypeVar("T")
 _LARGEST_WHEEL = 256 * 2**20
 """Bytes of a wheel that is downloaded whole for its metadata, from a server without range requests."""
 _ABSENT = (404, 410)
-_ACCOUNT = "add user name and password for that host to netrc or PIPPER_INDEX_URL"
 _SERVER = "report this to the administrator of the index"
 _OFFLINE = "run `pipper lock` without --offline"
 
@@ -145,10 +144,7 @@ class IndexSource:
         url = f"{connection.url}{quote(name)}/"
         if self._offline:
             raise StoreError(f"{url} is not in the cache", hint=_OFFLINE)
-        try:
-            answer = connection.reader.get(url, _conditions(known), limit=LARGEST_PAGE)
-        except AccessError as error:
-            raise AccessError(error.message, cause=error.cause, hint=error.hint or _ACCOUNT) from error
+        answer = connection.reader.get(url, _conditions(known), limit=LARGEST_PAGE)
         until = fresh_until(answer.headers.get("cache-control", ""))
         if answer.status == 304 and known is not None:
             cache.confirm_page(name, known, until)

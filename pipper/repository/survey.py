@@ -1,8 +1,10 @@
 """A survey of a repository: reads its objects and compares them with their keys and pages."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -109,7 +111,7 @@ class Surveyor:
             self._jobs(holding, read) if isinstance(read, ReadPage) else []
             for holding, read in zip(holdings, reads, strict=True)
         ]
-        looks = iter(attempt_each(self._look, list(chain(*jobs)), reporter, "Reading objects"))
+        looks = iter(attempt_each(lambda job: job(), list(chain(*jobs)), reporter, "Reading objects"))
         surveys = []
         for holding, read, own in zip(holdings, reads, jobs, strict=True):
             found = list(islice(looks, len(own)))
@@ -125,19 +127,26 @@ class Surveyor:
             )
         return surveys
 
-    def _look(self, job: tuple[Holding, str | ObjectInfo]) -> WheelLook | BundleLook:
-        holding, subject = job
-        if isinstance(subject, str):
-            return self._look_at_wheel(holding, subject)
-        return self._look_at_bundle(holding, subject)
-
-    def _jobs(self, holding: Holding, read: ReadPage) -> list[tuple[Holding, str | ObjectInfo]]:
+    def _jobs(self, holding: Holding, read: ReadPage) -> list[Callable[[], WheelLook | BundleLook]]:
         lost = bool(read.damage) or read.etag is None
         published = {wheel_identity(file.filename).version for file in read.page.files}
         urls = {file.url for file in read.page.files} | (set(holding.wheels) if lost else set())
         everything = self._all_bundles or (lost and bool(holding.wheels))
         bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]
-        return [*((holding, url) for url in sorted(urls)), *((holding, info) for info in bundles)]
+        return [
+            *(partial(self._look_at_wheel, holding, url) for url in sorted(urls)),
+            *(partial(self._look_at_bundle, holding, info) for info in bundles),
+        ]
+
+    @contextmanager
+    def _fetched(self, key: str, filename: str) -> Iterator[tuple[Path, str]]:
+        """Yield an object as a temporary file, and its sha256."""
+        with (
+            os_errors("write below", self._scratch),
+            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+        ):
+            path = Path(folder) / filename
+            yield path, fetch_object(self._store, key, path)
 
     def _look_at_wheel(self, holding: Holding, url: str) -> WheelLook:
         info = holding.wheels.get(url)
@@ -145,12 +154,7 @@ class Surveyor:
             return WheelLook(url=url)
         filename, digest = url.partition("/")[2], ""
         try:
-            with (
-                os_errors("write below", self._scratch),
-                tempfile.TemporaryDirectory(dir=self._scratch) as folder,
-            ):
-                path = Path(folder) / "package.whl"
-                digest = fetch_object(self._store, info.key, path)
+            with self._fetched(info.key, "package.whl") as (path, digest):
                 if digest[:16] != url.partition("/")[0]:
                     return WheelLook(url=url, info=info, sha256=digest)
                 with open_wheel(path, filename=filename, limits=self._limits) as wheel:
@@ -168,13 +172,10 @@ class Surveyor:
     def _with_metadata(self, holding: Holding, look: WheelLook, core: CoreMetadata) -> WheelLook:
         fault = "it does not exist"
         if look.url in holding.metadata:
-            try:
+            with suppress(ObjectAbsentError):
                 found = self._store.read(holding.metadata[look.url].key).body
-                fault = (
-                    "" if found == core.raw else f"it differs from METADATA of {look.url.partition('/')[2]}"
-                )
-            except ObjectAbsentError:
-                pass
+                filename = look.url.partition("/")[2]
+                fault = "" if found == core.raw else f"it differs from METADATA of {filename}"
         return replace(
             look,
             needs=needs_of(core, ()),
@@ -185,12 +186,7 @@ class Surveyor:
 
     def _look_at_bundle(self, holding: Holding, info: ObjectInfo) -> BundleLook:
         try:
-            with (
-                os_errors("write below", self._scratch),
-                tempfile.TemporaryDirectory(dir=self._scratch) as folder,
-            ):
-                path = Path(folder) / info.key.rpartition("/")[2]
-                fetch_object(self._store, info.key, path)
+            with self._fetched(info.key, info.key.rpartition("/")[2]) as (path, _):
                 wheel = path.with_name("package.whl")
                 extracted = extract_wheel(path, wheel)
                 with open_wheel(wheel, filename=extracted.bundle.wheel_name, limits=self._limits) as opened:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from pipper.core.redaction import shown
 from pipper.errors import UsageError
 from pipper.storage.keys import flaw
 
@@ -45,14 +46,15 @@ class S3Location(Struct, frozen=True, kw_only=True):
 def _check_endpoint(url: str) -> None:
     try:
         parts = urlsplit(url)
-        usable = (
-            parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-        )
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        account = parts.username is not None
     except ValueError:
-        parts, usable = None, False
-    if parts is not None and parts.username is not None:
+        usable = account = False
+    if account:
         raise UsageError(
             "the endpoint URL contains a user name or a password", hint="remove it; use -p, -r or -c"
         )
     if not usable:
-        raise UsageError(f"{url!r} is not an endpoint URL", hint="write https://HOST or http://HOST:PORT")
+        raise UsageError(
+            f"{shown(url)!r} is not an endpoint URL", hint="write https://HOST or http://HOST:PORT"
+        )
