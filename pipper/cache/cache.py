@@ -11,8 +11,8 @@
 
 Other files in the folder are not pipper's: they are neither counted nor removed.
 
-An entry is complete, because it is created below `tmp` and renamed. A power failure may still truncate it, so
-its size is checked at each use.
+An entry is complete, because it is created below `tmp` and renamed. A power failure may still truncate it:
+`file` can compare its size, and `unpack` removes a damaged file.
 """
 
 import hashlib
@@ -114,9 +114,6 @@ class Cache:
         self.lock = self.root / ".lock"
         _make_private(self.root)
 
-    def __repr__(self) -> str:
-        return f"Cache({str(self.root)!r})"
-
     @property
     def interpreters(self) -> Path:
         """The folder for `inspect_interpreter`."""
@@ -160,14 +157,13 @@ class Cache:
                     raise receiver.mismatch()
             self._publish(path, self._place("files", sha256), size)
 
-    def add_file(self, path: Path, sha256: str, *, subject: str = "") -> Path:
-        """Copy a file into the cache and return its path there; raises as `receive` does."""
+    def add_file(self, path: Path, sha256: str, *, subject: str = "") -> None:
+        """Copy a file into the cache; raises as `receive` does."""
         with os_errors("read", path), open(path, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             with self.receive(sha256, size, subject=subject or str(path)) as receiver:
                 for chunk in pieces(source, path):
                     receiver.write(chunk)
-        return self._place("files", sha256)
 
     def unpacked(self, sha256: str) -> UnpackedWheel | None:
         """Return the unpacked wheel with this hash, or None."""

@@ -142,10 +142,9 @@ def _pip_settings(around: Surroundings) -> dict[str, str]:
         found |= _read_pip_file(path)
     for name in ("index-url", "extra-index-url", "no-index", "cert"):
         # In pip, the section of a command overrides `[global]`; pipper is most like `install`.
-        if f"install.{name}" in found:
-            found[name] = found[f"install.{name}"]
-        elif f"global.{name}" in found:
-            found[name] = found[f"global.{name}"]
+        for section in ("global", "install"):
+            if f"{section}.{name}" in found:
+                found[name] = found[f"{section}.{name}"]
         if variable := around.environ.get("PIP_" + name.upper().replace("-", "_")):
             found[name] = variable
     return found

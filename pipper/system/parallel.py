@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from pipper.core.reporter import Reporter
 from pipper.errors import PipperError
@@ -67,11 +67,9 @@ def attempt_each(
 
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     """Call two functions at once and return their results; raises what they raise."""
-    one: list[A] = []
-    other: list[B] = []
-    calls: list[Callable[[], None]] = [lambda: one.append(first()), lambda: other.append(second())]
-    in_parallel(lambda call: call(), calls)
-    return one[0], other[0]
+    calls: tuple[Callable[[], A | B], ...] = (first, second)
+    one, other = in_parallel(lambda call: call(), calls)
+    return cast("A", one), cast("B", other)
 
 
 def spread(

@@ -240,21 +240,16 @@ def _refused(error: "ClientError", request: Request) -> AccessError:
 def _skewed(error: "ClientError", request: Request) -> AccessError:
     date = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     here = datetime.now(UTC)
+    cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC"
     try:
         there = parsedate_to_datetime(date)
     except ValueError:
-        cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC; the server sends no time"
+        cause += "; the server sends no time"
     else:
-        seconds = abs(round((here - there).total_seconds()))
-        cause = (
-            f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC, "
-            f"the time of the server {there:%Y-%m-%d %H:%M:%S} UTC: {seconds} seconds apart"
-        )
-    return AccessError(
-        f"cannot {request.operation} {request.subject}: RequestTimeTooSkewed",
-        cause=cause,
-        hint=_CLOCK,
-    )
+        apart = abs(round((here - there).total_seconds()))
+        cause += f", the time of the server {there:%Y-%m-%d %H:%M:%S} UTC: {apart} seconds apart"
+    what = f"cannot {request.operation} {request.subject}: RequestTimeTooSkewed"
+    return AccessError(what, cause=cause, hint=_CLOCK)
 
 
 def _elsewhere(error: "ClientError", request: Request) -> AccessError:
