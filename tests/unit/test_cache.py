@@ -185,7 +185,9 @@ def test_a_wheel_that_the_gate_refuses_leaves_nothing(cache: Cache) -> None:
 def test_a_damaged_cached_file_is_blamed_and_dropped(cache: Cache, damage: str) -> None:
     path = make_wheel(cache.root.parent, "foo", "1.0")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    held = cache.add_file(path, sha256)
+    cache.add_file(path, sha256)
+    held = cache.file(sha256)
+    assert held is not None
     if damage == "cut":
         held.write_bytes(held.read_bytes()[:50])
     else:
