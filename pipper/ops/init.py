@@ -10,9 +10,9 @@ from pipper.core.manifest.imports.projects import from_pyproject, from_requireme
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.ops.context.project import refuse_project
+from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes, write_bytes
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
 

@@ -5,13 +5,15 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
+from pipper.cache import cleaning
+from pipper.cache.cache import cache_root
 from pipper.cache.cleaning import Freed
 from pipper.cli.command import Group
 from pipper.cli.options.settings import json_option, output_options, settings_from
 from pipper.cli.output import give, give_json, give_result
 from pipper.cli.render.queries import human_size
 from pipper.core.wording import counted
-from pipper.ops.cache import cache_directory, cache_size, clean_cache, prune_cache
+from pipper.ops.context.environments import open_cache
 from pipper.ops.context.settings import Settings
 
 _EXAMPLES = """
@@ -40,7 +42,7 @@ Example:
 @output_options
 def show_dir(**shared: Any) -> None:
     """Print the path of the cache."""
-    give(str(cache_directory(settings_from(shared))))
+    give(str(cache_root(settings_from(shared).environ)))
 
 
 @command.command(
@@ -56,8 +58,8 @@ Examples:
 def show_size(as_json: bool, **shared: Any) -> None:
     """Show the size of the cache."""
     settings = settings_from(shared)
-    held = cache_size(settings)
-    document = {"directory": str(cache_directory(settings))} | asdict(held)
+    held = cleaning.size(open_cache(settings))
+    document = {"directory": str(cache_root(settings.environ))} | asdict(held)
     give_result([_amount(held)], document, as_json=as_json)
 
 
@@ -85,7 +87,10 @@ def prune(days: int, as_json: bool, **shared: Any) -> None:
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    _print_freed(settings, prune_cache(settings, days=days), as_json=as_json)
+    freed = cleaning.prune(
+        open_cache(settings), unused_days=days, waiting=lambda: _report_waiting(settings)
+    )
+    _print_freed(settings, freed, as_json=as_json)
 
 
 @command.command(
@@ -103,7 +108,12 @@ def clean(as_json: bool, **shared: Any) -> None:
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    _print_freed(settings, clean_cache(settings), as_json=as_json)
+    freed = cleaning.clean(open_cache(settings), waiting=lambda: _report_waiting(settings))
+    _print_freed(settings, freed, as_json=as_json)
+
+
+def _report_waiting(settings: Settings) -> None:
+    settings.reporter.info("Waiting for another pipper command that uses the cache")
 
 
 def _print_freed(settings: Settings, freed: Freed, *, as_json: bool) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Group
-from pipper.cli.options.named_repository import change_from, change_options
+from pipper.cli.command import CREDENTIALS, Group, Option, together
 from pipper.cli.options.settings import (
     json_option,
     limit_option,
@@ -30,6 +29,34 @@ Examples:
   pipper repository policy --for publish -r acme
 """
 
+# No `envvar` here: a variable that selects a repository to read must not change the stored ones.
+_change_options = together(
+    click.argument("name", metavar="NAME"),
+    click.option("--default", cls=Option, old=("-d",), is_flag=True, help="Make it the default repository."),
+    click.option("-r", "--repository", metavar="NAME", help="Start from a copy of this named repository."),
+    click.option("-b", "--bucket", metavar="BUCKET", help="Store this bucket: a name or s3://BUCKET/PREFIX."),
+    click.option(
+        "-p",
+        "--profile",
+        metavar="PROFILE",
+        help="Store this AWS profile; replaces a stored access key.",
+    ),
+    click.option(
+        *CREDENTIALS,
+        nargs=3,
+        allow_from_autoenv=False,
+        metavar="KEY SECRET [TOKEN]",
+        help="Store this access key; replaces a stored profile. Write -c last, or another option after it.",
+    ),
+    click.option(
+        "--prefix",
+        cls=Option,
+        old=("--root-prefix",),
+        metavar="PREFIX",
+        help="Store the folder in the bucket that holds the packages (default: pipper).",
+    ),
+)
+
 
 @click.group("repository", cls=Group, epilog=_EXAMPLES)
 def command() -> None:
@@ -50,14 +77,13 @@ Examples:
   pipper repository add staging -r acme -b acme-staging    # copied from acme
 """,
 )
-@change_options
+@_change_options
 @output_options
-def add(**given: Any) -> None:
+def add(name: str, default: bool, **given: Any) -> None:
     """Add a named repository: a bucket, and a profile or an access key for it."""
     settings = settings_from(given)
-    change = change_from(given, settings.repositories)
-    add_named(settings, change)
-    settings.reporter.info(f"added `{change.name}`; use it with -r {change.name}")
+    add_named(settings, name, default=default)
+    settings.reporter.info(f"added `{name}`; use it with -r {name}")
 
 
 @command.command(
@@ -68,14 +94,13 @@ Examples:
   pipper repository modify acme -p work --default
 """,
 )
-@change_options
+@_change_options
 @output_options
-def modify(**given: Any) -> None:
+def modify(name: str, default: bool, **given: Any) -> None:
     """Change a named repository. Values without an option stay as they are."""
     settings = settings_from(given)
-    change = change_from(given, settings.repositories)
-    modify_named(settings, change)
-    settings.reporter.info(f"modified `{change.name}`")
+    modify_named(settings, name, default=default)
+    settings.reporter.info(f"modified `{name}`")
 
 
 @command.command(

@@ -6,8 +6,8 @@ import click
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
-from pipper.ops.context.place import Place
 from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.context.settings import Place
 from pipper.ops.sync.freshness import NOTHING_TO_DO
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.sync import sync

@@ -8,7 +8,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.cli.command import F, Option, path_option, together
 from pipper.cli.options.settings import limit_option
-from pipper.ops.context.place import Place
+from pipper.ops.context.settings import Place
 from pipper.ops.edit.edit import EditRequest
 from pipper.ops.edit.install import requested
 

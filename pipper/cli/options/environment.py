@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipper.cli.command import path_option, together
-from pipper.ops.context.place import Place
+from pipper.ops.context.settings import Place
 
 environment_options = together(
     path_option("-t", "--target", metavar="DIR", help="Read this plain directory of packages."),

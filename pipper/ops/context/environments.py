@@ -9,9 +9,8 @@ from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
 from pipper.errors import NoSolutionError, UsageError
-from pipper.ops.context.file_names import VENV
-from pipper.ops.context.place import Place
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import VENV
+from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
     Environment,
     active_environment,

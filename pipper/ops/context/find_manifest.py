@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import PIPPER_TOML, PYPROJECT_TOML
-from pipper.ops.context.project_files import ProjectFiles, ReadFile, lock_beside
+from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, ProjectFiles, ReadFile, lock_beside
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
 

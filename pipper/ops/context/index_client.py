@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.errors import UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
-from pipper.ops.context.file_names import VENV
+from pipper.ops.context.project_files import VENV
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import venv_python
 from pipper.python.interpreter import running

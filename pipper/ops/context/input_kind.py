@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import LOCK_NAME
+from pipper.ops.context.project_files import LOCK_NAME
 
 _LOCK = re.compile(rb"""^(?:\xef\xbb\xbf)?[ \t]*lock-version[ \t]*=[ \t]*(["']?)""", re.MULTILINE)
 

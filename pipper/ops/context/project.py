@@ -11,9 +11,8 @@ from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
 from pipper.system.files import read_bytes, write_bytes
 
 _LOCK_HINT = "run `pipper lock`"

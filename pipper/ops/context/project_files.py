@@ -7,7 +7,10 @@ import errno
 import os
 import stat
 
-from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
+PIPPER_TOML = "pipper.toml"
+PYPROJECT_TOML = "pyproject.toml"
+LOCK_NAME = "pipper.lock"
+VENV = ".venv"
 
 
 class ReadFile:

@@ -1,4 +1,4 @@
-"""The working directory, environment variables and common options of a command."""
+"""The working directory, environment variables and options that commands share."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,3 +25,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Settings(directory={self.directory!r})"  # variables may hold secrets
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """The options that name an environment."""
+
+    python: Path | None = None
+    target: Path | None = None
+    active: bool = False
+    user: bool = False
+    """Whether it is the user site of an interpreter."""
+    alone: bool = False
+    """Whether the environment is its own project, so that the `.venv` of a project is ignored."""

@@ -18,12 +18,11 @@ from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.errors import UsageError
 from pipper.ops.context.environments import choose_environment, interpreter_at_hand
-from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import given_repositories
-from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, find_project, load_lock
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.edit.direct_files import FILES_ALIAS, import_file
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions

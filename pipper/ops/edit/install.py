@@ -12,9 +12,9 @@ from pipper.core.lock.selection import DEFAULT_GROUP
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
-from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
+from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of

@@ -12,10 +12,9 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
-from pipper.ops.context.file_names import LOCK_NAME
-from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_lock
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import LOCK_NAME
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.system.files import read_bytes, write_bytes

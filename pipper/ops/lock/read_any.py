@@ -14,8 +14,8 @@ from pipper.core.target import Target
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.http.errors import expired
-from pipper.ops.context.file_names import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
+from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes
 
 _OURS = re.compile(rb"# Written by pipper (export|authorize)\b")

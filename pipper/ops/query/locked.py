@@ -8,9 +8,8 @@ from pipper.core.lock.model import Lock, Pin
 from pipper.core.plan import Installed
 from pipper.errors import UsageError
 from pipper.ops.context.environments import part_for
-from pipper.ops.context.file_names import LOCK_NAME
-from pipper.ops.context.place import Place
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import LOCK_NAME
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.query.scope import LockedScope, find_environment, find_lock
 from pipper.python.environment import Environment, installed
 

@@ -13,10 +13,9 @@ from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.errors import NoSolutionError
 from pipper.ops.context.environments import part_for
-from pipper.ops.context.file_names import LOCK_NAME
-from pipper.ops.context.place import Place
 from pipper.ops.context.project import load_lock
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import LOCK_NAME
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.query.locked import project_name
 from pipper.ops.query.published import PublishedVersion, open_publications
 from pipper.ops.query.scope import find_environment, find_lock, find_scope

@@ -8,11 +8,10 @@ from pipper.apply.recovery import pending
 from pipper.core.lock.model import Lock
 from pipper.errors import UsageError
 from pipper.ops.context.environments import choose_environment
-from pipper.ops.context.file_names import PIPPER_TOML
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.place import Place
 from pipper.ops.context.project import Project, load_project, require_fresh
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import Environment
 
 

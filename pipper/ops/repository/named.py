@@ -1,12 +1,11 @@
 """`repository add|modify|remove|list|exists`: edits of the named repositories, in the file of pipper 0.x."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.redaction import shown
@@ -30,70 +29,52 @@ _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _EMPTY = {**dict.fromkeys(FIELDS), "root_prefix": DEFAULT_PREFIX}
 
 
-class NamedChange(Struct, frozen=True, kw_only=True):
-    """The arguments of `add` and `modify`; a field without an option keeps its value."""
-
-    name: str
-    options: RepositoryOptions
-    """Its `repository` names the entry to copy from."""
-    default: bool = False
-
-
-def add_named(settings: Settings, change: NamedChange) -> None:
-    """Add an entry.
+def add_named(settings: Settings, name: str, *, default: bool) -> None:
+    """Add an entry with the bucket and the credentials of `settings`, whose `repository` names one to copy from.
 
     Raises UsageError if the name exists, the bucket is not valid or no option is given; else as `write_private`.
     """
-
-    def added(document: dict[str, Any]) -> None:
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"{name!r} is not a valid repository name", hint="use printable characters")
+    with _document(settings) as document:
         entries = document["repositories"]
-        if change.name in entries:
+        if name in entries:
             raise UsageError(
-                f"the repository `{change.name}` exists",
-                hint=f"change it with `pipper repository modify {change.name}`",
+                f"the repository `{name}` exists",
+                hint=f"change it with `pipper repository modify {name}`",
             )
-        _put(document, change, dict(_EMPTY))
-        entry = document["repositories"][change.name]
-        if not (entry["bucket"] or entry["profile"] or entry["access_key_id"]):
+        _put(document, name, settings.repositories, dict(_EMPTY), default=default)
+        if not any(entries[name][field] for field in ("bucket", "profile", "access_key_id")):
             raise UsageError(
-                f"the repository `{change.name}` is empty",
+                f"the repository `{name}` is empty",
                 cause="it has neither a bucket, nor a profile, nor an access key",
-                hint=_add(change.name),
+                hint=_add(name),
             )
 
-    if not change.name.strip() or not change.name.isprintable():
-        raise UsageError(f"{change.name!r} is not a valid repository name", hint="use printable characters")
-    _edit(settings, added)
 
-
-def modify_named(settings: Settings, change: NamedChange) -> None:
-    """Change an entry: `-p` replaces a stored access key, and `-c` a profile.
+def modify_named(settings: Settings, name: str, *, default: bool) -> None:
+    """Change an entry: `-p` replaces a stored access key, and `-c` a profile; other fields keep their values.
 
     Raises as `add_named`, and UsageError if no option is given.
     """
-
-    def modified(document: dict[str, Any]) -> None:
-        _require(document, change.name)
-        if change.options == RepositoryOptions() and not change.default:
+    options = settings.repositories
+    with _document(settings) as document:
+        entry = _entry(document, name)
+        if options == RepositoryOptions() and not default:
             raise UsageError(
-                f"no change is given for the repository `{change.name}`",
-                hint=f"give an option, as in `pipper repository modify {change.name} -b BUCKET`",
+                f"no change is given for the repository `{name}`",
+                hint=f"give an option, as in `pipper repository modify {name} -b BUCKET`",
             )
-        _put(document, change, {**_EMPTY, **document["repositories"][change.name]})
-
-    _edit(settings, modified)
+        _put(document, name, options, {**_EMPTY, **entry}, default=default)
 
 
 def remove_named(settings: Settings, name: str) -> None:
     """Remove an entry, also as the default; raises UsageError if it does not exist."""
-
-    def removed(document: dict[str, Any]) -> None:
-        _require(document, name)
+    with _document(settings) as document:
+        _entry(document, name)
         del document["repositories"][name]
         if document.get("default") == name:
             document["default"] = None
-
-    _edit(settings, removed)
 
 
 def list_named(settings: Settings) -> NamedRepositories:
@@ -101,8 +82,9 @@ def list_named(settings: Settings) -> NamedRepositories:
     return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
 
 
-def _edit(settings: Settings, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the file under a lock, so that concurrent changes are not lost."""
+@contextmanager
+def _document(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield the content of the file to edit, under a lock, so that concurrent changes are not lost; then write it."""
     path = named_repositories_path(settings.home)
     check_private(path)
     with os_lock(path.with_name(".repositories.lock")):
@@ -111,26 +93,24 @@ def _edit(settings: Settings, change: Callable[[dict[str, Any]], None]) -> None:
         document = (
             json.loads(path.read_text("utf-8")) if path.exists() else {"repositories": {}, "default": None}
         )
-        change(document)
+        yield document
         write_private(path, json.dumps(document, indent=2).encode())
 
 
-def _put(document: dict[str, Any], change: NamedChange, entry: dict[str, Any]) -> None:
-    entries, options = document["repositories"], change.options
+def _put(
+    document: dict[str, Any], name: str, options: RepositoryOptions, entry: dict[str, Any], *, default: bool
+) -> None:
     if options.repository:
-        if options.repository not in entries:
-            raise _unknown(options.repository, entries)
-        entry = {**entry, **entries[options.repository]}
+        entry = {**entry, **_entry(document, options.repository)}
     if options.profile and options.credentials:
         raise UsageError("-p and -c exclude each other", hint="give one of them")
     if options.profile:
         entry |= {"profile": options.profile, **dict.fromkeys(_SECRETS)}
     if options.credentials:
         entry |= {"profile": None, **asdict(options.credentials)}
-    entry |= _location(options)
-    entries[change.name] = entry
-    if change.default:
-        document["default"] = change.name
+    document["repositories"][name] = entry | _location(options)
+    if default:
+        document["default"] = name
 
 
 def _location(options: RepositoryOptions) -> dict[str, str]:
@@ -164,15 +144,13 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
     return found
 
 
-def _require(document: dict[str, Any], name: str) -> None:
-    if name not in document["repositories"]:
-        raise _unknown(name, document["repositories"])
-
-
-def _unknown(name: str, entries: dict[str, Any]) -> UsageError:
-    return UsageError(
-        f"the repository `{name}` does not exist", cause=f"known: {quoted(sorted(entries))}", hint=_add(name)
-    )
+def _entry(document: dict[str, Any], name: str) -> dict[str, Any]:
+    entries = document["repositories"]
+    if name not in entries:
+        known = quoted(sorted(entries))
+        raise UsageError(f"the repository `{name}` does not exist", cause=f"known: {known}", hint=_add(name))
+    entry: dict[str, Any] = entries[name]
+    return entry
 
 
 def _add(name: str) -> str:

@@ -17,8 +17,7 @@ from pipper.core.plan import Wanted
 from pipper.errors import MachineError
 from pipper.http.client import Web
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
-from pipper.ops.context.place import Place
-from pipper.ops.context.settings import Settings
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.read_any import as_lock, refuse_expired
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of

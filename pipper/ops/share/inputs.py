@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.pylock import Pylock
+from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
 from pipper.errors import UsageError
 from pipper.ops.context.environments import interpreter_at_hand
-from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
-from pipper.ops.context.place import Place
+from pipper.ops.context.open_repositories import given_repositories, require_repository
 from pipper.ops.context.project import Project, find_project, load_lock, load_project, require_fresh
-from pipper.ops.context.settings import Settings
-from pipper.ops.lock.adhoc import solve_requirements
+from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
+from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
@@ -78,8 +79,30 @@ def _solved(settings: Settings, texts: Sequence[str]) -> ReadInput:
     requirements = [parse_requirement(text) for text in texts if text not in urls]
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
-    lock = solve_requirements(settings, requirements) if requirements else None
+    lock = _lock_of(settings, requirements, project, root) if requirements else None
     return ReadInput(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
+
+
+def _lock_of(
+    settings: Settings, requirements: Sequence[Requirement], project: Project | None, root: Path
+) -> Lock:
+    """Return the lock of a temporary project with `requirements`, for the interpreter at hand.
+
+    The newest versions that fit are chosen. Repositories, sources, index and `prereleases` are those of the
+    current project, unless options override them.
+    """
+    if project is None and not given_repositories(settings, None, fallback=True):
+        require_repository(())  # the index must not receive names that may be private
+    asked = replace(
+        project.manifest if project else Manifest(),
+        requires_python=Manifest().requires_python,
+        dependencies=tuple(requirements),
+        groups={},
+        extras={},
+    )
+    target = interpreter_at_hand(settings, project.root if project else None, Place()).target
+    throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
+    return make_lock(settings, throwaway, target, LockOptions())
 
 
 def _of_lock(settings: Settings, path: Path) -> ReadInput:

@@ -10,8 +10,7 @@ import os
 from pipper import __version__
 from pipper.apply.stamp import is_current
 from pipper.errors import PipperError
-from pipper.ops.context.file_names import VENV
-from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.context.project_files import VENV, ProjectFiles
 from pipper.python.fingerprint import fingerprint
 
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"

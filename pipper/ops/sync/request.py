@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from pipper.ops.context.place import Place
+from pipper.ops.context.settings import Place
 
 _STAMPED = (
     *("groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),

@@ -24,10 +24,9 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.plan import Installed, Plan, Wanted, make_plan
 from pipper.errors import MachineError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
-from pipper.ops.context.file_names import LOCK_NAME
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Project, find_project, fresh_lock, no_project, project_of
-from pipper.ops.context.project_files import ProjectFiles
+from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.request import SyncRequest
