@@ -15,7 +15,7 @@ from pipper.core.reporter import Reporter
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.publish import Published, PublishRequest, publish
-from pipper.ops.repository.repair import RepairOutcome, RepairRequest, repair
+from pipper.ops.repository.repair import RepairOutcome, repair
 from pipper.ops.repository.yank import YankOutcome, YankRequest, yank
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
@@ -83,8 +83,8 @@ class Shelf:
 
     def repair(self, *, days: float = 0, to_format_2: bool = False, dry_run: bool = False) -> RepairOutcome:
         """Repair the repository as if so many days had passed."""
-        request = RepairRequest(to_format_2=to_format_2, dry_run=dry_run)
-        outcome = repair(self.settings, request, now=datetime.now(UTC) + timedelta(days=days))
+        now = datetime.now(UTC) + timedelta(days=days)
+        outcome = repair(self.settings, to_format_2=to_format_2, dry_run=dry_run, now=now)
         assert outcome.errors == ()
         return outcome
 

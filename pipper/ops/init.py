@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import Struct
-
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
@@ -21,19 +19,12 @@ _KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
 _HINT = "name a manifest or a requirements file, as in `pipper init --from requirements.txt`"
 
 
-class AdoptOutcome(Struct, frozen=True, kw_only=True):
-    """The manifest that was written."""
-
-    manifest_path: Path
-    notes: tuple[str, ...]
-    """One for each entry of the source that has no counterpart in the manifest."""
-
-
 def adopt_project(
     directory: Path, source: Path, *, python: str, repositories: Iterable[RepositoryEntry]
-) -> AdoptOutcome:
+) -> tuple[str, ...]:
     """Write `pipper.toml` into `directory` from `source`: a file, or a folder with a file of a known name.
 
+    Returns a note for each entry of the source that has no counterpart in the manifest.
     Raises UsageError if `directory` has a manifest, or `source` is missing or invalid.
     """
     refuse_project(directory)
@@ -44,7 +35,7 @@ def adopt_project(
     path = directory / PIPPER_TOML
     parse_manifest(text.encode(), label=f"{file.name} as {path.name}")
     write_bytes(path, text.encode())
-    return AdoptOutcome(manifest_path=path, notes=adopted.notes)
+    return adopted.notes
 
 
 def _found(source: Path) -> Path:

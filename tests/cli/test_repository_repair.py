@@ -15,7 +15,7 @@ import pytest
 
 from pipper.core.layout.page import ProjectPage
 from pipper.errors import ConflictError, IntegrityError, StoreError
-from pipper.ops.repository.repair import RepairRequest, repair
+from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
 from pipper.storage.directory.store import DirectoryStore
 from tests.invariants import Workspace
@@ -94,7 +94,7 @@ def test_a_page_that_is_no_page_at_all_is_made_anew(body: bytes, shelf: Shelf) -
 def test_a_page_of_a_newer_pipper_is_left_alone(shelf: Shelf) -> None:
     shelf.edit_page("beta", lambda page: page["meta"].update({"api-version": "2.0"}))
     before = shelf.contents()
-    outcome = repair(shelf.settings, RepairRequest(), now=datetime.now(UTC) + timedelta(days=9))
+    outcome = repair(shelf.settings, now=datetime.now(UTC) + timedelta(days=9))
     assert ["upgrade pipper" in error.hint for error in outcome.errors] == [True]
     assert (outcome.exit_code, outcome.mends) == (4, ())
     assert shelf.contents() == before

@@ -125,6 +125,26 @@ def test_a_check_looks_once_too(workspace: Workspace) -> None:
     require_one_look(workspace, look(workspace, "sync", "--check"))
 
 
+@pytest.mark.parametrize(
+    "arguments", [("add", "gamma"), ("install",), ("install", "gamma"), ("remove", "alpha")]
+)
+@pytest.mark.parametrize("environment", ["there", "missing"])
+def test_an_edit_of_a_project_looks_at_the_interpreter_once(
+    workspace: Workspace, environment: str, arguments: tuple[str, ...]
+) -> None:
+    if environment == "missing":
+        shutil.rmtree(workspace.venv)
+    assert look(workspace, *arguments).called["inspect_interpreter"] == 1
+    assert workspace.installed()
+
+
+def test_an_install_without_a_project_looks_at_the_interpreter_once(workspace: Workspace) -> None:
+    """The first takes requirements, the second what the environment has."""
+    workspace.manifest.unlink()
+    for arguments in (("install", "gamma", "-b", workspace.repository.as_uri()), ("install",)):
+        assert look(workspace, *arguments, "-t", "there").called["inspect_interpreter"] == 1
+
+
 def require_one_look(workspace: Workspace, seen: Seen) -> None:
     assert [seen.of(path) for path in (workspace.manifest, workspace.lock)] == [1, 1]
     assert {seen.of(info / "RECORD") for info in infos(workspace)} == {1}

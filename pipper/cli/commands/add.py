@@ -1,15 +1,12 @@
 """`pipper add`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.edit import add_options, edit_request_from
-from pipper.cli.options.settings import repository_options, settings_from
-from pipper.cli.render.edit import print_edit
-from pipper.ops.edit.install import install
+from pipper.cli.edit import add_options, run_edit
+from pipper.cli.options.settings import repository_options
 
 _EXAMPLES = """
 Examples:
@@ -30,6 +27,4 @@ def command(**given: Any) -> None:
     REQ is a requirement (foo, foo:1.2.*, 'foo>=1.2'), or the path or https URL of a wheel or bundle. If a step
     fails, manifest, lock and environment stay as they were.
     """
-    settings, request = settings_from(given), edit_request_from(given, anywhere=False)
-    outcome = install(settings, request, given["source"], dev=given["dev"], now=datetime.now(UTC))
-    print_edit(settings.reporter, outcome, dry_run=request.dry_run)
+    run_edit(given, anywhere=False)

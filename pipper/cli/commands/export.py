@@ -9,7 +9,7 @@ from pipper.cli.command import Command, path_option
 from pipper.cli.options.selection import selection_from, selection_options
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
-from pipper.ops.share.export import ExportRequest, export
+from pipper.ops.share.export import export
 
 _EXAMPLES = """
 Examples:
@@ -43,7 +43,7 @@ def command(kind: Any, output: Path | None, **given: Any) -> None:
     The file has no signed URLs and no secrets: to install from it, a host needs access to the repositories.
     """
     settings = settings_from(given)
-    text = export(settings, ExportRequest(format=kind, selection=selection_from(given), output=output))
+    text = export(settings, kind, selection_from(given), output)
     if output is None:
         give(text.removesuffix("\n"))
     else:

@@ -10,6 +10,7 @@ from pipper.cli.command import Command
 from pipper.cli.options.settings import output_options, project_option, settings_from
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.ops.context.project import init_project
+from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.init import adopt_project
 
 _EXAMPLES = """
@@ -51,12 +52,11 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
         entries.append(RepositoryEntry(alias=alias, url=url))
     python = f"3.{sys.version_info.minor}"
+    first = "your repositories" if source else "your requirements"
     if source is None:
-        path = init_project(settings.directory, python=python, repositories=entries)
-        first = "your requirements"
+        init_project(settings.directory, python=python, repositories=entries)
     else:
-        adopted = adopt_project(settings.directory, source, python=python, repositories=entries)
-        path, first = adopted.manifest_path, "your repositories"
-        for note in adopted.notes:
+        for note in adopt_project(settings.directory, source, python=python, repositories=entries):
             settings.reporter.warning(f"not converted: {note}")
+    path = settings.directory / PIPPER_TOML
     settings.reporter.info(f"Wrote {path}. Add {first} to it, then run: pipper lock && pipper sync")

@@ -1,15 +1,12 @@
 """`pipper install`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.edit import add_options, edit_request_from, target_options
-from pipper.cli.options.settings import repository_options, settings_from
-from pipper.cli.render.edit import print_edit
-from pipper.ops.edit.install import install
+from pipper.cli.edit import add_options, run_edit, target_options
+from pipper.cli.options.settings import repository_options
 
 _EXAMPLES = """
 Examples:
@@ -32,6 +29,4 @@ def command(**given: Any) -> None:
     REQ is a requirement (foo, foo:1.2.*, 'foo>=1.2'), or the path or https URL of a wheel or bundle. Locked and
     installed versions stay, unless -u is given. Without REQ and -i: lock if needed, then sync.
     """
-    settings, request = settings_from(given), edit_request_from(given, anywhere=True)
-    outcome = install(settings, request, given["source"], dev=given["dev"], now=datetime.now(UTC))
-    print_edit(settings.reporter, outcome, dry_run=request.dry_run)
+    run_edit(given, anywhere=True)

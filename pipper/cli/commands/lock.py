@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import asdict
 from packaging.utils import canonicalize_name
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json
-from pipper.cli.render.lock import lock_document, lock_summary
 from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
+from pipper.core.wording import counted
 from pipper.ops.context.project import load_project
-from pipper.ops.lock.lock import check_lock, lock_project
+from pipper.ops.lock.lock import LockOutcome, check_lock, lock_project
 from pipper.ops.lock.options import LockOptions
 
 _EXAMPLES = """
@@ -94,9 +95,31 @@ def command(
     )
     outcome = lock_project(settings, project, options, python=python, dry_run=dry_run)
     if as_json:
-        give_json(lock_document(outcome))
+        give_json(_document(outcome))
     else:
         for line in change_lines(outcome.changes):
             (give if dry_run else settings.reporter.info)(line)
-    settings.reporter.info(lock_summary(outcome, dry_run=dry_run))
+    settings.reporter.info(_summary(outcome, dry_run=dry_run))
     return 0
+
+
+def _summary(outcome: LockOutcome, *, dry_run: bool) -> str:
+    """Return one sentence on the whole lock."""
+    count = counted(len(outcome.lock.packages), "package")
+    where = ", ".join(outcome.environments)
+    if dry_run:
+        return f"Would lock {count} for {where}"
+    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}"
+
+
+def _document(outcome: LockOutcome) -> dict[str, object]:
+    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after)."""
+    return {
+        "written": outcome.written,
+        "environments": list(outcome.environments),
+        "packages": [
+            {"name": package.name, "version": package.version, "source": package.source}
+            for package in outcome.lock.packages
+        ],
+        "changes": [asdict(change) for change in outcome.changes],
+    }

@@ -1,15 +1,12 @@
 """`pipper remove`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.edit import edit_request_from, remove_options
-from pipper.cli.options.settings import repository_options, settings_from
-from pipper.cli.render.edit import print_edit
-from pipper.ops.edit.edit import edit
+from pipper.cli.edit import remove_options, run_edit
+from pipper.cli.options.settings import repository_options
 
 _EXAMPLES = """
 Examples:
@@ -28,6 +25,4 @@ def command(**given: Any) -> None:
 
     If a step fails, manifest, lock and environment stay as they were.
     """
-    settings, request = settings_from(given), edit_request_from(given, anywhere=False)
-    outcome = edit(settings, request, now=datetime.now(UTC))
-    print_edit(settings.reporter, outcome, dry_run=request.dry_run)
+    run_edit(given, anywhere=False)

@@ -20,7 +20,7 @@ from pipper.core.layout.iam_policy import PURPOSES, Purpose
 from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.named import add_named, list_named, modify_named, remove_named
 from pipper.ops.repository.policy import policy
-from pipper.ops.repository.repair import RepairOutcome, RepairRequest, repair
+from pipper.ops.repository.repair import RepairOutcome, repair
 
 _EXAMPLES = """
 Examples:
@@ -205,8 +205,9 @@ def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: A
     Then pip and uv find these packages too. repair removes only files that no page names and that are older
     than a day. It may run while others publish. Exit 1 if something is left that needs a decision.
     """
-    request = RepairRequest(to_format_2=layout_format == "2", dry_run=dry_run)
-    outcome = repair(settings_from(shared), request, now=datetime.now(UTC))
+    outcome = repair(
+        settings_from(shared), to_format_2=layout_format == "2", dry_run=dry_run, now=datetime.now(UTC)
+    )
     give_result(repair_lines(outcome), repair_document(outcome), as_json=as_json)
     return _ended(outcome)
 

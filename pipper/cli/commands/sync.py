@@ -88,6 +88,6 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
     if outcome is None:
         settings.reporter.info(NOTHING_TO_DO)
         return 0
-    from pipper.cli.render.sync import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
+    from pipper.cli.render.plan import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
 
     return print_sync(outcome, request, settings.reporter, as_json=as_json)

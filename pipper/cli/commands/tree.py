@@ -10,7 +10,7 @@ from pipper.cli.options.settings import json_option, output_options, project_opt
 from pipper.cli.output import give_result
 from pipper.cli.render.queries import tree_document, tree_lines
 from pipper.cli.render.table import draws_branches
-from pipper.ops.query.locked import TreeRequest, show_tree
+from pipper.ops.query.locked import show_tree
 
 _EXAMPLES = """
 Examples:
@@ -36,7 +36,7 @@ def command(names: tuple[str, ...], invert: str, as_json: bool, **shared: Any) -
     if names and invert:
         raise click.UsageError("give NAME or --invert NAME, not both")
     settings = settings_from(shared)
-    tree = show_tree(settings, TreeRequest(names=names, invert=invert, place=place_from(shared)))
+    tree = show_tree(settings, place_from(shared), names=names, invert=invert)
     give_result(tree_lines(tree, drawn=draws_branches()), tree_document(tree), as_json=as_json)
     if not tree.sections and not as_json:
         settings.reporter.info(f"The lock has no packages for {tree.environment}")

@@ -1,16 +1,12 @@
 """`pipper uninstall`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.edit import edit_request_from, remove_options, target_options
-from pipper.cli.options.settings import repository_options, settings_from
-from pipper.cli.render.edit import print_edit
-from pipper.ops.edit.edit import edit
-from pipper.ops.edit.install import require_installed
+from pipper.cli.edit import remove_options, run_edit, target_options
+from pipper.cli.options.settings import repository_options
 
 _EXAMPLES = """
 Examples:
@@ -29,8 +25,4 @@ def command(**given: Any) -> None:
 
     Packages that nothing else requires are removed as well.
     """
-    settings, request = settings_from(given), edit_request_from(given, anywhere=True)
-    if given["target"] is not None:
-        require_installed(settings, given["target"])
-    outcome = edit(settings, request, now=datetime.now(UTC))
-    print_edit(settings.reporter, outcome, dry_run=request.dry_run)
+    run_edit(given, anywhere=True)

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pipper.cli.output import give, give_json
 from pipper.core.lock.diff import VersionChange
 from pipper.core.plan import Install, Remove, Replace
+from pipper.core.reporter import Reporter
 from pipper.core.wording import counted
+from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
     from pipper.ops.sync.steps import SyncOutcome
@@ -51,12 +54,6 @@ def _replaced(action: Replace) -> str:
     return f" ~ {action.wanted.name} {before} ({why})"
 
 
-def drift_lines(outcome: "SyncOutcome") -> Iterator[str]:
-    """Yield a line for each installed file that differs from RECORD."""
-    for drift in outcome.drift:
-        yield f" ! {drift.distribution}: {drift.path}: {drift.problem}"
-
-
 def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     """Return one sentence on the whole plan; `done` means that it was carried out."""
     counts = {"install": 0, "replace": 0, "remove": 0}
@@ -72,7 +69,20 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
 
 
-def plan_document(outcome: "SyncOutcome") -> dict[str, object]:
+def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:
+    """Print the changes of a sync, a dry run or a check; return the exit code."""
+    looks = request.check or request.dry_run
+    if as_json:
+        give_json(_document(outcome))
+    else:
+        drift = (f" ! {each.distribution}: {each.path}: {each.problem}" for each in outcome.drift)
+        for line in (*plan_lines(outcome), *drift):
+            (give if looks else reporter.info)(line)
+    reporter.info(plan_summary(outcome, done=not looks))
+    return 1 if request.check and (outcome.plan.changes or outcome.drift) else 0
+
+
+def _document(outcome: "SyncOutcome") -> dict[str, object]:
     """`sync --json`: environment, actions (action, name, version, before, source, sha256), drift."""
     actions: list[dict[str, object]] = []
     for action in outcome.plan.actions:

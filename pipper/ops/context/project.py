@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
+from pipper.core.lock.selection import Selection
 from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
@@ -46,6 +47,16 @@ class Project(Struct, frozen=True, kw_only=True):
     def lock_path(self) -> Path:
         """The path of its lock, which may be missing."""
         return self.root / LOCK_NAME
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """A lock, and the selection of its packages to install."""
+
+    lock: Lock
+    selection: Selection
+    project: Project | None = None
+    files: ProjectFiles | None = None
+    """The files that project and lock were read from, if the lock is the project's own."""
 
 
 def find_project(directory: Path) -> Project | None:
@@ -108,8 +119,8 @@ def fresh_lock(project: Project, data: bytes | None) -> Lock:
     return lock
 
 
-def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> Path:
-    """Write a new `pipper.toml` for this minor version of Python; return its path.
+def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> None:
+    """Write a new `pipper.toml` for this minor version of Python.
 
     Raises UsageError if the folder has a manifest, or an alias or a URL is not valid in one.
     """
@@ -119,7 +130,6 @@ def init_project(directory: Path, *, python: str, repositories: Iterable[Reposit
     data = _TEMPLATE.format(python=python, repositories=lines).encode()
     parse_manifest(data, label=path.name)
     write_bytes(path, data)
-    return path
 
 
 def refuse_project(directory: Path) -> None:

@@ -17,17 +17,17 @@ from pipper.core.manifest.edit import add_requirements, drop_sources, remove_req
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.errors import UsageError
-from pipper.ops.context.environments import choose_environment, interpreter_at_hand
+from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import given_repositories
-from pipper.ops.context.project import Project, find_project, load_lock
+from pipper.ops.context.project import Goal, Project, find_project, load_lock
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.edit.direct_files import FILES_ALIAS, import_file
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
-from pipper.ops.sync.steps import Goal, SyncOutcome, sync_to
+from pipper.ops.sync.steps import SyncOutcome, sync_to
 from pipper.python.environment import Environment, installed
 from pipper.system.files import read_bytes, write_bytes
 
@@ -63,13 +63,16 @@ class EditOutcome(Struct, frozen=True, kw_only=True):
     """None if the request has no sync."""
 
 
-def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutcome:
+def edit(
+    settings: Settings, request: EditRequest, *, now: datetime, workplace: "Workplace | None" = None
+) -> EditOutcome:
     """Edit the manifest, lock and sync; an error leaves manifest, lock and environment unchanged.
 
-    Raises UsageError, and what `make_lock` and `sync_to` raise.
+    `workplace` is what `workplace_of` returned, if the caller has called it. Raises UsageError, and what
+    `make_lock` and `sync_to` raise.
     """
     _refuse_twice(request)
-    workplace = workplace_of(settings, request)
+    workplace = workplace or workplace_of(settings, request)
     data = _edited(settings, request, workplace, now)
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
@@ -78,7 +81,9 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
         manifest=parse_manifest(data, label=workplace.manifest_path.name),
     )
     old = load_lock(project.lock_path)
-    lock = _lock(settings, request, workplace, project, old)
+    environment = workplace.environment or choose_environment(settings, project.root, request.place)
+    alone = workplace.environment is not None
+    lock = _lock(settings, request, environment, project, old, alone=alone)
     documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
     documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
     groups = frozenset({request.group} if request.group else ())
@@ -86,7 +91,7 @@ def edit(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutc
     return EditOutcome(
         manifest_path=project.manifest_path,
         changes=version_changes(old, lock),
-        sync=_carry_out(settings, request, workplace, goal, documents),
+        sync=_carry_out(settings, request, environment, goal, documents),
     )
 
 
@@ -149,32 +154,36 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
 
 
 def _lock(
-    settings: Settings, request: EditRequest, workplace: Workplace, project: Project, old: Lock | None
+    settings: Settings,
+    request: EditRequest,
+    environment: Environment,
+    project: Project,
+    old: Lock | None,
+    *,
+    alone: bool,
 ) -> Lock:
+    """Return the new lock; what is installed counts if the environment is its own project (`alone`)."""
     named = frozenset(name_of(each) for each in request.add if isinstance(each, Requirement))
     options = LockOptions(
         upgrade=request.upgrade and not named,
         upgrade_packages=named if request.upgrade else frozenset(),
-        usual_platforms=workplace.environment is None,
+        usual_platforms=not alone,
     )
-    if workplace.environment is None:
-        target = interpreter_at_hand(settings, project.root, request.place).target
-        return make_lock(settings, project, target, options, old=old)
-    target = workplace.environment.interpreter.target
-    present = installed(workplace.environment)
+    present = installed(environment) if alone else ()
+    target = environment.interpreter.target
     return make_lock(settings, project, target, options, old=old, installed=present)
 
 
 def _carry_out(
     settings: Settings,
     request: EditRequest,
-    workplace: Workplace,
+    environment: Environment,
     goal: Goal,
     documents: Mapping[Path, bytes],
 ) -> SyncOutcome | None:
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
-        return sync_to(settings, sync_request, goal, documents, workplace.environment)
+        return sync_to(settings, sync_request, goal, documents, environment)
     for path, content in documents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)

@@ -1,4 +1,4 @@
-"""`install`: from requirements, wheels and bundles, manifests of 0.x, locks, or the manifest of the project."""
+"""`install` and `uninstall`: requirements, wheels and bundles, 0.x manifests, locks, or the manifest of the project."""
 
 import re
 from datetime import datetime
@@ -40,15 +40,6 @@ def requested(text: str) -> Requirement | str:
     return parse_requirement(text)
 
 
-def require_installed(settings: Settings, target: Path) -> None:
-    """Raise UsageError if pipper installed nothing in the plain directory `target`."""
-    path = settings.directory / target
-    if not (path / STATE / PIPPER_TOML).is_file():
-        raise UsageError(
-            f"pipper installed nothing in {path}", hint="name the DIR of `pipper install -t DIR`"
-        )
-
-
 def install(
     settings: Settings, request: EditRequest, source: Path | None, *, dev: bool, now: datetime
 ) -> EditOutcome:
@@ -61,6 +52,17 @@ def install(
     if request.add:
         return edit(settings, request, now=now)
     return _install_again(settings, request, dev=dev, now=now)
+
+
+def uninstall(settings: Settings, request: EditRequest, *, now: datetime) -> EditOutcome:
+    """Remove what `request` names; raise UsageError if pipper installed nothing in its plain directory."""
+    if request.place.target is not None:
+        path = settings.directory / request.place.target
+        if not (path / STATE / PIPPER_TOML).is_file():
+            raise UsageError(
+                f"pipper installed nothing in {path}", hint="name the DIR of `pipper install -t DIR`"
+            )
+    return edit(settings, request, now=now)
 
 
 def _install_file(
@@ -112,4 +114,4 @@ def _install_again(settings: Settings, request: EditRequest, *, dev: bool, now: 
             "no package to install is named",
             hint="run `pipper install REQ`, or `pipper init` for a new project",
         )
-    return edit(settings, request, now=now)
+    return edit(settings, request, now=now, workplace=workplace)

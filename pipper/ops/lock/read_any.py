@@ -15,6 +15,7 @@ from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.http.errors import expired
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
+from pipper.ops.context.project import Goal, Project
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes
 
@@ -59,17 +60,17 @@ def refuse_replacing(output: Path) -> None:
         )
 
 
-def as_lock(
-    found: Lock | Pylock, target: Target, selection: Selection, *, path: Path
-) -> tuple[Lock, Selection]:
-    """Return a lock from `read_lock` as pipper's own, and the selection to apply to it.
+def goal_of(
+    found: Lock | Pylock, target: Target, selection: Selection, *, path: Path, project: Project | None
+) -> Goal:
+    """Return what to install from a lock that `read_lock` read at `path`; raise what `lock_of` raises.
 
-    A PEP 751 lock is reduced to the selected packages for `target`. Raises what `lock_of` raises.
+    A PEP 751 lock is reduced to the selected packages for `target`, so that nothing is left to select.
     """
     if isinstance(found, Lock):
-        return found, selection
+        return Goal(lock=found, selection=selection, project=project)
     lock = lock_of(found, target, selection, base=path.parent.absolute(), label=path.name)
-    return lock, Selection()
+    return Goal(lock=lock, selection=Selection(), project=project)
 
 
 def refuse_expired(lock: Lock, *, label: str, now: datetime) -> None:

@@ -7,10 +7,9 @@ from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
 from pipper.core.lock.model import Lock, Pin
 from pipper.core.plan import Installed
 from pipper.errors import UsageError
-from pipper.ops.context.environments import part_for
 from pipper.ops.context.project_files import LOCK_NAME
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.query.scope import LockedScope, find_environment, find_lock
+from pipper.ops.query.scope import find_environment, find_lock
 from pipper.python.environment import Environment, installed
 
 MOST_CHAINS = 100
@@ -21,14 +20,6 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     environment: Environment
     distributions: tuple[Installed, ...]
-
-
-class TreeRequest(Struct, frozen=True, kw_only=True):
-    """Arguments of `tree`: show all packages, those that `names` require, or those that require `invert`."""
-
-    names: tuple[str, ...] = ()
-    invert: str = ""
-    place: Place
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -64,12 +55,15 @@ def list_installed(settings: Settings, place: Place) -> Listing:
     return Listing(environment=environment, distributions=tuple(found))
 
 
-def show_tree(settings: Settings, request: TreeRequest) -> Tree:
-    """Return the lock as a tree; raise UsageError for a name that is not in the lock."""
-    scope = find_lock(settings, request.place)
-    environment, graph = _graph(scope)
-    edges = graph.parents if request.invert else graph.children
-    asked = (request.invert,) if request.invert else request.names
+def show_tree(settings: Settings, place: Place, *, names: tuple[str, ...], invert: str) -> Tree:
+    """Return the lock as a tree of all packages, of those that `names` require, or of those that require `invert`.
+
+    Raises UsageError for a name that is not in the lock.
+    """
+    scope = find_lock(settings, place)
+    environment, graph = scope.part.target.name, graph_of(scope.lock, scope.part)
+    edges = graph.parents if invert else graph.children
+    asked = (invert,) if invert else names
     shown: set[Pin] = set()
     if asked:
         tops = [_pin(scope.lock, graph, environment, text) for text in asked]
@@ -87,14 +81,14 @@ def show_tree(settings: Settings, request: TreeRequest) -> Tree:
         environment=environment,
         graph=graph,
         sections=tuple(sections),
-        inverted=bool(request.invert),
+        inverted=bool(invert),
     )
 
 
 def explain(settings: Settings, text: str, place: Place) -> Reasons:
     """Return the chains from the manifest to a package; raise UsageError if it is not in the lock."""
     scope = find_lock(settings, place)
-    environment, graph = _graph(scope)
+    environment, graph = scope.part.target.name, graph_of(scope.lock, scope.part)
     pin = _pin(scope.lock, graph, environment, text)
     return Reasons(pin=pin, environment=environment, chains=chains_to(graph, pin, most=MOST_CHAINS))
 
@@ -107,11 +101,6 @@ def project_name(text: str) -> NormalizedName:
         raise UsageError(
             f"`{text}` is not a valid package name", hint="give only the name, without a version"
         ) from error
-
-
-def _graph(scope: LockedScope) -> tuple[str, Graph]:
-    part = part_for(scope.lock, scope.environment.interpreter, label=LOCK_NAME)
-    return part.target.name, graph_of(scope.lock, part)
 
 
 def _pin(lock: Lock, graph: Graph, environment: str, text: str) -> Pin:

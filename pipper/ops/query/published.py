@@ -17,7 +17,6 @@ from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
-from pipper.ops.query.scope import base_of
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
@@ -135,7 +134,7 @@ def open_publications(
     UsageError if there is no source.
     """
     manifest = project.manifest if project else Manifest()
-    base = base_of(settings, project)
+    base = project.root if project else settings.directory
     repositories = open_repositories(settings, declared_repositories(manifest, lock), base=base)
     options = settings.repositories
     sources: list[Source] = list(repositories)

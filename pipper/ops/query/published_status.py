@@ -12,9 +12,7 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.errors import NoSolutionError
-from pipper.ops.context.environments import part_for
 from pipper.ops.context.project import load_lock
-from pipper.ops.context.project_files import LOCK_NAME
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.query.locked import project_name
 from pipper.ops.query.published import PublishedVersion, open_publications
@@ -93,8 +91,7 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
     Warns of packages that no source has any more.
     """
     scope = find_lock(settings, place)
-    part = part_for(scope.lock, scope.environment.interpreter, label=LOCK_NAME)
-    limits = _limits(graph_of(scope.lock, part))
+    part, limits = scope.part, _limits(graph_of(scope.lock, scope.part))
     sources = open_publications(settings, scope.project, scope.lock, part.target)
     pins = sorted(part.pins)
     sources.prefetch(pin.name for pin in pins)

@@ -1,16 +1,14 @@
 """The scope of a query: an environment, its project and its lock."""
 
-from pathlib import Path
-
 from msgspec import Struct
 
 from pipper.apply.recovery import pending
-from pipper.core.lock.model import Lock
+from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.errors import UsageError
-from pipper.ops.context.environments import choose_environment
+from pipper.ops.context.environments import choose_environment, part_for
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, load_project, require_fresh
-from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import Environment
 
@@ -23,11 +21,11 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 
 class LockedScope(Struct, frozen=True, kw_only=True):
-    """An environment, its project and the project's fresh lock."""
+    """A project, its fresh lock, and the lock's environment that fits the one of the query."""
 
-    environment: Environment
     project: Project
     lock: Lock
+    part: LockedEnvironment
 
 
 def find_environment(settings: Settings, place: Place) -> Environment:
@@ -57,12 +55,9 @@ def find_scope(settings: Settings, place: Place) -> Scope:
 
 
 def find_lock(settings: Settings, place: Place) -> LockedScope:
-    """Return environment, project and lock; raise UsageError if one is missing or the lock is out of date."""
+    """Return project and lock; raise UsageError if one is missing or the lock is out of date, and as `part_for`."""
     scope = find_scope(settings, place)
     project = scope.project or load_project(settings.directory)
-    return LockedScope(environment=scope.environment, project=project, lock=require_fresh(project))
-
-
-def base_of(settings: Settings, project: Project | None) -> Path:
-    """Return the folder that `file:` URLs of repositories are relative to."""
-    return project.root if project else settings.directory
+    lock = require_fresh(project)
+    part = part_for(lock, scope.environment.interpreter, label=LOCK_NAME)
+    return LockedScope(project=project, lock=lock, part=part)

@@ -21,7 +21,7 @@ from pipper.errors import (
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import Finding
-from pipper.ops.repository.repair_project import Mended, Mender
+from pipper.ops.repository.repair_project import Mender, Work
 from pipper.ops.repository.sweep import Mend
 from pipper.repository.page_swap import ROUNDS, outrun, put
 from pipper.repository.publisher import Publisher
@@ -30,13 +30,6 @@ from pipper.repository.survey import Survey, Surveyor
 from pipper.storage.rehearsal import RehearsalStore
 from pipper.system.files import scratch_folder
 from pipper.system.parallel import attempt_each
-
-
-class RepairRequest(Struct, frozen=True, kw_only=True):
-    """The options of `repository repair`."""
-
-    to_format_2: bool = False
-    dry_run: bool = False
 
 
 class RepairOutcome(Struct, frozen=True, kw_only=True):
@@ -56,25 +49,27 @@ class RepairOutcome(Struct, frozen=True, kw_only=True):
         return gravest(error.exit_code for error in self.errors) or int(bool(self.left))
 
 
-def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> RepairOutcome:
+def repair(
+    settings: Settings, *, to_format_2: bool = False, dry_run: bool = False, now: datetime
+) -> RepairOutcome:
     """Make pages match objects; `now` separates old objects from recent ones.
 
     Raises UsageError if the repository does not exist, StoreError if the store ignores conditions, and what the
     store raises before the first project is repaired.
     """
     repository = single_repository(settings, "repository repair")
-    if request.dry_run:
+    if dry_run:
         repository = _on(repository, RehearsalStore(repository.store), settings)
-    mends = _mend_marker(repository, request)
+    mends = _mend_marker(repository, dry_run=dry_run)
     repository = _on(repository, repository.store, settings)
     run = _Run(repository, settings, now)
     repository.require()
-    if not request.dry_run:
+    if not dry_run:
         run.publisher.prepare()
     results = run.everything()
     failed = any(isinstance(result, PipperError) for result in results)
     layout_format = repository.layout_format
-    if request.to_format_2 and layout_format == 1 and not failed:
+    if to_format_2 and layout_format == 1 and not failed:
         _write_marker(repository.store, 2)
         mends += (
             Mend(subject=MARKER_KEY, text="set format 2: from now on, only wheels on pages are published"),
@@ -82,7 +77,7 @@ def repair(settings: Settings, request: RepairRequest, *, now: datetime) -> Repa
         layout_format = 2
         # In format 2, bundles that 0.x published during this run are invisible unless they are imported.
         results += run.everything()
-    mended = [result for result in results if isinstance(result, Mended)]
+    mended = [result for result in results if isinstance(result, Work)]
     return RepairOutcome(
         location=repository.store.location,
         layout_format=layout_format,
@@ -104,7 +99,7 @@ class _Run:
         self._now = now
         self._seen: frozenset[tuple[str, str]] | None = None
 
-    def everything(self) -> list[Mended | PipperError]:
+    def everything(self) -> list[Work | PipperError]:
         """Repair every project; the second time, only those that have new bundles."""
         holdings = arrange(self._repository.store.list()).projects
         seen, self._seen = self._seen, frozenset().union(*map(_bundles, holdings))
@@ -117,7 +112,7 @@ class _Run:
                 self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
             )
 
-            def mended(survey: Survey) -> Mended:
+            def mended(survey: Survey) -> Work:
                 if survey.error is not None:
                     raise survey.error
                 return mender.mend(survey)
@@ -130,7 +125,7 @@ def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
     return frozenset((info.key, info.etag) for info in holding.bundles)
 
 
-def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, ...]:
+def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
     """Rewrite a damaged format marker, and create a missing one if there are pages."""
     store = repository.store
     try:
@@ -146,7 +141,7 @@ def _mend_marker(repository: Repository, request: RepairRequest) -> tuple[Mend, 
     try:
         parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
     except IntegrityError as error:
-        if _is_newer(blob.body) or request.dry_run:
+        if _is_newer(blob.body) or dry_run:
             raise
         found, mend = _restored(repository, error.cause or error.message)
         try:

@@ -53,11 +53,12 @@ from pipper.repository.survey import (
 from pipper.system.os_errors import os_errors
 
 
-class _Work(Struct, kw_only=True):
-    """The changes for the one page write of a project."""
+class Work(Struct, kw_only=True):
+    """The changes for the one page write of a project, and what its repair did and left."""
 
     mends: list[Mend] = field(default_factory=list)
     left: list[Finding] = field(default_factory=list)
+    """Findings that only a user can resolve."""
     dropped: dict[str, WheelLook] = field(default_factory=dict)
     """Lost wheels whose entries go, by URL."""
     corrected: dict[str, PageFile] = field(default_factory=dict)
@@ -69,14 +70,6 @@ class _Work(Struct, kw_only=True):
 
     def mend(self, subject: str, text: str) -> None:
         self.mends.append(Mend(subject=subject, text=text))
-
-
-class Mended(Struct, frozen=True, kw_only=True):
-    """The result of one project's repair."""
-
-    mends: tuple[Mend, ...]
-    left: tuple[Finding, ...]
-    """Findings that only a user can resolve."""
 
 
 class Mender:
@@ -92,12 +85,12 @@ class Mender:
         self._now = now
         self._limits = limits
 
-    def mend(self, survey: Survey) -> Mended:
+    def mend(self, survey: Survey) -> Work:
         """Repair a project, in an order in which an interruption loses nothing.
 
         Raises what the store raises, and ConflictError if other writers win every attempt.
         """
-        work = _Work()
+        work = Work()
         with (
             os_errors("write below", self._scratch),
             tempfile.TemporaryDirectory(dir=self._scratch) as folder,
@@ -115,9 +108,9 @@ class Mender:
             ).page
             self._publisher.confirm(work.taken)
             work.mends += sweep(self._repository, survey.holding, page, self._now, Path(folder))
-        return Mended(mends=tuple(work.mends), left=tuple(work.left))
+        return work
 
-    def _rebuilt(self, survey: Survey, work: _Work) -> ProjectPage:
+    def _rebuilt(self, survey: Survey, work: Work) -> ProjectPage:
         """Return the page; if it is lost, a new one with every valid wheel in the store."""
         page = survey.read.page
         if not survey.is_lost:
@@ -152,7 +145,7 @@ class Mender:
         )
         return page
 
-    def _mend_file(self, survey: Survey, file: PageFile, work: _Work, folder: Path) -> None:
+    def _mend_file(self, survey: Survey, file: PageFile, work: Work, folder: Path) -> None:
         look = survey.wheels[file.url]
         key = f"{survey.holding.name}/{file.url}"
         if look.info is None or look.sha256 != file.sha256:
@@ -189,7 +182,7 @@ class Mender:
         self._put(key + METADATA_SUFFIX, publication.metadata, TEXT, survey.holding.metadata.get(file.url))
         return True
 
-    def _import_bundles(self, survey: Survey, page: ProjectPage, work: _Work, folder: Path) -> None:
+    def _import_bundles(self, survey: Survey, page: ProjectPage, work: Work, folder: Path) -> None:
         """Unpack the newest bundle of each version that has no wheel on the page."""
         published = {wheel_identity(file.filename).version for file in page.files}
         waiting: dict[Version, list[ObjectInfo]] = {}
@@ -214,7 +207,7 @@ class Mender:
         looked = [look for look in survey.bundles.values() if look.version in waiting]
         work.left += rival_bundles(looked, published)
 
-    def _import(self, survey: Survey, info: ObjectInfo, work: _Work, folder: Path) -> None:
+    def _import(self, survey: Survey, info: ObjectInfo, work: Work, folder: Path) -> None:
         publication = self._open(info, folder)
         if publication.name != survey.holding.name or publication.version != bundle_version(info.key):
             raise IntegrityError(f"its wheel is {publication.name} {publication.version}", hint=REPLACE)
@@ -223,7 +216,7 @@ class Mender:
         work.added.append(publication.page_file(info.modified))
         work.mend(info.key, f"unpacked {publication.filename} and added it to the page")
 
-    def _keep_as_bundle(self, info: ObjectInfo, error: IntegrityError, work: _Work) -> None:
+    def _keep_as_bundle(self, info: ObjectInfo, error: IntegrityError, work: Work) -> None:
         """Report a bundle that cannot be unpacked; its entry stays on the page if the bundle can be read."""
         text = f"cannot import the bundle: {described(error, REPLACE)}"
         work.left.append(Finding(kind="damaged bundle", subject=info.key, text=text))
@@ -239,7 +232,7 @@ class Mender:
         path.unlink()
         return replace(publication, bundle=None)
 
-    def _applied(self, page: ProjectPage, survey: Survey, work: _Work) -> ProjectPage:
+    def _applied(self, page: ProjectPage, survey: Survey, work: Work) -> ProjectPage:
         """Return the current page with the changes."""
         files = [
             work.corrected.get(file.url, file)

@@ -66,9 +66,10 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
             cause="signatures (SigV4) are valid for at most 7 days",
             hint="give -e 7d or less",
         )
-    output = settings.directory / request.output if request.output else None
-    if request.output is not None and output is not None:
-        refuse_url(request.output)
+    output = request.output
+    if output is not None:
+        refuse_url(output)
+        output = settings.directory / output
         refuse_replacing(output)
     asked = read_input(settings, request.input)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:

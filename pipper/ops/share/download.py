@@ -18,7 +18,7 @@ from pipper.errors import MachineError
 from pipper.http.client import Web
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.lock.read_any import as_lock, refuse_expired
+from pipper.ops.lock.read_any import goal_of, refuse_expired
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import fetch_urls
@@ -81,14 +81,16 @@ def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> t
         return ()
     if isinstance(asked.lock, Pylock) and request.all_environments:
         return every_wheel(asked.lock, base=asked.path.parent.absolute(), label=label)
-    interpreter = interpreter_at_hand(settings, asked.project.root if asked.project else None, Place())
-    lock, selection = as_lock(asked.lock, interpreter.target, request.selection, path=asked.path)
+    project = asked.project
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
+    goal = goal_of(asked.lock, interpreter.target, request.selection, path=asked.path, project=project)
+    lock = goal.lock
     refuse_expired(lock, label=label, now=datetime.now(UTC))
     if request.all_environments:
         parts = tuple(part for part in lock.environments if not part.failure)
     else:
         parts = (part_for(lock, interpreter, label=label),)
-    return tuple(want for part in parts for want in select(lock, part, selection))
+    return tuple(want for part in parts for want in select(lock, part, goal.selection))
 
 
 def _save_all(

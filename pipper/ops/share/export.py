@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, field
-
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.selection import Selection
@@ -21,34 +19,26 @@ from pipper.system.files import refuse_url, write_bytes
 Format = Literal["pylock", "requirements"]
 
 
-class ExportRequest(Struct, frozen=True, kw_only=True):
-    """Arguments of `export`."""
-
-    format: Format
-    selection: Selection = field(default_factory=Selection)
-    output: Path | None = None
-
-
-def export(settings: Settings, request: ExportRequest) -> str:
-    """Return the project's lock in the requested format, and write it if the request names an output.
+def export(settings: Settings, kind: Format, selection: Selection, output: Path | None) -> str:
+    """Return the project's lock in a format, and write it to `output` if that is not None.
 
     In pylock.toml a file of a bucket has its unsigned URL, which grants no access, and one of a directory its
     path relative to the output. Raises UsageError if the project's lock is out of date or the output must not be
     overwritten, and what `to_pylock` raises.
     """
-    output = settings.directory / request.output if request.output else None
-    if request.output is not None and output is not None:
-        refuse_url(request.output)
+    if output is not None:
+        refuse_url(output)
+        output = settings.directory / output
         refuse_replacing(output)
     asked = read_input(settings, InputOptions())
     if not isinstance(asked.lock, Lock):
         raise TypeError("a project has a lock of pipper's own")
-    if request.format == "requirements":
-        text = dump_requirements(asked.lock, request.selection)
+    if kind == "requirements":
+        text = dump_requirements(asked.lock, selection)
     else:
         repositories = locked_repositories(settings, asked.lock, asked.project)
         placed = _placed(asked.lock, repositories, output.parent if output else settings.directory)
-        text = dump_pylock(to_pylock(placed, request.selection), comment="Written by pipper export.")
+        text = dump_pylock(to_pylock(placed, selection), comment="Written by pipper export.")
     if output is not None:
         write_bytes(output, text.encode())
     return text

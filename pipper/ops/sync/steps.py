@@ -18,14 +18,13 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.model import Lock
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
 from pipper.core.plan import Installed, Plan, Wanted, make_plan
 from pipper.errors import MachineError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
-from pipper.ops.context.project import Project, find_project, fresh_lock, no_project, project_of
+from pipper.ops.context.project import Goal, find_project, fresh_lock, no_project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
@@ -45,16 +44,6 @@ class SyncOutcome(Struct, frozen=True, kw_only=True):
     """Files that a check found changed by hand or by another tool."""
 
 
-class Goal(Struct, frozen=True, kw_only=True):
-    """A lock, and the selection of its packages to install."""
-
-    lock: Lock
-    selection: Selection
-    project: Project | None = None
-    files: ProjectFiles | None = None
-    """The files that project and lock were read from, if the lock is the project's own."""
-
-
 def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
     """Sync to the lock that the request names, else to that of the project with these files.
 
@@ -70,17 +59,16 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
 
 def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> SyncOutcome:
     # Imported here: only other locks may need PEP 751.
-    from pipper.ops.lock.read_any import as_lock, read_lock, refuse_expired  # noqa: PLC0415
+    from pipper.ops.lock.read_any import goal_of, read_lock, refuse_expired  # noqa: PLC0415
 
     refuse_url(lock_path)
     path = settings.directory / lock_path
     found = read_lock(path)
     project = find_project(settings.directory)
     environment = choose_environment(settings, project.root if project else None, request.place)
-    lock, selection = as_lock(found, environment.interpreter.target, _selection(request), path=path)
+    goal = goal_of(found, environment.interpreter.target, _selection(request), path=path, project=project)
     if not request.offline:
-        refuse_expired(lock, label=path.name, now=datetime.now(UTC))
-    goal = Goal(lock=lock, selection=selection, project=project)
+        refuse_expired(goal.lock, label=path.name, now=datetime.now(UTC))
     return sync_to(settings, request, goal, {}, environment)
 
 

@@ -1,16 +1,19 @@
-"""The options of `add`, `install`, `remove` and `uninstall`, which become an `EditRequest`."""
+"""The options of `add`, `install`, `remove` and `uninstall`, what these commands run, and what they print."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.cli.command import F, Option, path_option, together
-from pipper.cli.options.settings import limit_option
+from pipper.cli.options.settings import limit_option, settings_from
+from pipper.cli.output import give
+from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
 from pipper.ops.context.settings import Place
 from pipper.ops.edit.edit import EditRequest
-from pipper.ops.edit.install import requested
+from pipper.ops.edit.install import install, requested, uninstall
 
 
 def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
@@ -61,11 +64,28 @@ target_options = together(
 """Options of `install` and `uninstall`: an environment that is its own project."""
 
 
-def edit_request_from(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
-    """Return the request for these option values; `anywhere` allows an environment that is its own project.
+def run_edit(given: Mapping[str, Any], *, anywhere: bool) -> None:
+    """Run a command with these option values; `anywhere` allows an environment that is its own project.
 
-    Raises click.UsageError for options that contradict each other, UsageError for a REQ that is not one.
+    Prints a line for each change (to standard output in a dry run, else as messages) and a summary. Raises
+    click.UsageError for options that contradict each other, UsageError for a REQ that is not one, and what the
+    operation raises.
     """
+    settings, request = settings_from(given), _request(given, anywhere=anywhere)
+    now, reporter = datetime.now(UTC), settings.reporter
+    if request.remove:
+        outcome = uninstall(settings, request, now=now)
+    else:
+        outcome = install(settings, request, given["source"], dev=given["dev"], now=now)
+    for line in change_lines(outcome.changes) if outcome.sync is None else plan_lines(outcome.sync):
+        (give if request.dry_run else reporter.info)(line)
+    if outcome.sync is None:
+        reporter.info(f"Wrote {outcome.manifest_path} and its lock; run `pipper sync` to install")
+    else:
+        reporter.info(plan_summary(outcome.sync, done=not request.dry_run))
+
+
+def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
     from_file = given.get("source") is not None
     if from_file and given["requirements"]:
         raise click.UsageError("give REQ or -i FILE, not both")
