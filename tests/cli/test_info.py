@@ -129,6 +129,7 @@ def test_a_name_that_is_held_nowhere_is_exit_3_and_told_where_it_was_looked_for(
     assert done.stdout == ""
     assert done.stderr == (
         f"error: no source has a package `nothing`\n  looked in `acme` ({shop.repository.as_uri()})\n"
+        "hint: check the spelling, or name another repository with -b\n"
     )
 
 

@@ -69,4 +69,4 @@ def not_needed(path: object, kind: InputKind, needed: str, *, cause: str = "") -
         InputKind.PACKAGE: f"run `pipper install {path}` to install it",
         InputKind.REQUIREMENTS: f"run `pipper init --from {path}` to make a manifest of it",
     }
-    return UsageError(f"{path} is {what}{needed}", cause=cause, hint=hints.get(kind, ""))
+    return UsageError(f"{path} is {what}{needed}", cause=cause, hint=hints.get(kind, f"give {needed}"))

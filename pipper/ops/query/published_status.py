@@ -70,7 +70,9 @@ def package_info(settings: Settings, text: str, place: Place, *, local: bool) ->
         raise NoSolutionError(
             f"no source has a package `{name}`",
             cause=sources.searched(name),
-            hint=f"run `pipper info --local {name}` for the installed {here.version}" if here else "",
+            hint=f"run `pipper info --local {name}` for the installed {here.version}"
+            if here
+            else "check the spelling, or name another repository with -b",
         )
     newest = sources.newest(name, versions)
     return PackageInfo(

@@ -63,7 +63,8 @@ def _stream(web: Web, url: str, to: Path) -> None:
         for piece in pieces:
             if file.tell() + len(piece) > _LARGEST:
                 raise IntegrityError(
-                    f"{shown(url)} is larger than the {_LARGEST:,} bytes that pipper fetches"
+                    f"{shown(url)} is larger than the {_LARGEST:,} bytes that pipper fetches",
+                    hint="check the URL: no wheel and no bundle is that large",
                 )
             file.write(piece)
 
