@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
+from pipper.cli.options.environment import place_from, query_options
+from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_json
 from pipper.cli.render.queries import list_document
 from pipper.cli.render.table import give_table
@@ -21,10 +21,7 @@ Examples:
 
 
 @click.command("list", cls=Command, epilog=_EXAMPLES)
-@environment_options
-@project_option
-@output_options
-@json_option
+@query_options
 def command(as_json: bool, **shared: Any) -> None:
     """List the installed packages: name, version, source and installer.
 

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
+from pipper.cli.options.environment import place_from, query_options
+from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_result
 from pipper.cli.render.queries import tree_document, tree_lines
 from pipper.cli.render.table import draws_branches
@@ -23,10 +23,7 @@ Examples:
 @click.command("tree", cls=Command, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--invert", metavar="NAME", default="", help="Show what requires NAME, up to the manifest.")
-@environment_options
-@project_option
-@output_options
-@json_option
+@query_options
 def command(names: tuple[str, ...], invert: str, as_json: bool, **shared: Any) -> None:
     """Show the locked packages and their dependencies as a tree, for one environment. Sends no request.
 

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.environment import environment_options, place_from
-from pipper.cli.options.settings import json_option, output_options, project_option, settings_from
+from pipper.cli.options.environment import place_from, query_options
+from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_result
 from pipper.cli.render.queries import why_document, why_lines
 from pipper.ops.query.locked import explain
@@ -21,10 +21,7 @@ Examples:
 
 @click.command("why", cls=Command, epilog=_EXAMPLES)
 @click.argument("name", metavar="NAME")
-@environment_options
-@project_option
-@output_options
-@json_option
+@query_options
 def command(name: str, as_json: bool, **shared: Any) -> None:
     """Show why NAME is in the lock: each chain of requirements from the manifest to NAME. Sends no request.
 

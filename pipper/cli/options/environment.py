@@ -1,15 +1,19 @@
-"""The options of commands that read an environment, which become a `Place`."""
+"""The options of commands that query an environment, which become a `Place` and, for the most part, `Settings`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pipper.cli.command import path_option, together
+from pipper.cli.options.settings import json_option, output_options, project_option
 from pipper.ops.context.settings import Place
 
 environment_options = together(
     path_option("-t", "--target", metavar="DIR", help="Read this plain directory of packages."),
     path_option("--python", metavar="EXE", help="Read the environment of this interpreter."),
 )
+
+query_options = together(environment_options, project_option, output_options, json_option)
+"""The options of queries that send no request."""
 
 
 def place_from(given: Mapping[str, Any]) -> Place:

@@ -11,11 +11,9 @@ def named_lines(named: NamedRepositories) -> Iterator[str]:
         (entry.name, _url(entry), _credentials(entry), "default" if entry.name == named.default else "")
         for entry in named.entries.values()
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join(
-            [*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]
-        ).rstrip()
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def named_document(named: NamedRepositories) -> dict[str, object]:

@@ -45,13 +45,17 @@ def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:
     return replace(file, sha256=extracted.sha256, size=extracted.size, bundle=locked)
 
 
+def require_cached(sha256: str, subject: str, cache: Cache) -> Path:
+    """Return a file of the cache that this command has put there; raise MachineError if it was removed since."""
+    path = cache.file(sha256)
+    if path is None:
+        raise MachineError(f"{subject} was removed from the cache", hint="run the same command again")
+    return path
+
+
 def extract_to_cache(file: LockedFile, cache: Cache) -> None:
     """Extract the wheel of a cached bundle into the cache; raise IntegrityError if it is not the locked one."""
-    bundle = cache.file(file.fetched.sha256)
-    if bundle is None:
-        raise MachineError(
-            f"the bundle of {file.wheel} was removed from the cache", hint="run the same command again"
-        )
+    bundle = require_cached(file.fetched.sha256, f"the bundle of {file.wheel}", cache)
     with scratch_folder() as scratch:
         _extract(bundle, scratch / "package.whl", file)
         cache.add_file(scratch / "package.whl", file.sha256, subject=file.wheel)

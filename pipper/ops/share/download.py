@@ -18,6 +18,7 @@ from pipper.errors import MachineError
 from pipper.http.client import Web
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.settings import Place, Settings
+from pipper.ops.lock.bundles import require_cached
 from pipper.ops.lock.read_any import goal_of, refuse_expired
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
@@ -109,7 +110,7 @@ def _save_all(
 
 def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest) -> Iterator[Saved]:
     parse_wheel_name(want.filename)  # the name is from a lock of another tool, and becomes a path
-    wheel = _cached(want.file.sha256, want.filename, cache)
+    wheel = require_cached(want.file.sha256, want.filename, cache)
     yield _place(wheel, directory / want.filename, want.file.sha256)
     if not (request.bundles or request.extract):
         return
@@ -125,18 +126,11 @@ def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest)
             yield Saved(path=meta, new=new)
 
 
-def _cached(sha256: str, filename: str, cache: Cache) -> Path:
-    path = cache.file(sha256)
-    if path is None:
-        raise MachineError(f"{filename} was removed from the cache", hint="run the same command again")
-    return path
-
-
 @contextlib.contextmanager
 def _bundle(want: Wanted, wheel: Path, cache: Cache) -> Iterator[Path]:
     """Yield the published bundle if the lock has one, else one made from the wheel."""
     if want.file.bundle is not None:
-        yield _cached(want.file.bundle.sha256, f"the bundle of {want.filename}", cache)
+        yield require_cached(want.file.bundle.sha256, f"the bundle of {want.filename}", cache)
         return
     with scratch_folder() as directory:
         yield write_bundle(wheel, filename=want.filename, output=directory, limits=cache.limits)
