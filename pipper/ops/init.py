@@ -1,5 +1,7 @@
-"""`init --from`: make a `pipper.toml` from the requirements of another tool's project."""
+"""`init`: make a `pipper.toml`, also from the requirements of another tool's project."""
 
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,8 +10,8 @@ from pipper.core.manifest.imports.projects import from_pyproject, from_requireme
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
+from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
-from pipper.ops.context.project import refuse_project
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes, write_bytes
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
@@ -17,6 +19,29 @@ from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_mani
 _REQUIREMENTS = "requirements.txt"
 _KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
 _HINT = "name a manifest or a requirements file, as in `pipper init --from requirements.txt`"
+
+_TEMPLATE = """\
+# Requirements of this project. `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
+requires-python = ">={python}"
+dependencies = []
+
+[dependency-groups]
+dev = []
+
+[repositories]
+# In order of trust: the first that has a name wins.
+# acme = "s3://BUCKET/PREFIX"
+{repositories}"""
+
+
+def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> None:
+    """Write a new `pipper.toml` for this minor version of Python.
+
+    Raises UsageError if the folder has a manifest, or an alias or a URL is not valid in one.
+    """
+    _refuse_project(directory)
+    lines = "".join(f"{_key(each.alias)} = {_string(each.url)}\n" for each in repositories)
+    _write(directory, _TEMPLATE.format(python=python, repositories=lines), label=PIPPER_TOML)
 
 
 def adopt_project(
@@ -27,15 +52,23 @@ def adopt_project(
     Returns a note for each entry of the source that has no counterpart in the manifest.
     Raises UsageError if `directory` has a manifest, or `source` is missing or invalid.
     """
-    refuse_project(directory)
+    _refuse_project(directory)
     file = _found(source)
     adopted = _read(file)
     urls = {each.alias: each.url for each in repositories}
     text = manifest_text(adopted, source=file.name, python=python, repositories=urls)
-    path = directory / PIPPER_TOML
-    parse_manifest(text.encode(), label=f"{file.name} as {path.name}")
-    write_bytes(path, text.encode())
+    _write(directory, text, label=f"{file.name} as {PIPPER_TOML}")
     return adopted.notes
+
+
+def _refuse_project(directory: Path) -> None:
+    if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
+        raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
+
+
+def _write(directory: Path, text: str, *, label: str) -> None:
+    parse_manifest(text.encode(), label=label)
+    write_bytes(directory / PIPPER_TOML, text.encode())
 
 
 def _found(source: Path) -> Path:
@@ -89,3 +122,11 @@ def _from_old(old: OldManifest) -> ImportedManifest:
             *(("authorized URLs: they expire, so require the packages by name",) if signed else ()),
         ),
     )
+
+
+def _key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _string(text)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a valid TOML string

@@ -9,9 +9,8 @@ import click
 from pipper.cli.command import Command
 from pipper.cli.options.settings import output_options, project_option, settings_from
 from pipper.core.manifest.model import RepositoryEntry
-from pipper.ops.context.project import init_project
 from pipper.ops.context.project_files import PIPPER_TOML
-from pipper.ops.init import adopt_project
+from pipper.ops.init import adopt_project, init_project
 
 _EXAMPLES = """
 Examples:

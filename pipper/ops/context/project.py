@@ -1,8 +1,5 @@
-"""Find, read and create projects: a manifest and its lock."""
+"""Find and read projects: a manifest and its lock."""
 
-import json
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,26 +7,13 @@ from msgspec import Struct
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
-from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
+from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
-from pipper.system.files import read_bytes, write_bytes
+from pipper.system.files import read_bytes
 
 _LOCK_HINT = "run `pipper lock`"
-
-_TEMPLATE = """\
-# Requirements of this project. `pipper lock` writes pipper.lock, `pipper sync` makes the environment match it.
-requires-python = ">={python}"
-dependencies = []
-
-[dependency-groups]
-dev = []
-
-[repositories]
-# In order of trust: the first that has a name wins.
-# acme = "s3://BUCKET/PREFIX"
-{repositories}"""
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -117,30 +101,3 @@ def fresh_lock(project: Project, data: bytes | None) -> Lock:
     if difference := lock.inputs.difference(project.manifest.inputs()):
         raise UsageError(f"{LOCK_NAME} is out of date", cause=difference, hint=_LOCK_HINT)
     return lock
-
-
-def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> None:
-    """Write a new `pipper.toml` for this minor version of Python.
-
-    Raises UsageError if the folder has a manifest, or an alias or a URL is not valid in one.
-    """
-    refuse_project(directory)
-    path = directory / PIPPER_TOML
-    lines = "".join(f"{_key(each.alias)} = {_string(each.url)}\n" for each in repositories)
-    data = _TEMPLATE.format(python=python, repositories=lines).encode()
-    parse_manifest(data, label=path.name)
-    write_bytes(path, data)
-
-
-def refuse_project(directory: Path) -> None:
-    """Raise UsageError if a folder has a manifest."""
-    if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
-        raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
-
-
-def _key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _string(text)
-
-
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a JSON string is a valid TOML string
