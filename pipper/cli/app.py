@@ -85,9 +85,7 @@ class _LazyGroup(click.Group, HelpLayout):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"pipper.cli.commands.{cmd_name}").command
-        if not isinstance(command, click.Command):
-            raise TypeError(cmd_name)
+        command: click.Command = import_module(f"pipper.cli.commands.{cmd_name}").command
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -146,3 +146,13 @@ def test_a_missing_format_is_told_in_one_line(app: Path) -> None:
     assert refused.code == 2
     assert "Give pylock or requirements" in refused.stderr.splitlines()[0]
     assert "\\" not in refused.stderr
+
+
+def test_an_old_manifest_with_only_urls_has_nothing_to_export(tmp_path: Path) -> None:
+    (tmp_path / "pipper.json").write_text(
+        '{"dependencies": ["https://index.example.com/a-1-py3-none-any.whl"]}'
+    )
+    refused = run_pipper("export", "-f", "requirements", cwd=tmp_path, ok=False)
+    assert refused.code == 2
+    assert refused.stderr.startswith("error: there is nothing to export\n")
+    assert "hint: " in refused.stderr

@@ -12,12 +12,6 @@ from pipper.ops.sync.freshness import NOTHING_TO_DO
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.sync import sync
 
-_TAKEN = (
-    *("lock_path", "groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),
-    *("exact", "link_mode", "compile_bytecode", "folder", "offline", "dry_run"),
-)
-"""Options that are fields of `SyncRequest`."""
-
 _EXAMPLES = """
 Examples:
   pipper sync --extra gpu --no-dev      # choose extras and groups
@@ -82,7 +76,7 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
         raise click.UsageError("--verify needs --check")
     settings = settings_from(given)
     place = Place(python=given["python"], target=given["target"], active=given["active"])
-    options = {name: given[name] for name in _TAKEN}
+    options = {name: given[name] for name in SyncRequest.__struct_fields__ if name in given}
     request = SyncRequest(place=place, check=check, hashes=verify, whole_plan=as_json, **options)
     outcome = sync(settings, request, likely)
     if outcome is None:

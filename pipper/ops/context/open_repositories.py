@@ -12,6 +12,7 @@ from pipper.errors import UsageError
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
+    NamedRepositories,
     choose_access,
     choose_repositories,
     directory_of,
@@ -32,11 +33,16 @@ def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple
     return tuple(RepositoryEntry(alias=alias, url=url) for alias, url in lock.repositories.items())
 
 
+def list_named(settings: Settings) -> NamedRepositories:
+    """Return the named repositories of this machine; raises AccessError if the file is damaged."""
+    return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+
+
 def open_repositories(
     settings: Settings, declared: tuple[RepositoryEntry, ...], *, base: Path, acl: str | None = None
 ) -> tuple[Repository, ...]:
     """Return the repositories a command reads, in order of trust; send no request."""
-    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    named = list_named(settings)
     entries = choose_repositories(settings.repositories, declared, named)
     if not entries and settings.repositories.repository:
         raise UsageError(
@@ -65,7 +71,7 @@ def given_repositories(
     options = settings.repositories
     if not (options.bucket or options.repository or fallback):
         return ()
-    named = read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+    named = list_named(settings)
     declared = around.manifest.repositories if around else ()
     return tuple(
         replace(entry, url=directory_of(entry.url, around.root if around else settings.directory).as_uri())

@@ -16,7 +16,6 @@ from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
     DEFAULT_PREFIX,
     FIELDS,
-    NamedRepositories,
     named_repositories_path,
     read_named_repositories,
 )
@@ -75,11 +74,6 @@ def remove_named(settings: Settings, name: str) -> None:
         del document["repositories"][name]
         if document.get("default") == name:
             document["default"] = None
-
-
-def list_named(settings: Settings) -> NamedRepositories:
-    """Return all entries; raises AccessError if the file is damaged."""
-    return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Literal
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.selection import Selection
+from pipper.errors import UsageError
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
@@ -32,7 +33,11 @@ def export(settings: Settings, kind: Format, selection: Selection, output: Path 
         refuse_replacing(output)
     asked = read_input(settings, InputOptions())
     if not isinstance(asked.lock, Lock):
-        raise TypeError("a project has a lock of pipper's own")
+        raise UsageError(
+            "there is nothing to export",
+            cause="the manifest names only URLs",
+            hint="require the packages by name, or run `pipper download` to save the files",
+        )
     if kind == "requirements":
         text = dump_requirements(asked.lock, selection)
     else:
