@@ -16,6 +16,7 @@ from pipper.core.wording import counted
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.settings import Settings
 
+_WAITING = "Waiting for another pipper command that uses the cache"
 _EXAMPLES = """
 Examples:
   pipper cache size
@@ -87,9 +88,7 @@ def prune(days: int, as_json: bool, **shared: Any) -> None:
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    freed = cleaning.prune(
-        open_cache(settings), unused_days=days, waiting=lambda: _report_waiting(settings)
-    )
+    freed = cleaning.prune(open_cache(settings), unused_days=days, waiting=lambda: settings.reporter.info(_WAITING))
     _print_freed(settings, freed, as_json=as_json)
 
 
@@ -108,12 +107,8 @@ def clean(as_json: bool, **shared: Any) -> None:
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    freed = cleaning.clean(open_cache(settings), waiting=lambda: _report_waiting(settings))
+    freed = cleaning.clean(open_cache(settings), waiting=lambda: settings.reporter.info(_WAITING))
     _print_freed(settings, freed, as_json=as_json)
-
-
-def _report_waiting(settings: Settings) -> None:
-    settings.reporter.info("Waiting for another pipper command that uses the cache")
 
 
 def _print_freed(settings: Settings, freed: Freed, *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Wheels that exist only inside 0.x bundles: hash them for the lock, extract them for an environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,19 +19,36 @@ from pipper.wheels.bundle import BundledWheel, extract_wheel
 
 def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
     """Return the lock with size and sha256 of every wheel in a bundle; fetch and hash each."""
-    unhashed = [package for package in lock.packages if any(not file.sha256 for file in package.wheels)]
-    if not unhashed:
+
+    def hashed(package: LockedPackage, file: LockedFile) -> LockedFile:
+        return _hashed(file, repositories[package.source].store.read(file.key).body, cache)
+
+    return with_completed(lock, lambda _, file: not file.sha256, hashed, reporter, "Reading bundles")
+
+
+def with_completed(
+    lock: Lock,
+    lacks: Callable[[LockedPackage, LockedFile], bool],
+    completed: Callable[[LockedPackage, LockedFile], LockedFile],
+    reporter: Reporter,
+    title: str,
+) -> Lock:
+    """Return the lock with the files that lack something completed, in parallel; `title` is for the progress bar."""
+    lacking = [
+        (package, file) for package in lock.packages for file in package.wheels if lacks(package, file)
+    ]
+    if not lacking:
         return lock
-    with reporter.task("Reading bundles", total=len(unhashed)) as task:
+    with reporter.task(title, total=len(lacking)) as task:
 
-        def hashed(package: LockedPackage) -> LockedPackage:
-            store = repositories[package.source].store
-            wheels = tuple(_hashed(file, store.read(file.key).body, cache) for file in package.wheels)
+        def done(entry: tuple[LockedPackage, LockedFile]) -> LockedFile:
+            file = completed(*entry)
             task.advance()
-            return replace(package, wheels=wheels)
+            return file
 
-        done = {package.pin: package for package in in_parallel(hashed, unhashed)}
-    return replace(lock, packages=tuple(done.get(package.pin, package) for package in lock.packages))
+        files = in_parallel(done, lacking)
+    whole = {(package.pin, file): new for (package, file), new in zip(lacking, files, strict=True)}
+    return lock.with_files(lambda package, file: whole.get((package.pin, file), file))
 
 
 def _hashed(file: LockedFile, body: bytes, cache: Cache) -> LockedFile:

@@ -9,25 +9,30 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.lock.model import Lock
+from pipper.cache.cache import Cache
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
+from pipper.index.reader import Reader
+from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
-from pipper.ops.context.open_index import complete_files, open_index
+from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import by_alias, declared_repositories, open_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.assemble import assemble
-from pipper.ops.lock.bundles import with_hashes
+from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import goals
 from pipper.ops.lock.unmanaged import unmanaged_requirements
 from pipper.solve.router import SourceRouter
+from pipper.system.files import scratch_folder, sha256_of_file
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import spread
 
 
@@ -80,10 +85,35 @@ def make_lock(
     urls = {repository.alias: repository.url for repository in repositories}
     lock = assemble(manifest.inputs(), urls, solutions)
     cache = open_cache(settings)
-    lock = complete_files(lock, index, cache, settings.reporter) if index else lock
+    lock = _complete_files(lock, index, cache, settings.reporter) if index else lock
     lock = with_hashes(lock, by_alias(repositories), cache, settings.reporter)
     lock.check()
     return lock
+
+
+def _complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Reporter) -> Lock:
+    """Return the lock with the sizes and sha256 that the pages of the index lack."""
+
+    def lacks(package: LockedPackage, file: LockedFile) -> bool:
+        return package.source == INDEX and not (file.sha256 and file.size)
+
+    def measured(package: LockedPackage, file: LockedFile) -> LockedFile:
+        return _measured(file, index.address(package.name, file.filename), index.connection.reader, cache)
+
+    return with_completed(lock, lacks, measured, reporter, "Hashing files of the index")
+
+
+def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:
+    """Return the file with its size; one without sha256 is fetched into the cache and hashed."""
+    if file.sha256:
+        return replace(file, size=reader.size(address))
+    with scratch_folder() as folder, os_errors("keep", file.filename):
+        scratch = folder / "file"
+        with scratch.open("wb") as stream, reader.stream(address) as pieces:
+            stream.writelines(pieces)
+        digest, size = sha256_of_file(scratch), scratch.stat().st_size
+        cache.add_file(scratch, digest, subject=f"{file.filename} from the index")
+    return replace(file, sha256=digest, size=size)
 
 
 def _as_of(manifest: Manifest) -> datetime | None:

@@ -54,7 +54,9 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
         return _sync_to_file(settings, request, request.lock_path)
     if files is None:
         raise no_project(settings.directory)
-    return sync_to(settings, request, _own_goal(request, files), {})
+    goal = _own_goal(request, files)
+    environment = choose_environment(settings, Path(files.manifest.path).parent, request.place)
+    return sync_to(settings, request, goal, {}, environment)
 
 
 def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> SyncOutcome:
@@ -77,16 +79,12 @@ def sync_to(
     request: SyncRequest,
     goal: Goal,
     documents: Mapping[Path, bytes],
-    environment: Environment | None = None,
+    environment: Environment,
 ) -> SyncOutcome:
-    """Sync to a lock; write `documents` (manifest and lock) with the change.
+    """Sync `environment` to a lock; write `documents` (manifest and lock) with the change.
 
-    `environment` is what `choose_environment` returned, if the caller has called it. An error leaves environment
-    and documents unchanged.
+    An error leaves environment and documents unchanged.
     """
-    if environment is None:
-        root = goal.project.root if goal.project else None
-        environment = choose_environment(settings, root, request.place)
     run = _Run(settings, request, environment, goal)
     if request.dry_run or request.check:
         if unfinished := pending(environment):
