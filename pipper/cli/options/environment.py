@@ -1,4 +1,4 @@
-"""The options of commands that query an environment, which become a `Place` and, for the most part, `Settings`."""
+"""The options of queries: those that name an environment become a `Place`, the others `Settings`."""
 
 from collections.abc import Mapping
 from typing import Any
