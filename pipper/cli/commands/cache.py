@@ -88,7 +88,9 @@ def prune(days: int, as_json: bool, **shared: Any) -> None:
     Waits until no other command uses the cache.
     """
     settings = settings_from(shared)
-    freed = cleaning.prune(open_cache(settings), unused_days=days, waiting=lambda: settings.reporter.info(_WAITING))
+    freed = cleaning.prune(
+        open_cache(settings), unused_days=days, waiting=lambda: settings.reporter.info(_WAITING)
+    )
     _print_freed(settings, freed, as_json=as_json)
 
 
