@@ -60,36 +60,30 @@ class Store(Protocol):
     @property
     def location(self) -> str:
         """The root for messages: `s3://BUCKET/PREFIX` or `file:///DIR`, without any secret."""
-        ...
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """Return `length` bytes of `key` from `start`, or all bytes to the end.
 
         A range beyond the end returns fewer bytes or none. Raises ObjectAbsentError.
         """
-        ...
 
     def stream(self, key: str, *, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
         """Open `key` for reading in chunks from `start`; raises ObjectAbsentError on entering.
 
         A truncated body raises StoreError while it is read.
         """
-        ...
 
     def head(self, key: str) -> ObjectInfo | None:
         """Return the properties and the metadata of `key`, or None if it is absent."""
-        ...
 
     def list(self, prefix: str = "", *, deep: bool = True) -> Iterator[ObjectInfo]:
         """Yield every object whose key starts with `prefix`, in the order of keys, from all pages of the listing.
 
         Without `deep`, only keys without a `/` after the prefix: objects in folders below cost nothing.
         """
-        ...
 
     def folders(self) -> frozenset[str]:
         """Return the first segments of all keys with several segments, from one listing with a delimiter."""
-        ...
 
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
@@ -98,7 +92,6 @@ class Store(Protocol):
 
         Raises ObjectExistsError if the key exists, also if another writer creates it at the same time.
         """
-        ...
 
     def replace(
         self,
@@ -114,29 +107,24 @@ class Store(Protocol):
         Raises ObjectChangedError if the object is absent or has another etag: of several writers that read the
         same etag, exactly one succeeds.
         """
-        ...
 
     def delete(self, key: str) -> None:
         """Delete `key`; an absent key is not an error."""
-        ...
 
     def url(self, key: str) -> str:
         """Return the `https:`, `http:` or `file:` URL of `key`; it grants no access and contains no secret.
 
         Sends no request.
         """
-        ...
 
     def lifetime(self) -> Lifetime | None:
         """Return how long the credentials of `presign` are valid; None if the store cannot presign."""
-        ...
 
     def presign(self, key: str, *, seconds: int) -> str:
         """Return a URL that grants read access to `key` without credentials for so many seconds.
 
         Raises UsageError if `lifetime` returns None: a directory cannot presign.
         """
-        ...
 
 
 class CandidateFile(Struct, frozen=True, kw_only=True):
@@ -213,20 +201,15 @@ class Source(Protocol):
     @property
     def alias(self) -> str:
         """The name of this source in the manifest and the lock."""
-        ...
 
     def holds(self, name: NormalizedName) -> bool:
         """Return whether this source has the project."""
-        ...
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read in parallel what `releases` needs for these names; unknown names are ignored."""
-        ...
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
         """Return every release of the project in any order; empty if the source does not have it."""
-        ...
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """Return the requirements of `file` of `release`."""
-        ...
