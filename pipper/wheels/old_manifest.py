@@ -9,7 +9,6 @@ from msgspec import Struct, field
 from pipper.core.document import MANIFEST_LIMIT, Node, Origin, read_json
 from pipper.errors import UsageError
 from pipper.system.os_errors import os_errors
-from pipper.wheels.plain_yaml import parse_yaml
 
 FILE_NAMES = ("pipper.json", "pipper.yaml")
 """In order of preference."""
@@ -48,7 +47,6 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     path = found[0]
     with os_errors("read", path):
         raw = path.read_bytes()
-
     document = _document(raw, path.name, is_json=path.suffix == ".json")
     _refuse_misspelt(document)
     lists = {key: document.at(key, []).texts() for key in _LISTS}
@@ -65,6 +63,8 @@ def read_pipper_manifest(source: Path) -> OldManifest:
 def _document(raw: bytes, label: str, *, is_json: bool) -> Node:
     if is_json:
         return read_json(raw, label=label, limit=MANIFEST_LIMIT)
+    from pipper.wheels.plain_yaml import parse_yaml  # noqa: PLC0415 - it imports all of `yaml`
+
     value = parse_yaml(raw, fail=lambda what, hint: UsageError(f"{label}: {what}", hint=hint))
     return Node(value, Origin(label))
 

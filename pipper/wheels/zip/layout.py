@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipper.wheels.member_paths import MAX_PATH, find_collision, path_fault
 from pipper.wheels.zip.end_record import Directory, find_directory
@@ -38,7 +39,7 @@ _READ_AHEAD = 64
 _NEWEST_VERSION = 63
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True):
     """A member, by its two equal headers."""
 
     name: str
@@ -62,17 +63,12 @@ class Entry(Struct, frozen=True, kw_only=True):
         return self.name.endswith("/")
 
 
-class _Central(Struct):
+class _Central(Entry, frozen=True):
+    """A member by its central header alone: `start` is still unknown."""
+
     raw_name: bytes
-    name: str
     offset: int
-    packed: int
-    size: int
-    crc: int
-    method: int
     flags: int
-    mode: int
-    moment: int
     has_zip64: bool
 
 
@@ -88,7 +84,7 @@ def read_layout(source: ZipSource) -> tuple[Entry, ...]:
     directory = find_directory(source)
     records = _read_directory(source, directory)
     _check_sizes(source, records)
-    collision = find_collision(record.name for record in records if not record.name.endswith("/"))
+    collision = find_collision(record.name for record in records if not record.is_folder)
     if collision is not None:
         raise source.refused(collision.rule, collision.path)
     _check_folders(source, records)
@@ -145,9 +141,8 @@ def _central(source: ZipSource, fields: tuple[int, ...], raw_name: bytes, raw_ex
             raise source.refused("has the name of a folder and is not one", name)
     elif kind not in (0, stat.S_IFREG):
         raise source.refused("is not a regular file", name)
-    return _Central(
-        raw_name, name, offset, packed, size, crc, method, flags, mode, date << 16 | time, has_zip64
-    )
+    moment = date << 16 | time
+    return _Central(name, 0, packed, size, crc, method, mode, moment, raw_name, offset, flags, has_zip64)
 
 
 def _name(source: ZipSource, raw: bytes, flags: int) -> str:
@@ -225,10 +220,10 @@ def _check_sizes(source: ZipSource, records: list[_Central]) -> None:
 
 
 def _check_folders(source: ZipSource, records: list[_Central]) -> None:
-    files = {record.name for record in records if not record.name.endswith("/")}
+    files = {record.name for record in records if not record.is_folder}
     folders: set[str] = set()
     for record in records:
-        if record.name.endswith("/"):
+        if record.is_folder:
             if record.name in folders:
                 raise source.refused("is a duplicate", record.name)
             if record.name[:-1] in files:
@@ -278,16 +273,7 @@ def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
         raise source.damaged("its local header has another CRC or size", record.name)
     start = record.offset + name_end + extra_length
     _check_descriptor(source, record, start + record.packed, end, is_wide=is_wide, expected=has_descriptor)
-    return Entry(
-        name=record.name,
-        start=start,
-        packed=record.packed,
-        size=record.size,
-        crc=record.crc,
-        method=method,
-        mode=record.mode,
-        moment=record.moment,
-    )
+    return replace(record, start=start)
 
 
 def _check_descriptor(
