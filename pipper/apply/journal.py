@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct, ValidationError, convert, to_builtins
 
-from pipper.apply.installed_record import RECREATE
+from pipper.apply.installed_record import RECREATE, read_record_text
 from pipper.apply.installer import Staged
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
@@ -94,9 +94,23 @@ def settle_journal(state: Path, journal: Journal) -> None:
         os.unlink(state / JOURNAL)
 
 
-def sha256_of(content: bytes | None) -> str:
-    """Return the digest in hex; empty for None."""
-    return "" if content is None else hashlib.sha256(content).hexdigest()
+def sha256_of(content: bytes) -> str:
+    """Return the digest in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_at(path: Path) -> str:
+    """Return the digest of a file in hex; empty if there is none. Raises OSError."""
+    try:
+        return sha256_of(path.read_bytes())
+    except FileNotFoundError:
+        return ""
+
+
+def record_sha256(dist_info: str) -> str:
+    """Return the digest of a distribution's RECORD in hex; empty if it is missing. Raises MachineError."""
+    text = read_record_text(dist_info)
+    return "" if text is None else sha256_of(text.encode())
 
 
 def _journal_in(text: bytes, form: int) -> Journal:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipper.apply.installer import Staged
-from pipper.apply.journal import Document, Outgoing, sha256_of
+from pipper.apply.journal import Document, Outgoing, sha256_at, sha256_of
 from pipper.apply.schemes import Layout
 from pipper.system.files import write_durable
 
@@ -52,7 +52,7 @@ class Mover:
         """Write the documents; skip and return those that were edited since the commit."""
         edited = []
         for number, document in enumerate(documents):
-            found = sha256_of(_content(document.path))
+            found = sha256_at(document.path)
             if found == sha256_of(document.content):
                 continue
             if found != document.before:
@@ -131,10 +131,3 @@ def _put_back(kept: Path, path: Path) -> None:
 def _target(path: Path) -> Path:
     """Return the file that a path links to, so that a symbolic link remains one."""
     return Path(os.path.realpath(path))
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None

@@ -7,11 +7,19 @@ from pathlib import Path
 
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record_text
+from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record
 from pipper.apply.installer import Staged
-from pipper.apply.journal import JOURNAL, Journal, Outgoing, read_journal, settle_journal, sha256_of
+from pipper.apply.journal import (
+    JOURNAL,
+    Journal,
+    Outgoing,
+    read_journal,
+    record_sha256,
+    settle_journal,
+    sha256_of,
+)
 from pipper.apply.mover import Mover
-from pipper.apply.removal import moves, owned_by_others, recorded
+from pipper.apply.removal import moves, owned_by_others, place_of, recorded
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import settle
 from pipper.core.plan import Installed
@@ -86,11 +94,12 @@ def _finish_moves(
     leaving = {
         number: each
         for number, each in enumerate(journal.outgoing)
-        if each.name not in foreign and _is_installed(each, layout)
+        if each.name not in foreign
+        and record_sha256(layout.absolute(each.dist_info)) == each.record_sha256 != ""
     }
     mover.take_out_infos(leaving)
     moved = {each.dist_info for each in leaving.values()}
-    staying = [each for each in present if _relative(each.dist_info, layout) not in moved]
+    staying = [each for each in present if place_of(each.dist_info, layout) not in moved]
     gone = []
     if not mover.files_are_out:
         gone = _files_of(journal.outgoing, mover.old_infos, staying, layout)
@@ -111,27 +120,17 @@ def _foreign(present: Sequence[Installed], journal: Journal, layout: Layout) -> 
     foreign: set[str] = set()
     for each in present:
         if each.name in names:
-            relative = _relative(each.dist_info, layout)
-            text = read_record_text(str(each.dist_info))
-            found = sha256_of(None if text is None else text.encode())
-            if found not in (known.get(relative), fresh.get(relative)):
+            place, found = place_of(each.dist_info, layout), record_sha256(str(each.dist_info))
+            if found not in (known.get(place), fresh.get(place)):
                 foreign.add(each.name)
     return foreign
-
-
-def _is_installed(each: Outgoing, layout: Layout) -> bool:
-    text = read_record_text(layout.absolute(each.dist_info))
-    return text is not None and sha256_of(text.encode()) == each.record_sha256
 
 
 def _files_of(
     outgoing: Iterable[Outgoing], infos: Path, staying: Sequence[Installed], layout: Layout
 ) -> list[str]:
-    paths: set[str] = set()
-    for number, each in enumerate(outgoing):
-        text = read_record_text(str(infos / str(number)))
-        if text is not None:
-            paths.update(recorded(parse_record(text, each.dist_info), each.dist_info, layout))
+    rows = [(each.dist_info, read_record(f"{infos}/{number}") or ()) for number, each in enumerate(outgoing)]
+    paths = {path for dist_info, found in rows for path in recorded(found, dist_info, layout)}
     return moves(paths.difference(owned_by_others(paths, staying, layout)), layout)
 
 
@@ -150,8 +149,3 @@ def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:
             path = os.path.join(folder, name)
             if os.path.relpath(path, tree).replace(os.sep, "/") not in claims:
                 os.unlink(path)
-
-
-def _relative(dist_info: Path, layout: Layout) -> str:
-    real = os.path.join(os.path.realpath(dist_info.parent), dist_info.name)
-    return os.path.relpath(real, layout.anchor or "/").replace(os.sep, "/")

@@ -17,15 +17,15 @@ from msgspec.structs import replace
 
 from pipper.apply.collisions import check_collisions, require_writable
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.installed_record import read_record_text
 from pipper.apply.installer import Stage, check_identity
 from pipper.apply.journal import (
     JOURNAL,
     Document,
     Journal,
     Outgoing,
+    record_sha256,
     settle_journal,
-    sha256_of,
+    sha256_at,
     write_journal,
 )
 from pipper.apply.mover import Mover
@@ -72,7 +72,10 @@ def apply_plan(
         return
     with environment_lock(environment, reporter), cache.in_use():
         refuse_changed(environment, present)
-        renewed = {want.file.sha256: _intact(wheels[want.file.sha256], cache) for want in plan.incoming}
+        renewed = {want.file.sha256: wheels[want.file.sha256] for want in plan.incoming}
+        renewed = {
+            sha256: wheel if intact(wheel) else cache.renew(wheel) for sha256, wheel in renewed.items()
+        }
         _Transaction(environment, link_mode, reporter).run(plan, renewed, present, documents or {})
 
 
@@ -181,19 +184,13 @@ def _leaving(plan: Plan) -> list[Installed]:
     return leaving
 
 
-def _intact(wheel: UnpackedWheel, cache: Cache) -> UnpackedWheel:
-    return wheel if intact(wheel) else cache.renew(wheel)
-
-
 def _outgoing(distribution: Installed, layout: Layout) -> Outgoing:
-    text = read_record_text(str(distribution.dist_info))
     return Outgoing(
         name=distribution.name,
         dist_info=place_of(distribution.dist_info, layout),
-        record_sha256=sha256_of(None if text is None else text.encode()),
+        record_sha256=record_sha256(str(distribution.dist_info)),
     )
 
 
 def _document(path: Path, content: bytes) -> Document:
-    before = path.read_bytes() if path.exists() else None
-    return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_of(before))
+    return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_at(path))

@@ -39,10 +39,11 @@ def verify(
     found: list[Drift] = []
     try:
         for each in installed:
+            problems = list(_problems(each.dist_info, layout, hashes=hashes))
             if not starts_here(each.python, environment):
                 problem = f"start {each.python}, not the Python of this environment"
-                found.append(Drift(distribution=each.name, path=environment.scheme.scripts, problem=problem))
-            found.extend(_drift(each, layout, hashes=hashes))
+                problems.insert(0, (environment.scheme.scripts, problem))
+            found += [Drift(distribution=each.name, path=path, problem=text) for path, text in problems]
         return tuple(found)
     except OSError as error:
         raise machine_error("read", error.filename or environment.root, error) from error
@@ -65,20 +66,17 @@ def starts_here(python: str, environment: Environment) -> bool:
         return False
 
 
-def _drift(distribution: Installed, layout: Layout, *, hashes: bool) -> Iterator[Drift]:
-    dist_info = distribution.dist_info
+def _problems(dist_info: Path, layout: Layout, *, hashes: bool) -> Iterator[tuple[Path, str]]:
     if not any((dist_info / name).exists() for name in ("METADATA", "PKG-INFO")) and not dist_info.is_file():
-        yield Drift(distribution=distribution.name, path=dist_info, problem="it has no METADATA")
+        yield dist_info, "it has no METADATA"
     text = read_record_text(os.fspath(dist_info))
     if text is None:
-        yield Drift(distribution=distribution.name, path=dist_info, problem="it has no RECORD")
+        yield dist_info, "it has no RECORD"
         return
     try:
         rows = parse_record(text, os.fspath(dist_info))
     except MachineError as error:
-        yield Drift(
-            distribution=distribution.name, path=dist_info / "RECORD", problem=f"damaged: {error.cause}"
-        )
+        yield dist_info / "RECORD", f"damaged: {error.cause}"
         return
     library = library_of(dist_info, layout)
     for row in rows:
@@ -90,7 +88,7 @@ def _drift(distribution: Installed, layout: Layout, *, hashes: bool) -> Iterator
             place = layout.absolute(relative)
             problem = _problem(place, row, hashes=hashes)
         if problem:
-            yield Drift(distribution=distribution.name, path=Path(place), problem=problem)
+            yield Path(place), problem
 
 
 def _problem(place: str, row: Row, *, hashes: bool) -> str:
