@@ -71,8 +71,8 @@ def read_bundle(path: Path) -> Bundle:
     Raises IntegrityError if it is not a zip of exactly a wheel and its meta, or if its meta is malformed or
     contradicts itself; MachineError if it cannot be read.
     """
-    with _open(path) as (archive, _, meta):
-        return parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
+    with _open(path) as (_, _, bundle):
+        return bundle
 
 
 def extract_wheel(path: Path, to: Path) -> BundledWheel:
@@ -82,8 +82,7 @@ def extract_wheel(path: Path, to: Path) -> BundledWheel:
     be read, or if `to` exists or cannot be written. After an error `to` remains.
     """
     digest = hashlib.sha256()
-    with _open(path) as (archive, wheel, meta):
-        bundle = parse_meta(archive.read(meta, MANIFEST_LIMIT), subject=path.name)
+    with _open(path) as (archive, wheel, bundle):
         with os_errors("write", to, needed=wheel.size), to.open("xb") as file:
             for piece in archive.chunks(wheel):
                 digest.update(piece)
@@ -187,8 +186,7 @@ def _meta(wheel: WheelFile, manifest: Mapping[str, object]) -> dict[str, object]
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Entry]]:
-    """Yield the archive, its wheel and its meta."""
+def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Bundle]]:
     with open_zip(path, subject=path.name, limits=_LIMITS) as archive:
         members = {entry.name: entry for entry in archive.entries}
         if members.keys() != {WHEEL_NAME, META_NAME}:
@@ -198,7 +196,8 @@ def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Entry]]:
             raise refusal(
                 path.name, "is compressed; a bundle stores its wheel uncompressed", member=WHEEL_NAME
             )
-        yield archive, members[WHEEL_NAME], members[META_NAME]
+        meta = archive.read(members[META_NAME], "text")
+        yield archive, members[WHEEL_NAME], parse_meta(meta, subject=path.name)
 
 
 def _is_version(text: str, version: Version) -> bool:

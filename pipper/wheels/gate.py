@@ -7,7 +7,7 @@ or stronger that its bytes match. `open_wheel` checks the headers and the files 
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.entry_points import EntryPoint, parse_entry_points
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
-from pipper.wheels.name import parse_wheel_name
+from pipper.wheels.name import WheelName, parse_wheel_name
 from pipper.wheels.record import Row, parse_record
 from pipper.wheels.tree import Member, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
@@ -61,10 +61,7 @@ class WheelFile:
 
     def sha256(self) -> str:
         """Return the sha256 of the wheel file, in hex; raises MachineError."""
-        digest = hashlib.sha256()
-        for piece in self.pieces():
-            digest.update(piece)
-        return digest.hexdigest()
+        return _sha256(self.pieces())
 
     def verify(self) -> None:
         """Read every member once and check its CRC, size and hash in RECORD; raises IntegrityError."""
@@ -135,10 +132,13 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) ->
     name = parse_wheel_name(filename)
     with open_zip(path, subject=filename, limits=limits) as archive:
         tree = read_tree(archive, name)
-        metadata = _metadata(archive, tree, name.name, name.version)
-        entry_points = _entry_points(archive, tree, name.name)
+        metadata = _metadata(tree, name)
+        entry_points: tuple[EntryPoint, ...] = ()
+        if f"{tree.dist_info}/entry_points.txt" in tree.files:
+            raw = tree.read("entry_points.txt", "text")
+            entry_points = parse_entry_points(raw, owner=name.name, subject=filename)
         tree.check_collisions(entry_points)
-        record = _record(archive, tree)
+        record = _record(tree)
         yield WheelFile(
             filename=filename,
             name=name.name,
@@ -148,7 +148,7 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) ->
             root_is_purelib=tree.root_is_purelib,
             dist_info=tree.dist_info,
             entry_points=entry_points,
-            members=tree.members(_digests(archive, tree, record)),
+            members=tree.members(_digests(tree, record)),
             newest=_newest(archive),
             _archive=archive,
             _record=record,
@@ -164,37 +164,27 @@ def check_publishable(wheel: WheelFile) -> None:
         )
 
 
-def _metadata(archive: ZipArchive, tree: WheelTree, name: NormalizedName, version: Version) -> CoreMetadata:
-    subject = archive.subject
-    metadata = parse_metadata(tree.read(archive, "METADATA", "record"), subject=subject)
-    if metadata.normalized_name != name:
-        raise refusal(
-            subject, f"METADATA has the name {shortened(metadata.name)}, the file name has {name!r}"
-        )
-    if metadata.version != version:
-        raise refusal(
-            subject,
-            f"METADATA has the version {str(metadata.version)[:200]}, the file name has {version}",
-        )
+def _metadata(tree: WheelTree, name: WheelName) -> CoreMetadata:
+    metadata = parse_metadata(tree.read("METADATA", "record"), subject=name.filename)
+    fault = ""
+    if metadata.normalized_name != name.name:
+        fault = f"METADATA has the name {shortened(metadata.name)}, the file name has {name.name!r}"
+    elif metadata.version != name.version:
+        fault = f"METADATA has the version {str(metadata.version)[:200]}, the file name has {name.version}"
+    if fault:
+        raise refusal(name.filename, fault)
     return metadata
 
 
-def _entry_points(archive: ZipArchive, tree: WheelTree, owner: NormalizedName) -> tuple[EntryPoint, ...]:
-    if not tree.has("entry_points.txt"):
-        return ()
-    raw = tree.read(archive, "entry_points.txt", "text")
-    return parse_entry_points(raw, owner=owner, subject=archive.subject)
-
-
-def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
+def _record(tree: WheelTree) -> dict[str, Row]:
     """Return the lines of RECORD, one with a hash for every file except RECORD and its signatures."""
-    subject = archive.subject
-    record = parse_record(tree.read(archive, "RECORD", "record"), files=tree.files, subject=subject)
+    subject = tree.archive.subject
+    record = parse_record(tree.read("RECORD", "record"), files=tree.files, subject=subject)
     unhashed = tree.unhashed
     for path, entry in tree.files.items():
         line = record.get(path)
         if path in unhashed:
-            if line is not None and line.algorithm and path == tree.record:
+            if line is not None and line.algorithm and path.endswith("/RECORD"):
                 raise refusal(subject, "RECORD lists its own hash, which cannot be correct")
             continue
         if line is None or not line.algorithm:
@@ -205,17 +195,21 @@ def _record(archive: ZipArchive, tree: WheelTree) -> dict[str, Row]:
     return record
 
 
-def _digests(archive: ZipArchive, tree: WheelTree, record: Mapping[str, Row]) -> dict[str, str]:
+def _sha256(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _digests(tree: WheelTree, record: Mapping[str, Row]) -> dict[str, str]:
     """Return the sha256 of every file, in hex; computed if RECORD has a stronger hash instead."""
     digests = {}
     for path, line in record.items():
         if line.algorithm == "sha256":
             digests[path] = line.digest.hex()
         elif line.algorithm:
-            digest = hashlib.sha256()
-            for piece in archive.chunks(tree.files[path]):
-                digest.update(piece)
-            digests[path] = digest.hexdigest()
+            digests[path] = _sha256(tree.archive.chunks(tree.files[path]))
     return digests
 
 

@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from pipper.errors import IntegrityError
 
 _DEVICES = r"con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$"
@@ -67,15 +65,8 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
-class Collision(Struct, frozen=True, kw_only=True):
-    """Two paths that cannot both be files of one folder."""
-
-    path: str
-    rule: str
-
-
-def find_collision(paths: Iterable[str]) -> Collision | None:
-    """Return the first two of the files `paths` that collide, or None.
+def refuse_collisions(paths: Iterable[str], *, subject: str, when: str = "") -> None:
+    """Raise IntegrityError for the first two of the files `paths` in `subject` that collide, `when` in brackets.
 
     Files collide if their paths are equal or differ only in case or Unicode composition, or if another file
     needs a folder at the path of a file.
@@ -86,21 +77,16 @@ def find_collision(paths: Iterable[str]) -> Collision | None:
         if key in files:
             other = files[key]
             rule = "is a duplicate" if other == path else f"is the same file as {other!r} on some systems"
-            return Collision(path=path, rule=rule)
+            raise refusal(subject, rule + when, member=path)
         files[key] = path
-    return _file_as_folder(files)
-
-
-def _file_as_folder(files: dict[str, str]) -> Collision | None:
     folders: set[str] = set()
     for key, path in files.items():
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             if folder in files:
-                return Collision(path=files[folder], rule=f"is a file and the folder of {path!r}")
+                raise refusal(subject, f"is a file and the folder of {path!r}{when}", member=files[folder])
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    return None
 
 
 def refusal(subject: str, rule: str, *, member: str | None = None, hint: str = REBUILD) -> IntegrityError:

@@ -52,9 +52,7 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     lists = {key: document.at(key, []).texts() for key in _LISTS}
     return OldManifest(
         path=path,
-        dependencies=lists["dependencies"],
-        dev_dependencies=lists["dev_dependencies"],
-        pypi=lists["pypi"],
+        **lists,
         conda=tuple(_conda_name(node) for node in document.at("conda", []).items()),
         values=MappingProxyType(document.entries()),
     )

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from pipper.core.archive_limits import LimitName
 from pipper.wheels.entry_points import EntryPoint, script_fault
-from pipper.wheels.member_paths import find_collision, refusal, shortened
+from pipper.wheels.member_paths import refusal, refuse_collisions, shortened
 from pipper.wheels.metadata import parse_headers
 from pipper.wheels.name import WheelName, expand_tags, tags_agree
 from pipper.wheels.zip.archive import ZipArchive
@@ -45,7 +45,7 @@ class Member(Struct, frozen=True, kw_only=True):
 class WheelTree(Struct, frozen=True, kw_only=True):
     """The files of a wheel and where each is installed."""
 
-    subject: str
+    archive: ZipArchive
     dist_info: str
     root_is_purelib: bool
     files: Mapping[str, Entry]
@@ -56,25 +56,16 @@ class WheelTree(Struct, frozen=True, kw_only=True):
     """Whether the wheel has a `.data` folder; without one, targets are the paths in the archive."""
 
     @property
-    def record(self) -> str:
-        """The path of RECORD."""
-        return f"{self.dist_info}/RECORD"
-
-    @property
     def unhashed(self) -> frozenset[str]:
         """The files that RECORD may list without a hash: RECORD and its signatures."""
         return frozenset(f"{self.dist_info}/{name}" for name in ("RECORD", *_SIGNATURES))
 
-    def has(self, name: str) -> bool:
-        """Return whether `.dist-info` has a file of this name."""
-        return f"{self.dist_info}/{name}" in self.files
-
-    def read(self, archive: ZipArchive, name: str, limit: LimitName) -> bytes:
+    def read(self, name: str, limit: LimitName) -> bytes:
         """Return a file of `.dist-info`; raises IntegrityError if it is missing or larger than the limit."""
         entry = self.files.get(f"{self.dist_info}/{name}")
         if entry is None:
-            raise refusal(self.subject, f"{self.dist_info} has no {name}")
-        return archive.read_within(entry, limit)
+            raise refusal(self.archive.subject, f"{self.dist_info} has no {name}")
+        return self.archive.read(entry, limit)
 
     def members(self, digests: Mapping[str, str]) -> tuple[Member, ...]:
         """Return the files to install, in the order of the archive; `digests` are their sha256 by path."""
@@ -100,11 +91,8 @@ class WheelTree(Struct, frozen=True, kw_only=True):
         """Raise IntegrityError if two files, or a file and a generated script, have the same target."""
         if not self.has_data:
             return
-        collision = find_collision(
-            [*map(_installed, self.places.values()), *(f"scripts/{entry.name}" for entry in entry_points)]
-        )
-        if collision is not None:
-            raise refusal(self.subject, f"{collision.rule} (when installed)", member=collision.path)
+        paths = [*map(_installed, self.places.values()), *(f"scripts/{entry.name}" for entry in entry_points)]
+        refuse_collisions(paths, subject=self.archive.subject, when=" (when installed)")
 
 
 def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
@@ -115,45 +103,39 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     """
     files = {entry.name: entry for entry in archive.entries if not entry.is_folder}
     roots = {path.partition("/")[0] for path in files if "/" in path}
-    dist_info = _dist_info(roots, name)
+    folders = {
+        suffix: sorted(root for root in roots if root.lower().endswith(suffix))
+        for suffix in (".dist-info", ".data")
+    }
+    infos, data = folders.values()
+    if len(infos) != 1:
+        shown = ", ".join(infos[:3]) or "none"
+        raise refusal(name.filename, f"has {len(infos)} .dist-info folders ({shown}); one is required")
+    for suffix, found in folders.items():
+        if other := [root for root in found if not _is_of(root.removesuffix(suffix), name)]:
+            raise refusal(name.filename, f"has the folder {shortened(other[0])} of another distribution")
+    dist_info = infos[0]
     wheel = files.get(f"{dist_info}/WHEEL")
     if wheel is None:
         raise refusal(archive.subject, f"{dist_info} has no WHEEL")
-    is_pure = _check_wheel(archive.read_within(wheel, "text"), name)
+    is_pure = _check_wheel(archive.read(wheel, "text"), name)
     for path in files:
         first = path.partition("/")[0]
         fault = "" if first == dist_info else _library_fault(first.lower())
         if fault:
             raise refusal(archive.subject, fault, member=path)
-    data = _data_folders(roots, name)
-    root: Scheme = "purelib" if is_pure else "platlib"
-    places = {path: _place(path, name) if path.partition("/")[0] in data else (root, path) for path in files}
+    library: Scheme = "purelib" if is_pure else "platlib"
+    places = {
+        path: _place(path, name) if path.partition("/")[0] in data else (library, path) for path in files
+    }
     return WheelTree(
-        subject=archive.subject,
+        archive=archive,
         dist_info=dist_info,
         root_is_purelib=is_pure,
         files=files,
         places=places,
         has_data=bool(data),
     )
-
-
-def _dist_info(roots: Iterable[str], name: WheelName) -> str:
-    found = sorted(root for root in roots if root.lower().endswith(".dist-info"))
-    if len(found) != 1:
-        shown = ", ".join(found[:3]) or "none"
-        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}); one is required")
-    if not _is_of(found[0].removesuffix(".dist-info"), name):
-        raise refusal(name.filename, f"has the folder {shortened(found[0])} of another distribution")
-    return found[0]
-
-
-def _data_folders(roots: Iterable[str], name: WheelName) -> frozenset[str]:
-    found = frozenset(root for root in roots if root.lower().endswith(".data"))
-    for root in found:
-        if not _is_of(root.removesuffix(".data"), name):
-            raise refusal(name.filename, f"has the folder {shortened(root)} of another distribution")
-    return found
 
 
 def _is_of(stem: str, name: WheelName) -> bool:

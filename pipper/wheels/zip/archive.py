@@ -54,18 +54,12 @@ class ZipArchive:
         if crc != entry.crc:
             raise self._source.damaged("its CRC is wrong", entry.name)
 
-    def read(self, entry: Entry, limit: int) -> bytes:
-        """Return all of `entry`; raises IntegrityError as `chunks` does, and above `limit` bytes."""
-        if entry.size > limit:
-            raise self._source.refused(f"is larger than {limit:,} bytes", entry.name)
-        return b"".join(self.chunks(entry))
-
-    def read_within(self, entry: Entry, name: LimitName) -> bytes:
+    def read(self, entry: Entry, name: LimitName) -> bytes:
         """Return all of `entry`; raises IntegrityError as `chunks` does, and above the limit `name`."""
         limit = self._source.limits[name]
         if entry.size > limit:
             raise self._source.exceeds(name, entry.size, f"is larger than {limit:,} bytes", entry.name)
-        return self.read(entry, limit)
+        return b"".join(self.chunks(entry))
 
     def _stored(self, entry: Entry) -> Iterator[bytes]:
         if entry.packed != entry.size:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipper.wheels.member_paths import MAX_PATH, find_collision, path_fault
+from pipper.wheels.member_paths import MAX_PATH, path_fault, refuse_collisions
 from pipper.wheels.zip.end_record import Directory, find_directory
 from pipper.wheels.zip.source import ZipSource
 
@@ -84,9 +84,7 @@ def read_layout(source: ZipSource) -> tuple[Entry, ...]:
     directory = find_directory(source)
     records = _read_directory(source, directory)
     _check_sizes(source, records)
-    collision = find_collision(record.name for record in records if not record.is_folder)
-    if collision is not None:
-        raise source.refused(collision.rule, collision.path)
+    refuse_collisions((record.name for record in records if not record.is_folder), subject=source.subject)
     _check_folders(source, records)
     ends = _spans(source, records, directory.offset)
     return tuple(_with_local_header(source, record, ends[record.offset]) for record in records)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 from pipper.core.archive_limits import LimitName, Limits, limit_hint
 from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
-from pipper.wheels.member_paths import REBUILD, refusal
+from pipper.wheels.member_paths import refusal
 
 
 class ZipSource:
@@ -45,5 +45,7 @@ class ZipSource:
 
     def exceeds(self, name: LimitName, needed: int, rule: str, member: str | None = None) -> IntegrityError:
         """Return the error for a file that breaks `rule`, and would not if the limit `name` were `needed`."""
-        hint = limit_hint(name, needed) if self.limits.raisable else REBUILD
+        if not self.limits.raisable:
+            return self.refused(rule, member)
+        hint = limit_hint(name, needed)
         return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)
