@@ -4,21 +4,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec import Struct
-
 from pipper.apply.installed_record import Claim, file_hash
 from pipper.apply.removal import owned_by_others
 from pipper.apply.schemes import Layout
 from pipper.core.plan import Installed
-from pipper.errors import IntegrityError, MachineError
+from pipper.errors import IntegrityError, MachineError, PipperError
 
 _UNOWNED = "it has other bytes, and no installed distribution owns it"
-
-
-class _Collision(Struct, frozen=True, kw_only=True):
-    path: str
-    """Below the anchor."""
-    both_files: bool
 
 
 def check_collisions(
@@ -37,33 +29,35 @@ def check_collisions(
     is not writable, and for a symbolic link out of the environment. Identical bytes are not a collision.
     """
     gone = frozenset(leaving)
-    bad = [
-        each
-        for each in _collide(tree, "", layout, gone)
-        if not (each.both_files and _has(layout.absolute(each.path), claims.get(each.path)))
-    ]
+    bad = {
+        path: both_files
+        for path, both_files in _collide(tree, "", layout, gone)
+        if not (both_files and path in claims and file_hash(layout.absolute(path)) == claims[path].hash)
+    }
     if not bad:
         return
-    paths = {path for each in bad for path in _files_at(each.path, layout)}
-    owners = owned_by_others(paths, staying, layout)
-    for collision in bad:
-        comer, owner = _claim_at(collision.path, claims), _claim_at(collision.path, owners)
-        if owner and comer and (not collision.both_files or owner.hash != comer.hash):
+    comers = {path: _claim_at(path, claims) for path in bad}
+    owners = owned_by_others({each for path in bad for each in _files_at(path, layout)}, staying, layout)
+    for path, comer in comers.items():
+        owner = _claim_at(path, owners)
+        if owner and comer and (not bad[path] or owner.hash != comer.hash):
             raise IntegrityError(
-                f"`{collision.path}` is in both {owner.owner}, which is installed, and {comer.owner},"
-                " with different bytes",
+                f"`{path}` is in both {owner.owner}, which is installed, and {comer.owner}, with different bytes",
                 hint=f"uninstall {owner.owner}, or remove {comer.owner} from the requirements",
             )
-    comers = [(each.path, _claim_at(each.path, claims)) for each in bad]
-    for path, comer in comers:
+    raise _unowned(comers, layout)
+
+
+def _unowned(comers: Mapping[str, Claim | None], layout: Layout) -> PipperError:
+    for path, comer in comers.items():
         if comer and comer.member:
-            raise IntegrityError(
+            return IntegrityError(
                 f"{comer.member}: would replace `{layout.absolute(path)}`",
                 cause=_UNOWNED,
                 hint=f"remove {comer.owner} from the requirements, or move the file away if nothing needs it",
             )
-    path, comer = comers[0]
-    raise MachineError(
+    path, comer = next(iter(comers.items()))
+    return MachineError(
         f"`{layout.absolute(path)}` is in the way of {comer.owner if comer else 'a staged file'}",
         cause=_UNOWNED,
         hint="move it away, then run the command again",
@@ -76,7 +70,8 @@ def require_writable(folder: str) -> None:
         raise MachineError(f"cannot write to `{folder}`", hint="fix its permissions: chmod u+wx")
 
 
-def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> Iterator[_Collision]:
+def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the paths of collisions below the anchor, and whether both sides are files."""
     here = layout.absolute(relative)
     require_writable(here)
     for entry in list(os.scandir(f"{tree}/{relative}")):
@@ -89,11 +84,11 @@ def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> 
         if path in gone:
             continue
         if not entry.is_dir(follow_symlinks=False):
-            yield _Collision(path=path, both_files=stat.S_ISREG(found))
+            yield path, stat.S_ISREG(found)
         elif _is_folder(place, found, layout):
             yield from _collide(tree, f"{path}/", layout, gone)
         else:
-            yield _Collision(path=path, both_files=False)
+            yield path, False
 
 
 def _is_folder(place: str, mode: int, layout: Layout) -> bool:
@@ -108,12 +103,7 @@ def _is_folder(place: str, mode: int, layout: Layout) -> bool:
     return os.path.isdir(real)
 
 
-def _has(place: str, claim: Claim | None) -> bool:
-    return claim is not None and file_hash(place) == claim.hash
-
-
 def _files_at(path: str, layout: Layout) -> Iterator[str]:
-    """Yield the path itself and every file below it."""
     yield path
     for folder, _, names in os.walk(layout.absolute(path)):
         for name in names:

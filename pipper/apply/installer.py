@@ -16,7 +16,7 @@ from packaging.version import Version
 from pipper.apply.installed_record import Claim
 from pipper.apply.placing import Placer
 from pipper.apply.schemes import Layout
-from pipper.apply.scripts import script_of, with_interpreter
+from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.errors import IntegrityError
@@ -52,7 +52,11 @@ class Stage:
         """The distributions in the order of `add`."""
 
     def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
-        """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact."""
+        """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact.
+
+        Raises IntegrityError if it is not the locked one.
+        """
+        _check_identity(wheel, wanted)
         library = self._layout.prefixes["purelib" if wheel.root_is_purelib else "platlib"]
         try:
             rows = self._place_members(wheel, library)
@@ -119,7 +123,7 @@ class Stage:
         recorded = _from_library(library, scripts)
         rows = []
         for entry in wheel.entry_points:
-            name, content = script_of(entry, self._executable)
+            name, content = entry.name + SCRIPT_SUFFIX, script_of(entry, self._executable)
             rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
         return rows
 
@@ -171,8 +175,7 @@ def _without_file(package: str) -> str:
     return f"remove {package} from the requirements, or rebuild it without this file"
 
 
-def check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
-    """Raise IntegrityError if a wheel is not the locked one."""
+def _check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     # The index and the wheel may spell one version differently, such as 1.0 and 1.0.0.
     same = wheel.version == wanted.version or Version(wheel.version) == Version(wanted.version)
     if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:

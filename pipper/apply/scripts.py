@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipper.wheels.entry_points import EntryPoint
 
+SCRIPT_SUFFIX = ".exe" if sys.platform == "win32" else ""
 _SCRIPT = """\
 import sys
 from {module} import {first}
@@ -17,17 +18,17 @@ _LONGEST_SHEBANG = 127
 """The number of bytes that Linux reads; other systems read more."""
 
 
-def script_of(entry: EntryPoint, executable: Path) -> tuple[str, bytes]:
-    """Return file name and content of the script for an entry point (entry points specification)."""
+def script_of(entry: EntryPoint, executable: Path) -> bytes:
+    """Return the script for an entry point (entry points specification); its name ends in `SCRIPT_SUFFIX`."""
     if sys.platform == "win32":
         # Only Windows needs a launcher, and the import takes 50 ms.
         from installer.scripts import Script  # noqa: PLC0415 - see above
         from installer.utils import get_launcher_kind  # noqa: PLC0415 - see above
 
         script = Script(entry.name, entry.module, entry.attr, entry.kind)
-        return script.generate(str(executable), get_launcher_kind())
+        return script.generate(str(executable), get_launcher_kind())[1]
     body = _SCRIPT.format(module=entry.module, first=entry.attr.partition(".")[0], attr=entry.attr)
-    return entry.name, shebang(executable) + body.encode()
+    return shebang(executable) + body.encode()
 
 
 def with_interpreter(content: bytes, executable: Path) -> bytes:

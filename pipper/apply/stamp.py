@@ -98,7 +98,6 @@ def _covered(
 
 
 def _names(folder: str) -> str:
-    """Return a digest of the names in a folder."""
     names = sorted(name for name in os.listdir(folder) if name != _OF_PYTHON)
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
 

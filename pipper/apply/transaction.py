@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pipper.apply.collisions import check_collisions, require_writable
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.installer import Stage, check_identity
+from pipper.apply.installer import Stage
 from pipper.apply.journal import (
     JOURNAL,
     Document,
@@ -80,8 +80,6 @@ def apply_plan(
 
 
 class _Transaction:
-    """The three steps of one change."""
-
     def __init__(self, environment: Environment, link_mode: LinkMode, reporter: Reporter) -> None:
         self.layout: Layout = layout_of(environment)
         self._environment = environment
@@ -143,9 +141,7 @@ class _Transaction:
         )
         with self._reporter.task("installing", total=len(plan.incoming), unit="packages") as task:
             for want in plan.incoming:
-                wheel = wheels[want.file.sha256]
-                check_identity(wheel, want)
-                stage.add(wheel, want)
+                stage.add(wheels[want.file.sha256], want)
                 task.advance()
             self._placer.finish()
         for path, claim in stage.claims.items():

@@ -94,7 +94,11 @@ class Node:
         """Return this table; a key that is not allowed is an error, whose hint names the most similar key."""
         for key in self.entries():
             if key not in allowed:
-                raise self._unknown(key, allowed)
+                import difflib  # noqa: PLC0415 - only this error needs it, and every command imports this module
+
+                near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
+                hint = f"did you mean `{near[0]}`?" if near else f"known keys: {quoted(allowed)}"
+                raise Node(None, self.origin, self, key).fail("unknown key", hint=hint)
         return self
 
     def __contains__(self, key: str) -> bool:
@@ -166,13 +170,6 @@ class Node:
         """Return an error about the type of this value; the types in `_FORMS` have a hint of their own."""
         message = f"expected {expected}, found {_KINDS.get(type(self.value), 'a date')}"
         return self.fail(message, hint=hint or self.origin.advice(_FORMS.get(expected, "")))
-
-    def _unknown(self, key: str, known: Collection[str]) -> PipperError:
-        import difflib  # noqa: PLC0415 - only this error needs it, and every command imports this module
-
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {quoted(known)}"
-        return Node(None, self.origin, self, key).fail("unknown key", hint=hint)
 
 
 def read_toml(

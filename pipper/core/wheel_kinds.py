@@ -27,7 +27,10 @@ class Assorter:
 
     def assort(self, files: Iterable[ListedWheel]) -> Assortment:
         """Return the assortment of files."""
-        key = tuple([(filename[_stem(filename) :], python, yanked) for filename, python, yanked in files])
+        # Without name and version: the rest of a file name decides the kind.
+        key = tuple(
+            [(file[file.find("-", file.find("-") + 1) :], python, yanked) for file, python, yanked in files]
+        )
         found = self._known.get(key)
         if found is None:
             kinds = tuple(_kind(*each) for each in key)
@@ -68,11 +71,6 @@ def specifiers(text: str) -> SpecifierSet | None:
     except ValueError:  # InvalidSpecifier among them
         return None
     return found
-
-
-def _stem(filename: str) -> int:
-    """Return the length of name and version in a file name; the rest decides the kind."""
-    return filename.find("-", filename.find("-") + 1)
 
 
 @cache

@@ -12,11 +12,10 @@ from typing import BinaryIO
 
 from msgspec import Struct
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.document import MANIFEST_LIMIT, read_json
-from pipper.core.layout.legacy_version import serialize, to_semver
+from pipper.core.layout.legacy_version import serialize, to_semver, version_of
 from pipper.errors import IntegrityError
 from pipper.system.files import replacing
 from pipper.system.os_errors import os_errors
@@ -103,7 +102,7 @@ def parse_meta(raw: bytes, *, subject: str) -> Bundle:
     wheel = parse_wheel_name(values.text_at("wheel_name"), place=f"{label}: wheel_name ")
     if not name.isascii() or canonicalize_name(name) != wheel.name:
         raise refusal(subject, f"{META_NAME} has the name {shortened(name)}, its wheel has {wheel.name!r}")
-    if not _is_version(version, wheel.version):
+    if version_of(version) != wheel.version:
         raise refusal(
             subject, f"{META_NAME} has the version {shortened(version)}, its wheel has {wheel.version}"
         )
@@ -198,10 +197,3 @@ def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Bundle]]:
             )
         meta = archive.read(members[META_NAME], "text")
         yield archive, members[WHEEL_NAME], parse_meta(meta, subject=path.name)
-
-
-def _is_version(text: str, version: Version) -> bool:
-    try:
-        return Version(text) == version
-    except InvalidVersion:
-        return False

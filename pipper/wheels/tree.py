@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from pipper.core.archive_limits import LimitName
+from pipper.core.layout.legacy_version import version_of
 from pipper.wheels.entry_points import EntryPoint, script_fault
 from pipper.wheels.member_paths import refusal, refuse_collisions, shortened
 from pipper.wheels.metadata import parse_headers
@@ -140,14 +140,12 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
 
 def _is_of(stem: str, name: WheelName) -> bool:
     """Return whether `stem` is NAME-VERSION of the wheel, normalized or not."""
-    for at, letter in enumerate(stem):
-        if letter == "-" and canonicalize_name(stem[:at]) == name.name:
-            try:
-                if Version(stem[at + 1 :].replace("_", "-")) == name.version:
-                    return True
-            except InvalidVersion:
-                continue
-    return False
+    return any(
+        letter == "-"
+        and canonicalize_name(stem[:at]) == name.name
+        and version_of(stem[at + 1 :].replace("_", "-")) == name.version
+        for at, letter in enumerate(stem)
+    )
 
 
 def _check_wheel(raw: bytes, name: WheelName) -> bool:

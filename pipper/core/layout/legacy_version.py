@@ -6,7 +6,7 @@
 
 import re
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipper.errors import UsageError
 
@@ -27,11 +27,6 @@ def to_semver(version: Version) -> str | None:
     """
     text = str(version)
     return text if _PLAIN.fullmatch(text) else None
-
-
-def is_semver(text: str) -> bool:
-    """Return whether `text` is a semantic version (semver 2.0.0)."""
-    return _SEMVER.fullmatch(text) is not None
 
 
 def serialize(semver: str) -> str:
@@ -64,7 +59,7 @@ def deserialize(safe: str) -> Version | None:
         text += "-" + pre.replace("_", ".")
     if build:
         text += "+" + build.replace("_", ".")
-    return _parsed(text)
+    return version_of(text)
 
 
 def key_version(version: Version, given: str = "") -> str | None:
@@ -74,14 +69,15 @@ def key_version(version: Version, given: str = "") -> str | None:
     form that ends in `v` the result is None: 0.11 strips that letter when it reads the key.
     """
     semver = to_semver(version)
-    if semver is None and version.is_prerelease and is_semver(given) and _parsed(given) == version:
+    if semver is None and version.is_prerelease and _SEMVER.fullmatch(given) and version_of(given) == version:
         semver = given
     safe = serialize(semver) if semver else None
     return None if safe is None or safe.endswith(("v", "_")) or deserialize(safe) != version else safe
 
 
-def _parsed(text: str) -> Version | None:
+def version_of(text: str) -> Version | None:
+    """Return the version in `text` (PEP 440), or None if it is not one."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
         return None

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
+from pipper.core.layout.legacy_version import version_of
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError
 
@@ -91,13 +92,8 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
             )
         kept = tuple(other for other in self.files if other not in same)
         gone = {*self.replaced, *(other.url for other in same)} - {file.url}
-        return replace(
-            self, files=tuple(sorted((*kept, file), key=_file_order)), replaced=tuple(sorted(gone))
-        )
-
-
-def _file_order(file: PageFile) -> tuple[Version, str]:
-    return wheel_identity(file.filename).version, file.filename
+        files = sorted((*kept, file), key=lambda each: (wheel_identity(each.filename).version, each.filename))
+        return replace(self, files=tuple(files), replaced=tuple(sorted(gone)))
 
 
 def dump_page(page: ProjectPage) -> bytes:
@@ -222,10 +218,8 @@ def _file(entry: Node, name: NormalizedName) -> PageFile:
 
 def _bundle(entry: Node) -> PageBundle:
     version = entry.text_at("version")
-    try:
-        Version(version)
-    except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
-        raise entry.at("version").fail(f"`{version[:80]}` is not a version (PEP 440)") from error
+    if version_of(version) is None:
+        raise entry.at("version").fail(f"`{version[:80]}` is not a version (PEP 440)")
     wheel = entry.text_at("wheel")
     wheel_identity(wheel)
     return PageBundle(

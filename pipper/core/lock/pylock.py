@@ -131,7 +131,6 @@ def every_wheel(pylock: Pylock, *, base: Path, label: str) -> tuple[Wanted, ...]
 
 
 def _chosen(pylock: Pylock, selection: Selection, label: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the extras and groups of a selection."""
     if selection.only_groups:
         raise UsageError(f"{label} does not list the packages of a group alone", hint="use --group")
     known = {canonicalize_name(name): name for name in pylock.dependency_groups or ()}

@@ -58,9 +58,8 @@ def _specifier(text: str) -> str:
 
 def read_as_of(node: Node) -> datetime:
     """Return the time of a TOML date or a string, as `parse_as_of` does."""
-    if isinstance(node.value, datetime | date):
-        return parse_as_of(node.value.isoformat(), where=node.place)
-    return parse_as_of(node.text(), where=node.place)
+    text = node.value.isoformat() if isinstance(node.value, datetime | date) else node.text()
+    return parse_as_of(text, where=node.place)
 
 
 def parse_as_of(text: str, *, where: str) -> datetime:

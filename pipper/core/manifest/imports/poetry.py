@@ -137,7 +137,6 @@ def _clause(operator: str, version: str) -> list[str]:
 
 
 def _limit(operator: str, release: tuple[int, ...]) -> str:
-    """Return the upper bound of `^` or `~`."""
     if operator == "~":
         place = min(1, len(release) - 1)
     else:
