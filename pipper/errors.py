@@ -82,6 +82,5 @@ _GRAVITY = (70, 4, 7, 5, 6, 8, 2)
 
 def gravest(codes: Iterable[int]) -> int:
     """Return the most serious of several exit codes, for a command that tried several things; 0 without any."""
-    seen = {code for code in codes if code}
-    ranked = [code for code in _GRAVITY if code in seen]
-    return (ranked + sorted(seen))[0] if seen else 0
+    seen = set(codes) - {0}
+    return next((code for code in (*_GRAVITY, *sorted(seen)) if code in seen), 0)

@@ -37,22 +37,14 @@ class Placer:
 
     def put(self, source: str, destination: str, *, executable: bool) -> None:
         """Place the file `source` at `destination`."""
-        self._put(_Job(source, destination, 0o755 if executable else 0o644))
-
-    def _put(self, job: _Job) -> None:
-        if self._mode == "hardlink":
-            try:
-                os.link(job.source, job.destination)
-            except OSError as error:
-                self._after_failed_link(error, job)
-        elif self._mode == "reflink" and self._asked == "auto":
+        job = _Job(source, destination, 0o755 if executable else 0o644)
+        if self._mode == "reflink" and self._asked == "auto":
             # The first file shows what the file system supports; the others use the same mode.
             if _reflink(job):
                 self._asked = "reflink"
-            else:
-                self._mode = "hardlink"
-                self._put(job)
-        else:
+                return
+            self._mode = "hardlink"
+        if self._mode != "hardlink" or not self._is_linked(job):
             self._jobs.append(job)
 
     def finish(self) -> None:
@@ -70,17 +62,20 @@ class Placer:
             for future in [pool.submit(work, job) for job in jobs]:
                 future.result()
 
-    def _after_failed_link(self, error: OSError, job: _Job) -> None:
-        if error.errno == errno.EMLINK:
-            # Only this file has reached the file system's limit of links.
-            self._jobs.append(job)
-            return
-        if error.errno not in _NOT_HERE:
-            raise error
-        if self._asked == "hardlink":
-            raise _refused("hard link", job.destination, error) from error
-        self._mode = "copy"
-        self._put(job)
+    def _is_linked(self, job: _Job) -> bool:
+        try:
+            os.link(job.source, job.destination)
+        except OSError as error:
+            if error.errno == errno.EMLINK:
+                # Only this file has reached the file system's limit of links.
+                return False
+            if error.errno not in _NOT_HERE:
+                raise
+            if self._asked == "hardlink":
+                raise _refused("hard link", job.destination, error) from error
+            self._mode = "copy"
+            return False
+        return True
 
     @staticmethod
     def _reflink_or_refuse(job: _Job) -> None:

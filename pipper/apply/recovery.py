@@ -8,7 +8,6 @@ from pathlib import Path
 from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record
-from pipper.apply.installer import Staged
 from pipper.apply.journal import (
     JOURNAL,
     Journal,
@@ -105,7 +104,11 @@ def _finish_moves(
         gone = _files_of(journal.outgoing, mover.old_infos, staying, layout)
         mover.take_out_files(gone)
     incoming = [each for each in journal.incoming if each.name not in foreign]
-    claims = _claims(incoming, layout)
+    claims = {
+        path: Claim(each.name, row.hash)
+        for each in incoming
+        for path, row in recorded(parse_record(each.record, each.dist_info), each.dist_info, layout).items()
+    }
     tree = f"{environment.state_dir / STAGE}/tree"
     _drop_unclaimed(tree, claims)
     check_collisions(tree, claims, leaving=(), staying=staying, layout=layout)
@@ -132,14 +135,6 @@ def _files_of(
     rows = [(each.dist_info, read_record(f"{infos}/{number}") or ()) for number, each in enumerate(outgoing)]
     paths = {path for dist_info, found in rows for path in recorded(found, dist_info, layout)}
     return moves(paths.difference(owned_by_others(paths, staying, layout)), layout)
-
-
-def _claims(incoming: Iterable[Staged], layout: Layout) -> dict[str, Claim]:
-    return {
-        path: Claim(each.name, row.hash)
-        for each in incoming
-        for path, row in recorded(parse_record(each.record, each.dist_info), each.dist_info, layout).items()
-    }
 
 
 def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:

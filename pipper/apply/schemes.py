@@ -47,7 +47,10 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Tell whether a RECORD may own this path: below a scheme's folder, not a file of the environment itself."""
         if relative.startswith(("../", "/")) or relative in ("", ".", "..") or relative in self.protected:
             return False
-        if relative.startswith(self.untouchable) or _is_own_file(relative, self.prefixes):
+        if relative.startswith(self.untouchable) or relative == self.prefixes["data"] + "pyvenv.cfg":
+            return False
+        scripts = self.prefixes["scripts"]
+        if relative.startswith(scripts) and _OWN_SCRIPT.fullmatch(relative[len(scripts) :].lower()):
             return False
         return any(relative.startswith(prefix) for prefix in self.prefixes.values())
 
@@ -55,14 +58,11 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return a path of a RECORD in `library` as one below the anchor; None if the RECORD may not own it."""
         if os.sep != "/":
             recorded = recorded.replace(os.sep, "/")
+        relative = library + recorded
         if ".." in recorded or recorded.startswith(("/", "./")) or "//" in recorded or ":" in recorded:
             if os.path.isabs(recorded):
-                recorded = os.path.relpath(recorded, self.anchor).replace(os.sep, "/")
-                relative = posixpath.normpath(recorded)
-            else:
-                relative = posixpath.normpath(library + recorded)
-        else:
-            relative = library + recorded
+                relative = os.path.relpath(recorded, self.anchor).replace(os.sep, "/")
+            relative = posixpath.normpath(relative)
         return relative if self.inside(relative) else None
 
 
@@ -89,13 +89,3 @@ def layout_of(environment: Environment) -> Layout:
 def _prefix(place: str, anchor: str) -> str:
     relative = os.path.relpath(place, anchor).replace(os.sep, "/")
     return "" if relative == "." else f"{relative}/"
-
-
-def _is_own_file(relative: str, prefixes: Mapping[Scheme, str]) -> bool:
-    """Tell whether a file belongs to the environment itself: configuration, interpreter, activation."""
-    if relative == prefixes["data"] + "pyvenv.cfg":
-        return True
-    scripts = prefixes["scripts"]
-    if not relative.startswith(scripts):
-        return False
-    return _OWN_SCRIPT.fullmatch(relative[len(scripts) :].lower()) is not None

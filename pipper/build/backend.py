@@ -86,7 +86,7 @@ def build_wheel(source: Path, output: Path, reporter: Reporter) -> Path:
         ) from error
 
 
-def _run(copy: Path, output: Path, backend: _Backend, source: Path) -> Path:
+def _run(copy: Path, folder: Path, backend: _Backend, source: Path) -> Path:
     # A heavy import that only `bundle` needs.
     import build  # noqa: PLC0415
     import build.env  # noqa: PLC0415
@@ -96,10 +96,10 @@ def _run(copy: Path, output: Path, backend: _Backend, source: Path) -> Path:
             builder = build.ProjectBuilder.from_isolated_env(environment, copy, runner=backend)
             environment.install(builder.build_system_requires)
             environment.install(builder.get_requires_for_build("wheel"))
-            return Path(builder.build("wheel", output))
+            return Path(builder.build("wheel", folder))
     except subprocess.CalledProcessError as error:  # pip failed to install the backend
-        lines = [*_lines(error.stdout), *_lines(error.stderr)]
-        raise _failed(source, lines or [str(error)]) from error
+        output = b"\n".join(filter(None, (error.stdout, error.stderr))).decode("utf-8", "replace")
+        raise _failed(source, (output or str(error)).splitlines()) from error
     except (build.BuildException, build.BuildBackendException, build.FailedProcessError) as error:
         raise _failed(source, backend.lines or str(error).splitlines()) from error
 
@@ -111,10 +111,6 @@ def _failed(source: Path, lines: Sequence[str]) -> UsageError:
         cause="\n".join(tail),
         hint="correct what the output reports; `-v` shows all of it",
     )
-
-
-def _lines(output: bytes | None) -> list[str]:
-    return (output or b"").decode("utf-8", "replace").splitlines()
 
 
 def _copy_tree(source: Path, copy: Path) -> int:

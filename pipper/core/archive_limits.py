@@ -37,10 +37,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     raisable: bool = True
     """Whether a user may raise them; False for limits that a format sets."""
 
-    def __getitem__(self, name: LimitName) -> int:
-        """Return the limit of this name."""
-        return int(getattr(self, name))
-
 
 DEFAULT_LIMITS = Limits()
 
@@ -63,8 +59,3 @@ def parse_limits(texts: Iterable[str]) -> Limits:
             )
         given[name] = int(found["count"]) << _UNITS[found["unit"]]
     return Limits(**given)  # type: ignore[arg-type]  # the keys are names of limits, whose values are numbers
-
-
-def limit_hint(name: LimitName, needed: int) -> str:
-    """Return the hint for a file that would pass if the limit `name` were `needed`."""
-    return f"if you trust the author of this file, accept it with `--limit {name}={needed}`"

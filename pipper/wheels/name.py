@@ -4,7 +4,7 @@ from math import prod
 
 from msgspec import Struct
 from packaging.tags import Tag, parse_tag
-from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.utils import NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
 from pipper.wheels.member_paths import MAX_COMPONENT, path_fault, refusal, shortened
@@ -35,7 +35,7 @@ def parse_wheel_name(filename: str, *, place: str = "") -> WheelName:
     try:
         _check_tag_count(filename.removesuffix(".whl").split("-")[-3:])
         name, version, _, tags = parse_wheel_filename(filename)
-    except (InvalidWheelFilename, ValueError) as error:
+    except ValueError as error:
         raise refusal(
             shown, "is not a wheel's file name: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl"
         ) from error
@@ -64,16 +64,15 @@ def tags_agree(inside: frozenset[Tag], outside: frozenset[Tag]) -> bool:
     """
     if inside == outside:
         return True
-    pairs = [(wide, narrow) for wide in inside for narrow in outside if _covers(wide, narrow)]
-    return {wide for wide, _ in pairs} == inside and {narrow for _, narrow in pairs} == outside
-
-
-def _covers(wide: Tag, narrow: Tag) -> bool:
-    return (
-        wide.interpreter == narrow.interpreter
+    pairs = [
+        (wide, narrow)
+        for wide in inside
+        for narrow in outside
+        if wide.interpreter == narrow.interpreter
         and wide.abi in ("none", narrow.abi)
         and wide.platform in ("any", narrow.platform)
-    )
+    ]
+    return {wide for wide, _ in pairs} == inside and {narrow for _, narrow in pairs} == outside
 
 
 def _check_tag_count(parts: list[str]) -> None:

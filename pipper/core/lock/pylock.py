@@ -16,7 +16,7 @@ from packaging.pylock import (
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
-from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, inconsistent
+from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage
 from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
@@ -74,17 +74,12 @@ def _check_wheel(wheel: PackageWheel, place: str) -> None:
         fault = url_fault(wheel.url)
         if fault:
             raise IntegrityError(f"{place}: unsafe URL `{shown(wheel.url)}`", cause=fault, hint=_RECREATE)
-    elif wheel.path and _is_absolute(wheel.path):
+    elif wheel.path and (PurePosixPath(wheel.path).is_absolute() or PureWindowsPath(wheel.path).anchor):
         raise IntegrityError(
             f"{place}: unsafe path `{wheel.path}`",
             cause="a path must be relative to the lock's folder",
             hint=_RECREATE,
         )
-
-
-def _is_absolute(path: str) -> bool:
-    windows = PureWindowsPath(path)
-    return PurePosixPath(path).is_absolute() or bool(windows.drive or windows.root)
 
 
 def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path, label: str) -> Lock:
@@ -174,7 +169,8 @@ def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], group
         if package.marker is None or package.marker.evaluate(chosen, context="lock_file")
     )
     if double := sorted(name for name, count in counted.items() if count > 1):
-        raise inconsistent(f"two entries of {double[0]} match this environment")
+        cause = f"two entries of {double[0]} match this environment"
+        raise IntegrityError("the lock is inconsistent", cause=cause, hint=_RECREATE)
 
 
 def _locked(package: Package, found: object, base: Path, label: str) -> LockedPackage:

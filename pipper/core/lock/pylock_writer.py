@@ -13,8 +13,6 @@ from pipper.core.lock.selection import Selection
 from pipper.core.toml import toml_inline, toml_string, toml_strings
 from pipper.errors import UsageError
 
-_CREATOR = "pipper"
-
 
 def to_pylock(lock: Lock, selection: Selection) -> Pylock:
     """Return the packages that `selection` picks from a lock whose files all have a `url`.
@@ -27,7 +25,7 @@ def to_pylock(lock: Lock, selection: Selection) -> Pylock:
         lock_version=Version("1.0"),
         environments=[Marker(text) for text in picked.environments],
         requires_python=SpecifierSet(lock.inputs.requires_python) if lock.inputs.requires_python else None,
-        created_by=_CREATOR,
+        created_by="pipper",
         packages=[_package(each) for each in picked.packages],
     )
 

@@ -46,12 +46,13 @@ def _limits(node: Node) -> list[tuple[Node, Requirement]]:
     if isinstance(node.value, list):
         return [(each, parse_requirement(each.text(), where=each.place)) for each in node.items()]
     return [
-        (each, parse_requirement(f"{name}{_specifier(each.text())}", where=each.place))
+        (each, parse_requirement(f"{name}{specifier_of(each.text())}", where=each.place))
         for name, each in node.table().items()
     ]
 
 
-def _specifier(text: str) -> str:
+def specifier_of(text: str) -> str:
+    """Return the specifier of a constraint: `1.2` means `==1.2`, and `*` any version."""
     bare = text.strip()
     return "" if bare == "*" else f"=={bare}" if bare[:1].isdigit() else bare
 

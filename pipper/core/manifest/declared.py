@@ -5,7 +5,6 @@ between such machines, the lock records the marker in `conditions`, and a sync c
 """
 
 import re
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -28,18 +27,10 @@ _USUAL = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-x86_64")
 _NEWEST_MICRO = 99
 _PYTHON = re.compile(r"3\.(?P<minor>\d+)(?:\.(?P<micro>\d+))?")
 
-
-class _System(NamedTuple):
-    os_name: str
-    sys_platform: str
-    platform_system: str
-    platform_release: str
-    platform_version: str
-
-
-_LINUX = _System("posix", "linux", "Linux", "5.15.0", "#1 SMP")
-_MACOS = _System("posix", "darwin", "Darwin", "22.6.0", "Darwin Kernel Version 22.6.0")
-_WINDOWS = _System("nt", "win32", "Windows", "10", "10.0.19045")
+_SYSTEM = ("os_name", "sys_platform", "platform_system", "platform_release", "platform_version")
+_LINUX = ("posix", "linux", "Linux", "5.15.0", "#1 SMP")
+_MACOS = ("posix", "darwin", "Darwin", "22.6.0", "Darwin Kernel Version 22.6.0")
+_WINDOWS = ("nt", "win32", "Windows", "10", "10.0.19045")
 
 
 class DeclaredEnvironment(Struct, frozen=True, kw_only=True):
@@ -112,7 +103,7 @@ def synthesised(name: str, python_full_version: str) -> Target:
         markers={
             "implementation_name": "cpython",
             "implementation_version": python_full_version,
-            **system._asdict(),
+            **dict(zip(_SYSTEM, system, strict=True)),
             "platform_machine": machine,
             "platform_python_implementation": "CPython",
             "python_full_version": python_full_version,
@@ -121,7 +112,7 @@ def synthesised(name: str, python_full_version: str) -> Target:
     )
 
 
-def _system(platform: str) -> tuple[_System, str] | None:
+def _system(platform: str) -> tuple[tuple[str, ...], str] | None:
     if found := re.fullmatch(r"(?:many|musl)linux_\d+_\d+_(\w+)", platform):
         return _LINUX, found[1]
     if found := re.fullmatch(r"macosx_\d+_\d+_(arm64|x86_64)", platform):

@@ -56,7 +56,7 @@ class ZipArchive:
 
     def read(self, entry: Entry, name: LimitName) -> bytes:
         """Return all of `entry`; raises IntegrityError as `chunks` does, and above the limit `name`."""
-        limit = self._source.limits[name]
+        limit: int = getattr(self._source.limits, name)
         if entry.size > limit:
             raise self._source.exceeds(name, entry.size, f"is larger than {limit:,} bytes", entry.name)
         return b"".join(self.chunks(entry))
@@ -64,8 +64,7 @@ class ZipArchive:
     def _stored(self, entry: Entry) -> Iterator[bytes]:
         if entry.packed != entry.size:
             raise self._source.damaged("it is stored, but its two sizes differ", entry.name)
-        yield self._source.read(entry.start, min(entry.packed, _PIECE))
-        for at in range(_PIECE, entry.packed, _PIECE):
+        for at in range(0, max(entry.packed, 1), _PIECE):
             yield self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
 
     def _inflated(self, entry: Entry) -> Iterator[bytes]:

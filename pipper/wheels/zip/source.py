@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from pipper.core.archive_limits import LimitName, Limits, limit_hint
+from pipper.core.archive_limits import LimitName, Limits
 from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.member_paths import refusal
@@ -47,5 +47,5 @@ class ZipSource:
         """Return the error for a file that breaks `rule`, and would not if the limit `name` were `needed`."""
         if not self.limits.raisable:
             return self.refused(rule, member)
-        hint = limit_hint(name, needed)
+        hint = f"if you trust the author of this file, accept it with `--limit {name}={needed}`"
         return refusal(self.subject, f"{rule} (limit `{name}`)", member=member, hint=hint)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
+from pipper.core.manifest.constraints import specifier_of
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.requirement import REQUIREMENT_HINT
@@ -104,16 +105,12 @@ def _from_pdm(table: Node) -> ImportedManifest:
             for name, each in table.at("dev-dependencies", {}).table().items()
         },
         overrides=tuple(
-            _override(name, each.text()) for name, each in resolution.at("overrides", {}).table().items()
+            name + specifier_of(each.text()) for name, each in resolution.at("overrides", {}).table().items()
         ),
         prereleases=resolution.at("allow-prereleases", False).value is True,
         index_url=without_account(urls[0]) if urls else "",
         notes=tuple("a further [[tool.pdm.source]]: pipper uses one index" for _ in urls[1:]),
     )
-
-
-def _override(name: str, versions: str) -> str:
-    return f"{name}=={versions}" if versions[:1].isdigit() else f"{name}{versions}"
 
 
 def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> ImportedManifest:
