@@ -117,8 +117,7 @@ def refuse_unwritable(environment: Environment) -> None:
             )
     if environment.is_missing:
         with contextlib.suppress(OSError):  # `make_venv` reports it
-            if _is_occupied(environment.root):
-                raise _occupied(environment.root)
+            _refuse_occupied(environment.root)
 
 
 def installed(environment: Environment) -> tuple[Installed, ...]:
@@ -171,8 +170,7 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     lock = root / STATE / "lock"
     hint = "change the permissions there, or name an environment with `--python EXE` or `-t DIR`"
     with os_errors("create", root, hint=hint):
-        if _is_occupied(root):
-            raise _occupied(root)
+        _refuse_occupied(root)
         make_folder(lock.parent)
     try:
         with os_lock(lock):
@@ -197,13 +195,23 @@ def venv_python(directory: Path) -> Path | None:
     return Path(os.path.abspath(python)) if done else None
 
 
-def _is_occupied(root: Path) -> bool:
-    """Return whether `root` has files of other kinds than a virtual environment, finished or not."""
+def _refuse_occupied(root: Path) -> None:
+    """Raise MachineError if `root` has files of other kinds than a virtual environment, finished or not."""
     try:
         entries = set(os.listdir(root)) - {STATE}
     except FileNotFoundError:
-        return False
-    return bool(entries) and _UNFINISHED not in entries and venv_python(root) is None
+        return
+    if not entries or _UNFINISHED in entries or venv_python(root) is not None:
+        return
+    if (root / "pyvenv.cfg").exists():
+        raise MachineError(
+            f"the virtual environment `{root}` has no Python any more",
+            cause="the Python that it was created with was removed or moved",
+            hint=f"remove `{root}` and run the command again: pipper recreates it",
+        )
+    raise MachineError(
+        f"`{root}` exists and is not a virtual environment", hint="move it away, or use `--python EXE`"
+    )
 
 
 def _create_or_clear(root: Path, base: Interpreter) -> None:
@@ -239,18 +247,6 @@ def _build_venv(root: Path, python: Path) -> None:
         venv.EnvBuilder(symlinks=os.name != "nt").create(root)
         return
     run([str(python), "-I", "-m", "venv", "--without-pip", str(root)])
-
-
-def _occupied(root: Path) -> MachineError:
-    if (root / "pyvenv.cfg").exists():
-        return MachineError(
-            f"the virtual environment `{root}` has no Python any more",
-            cause="the Python that it was created with was removed or moved",
-            hint=f"remove `{root}` and run the command again: pipper recreates it",
-        )
-    return MachineError(
-        f"`{root}` exists and is not a virtual environment", hint="move it away, or use `--python EXE`"
-    )
 
 
 def _creation_error(root: Path, error: OSError | ProcessError) -> MachineError:

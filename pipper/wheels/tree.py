@@ -103,18 +103,7 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     """
     files = {entry.name: entry for entry in archive.entries if not entry.is_folder}
     roots = {path.partition("/")[0] for path in files if "/" in path}
-    folders = {
-        suffix: sorted(root for root in roots if root.lower().endswith(suffix))
-        for suffix in (".dist-info", ".data")
-    }
-    infos, data = folders.values()
-    if len(infos) != 1:
-        shown = ", ".join(infos[:3]) or "none"
-        raise refusal(name.filename, f"has {len(infos)} .dist-info folders ({shown}); one is required")
-    for suffix, found in folders.items():
-        if other := [root for root in found if not _is_of(root.removesuffix(suffix), name)]:
-            raise refusal(name.filename, f"has the folder {shortened(other[0])} of another distribution")
-    dist_info = infos[0]
+    (dist_info,), data = (_own_folders(roots, suffix, name) for suffix in (".dist-info", ".data"))
     wheel = files.get(f"{dist_info}/WHEEL")
     if wheel is None:
         raise refusal(archive.subject, f"{dist_info} has no WHEEL")
@@ -136,6 +125,17 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
         places=places,
         has_data=bool(data),
     )
+
+
+def _own_folders(roots: Iterable[str], suffix: str, name: WheelName) -> list[str]:
+    found = sorted(root for root in roots if root.lower().endswith(suffix))
+    if suffix == ".dist-info" and len(found) != 1:
+        shown = ", ".join(found[:3]) or "none"
+        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}); one is required")
+    for root in found:
+        if not _is_of(root.removesuffix(suffix), name):
+            raise refusal(name.filename, f"has the folder {shortened(root)} of another distribution")
+    return found
 
 
 def _is_of(stem: str, name: WheelName) -> bool:
