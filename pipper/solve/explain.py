@@ -11,7 +11,7 @@ from pipper.core.wording import counted, listed
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Candidate, Shelf
 from pipper.solve.catalogue import Catalogue, Need
-from pipper.solve.engine import Clause
+from pipper.solve.clauses import Clause
 from pipper.solve.reasons import Asked, Limited, Requires, Unfit, Withheld
 
 _MOST_LINES = 20

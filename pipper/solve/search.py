@@ -1,7 +1,6 @@
-"""One run of the search: requirements become clauses of the engine as candidates are chosen."""
+"""One run of the search: requirements become demands as candidates are tried."""
 
-from collections.abc import Iterable
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from packaging.utils import NormalizedName
@@ -9,12 +8,15 @@ from packaging.utils import NormalizedName
 from pipper.solve.admissions import Admissions
 from pipper.solve.candidates import ABSENT, Shelf, bits_of
 from pipper.solve.catalogue import Catalogue, Need, Unusable
-from pipper.solve.engine import Engine
+from pipper.solve.clauses import ROOT, Clauses, Demand
+from pipper.solve.provider import Choice, Provider
 from pipper.solve.reasons import Asked, Limited, Rejected, Requires, Unfit, Withheld
 
 _ACTIVE = 2
 """The bit of an extra that is required; the other one is ABSENT."""
 _MOST_READ_AHEAD = 32
+
+_Terms = tuple[tuple[int, int], ...]
 
 
 class LiftedError(Exception):
@@ -24,9 +26,9 @@ class LiftedError(Exception):
 class Search:
     """Finds one version of every project that the roots reach.
 
-    The needs of a candidate become clauses only once it is chosen or forced. The next project to choose for is
-    the one with the most conflicts, then the one nearest to the roots, then the first by name; the order in
-    which sources and releases list anything does not matter.
+    The needs of a candidate are read only once it is tried. The next project to choose for is one with a single
+    candidate left, then a root, then the one whose choices failed most often, then the one nearest to the roots,
+    then the first by name; the order in which sources and releases list anything does not matter.
     """
 
     def __init__(
@@ -36,48 +38,46 @@ class Search:
         limits: dict[NormalizedName, list[Limited]],
         budget: int,
     ) -> None:
-        """Take constraints by name in `limits`, and the engine's `budget` of steps."""
+        """Take constraints by name in `limits`, and the `budget` of steps."""
         self._catalogue = catalogue
         self._admissions = admissions
         self._limits = limits
-        self.engine = Engine(budget=budget)
+        self._clauses = Clauses(budget)
+        self._provider = Provider(self._clauses, self._demands, self._most_urgent)
         self._projects: dict[NormalizedName, int] = {}
         self._extras: dict[tuple[NormalizedName, NormalizedName], int] = {}
-        self._names: dict[int, tuple[NormalizedName, NormalizedName | None]] = {}
-        self._extras_of: dict[NormalizedName, list[NormalizedName]] = {}
-        self._depths: dict[int, int] = {}
+        self._names: list[tuple[NormalizedName, NormalizedName | None]] = []
+        """Project and extra, by variable."""
+        self._depths: list[int] = []
         self._tried: dict[int, int] = {}
-        self._expanded: set[tuple[int, int, str]] = set()
-        self._covered: dict[tuple[int, str, str], int] = {}
-        self._seen = 0
-        self._queue: list[tuple[int, int, NormalizedName, int]] = []
-        """Open projects, the most urgent first."""
+        self._expanded: dict[tuple[int, int], list[Demand]] = {}
+        """Demands by variable and bit of the project."""
+        self._needed: dict[tuple[int, str], list[tuple[int, list[Demand]]]] = {}
+        """Demands by requiring variable and text of the need, each with the candidates that share it."""
+        self._roots: list[Demand] = []
         self._first: dict[NormalizedName, Asked | Requires] = {}
+        self._open: Sequence[int] = ()
+        self._offered: Mapping[int, int] = {}
+
+    @property
+    def steps(self) -> int:
+        """The steps that were spent."""
+        return self._clauses.steps
 
     def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
         """Return the bit of the candidate chosen for each project that is required.
 
-        Raises LiftedError, and the engine's ImpossibleError and ExhaustedError.
+        Raises LiftedError, ImpossibleError and ExhaustedError.
         """
         for root in roots:
-            self._require((), root.need, root, depth=0)
-        while True:
-            broken = self.engine.propagate()
-            if broken is not None:
-                self.engine.learn(broken)
-                self._seen = min(self._seen, len(self.engine.trail))
-            elif not self._expand() and not self._choose():
-                masks = self.engine.masks
-                return {
-                    name: masks[project]
-                    for name, project in self._projects.items()
-                    if not masks[project] & ABSENT
-                }
+            self._roots += self._require((), root.need, root, ROOT)
+        chosen = self._provider.solve(self._roots)
+        return {name: chosen[project] for name, project in self._projects.items() if project in chosen}
 
-    def reject(self, names: Iterable[NormalizedName]) -> None:
-        """Forbid the present choices for these projects together; `run` without roots continues the search."""
-        chosen = [(self._projects[name], self.engine.masks[self._projects[name]]) for name in names]
-        self.engine.add_clause(chosen, Rejected())
+    def reject(self, chosen: Mapping[NormalizedName, int]) -> None:
+        """Forbid these candidates together; `run` without roots continues the search."""
+        terms = [(self._projects[name], bit) for name, bit in chosen.items()]
+        self._clauses.forbid(terms, Rejected())
 
     def chain(self, name: NormalizedName) -> list[object]:
         """Return the reasons that first led from the roots to a project."""
@@ -88,137 +88,127 @@ class Search:
             reason = self._first.get(reason.name) if isinstance(reason, Requires) else None
         return reasons
 
-    def _choose(self) -> bool:
-        """Choose a candidate for the most urgent open project; return False if no project is open."""
-        engine = self.engine
-        best = self._most_urgent()
-        if best is None:
-            return False
-        shelf = self._catalogue.shelf(self._names[best][0])
-        mask = engine.masks[best]
-        bit, tried = shelf.best(mask), self._tried.get(best, 0)
-        ahead = sum(islice(bits_of(mask), min(2 << tried.bit_count(), _MOST_READ_AHEAD)))
-        if not self._catalogue.has_read(shelf, bit):
-            self._read_open_projects(shelf, ahead)
-        if tried and not tried & bit:
-            # The earlier candidate was excluded, and this one may be soon.
-            self._catalogue.read_ahead(shelf, ahead)
-        self._tried[best] = tried | bit
-        engine.decide(best, bit)
-        return True
-
-    def _most_urgent(self) -> int | None:
-        """Return the most urgent open project.
-
-        A project that became open or more urgent was touched since, and is queued with its present urgency.
-        Other entries of the queue are out of date.
-        """
-        for project in self.engine.touched:
-            name, extra = self._names[project]
-            if extra is None and self._is_open(project):
-                heappush(self._queue, (*self._urgency(project), name, project))
-        self.engine.touched.clear()
-        while self._queue:
-            *urgency, _, project = heappop(self._queue)
-            if self._is_open(project) and (*urgency,) == self._urgency(project):
-                return project
-        return None
-
-    def _is_open(self, project: int) -> bool:
-        """Tell whether a project is required and has more than one candidate left."""
-        mask = self.engine.masks[project]
-        return not mask & ABSENT and bool(mask & (mask - 1))
-
-    def _urgency(self, project: int) -> tuple[int, int]:
-        return -self.engine.conflicts[project], self._depths[project]
-
-    def _read_open_projects(self, chosen: Shelf, ahead: int) -> None:
-        """Read, in parallel, the candidates that all open projects would choose now: one wait instead of many.
-
-        Of the `chosen` project, also read the candidates `ahead`.
-        """
-        masks = self.engine.masks
-        wanted = [(chosen, bit) for bit in bits_of(ahead)]
-        for name, project in self._projects.items():
-            if masks[project] and not masks[project] & ABSENT:
-                shelf = self._catalogue.shelf(name)
-                wanted.append((shelf, shelf.best(masks[project])))
-        self._catalogue.prefetch_needs(wanted)
-
-    def _expand(self) -> bool:
-        """Add the needs of candidates chosen or forced since the last call; tell whether there were any."""
-        engine, added = self.engine, False
-        while self._seen < len(engine.trail):
-            variable = engine.trail[self._seen]
-            self._seen += 1
+    def _most_urgent(
+        self, open_: Sequence[int], chosen: Mapping[int, Choice], offered: Mapping[int, int]
+    ) -> int:
+        """Return what to choose next: an extra of a chosen project, or else the most urgent project."""
+        self._open, self._offered = open_, offered
+        best, least = -1, None
+        conflicts = self._provider.conflicts
+        for variable in open_:
             name, extra = self._names[variable]
-            project = self._projects[name]
-            bit = engine.masks[project]
-            if bit & ABSENT or bit & (bit - 1):
+            if extra is not None:
+                if self._projects[name] in chosen:
+                    return variable
                 continue
-            if extra is None:
-                added |= self._add_needs(name, bit, None)
-            for one in self._extras_of.get(name, ()) if extra is None else (extra,):
-                if engine.masks[self._extras[name, one]] == _ACTIVE:
-                    added |= self._add_needs(name, bit, one)
-        return added
+            left, depth = offered[variable], self._depths[variable]
+            urgency = (left & (left - 1) != 0, depth > 0, -conflicts.get(variable, 0), depth, name)
+            if least is None or urgency < least:
+                best, least = variable, urgency
+        return best
 
-    def _add_needs(self, name: NormalizedName, bit: int, extra: NormalizedName | None) -> bool:
-        project = self._projects[name]
-        key = (project, bit, extra or "")
-        if key in self._expanded:
-            return False
-        self._expanded.add(key)
+    def _demands(self, choice: Choice) -> Iterator[Demand]:
+        """Yield what a candidate demands: first that it is chosen, then what it needs."""
+        variable, bit = choice.variable, choice.bit
+        name, extra = self._names[variable]
+        itself = Demand(variable, bit, None, variable)
+        yield itself
         shelf = self._catalogue.shelf(name)
-        when = [] if extra is None else [(self._extras[name, extra], _ACTIVE)]
-        needs = self._catalogue.needs(shelf, bit, extra or "")
-        if isinstance(needs, Unusable):
-            self.engine.add_clause(
-                [(project, bit), *when], Unfit(name=name, bit=bit, extra=extra or "", why=str(needs))
-            )
-            return True
-        self._catalogue.prefetch(need.name for need in needs)
-        for need in needs:
-            covered = (project, extra or "", need.text)
-            if self._covered.get(covered, 0) & bit:
-                continue
-            carriers = self._catalogue.carriers(shelf, extra or "", need)
-            self._covered[covered] = carriers
-            reason = Requires(name=name, extra=extra or "", carriers=carriers, need=need)
-            self._require(((project, carriers), *when), need, reason, depth=self._depths[project] + 1)
-        return True
+        if extra is None:
+            self._read(choice, shelf)
+        else:
+            # The project is chosen before its extras, so it has one value left.
+            yield Demand(self._projects[name], shelf.everything, None, variable)
+            bit = self._provider.offered[self._projects[name]]
+        demands = self._expanded.get((variable, bit))
+        if demands is None:
+            needs = self._catalogue.needs(shelf, bit, extra or "")
+            if isinstance(needs, Unusable):
+                self._forbid(variable, bit, str(needs))
+                demands = [itself]
+            else:
+                demands = self._expand(variable, bit, shelf, needs)
+            self._expanded[variable, bit] = demands
+        yield from demands
 
-    def _require(
-        self, when: tuple[tuple[int, int], ...], need: Need, reason: Asked | Requires, *, depth: int
-    ) -> None:
+    def _when(self, variable: int, bits: int) -> _Terms:
+        """Return the terms that hold if one of these candidates is chosen, and the extra if the variable is one."""
+        name, extra = self._names[variable]
+        project = (self._projects[name], bits)
+        return (project,) if extra is None else (project, (variable, _ACTIVE))
+
+    def _forbid(self, variable: int, bit: int, why: str) -> None:
+        name, extra = self._names[variable]
+        reason = Unfit(name=name, bit=bit, extra=extra or "", why=why)
+        self._clauses.forbid(self._when(variable, bit), reason)
+
+    def _expand(self, variable: int, bit: int, shelf: Shelf, needs: Sequence[Need]) -> list[Demand]:
+        """Return the demands for the needs of a candidate, or of an extra with it."""
+        extra = self._names[variable][1] or ""
+        self._catalogue.prefetch(need.name for need in needs)
+        demands: list[Demand] = []
+        for need in needs:
+            known = self._needed.setdefault((variable, need.text), [])
+            shared = next((found for carriers, found in known if carriers & bit), None)
+            if shared is None:
+                carriers = self._catalogue.carriers(shelf, extra, need)
+                requires = Requires(name=shelf.name, extra=extra, carriers=carriers, need=need)
+                shared = self._require(self._when(variable, carriers), need, requires, variable)
+                known.append((carriers, shared))
+            demands += shared
+        return demands
+
+    def _read(self, choice: Choice, shelf: Shelf) -> None:
+        """Read the metadata of a candidate, and in parallel what is probably read next: one wait instead of many.
+
+        That is the next candidates of the project if earlier ones were rejected, and the preferred candidates of
+        the other open projects.
+        """
+        tried = self._tried.get(choice.variable, 0)
+        self._tried[choice.variable] = tried | choice.bit
+        ahead = sum(islice(bits_of(choice.later), min(2 << tried.bit_count(), _MOST_READ_AHEAD)))
+        if not self._catalogue.has_read(shelf, choice.bit):
+            wanted = [(shelf, bit) for bit in bits_of(ahead)]
+            for variable in self._open:
+                name, extra = self._names[variable]
+                if extra is None:
+                    other = self._catalogue.shelf(name)
+                    wanted.append((other, other.best(self._offered[variable])))
+            self._catalogue.prefetch_needs(wanted)
+        if tried and not tried & choice.bit:
+            self._catalogue.read_ahead(shelf, ahead)
+
+    def _require(self, when: _Terms, need: Need, reason: Asked | Requires, origin: int) -> list[Demand]:
+        """Return the demands of a need that exists `when` some terms hold."""
         shelf = self._catalogue.shelf(need.name)
         self._first.setdefault(need.name, reason)
         if self._admissions.lift(shelf, need) and need.name in self._projects:
             raise LiftedError
-        project = self._project(shelf, depth)
-        allowed = shelf.matching(need.specifier)
-        self.engine.add_clause([*when, (project, (shelf.everything | ABSENT) & ~allowed)], reason)
+        project = self._project(shelf, 0 if origin == ROOT else self._depths[origin] + 1)
+        demand = self._clauses.demand
+        demands = [demand(when, project, shelf.matching(need.specifier), reason, origin)]
         for extra in need.extras:
-            self.engine.add_clause([*when, (self._extra(need.name, extra), ABSENT)], reason)
+            demands.append(demand(when, self._extra(project, need.name, extra), _ACTIVE, reason, origin))
+        return demands
 
     def _project(self, shelf: Shelf, depth: int) -> int:
         project = self._projects.get(shelf.name)
         if project is None:
-            project = self._projects[shelf.name] = self.engine.add_variable(shelf.everything | ABSENT)
-            self._names[project] = (shelf.name, None)
-            self._depths[project] = depth
+            project = self._projects[shelf.name] = self._clauses.add_variable(shelf.everything | ABSENT)
+            self._names.append((shelf.name, None))
+            self._depths.append(depth)
             for limit in self._limits.get(shelf.name, ()):
                 self._admissions.lift(shelf, limit.need)
                 outside = shelf.everything & ~shelf.matching(limit.need.specifier)
-                self.engine.add_clause([(project, outside)], limit)
+                self._clauses.forbid([(project, outside)], limit)
             withheld = self._admissions.withheld(shelf)
-            self.engine.add_clause([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
+            self._clauses.forbid([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
         return project
 
-    def _extra(self, name: NormalizedName, extra: NormalizedName) -> int:
+    def _extra(self, project: int, name: NormalizedName, extra: NormalizedName) -> int:
         variable = self._extras.get((name, extra))
         if variable is None:
-            variable = self._extras[name, extra] = self.engine.add_variable(ABSENT | _ACTIVE)
-            self._names[variable] = (name, extra)
-            self._extras_of.setdefault(name, []).append(extra)
+            variable = self._extras[name, extra] = self._clauses.add_variable(ABSENT | _ACTIVE)
+            self._names.append((name, extra))
+            self._depths.append(self._depths[project])
         return variable

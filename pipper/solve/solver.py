@@ -12,7 +12,7 @@ from pipper.errors import NoSolutionError
 from pipper.solve.admissions import Admissions, Unreserved
 from pipper.solve.ahead import read_ahead
 from pipper.solve.catalogue import Catalogue
-from pipper.solve.engine import Clause, ExhaustedError, ImpossibleError
+from pipper.solve.clauses import Clause, ExhaustedError, ImpossibleError
 from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
 from pipper.solve.reasons import Asked, Limited, Withheld
@@ -109,7 +109,8 @@ class _Solver:
                     chosen = search.run(roots)
                     if not self._unadmitted(chosen):
                         return chosen
-                    search.reject(Outcome(self._catalogue, chosen, self._asked).extras)
+                    reached = Outcome(self._catalogue, chosen, self._asked).extras
+                    search.reject({name: chosen[name] for name in reached})
                     roots = []
             except (ImpossibleError, ExhaustedError):
                 pass  # the failure of the usual search explains more
@@ -124,10 +125,11 @@ class _Solver:
             try:
                 return search.run(self._asked)
             except LiftedError:
-                self._budget -= search.engine.steps
+                self._budget -= search.steps
             except ExhaustedError as exhausted:
-                steps = search.engine.steps
-                raise explain_exhaustion(exhausted.clause, self._catalogue, steps, search.chain) from None
+                raise explain_exhaustion(
+                    exhausted.clause, self._catalogue, search.steps, search.chain
+                ) from None
 
     def _admit_more(self, clause: Clause) -> bool:
         """Admit the pre-releases that took part in a conflict; tell whether there were any.

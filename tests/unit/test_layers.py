@@ -42,6 +42,7 @@ CONFINED = {
     "tomlkit": ("pipper.core.manifest.edit",),
     "installer": ("pipper.apply", "pipper.wheels"),
     "build": ("pipper.build",),
+    "resolvelib": ("pipper.solve.provider",),
     "yaml": ("pipper.wheels.plain_yaml",),
 }
 IMPORTED_AS = {

@@ -14,7 +14,6 @@ from packaging.version import Version
 from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import serves
 from pipper.errors import AccessError, NoSolutionError, StoreError
-from pipper.solve.engine import Engine, ImpossibleError
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import solve
@@ -331,43 +330,6 @@ def test_a_solution_is_its_own_fixed_point(case: tuple[dict[str, Any], list[str]
     preferred = {canonicalize_name(name): Version(label) for name, label in pins.items()}
     again = solve(request(*roots, preferred=preferred), SourceRouter([FakeSource("index", graph)]))
     assert versions(again) == pins
-
-
-@settings(max_examples=200)
-@given(
-    st.lists(st.integers(1, 3), min_size=1, max_size=5),
-    st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 7)), min_size=1, max_size=3), max_size=14),
-)
-def test_the_engine_agrees_with_brute_force(widths: list[int], clauses: list[list[tuple[int, int]]]) -> None:
-    domains = [(1 << width) - 1 for width in widths]
-    terms = [[(variable % len(domains), mask) for variable, mask in clause] for clause in clauses]
-
-    def allowed(values: tuple[int, ...]) -> bool:
-        return not any(all(values[variable] & mask for variable, mask in clause) for clause in terms)
-
-    expected = any(map(allowed, itertools.product(*([1 << bit for bit in range(width)] for width in widths))))
-    engine = Engine(budget=100_000)
-    for domain in domains:
-        engine.add_variable(domain)
-    for clause in terms:
-        engine.add_clause(clause, "given")
-    found, impossible = True, None
-    try:
-        while True:
-            broken = engine.propagate()
-            if broken is not None:
-                engine.learn(broken)
-                continue
-            undecided = [place for place, mask in enumerate(engine.masks) if mask & (mask - 1)]
-            if not undecided:
-                break
-            mask = engine.masks[undecided[0]]
-            engine.decide(undecided[0], mask & -mask)
-    except ImpossibleError as error:
-        found, impossible = False, error.clause
-    assert found == expected
-    assert impossible is None or set(impossible.reasons()) == {"given"}
-    assert not found or allowed(tuple(engine.masks))
 
 
 def test_names_are_compared_in_their_normal_form() -> None:

@@ -1,0 +1,218 @@
+"""Answers resolvelib's questions from what `clauses` holds; the package docstring says how that steers it.
+
+What resolvelib itself marks as incompatible is not used, since the clauses say more.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from resolvelib.providers import AbstractProvider
+from resolvelib.reporters import BaseReporter
+from resolvelib.resolvers import Criterion, Resolution, ResolutionImpossible
+
+from pipper.solve.clauses import ROOT, Clause, Clauses, Demand, Demands, ImpossibleError
+
+_UNLIMITED = 1 << 40
+"""Rounds; the budget of steps ends a search."""
+
+
+class Choice(Struct, eq=False):
+    """A candidate for resolvelib: one value of one variable."""
+
+    variable: int
+    bit: int
+    later: int
+    """This value, and those that would be tried after it."""
+    demands: list[Demand] | None = None
+    """What it demands, once all of that was accepted."""
+
+
+class Choices(Sequence[Choice]):
+    """The values of a set as candidates, preferred ones first; new ones each time, as what they demand changes."""
+
+    __slots__ = ("_bits", "_variable")
+
+    def __init__(self, variable: int, bits: int) -> None:
+        self._variable = variable
+        self._bits = bits
+
+    def __len__(self) -> int:
+        return self._bits.bit_count()
+
+    def __iter__(self) -> Iterator[Choice]:
+        later = self._bits
+        while later:
+            bit = later & -later
+            yield Choice(self._variable, bit, later)
+            later ^= bit
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
+
+
+class Provider(AbstractProvider[Demand, Choice, int]):
+    """Answers resolvelib: its requirements are demands, its candidates choices, its identifiers variables."""
+
+    def __init__(
+        self,
+        clauses: Clauses,
+        demands: Callable[[Choice], Iterator[Demand]],
+        most_urgent: Callable[[Sequence[int], Mapping[int, Choice], Mapping[int, int]], int],
+    ) -> None:
+        """Take how to list what a candidate demands, itself first, and how to select what to choose next.
+
+        `most_urgent` takes the open variables, the choices and the values that are offered for open variables.
+        """
+        self.conflicts: dict[int, int] = {}
+        """How often a choice for a variable failed."""
+        self.offered: dict[int, int] = {}
+        """The values that are offered, by variable, as far as they were asked for since the last rejection."""
+        self._clauses = clauses
+        self._demands = demands
+        self._most_urgent = most_urgent
+        self._origin = ROOT
+        """Whose demands are being added; ROOT also while resolvelib goes back."""
+        self._conflict: Clause | None = None
+        """The clause to go back from, until it no longer holds."""
+
+    def solve(self, roots: Sequence[Demand]) -> dict[int, int]:
+        """Return the bit chosen for each variable that is demanded.
+
+        Raises ImpossibleError, ExhaustedError, and what listing the demands raises.
+        """
+        while True:
+            self._origin, self._conflict = ROOT, None
+            self.forget_offers()
+            learned = self._clauses.learned
+            try:
+                state = _Resolution(self).resolve(roots, max_rounds=_UNLIMITED)
+            except ResolutionImpossible:
+                # It went back too far, which proves nothing. Start again with what was learned.
+                if self._clauses.learned is learned:
+                    raise AssertionError("resolvelib found no solution, and nothing was learned") from None
+                continue
+            return {variable: choice.bit for variable, choice in state.mapping.items()}
+
+    def set_origin(self, origin: int) -> None:
+        """Note whose demands resolvelib adds next."""
+        self._origin = origin
+
+    def forget_offers(self) -> None:
+        """Note that resolvelib dropped the results of some calls of `find_matches`."""
+        self.offered = {}
+
+    def identify(self, requirement_or_candidate: Demand | Choice) -> int:
+        """Return the variable."""
+        return requirement_or_candidate.variable
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[int],
+        resolutions: Mapping[int, Choice],
+        candidates: Mapping[int, Iterator[Choice]],
+        information: object,
+        backtrack_causes: object,
+    ) -> Iterable[int]:
+        """Return the one variable to choose for, so that `get_preference` is never asked."""
+        variables = [*identifiers]
+        for variable in variables:
+            if variable not in self.offered:
+                self.offered[variable] = next(candidates[variable]).later
+        return (self._most_urgent(variables, resolutions, self.offered),)
+
+    def get_preference(self, *args: object, **kwargs: object) -> Any:
+        """Raise AssertionError; see `narrow_requirement_selection`."""
+        raise AssertionError
+
+    def find_matches(
+        self,
+        identifier: int,
+        requirements: Demands,
+        incompatibilities: object,
+    ) -> Sequence[Choice]:
+        """Return the values that demands, limits and clauses leave; learn from it if there are none."""
+        clauses = self._clauses
+        clauses.renew()
+        if self._conflict is not None:
+            if clauses.holds(self._conflict, requirements):
+                return ()
+            if identifier in self._conflict.terms:
+                self._count_conflict(identifier)
+            self._conflict = None
+        allowed = clauses.values(identifier, requirements)
+        allowed &= ~clauses.forbidden(identifier, allowed, requirements)
+        if not allowed:
+            self._learn(identifier, requirements)
+            return ()
+        self.offered[identifier] = allowed
+        return Choices(identifier, allowed)
+
+    def is_satisfied_by(self, requirement: Demand, candidate: Choice) -> bool:
+        """Tell whether the value is allowed."""
+        return requirement.allowed & candidate.bit != 0
+
+    def get_dependencies(self, candidate: Choice) -> Iterator[Demand]:
+        """Yield what a candidate demands, itself first. resolvelib stops as soon as one cannot be met."""
+        if candidate.demands is not None:  # it is asked again as it goes back
+            yield from candidate.demands
+            return
+        found = []
+        for demand in self._demands(candidate):
+            found.append(demand)
+            yield demand
+        candidate.demands = found
+
+    def _learn(self, variable: int, requirements: Demands) -> None:
+        """Learn why no value is left to a variable, and whether to go back further than to the next candidate.
+
+        Raises ImpossibleError if there is nothing to go back to.
+        """
+        origin, clauses = self._origin, self._clauses
+        found = clauses.learn_rejection(variable, requirements, origin)
+        if origin != ROOT:
+            self._count_conflict(origin)
+        if origin in found.terms:
+            dead_end = clauses.learn_dead_end(origin, requirements)
+            if dead_end is None:
+                return  # resolvelib tries the next candidate
+            found = dead_end
+        self._conflict = found
+        proof = clauses.proof(found, requirements)
+        if proof is not None:
+            raise ImpossibleError(proof)
+
+    def _count_conflict(self, variable: int) -> None:
+        self.conflicts[variable] = self.conflicts.get(variable, 0) + 1
+
+
+class _Resolution(Resolution[Demand, Choice, int]):
+    """resolvelib's search, quicker where the provider makes its precautions superfluous.
+
+    If resolvelib renames what is overridden here, the search is slower, but finds the same.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider, _Listener(provider))
+        # The provider tells how far to go back. To go further at a guess loses good choices.
+        self._optimistic_backjumping_ratio = 0.0
+
+    def _is_current_pin_satisfying(self, name: int, criterion: Criterion[Demand, Choice]) -> bool:
+        # A candidate demands itself, so a pin that breaks a demand never gets into the state.
+        return name in self.state.mapping
+
+
+class _Listener(BaseReporter[Demand, Choice, int]):
+    """Tells the provider what resolvelib is doing."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def adding_requirement(self, requirement: Demand, parent: Choice | None) -> None:
+        self._provider.set_origin(ROOT if parent is None else parent.variable)
+
+    def rejecting_candidate(self, criterion: object, candidate: Choice) -> None:
+        self._provider.forget_offers()
+
+    def resolving_conflicts(self, causes: object) -> None:
+        self._provider.set_origin(ROOT)
