@@ -70,7 +70,7 @@ class Clauses:
     """The variables, the clauses on them, and what follows from these clauses and from demands."""
 
     def __init__(self, budget: int) -> None:
-        """Take the number of visits of clauses after which ExhaustedError is raised."""
+        """Take the number of steps after which ExhaustedError is raised: visits of clauses and variables."""
         self.steps = 0
         self.learned: Clause | None = None
         """The clause learned last."""
@@ -106,9 +106,15 @@ class Clauses:
             self._store(clause, besides=variable)
         return Demand(variable, allowed, clause, origin)
 
+    def spend(self, steps: int) -> None:
+        """Count steps; raises ExhaustedError if the budget is spent."""
+        self.steps += steps
+        if self.steps > self._budget:
+            raise ExhaustedError(self.learned)
+
     def renew(self) -> None:
         """Note that the next calls are about other demands."""
-        self._spend(1)
+        self.spend(1)
         self._values.clear()
 
     def values(self, variable: int, demands: Demands, without: int | None = None) -> int:
@@ -135,7 +141,7 @@ class Clauses:
 
         Other clauses do not count, so that no clause is derived from itself.
         """
-        self._spend(1)
+        self.spend(1)
         for variable, mask in clause.terms.items():
             if variable != besides and self.values(variable, demands, without) & ~mask:
                 return False
@@ -210,11 +216,6 @@ class Clauses:
             elif variable != besides:
                 self._clauses[variable].append(clause)
 
-    def _spend(self, steps: int) -> None:
-        self.steps += steps
-        if self.steps > self._budget:
-            raise ExhaustedError(self.learned)
-
     def _given(self, variable: int, demands: Demands, without: int | None = None) -> list[Clause]:
         """Return the clauses by which demands and limits restrict a variable."""
         on_it = demands.get(variable, ())
@@ -241,7 +242,7 @@ class Clauses:
             found = cover(variable, rest, self._given(variable, demands))
             if found is None:
                 raise AssertionError("a term holds, but no demand or limit makes it hold")
-            self._spend(len(found))
+            self.spend(len(found))
             causes += found
             self._resolve(terms, variable, found)
 

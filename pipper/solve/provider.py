@@ -116,6 +116,8 @@ class Provider(AbstractProvider[Demand, Choice, int]):
     ) -> Iterable[int]:
         """Return the one variable to choose for, so that `get_preference` is never asked."""
         variables = [*identifiers]
+        # resolvelib visits every variable in every round.
+        self._clauses.spend(len(variables) + len(resolutions))
         for variable in variables:
             if variable not in self.offered:
                 self.offered[variable] = next(candidates[variable]).later

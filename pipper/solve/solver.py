@@ -21,7 +21,7 @@ from pipper.solve.router import SourceRouter
 from pipper.solve.search import LiftedError, Search
 
 BUDGET = 20_000_000
-"""Clause visits before a search gives up: about ten seconds on a slow machine."""
+"""Visits of clauses and variables before a search gives up: ten to twenty seconds."""
 _UNRESERVED_BUDGET = 300_000
 """The same for searches that include all pre-releases and yanked releases."""
 _MOST_REJECTED = 300
