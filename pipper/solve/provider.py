@@ -3,6 +3,7 @@
 What resolvelib itself marks as incompatible is not used, since the clauses say more.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,14 +65,14 @@ class Provider(AbstractProvider[Demand, Choice, int]):
 
         `most_urgent` takes the open variables, the choices and the values that are offered for open variables.
         """
-        self.conflicts: dict[int, int] = {}
+        self.conflicts = Counter[int]()
         """How often a choice for a variable failed."""
         self.offered: dict[int, int] = {}
         """The values that are offered, by variable, as far as they were asked for since the last rejection."""
         self._clauses = clauses
         self._demands = demands
         self._most_urgent = most_urgent
-        self._origin = ROOT
+        self.origin = ROOT
         """Whose demands are being added; ROOT also while resolvelib goes back."""
         self._conflict: Clause | None = None
         """The clause to go back from, until it no longer holds."""
@@ -82,8 +83,7 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         Raises ImpossibleError, ExhaustedError, and what listing the demands raises.
         """
         while True:
-            self._origin, self._conflict = ROOT, None
-            self.forget_offers()
+            self.origin, self._conflict, self.offered = ROOT, None, {}
             learned = self._clauses.learned
             try:
                 state = _Resolution(self).resolve(roots, max_rounds=_UNLIMITED)
@@ -93,14 +93,6 @@ class Provider(AbstractProvider[Demand, Choice, int]):
                     raise AssertionError("resolvelib found no solution, and nothing was learned") from None
                 continue
             return {variable: choice.bit for variable, choice in state.mapping.items()}
-
-    def set_origin(self, origin: int) -> None:
-        """Note whose demands resolvelib adds next."""
-        self._origin = origin
-
-    def forget_offers(self) -> None:
-        """Note that resolvelib dropped the results of some calls of `find_matches`."""
-        self.offered = {}
 
     def identify(self, requirement_or_candidate: Demand | Choice) -> int:
         """Return the variable."""
@@ -140,7 +132,7 @@ class Provider(AbstractProvider[Demand, Choice, int]):
             if clauses.holds(self._conflict, requirements):
                 return ()
             if identifier in self._conflict.terms:
-                self._count_conflict(identifier)
+                self.conflicts[identifier] += 1
             self._conflict = None
         allowed = clauses.values(identifier, requirements)
         allowed &= ~clauses.forbidden(identifier, allowed, requirements)
@@ -170,10 +162,10 @@ class Provider(AbstractProvider[Demand, Choice, int]):
 
         Raises ImpossibleError if there is nothing to go back to.
         """
-        origin, clauses = self._origin, self._clauses
+        origin, clauses = self.origin, self._clauses
         found = clauses.learn_rejection(variable, requirements, origin)
         if origin != ROOT:
-            self._count_conflict(origin)
+            self.conflicts[origin] += 1
         if origin in found.terms:
             dead_end = clauses.learn_dead_end(origin, requirements)
             if dead_end is None:
@@ -183,9 +175,6 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         proof = clauses.proof(found, requirements)
         if proof is not None:
             raise ImpossibleError(proof)
-
-    def _count_conflict(self, variable: int) -> None:
-        self.conflicts[variable] = self.conflicts.get(variable, 0) + 1
 
 
 class _Resolution(Resolution[Demand, Choice, int]):
@@ -211,10 +200,10 @@ class _Listener(BaseReporter[Demand, Choice, int]):
         self._provider = provider
 
     def adding_requirement(self, requirement: Demand, parent: Choice | None) -> None:
-        self._provider.set_origin(ROOT if parent is None else parent.variable)
+        self._provider.origin = ROOT if parent is None else parent.variable
 
     def rejecting_candidate(self, criterion: object, candidate: Choice) -> None:
-        self._provider.forget_offers()
+        self._provider.offered = {}
 
     def resolving_conflicts(self, causes: object) -> None:
-        self._provider.set_origin(ROOT)
+        self._provider.origin = ROOT

@@ -42,8 +42,8 @@ class Search:
         self._catalogue = catalogue
         self._admissions = admissions
         self._limits = limits
-        self._clauses = Clauses(budget)
-        self._provider = Provider(self._clauses, self._demands, self._most_urgent)
+        self.clauses = Clauses(budget)
+        self._provider = Provider(self.clauses, self._demands, self._most_urgent)
         self._projects: dict[NormalizedName, int] = {}
         self._extras: dict[tuple[NormalizedName, NormalizedName], int] = {}
         self._names: list[tuple[NormalizedName, NormalizedName | None]] = []
@@ -59,11 +59,6 @@ class Search:
         self._open: Sequence[int] = ()
         self._offered: Mapping[int, int] = {}
 
-    @property
-    def steps(self) -> int:
-        """The steps that were spent."""
-        return self._clauses.steps
-
     def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
         """Return the bit of the candidate chosen for each project that is required.
 
@@ -77,7 +72,7 @@ class Search:
     def reject(self, chosen: Mapping[NormalizedName, int]) -> None:
         """Forbid these candidates together; `run` without roots continues the search."""
         terms = [(self._projects[name], bit) for name, bit in chosen.items()]
-        self._clauses.forbid(terms, Rejected())
+        self.clauses.forbid(terms, Rejected())
 
     def chain(self, name: NormalizedName) -> list[object]:
         """Return the reasons that first led from the roots to a project."""
@@ -102,7 +97,7 @@ class Search:
                     return variable
                 continue
             left, depth = offered[variable], self._depths[variable]
-            urgency = (left & (left - 1) != 0, depth > 0, -conflicts.get(variable, 0), depth, name)
+            urgency = (left & (left - 1) != 0, depth > 0, -conflicts[variable], depth, name)
             if least is None or urgency < least:
                 best, least = variable, urgency
         return best
@@ -124,7 +119,8 @@ class Search:
         if demands is None:
             needs = self._catalogue.needs(shelf, bit, extra or "")
             if isinstance(needs, Unusable):
-                self._forbid(variable, bit, str(needs))
+                reason = Unfit(name=name, bit=bit, extra=extra or "", why=str(needs))
+                self.clauses.forbid(self._when(variable, bit), reason)
                 demands = [itself]
             else:
                 demands = self._expand(variable, bit, shelf, needs)
@@ -136,11 +132,6 @@ class Search:
         name, extra = self._names[variable]
         project = (self._projects[name], bits)
         return (project,) if extra is None else (project, (variable, _ACTIVE))
-
-    def _forbid(self, variable: int, bit: int, why: str) -> None:
-        name, extra = self._names[variable]
-        reason = Unfit(name=name, bit=bit, extra=extra or "", why=why)
-        self._clauses.forbid(self._when(variable, bit), reason)
 
     def _expand(self, variable: int, bit: int, shelf: Shelf, needs: Sequence[Need]) -> list[Demand]:
         """Return the demands for the needs of a candidate, or of an extra with it."""
@@ -185,7 +176,7 @@ class Search:
         if self._admissions.lift(shelf, need) and need.name in self._projects:
             raise LiftedError
         project = self._project(shelf, 0 if origin == ROOT else self._depths[origin] + 1)
-        demand = self._clauses.demand
+        demand = self.clauses.demand
         demands = [demand(when, project, shelf.matching(need.specifier), reason, origin)]
         for extra in need.extras:
             demands.append(demand(when, self._extra(project, need.name, extra), _ACTIVE, reason, origin))
@@ -194,21 +185,21 @@ class Search:
     def _project(self, shelf: Shelf, depth: int) -> int:
         project = self._projects.get(shelf.name)
         if project is None:
-            project = self._projects[shelf.name] = self._clauses.add_variable(shelf.everything | ABSENT)
+            project = self._projects[shelf.name] = self.clauses.add_variable(shelf.everything | ABSENT)
             self._names.append((shelf.name, None))
             self._depths.append(depth)
             for limit in self._limits.get(shelf.name, ()):
                 self._admissions.lift(shelf, limit.need)
                 outside = shelf.everything & ~shelf.matching(limit.need.specifier)
-                self._clauses.forbid([(project, outside)], limit)
+                self.clauses.forbid([(project, outside)], limit)
             withheld = self._admissions.withheld(shelf)
-            self._clauses.forbid([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
+            self.clauses.forbid([(project, withheld)], Withheld(name=shelf.name, bits=withheld))
         return project
 
     def _extra(self, project: int, name: NormalizedName, extra: NormalizedName) -> int:
         variable = self._extras.get((name, extra))
         if variable is None:
-            variable = self._extras[name, extra] = self._clauses.add_variable(ABSENT | _ACTIVE)
+            variable = self._extras[name, extra] = self.clauses.add_variable(ABSENT | _ACTIVE)
             self._names.append((name, extra))
             self._depths.append(self._depths[project])
         return variable

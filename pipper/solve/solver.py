@@ -125,10 +125,10 @@ class _Solver:
             try:
                 return search.run(self._asked)
             except LiftedError:
-                self._budget -= search.steps
+                self._budget -= search.clauses.steps
             except ExhaustedError as exhausted:
                 raise explain_exhaustion(
-                    exhausted.clause, self._catalogue, search.steps, search.chain
+                    exhausted.clause, self._catalogue, search.clauses.steps, search.chain
                 ) from None
 
     def _admit_more(self, clause: Clause) -> bool:
