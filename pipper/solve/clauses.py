@@ -74,6 +74,8 @@ class Clauses:
         self.steps = 0
         self.learned: Clause | None = None
         """The clause learned last."""
+        self.derived = 0
+        """How many clauses were derived."""
         self._budget = budget
         self._domains: list[int] = []
         self._free: list[int] = []
@@ -262,6 +264,7 @@ class Clauses:
             terms = {one: mask for one, mask in terms.items() if mask != self._domains[one]}
             self.learned = Clause(terms, origins=tuple(causes))
             self._store(self.learned)
+            self.derived += 1
         return self.learned
 
 

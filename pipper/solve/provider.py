@@ -84,12 +84,12 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         """
         while True:
             self.origin, self._conflict, self.offered = ROOT, None, {}
-            learned = self._clauses.learned
+            derived = self._clauses.derived
             try:
                 state = _Resolution(self).resolve(roots, max_rounds=_UNLIMITED)
             except ResolutionImpossible:
                 # It went back too far, which proves nothing. Start again with what was learned.
-                if self._clauses.learned is learned:
+                if self._clauses.derived == derived:
                     raise AssertionError("resolvelib found no solution, and nothing was learned") from None
                 continue
             return {variable: choice.bit for variable, choice in state.mapping.items()}
