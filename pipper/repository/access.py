@@ -142,13 +142,13 @@ def choose_repositories(
     if options.bucket:
         given = options.bucket
         url = given if "://" in given or given.startswith("file:") else f"s3://{given}"
-        return (_with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url), options),)
+        return (with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url), options),)
     if options.repository and (entry := named.get(options.repository)).bucket:
-        return (_with_options(_of_named(entry), options),)
+        return (with_options(_of_named(entry), options),)
     if declared:
-        return tuple(_with_options(entry, options) for entry in declared)
+        return tuple(with_options(entry, options) for entry in declared)
     if named.default and (entry := named.get(named.default)).bucket:
-        return (_with_options(_of_named(entry), options),)
+        return (with_options(_of_named(entry), options),)
     return ()
 
 
@@ -156,7 +156,8 @@ def _of_named(entry: NamedRepository) -> RepositoryEntry:
     return RepositoryEntry(alias=entry.name, url=f"s3://{entry.bucket}/{entry.root_prefix}")
 
 
-def _with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
+def with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
+    """Return a repository with the prefix and the endpoint that options give."""
     url = entry.url
     if options.prefix and url.startswith("s3://"):
         url = f"s3://{urlsplit(url).netloc}/{options.prefix.strip('/')}"

@@ -57,7 +57,7 @@ def arena(_template: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Are
     return make_arena(_template, tmp_path_factory.mktemp("arena"))
 
 
-def _server() -> S3Double:
+def canary_server() -> S3Double:
     """A server whose one key is a canary."""
     server = S3Double()
     server.endpoint = replace(
@@ -71,13 +71,13 @@ def _server() -> S3Double:
 @pytest.fixture
 def double() -> Iterator[S3Double]:
     """The server of `remote`, to script faults for."""
-    with _server() as server:
+    with canary_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def _remote_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with _server() as server:
+    with canary_server() as server:
         bucket = server.endpoint.fresh_bucket()
         workspace = Workspace(root=tmp_path_factory.mktemp("remote"), server=server, bucket=bucket)
         fill(workspace)

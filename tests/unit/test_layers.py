@@ -283,6 +283,22 @@ def test_only_the_command_line_speaks() -> None:
     assert speakers(house()) == []
 
 
+def test_one_module_makes_the_router_and_the_index_of_every_command() -> None:
+    """A second way would ask an index for names that the rules of the first keep private."""
+    makers = {
+        (_called(node), module.name)
+        for module in house().values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and _called(node) in ("SourceRouter", "IndexSource", "open_index")
+    }
+    assert makers == {
+        ("SourceRouter", "pipper.ops.context.open_sources"),
+        ("SourceRouter", "pipper.solve.router"),
+        ("open_index", "pipper.ops.context.open_sources"),
+        ("IndexSource", "pipper.ops.context.open_index"),
+    }
+
+
 def test_a_program_for_another_interpreter_needs_nothing_but_that_interpreter() -> None:
     programs = {name: module for name, module in house().items() if name in PROGRAMS}
     assert programs.keys() == PROGRAMS

@@ -9,7 +9,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, Table
 
 from pipper.core.document import CORRECT
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.errors import UsageError
 
@@ -123,6 +123,29 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
     _table(own, "repositories", make=True)[entry.alias] = value
     for name in only:
         _table(own, "sources", make=True)[name] = entry.alias
+    return tomlkit.dumps(document).encode()
+
+
+def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
+    """Return the manifest in `data` with the repositories, `[sources]` and the index of `wanted`.
+
+    What is equal already is not touched, and nothing is removed.
+    """
+    own = parse_manifest(data, label=label)
+    for entry in wanted.repositories:
+        if entry not in own.repositories:
+            data = set_repository(data, entry, label=label)
+    document = _parse(data, label)
+    top = _own(document, label, make=True)
+    for pattern, alias in wanted.sources.items():
+        if own.sources.get(pattern) != alias:
+            _table(top, "sources", make=True)[pattern] = alias
+    if (wanted.index, wanted.index_url) != (own.index, own.index_url):
+        top.pop("index", None)  # a value in the place of a table would become part of the table above it
+        if wanted.index:
+            _table(top, "index", make=True)["url"] = wanted.index_url
+        else:
+            top["index"] = False
     return tomlkit.dumps(document).encode()
 
 

@@ -61,24 +61,31 @@ def open_repositories(
     return tuple(repositories)
 
 
-def given_repositories(
-    settings: Settings, around: Project | None, *, fallback: bool
-) -> tuple[RepositoryEntry, ...]:
-    """Return the repositories that options name; with `fallback`, else the project's, else the default.
-
-    Directories are made absolute, since the environment that stores them is elsewhere.
-    """
+def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
+    """Return the one repository that `-b` or `-r` names instead of all others, with an absolute directory."""
     options = settings.repositories
-    if not (options.bucket or options.repository or fallback):
+    if not (options.bucket or options.repository):
         return ()
-    named = list_named(settings)
-    declared = around.manifest.repositories if around else ()
-    return tuple(
-        replace(entry, url=directory_of(entry.url, around.root if around else settings.directory).as_uri())
-        if entry.url.startswith("file:")
-        else entry
-        for entry in choose_repositories(options, declared, named)
-    )
+    options = replace(options, access_only=False)
+    chosen = choose_repositories(options, (), replace(list_named(settings), default=""))
+    return tuple(absolute_entry(entry, settings.directory) for entry in chosen)
+
+
+def default_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
+    """Return the repository that is used if neither an option nor a manifest names one."""
+    return choose_repositories(settings.repositories, (), list_named(settings))
+
+
+def absolute_entry(entry: RepositoryEntry, base: Path) -> RepositoryEntry:
+    """Return the entry with the absolute URL of its directory, for a manifest elsewhere."""
+    if not entry.url.startswith("file:"):
+        return entry
+    return replace(entry, url=directory_of(entry.url, base).as_uri())
+
+
+def given_alias(settings: Settings) -> str:
+    """Return the alias of the repository in `given_repositories`; empty without one."""
+    return next((entry.alias for entry in given_repositories(settings)), "")
 
 
 def require_repository(repositories: tuple[Repository, ...]) -> Repository:

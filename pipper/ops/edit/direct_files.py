@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.http.client import Web
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.read_publication import read_publication
@@ -21,7 +22,6 @@ from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.files import scratch_folder
 
-FILES_ALIAS = "files"
 _FOLDER = Path(".pipper") / "files"
 _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-]*:")
 """The start of a requirement with a URL (PEP 508), which may end like a file name."""

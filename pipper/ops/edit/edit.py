@@ -13,17 +13,25 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.edit import add_requirements, drop_sources, remove_requirements, set_repository
+from pipper.core.manifest.edit import (
+    add_requirements,
+    drop_sources,
+    remove_requirements,
+    set_repository,
+    set_rules,
+)
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
+from pipper.core.manifest.rules import FILES_ALIAS, served_by, with_rules
 from pipper.errors import UsageError
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.open_repositories import given_repositories
-from pipper.ops.context.project import Goal, Project, find_project, load_lock
+from pipper.ops.context.open_repositories import default_repositories, given_repositories
+from pipper.ops.context.project import Goal, Project, load_lock
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.edit.direct_files import FILES_ALIAS, import_file
+from pipper.ops.context.surroundings import is_of_environment, portable_rules, with_rules_around
+from pipper.ops.edit.direct_files import import_file
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -42,6 +50,8 @@ class EditRequest(Struct, frozen=True, kw_only=True):
 
     add: tuple[Requirement | str, ...] = ()
     """Requirements; strings are bundles and wheels by path or https URL."""
+    origin: Project | None = None
+    """The project whose requirements are added: where they may come from is added too."""
     remove: tuple[NormalizedName, ...] = ()
     group: NormalizedName | None = None
     upgrade: bool = False
@@ -132,10 +142,9 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
-        around = find_project(settings.directory)
-        # Nobody edits such a manifest by hand, so pipper stores the repositories of the packages in it.
-        for entry in given_repositories(settings, around, fallback=b"[repositories]" not in data):
-            data = set_repository(data, entry, label=path.name)
+        data = _with_rules(settings, data, path)
+    if request.origin is not None and request.origin.root != path.parent:
+        data = _with_origin(settings, data, path, request.origin)
     for each in request.add:
         if isinstance(each, Requirement):
             # In a manifest that nobody edits by hand, -u replaces what an earlier command pinned.
@@ -151,6 +160,39 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
     return data
+
+
+def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
+    """Return the manifest of an environment with the repositories and rules that hold for this command.
+
+    Nobody edits such a manifest by hand: what holds now must still hold where no project is around.
+    """
+    given = given_repositories(settings)
+    for entry in given:
+        data = set_repository(data, entry, label=path.name)
+    own = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+    ruled = with_rules_around(settings, own).manifest
+    if not ruled.repositories:
+        ruled = replace(ruled, repositories=default_repositories(settings))
+    known = {entry.alias for entry in ruled.repositories}
+    sources = served_by(ruled.sources, known, given[0].alias if given else "")
+    return set_rules(data, replace(ruled, sources=sources), label=path.name)
+
+
+def _with_origin(settings: Settings, data: bytes, path: Path, origin: Project) -> bytes:
+    """Return the manifest with the rules on sources of the project whose requirements it gets.
+
+    Raises UsageError if only that project excludes the index: then its requirements may be private.
+    """
+    own = parse_manifest(data, label=path.name)
+    if own.index and not origin.manifest.index and not is_of_environment(path):
+        raise UsageError(
+            f"{origin.manifest_path} excludes the index, {path} does not",
+            cause="the index must not receive names that may be private",
+            hint=f"write `index = false` into {path.name}, or add the requirements by name",
+        )
+    ruled = with_rules(own, portable_rules(settings, origin), follows=False)
+    return set_rules(data, ruled, label=path.name)
 
 
 def _lock(

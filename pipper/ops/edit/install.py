@@ -14,6 +14,7 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
+from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
 from pipper.ops.edit.direct_files import is_direct
@@ -83,7 +84,8 @@ def _install_file(
         raise not_input(path, kind)
     manifest = parse_manifest(data, label=path.name)
     wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
-    return edit(settings, replace(request, add=wanted), now=now)
+    origin = Project(manifest_path=path, manifest=manifest)
+    return edit(settings, replace(request, add=wanted, origin=origin), now=now)
 
 
 def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> tuple[Requirement | str, ...]:

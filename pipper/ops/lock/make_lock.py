@@ -19,8 +19,8 @@ from pipper.core.target import Target
 from pipper.index.reader import Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
-from pipper.ops.context.open_index import open_index
-from pipper.ops.context.open_repositories import by_alias, declared_repositories, open_repositories
+from pipper.ops.context.open_repositories import by_alias
+from pipper.ops.context.open_sources import open_sources
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.assemble import assemble
@@ -30,10 +30,8 @@ from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import goals
 from pipper.ops.lock.unmanaged import unmanaged_requirements
-from pipper.solve.router import SourceRouter
 from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
-from pipper.system.parallel import spread
 
 
 @contextmanager
@@ -65,28 +63,18 @@ def make_lock(
     """
     manifest = project.manifest
     options = replace(options, as_of=options.as_of or _as_of(manifest))
-    repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
+    sources = open_sources(settings, project, old=old, offline=options.offline)
     wanted = goals(manifest, old, target, usual_platforms=options.usual_platforms)
-    index = (
-        open_index(settings, manifest, root=project.root, offline=options.offline) if manifest.index else None
-    )
-    packages = old.packages if old else ()
-    router = SourceRouter(
-        [*repositories, index] if index else repositories,
-        pinned=manifest.sources,
-        locked_private=frozenset(package.name for package in packages if package.source != INDEX),
-        spread=spread,
-    )
     unmanaged = unmanaged_requirements(installed)
     request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
     preferred = preferred_versions(manifest, old, _versions(installed), options)
-    solutions = resolve(request, preferred, wanted, router, settings.reporter)
+    solutions = resolve(request, preferred, wanted, sources.router, settings.reporter)
     _warn(solutions, settings.reporter)
-    urls = {repository.alias: repository.url for repository in repositories}
+    urls = {repository.alias: repository.url for repository in sources.repositories}
     lock = assemble(manifest.inputs(), urls, solutions)
     cache = open_cache(settings)
-    lock = _complete_files(lock, index, cache, settings.reporter) if index else lock
-    lock = with_hashes(lock, by_alias(repositories), cache, settings.reporter)
+    lock = _complete_files(lock, sources.index, cache, settings.reporter) if sources.index else lock
+    lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
     lock.check()
     return lock
 

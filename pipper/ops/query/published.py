@@ -9,13 +9,13 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
-from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
 from pipper.core.target import Target
-from pipper.ops.context.open_index import open_index
-from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
+from pipper.ops.context.open_repositories import require_repository
+from pipper.ops.context.open_sources import open_sources
 from pipper.ops.context.project import Project
+from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import SolveRequest
@@ -133,23 +133,16 @@ def open_publications(
     In a project they include the index, unless the manifest disables it or an option names a repository. Raises
     UsageError if there is no source.
     """
-    manifest = project.manifest if project else Manifest()
-    base = project.root if project else settings.directory
-    repositories = open_repositories(settings, declared_repositories(manifest, lock), base=base)
     options = settings.repositories
-    sources: list[Source] = list(repositories)
-    if project and manifest.index and not (options.bucket or options.repository):
-        sources.append(open_index(settings, manifest, root=base))
-    else:
-        require_repository(repositories)
-    # If an option names a repository, [sources] entries for others do not apply.
-    known = {source.alias for source in sources}
-    pinned = {pattern: alias for pattern, alias in manifest.sources.items() if alias in known}
-    private = {package.name for package in lock.packages if package.source != INDEX} if lock else set()
-    admitted = manifest.prereleases
+    use_index = project is not None and not (options.bucket or options.repository)
+    project = project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
+    sources = open_sources(settings, project, old=lock, use_index=use_index)
+    if sources.index is None:
+        require_repository(sources.repositories)
+    admitted = project.manifest.prereleases
     return Publications(
-        SourceRouter(sources, pinned=pinned, locked_private=frozenset(private)),
+        sources.router,
         target,
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
-        locations={repository.alias: repository.store.location for repository in repositories},
+        locations={repository.alias: repository.store.location for repository in sources.repositories},
     )

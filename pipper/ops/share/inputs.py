@@ -16,10 +16,15 @@ from pipper.errors import UsageError
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
-from pipper.ops.context.open_repositories import given_repositories, require_repository
+from pipper.ops.context.open_repositories import (
+    default_repositories,
+    given_repositories,
+    require_repository,
+)
 from pipper.ops.context.project import Project, find_project, load_lock, load_project, require_fresh
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
+from pipper.ops.context.surroundings import with_rules_around
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
@@ -91,7 +96,7 @@ def _lock_of(
     The newest versions that fit are chosen. Repositories, sources, index and `prereleases` are those of the
     current project, unless options override them.
     """
-    if project is None and not given_repositories(settings, None, fallback=True):
+    if project is None and not (given_repositories(settings) or default_repositories(settings)):
         require_repository(())  # the index must not receive names that may be private
     asked = replace(
         project.manifest if project else Manifest(),
@@ -121,6 +126,7 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
     project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+    project = with_rules_around(settings, project)
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
     lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside)

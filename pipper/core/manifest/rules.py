@@ -1,0 +1,51 @@
+"""The rules on sources that a manifest has from a project around it: repositories, `[sources]` and the index."""
+
+from collections.abc import Container, Mapping
+
+from msgspec.structs import replace
+
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
+
+FILES_ALIAS = "files"
+"""The repository beside a manifest with the wheels and bundles that were installed by path or URL."""
+
+
+def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
+    """Return `own` with the repositories, `[sources]` and the index of a project around it.
+
+    The result excludes the index if one of both does. With `follows`, `around` wins where both name the same alias
+    or pattern, except for `FILES_ALIAS`, which means another directory in each; else `own` wins. Directories of
+    `around` must be absolute.
+    """
+    index = own.index and around.index
+    repositories = {entry.alias: entry for entry in own.repositories}
+    for entry in around.repositories:
+        if entry.alias not in repositories or (follows and entry.alias != FILES_ALIAS):
+            repositories[entry.alias] = entry
+    sources = dict(own.sources)
+    for pattern, alias in around.sources.items():
+        if alias == INDEX and not index:
+            continue
+        if pattern not in sources or (follows and sources[pattern] != FILES_ALIAS):
+            sources[pattern] = alias
+    first, second = (around, own) if follows else (own, around)
+    return replace(
+        own,
+        repositories=tuple(repositories.values()),
+        sources=sources,
+        index=index,
+        index_url=(first.index_url or second.index_url) if index else "",
+    )
+
+
+def served_by(sources: Mapping[str, str], known: Container[str], given: str) -> dict[str, str]:
+    """Return `[sources]` with the alias `given` instead of aliases that are not `known`.
+
+    A repository that an option names replaces all others, so a name that belongs to one of them is looked for
+    in the given one, and never in the index. Without such an option (`given` is empty) nothing changes.
+    """
+    return {
+        pattern: given if given and alias != INDEX and alias not in known else alias
+        for pattern, alias in sources.items()
+    }

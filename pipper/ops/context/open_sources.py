@@ -1,0 +1,55 @@
+"""The sources of a command. This is the only place that makes a router: no command asks an index without its rules."""
+
+from msgspec import Struct
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.rules import served_by
+from pipper.core.ports import Source
+from pipper.index.source import IndexSource
+from pipper.ops.context.open_index import open_index
+from pipper.ops.context.open_repositories import declared_repositories, given_alias, open_repositories
+from pipper.ops.context.project import Project
+from pipper.ops.context.settings import Settings
+from pipper.ops.context.surroundings import private_names, with_rules_around
+from pipper.repository.source import Repository
+from pipper.solve.router import SourceRouter
+from pipper.system.parallel import spread
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """The repositories and the index of a command, and the router that chooses among them."""
+
+    router: SourceRouter
+    repositories: tuple[Repository, ...]
+    """In order of trust."""
+    index: IndexSource | None
+    """None if the rules exclude it."""
+
+
+def open_sources(
+    settings: Settings, project: Project, *, old: Lock | None, use_index: bool = True, offline: bool = False
+) -> Sources:
+    """Return the sources for the requirements of a project; send no request.
+
+    The rules are those of its manifest and of the projects around it: the index is asked only if all of them allow
+    it, and never for a name that a repository holds, that `[sources]` gives to one, or that a lock of theirs took
+    from one. `old` is the project's lock if the caller has it; else it is read. Raises what `find_project`,
+    `load_lock` and `open_repositories` raise.
+    """
+    ruled = with_rules_around(settings, project)
+    manifest = ruled.manifest
+    repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
+    index = None
+    if manifest.index and use_index:
+        index = open_index(settings, manifest, root=project.root, offline=offline)
+    sources: list[Source] = [*repositories, *([index] if index else [])]
+    known = {source.alias for source in sources}
+    pinned = served_by(manifest.sources, known, given_alias(settings))
+    router = SourceRouter(
+        sources,
+        pinned={pattern: alias for pattern, alias in pinned.items() if index or alias != INDEX},
+        locked_private=private_names(settings, project, old),
+        spread=spread,
+    )
+    return Sources(router=router, repositories=repositories, index=index)
