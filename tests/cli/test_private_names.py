@@ -320,3 +320,64 @@ def test_T01_requirements_of_a_project_without_an_index_are_not_added_to_one_wit
     assert "excludes the index" in done.stderr
     assert world.run(f"install -t new -i {tmp_path}/pipper.toml").code == 3
     assert world.index.seen == []
+
+
+def test_T03_no_source_is_asked_for_the_name_of_the_project_itself(world: World, double: S3Double) -> None:
+    workspace = world.workspace
+    workspace.manifest.unlink()
+    workspace.lock.unlink()
+    for name in ("myproj", "plugin"):
+        world.index.add(workspace.wheel(name, requires=["myproj[a]"] if name == "plugin" else []))
+    workspace.publish(workspace.wheel("myproj", "2.0"), workspace.wheel("helper", requires=["myproj>=9"]))
+    double.forget()
+    (workspace.app / "pyproject.toml").write_text(
+        f"""[project]
+name = "MyProj"
+version = "1"
+dependencies = ["helper"]
+[project.optional-dependencies]
+a = ["held", "myproj[b]"]
+b = ["public", "myproj[a]"]
+[dependency-groups]
+dev = ["myproj[b]", "plugin"]
+[tool.pipper.repositories]
+acme = "{workspace.url}"
+"""
+    )
+    env = {"PIPPER_INDEX_URL": world.index.url}
+    for command in ("lock", "sync --all-extras", "sync --check --all-extras"):
+        workspace.run(*command.split(), env=env)
+    assert workspace.locked().keys() == {"helper", "held", "public", "plugin"}
+    assert double.count("GetObject", "*myproj*") == 0
+    assert world.index.names() == {"public", "plugin"}
+    published = workspace.root / "published"
+    workspace.run("download", "-d", published, "myproj", env=env)
+    assert [path.name for path in published.iterdir()] == ["myproj-2.0-py3-none-any.whl"]
+    workspace.run("authorize", "-o", "pylock.toml", env=env)
+    workspace.run("sync", "--lock", "pylock.toml", "-t", "exported", env=env)
+    assert "myproj" not in workspace.installed(workspace.app / "exported")
+
+
+def test_T03_a_lock_that_took_the_own_name_from_the_index_is_made_again_without_it(world: World) -> None:
+    workspace = world.workspace
+    workspace.manifest.unlink()
+    workspace.lock.unlink()
+    world.index.add(workspace.wheel("myproj"))
+    project = workspace.app / "pyproject.toml"
+    text = f"""[project]
+name = "NAME"
+version = "1"
+dependencies = ["public"]
+optional-dependencies = {{ a = ["held"], all = ["myproj"] }}
+[tool.pipper.repositories]
+acme = "{workspace.url}"
+"""
+    env = {"PIPPER_INDEX_URL": world.index.url}
+    project.write_text(text.replace("NAME", "another"))
+    workspace.run("lock", env=env)
+    assert "myproj" in workspace.locked()
+    world.index.seen.clear()
+    project.write_text(text.replace("NAME", "myproj"))
+    workspace.run("lock", env=env)
+    assert world.index.names() == {"public"}
+    assert workspace.locked().keys() == {"public", "held"}

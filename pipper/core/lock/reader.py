@@ -122,6 +122,7 @@ def _inputs(node: Node) -> Inputs:
     node.only(_INPUTS)
     prereleases = node.at("prereleases", False)
     return Inputs(
+        name=node.text_at("name", ""),
         requires_python=node.text_at("requires-python"),
         requirements=node.at("requirements").texts(),
         groups=node.at("groups").mapping(Node.texts),

@@ -32,6 +32,8 @@ def dump_lock(lock: Lock) -> str:
 
 
 def _inputs(inputs: Inputs) -> Iterable[str]:
+    if inputs.name:
+        yield f"name = {toml_string(inputs.name)}"
     yield f"requires-python = {toml_string(inputs.requires_python)}"
     yield f"requirements = {toml_strings(inputs.requirements, taken=15)}"
     yield from _closures("groups", inputs.groups)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipper.core.manifest.root_label import RootLabel, labelled
 
@@ -13,6 +14,8 @@ INDEX = "index"
 class Inputs(Struct, frozen=True, kw_only=True):
     """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
 
+    name: str = ""
+    """The project's own name; in a lock only if a locked package requires it, else empty."""
     requires_python: str = ""
     requirements: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -37,6 +40,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def difference(self, manifest: "Inputs") -> str:
         """Return the first difference from the manifest in words; empty without one."""
+        if not self.name:
+            manifest = replace(manifest, name="")  # no locked package requires the project itself
         if self == manifest:
             return ""
         lists = ("requirements", "groups", "extras", "constraints", "overrides", "environments")

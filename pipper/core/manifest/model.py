@@ -27,6 +27,7 @@ from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
+from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.redaction import has_account, shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
@@ -63,6 +64,8 @@ class RepositoryEntry(Struct, frozen=True, kw_only=True):
 class Manifest(Struct, frozen=True, kw_only=True):
     """The requirements of a project, and the sources of its packages."""
 
+    name: NormalizedName = NormalizedName("")
+    """The project's own name, which no source is asked for; empty if it has none, as in `pipper.toml`."""
     requires_python: SpecifierSet = field(default_factory=SpecifierSet)
     dependencies: tuple[Requirement, ...] = ()
     groups: Mapping[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
@@ -95,6 +98,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def inputs(self) -> Inputs:
         """Return the keys that can change a solution, as in a lock."""
         return Inputs(
+            name=self.name,
             requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
             requirements=_sorted(self.dependencies),
             groups={name: _sorted(self.groups[name]) for name in sorted(self.groups)},
@@ -145,11 +149,23 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
     repositories = tuple(_repository(alias, entry) for alias, entry in entries.items())
     index, url = _index(own.at("index", True))
     aliases = [entry.alias for entry in repositories] + ([INDEX] if index else [])
+    name = canonicalize_name(project.text_at("name", "")) if project is not own else NormalizedName("")
+    dependencies = _requirements(project.at("dependencies", []))
+    extras = _by_name(project.at("optional-dependencies", {}).table())
+    itself = OwnProject(name=name, dependencies=dependencies, extras=extras)
+    label = own.origin.label
     return Manifest(
+        name=name,
         requires_python=_specifiers(project.at("requires-python", "")),
-        dependencies=_requirements(project.at("dependencies", [])),
-        groups=_groups(groups.at("dependency-groups", {})),
-        extras=_by_name(project.at("optional-dependencies", {}).table()),
+        dependencies=itself.expand(dependencies, where=f"{label}: project.dependencies"),
+        groups={
+            each: itself.expand(found, where=f"{label}: dependency-groups.{each}", whole=True)
+            for each, found in _groups(groups.at("dependency-groups", {})).items()
+        },
+        extras={
+            each: itself.expand(found, where=f"{label}: project.optional-dependencies.{each}", extra=each)
+            for each, found in extras.items()
+        },
         repositories=repositories,
         sources=_sources(own.at("sources", {}), aliases),
         index=index,

@@ -26,6 +26,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
 from pipper.ops.lock.targets import goals
@@ -64,14 +65,17 @@ def make_lock(
     manifest = project.manifest
     options = replace(options, as_of=options.as_of or _as_of(manifest))
     sources = open_sources(settings, project, old=old, offline=options.offline)
+    router = without_own_name(sources.router, manifest.name)
     wanted = goals(manifest, old, target, usual_platforms=options.usual_platforms)
     unmanaged = unmanaged_requirements(installed)
     request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
     preferred = preferred_versions(manifest, old, _versions(installed), options)
-    solutions = resolve(request, preferred, wanted, sources.router, settings.reporter)
+    solutions = resolve(request, preferred, wanted, router, settings.reporter)
     _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in sources.repositories}
-    lock = assemble(manifest.inputs(), urls, solutions)
+    names_us = is_required(manifest.name, solutions.resolutions.values(), sources.router)
+    inputs = replace(manifest.inputs(), name=manifest.name if names_us else "")
+    lock = assemble(inputs, urls, solutions)
     cache = open_cache(settings)
     lock = _complete_files(lock, sources.index, cache, settings.reporter) if sources.index else lock
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)

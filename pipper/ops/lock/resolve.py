@@ -45,7 +45,7 @@ def solve_request(
         roots=manifest.roots,
         requires_python=manifest.requires_python,
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
-        likely=frozenset(package.name for package in old.packages) if old else frozenset(),
+        likely=frozenset(package.name for package in (old.packages if old else ())) - {manifest.name},
         constraints=manifest.constraints,
         unmanaged=unmanaged,
         overrides=manifest.overrides,

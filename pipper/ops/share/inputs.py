@@ -100,6 +100,7 @@ def _lock_of(
         require_repository(())  # the index must not receive names that may be private
     asked = replace(
         project.manifest if project else Manifest(),
+        name=Manifest().name,  # who asks for it by name means a published version
         requires_python=Manifest().requires_python,
         dependencies=tuple(requirements),
         groups={},

@@ -53,7 +53,10 @@ def require_locked_needs(
             continue
         package = lock.by_pin[Pin(name=want.name, version=want.version)]
         locked = {dependency.name for dependency in package.dependencies} | {want.name}
-        needed = _needed(want, wheels[want.file.sha256])
+        # The project itself meets a requirement on its own name.
+        needed = [
+            each for each in _needed(want, wheels[want.file.sha256]) if name_of(each) != lock.inputs.name
+        ]
         for requirement in needed:
             name = name_of(requirement)
             version = here.get(name) if name in locked else None

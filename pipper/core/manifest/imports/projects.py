@@ -1,19 +1,24 @@
 """Reading the projects of other tools: pyproject.toml of several tools, and requirements.txt."""
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.constraints import specifier_of
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry import from_poetry
-from pipper.core.manifest.requirement import REQUIREMENT_HINT
+from pipper.core.manifest.requirement import REQUIREMENT_HINT, parse_requirement
+from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.redaction import without_account
 from pipper.errors import UsageError
 
 _DEEPEST = 10
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
@@ -31,6 +36,8 @@ def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
     for name, read in (("poetry", from_poetry), ("uv", _from_uv), ("pdm", _from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
+    own = top.at("project", {}).text_at("name", "") or tool.at("poetry", {}).text_at("name", "")
+    found = _without_self_references(found, own, label)
     if found == ImportedManifest():
         raise UsageError(
             f"{label} has no requirements",
@@ -38,6 +45,42 @@ def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
             hint="run `pipper init` without --from",
         )
     return found
+
+
+def _without_self_references(found: ImportedManifest, own: str, label: str) -> ImportedManifest:
+    """Return the requirements with what the project's own name stands for: `pipper.toml` has no name."""
+    name = canonicalize_name(own)
+
+    def is_own(entry: str | Mapping[str, str]) -> bool:
+        begin = _NAME.match(entry) if isinstance(entry, str) else None
+        return begin is not None and canonicalize_name(begin[1]) == name
+
+    if not name or not any(
+        map(is_own, itertools.chain(found.dependencies, *found.extras.values(), *found.groups.values()))
+    ):
+        return found
+
+    def parsed(texts: Iterable[str]) -> tuple[Requirement, ...]:
+        return tuple(parse_requirement(text, where=label) for text in texts)
+
+    extras = {canonicalize_name(extra): parsed(texts) for extra, texts in found.extras.items()}
+    itself = OwnProject(name=name, dependencies=parsed(found.dependencies), extras=extras)
+
+    def expanded(texts: tuple[str, ...], extra: str = "") -> tuple[str, ...]:
+        own = itself.expand(parsed(filter(is_own, texts)), where=label, extra=canonicalize_name(extra))
+        return (*itertools.filterfalse(is_own, texts), *map(str, own))
+
+    def group(entries: Group) -> Group:
+        texts = (entry for entry in entries if isinstance(entry, str) and is_own(entry))
+        own = itself.expand(parsed(texts), where=label, whole=True)
+        return (*itertools.filterfalse(is_own, entries), *map(str, own))
+
+    return replace(
+        found,
+        dependencies=expanded(found.dependencies),
+        extras={extra: expanded(texts, extra) for extra, texts in found.extras.items()},
+        groups={each: group(entries) for each, entries in found.groups.items()},
+    )
 
 
 def _standard(top: Node) -> ImportedManifest:
