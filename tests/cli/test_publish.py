@@ -72,7 +72,7 @@ def test_force_replaces_and_locks_made_before_still_sync(workspace: Workspace) -
     assert done.stderr == f"replaced {wheel.name}\n"
     workspace.run("sync", "-t", "out")
     assert "other" not in (workspace.app / "out" / "beta" / "__init__.py").read_text()
-    workspace.run("lock")
+    workspace.run("lock", "-P", "beta")
     workspace.run("sync", "-t", "out")
     assert "other" in (workspace.app / "out" / "beta" / "__init__.py").read_text()
 

@@ -257,7 +257,7 @@ def test_a_downgrade_takes_out_what_only_the_newer_one_had(workspace: Workspace)
 def test_another_wheel_of_the_same_version_is_told_apart(workspace: Workspace) -> None:
     changed = workspace.wheel("beta", "1.0.0", files={"beta/__init__.py": "new = True\n"})
     workspace.run("publish", "--force", changed, "-b", workspace.url)
-    workspace.run("lock")
+    workspace.run("lock", "-P", "beta")
     assert " ~ beta 1.0.0 (another wheel)" in workspace.run("sync").stderr
     assert (workspace.site / "beta" / "__init__.py").read_text() == "new = True\n"
 

@@ -107,13 +107,18 @@ def _summary(outcome: LockOutcome, *, dry_run: bool) -> str:
     """Return one sentence on the whole lock."""
     count = counted(len(outcome.lock.packages), "package")
     where = ", ".join(outcome.environments)
+    replaced = [f"{each.name} {version}" for each in outcome.changes for version in each.other_bytes]
+    more = f"; other bytes for {', '.join(replaced)}" if replaced else ""
     if dry_run:
-        return f"Would lock {count} for {where}"
-    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}"
+        return f"Would lock {count} for {where}{more}"
+    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}{more}"
 
 
 def _document(outcome: LockOutcome) -> dict[str, object]:
-    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after)."""
+    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after).
+
+    A change has `other_bytes`, a list of versions, only if there are some.
+    """
     return {
         "written": outcome.written,
         "environments": list(outcome.environments),
@@ -121,5 +126,8 @@ def _document(outcome: LockOutcome) -> dict[str, object]:
             {"name": package.name, "version": package.version, "source": package.source}
             for package in outcome.lock.packages
         ],
-        "changes": [asdict(change) for change in outcome.changes],
+        "changes": [
+            {key: value for key, value in asdict(change).items() if key != "other_bytes" or value}
+            for change in outcome.changes
+        ],
     }

@@ -25,7 +25,10 @@ def _change(change: VersionChange) -> str:
         return f" + {change.name} {after}"
     if not after:
         return f" - {change.name} {before}"
-    return f" ~ {change.name} {before} -> {after}"
+    told = f"{before} -> {after}" if before != after else after
+    if change.other_bytes:
+        told += f" (other bytes: {', '.join(change.other_bytes)})" if before != after else " (other bytes)"
+    return f" ~ {change.name} {told}"
 
 
 def plan_lines(outcome: "SyncOutcome") -> Iterator[str]:

@@ -1,9 +1,9 @@
-"""The changes between two locks, by project."""
+"""The changes between two locks, by project; and the files of one version with other bytes."""
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pipper.core.lock.model import Lock
+from pipper.core.lock.model import Lock, Pin
 
 
 class VersionChange(Struct, frozen=True, kw_only=True):
@@ -12,15 +12,49 @@ class VersionChange(Struct, frozen=True, kw_only=True):
     name: NormalizedName
     before: tuple[str, ...]
     after: tuple[str, ...]
+    other_bytes: tuple[str, ...] = ()
+    """The versions in both that have a file with another sha256."""
+
+
+class ReplacedFile(Struct, frozen=True, kw_only=True):
+    """A file name of one version with another sha256 in the new lock."""
+
+    pin: Pin
+    filename: str
+    before: str
+    after: str
+
+
+def replaced_files(old: Lock | None, new: Lock) -> tuple[ReplacedFile, ...]:
+    """Return every file of a version in both locks whose bytes differ, in the order of the new lock."""
+    known = {
+        (package.pin, file.filename): file.sha256
+        for package in (old.packages if old else ())
+        for file in package.wheels
+    }
+    return tuple(
+        ReplacedFile(pin=package.pin, filename=file.filename, before=before, after=file.sha256)
+        for package in new.packages
+        for file in package.wheels
+        if (before := known.get((package.pin, file.filename), file.sha256)) != file.sha256
+    )
 
 
 def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
-    """Return every project whose locked versions differ, in the order of names."""
+    """Return every project whose locked versions or their bytes differ, in the order of names."""
     before, after = _versions(old), _versions(new)
+    replaced: dict[NormalizedName, dict[str, None]] = {}
+    for file in replaced_files(old, new):
+        replaced.setdefault(file.pin.name, {})[file.pin.version] = None
     return tuple(
-        VersionChange(name=name, before=before.get(name, ()), after=after.get(name, ()))
+        VersionChange(
+            name=name,
+            before=before.get(name, ()),
+            after=after.get(name, ()),
+            other_bytes=tuple(replaced.get(name, ())),
+        )
         for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
+        if before.get(name) != after.get(name) or name in replaced
     )
 
 

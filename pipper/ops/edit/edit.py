@@ -83,7 +83,7 @@ def edit(
     """
     _refuse_twice(request)
     workplace = workplace or workplace_of(settings, request)
-    data = _edited(settings, request, workplace, now)
+    data, replaced = _edited(settings, request, workplace, now)
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
     project = Project(
@@ -93,7 +93,7 @@ def edit(
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(settings, project.root, request.place)
     alone = workplace.environment is not None
-    lock = _lock(settings, request, environment, project, old, alone=alone)
+    lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
     documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
     documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
     groups = frozenset({request.group} if request.group else ())
@@ -138,7 +138,11 @@ def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
     return Workplace(manifest_path=environment.state_dir / PIPPER_TOML, environment=environment)
 
 
-def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now: datetime) -> bytes:
+def _edited(
+    settings: Settings, request: EditRequest, workplace: Workplace, now: datetime
+) -> tuple[bytes, frozenset[NormalizedName]]:
+    """Return the manifest after the edit, and the projects whose files were imported."""
+    imports = set()
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
@@ -152,6 +156,7 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
             data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
             continue
         imported = import_file(settings, each, path.parent, now)
+        imports.add(name_of(imported.requirement))
         data = set_repository(
             data, imported.repository, label=path.name, only=[name_of(imported.requirement)]
         )
@@ -159,7 +164,7 @@ def _edited(settings: Settings, request: EditRequest, workplace: Workplace, now:
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
-    return data
+    return data, frozenset(imports)
 
 
 def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
@@ -203,12 +208,17 @@ def _lock(
     old: Lock | None,
     *,
     alone: bool,
+    replaced: frozenset[NormalizedName],
 ) -> Lock:
-    """Return the new lock; what is installed counts if the environment is its own project (`alone`)."""
+    """Return the new lock; what is installed counts if the environment is its own project (`alone`).
+
+    Files of the projects `replaced` were given to this command, so their locked versions may get other bytes.
+    """
     named = frozenset(name_of(each) for each in request.add if isinstance(each, Requirement))
     options = LockOptions(
         upgrade=request.upgrade and not named,
         upgrade_packages=named if request.upgrade else frozenset(),
+        replaced=replaced,
         usual_platforms=not alone,
     )
     present = installed(environment) if alone else ()

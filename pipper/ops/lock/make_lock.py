@@ -10,12 +10,14 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from pipper.cache.cache import Cache
+from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
+from pipper.errors import IntegrityError
 from pipper.index.reader import Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
@@ -23,6 +25,7 @@ from pipper.ops.context.open_repositories import by_alias
 from pipper.ops.context.open_sources import open_sources
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
+from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.options import LockOptions
@@ -60,7 +63,8 @@ def make_lock(
 
     `target` is always among them. `installed` are the distributions of an environment that is its own
     project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Raises
-    NoSolutionError, UsageError and what repositories and the index raise.
+    NoSolutionError, UsageError, IntegrityError if a source has other bytes for a version in `old` that is not to
+    be upgraded, and what repositories and the index raise.
     """
     manifest = project.manifest
     options = replace(options, as_of=options.as_of or _as_of(manifest))
@@ -80,7 +84,28 @@ def make_lock(
     lock = _complete_files(lock, sources.index, cache, settings.reporter) if sources.index else lock
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
     lock.check()
+    _require_same_bytes(project, options, old, lock)
     return lock
+
+
+def _require_same_bytes(project: Project, options: LockOptions, old: Lock | None, new: Lock) -> None:
+    """Raise IntegrityError if a source has other bytes for a locked version, unless its upgrade is asked for."""
+    free = options.upgrade_packages | options.replaced
+    found = (
+        [] if options.upgrade else [each for each in replaced_files(old, new) if each.pin.name not in free]
+    )
+    if not found:
+        return
+    first, names = found[0], sorted({each.pin.name for each in found})
+    more = f"; {len(found) - 1} more changed too" if len(found) > 1 else ""
+    command = f"pipper lock {' '.join(f'-P {name}' for name in names)}"
+    if is_of_environment(project.manifest_path):
+        command = f"pipper install -u {' '.join(names)}"
+    raise IntegrityError(
+        f"{first.pin.name} {first.pin.version}: {first.filename} has other bytes than the lock",
+        cause=f"its sha256 is {first.after}, the lock has {first.before}{more}",
+        hint=f"ask its publisher why it was replaced; `{command}` takes the new bytes",
+    )
 
 
 def _complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Reporter) -> Lock:

@@ -13,6 +13,8 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Prefer no locked or installed versions."""
     upgrade_packages: frozenset[NormalizedName] = frozenset()
     """Projects whose locked and installed versions are not preferred."""
+    replaced: frozenset[NormalizedName] = frozenset()
+    """Projects whose files this command replaces: their locked versions may get other bytes."""
     usual_platforms: bool = False
     """Also lock for the usual platforms that have a solution."""
     as_of: datetime | None = None
