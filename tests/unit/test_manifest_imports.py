@@ -1,5 +1,7 @@
 """Projects of other tools: what is brought over, what is said to be left behind."""
 
+import re
+
 import pytest
 
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
@@ -118,3 +120,157 @@ def test_a_pyproject_that_asks_for_nothing_is_told() -> None:
 def test_what_has_another_shape_is_told_with_its_place(text: str) -> None:
     with pytest.raises(UsageError, match=r"pyproject\.toml: "):
         pyproject(text)
+
+
+def left_out(found: ImportedManifest) -> dict[str, str]:
+    """The names that notes say are left out, and where from."""
+    pattern = re.compile(r"`([\w.-]+)[^`]*` from (.+): publish it to a repository, then require it")
+    return {hit[1]: hit[2] for note in found.notes if (hit := pattern.fullmatch(note))}
+
+
+def test_T04_what_uv_takes_from_elsewhere_is_left_out_and_said() -> None:
+    found = pyproject(
+        """[project]
+dependencies = [
+    "of-workspace", "Of_Path>=1", "of-git[x] ; os_name == 'nt'", "of-url", "of-index", "public", "of-default",
+]
+optional-dependencies = { a = ["of-path", "public"] }
+[dependency-groups]
+dev = ["of-git", "public", { include-group = "more" }]
+more = ["several", "nowhere"]
+[tool.uv]
+dev-dependencies = ["of-workspace"]
+[tool.uv.sources]
+of-workspace = { workspace = true }
+of-path = { path = "../lib", editable = true }
+OF-GIT = { git = "https://me:secret@example.com/x" }
+of-url = { url = "https://example.com/x.whl" }
+of-index = { index = "inner" }
+of-default = { index = "main" }
+several = [{ index = "main", marker = "os_name == 'nt'" }, { path = "../lib", marker = "os_name == 'posix'" }]
+[[tool.uv.index]]
+name = "inner"
+url = "https://me:secret@inner.example.com/simple"
+[[tool.uv.index]]
+name = "main"
+url = "https://main.example.com/simple"
+default = true
+"""
+    )
+    assert found.dependencies == ("public", "of-default")
+    assert dict(found.extras) == {"a": ("public",)}
+    assert dict(found.groups) == {"dev": ("public", {"include-group": "more"}), "more": ("nowhere",)}
+    assert left_out(found) == {
+        "of-workspace": "the workspace",
+        "Of_Path": "a path",
+        "of-path": "a path",
+        "of-git": "git",
+        "of-url": "a URL",
+        "of-index": "the index `inner`",
+        "several": "a path",
+    }
+    assert found.index_url == "https://main.example.com/simple"
+    assert any("`inner` (https://inner.example.com/simple)" in note for note in found.notes)
+    assert "secret" not in manifest_text(found, source="x", python="3.11", repositories={})
+
+
+def test_T04_the_sources_of_poetry_are_brought_over_or_said() -> None:
+    found = pyproject(
+        """[tool.poetry.dependencies]
+public = "^1"
+inner = { version = "^1", source = "inner" }
+main = { version = "^1", source = "main" }
+lib = { path = "../lib", develop = true }
+early = { version = "^1", allow-prereleases = true }
+[tool.poetry.group.dev]
+optional = true
+include-groups = ["lint"]
+dependencies = { test = ">=2.20 <3" }
+[tool.poetry.group.lint.dependencies]
+ruff = "*"
+[[tool.poetry.source]]
+name = "inner"
+url = "https://me:secret@inner.example.com/simple"
+priority = "explicit"
+[[tool.poetry.source]]
+name = "main"
+url = "https://main.example.com/simple"
+"""
+    )
+    assert found.index_url == "https://main.example.com/simple"
+    assert found.dependencies == ("public>=1,<2", "main>=1,<2", "early>=1,<2")
+    assert dict(found.groups) == {"dev": ({"include-group": "lint"}, "test>=2.20,<3"), "lint": ("ruff",)}
+    notes = "\n".join(found.notes)
+    assert "`inner` (https://inner.example.com/simple)" in notes
+    assert "`inner` from the index `inner`" in notes
+    assert "`lib` from path" in notes
+    assert "`early`: `allow-prereleases`" in notes
+    assert "[tool.poetry.group.dev]: `optional`" in notes
+    assert "secret" not in notes
+
+
+def test_T04_a_further_source_of_pdm_is_not_made_the_index() -> None:
+    found = pyproject(
+        """[project]
+dependencies = ["public", "inner-lib"]
+[tool.pdm.dev-dependencies]
+dev = ["pytest", "-e file:///${PROJECT_ROOT}/sub#egg=sub"]
+[[tool.pdm.source]]
+name = "inner"
+url = "https://inner.example.com/simple"
+include_packages = ["inner-lib"]
+"""
+    )
+    assert found.index_url == ""
+    assert found.dependencies == ("public",)
+    assert dict(found.groups) == {"dev": ("pytest",)}
+    assert left_out(found) == {"inner-lib": "the index `inner`", "-e": "a path or a URL"}
+    assert any("the index `inner` (https://inner.example.com/simple)" in note for note in found.notes)
+
+
+def test_T04_the_source_of_pdm_that_replaces_its_default_becomes_the_index() -> None:
+    found = pyproject(
+        "[[tool.pdm.source]]\nname = 'other'\nurl = 'https://other.example.com/simple'\n"
+        "[[tool.pdm.source]]\nname = 'pypi'\nurl = 'https://main.example.com/simple'\n"
+    )
+    assert found.index_url == "https://main.example.com/simple"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[tool.uv]\nworkspace = { members = ['a'] }\nfind-links = ['x']\n",
+            "[tool.uv]: `workspace`, `find-links`",
+        ),
+        ("[tool.uv]\nprerelease = 'if-necessary'\n", "[tool.uv]: `prerelease = if-necessary`"),
+        ("[tool.uv]\nextra-index-url = ['https://x.example.com']\n", "the index (https://x.example.com)"),
+        ("[tool.poetry]\npackages = []\nversion = '1'\n", "[tool.poetry]: `packages`, `version`"),
+        ("[tool.pdm]\ndistribution = true\n", "[tool.pdm]: `distribution`"),
+        ("[tool.pdm.resolution]\nexcludes = ['x']\n", "[tool.pdm.resolution]: `excludes`"),
+    ],
+)
+def test_T04_every_key_that_is_not_read_is_said_at_the_top_of_the_file(text: str, said: str) -> None:
+    found = pyproject(text)
+    assert any(said in note for note in found.notes)
+    head = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    assert f"# Not converted: {said}" in head
+
+
+def test_T04_urls_in_extras_and_groups_are_left_out_like_those_of_the_project() -> None:
+    found = pyproject(
+        "[project]\ndependencies = ['a @ https://me:secret@e.com/a.whl']\n"
+        "optional-dependencies = { x = ['b@https://e.com/b.whl'] }\n"
+        "[dependency-groups]\ndev = ['c[y] @ git+https://e.com/c', 'd']\n"
+    )
+    assert (found.dependencies, dict(found.extras), dict(found.groups)) == ((), {"x": ()}, {"dev": ("d",)})
+    assert left_out(found) == {"a": "a URL", "b": "a URL", "c": "a URL"}
+    assert "secret" not in "".join(found.notes)
+
+
+def test_R04_extras_of_poetry_that_are_spelled_in_two_ways_are_the_same() -> None:
+    found = pyproject(
+        "[tool.poetry.dependencies]\nfoo-bar = { version = '*', optional = true }\n"
+        "[tool.poetry.extras]\nx = ['foo_bar']\n"
+    )
+    assert dict(found.extras) == {"x": ("foo-bar",)}

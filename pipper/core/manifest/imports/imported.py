@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct, field
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.toml import toml_key, toml_string, toml_strings
 
@@ -24,6 +24,8 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     prereleases: bool = False
     as_of: str = ""
     index_url: str = ""
+    elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
+    """Projects that the other tool does not take from its index, and where they come from, in words."""
     notes: tuple[str, ...] = ()
     """One text for each entry that was not converted."""
 
@@ -39,6 +41,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             prereleases=self.prereleases or other.prereleases,
             as_of=self.as_of or other.as_of,
             index_url=self.index_url or other.index_url,
+            elsewhere={**other.elsewhere, **self.elsewhere},
             notes=_once(self.notes + other.notes),
         )
 

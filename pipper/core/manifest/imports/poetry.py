@@ -4,13 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.redaction import without_account
 
 _CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
+_SEPARATOR = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
 _ELSEWHERE = ("git", "path", "url", "file")
+_READ = ("dependencies", "dev-dependencies", "extras", "group", "name", "source")
+_ENTRY = ("version", "python", "platform", "markers", "extras", "optional", "source")
 
 
 class UntranslatableError(ValueError):
@@ -19,7 +25,8 @@ class UntranslatableError(ValueError):
 
 def from_poetry(table: Node) -> ImportedManifest:
     """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type."""
-    reader = _Reader()
+    index, further = _indexes(table)
+    reader = _Reader(index.text_at("name", "") if index is not None else "")
     main = table.at("dependencies", {}).table()
     python = main.pop("python", None)
     optional: dict[str, list[str]] = {}
@@ -27,26 +34,44 @@ def from_poetry(table: Node) -> ImportedManifest:
     for name, each in main.items():
         texts = list(reader.requirements(name, each))
         if isinstance(each.value, Mapping) and each.value.get("optional") is True:
-            optional[name.lower()] = texts
+            optional[canonicalize_name(name)] = texts
         else:
             dependencies += texts
     return ImportedManifest(
         requires_python=reader.python(python) if python else "",
         dependencies=tuple(dependencies),
         extras={
-            name: tuple(text for wanted in each.texts() for text in optional.get(wanted.lower(), []))
+            name: tuple(
+                text for wanted in each.texts() for text in optional.get(canonicalize_name(wanted), [])
+            )
             for name, each in table.at("extras", {}).table().items()
         },
-        groups={name: tuple(texts) for name, texts in reader.groups(table)},
-        notes=tuple(reader.notes),
+        groups=dict(reader.groups(table)),
+        index_url=without_account(index.text_at("url", "")) if index is not None else "",
+        notes=(*reader.notes, *further, *unread_keys(table, "[tool.poetry]", _READ)),
     )
 
 
-class _Reader:
-    """Reads dependencies, and notes those that it does not convert."""
+def _indexes(table: Node) -> tuple[Node | None, list[str]]:
+    """Return the source that Poetry asks in place of its default index, if any, and a note for each other one."""
+    sources = tuple(table.at("source", []).items())
+    index = next((each for each in sources if _is_primary(each)), None)
+    further = [each for each in sources if index is None or each.value is not index.value]
+    return index, [further_index(each.text_at("name", ""), each.text_at("url", "")) for each in further]
 
-    def __init__(self) -> None:
+
+def _is_primary(source: Node) -> bool:
+    if source.at("secondary", False).value is True:
+        return False
+    return source.text_at("priority", "primary").lower() in ("primary", "default")
+
+
+class _Reader:
+    """Reads dependencies, and notes those that it does not convert; `index` is the name of the source to ask."""
+
+    def __init__(self, index: str) -> None:
         self.notes: list[str] = []
+        self._index = index
 
     def python(self, node: Node) -> str:
         """Return the required versions of Python."""
@@ -56,14 +81,18 @@ class _Reader:
             self.notes.append(f"`python`: {error}")
             return ""
 
-    def groups(self, table: Node) -> Iterator[tuple[str, list[str]]]:
+    def groups(self, table: Node) -> Iterator[tuple[str, Group]]:
         """Yield dependency groups; `dev-dependencies` is the group `dev` of Poetry before 1.2."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, Group] = {}
         if "dev-dependencies" in table:
-            found["dev"] = self._all(table.at("dev-dependencies"))
+            found["dev"] = tuple(self._all(table.at("dev-dependencies")))
         for name, group in table.at("group", {}).table().items():
-            if "dependencies" in group:
-                found[name] = found.get(name, []) + self._all(group.at("dependencies"))
+            included = tuple({"include-group": each} for each in group.at("include-groups", []).texts())
+            if "dependencies" in group or included:
+                found[name] = (*found.get(name, ()), *included, *self._all(group.at("dependencies", {})))
+            self.notes += unread_keys(
+                group, f"[tool.poetry.group.{name}]", ("dependencies", "include-groups")
+            )
         yield from found.items()
 
     def _all(self, node: Node) -> list[str]:
@@ -81,10 +110,13 @@ class _Reader:
         if where := [key for key in _ELSEWHERE if key in entry]:
             self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")
             return
-        if "source" in entry:
+        if "source" in entry and entry["source"].text() != self._index:
+            source = entry["source"].text()
             self.notes.append(
-                f"the source `{entry['source'].text()}` of `{name}`: see [repositories], [sources]"
+                f"`{name}` from the index `{source}`: publish it to a repository, then require it"
             )
+            return
+        self.notes += unread_keys(node, f"`{name}`", _ENTRY)
         try:
             specifiers = _specifiers(entry["version"].text()) if "version" in entry else ""
             markers = list(_markers(entry))
@@ -113,7 +145,7 @@ def _specifiers(text: str) -> str:
     if "|" in text:
         raise UntranslatableError(f"`{text}` is a choice of ranges, which PEP 440 cannot express")
     clauses = []
-    for part in re.split(r"\s*,\s*", text.strip()):
+    for part in _SEPARATOR.split(text.strip()):
         found = _CLAUSE.fullmatch(part)
         if found is None:
             raise UntranslatableError(f"`{text}` is not a constraint")

@@ -9,16 +9,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.constraints import specifier_of
+from pipper.core.manifest.imports.elsewhere import name_at_start, without_elsewhere
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.imports.pdm import from_pdm
 from pipper.core.manifest.imports.poetry import from_poetry
+from pipper.core.manifest.imports.uv import from_uv
 from pipper.core.manifest.requirement import REQUIREMENT_HINT, parse_requirement
 from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.redaction import without_account
 from pipper.errors import UsageError
 
 _DEEPEST = 10
-_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
@@ -33,9 +34,10 @@ def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
     top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     tool = top.at("tool", {})
     found = _standard(top)
-    for name, read in (("poetry", from_poetry), ("uv", _from_uv), ("pdm", _from_pdm)):
+    for name, read in (("poetry", from_poetry), ("uv", from_uv), ("pdm", from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
+    found = without_elsewhere(found)
     own = top.at("project", {}).text_at("name", "") or tool.at("poetry", {}).text_at("name", "")
     found = _without_self_references(found, own, label)
     if found == ImportedManifest():
@@ -52,8 +54,7 @@ def _without_self_references(found: ImportedManifest, own: str, label: str) -> I
     name = canonicalize_name(own)
 
     def is_own(entry: str | Mapping[str, str]) -> bool:
-        begin = _NAME.match(entry) if isinstance(entry, str) else None
-        return begin is not None and canonicalize_name(begin[1]) == name
+        return name_at_start(entry) == name
 
     if not name or not any(
         map(is_own, itertools.chain(found.dependencies, *found.extras.values(), *found.groups.values()))
@@ -89,14 +90,12 @@ def _standard(top: Node) -> ImportedManifest:
     groups = top.at("dependency-groups", {}).table()
     dynamic = project.at("dynamic", []).texts()
     own = project.text_at("name", "")
-    kept, notes = _without_urls(project.at("dependencies", []).texts())
     return ImportedManifest(
         requires_python=project.text_at("requires-python", ""),
-        dependencies=kept,
-        extras={name: _without_urls(each.texts())[0] for name, each in optional.items()},
+        dependencies=project.at("dependencies", []).texts(),
+        extras={name: each.texts() for name, each in optional.items()},
         groups={name: tuple(_entries(group)) for name, group in groups.items()},
         notes=(
-            *notes,
             *(f"dynamic `{key}`: it needs a build" for key in dynamic if key.endswith("dependencies")),
             *((f"`{own}` itself: pipper installs its requirements, not the project",) if own else ()),
         ),
@@ -109,51 +108,6 @@ def _entries(group: Node) -> Iterator[str | Mapping[str, str]]:
             yield {"include-group": each.only(("include-group",)).text_at("include-group")}
         else:
             yield each.text()
-
-
-def _from_uv(table: Node) -> ImportedManifest:
-    dev = table.at("dev-dependencies", []).texts()
-    groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
-    return ImportedManifest(
-        groups=groups,
-        constraints=table.at("constraint-dependencies", []).texts(),
-        overrides=table.at("override-dependencies", []).texts(),
-        prereleases=table.at("prerelease", "").value == "allow",
-        as_of=_moment(table.at("exclude-newer", "")),
-        index_url=without_account(_uv_index(table)),
-        notes=tuple(
-            f"[tool.uv.sources] of `{name}`: see [sources]" for name in table.at("sources", {}).table()
-        ),
-    )
-
-
-def _uv_index(table: Node) -> str:
-    """Return the URL of the default index, from the entry with `default` or from the old key."""
-    for each in table.at("index", []).items():
-        if each.at("default", False).value is True and "url" in each:
-            return each.text_at("url")
-    return table.text_at("index-url", "")
-
-
-def _moment(node: Node) -> str:
-    return node.value if isinstance(node.value, str) else str(node.value).replace(" ", "T")
-
-
-def _from_pdm(table: Node) -> ImportedManifest:
-    resolution = table.at("resolution", {})
-    urls = [each.text_at("url") for each in table.at("source", []).items() if "url" in each]
-    return ImportedManifest(
-        groups={
-            name: _without_urls(each.texts())[0]
-            for name, each in table.at("dev-dependencies", {}).table().items()
-        },
-        overrides=tuple(
-            name + specifier_of(each.text()) for name, each in resolution.at("overrides", {}).table().items()
-        ),
-        prereleases=resolution.at("allow-prereleases", False).value is True,
-        index_url=without_account(urls[0]) if urls else "",
-        notes=tuple("a further [[tool.pdm.source]]: pipper uses one index" for _ in urls[1:]),
-    )
 
 
 def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> ImportedManifest:
@@ -215,9 +169,3 @@ def _requirement(line: str, place: str) -> ImportedManifest:
         return ImportedManifest(dependencies=(str(Requirement(text)),))
     except InvalidRequirement as error:
         raise UsageError(f"{place}: not a requirement", cause=str(error), hint=REQUIREMENT_HINT) from error
-
-
-def _without_urls(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    kept = tuple(text for text in texts if " @ " not in text)
-    left = (text.partition(" @ ")[0].strip() for text in texts if " @ " in text)
-    return kept, tuple(f"`{name}` from a URL: publish it to a repository" for name in left)

@@ -1,0 +1,83 @@
+"""What another tool took from a path, a URL, git, a workspace or an index of its own: no index may be asked for it."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pipper.core.document import Node
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.redaction import without_account
+
+NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
+"""The name at the start of a requirement."""
+
+
+def name_at_start(entry: object) -> NormalizedName | None:
+    """Return the name of the project that an entry requires, None if it is not a requirement."""
+    found = NAME.match(entry) if isinstance(entry, str) else None
+    return canonicalize_name(found[1]) if found else None
+
+
+def without_elsewhere(found: ImportedManifest) -> ImportedManifest:
+    """Return the requirements without those from elsewhere, each with a note.
+
+    They are URLs, editable ones, and names in `found.elsewhere`. If they stayed, an index would be asked for a name
+    that may be private.
+    """
+    notes: dict[str, None] = {}
+
+    def kept(entries: Iterable[str | Mapping[str, str]]) -> Group:
+        left: list[str | Mapping[str, str]] = []
+        for entry in entries:
+            where = _where(entry, found.elsewhere)
+            if where and isinstance(entry, str):
+                notes[f"`{_shown(entry)}` from {where}: publish it to a repository, then require it"] = None
+            else:
+                left.append(entry)
+        return tuple(left)
+
+    return replace(
+        found,
+        dependencies=_texts(kept(found.dependencies)),
+        extras={name: _texts(kept(texts)) for name, texts in found.extras.items()},
+        groups={name: kept(group) for name, group in found.groups.items()},
+        notes=(*found.notes, *(note for note in notes if note not in found.notes)),
+    )
+
+
+def _texts(group: Group) -> tuple[str, ...]:
+    return tuple(entry for entry in group if isinstance(entry, str))
+
+
+def _where(entry: str | Mapping[str, str], elsewhere: Mapping[NormalizedName, str]) -> str:
+    if not isinstance(entry, str):
+        return ""
+    if entry.lstrip().startswith("-"):
+        return "a path or a URL"
+    name = name_at_start(entry)
+    if re.match(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@", entry):
+        return "a URL"
+    return elsewhere.get(name, "") if name else ""
+
+
+def _shown(entry: str) -> str:
+    """Return an entry without its URL, which may contain a secret."""
+    if entry.lstrip().startswith("-"):
+        return entry.split(maxsplit=1)[0]
+    return entry.partition("@")[0].strip() if "@" in entry.partition(";")[0] else entry
+
+
+def unread_keys(table: Node, label: str, read: Iterable[str]) -> tuple[str, ...]:
+    """Return a note that names the keys of a table that are not in `read`; none without such keys."""
+    left = [f"`{key}`" for key in table.table() if key not in read]
+    return (f"{label}: {', '.join(left)}",) if left else ()
+
+
+def further_index(name: str, url: str) -> str:
+    """Return the note for an index that is not the one in the manifest."""
+    shown = " ".join(part for part in (name and f"`{name}`", url and f"({without_account(url)})") if part)
+    return (
+        f"the index {shown}: pipper uses one index; give the projects that come from it a source in [sources]"
+    )

@@ -1,0 +1,39 @@
+"""Converting the table of PDM (`[tool.pdm]`) to standard requirements."""
+
+from packaging.utils import canonicalize_name
+
+from pipper.core.document import Node
+from pipper.core.manifest.constraints import specifier_of
+from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.redaction import without_account
+
+_READ = ("dev-dependencies", "resolution", "source")
+_DEFAULT = "pypi"
+"""The name of the source that replaces PDM's default index; every other one is added to it."""
+
+
+def from_pdm(table: Node) -> ImportedManifest:
+    """Return the requirements in the table `tool.pdm`; raises UsageError for an unexpected type."""
+    resolution = table.at("resolution", {})
+    sources = tuple(table.at("source", []).items())
+    default = next((each for each in sources if each.text_at("name", "") == _DEFAULT and "url" in each), None)
+    further = [each for each in sources if default is None or each.value is not default.value]
+    return ImportedManifest(
+        groups={name: each.texts() for name, each in table.at("dev-dependencies", {}).table().items()},
+        overrides=tuple(
+            name + specifier_of(each.text()) for name, each in resolution.at("overrides", {}).table().items()
+        ),
+        prereleases=resolution.at("allow-prereleases", False).value is True,
+        index_url=without_account(default.text_at("url")) if default is not None else "",
+        elsewhere={
+            canonicalize_name(name): f"the index `{each.text_at('name', '')}`"
+            for each in further
+            for name in each.at("include_packages", []).texts()
+        },
+        notes=(
+            *(further_index(each.text_at("name", ""), each.text_at("url", "")) for each in further),
+            *unread_keys(resolution, "[tool.pdm.resolution]", ("overrides", "allow-prereleases")),
+            *unread_keys(table, "[tool.pdm]", _READ),
+        ),
+    )

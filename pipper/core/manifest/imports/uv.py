@@ -1,0 +1,78 @@
+"""Converting the table of uv (`[tool.uv]`) to standard requirements."""
+
+from collections.abc import Iterator
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pipper.core.document import Node
+from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.redaction import without_account
+
+_READ = (
+    *(
+        "constraint-dependencies",
+        "dev-dependencies",
+        "exclude-newer",
+        "extra-index-url",
+        "index",
+        "index-url",
+    ),
+    *("override-dependencies", "prerelease", "sources"),
+)
+_ELSEWHERE = {"workspace": "the workspace", "path": "a path", "git": "git", "url": "a URL"}
+
+
+def from_uv(table: Node) -> ImportedManifest:
+    """Return the requirements in the table `tool.uv`; raises UsageError for an unexpected type."""
+    dev = table.at("dev-dependencies", []).texts()
+    groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
+    default = _default_index(table)
+    prerelease = table.at("prerelease", "").value
+    return ImportedManifest(
+        groups=groups,
+        constraints=table.at("constraint-dependencies", []).texts(),
+        overrides=table.at("override-dependencies", []).texts(),
+        prereleases=prerelease == "allow",
+        as_of=_moment(table.at("exclude-newer", "")),
+        index_url=without_account(
+            default.text_at("url", "") if default is not None else table.text_at("index-url", "")
+        ),
+        elsewhere=dict(_elsewhere(table, default.text_at("name", "") if default is not None else "")),
+        notes=(
+            *_further(table, default),
+            *((f"[tool.uv]: `prerelease = {prerelease}`",) if prerelease not in ("", "allow") else ()),
+            *unread_keys(table, "[tool.uv]", _READ),
+        ),
+    )
+
+
+def _default_index(table: Node) -> Node | None:
+    entries = table.at("index", []).items()
+    return next((each for each in entries if each.at("default", False).value is True and "url" in each), None)
+
+
+def _further(table: Node, default: Node | None) -> Iterator[str]:
+    for each in table.at("index", []).items():
+        if default is None or each.value is not default.value:
+            yield further_index(each.text_at("name", ""), each.text_at("url", ""))
+    more = table.at("extra-index-url", [])
+    for url in more.texts() if isinstance(more.value, list) else (more.text(),):
+        yield further_index("", url)
+
+
+def _elsewhere(table: Node, default: str) -> Iterator[tuple[NormalizedName, str]]:
+    """Yield the names of `[tool.uv.sources]`, and where they come from; not those from the default index."""
+    for name, node in table.at("sources", {}).table().items():
+        for entry in node.items() if isinstance(node.value, list) else [node]:
+            where = next((text for key, text in _ELSEWHERE.items() if key in entry), "")
+            index = entry.text_at("index", "")
+            if not where and index and index != default:
+                where = f"the index `{index}`"
+            if where:
+                yield canonicalize_name(name), where
+                break
+
+
+def _moment(node: Node) -> str:
+    return node.value if isinstance(node.value, str) else str(node.value).replace(" ", "T")
