@@ -78,10 +78,10 @@ constraints = ["acme-constraint<2", "limit-constraint<2"]
 overrides = ["acme-override==1", "limit-override==1"]
 
 [optional-dependencies]
-more = ["held", "acme-extra ; python_version < '3'"]
+more = ["held", "extra-only"]
 
 [dependency-groups]
-dev = ["held", "acme-group ; python_version < '3'"]
+dev = ["held", "group-only"]
 
 [repositories]
 acme = "URL"
@@ -119,9 +119,9 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexDouble]:
     folder = tmp_path_factory.mktemp("index")
     with IndexDouble() as double:
-        double.add(make_wheel(folder, "public", "1.0"))
+        double.add(make_wheel(folder, "public", "1.0"), **{"upload-time": "2026-01-01T00:00:00Z"})
         limits = (f"{kind}-{what}" for kind in ("acme", "limit") for what in ("constraint", "override"))
-        for name in (*NAMES, "acme-extra", "acme-group", *limits):
+        for name in (*NAMES, "extra-only", "group-only", *limits):
             double.add(make_wheel(folder, name, "99.0"))
         yield double
 
@@ -131,7 +131,9 @@ def _template(tmp_path_factory: pytest.TempPathFactory, index: IndexDouble) -> I
     with canary_server() as server:
         bucket = server.endpoint.fresh_bucket()
         workspace = Workspace(root=tmp_path_factory.mktemp("private"), server=server, bucket=bucket)
-        workspace.publish(*(workspace.wheel(name) for name in ("held", "gone", "other")))
+        workspace.publish(
+            *(workspace.wheel(name) for name in ("held", "gone", "other", "extra-only", "group-only"))
+        )
         workspace.manifest.write_text(MANIFEST.replace("URL", workspace.url))
         for name in NAMES:
             _write_inputs(workspace, name)
@@ -186,6 +188,29 @@ def test_T01_T02_no_command_on_the_whole_project_asks_the_index_for_a_private_na
     double.script(*([rule] if rule else []))
     done = world.run(WHOLE[command])
     assert done.code in codes, (done.code, done.stderr)
+
+
+@pytest.mark.parametrize("command", WHOLE)
+def test_T01_only_public_names_of_a_project_reach_the_index(world: World, command: str) -> None:
+    manifest = world.workspace.manifest
+    manifest.write_text(manifest.read_text().replace('"gone", ', ""))
+    for line in (WHOLE["lock"], WHOLE[command]):
+        assert world.run(line).code == 0
+    locked = tomllib.loads(world.workspace.lock.read_text())["packages"]
+    sources = {each["name"]: each["source"] for each in locked}
+    assert sources == {"public": "index", **dict.fromkeys(("held", "extra-only", "group-only"), "acme")}
+    assert world.index.names() == {"public"}
+
+
+@pytest.mark.parametrize("name", ["gone", "acme-nowhere"])
+@pytest.mark.parametrize("only", ["extra-only", "group-only"])
+def test_T01_T02_a_private_name_in_an_extra_or_a_group_is_not_asked_of_the_index(
+    world: World, only: str, name: str
+) -> None:
+    manifest = world.workspace.manifest
+    manifest.write_text(manifest.read_text().replace('"gone", ', "").replace(only, name))
+    for command in ("lock", "lock -U", "add other", "install"):
+        assert world.run(command).code == 3
 
 
 @pytest.mark.parametrize("how", ["-t new", "-t kept", "--user --python {base}"])
