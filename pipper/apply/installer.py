@@ -181,7 +181,7 @@ def _check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:
         raise IntegrityError(
             f"{wheel.filename} is {wheel.name} {wheel.version}, but the lock has {wanted.name} {wanted.version}",
-            hint="run `pipper lock`",
+            hint=f"run `pipper lock -P {wanted.name}` to choose again",
         )
 
 

@@ -5,6 +5,7 @@
     wheels/AB/SHA256/index.json  the index of the wheel
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
+    stamps/AB/SHA256             a lock that was up to date, for each project
     tmp/                         unfinished files
     .lock                        held shared by each command, exclusively by `cleaning`
     CACHEDIR.TAG                 excludes the folder from backups, if pipper created it

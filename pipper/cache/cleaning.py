@@ -13,7 +13,7 @@ from pipper.cache.cache import Cache, disk_errors
 from pipper.system.locks import os_lock
 
 _DAY = 86_400
-_PARTS = ("files", "wheels", "interpreters", "index", "tmp")
+_PARTS = ("files", "wheels", "interpreters", "index", "stamps", "tmp")
 """All that the cache creates and `clean` removes."""
 
 
@@ -35,7 +35,7 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, waiting=waiting):
         freed = _remove(cache.root / "tmp")
-        for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", "")):
+        for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", ""), ("stamps", "")):
             for entry in sorted(cache.root.glob(f"{kind}/*/*")):
                 try:
                     used = os.stat(entry / clock).st_mtime

@@ -3,24 +3,30 @@
 import os
 import sys
 
-_OPTIONS = ("PIPPER_SYNC_", "PIPPER_PROJECT", "PIPPER_LIMIT", "_PIPPER_")
+TYPE_CHECKING = False  # importing `typing` takes longer than the rest of this
+if TYPE_CHECKING:
+    from pipper.ops.context.project_files import ProjectFiles
+
+_OPTIONS = {
+    "sync": ("PIPPER_SYNC_", "PIPPER_PROJECT", "PIPPER_LIMIT", "_PIPPER_"),
+    "lock": (
+        *("PIPPER_LOCK_", "PIPPER_PROJECT", "_PIPPER_"),
+        *("PIPPER_BUCKET", "PIPPER_REPOSITORY", "PIPPER_PROFILE", "PIPPER_PREFIX", "PIPPER_ENDPOINT_URL"),
+    ),
+}
+"""The commands that may have nothing to do, and the beginnings of variables that are options of theirs."""
 
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
     files = None
     try:
-        if _is_bare_sync():
-            # Imported here: a sync with nothing to do needs no click.
+        if command := _bare_command():
+            # Imported here: a command with nothing to do needs no click.
             from pipper.ops.context.project_files import likely_project  # noqa: PLC0415 - see above
-            from pipper.ops.sync.freshness import NOTHING_TO_DO, is_fresh  # noqa: PLC0415 - see above
 
             files = likely_project(os.curdir)
-            if is_fresh(files):
-                if "-q" not in sys.argv:
-                    from pipper.cli.output import say  # noqa: PLC0415 - see above
-
-                    say(NOTHING_TO_DO)
+            if _nothing_to_do(command, files):
                 return
         from pipper.cli.boundary import run  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
@@ -28,9 +34,30 @@ def main() -> None:
     run(files=files)
 
 
-def _is_bare_sync() -> bool:
-    """Return whether the command is `pipper sync` without options on the command line or in variables."""
-    if sys.argv[1:] not in (["sync"], ["sync", "-q"]) or sys.stderr is None:
-        return False
+def _bare_command() -> str:
+    """Return `sync` or `lock` if that is the command, without options in arguments or variables; else nothing."""
+    command, *options = sys.argv[1:] or [""]
+    if command not in _OPTIONS or options not in ([], ["-q"]) or sys.stderr is None:
+        return ""
     # options of pipper in variables, and requests for shell completion
-    return not any(name.startswith(_OPTIONS) for name in os.environ)
+    return "" if any(name.startswith(_OPTIONS[command]) for name in os.environ) else command
+
+
+def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
+    """Return whether a stamp shows that the command has nothing to do; then also say so."""
+    quiet = "-q" in sys.argv
+    if command == "sync":
+        from pipper.ops.sync.freshness import NOTHING_TO_DO, is_fresh  # noqa: PLC0415 - a lock does not need it
+
+        lines = [NOTHING_TO_DO] if is_fresh(files) else None
+    else:
+        from pipper.ops.lock.lock_stamp import stamped  # noqa: PLC0415 - a sync does not need it
+
+        lines = stamped(files)
+    if lines is None:
+        return False
+    for line in lines[:-1] if quiet else lines:
+        from pipper.cli.output import say  # noqa: PLC0415 - with `-q` there is mostly nothing to say
+
+        say(line)
+    return True

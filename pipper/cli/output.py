@@ -25,10 +25,15 @@ def visible(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def presentable(text: str) -> str:
+    """Return `text` as `say` writes it: redacted and with control characters escaped."""
+    return visible(redacted(text))
+
+
 def say(text: str) -> None:
     """Write a line to stderr, redacted and with control characters escaped."""
     try:
-        sys.stderr.write(visible(redacted(text)) + "\n")
+        sys.stderr.write(presentable(text) + "\n")
         sys.stderr.flush()
     except OSError:
         # There is no place left to report this; the command and its exit code are not affected.

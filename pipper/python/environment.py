@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
+from pipper.python.venv import UNFINISHED, venv_python_path
 from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.process import ProcessError, run
@@ -25,7 +26,6 @@ STATE = ".pipper"
 MARKS = "pipper.json"
 """The file in a `.dist-info` that names the source of the distribution."""
 
-_UNFINISHED = ".pipper-unfinished"
 _FOLDER = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(?P<version>[^-]+)\.(?:dist|egg)-info")
 _ELSEWHERE = (
     "work in a project (its `.venv` is made for you), or name an environment with `--python EXE` or `-t DIR`"
@@ -190,9 +190,8 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
 
 def venv_python(directory: Path) -> Path | None:
     """Return the python of the virtual environment in `directory`, or None if it is missing or unfinished."""
-    python = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = python.exists() and (directory / "pyvenv.cfg").exists() and not (directory / _UNFINISHED).exists()
-    return Path(os.path.abspath(python)) if done else None
+    python = venv_python_path(directory)
+    return Path(python) if python else None
 
 
 def _refuse_occupied(root: Path) -> None:
@@ -201,7 +200,7 @@ def _refuse_occupied(root: Path) -> None:
         entries = set(os.listdir(root)) - {STATE}
     except FileNotFoundError:
         return
-    if not entries or _UNFINISHED in entries or venv_python(root) is not None:
+    if not entries or UNFINISHED in entries or venv_python(root) is not None:
         return
     if (root / "pyvenv.cfg").exists():
         raise MachineError(
@@ -215,18 +214,18 @@ def _refuse_occupied(root: Path) -> None:
 
 
 def _create_or_clear(root: Path, base: Interpreter) -> None:
-    """Create a virtual environment; the file `_UNFINISHED` is removed last, and stays if the removal fails."""
+    """Create a virtual environment; the file `UNFINISHED` is removed last, and stays if the removal fails."""
     try:
-        (root / _UNFINISHED).touch()
+        (root / UNFINISHED).touch()
         _clear(root)
         _build_venv(root, base.base_executable)
         if root.name == ".venv":
             (root / ".gitignore").write_text("*\n")
-        (root / _UNFINISHED).unlink()
+        (root / UNFINISHED).unlink()
     except BaseException as error:
         with contextlib.suppress(OSError):
             _clear(root)
-            (root / _UNFINISHED).unlink()
+            (root / UNFINISHED).unlink()
         if isinstance(error, OSError | ProcessError):
             raise _creation_error(root, error) from error
         raise
@@ -234,7 +233,7 @@ def _create_or_clear(root: Path, base: Interpreter) -> None:
 
 def _clear(root: Path) -> None:
     for entry in list(os.scandir(root)):
-        if entry.name not in (STATE, _UNFINISHED):
+        if entry.name not in (STATE, UNFINISHED):
             shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
 
 

@@ -96,18 +96,20 @@ def test_exit_4_where_bytes_are_not_what_they_should_be(workspace: Workspace) ->
 
 
 def test_exit_5_where_there_are_no_credentials(remote: Workspace) -> None:
-    remote.refused("lock", code=5, subject=f"s3://{remote.bucket}/pipper", env=dict.fromkeys(CANARIES, ""))
+    env = dict.fromkeys(CANARIES, "")
+    remote.refused("lock", "-U", code=5, subject=f"s3://{remote.bucket}/pipper", env=env)
 
 
 def test_exit_5_where_half_a_key_is_set(remote: Workspace) -> None:
-    done = remote.refused("lock", code=5, subject="AWS_SECRET_ACCESS_KEY", env={"AWS_SECRET_ACCESS_KEY": ""})
+    env = {"AWS_SECRET_ACCESS_KEY": ""}
+    done = remote.refused("lock", "-U", code=5, subject="AWS_SECRET_ACCESS_KEY", env=env)
     assert "half a key" in done.stderr
 
 
 def test_exit_6_where_the_store_is_out_of_reach(remote: Workspace) -> None:
     with closed_ports() as (port,):
         closed = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"}
-        done = remote.refused("lock", code=6, subject=f"s3://{remote.bucket}", env=closed)
+        done = remote.refused("lock", "-U", code=6, subject=f"s3://{remote.bucket}", env=closed)
     assert "127.0.0.1" in done.stderr
 
 
@@ -316,6 +318,6 @@ def test_help_tells_options_and_an_example(command: str, empty: Workspace) -> No
 
 def test_a_refusal_of_the_whole_bucket_is_told_once(remote: Workspace, double: S3Double) -> None:
     double.script(Rule(operation="*", fault=Answer(status=403, code="AccessDenied"), times=float("inf")))
-    for args in (("lock",), ("sync",), ("publish", remote.wheel("epsilon"))):
+    for args in (("lock", "-U"), ("sync",), ("publish", remote.wheel("epsilon"))):
         done = remote.run(*args, code=5)
         remote.check_told(done, remote.bucket)

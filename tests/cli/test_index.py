@@ -165,13 +165,22 @@ def test_where_an_index_is_needed_and_none_is_configured_the_line_to_write_is_to
     assert 'url = "https://index.example.com/simple"' in done.stderr
 
 
-def test_a_relock_with_nothing_changed_asks_once_for_each_page_and_for_no_metadata(
+def test_a_lock_that_is_up_to_date_asks_the_index_nothing(project: Workspace, index: IndexDouble) -> None:
+    project.run("lock")
+    before = project.lock.read_bytes()
+    index.seen.clear()
+    project.run("lock")
+    assert project.lock.read_bytes() == before
+    assert index.seen == []
+
+
+def test_an_upgrade_with_nothing_new_asks_once_for_each_page_and_for_no_metadata(
     project: Workspace, index: IndexDouble
 ) -> None:
     project.run("lock")
     before = project.lock.read_bytes()
     index.seen.clear()
-    project.run("lock")
+    project.run("lock", "-U")
     assert project.lock.read_bytes() == before
     assert sorted((each.path, each.status) for each in index.seen) == [
         ("/simple/helper/", 304),
@@ -209,7 +218,7 @@ def test_the_account_of_the_index_reaches_it_and_nothing_else(empty: Workspace) 
         env = {"PIP_INDEX_URL": index.url.replace("://", "://me:canary-index@")}
         empty.manifest.write_text("dependencies = ['public']\n")
         done = [empty.run("lock", "-v", env=env), empty.run("sync", "-v", env=env)]
-        refused = empty.run("lock", env={"PIP_INDEX_URL": index.url}, code=5)
+        refused = empty.run("lock", "-U", env={"PIP_INDEX_URL": index.url}, code=5)
     assert "netrc" in refused.stderr
     assert empty.installed() == {"public": "1.0.0"}
     for each in done:
@@ -400,6 +409,7 @@ class TestEnvironments:
         empty.run("lock")
         before = environments(empty)
         index.add(empty.wheel("public", "2.0"))
+        ask(empty, index, "public>=1")
         empty.run("lock")
         assert {name: each["packages"] for name, each in environments(empty).items()} == {
             name: each["packages"] for name, each in before.items()

@@ -28,7 +28,7 @@ def test_K01_nothing_is_told_in_success(remote: Workspace) -> None:
 def test_K01_nothing_is_told_in_failure(code: str, remote: Workspace, double: S3Double) -> None:
     answer = Answer(status=403, code=code, elements={"AWSAccessKeyId": KEY, "StringToSign": SECRET})
     double.script(Rule(operation="*", fault=answer, times=float("inf")))
-    for args in (("lock", "-v"), ("sync", "-v"), ("publish", "-v", remote.wheel("epsilon"))):
+    for args in (("lock", "-U", "-v"), ("sync", "-v"), ("publish", "-v", remote.wheel("epsilon"))):
         done = remote.run(*args, code=5)
         remote.check_secrets(done)
 
@@ -61,13 +61,13 @@ def test_credentials_are_taken_with_and_without_a_token(remote: Workspace) -> No
         ("-c", KEY, SECRET, "0", "-q"),
         ("-c", KEY, SECRET, "-q"),
     ):
-        remote.run("lock", *given, env=NOBODY)
+        remote.run("lock", "-U", *given, env=NOBODY)
 
 
 def test_verbose_names_the_step_that_gave_the_credentials(remote: Workspace) -> None:
     place = f"s3://{remote.bucket}/pipper: uses"
-    assert f"{place} the variables AWS_*" in remote.run("lock", "-v").stderr
-    given = remote.run("lock", "-v", "-c", KEY, SECRET, env=NOBODY)
+    assert f"{place} the variables AWS_*" in remote.run("lock", "-U", "-v").stderr
+    given = remote.run("lock", "-U", "-v", "-c", KEY, SECRET, env=NOBODY)
     assert f"{place} the credentials given with -c" in given.stderr
 
 

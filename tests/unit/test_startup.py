@@ -12,6 +12,7 @@ from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
 HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "tomlkit", "yaml"}
+OF_OTHER_COMMANDS = {"click", "datetime", "ipaddress", "msgspec", "packaging", "tomllib", "urllib", "urllib3"}
 
 
 def imported(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> set[str]:
@@ -28,7 +29,7 @@ def test_help_imports_nothing_heavy(args: tuple[str, ...], tmp_path: Path) -> No
     assert modules & HEAVY == set()
 
 
-def test_a_sync_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_a_sync_or_a_lock_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
     make_wheel(tmp_path / "wheels", "alpha", "1.0", requires=["beta"])
     make_wheel(tmp_path / "wheels", "beta", "1.0")
     app = tmp_path / "app"
@@ -40,11 +41,18 @@ def test_a_sync_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None
     run_pipper("publish", *sorted((tmp_path / "wheels").iterdir()), "-b", repository, cwd=app)
     run_pipper("lock", cwd=app)
     run_pipper("sync", cwd=app)
-    modules = imported("sync", cwd=app)
-    assert modules & (HEAVY | {"click", "datetime", "ipaddress", "urllib"}) == set(), (
-        "it costs little more than a start of Python"
-    )
+    run_pipper("lock", cwd=app)  # now for the Python of `.venv`
+    for command in ("sync", "lock"):
+        modules = imported(command, cwd=app)
+        assert "pipper" in modules
+        assert modules & (HEAVY | OF_OTHER_COMMANDS) == set(), "it costs little more than a start of Python"
     assert "click" in imported("sync", "--exact", cwd=app)
+
+
+def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: Path) -> None:
+    app = synced(tmp_path / "app")
+    assert imported("lock", "-v", cwd=app) & (HEAVY | {"urllib3"}) == set()
+    assert "resolvelib" not in imported("lock", "--check", cwd=app)
 
 
 def test_lock_and_sync_from_s3_do_without_boto3_where_keys_and_address_are_plain(

@@ -4,19 +4,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from packaging.utils import canonicalize_name
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, repository_options, settings_from
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give, give_json, presentable
 from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.wording import counted
-from pipper.ops.context.project import load_project
+from pipper.ops.context.find_manifest import find_project_files
+from pipper.ops.context.project import no_project
+from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.lock.lock import LockOutcome, check_lock, lock_project
-from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.lock_stamp import write_lock_stamp
+from pipper.ops.lock.options import BARE
 
+_UNCHANGED = "Unchanged:"
 _EXAMPLES = """
 Examples:
   pipper lock                              # keep locked versions
@@ -56,7 +60,10 @@ Examples:
 @click.option("--offline", is_flag=True, help="Send no request to the index: use its cached answers.")
 @repository_options
 @json_option
+@click.pass_obj
 def command(
+    likely: ProjectFiles | None,
+    /,
     *,
     upgrade: bool,
     packages: tuple[str, ...],
@@ -71,12 +78,14 @@ def command(
 ) -> int:
     """Resolve the manifest to exact versions with hashes, and write pipper.lock.
 
-    Locked versions that still fit stay, unless -U or -P is given.
+    A lock that is up to date stays as it is. Locked versions that still fit stay, unless -U or -P is given.
     """
     settings = settings_from(shared)
-    project = load_project(settings.directory)
+    files = find_project_files(settings.directory, likely)
+    if files is None:
+        raise no_project(settings.directory)
     if check:
-        difference = check_lock(project)
+        difference = check_lock(files)
         if as_json:
             give_json({"fresh": not difference, "difference": difference})
         elif difference:
@@ -85,33 +94,35 @@ def command(
         else:
             settings.reporter.info("pipper.lock is up to date")
         return 1 if difference else 0
-    options = LockOptions(
+    options = replace(
+        BARE,
         upgrade=upgrade,
         upgrade_packages=frozenset(canonicalize_name(name) for name in packages),
-        usual_platforms=True,
         as_of=parse_as_of(as_of, where="--as-of") if as_of else None,
         lowest_direct=resolution == "lowest-direct",
         offline=offline,
     )
-    outcome = lock_project(settings, project, options, python=python, dry_run=dry_run)
+    outcome = lock_project(settings, files, options, python=python, dry_run=dry_run)
     if as_json:
         give_json(_document(outcome))
     else:
         for line in change_lines(outcome.changes):
             (give if dry_run else settings.reporter.info)(line)
-    settings.reporter.info(_summary(outcome, dry_run=dry_run))
+    done = "Locked" if outcome.written else _UNCHANGED
+    settings.reporter.info(_summary(outcome, "Would lock" if dry_run else done))
+    if outcome.stamp_key:
+        warnings = [presentable(f"warning: {text}") for text in outcome.warnings]
+        lines = [*warnings, presentable(_summary(outcome, _UNCHANGED))]
+        write_lock_stamp(settings, files, outcome.stamp_key, lines)
     return 0
 
 
-def _summary(outcome: LockOutcome, *, dry_run: bool) -> str:
+def _summary(outcome: LockOutcome, done: str) -> str:
     """Return one sentence on the whole lock."""
     count = counted(len(outcome.lock.packages), "package")
-    where = ", ".join(outcome.environments)
     replaced = [f"{each.name} {version}" for each in outcome.changes for version in each.other_bytes]
     more = f"; other bytes for {', '.join(replaced)}" if replaced else ""
-    if dry_run:
-        return f"Would lock {count} for {where}{more}"
-    return f"{'Locked' if outcome.written else 'Unchanged:'} {count} for {where}{more}"
+    return f"{done} {count} for {', '.join(outcome.environments)}{more}"
 
 
 def _document(outcome: LockOutcome) -> dict[str, object]:

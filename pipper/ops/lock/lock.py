@@ -1,22 +1,28 @@
-"""`lock`: solve the manifest, starting from the old lock, and write the new lock."""
+"""`lock`: solve the manifest, starting from the old lock, and write the new lock.
+
+The solver and the sources are imported only if the old lock is not up to date.
+"""
 
 from pathlib import Path
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from pipper.core.access import RepositoryOptions
 from pipper.core.lock.diff import VersionChange, version_changes
-from pipper.core.lock.merge import merged_lock
 from pipper.core.lock.model import Lock
+from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
-from pipper.ops.context.project import Project, load_lock
-from pipper.ops.context.project_files import LOCK_NAME
+from pipper.ops.context.project import project_of
+from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.lock.make_lock import make_lock
-from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
+from pipper.ops.lock.options import BARE, LockOptions
+from pipper.ops.lock.targets import no_solution
+from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
 from pipper.system.files import read_bytes, write_bytes
 
 
@@ -27,49 +33,78 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
     changes: tuple[VersionChange, ...]
     written: bool
     """False if the file did not change, or in a dry run."""
+    stamp_key: str = ""
+    """The key of the stamp for this lock; empty if a bare `lock` would not leave it as it is."""
 
     @property
     def environments(self) -> tuple[str, ...]:
         """Names of the locked environments."""
         return tuple(each.target.name for each in self.lock.environments)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A warning for each environment without a solution."""
+        return tuple(
+            no_solution(each.target, each.failure) for each in self.lock.environments if each.failure
+        )
 
-def check_lock(project: Project) -> str:
+
+def check_lock(files: ProjectFiles) -> str:
     """Return the first difference between manifest and lock, empty if there is none; send no request.
 
-    Raises what `load_lock` raises.
+    Raises what `project_of` and `parse_lock` raise.
     """
-    lock = load_lock(project.lock_path)
-    if lock is None:
+    project = project_of(files)
+    if files.lock.data is None:
         return f"there is no {LOCK_NAME}"
-    return lock.inputs.difference(project.manifest.inputs())
+    return manifest_difference(parse_lock(files.lock.data, label=LOCK_NAME), project.manifest)
 
 
 def lock_project(
-    settings: Settings, project: Project, options: LockOptions, *, python: Path | None, dry_run: bool
+    settings: Settings, files: ProjectFiles, options: LockOptions, *, python: Path | None, dry_run: bool
 ) -> LockOutcome:
     """Solve the manifest for the environments of the old lock and the interpreter at hand; write the lock.
 
-    `python` names that interpreter. Raises NoSolutionError, UsageError and what repositories raise; an error
-    leaves the old lock unchanged.
+    `python` names that interpreter. A lock that is up to date stays, and no source is asked. Raises
+    NoSolutionError, UsageError and what repositories raise; an error leaves the old lock unchanged.
     """
-    old = _old_lock(project, settings.reporter)
+    project, data = project_of(files), files.lock.data
+    old = None if data is None else _old_lock(data, settings.reporter)
     _require_known(options.upgrade_packages, old)
-    target = interpreter_at_hand(settings, project.root, Place(python=python)).target
+    interpreter = interpreter_at_hand(settings, project.root, Place(python=python))
+    target, basis = interpreter.target, lock_basis(files, interpreter.executable)
+    is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
+    if old and data and is_up_to_date(settings, project, options, old, data, target):
+        key = stamp_key(basis, data) if is_usual else ""
+        outcome = LockOutcome(lock=old, changes=(), written=False, stamp_key=key)
+        settings.reporter.detail(f"{LOCK_NAME} is up to date: no source is asked")
+        for warning in outcome.warnings:
+            settings.reporter.warning(warning)
+        return outcome
+    from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
+
     lock = make_lock(settings, project, target, options, old=old)
     text = dump_lock(lock).encode()
     written = not dry_run and read_bytes(project.lock_path) != text
     if written:
         write_bytes(project.lock_path, text)
-    return LockOutcome(lock=lock, changes=version_changes(old, lock), written=written)
+    stays = is_usual and is_up_to_date(settings, project, BARE, lock, text, target)
+    return LockOutcome(
+        lock=lock,
+        changes=version_changes(old, lock),
+        written=written,
+        stamp_key=stamp_key(basis, text) if stays else "",
+    )
 
 
-def _old_lock(project: Project, reporter: Reporter) -> Lock | None:
+def _old_lock(data: bytes, reporter: Reporter) -> Lock:
     """Return the lock; of one with merge conflicts, what both sides agree on."""
     try:
-        return load_lock(project.lock_path)
+        return parse_lock(data, label=LOCK_NAME)
     except (UsageError, IntegrityError) as error:
-        merged = merged_lock(read_bytes(project.lock_path) or b"", label=LOCK_NAME)
+        from pipper.core.lock.merge import merged_lock  # noqa: PLC0415 - a lock seldom has merge conflicts
+
+        merged = merged_lock(data, label=LOCK_NAME)
         if merged is None:
             raise
         reporter.info(f"{error.message}: repairing it from what both sides agree on")

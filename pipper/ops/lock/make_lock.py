@@ -32,7 +32,7 @@ from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
-from pipper.ops.lock.targets import goals
+from pipper.ops.lock.targets import goals, no_solution
 from pipper.ops.lock.unmanaged import unmanaged_requirements
 from pipper.system.files import scratch_folder, sha256_of_file
 from pipper.system.os_errors import os_errors
@@ -143,7 +143,7 @@ def _as_of(manifest: Manifest) -> datetime | None:
 
 def _warn(solutions: Solutions, reporter: Reporter) -> None:
     for target, reason in solutions.failures.items():
-        reporter.warning(f"no solution for {target.name}: {reason.splitlines()[0]}")
+        reporter.warning(no_solution(target, reason))
     warnings = set()
     for resolution in solutions.resolutions.values():
         for pin in resolution.pins:

@@ -23,3 +23,7 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Choose the oldest matching versions of the manifest's own requirements."""
     offline: bool = False
     """Read only cached pages of the index."""
+
+
+BARE = LockOptions(usual_platforms=True)
+"""The options of `pipper lock` without any on the command line."""

@@ -45,5 +45,10 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
     return [Goal(target=own, required=True), *(Goal(target=targets[name], required=False) for name in others)]
 
 
+def no_solution(target: Target, reason: str) -> str:
+    """Return the warning for an environment without a solution that is not required."""
+    return f"no solution for {target.name}: {reason.splitlines()[0]}"
+
+
 def _allowed(manifest: Manifest, target: Target) -> bool:
     return manifest.requires_python.contains(target.python, prereleases=True)

@@ -29,7 +29,6 @@ from pipper.ops.sync.wheel_checks import require_same_version
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
-_RELOCK_HINT = "write the lock again with `pipper lock`, or with the tool that made it"
 _UNPACKING = 2
 """Wheels unpacked at once: more of them contend for the file system (45 real wheels: 4.5 s; four at once: 5.5 s)."""
 
@@ -146,13 +145,13 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
         raise IntegrityError(
             f"unsafe URL for {want.name} {want.version}: {want.file.url}",
             cause=f"it is not in the index, {origins.index_folder or 'which is not a folder'}",
-            hint=_RELOCK_HINT,
+            hint=_lock_again(want),
         )
     if not path.is_file():
         raise IntegrityError(
             f"locked file is missing: {path}",
             cause=f"the lock names it for {want.name} {want.version}",
-            hint=_RELOCK_HINT,
+            hint=_lock_again(want),
         )
     cache.add_file(path, want.file.sha256, subject=f"{want.name} {want.version} from {path}")
     return True
@@ -184,12 +183,12 @@ def _download(want: Wanted, origins: Origins) -> Download:
     if file.url:
         origins.web.require_safe(file.url)
         place, stream = shown(file.url), origins.web.stream
-        opened = _opener(place, lambda start: stream(file.url, start))
+        opened = _opener(want, place, lambda start: stream(file.url, start))
         size = file.fetched.size or origins.web.size(file.url)
     else:
         store = origins.repositories[want.source].store
         place, size = f"{store.location}/{file.key}", file.fetched.size
-        opened = _opener(place, lambda start: store.stream(file.key, start=start))
+        opened = _opener(want, place, lambda start: store.stream(file.key, start=start))
     subject = f"{want.name} {want.version} from {place}"
     return Download(subject=subject, sha256=file.fetched.sha256, size=size, open=opened)
 
@@ -197,7 +196,13 @@ def _download(want: Wanted, origins: Origins) -> Download:
 Opener = Callable[[int], AbstractContextManager[Iterator[bytes]]]
 
 
-def _opener(place: str, stream: Opener) -> Opener:
+def _lock_again(want: Wanted) -> str:
+    return (
+        f"choose again with `pipper lock -P {want.name}`, or write the lock again with the tool that made it"
+    )
+
+
+def _opener(want: Wanted, place: str, stream: Opener) -> Opener:
     @contextmanager
     def opened(start: int) -> Iterator[Iterator[bytes]]:
         try:
@@ -205,11 +210,14 @@ def _opener(place: str, stream: Opener) -> Opener:
                 yield pieces
         except ObjectAbsentError as error:
             where = " from the bucket" if place.startswith("s3:") else ""
-            check = "run `pipper repository check` to find all missing files, or run `pipper lock`"
+            check = (
+                "run `pipper repository check` to find all missing files,"
+                f" or `pipper lock -P {want.name}` to choose again"
+            )
             raise IntegrityError(
                 f"locked object is missing{where}: {place}",
                 cause="the store answered that there is no such object",
-                hint=_RELOCK_HINT if place.startswith("http") else check,
+                hint=_lock_again(want) if place.startswith("http") else check,
             ) from error
 
     return opened

@@ -1,0 +1,115 @@
+"""The stamp of a lock that was up to date, with which the next bare `pipper lock` can tell quickly that it still is.
+
+It lies in the cache, one for each project, and covers all that `up_to_date` looks at: the bytes of manifest and
+lock, the interpreter at hand, and the named repositories. It holds what that `lock` said. A stamp that is cut off
+or for anything else is void, and so is every stamp in a cache that other users can write to.
+
+`stamped` has to be fast, so this module imports little.
+"""
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipper import __version__
+from pipper.errors import PipperError
+from pipper.ops.context.project_files import VENV, ProjectFiles
+from pipper.python.fingerprint import fingerprint
+from pipper.python.venv import venv_python_path
+
+if TYPE_CHECKING:
+    from pipper.ops.context.settings import Settings
+
+STAMPS = "stamps"
+"""The folder in the cache."""
+
+_FORMAT = "1"
+_LIMIT = 1 << 16
+_FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
+
+
+def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
+    """Return a digest of all that a bare `lock` goes by, except the old lock; `python` is the interpreter at hand.
+
+    Raises UsageError if the interpreter does not exist.
+    """
+    manifest = files.manifest
+    facts = (_FORMAT, __version__, manifest.path, fingerprint(python), _named_repositories())
+    digest = hashlib.sha256("\0".join(facts).encode(errors="surrogateescape"))
+    digest.update(b"\0" + hashlib.sha256(manifest.data or b"").digest())
+    return digest.hexdigest()
+
+
+def stamp_key(basis: str, lock: bytes) -> str:
+    """Return the key of the stamp for a basis and the bytes of its lock."""
+    return hashlib.sha256(f"{basis}\0".encode() + lock).hexdigest()
+
+
+def stamped(files: ProjectFiles | None) -> list[str] | None:
+    """Return the lines that `lock` says, the summary last, if the stamp shows that the lock is up to date.
+
+    Never raises: returns None if that is uncertain.
+    """
+    root = _likely_cache(os.environ)
+    if files is None or files.lock.data is None or root is None:
+        return None
+    try:
+        found = os.stat(root)
+        if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+            return None
+        with open(os.path.join(root, stamp_name(files.manifest.path)), "rb") as stream:
+            seal, _, text = stream.read(_LIMIT).decode().partition("\n")
+        lines = text.split("\n")
+        venv = os.path.join(os.path.dirname(files.manifest.path), VENV)
+        basis = lock_basis(files, venv_python_path(venv) or sys.executable)
+        is_current = seal == _seal(stamp_key(basis, files.lock.data), text)
+    except (OSError, ValueError, PipperError):
+        return None
+    return lines if is_current and all(map(str.isprintable, lines)) else None
+
+
+def stamp_name(manifest_path: str) -> str:
+    """Return the path of a project's stamp, relative to the cache."""
+    name = hashlib.sha256(manifest_path.encode(errors="surrogateescape")).hexdigest()
+    return os.path.join(STAMPS, name[:2], name)
+
+
+def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines: Sequence[str]) -> None:
+    """Note that a bare `lock` would change nothing and say these lines.
+
+    Writes no stamp if that fails; the next lock then takes the longer way.
+    """
+    # Imported here: `stamped` does not need them.
+    from pipper.ops.context.environments import open_cache  # noqa: PLC0415 - see above
+    from pipper.system.files import write_atomic  # noqa: PLC0415 - see above
+
+    path = open_cache(settings).root / stamp_name(files.manifest.path)
+    text = "\n".join(lines)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, f"{_seal(key, text)}\n{text}".encode())
+
+
+def _seal(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
+
+
+def _named_repositories() -> str:
+    try:
+        found = os.stat(os.path.join(os.path.expanduser("~"), ".pipper", "repositories.json"))
+    except OSError as error:
+        return str(error.errno)
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+
+
+def _likely_cache(environ: Mapping[str, str]) -> str | None:
+    """Return the folder that `cache_root` returns; None where that needs a closer look."""
+    given = environ.get("PIPPER_CACHE_DIR")
+    if given:
+        return given if os.path.isabs(given) else None
+    if "XDG_CACHE_HOME" in environ or "ANDROID_DATA" in environ or sys.platform not in _FOLDERS:
+        return None
+    return os.path.expanduser(_FOLDERS[sys.platform])

@@ -1,0 +1,17 @@
+"""Find the python of a virtual environment. A command with nothing to do imports this module, so it imports little."""
+
+import os
+
+UNFINISHED = ".pipper-unfinished"
+"""The file in a virtual environment that is being created."""
+
+_PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+
+
+def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
+    """Return the python of the virtual environment in `directory`, or None if it is missing or unfinished."""
+    python, config, unfinished = (
+        os.path.join(directory, name) for name in (_PYTHON, "pyvenv.cfg", UNFINISHED)
+    )
+    done = os.path.exists(python) and os.path.exists(config) and not os.path.exists(unfinished)
+    return os.path.abspath(python) if done else None
