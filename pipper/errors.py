@@ -3,8 +3,10 @@
 The class decides the exit code of the process. Texts are plain: no markup, no traceback, no secret.
 """
 
-from collections.abc import Iterable
-from typing import ClassVar
+TYPE_CHECKING = False  # every command imports this module, and `typing` takes longer than some of them
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar
 
 
 class PipperError(Exception):
@@ -14,7 +16,7 @@ class PipperError(Exception):
     command or the edit that fixes it. `cause` and `hint` may be empty.
     """
 
-    exit_code: ClassVar[int] = 70
+    exit_code: "ClassVar[int]" = 70
 
     def __init__(self, message: str, *, cause: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -80,7 +82,7 @@ class MachineError(PipperError):
 _GRAVITY = (70, 4, 7, 5, 6, 8, 2)
 
 
-def gravest(codes: Iterable[int]) -> int:
+def gravest(codes: "Iterable[int]") -> int:
     """Return the most serious of several exit codes, for a command that tried several things; 0 without any."""
     seen = set(codes) - {0}
     return next((code for code in (*_GRAVITY, *sorted(seen)) if code in seen), 0)

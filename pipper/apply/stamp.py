@@ -1,28 +1,29 @@
 """The stamp of a completed sync, with which the next one can tell quickly that nothing has changed.
 
-It covers the folder of scripts, every folder of the libraries, and each RECORD: inode, size and time. So it
-detects added and removed files, but not an edited module, which `sync --check` detects.
+It covers the folder of scripts, the folders of the libraries two levels deep, and each RECORD: inode, size and time.
+So it detects files that were added or removed there, but no edited module, which `sync --check` detects.
 
-`is_current` has to be fast, so this module imports only the standard library.
+`is_current` has to be fast, so this module imports little.
 """
 
-import contextlib
-import hashlib
-import json
 import os
 import time
-from typing import TYPE_CHECKING
 
+from pipper.system.digest import digest
+
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipper.python.environment import Environment
 
 _STATE = ".pipper"
-_STAMP = "stamp.json"
+_STAMP = "stamp"
 _STAGE = "stage"
-_FORMAT = 2
+_FORMAT = "3"
 _OF_PYTHON = "__pycache__"
+_LEVELS = 2
+"""The depth of the folders in a library whose files are covered; `sync --check` detects files added deeper."""
 _WAITS = 10
 _WAIT_SECONDS = 0.003
 
@@ -36,17 +37,28 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
     state = os.path.join(environment_root, _STATE)
     try:
         with open(os.path.join(state, _STAMP), "rb") as stream:
-            stamp = json.loads(stream.read())
-        if stamp["format"] != _FORMAT or stamp["key"] != key or stamp["boot"] != boot_id():
+            seal, _, text = stream.read().partition(b"\n")
+        if seal != digest(text).encode():
+            return False
+        form, stamp_key, boot, began, count, *entries = os.fsdecode(text).split("\0")
+        if (form, stamp_key, boot) != (_FORMAT, key, boot_id()):
             return False
         if os.path.lexists(os.path.join(state, "journal.json")):
             return False
-        began = stamp["began"]
-        return all(_time_of(seen) < began and _entry(seen[0]) == seen for seen in stamp["covers"]) and all(
-            _time_of(seen) < began and (_entry(seen[0]) == seen[:4] or _names(seen[0]) == seen[4])
-            for seen in stamp["folders"]
+        end = 2 * int(count)
+        if not 0 < end <= len(entries):
+            return False
+        places, looks = entries[:end:2], entries[1:end:2]
+        folders, folder_looks, names = entries[end::3], entries[end + 1 :: 3], entries[end + 2 :: 3]
+        return (
+            all(_time_of(look) < int(began) for look in (*looks, *folder_looks))
+            and all(_look(place) == look for place, look in zip(places, looks, strict=True))
+            and all(
+                _look(place) == look or _names(place) == held
+                for place, look, held in zip(folders, folder_looks, names, strict=True)
+            )
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (OSError, ValueError):
         return False
 
 
@@ -56,7 +68,10 @@ def write_stamp(environment: "Environment", key: str) -> None:
     Writes no stamp if that fails, or if the last change is too recent to tell later changes from it; the next
     sync then checks everything.
     """
-    from pipper.system.files import replacing  # noqa: PLC0415 - `is_current` does not need it
+    # Imported here: `is_current` does not need them.
+    import contextlib  # noqa: PLC0415 - see above
+
+    from pipper.system.files import replacing  # noqa: PLC0415 - see above
 
     state = os.fspath(environment.state_dir)
     path = os.path.join(state, _STAMP)
@@ -70,10 +85,11 @@ def write_stamp(environment: "Environment", key: str) -> None:
                 os.utime(stream.fileno())
                 began = os.fstat(stream.fileno()).st_mtime_ns
                 covers, folders = _covered(environment.libraries, environment.scheme.scripts)
-                if all(_time_of(seen) < began for seen in (*covers, *folders)):
-                    stamp = {"format": _FORMAT, "key": key, "boot": boot_id(), "began": began}
-                    stamp |= {"covers": covers, "folders": folders}
-                    stream.write(json.dumps(stamp).encode())
+                if all(_time_of(seen[1]) < began for seen in (*covers, *folders)):
+                    head = (_FORMAT, key, boot_id(), str(began), str(len(covers)))
+                    fields = (*head, *(field for seen in (*covers, *folders) for field in seen))
+                    text = os.fsencode("\0".join(fields))
+                    stream.write(digest(text).encode() + b"\n" + text)
                     return
                 time.sleep(_WAIT_SECONDS)
             raise TimeoutError(path)  # so the old stamp stays
@@ -81,7 +97,7 @@ def write_stamp(environment: "Environment", key: str) -> None:
 
 def _covered(
     libraries: "tuple[Path, ...]", scripts: "Path"
-) -> "tuple[list[list[object]], list[list[object]]]":
+) -> "tuple[list[tuple[str, str]], list[tuple[str, str, str]]]":
     """Return the entries that must not change, and the folders of modules, where Python makes `__pycache__`."""
     places = [os.fspath(scripts)]
     folders = []
@@ -93,29 +109,29 @@ def _covered(
                 places += [place, f"{place}/RECORD"]
             else:
                 folders.append(place)
-            names[:] = [name for name in names if name != _OF_PYTHON]
-    return [_entry(place) for place in places], [[*_entry(place), _names(place)] for place in folders]
+            is_deep = place[len(library) :].count(os.sep) >= _LEVELS
+            names[:] = [] if is_deep else [name for name in names if name != _OF_PYTHON]
+    return [(place, _look(place)) for place in places], [
+        (place, _look(place), _names(place)) for place in folders
+    ]
 
 
 def _names(folder: str) -> str:
     names = sorted(name for name in os.listdir(folder) if name != _OF_PYTHON)
-    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
+    return digest(*map(os.fsencode, names))
 
 
-def _entry(place: str) -> list[object]:
-    """Return the stamp's entry for a file or folder, which may be missing."""
+def _look(place: str) -> str:
+    """Return time, size and inode of a file or folder, which may be missing."""
     try:
         found = os.stat(place)
     except FileNotFoundError:
-        return [place, 0, 0, 0]
-    return [place, found.st_mtime_ns, found.st_size, found.st_ino]
+        return "0 0 0"
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
 
 
-def _time_of(seen: "list[object]") -> int:
-    time_ns = seen[1]
-    if not isinstance(time_ns, int):
-        raise TypeError(time_ns)
-    return time_ns
+def _time_of(look: str) -> int:
+    return int(look.partition(" ")[0])
 
 
 def boot_id() -> str:
@@ -124,7 +140,7 @@ def boot_id() -> str:
     After a power cut, contents may be lost although times and sizes match: then check everything once.
     """
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            return stream.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as stream:  # a text file loads its codec
+            return stream.read().decode().strip()
     except OSError:
         return ""

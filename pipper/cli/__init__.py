@@ -57,7 +57,16 @@ def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
     if lines is None:
         return False
     for line in lines[:-1] if quiet else lines:
-        from pipper.cli.output import say  # noqa: PLC0415 - with `-q` there is mostly nothing to say
-
-        say(line)
+        _say(line)
     return True
+
+
+def _say(line: str) -> None:
+    """Write a line as `output.say` does, but one that has neither secrets nor control characters."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except OSError:
+        from pipper.cli.output import to_nowhere  # noqa: PLC0415 - `main` says why
+
+        to_nowhere(sys.stderr)

@@ -1,9 +1,9 @@
 """Identify an interpreter without running it: cheap enough for a sync that has nothing to do."""
 
-import hashlib
 import os
 
 from pipper.errors import UsageError
+from pipper.system.digest import digest
 
 
 def fingerprint(executable: str | os.PathLike[str]) -> str:
@@ -29,7 +29,7 @@ def fingerprint(executable: str | os.PathLike[str]) -> str:
             parts.append("-")
     parts += _machine()
     parts += [os.environ.get(name, "") for name in ("HOME", "APPDATA", "PYTHONUSERBASE")]
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
+    return digest(*(part.encode(errors="surrogateescape") for part in parts))
 
 
 def _stat(path: str) -> list[str]:

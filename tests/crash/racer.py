@@ -72,7 +72,7 @@ class Track:
             "applied.lock",
             "previous.lock",
             "unsettled.json",
-            "stamp.json",
+            "stamp",
             "lock",
         }
         return {**tree(folder), **{f".pipper/{each}": ("litter", "") for each in litter}}

@@ -17,6 +17,7 @@ from pipper.apply.verify import Drift, verify
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.errors import MachineError
 from pipper.python.environment import installed
+from pipper.system.digest import digest
 from tests.workshop import Workshop, tree
 
 
@@ -255,7 +256,7 @@ def test_a_stamp_no_newer_than_what_it_covers_is_void(stamped: Workshop) -> None
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "key": "key"}', "\0"])
 def test_a_damaged_stamp_does_not_hold(stamped: Workshop, text: str) -> None:
-    (stamped.environment.state_dir / "stamp.json").write_text(text)
+    (stamped.environment.state_dir / "stamp").write_text(text)
     assert not is_current(stamped.environment.root, "key")
 
 
@@ -298,13 +299,45 @@ def test_a_journal_of_the_first_format_is_finished_too(
     assert [each.version for each in installed(workshop.environment)] == ["2.0"]
 
 
+def sealed(text: bytes) -> bytes:
+    """A stamp with this content, as somebody writes it who knows the format."""
+    return digest(text).encode() + b"\n" + text
+
+
+@pytest.mark.parametrize("changed", ["format", "key", "boot", "began", "count", "pairs"])
+def test_a_forged_stamp_does_not_hold(stamped: Workshop, changed: str) -> None:
+    file = stamped.environment.state_dir / "stamp"
+    whole = file.read_bytes()
+    assert whole == sealed(whole.partition(b"\n")[2])
+    fields = whole.partition(b"\n")[2].split(b"\0")
+    at = ("format", "key", "boot", "began", "count", "pairs").index(changed)
+    for forged in (b"", b"1", b"x", b"-1", b"9" * 5000):
+        file.write_bytes(sealed(b"\0".join([*fields[:at], forged, *fields[at + 1 :]])))
+        assert not is_current(stamped.environment.root, "key")
+    file.write_bytes(sealed(b"\0".join(fields[: at + 1])))
+    assert not is_current(stamped.environment.root, "key")
+
+
+def test_a_stamp_covers_the_folders_of_packages_two_levels_deep(workshop: Workshop) -> None:
+    workshop.sync(workshop.wheel("foo", files={"foo/a/b/c.py": ""}))
+    write_stamp(workshop.environment, "key")
+    (workshop.library / "foo" / "a" / "b" / "new.py").touch()
+    assert is_current(workshop.environment.root, "key")
+    for folder in ("foo/a", "foo"):
+        (workshop.library / folder / "new.py").touch()
+        assert not is_current(workshop.environment.root, "key")
+        (workshop.library / folder / "new.py").unlink()
+        assert is_current(workshop.environment.root, "key"), "the same names as before"
+
+
 def test_a_stamp_cut_off_anywhere_does_not_hold(stamped: Workshop) -> None:
-    file = stamped.environment.state_dir / "stamp.json"
+    file = stamped.environment.state_dir / "stamp"
     whole = file.read_bytes()
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
         assert not is_current(stamped.environment.root, "key")
-    for damaged in (b"[" * 100_000, whole.replace(b'"began": ', b'"began": "x", "x": '), b"\xff"):
+    flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 5)]
+    for damaged in (*flipped, b"[" * 100_000, whole + b"\0", sealed(b"\0" * 6), sealed(b"\xff"), b"\xff"):
         file.write_bytes(damaged)
         assert not is_current(stamped.environment.root, "key")
     file.write_bytes(whole)
@@ -319,12 +352,12 @@ def test_a_stamp_that_cannot_be_written_leaves_nothing(
 
     monkeypatch.setattr("pipper.apply.stamp.os.replace", refuse)
     write_stamp(stamped.environment, "another")
-    assert sorted(path.name for path in stamped.environment.state_dir.glob("stamp*")) == ["stamp.json"]
+    assert sorted(path.name for path in stamped.environment.state_dir.glob("stamp*")) == ["stamp"]
 
 
 def test_what_could_not_be_swept_is_swept_by_the_next_sync(stamped: Workshop) -> None:
     stage = stamped.environment.state_dir / STAGE
-    (stamped.environment.state_dir / "stamp.json").unlink()
+    (stamped.environment.state_dir / "stamp").unlink()
     (stage / "old").mkdir(parents=True)
     write_stamp(stamped.environment, "key")
     assert not is_current(stamped.environment.root, "key")

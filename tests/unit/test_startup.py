@@ -12,7 +12,19 @@ from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
 HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "tomlkit", "yaml"}
-OF_OTHER_COMMANDS = {"click", "datetime", "ipaddress", "msgspec", "packaging", "tomllib", "urllib", "urllib3"}
+OF_OTHER_COMMANDS = {
+    "click",
+    "datetime",
+    "hashlib",
+    "json",
+    "typing",
+    "ipaddress",
+    "msgspec",
+    "packaging",
+    "tomllib",
+    "urllib",
+    "urllib3",
+}
 
 
 def imported(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> set[str]:

@@ -7,20 +7,20 @@ or for anything else is void, and so is every stamp in a cache that other users 
 `stamped` has to be fast, so this module imports little.
 """
 
-import contextlib
-import hashlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pipper import __version__
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import VENV, ProjectFiles
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
+from pipper.system.digest import digest
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pipper.ops.context.settings import Settings
 
 STAMPS = "stamps"
@@ -38,14 +38,12 @@ def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
     """
     manifest = files.manifest
     facts = (_FORMAT, __version__, manifest.path, fingerprint(python), _named_repositories())
-    digest = hashlib.sha256("\0".join(facts).encode(errors="surrogateescape"))
-    digest.update(b"\0" + hashlib.sha256(manifest.data or b"").digest())
-    return digest.hexdigest()
+    return digest(*(fact.encode(errors="surrogateescape") for fact in facts), manifest.data or b"")
 
 
 def stamp_key(basis: str, lock: bytes) -> str:
     """Return the key of the stamp for a basis and the bytes of its lock."""
-    return hashlib.sha256(f"{basis}\0".encode() + lock).hexdigest()
+    return digest(basis.encode(), lock)
 
 
 def stamped(files: ProjectFiles | None) -> list[str] | None:
@@ -73,16 +71,18 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
 
 def stamp_name(manifest_path: str) -> str:
     """Return the path of a project's stamp, relative to the cache."""
-    name = hashlib.sha256(manifest_path.encode(errors="surrogateescape")).hexdigest()
+    name = digest(manifest_path.encode(errors="surrogateescape"))
     return os.path.join(STAMPS, name[:2], name)
 
 
-def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines: Sequence[str]) -> None:
+def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines: "Sequence[str]") -> None:
     """Note that a bare `lock` would change nothing and say these lines.
 
     Writes no stamp if that fails; the next lock then takes the longer way.
     """
     # Imported here: `stamped` does not need them.
+    import contextlib  # noqa: PLC0415 - see above
+
     from pipper.ops.context.environments import open_cache  # noqa: PLC0415 - see above
     from pipper.system.files import write_atomic  # noqa: PLC0415 - see above
 
@@ -94,7 +94,7 @@ def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines:
 
 
 def _seal(key: str, text: str) -> str:
-    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
+    return digest(key.encode(), text.encode())
 
 
 def _named_repositories() -> str:
@@ -105,7 +105,7 @@ def _named_repositories() -> str:
     return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
 
 
-def _likely_cache(environ: Mapping[str, str]) -> str | None:
+def _likely_cache(environ: "Mapping[str, str]") -> str | None:
     """Return the folder that `cache_root` returns; None where that needs a closer look."""
     given = environ.get("PIPPER_CACHE_DIR")
     if given:

@@ -4,7 +4,6 @@ It imports little, so that such a command takes little longer than Python takes 
 covers all inputs of a sync except the environment, whose state is in the stamp.
 """
 
-import hashlib
 import os
 
 from pipper import __version__
@@ -12,6 +11,7 @@ from pipper.apply.stamp import is_current
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import VENV, ProjectFiles
 from pipper.python.fingerprint import fingerprint
+from pipper.system.digest import digest
 
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
 
@@ -39,8 +39,6 @@ def stamp_key(files: ProjectFiles, options: str, python: "str | os.PathLike[str]
 
     Raises UsageError if the interpreter does not exist.
     """
-    name = os.path.basename(files.manifest.path)
-    digest = hashlib.sha256("\0".join((__version__, name, options, fingerprint(python))).encode())
-    for file in (files.manifest, files.lock):
-        digest.update(b"\0" + hashlib.sha256(file.data or b"").digest())
-    return digest.hexdigest()
+    facts = (__version__, os.path.basename(files.manifest.path), options, fingerprint(python))
+    data = (files.manifest.data or b"", files.lock.data or b"")
+    return digest(*(fact.encode(errors="surrogateescape") for fact in facts), *data)

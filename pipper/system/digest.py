@@ -1,0 +1,15 @@
+"""A digest for the keys of stamps, without OpenSSL: `hashlib` loads it, which takes longer than to do nothing."""
+
+try:
+    from _blake2 import blake2b
+except ImportError:  # an implementation of Python without the module
+    from hashlib import blake2b
+
+
+def digest(*parts: bytes) -> str:
+    """Return 64 hex digits that differ for any other sequence of parts (BLAKE2b)."""
+    whole = blake2b(digest_size=32)
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big"))
+        whole.update(part)
+    return whole.hexdigest()
