@@ -14,10 +14,10 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 
 from pipper.apply.installed_record import RECREATE, read_record_text
 from pipper.apply.installer import Staged
+from pipper.apply.pending import JOURNAL
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
 
-JOURNAL = "journal.json"
 UNSETTLED = "unsettled.json"
 
 _FORMAT = 2

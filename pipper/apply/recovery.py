@@ -9,7 +9,6 @@ from pipper.apply.collisions import check_collisions
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installed_record import RECREATE, Claim, parse_record, read_record
 from pipper.apply.journal import (
-    JOURNAL,
     Journal,
     Outgoing,
     read_journal,
@@ -30,13 +29,6 @@ STAGE = "stage"
 """The folder of the staging tree, beside the journal."""
 
 _SILENT = Reporter()
-
-
-def pending(environment: Environment) -> str:
-    """Return the warning about an interrupted change, for commands that only read; empty if there is none."""
-    if not (environment.state_dir / JOURNAL).exists():
-        return ""
-    return f"a change of `{environment.root}` was interrupted: the next command that changes it finishes it"
 
 
 def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:

@@ -19,7 +19,6 @@ from pipper.apply.collisions import check_collisions, require_writable
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.installer import Stage
 from pipper.apply.journal import (
-    JOURNAL,
     Document,
     Journal,
     Outgoing,
@@ -29,6 +28,7 @@ from pipper.apply.journal import (
     write_journal,
 )
 from pipper.apply.mover import Mover
+from pipper.apply.pending import JOURNAL
 from pipper.apply.placing import LinkMode, Placer
 from pipper.apply.recovery import STAGE
 from pipper.apply.removal import moves, owned_by, owned_by_others, place_of

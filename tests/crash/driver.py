@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from pipper.apply.journal import JOURNAL
+from pipper.apply.pending import JOURNAL
 from tests.crash.disk import GROWING, WRITING, Happens, refusal, watch
 from tests.crash.worlds import WORLDS, World
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipper.apply.journal import UNSETTLED
-from pipper.apply.recovery import pending
+from pipper.apply.pending import pending
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.cli.boundary import run
 from pipper.errors import MachineError

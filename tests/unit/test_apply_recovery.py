@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipper.apply.journal import JOURNAL, UNSETTLED, read_journal, write_journal
+from pipper.apply.journal import UNSETTLED, read_journal, write_journal
 from pipper.apply.mover import Mover
-from pipper.apply.recovery import STAGE, pending, recover
+from pipper.apply.pending import JOURNAL, pending
+from pipper.apply.recovery import STAGE, recover
 from pipper.apply.stamp import is_current, write_stamp
 from pipper.apply.verify import Drift, verify
 from pipper.cache.unpacked import UnpackedWheel

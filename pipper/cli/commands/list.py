@@ -8,9 +8,9 @@ from pipper.cli.command import Command
 from pipper.cli.options.environment import place_from, query_options
 from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_json
-from pipper.cli.render.queries import list_document
+from pipper.cli.render.installed import list_document
 from pipper.cli.render.table import give_table
-from pipper.ops.query.locked import list_installed
+from pipper.ops.query.installed import list_installed
 
 _EXAMPLES = """
 Examples:

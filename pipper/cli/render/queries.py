@@ -1,10 +1,9 @@
-"""Results of `list`, `tree`, `why` and `cache` as lines and as documents (`--json`; keys are stable)."""
+"""Results of `tree`, `why` and `cache` as lines and as documents (`--json`; keys are stable)."""
 
 from collections.abc import Iterator
 
 from pipper.core.lock.graph import Root, Row, reached
-from pipper.core.plan import Installed
-from pipper.ops.query.locked import Listing, Reasons, Tree
+from pipper.ops.query.locked import Reasons, Tree
 
 _UNITS = ("kB", "MB", "GB", "TB")
 
@@ -17,25 +16,6 @@ def human_size(size: int) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-
-
-def installed_document(each: Installed) -> dict[str, object]:
-    """An installed distribution: name, version, source, installer, managed (whether pipper installed it)."""
-    return {
-        "name": each.name,
-        "version": each.version,
-        "source": each.source or None,
-        "installer": each.installer or None,
-        "managed": each.ours,
-    }
-
-
-def list_document(listing: Listing) -> dict[str, object]:
-    """`list --json`: environment, packages."""
-    return {
-        "environment": str(listing.environment.root),
-        "packages": [installed_document(each) for each in listing.distributions],
-    }
 
 
 def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:

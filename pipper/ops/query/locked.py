@@ -1,25 +1,16 @@
-"""`list`, `tree`, `why`: query the environment and the lock, without a change or a request."""
+"""`tree`, `why`: query the lock, without a change or a request."""
 
 from msgspec import Struct
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
 from pipper.core.lock.model import Lock, Pin
-from pipper.core.plan import Installed
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import LOCK_NAME
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.query.scope import find_environment, find_lock
-from pipper.python.environment import Environment, installed
+from pipper.ops.query.scope import find_lock
 
 MOST_CHAINS = 100
-
-
-class Listing(Struct, frozen=True, kw_only=True):
-    """The distributions of an environment, sorted by name."""
-
-    environment: Environment
-    distributions: tuple[Installed, ...]
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -46,13 +37,6 @@ class Reasons(Struct, frozen=True, kw_only=True):
     pin: Pin
     environment: str
     chains: Chains
-
-
-def list_installed(settings: Settings, place: Place) -> Listing:
-    """Return every distribution in the environment, also those of other installers."""
-    environment = find_environment(settings, place)
-    found = sorted(installed(environment), key=lambda each: (each.name, each.version))
-    return Listing(environment=environment, distributions=tuple(found))
 
 
 def show_tree(settings: Settings, place: Place, *, names: tuple[str, ...], invert: str) -> Tree:

@@ -14,9 +14,10 @@ from pipper.core.ports import ReleaseMetadata
 from pipper.errors import NoSolutionError
 from pipper.ops.context.project import load_lock
 from pipper.ops.context.settings import Place, Settings
+from pipper.ops.query.installed import find_environment
 from pipper.ops.query.locked import project_name
 from pipper.ops.query.published import PublishedVersion, open_publications
-from pipper.ops.query.scope import find_environment, find_lock, find_scope
+from pipper.ops.query.scope import find_lock, find_scope
 from pipper.python.environment import Environment, installed
 
 Status = Literal["missing", "installed", "behind", "ahead", "current"]

@@ -2,14 +2,13 @@
 
 from msgspec import Struct
 
-from pipper.apply.recovery import pending
 from pipper.core.lock.model import Lock, LockedEnvironment
-from pipper.errors import UsageError
-from pipper.ops.context.environments import choose_environment, part_for
+from pipper.ops.context.environments import part_for
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, load_project, require_fresh
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
+from pipper.ops.query.installed import find_environment
 from pipper.python.environment import Environment
 
 
@@ -26,22 +25,6 @@ class LockedScope(Struct, frozen=True, kw_only=True):
     project: Project
     lock: Lock
     part: LockedEnvironment
-
-
-def find_environment(settings: Settings, place: Place) -> Environment:
-    """Return the environment of a query; warn of an interrupted change, create nothing.
-
-    Raises UsageError if `-t` does not name a directory: a typo must not look like an empty one.
-    """
-    if place.target is not None and not (settings.directory / place.target).is_dir():
-        raise UsageError(
-            f"`{place.target}` is not a directory", hint="run `pipper sync -t DIR` to create one"
-        )
-    manifest = find_manifest(settings.directory)
-    environment = choose_environment(settings, manifest.parent if manifest else None, place)
-    if unfinished := pending(environment):
-        settings.reporter.warning(unfinished)
-    return environment
 
 
 def find_scope(settings: Settings, place: Place) -> Scope:

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.recovery import pending, recover
+from pipper.apply.pending import pending
+from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
