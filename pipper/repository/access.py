@@ -20,8 +20,6 @@ from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
-from pipper.storage.s3.location import S3Location
-from pipper.storage.s3.store import S3Store
 from pipper.system.os_errors import os_errors
 
 DEFAULT_PREFIX = "pipper"
@@ -241,6 +239,10 @@ def _has_default_profile(environ: Mapping[str, str]) -> bool:
 
 def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = None) -> Store:
     """Return the store of a repository in S3, without a request. Raises UsageError for another URL."""
+    # Imported here: a lock that is up to date chooses repositories and opens none.
+    from pipper.storage.s3.location import S3Location  # noqa: PLC0415 - see above
+    from pipper.storage.s3.store import S3Store  # noqa: PLC0415 - see above
+
     parts = urlsplit(entry.url)
     if "@" in parts.netloc:
         raise UsageError(

@@ -17,7 +17,7 @@ from pipper.cli.output import give_json, give_result, render_error
 from pipper.cli.render.findings import check_document, check_lines, repair_document, repair_lines
 from pipper.cli.render.named_repositories import named_document, named_lines
 from pipper.core.layout.iam_policy import PURPOSES, Purpose
-from pipper.ops.context.open_repositories import list_named
+from pipper.ops.context.declared_repositories import list_named
 from pipper.ops.repository.check import CheckOutcome, check
 from pipper.ops.repository.named import add_named, modify_named, remove_named
 from pipper.ops.repository.policy import policy

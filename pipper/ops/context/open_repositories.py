@@ -6,36 +6,20 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import Manifest, RepositoryEntry
+from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.errors import UsageError
+from pipper.ops.context.declared_repositories import declared_repositories, list_named
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
-    NamedRepositories,
     choose_access,
     choose_repositories,
     directory_of,
-    named_repositories_path,
     open_bucket,
-    read_named_repositories,
 )
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
-
-
-def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:
-    """Return the repositories of the manifest, else those of the lock."""
-    if manifest is not None and manifest.repositories:
-        return manifest.repositories
-    if lock is None:
-        return ()
-    return tuple(RepositoryEntry(alias=alias, url=url) for alias, url in lock.repositories.items())
-
-
-def list_named(settings: Settings) -> NamedRepositories:
-    """Return the named repositories of this machine; raises AccessError if the file is damaged."""
-    return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
 
 
 def open_repositories(

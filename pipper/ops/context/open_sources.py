@@ -7,8 +7,9 @@ from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
 from pipper.index.source import IndexSource
+from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.open_index import open_index
-from pipper.ops.context.open_repositories import declared_repositories, given_alias, open_repositories
+from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.context.surroundings import private_names, with_rules_around

@@ -9,7 +9,7 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target
-from pipper.ops.context.open_repositories import declared_repositories, list_named
+from pipper.ops.context.declared_repositories import declared_repositories, list_named
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.options import LockOptions

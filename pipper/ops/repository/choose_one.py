@@ -5,8 +5,9 @@ from pathlib import Path
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
+from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.open_repositories import declared_repositories, open_repositories, require_repository
+from pipper.ops.context.open_repositories import open_repositories, require_repository
 from pipper.ops.context.project import load_project
 from pipper.ops.context.settings import Settings
 from pipper.repository.source import Repository

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.core.redaction import shown
 from pipper.errors import UsageError
-from pipper.ops.context.open_repositories import list_named, require_repository
+from pipper.ops.context.declared_repositories import list_named
+from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import declared_here, several_repositories
 from pipper.repository.access import Access, choose_repositories, open_bucket
