@@ -25,15 +25,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pipper.cache.unpacked import UnpackedWheel, describe, from_index, to_index
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.files import digest_of, pieces
 from pipper.system.locks import os_lock, os_lock_if_free
 from pipper.system.os_errors import os_errors
+
+if TYPE_CHECKING:
+    from pipper.cache.unpacked import UnpackedWheel
 
 _DAY = 86_400
 _REPLACED = "the file was replaced or damaged: ask its publisher, or run `pipper repository check`"
@@ -166,7 +169,7 @@ class Cache:
                 for chunk in pieces(source, path):
                     receiver.write(chunk)
 
-    def unpacked(self, sha256: str) -> UnpackedWheel | None:
+    def unpacked(self, sha256: str) -> "UnpackedWheel | None":
         """Return the unpacked wheel with this hash, or None."""
         folder = self._place("wheels", sha256)
         index = folder / "index.json"
@@ -181,9 +184,12 @@ class Cache:
         if time.time() - used > _DAY:
             _touch(index)
             _touch(self._place("files", sha256))
+        # Queries need a cache and nothing of wheels.
+        from pipper.cache.unpacked import from_index  # noqa: PLC0415 - see above
+
         return from_index(text, folder / "tree")
 
-    def unpack(self, sha256: str, filename: str) -> UnpackedWheel:
+    def unpack(self, sha256: str, filename: str) -> "UnpackedWheel":
         """Return the wheel with this hash, unpacked if necessary; its file must be cached under `sha256`.
 
         `filename` is the wheel's own name. The gate checks the wheel, and every byte is verified while it is
@@ -192,6 +198,7 @@ class Cache:
         if found := self.unpacked(sha256):
             return found
         # Importing the gate takes 30 ms, and a sync from a warm cache does not need it.
+        from pipper.cache.unpacked import describe, to_index  # noqa: PLC0415 - see above
         from pipper.wheels import gate  # noqa: PLC0415 - see above
 
         path = self._place("files", sha256)
@@ -209,7 +216,7 @@ class Cache:
             self._publish(folder, place, 0)
         return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
 
-    def renew(self, wheel: UnpackedWheel) -> UnpackedWheel:
+    def renew(self, wheel: "UnpackedWheel") -> "UnpackedWheel":
         """Unpack a wheel again, because its tree was changed; raises as `unpack` does."""
         with self._temporary_folder(0) as trash, disk_errors(wheel.tree.parent), suppress(FileNotFoundError):
             os.rename(wheel.tree.parent, trash / "old")

@@ -71,6 +71,17 @@ def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: 
         assert imported("lock", option, cwd=app) & (HEAVY | {"ssl", "urllib3"}) == set()
 
 
+def test_a_list_imports_nothing_of_locks_wheels_and_transactions(tmp_path: Path) -> None:
+    told = run_pipper_apart("list", cwd=tmp_path, python_options=("-X", "importtime")).stderr
+    assert "pipper.ops.query.installed" in told
+    for each in ("core.lock.graph", "core.lock.reader", "apply.recovery", "apply.journal", "wheels", "http"):
+        assert f"pipper.{each}" not in told
+    assert (
+        imported("list", cwd=tmp_path) & (HEAVY | {"csv", "installer", "tomllib", "urllib3", "zipfile"})
+        == set()
+    )
+
+
 def test_lock_and_sync_from_s3_do_without_boto3_where_keys_and_address_are_plain(
     tmp_path: Path, s3_server: S3Endpoint, bucket: str
 ) -> None:

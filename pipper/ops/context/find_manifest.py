@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, ProjectFiles, ReadFile, lock_beside
 from pipper.system.files import read_bytes
@@ -57,6 +56,9 @@ def _read(path: str) -> ReadFile:
 def _has_table(data: bytes) -> bool:
     if b"pipper" not in data:
         return False
+    # Most projects need no reader of TOML to be found.
+    from pipper.core.document import MANIFEST_LIMIT, read_toml  # noqa: PLC0415 - see above
+
     try:
         return "pipper" in read_toml(data, label=PYPROJECT_TOML, limit=MANIFEST_LIMIT).at("tool", {})
     except UsageError:
