@@ -406,3 +406,36 @@ acme = "{workspace.url}"
     workspace.run("lock", env=env)
     assert world.index.names() == {"public"}
     assert workspace.locked().keys() == {"public", "held"}
+
+
+@pytest.mark.parametrize("source", ["{ path = '../lib' }", "{ workspace = true }", "{ index = 'inner' }"])
+def test_T04_what_uv_takes_from_elsewhere_is_not_asked_of_the_index(world: World, source: str) -> None:
+    workspace = world.workspace
+    workspace.manifest.unlink()
+    workspace.lock.unlink()
+    project = workspace.app / "pyproject.toml"
+    text = f"""[project]
+name = "app"
+version = "1"
+dependencies = ["public", "held"]
+optional-dependencies = {{ a = ["Acme_Nowhere"] }}
+[tool.uv.sources]
+acme-nowhere = {source}
+held = {source}
+[tool.pipper.repositories]
+acme = "{workspace.url}"
+"""
+    project.write_text(text)
+    for line in (
+        "lock",
+        "download -d wheels acme-nowhere",
+        "install -t new acme-nowhere",
+        "info acme-nowhere",
+    ):
+        done = world.run(line)
+        assert done.code == 2, line
+        assert "`acme-nowhere` comes from" in done.stderr
+    assert world.run("info held").code == 0
+    project.write_text(text + '[tool.pipper.sources]\nacme-nowhere = "index"\n')
+    workspace.run("lock", env={"PIPPER_INDEX_URL": world.index.url})
+    assert "acme-nowhere" in workspace.locked()

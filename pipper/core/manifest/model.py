@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.dependency_groups import DependencyGroupResolver
 from packaging.errors import ExceptionGroup as SeveralErrors
 from packaging.requirements import Requirement
@@ -75,6 +76,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """In order of trust: the first one that has a project is its source."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Project name or pattern -> alias of its only source."""
+    elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
+    """Projects that `[tool.uv.sources]` gives to a path, git or the like, in words: not to be asked of the index."""
     index: bool = True
     index_url: str = ""
     """Empty if pip's own configuration names the index."""
@@ -141,7 +144,13 @@ def _from_pyproject(top: Node) -> Manifest:
                 cause="pipper reads pyproject.toml without building the project",
                 hint=f"write `{key}` in [project], and remove it from `dynamic`",
             )
-    return _manifest(project, top, top.at("tool", {}).at("pipper", {}).only(_OWN_KEYS))
+    tool = top.at("tool", {})
+    found = _manifest(project, top, tool.at("pipper", {}).only(_OWN_KEYS))
+    if "sources" not in tool.at("uv", {}):
+        return found
+    from pipper.core.manifest.imports.uv import uv_elsewhere  # noqa: PLC0415 - only a project of uv needs it
+
+    return replace(found, elsewhere=uv_elsewhere(tool.at("uv")))
 
 
 def _manifest(project: Node, groups: Node, own: Node) -> Manifest:

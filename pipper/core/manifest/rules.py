@@ -34,6 +34,7 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         own,
         repositories=tuple(repositories.values()),
         sources=sources,
+        elsewhere={**around.elsewhere, **own.elsewhere},
         index=index,
         index_url=(first.index_url or second.index_url) if index else "",
     )

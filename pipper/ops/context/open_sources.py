@@ -8,6 +8,7 @@ from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
 from pipper.index.source import IndexSource
 from pipper.ops.context.declared_repositories import declared_repositories
+from pipper.ops.context.guarded_index import GuardedIndex
 from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
@@ -44,7 +45,7 @@ def open_sources(
     index = None
     if manifest.index and use_index:
         index = open_index(settings, manifest, root=project.root, offline=offline)
-    sources: list[Source] = [*repositories, *([index] if index else [])]
+    sources: list[Source] = [*repositories, *([GuardedIndex(index, manifest)] if index else [])]
     known = {source.alias for source in sources}
     pinned = served_by(manifest.sources, known, given_alias(settings))
     router = SourceRouter(

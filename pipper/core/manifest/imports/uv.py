@@ -38,7 +38,7 @@ def from_uv(table: Node) -> ImportedManifest:
         index_url=without_account(
             default.text_at("url", "") if default is not None else table.text_at("index-url", "")
         ),
-        elsewhere=dict(_elsewhere(table, default.text_at("name", "") if default is not None else "")),
+        elsewhere=uv_elsewhere(table),
         notes=(
             *_further(table, default),
             *((f"[tool.uv]: `prerelease = {prerelease}`",) if prerelease not in ("", "allow") else ()),
@@ -61,8 +61,13 @@ def _further(table: Node, default: Node | None) -> Iterator[str]:
         yield further_index("", url)
 
 
+def uv_elsewhere(table: Node) -> dict[NormalizedName, str]:
+    """Return the names of `[tool.uv.sources]`, and where they come from; not those from the default index."""
+    index = _default_index(table)
+    return dict(_elsewhere(table, index.text_at("name", "") if index is not None else ""))
+
+
 def _elsewhere(table: Node, default: str) -> Iterator[tuple[NormalizedName, str]]:
-    """Yield the names of `[tool.uv.sources]`, and where they come from; not those from the default index."""
     for name, node in table.at("sources", {}).table().items():
         for entry in node.items() if isinstance(node.value, list) else [node]:
             where = next((text for key, text in _ELSEWHERE.items() if key in entry), "")
