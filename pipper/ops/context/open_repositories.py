@@ -8,15 +8,19 @@ from msgspec.structs import replace
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
+from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories, list_named
+from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
     choose_access,
     choose_repositories,
     directory_of,
+    named_repositories_path,
     open_bucket,
+    read_named_repositories,
 )
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
@@ -51,8 +55,12 @@ def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
     if not (options.bucket or options.repository):
         return ()
     options = replace(options, access_only=False)
-    chosen = choose_repositories(options, (), replace(list_named(settings), default=""))
-    return tuple(absolute_entry(entry, settings.directory) for entry in chosen)
+    # `open_repositories` warns of what is wrong with the file; here that would be said twice.
+    named = read_named_repositories(named_repositories_path(settings.home), Reporter())
+    chosen = choose_repositories(options, (), replace(named, default=""))
+    manifest = find_manifest(settings.directory)
+    base = manifest.parent if manifest else settings.directory
+    return tuple(absolute_entry(entry, base) for entry in chosen)
 
 
 def default_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
