@@ -36,7 +36,7 @@ def replaced(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize(
     "command",
-    ["lock", "lock --dry-run", "lock -P alpha", "add delta", "install", "install -u alpha", "remove alpha"],
+    ["lock -P alpha", "lock -P alpha --dry-run", "add delta", "install", "install -u alpha", "remove alpha"],
 )
 def test_T15_other_bytes_for_a_locked_version_are_refused(replaced: Workspace, command: str) -> None:
     old = hash_of(replaced, "gamma")
@@ -50,6 +50,16 @@ def test_T15_other_bytes_for_a_locked_version_are_refused(replaced: Workspace, c
     ]
     assert f"its sha256 is {new}" in told.stderr
     replaced.run("sync", "--dry-run")
+
+
+def test_T15_a_lock_that_is_up_to_date_keeps_its_bytes_and_another_manifest_does_not_change_them(
+    replaced: Workspace,
+) -> None:
+    before = replaced.lock.read_bytes()
+    replaced.run("lock")
+    assert replaced.lock.read_bytes() == before
+    replaced.write_manifest("alpha", "gamma>=1")
+    replaced.refused("lock", code=4, subject="gamma 1.0.0", but="C")
 
 
 @pytest.mark.parametrize("option", [("-U",), ("-P", "gamma"), ("-P", "gamma", "-P", "alpha")])
@@ -73,7 +83,7 @@ def test_T15_json_names_the_versions_with_other_bytes(replaced: Workspace) -> No
 
 def test_T15_several_replaced_packages_are_told_in_one_error(replaced: Workspace) -> None:
     replace_published(replaced, "beta")
-    told = replaced.refused("lock", code=4, subject="beta 1.0.0", but="C")
+    told = replaced.refused("lock", "-P", "alpha", code=4, subject="beta 1.0.0", but="C")
     assert "1 more changed too" in told.stderr
     assert "`pipper lock -P beta -P gamma`" in told.stderr
 
@@ -95,6 +105,7 @@ def test_T15_an_index_that_replaces_a_file_is_refused_too(empty: Workspace) -> N
         empty.manifest.write_text(f"dependencies = ['public']\n[index]\nurl = '{index.url}'\n")
         empty.run("lock")
         index.add(rebuilt(empty, "public", "1.0.0"))
+        empty.manifest.write_text(empty.manifest.read_text().replace("'public'", "'public>=1'"))
         empty.refused("lock", code=4, subject="public 1.0.0", but="C")
         empty.run("lock", "-P", "public")
         empty.run("sync")
