@@ -110,6 +110,17 @@ def test_a_python_that_the_lock_is_not_for_makes_it_ask(closed: Workspace) -> No
     closed.refused("lock", code=2, subject="is not a repository")
 
 
+def test_declared_environments_are_wanted_and_no_others(workspace: Workspace) -> None:
+    declared = "[[environments]]\npython = '3.12'\nplatform = '{}'\n"
+    with workspace.manifest.open("a") as stream:
+        stream.write(declared.format("linux-x86_64") + declared.format("windows-x86_64"))
+    workspace.run("lock")
+    workspace.repository.rename(workspace.root / "away")
+    assert "no source is asked" in workspace.run("lock", "-v").stderr
+    edit(workspace.manifest, declared.format("windows-x86_64"), "")
+    workspace.refused("lock", code=2, subject="is not a repository")
+
+
 def failing(workspace: Workspace, which: str) -> None:
     """Let the lock say that there was no solution for the environments whose name matches."""
     parts = re.split(r"(?=\[\[environments\]\]|\[\[packages\]\])", workspace.lock.read_text())
