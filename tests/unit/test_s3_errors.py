@@ -409,6 +409,44 @@ def test_S14_a_lost_answer_does_not_hide_another_writer_of_the_same_bytes(
         store.replace("foo/index.json", b"new", etag=old, content_type=PLAIN)
 
 
+SERVER_ERROR = Answer(status=500, code="UnknownError")
+
+
+def test_S14_a_replace_that_happened_before_the_server_failed_is_known_to_have_worked(
+    s3_double: S3Double, store: S3Store, clock: Clock
+) -> None:
+    old = store.create("foo/index.json", b"old", content_type=PLAIN)
+    s3_double.script(
+        Rule(operation="PutObject", fault=LostAnswer()),
+        Rule(operation="PutObject", times=FOR_EVER, fault=SERVER_ERROR),
+    )
+    new = store.replace("foo/index.json", b"new", etag=old, content_type=PLAIN)
+    blob = store.read("foo/index.json")
+    assert (blob.body, blob.etag) == (b"new", new)
+
+
+def test_S14_a_server_error_does_not_hide_another_writer(
+    s3_double: S3Double, store: S3Store, clock: Clock
+) -> None:
+    old = store.create("foo/index.json", b"old", content_type=PLAIN)
+    other = store.replace("foo/index.json", b"theirs", etag=old, content_type=PLAIN)
+    s3_double.script(Rule(operation="PutObject", times=FOR_EVER, fault=SERVER_ERROR))
+    with pytest.raises(ObjectChangedError):
+        store.replace("foo/index.json", b"ours", etag=old, content_type=PLAIN)
+    assert store.read("foo/index.json").etag == other
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "*"])
+def test_S14_a_replace_that_the_server_cannot_do_fails_as_a_write(
+    s3_double: S3Double, store: S3Store, clock: Clock, operation: str
+) -> None:
+    old = store.create("foo/index.json", b"old", content_type=PLAIN)
+    s3_double.script(Rule(operation=operation, times=FOR_EVER, fault=SERVER_ERROR))
+    with pytest.raises(StoreError, match="cannot write") as caught:
+        store.replace("foo/index.json", b"new", etag=old, content_type=PLAIN)
+    assert "UnknownError" in str(caught.value)
+
+
 def test_S14_the_same_bytes_from_another_writer_are_no_lost_answer(store: S3Store) -> None:
     old = store.create("foo/index.json", b"old", content_type=PLAIN)
     store.replace("foo/index.json", b"new", etag=old, content_type=PLAIN)

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from pipper.core.access import Credentials
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
-from pipper.errors import AccessError, ObjectAbsentError, StoreError, UsageError
+from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
 from pipper.storage.s3.errors import ConditionRefusedError
 from pipper.storage.s3.fast.reads import list_pages, open_body, pieces
@@ -162,8 +162,9 @@ class S3Store:
 
         If a server refuses an unchanged etag, the request is repeated with the other quoting: Ceph expects it
         without quotes, and answers 412, not 404, for an absent key. A retried request may be refused because the
-        first one succeeded and its response was lost. So each write has its own mark in the metadata: the bytes
-        do not identify it, because another writer may have sent the same.
+        first one succeeded and its response was lost, and a server error may mean that another write was quicker.
+        So each write has its own mark in the metadata: the bytes do not identify it, because another writer may
+        have sent the same.
         """
         check_key(key, self.location)
         mark = uuid.uuid4().hex
@@ -174,19 +175,34 @@ class S3Store:
                 stored = _bare(put_object(self._connection, body, arguments))
             except ObjectAbsentError as error:
                 raise changed(key, self.location, _DELETED) from error
-            except ConditionRefusedError as refusal:
-                # NO_ETAG never matches, so the object is not examined.
-                now = None if etag == NO_ETAG else self._head(key)
-                if now is None:
-                    raise changed(key, self.location, _DELETED) from refusal
+            except (ConditionRefusedError, StoreError) as refusal:
+                now = self._written_since(key, etag, refusal)
                 if now.metadata.get(_MARK) == mark:
                     return now.etag
-                if now.etag == etag:
-                    continue
-                raise changed(key, self.location, "another process replaced it") from refusal
+                if now.etag != etag:
+                    raise changed(key, self.location, "another process replaced it") from refusal
+                if isinstance(refusal, StoreError):
+                    raise
+                continue
             self._quoted_first = quoted
             return stored
         raise changed(key, self.location, "the store refuses the condition, or another write is in progress")
+
+    def _written_since(self, key: str, etag: str, failure: PipperError) -> ObjectInfo:
+        """Return what a key holds after a failed write, which may have happened or lost against another one."""
+        is_unclear = isinstance(failure, StoreError)
+        if etag == NO_ETAG and is_unclear:
+            raise failure
+        try:
+            # NO_ETAG never matches, so the object is not examined.
+            now = None if etag == NO_ETAG else self._head(key)
+        except StoreError:
+            if is_unclear:
+                raise failure from None
+            raise
+        if now is None:
+            raise changed(key, self.location, _DELETED) from failure
+        return now
 
     def delete(self, key: str) -> None:
         check_key(key, self.location)
