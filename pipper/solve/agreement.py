@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.utils import NormalizedName
 
-from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
+from pipper.core.ports import Release, ReleaseFile, Source
 from pipper.core.reporter import Reporter
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Fitter
 from pipper.solve.request import Resolution, SolveRequest
-from pipper.solve.router import ReadsAhead, SourceRouter
+from pipper.solve.router import SourceRouter, WrappedSource
 from pipper.solve.solver import solve
 
 _STEPS = 2_000_000
@@ -43,29 +43,15 @@ def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolutio
     router.prefetch_metadata(wanted[key] for key in sorted(wanted))
 
 
-class _Narrowed:
+class _Narrowed(WrappedSource):
     """A source that has only the pinned release of each pinned project, and all releases of the others."""
 
     def __init__(self, source: Source, pinned: Mapping[NormalizedName, Release]) -> None:
-        self._source = source
+        super().__init__(source)
         self._pinned = pinned
 
-    @property
-    def alias(self) -> str:
-        return self._source.alias
-
-    def holds(self, name: NormalizedName) -> bool:
-        return self._source.holds(name)
-
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        self._source.prefetch(name for name in names if name not in self._pinned)
+        super().prefetch(name for name in names if name not in self._pinned)
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
-        return [self._pinned[name]] if name in self._pinned else self._source.releases(name)
-
-    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        return self._source.metadata(release, file)
-
-    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        if isinstance(self._source, ReadsAhead):
-            self._source.prefetch_metadata(wanted)
+        return [self._pinned[name]] if name in self._pinned else super().releases(name)

@@ -97,7 +97,9 @@ class Clauses:
 
     def forbid(self, terms: Iterable[tuple[int, int]], reason: object) -> None:
         """Forbid that all terms hold; terms on one variable hold together."""
-        self._store(self._clause(terms, reason))
+        clause = self._clause(terms, reason)
+        if all(clause.terms.values()):  # a term without values never holds
+            self._store(clause)
 
     def demand(
         self, when: Sequence[tuple[int, int]], variable: int, allowed: int, reason: object, origin: int

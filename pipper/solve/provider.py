@@ -12,6 +12,7 @@ from resolvelib.providers import AbstractProvider
 from resolvelib.reporters import BaseReporter
 from resolvelib.resolvers import Criterion, Resolution, ResolutionImpossible
 
+from pipper.solve.candidates import bits_of
 from pipper.solve.clauses import ROOT, Clause, Clauses, Demand, Demands, ImpossibleError
 
 _UNLIMITED = 1 << 40
@@ -42,11 +43,8 @@ class Choices(Sequence[Choice]):
         return self._bits.bit_count()
 
     def __iter__(self) -> Iterator[Choice]:
-        later = self._bits
-        while later:
-            bit = later & -later
-            yield Choice(self._variable, bit, later)
-            later ^= bit
+        for bit in bits_of(self._bits):
+            yield Choice(self._variable, bit, self._bits & -bit)
 
     def __getitem__(self, place: Any) -> Any:
         return list(self)[place]

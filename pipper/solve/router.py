@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.ports import CandidateFile, Release, ReleaseFile, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
 from pipper.core.wording import listed
 from pipper.errors import UsageError
 
@@ -41,6 +41,33 @@ def in_turn(work: Callable[[T], object], first: Iterable[T], follow: Callable[[T
         item = waiting.popleft()
         work(item)
         waiting.extend(follow(item))
+
+
+class WrappedSource:
+    """A source that answers as another one does. Subclasses change some answers; see `SourceRouter.over`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def alias(self) -> str:
+        return self._source.alias
+
+    def holds(self, name: NormalizedName) -> bool:
+        return self._source.holds(name)
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        self._source.prefetch(names)
+
+    def releases(self, name: NormalizedName) -> Sequence[Release]:
+        return self._source.releases(name)
+
+    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
+        return self._source.metadata(release, file)
+
+    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
+        if isinstance(self._source, ReadsAhead):
+            self._source.prefetch_metadata(wanted)
 
 
 class SourceRouter:
@@ -76,7 +103,7 @@ class SourceRouter:
         self._read: set[NormalizedName] = set()
         self._read_metadata: set[tuple[NormalizedName, str]] = set()
 
-    def over(self, wrap: Callable[[Source], Source]) -> "SourceRouter":
+    def over(self, wrap: Callable[[Source], WrappedSource]) -> "SourceRouter":
         """Return a router with the same rule over wrapped sources."""
         other = SourceRouter(
             [wrap(source) for source in self._by_alias.values()],
@@ -85,6 +112,8 @@ class SourceRouter:
             spread=self.spread,
         )
         other._read, other._read_metadata = self._read, self._read_metadata
+        # A wrapper has the method in any case.
+        other._ahead = {alias: source for alias, source in other._ahead.items() if alias in self._ahead}
         return other
 
     def route(self, name: NormalizedName) -> Source | None:

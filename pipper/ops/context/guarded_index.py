@@ -7,45 +7,36 @@ from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
-from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
+from pipper.core.ports import Release
 from pipper.errors import UsageError
 from pipper.index.source import IndexSource
+from pipper.solve.router import WrappedSource
 
 
-class GuardedIndex:
+class GuardedIndex(WrappedSource):
     """See `ports.Source`. Raises UsageError, before any request, for a project that comes from elsewhere."""
 
     def __init__(self, index: IndexSource, manifest: Manifest) -> None:
         """Guard what `manifest.elsewhere` names; `[sources]` may give a name to the index all the same."""
-        self._index = index
+        super().__init__(index)
         self._elsewhere: Mapping[NormalizedName, str] = {
             name: where
             for name, where in manifest.elsewhere.items()
             if not any(fnmatchcase(name, each) and to == INDEX for each, to in manifest.sources.items())
         }
 
-    @property
-    def alias(self) -> str:
-        return self._index.alias
-
     def holds(self, name: NormalizedName) -> bool:
         self._refuse([name])
-        return self._index.holds(name)
+        return super().holds(name)
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         wanted = tuple(names)
         self._refuse(wanted)
-        self._index.prefetch(wanted)
+        super().prefetch(wanted)
 
     def releases(self, name: NormalizedName) -> Sequence[Release]:
         self._refuse([name])
-        return self._index.releases(name)
-
-    def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        return self._index.metadata(release, file)
-
-    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        self._index.prefetch_metadata(wanted)
+        return super().releases(name)
 
     def _refuse(self, names: Iterable[NormalizedName]) -> None:
         for name in names:

@@ -13,7 +13,7 @@ from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
-from pipper.ops.context.surroundings import private_names, with_rules_around
+from pipper.ops.context.surroundings import private_names, projects_around, with_rules_around
 from pipper.repository.source import Repository
 from pipper.solve.router import SourceRouter
 from pipper.system.parallel import spread
@@ -39,8 +39,8 @@ def open_sources(
     from one. `old` is the project's lock if the caller has it; else it is read. Raises what `find_project`,
     `load_lock` and `open_repositories` raise.
     """
-    ruled = with_rules_around(settings, project)
-    manifest = ruled.manifest
+    around = projects_around(settings, project.manifest_path)
+    manifest = with_rules_around(settings, project, around).manifest
     repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
     index = None
     if manifest.index and use_index:
@@ -51,7 +51,7 @@ def open_sources(
     router = SourceRouter(
         sources,
         pinned={pattern: alias for pattern, alias in pinned.items() if index or alias != INDEX},
-        locked_private=private_names(settings, project, old),
+        locked_private=private_names(project, old, around),
         spread=spread,
     )
     return Sources(router=router, repositories=repositories, index=index)

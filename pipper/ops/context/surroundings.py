@@ -1,5 +1,6 @@
 """The projects around a manifest that is not their own: their rules on sources and their private names count for it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -42,14 +43,14 @@ def is_of_environment(manifest_path: Path) -> bool:
     return manifest_path.parent.name == STATE
 
 
-def with_rules_around(settings: Settings, project: Project) -> Project:
-    """Return the project with the rules of the projects around it, unless an option names the repository.
+def with_rules_around(settings: Settings, project: Project, around: Iterable[Project]) -> Project:
+    """Return the project with the rules of those `around` it, unless an option names the repository.
 
     `[sources]` and the index of those projects always count; their repositories only if no option replaces them.
     """
     follows, is_replaced = is_of_environment(project.manifest_path), bool(given_alias(settings))
     manifest = project.manifest
-    for each in projects_around(settings, project.manifest_path):
+    for each in around:
         rules = portable_rules(settings, each)
         rules = replace(rules, repositories=()) if is_replaced else rules
         manifest = with_rules(manifest, rules, follows=follows)
@@ -63,14 +64,15 @@ def portable_rules(settings: Settings, project: Project) -> Manifest:
     return replace(project.manifest, repositories=entries)
 
 
-def private_names(settings: Settings, project: Project, known: Lock | None) -> frozenset[NormalizedName]:
-    """Return the names that the lock of the project, or of one around it, took from a repository.
+def private_names(
+    project: Project, known: Lock | None, around: Iterable[Project]
+) -> frozenset[NormalizedName]:
+    """Return the names that the lock of the project, or of one `around` it, took from a repository.
 
     `known` is the project's own lock if the caller has read it. Raises what `load_lock` raises: without the lock,
     nobody knows what is private.
     """
-    around = (each.lock_path for each in projects_around(settings, project.manifest_path))
-    locks = [known or read_for_names(project.lock_path), *map(read_for_names, around)]
+    locks = [known or read_for_names(project.lock_path), *(read_for_names(each.lock_path) for each in around)]
     return frozenset(
         package.name for lock in locks if lock for package in lock.packages if package.source != INDEX
     )

@@ -30,7 +30,12 @@ from pipper.ops.context.open_repositories import default_repositories, given_rep
 from pipper.ops.context.project import Goal, Project, load_lock
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import is_of_environment, portable_rules, with_rules_around
+from pipper.ops.context.surroundings import (
+    is_of_environment,
+    portable_rules,
+    projects_around,
+    with_rules_around,
+)
 from pipper.ops.edit.direct_files import import_file
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
@@ -176,7 +181,7 @@ def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
     for entry in given:
         data = set_repository(data, entry, label=path.name)
     own = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
-    ruled = with_rules_around(settings, own).manifest
+    ruled = with_rules_around(settings, own, projects_around(settings, path)).manifest
     if not ruled.repositories:
         ruled = replace(ruled, repositories=default_repositories(settings))
     known = {entry.alias for entry in ruled.repositories}

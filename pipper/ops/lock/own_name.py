@@ -1,14 +1,14 @@
 """The name of the project that is locked, if a dependency requires it: the project itself meets that requirement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.requirement import name_of
-from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
+from pipper.core.ports import CandidateFile, Release, ReleaseMetadata, Source
 from pipper.solve.request import Resolution
-from pipper.solve.router import ReadsAhead, SourceRouter
+from pipper.solve.router import SourceRouter, WrappedSource
 
 
 def without_own_name(router: SourceRouter, own: NormalizedName) -> SourceRouter:
@@ -16,11 +16,7 @@ def without_own_name(router: SourceRouter, own: NormalizedName) -> SourceRouter:
 
     So no source is asked for that name, and no published version of it is locked.
     """
-
-    def wrapped(source: Source) -> Source:
-        return _AheadWithout(source, own) if isinstance(source, ReadsAhead) else _Without(source, own)
-
-    return router.over(wrapped) if own else router
+    return router.over(lambda source: _Without(source, own)) if own else router
 
 
 def is_required(own: NormalizedName, solutions: Iterable[Resolution], router: SourceRouter) -> bool:
@@ -33,35 +29,14 @@ def is_required(own: NormalizedName, solutions: Iterable[Resolution], router: So
     )
 
 
-class _Without:
+class _Without(WrappedSource):
     """A source whose releases do not require one project."""
 
     def __init__(self, source: Source, own: NormalizedName) -> None:
-        self._source = source
+        super().__init__(source)
         self._own = own
 
-    @property
-    def alias(self) -> str:
-        return self._source.alias
-
-    def holds(self, name: NormalizedName) -> bool:
-        return self._source.holds(name)
-
-    def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        self._source.prefetch(names)
-
-    def releases(self, name: NormalizedName) -> Sequence[Release]:
-        return self._source.releases(name)
-
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
-        found = self._source.metadata(release, file)
+        found = super().metadata(release, file)
         kept = tuple(each for each in found.requires_dist if name_of(each) != self._own)
         return found if len(kept) == len(found.requires_dist) else replace(found, requires_dist=kept)
-
-
-class _AheadWithout(_Without):
-    """The same for a source that reads metadata ahead."""
-
-    def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
-        if isinstance(self._source, ReadsAhead):
-            self._source.prefetch_metadata(wanted)

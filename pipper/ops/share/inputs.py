@@ -24,7 +24,7 @@ from pipper.ops.context.open_repositories import (
 from pipper.ops.context.project import Project, find_project, load_lock, load_project, require_fresh
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import with_rules_around
+from pipper.ops.context.surroundings import projects_around, with_rules_around
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
@@ -127,7 +127,7 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
     project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
-    project = with_rules_around(settings, project)
+    project = with_rules_around(settings, project, projects_around(settings, path))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
     lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside)
