@@ -226,7 +226,8 @@ def test_T01_an_environment_keeps_the_rules_of_the_project_around_it(world: Worl
         path for place in places for path in place.rglob(".pipper/pipper.toml") if "other" in path.read_text()
     ]
     rules = tomllib.loads(state.read_text())
-    assert rules["sources"] == {"acme-*": "acme"}
+    locked = ("extra-only", "gone", "group-only", "held")
+    assert rules["sources"] == {"acme-*": "acme", **dict.fromkeys(locked, "acme")}
     assert rules["repositories"] == {"acme": world.workspace.url}
 
 
@@ -236,7 +237,7 @@ def test_T01_what_an_environment_took_over_holds_where_no_project_is_around(
 ) -> None:
     assert world.run("install -t new other public").code == 0
     (world.workspace.root / "app" / "pipper.toml").unlink()
-    for name in ("acme-nowhere", "held"):
+    for name in NAMES:
         assert world.run(command, name, cwd="home").code == (0 if name == "held" else 3)
 
 

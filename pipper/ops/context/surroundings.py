@@ -1,6 +1,7 @@
 """The projects around a manifest that is not their own: their rules on sources and their private names count for it."""
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -76,6 +77,20 @@ def private_names(
     return frozenset(
         package.name for lock in locks if lock for package in lock.packages if package.source != INDEX
     )
+
+
+def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, str]:
+    """Return the alias of each name that a lock of `around` took from a repository and `[sources]` does not match.
+
+    Raises what `load_lock` raises.
+    """
+    locks = [lock for each in around if (lock := read_for_names(each.lock_path))]
+    locked = {package.name: package.source for lock in locks for package in lock.packages}
+    return {
+        name: alias
+        for name, alias in sorted(locked.items())
+        if alias != INDEX and not any(fnmatchcase(name, pattern) for pattern in manifest.sources)
+    }
 
 
 def read_for_names(path: Path) -> Lock | None:

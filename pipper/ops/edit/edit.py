@@ -32,6 +32,7 @@ from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.context.surroundings import (
     is_of_environment,
+    locked_sources,
     portable_rules,
     projects_around,
     with_rules_around,
@@ -181,11 +182,15 @@ def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
     for entry in given:
         data = set_repository(data, entry, label=path.name)
     own = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
-    ruled = with_rules_around(settings, own, projects_around(settings, path)).manifest
+    around = projects_around(settings, path)
+    ruled = with_rules_around(settings, own, around).manifest
     if not ruled.repositories:
         ruled = replace(ruled, repositories=default_repositories(settings))
     known = {entry.alias for entry in ruled.repositories}
-    sources = served_by(ruled.sources, known, given[0].alias if given else "")
+    alias = given[0].alias if given else ""
+    locked = served_by(locked_sources(ruled, around), known, alias)
+    sources = served_by(ruled.sources, known, alias)
+    sources |= {name: source for name, source in locked.items() if source in known}
     return set_rules(data, replace(ruled, sources=sources), label=path.name)
 
 
