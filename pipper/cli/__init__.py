@@ -13,6 +13,7 @@ _OPTIONS = {
         *("PIPPER_LOCK_", "PIPPER_PROJECT", "_PIPPER_"),
         *("PIPPER_BUCKET", "PIPPER_REPOSITORY", "PIPPER_PROFILE", "PIPPER_PREFIX", "PIPPER_ENDPOINT_URL"),
     ),
+    "run": ("PIPPER_RUN_", "PIPPER_PROJECT", "_PIPPER_"),
 }
 """The commands that may have nothing to do, and the beginnings of variables that are options of theirs."""
 
@@ -26,7 +27,9 @@ def main() -> None:
             from pipper.ops.context.project_files import likely_project  # noqa: PLC0415 - see above
 
             files = likely_project(os.curdir)
-            if _nothing_to_do(command, files):
+            if command == "run":
+                _run_if_fresh(files)
+            elif _nothing_to_do(command, files):
                 _leave()
                 return
         from pipper.cli.boundary import run  # noqa: PLC0415 - see above
@@ -36,12 +39,37 @@ def main() -> None:
 
 
 def _bare_command() -> str:
-    """Return `sync` or `lock` if that is the command, without options in arguments or variables; else nothing."""
+    """Return `sync`, `lock` or `run`, if that is the command and nothing gives it an option; else nothing."""
     command, *options = sys.argv[1:] or [""]
-    if command not in _OPTIONS or options not in ([], ["-q"]) or sys.stderr is None:
+    if command not in _OPTIONS or sys.stderr is None:
+        return ""
+    is_bare = bool(_program(options)) if command == "run" else options in ([], ["-q"])
+    if not is_bare:
         return ""
     # options of pipper in variables, and requests for shell completion
     return "" if any(name.startswith(_OPTIONS[command]) for name in os.environ) else command
+
+
+def _program(words: "list[str]") -> "list[str]":
+    """Return the program of a `run` and its arguments, nothing if options of `run` or nothing else precede it."""
+    if words[:1] == ["--"]:
+        return words[1:]
+    return words if words and not words[0].startswith("-") else []
+
+
+def _run_if_fresh(files: "ProjectFiles | None") -> None:
+    """Replace this process by the program of a `run` if its sync has nothing to do; return if it may have."""
+    from pipper.errors import PipperError  # noqa: PLC0415 - `main` says why
+    from pipper.ops.context.project_files import environment_path  # noqa: PLC0415 - see above
+    from pipper.ops.sync.freshness import is_fresh_for_run  # noqa: PLC0415 - see above
+    from pipper.python.activation import run_in  # noqa: PLC0415 - see above
+
+    if os.name == "nt" or files is None or not is_fresh_for_run(files):
+        return
+    try:
+        run_in(environment_path(files.root, os.environ), _program(sys.argv[2:]))
+    except PipperError:
+        return  # the command itself raises it again, and reports it
 
 
 def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:

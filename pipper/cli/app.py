@@ -16,6 +16,7 @@ _SECTIONS = {
         "remove": "Remove requirements from the manifest, then lock and sync.",
         "lock": "Resolve the manifest to exact versions: pipper.lock.",
         "sync": "Make the environment match the lock.",
+        "run": "Sync, then run a program in the environment.",
     },
     "Environment": {
         "install": "Install packages: like add, also without a project.",
@@ -51,7 +52,6 @@ POINTERS = {
     "update": "pipper lock -U && pipper sync",
     "upgrade": "pipper lock -U && pipper sync",
     "build": "pipper bundle DIR",
-    "run": "pipper sync, then run the program from .venv",
     "--frozen": "leave it out: `pipper sync` never changes the lock",
     "--locked": "leave it out: `pipper sync` fails if the lock is out of date",
     "--requirement": "pipper init --from FILE",

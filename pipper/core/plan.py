@@ -102,6 +102,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         """The distributions that stay, judged by what their `.dist-info` states."""
         return tuple(action.installed for action in self.actions if isinstance(action, Keep))
 
+    @property
+    def without_removals(self) -> "Plan":
+        """The plan that leaves distributions that are not in the lock."""
+        return Plan(actions=tuple(each for each in self.actions if not isinstance(each, Remove)))
+
     def replacing(self, damaged: Collection[NormalizedName]) -> "Plan":
         """Return the plan that replaces those kept distributions that are damaged."""
         return Plan(

@@ -58,8 +58,7 @@ project_option = click.option(
     help="The project directory (default: the nearest one, from here upward, that has a manifest).",
 )
 
-repository_options = together(
-    project_option,
+_repository = (
     click.option(
         "-b",
         "--bucket",
@@ -84,13 +83,15 @@ repository_options = together(
         callback=_not_empty,
         help="Take credentials from this AWS profile.",
     ),
-    click.option(
-        *CREDENTIALS,
-        nargs=3,
-        allow_from_autoenv=False,
-        metavar="KEY SECRET [TOKEN]",
-        help="Use this access key. Write -c last, or another option after it.",
-    ),
+)
+_credentials_option = click.option(
+    *CREDENTIALS,
+    nargs=3,
+    allow_from_autoenv=False,
+    metavar="KEY SECRET [TOKEN]",
+    help="Use this access key. Write -c last, or another option after it.",
+)
+_place = (
     click.option(
         "--prefix",
         cls=Option,
@@ -105,9 +106,13 @@ repository_options = together(
         metavar="URL",
         help="The S3 server, if it is not Amazon's.",
     ),
-    output_options,
 )
+
+repository_options = together(project_option, *_repository, _credentials_option, *_place, output_options)
 """The options of every command that reads or writes a repository: also those of project and output."""
+
+source_options = together(project_option, *_repository, *_place, output_options)
+"""The same without `-c`, for `run`: there it may be an option of the program (`python -c`)."""
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:

@@ -9,7 +9,7 @@ from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
 from pipper.errors import NoSolutionError, UsageError
-from pipper.ops.context.project_files import VENV
+from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
     Environment,
@@ -37,21 +37,22 @@ def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> 
 def choose_environment(settings: Settings, root: Path | None, place: Place) -> Environment:
     """Return the environment a command works on; create nothing.
 
-    It is `-t DIR`, else `--python`, else the project's `.venv` (if missing, as it will be created), else the
-    active environment, else the interpreter that runs pipper.
+    It is `-t DIR`, else `--python`, else the project's own (if missing, as it will be created), else the active
+    environment, else the interpreter that runs pipper.
     """
     cache_dir = open_cache(settings).interpreters
     root = None if place.alone or place.user else root
     python = _python(settings, root, place)
-    if root is not None and place == Place():
-        _report_active(settings, root / VENV)
+    own = None if root is None else Path(environment_path(root, settings.environ))
+    if own is not None and place == Place():
+        _report_active(settings, own)
     interpreter = inspect_interpreter(python or running(), cache_dir)
     if place.target is not None:
         return target_directory(settings.directory / place.target, interpreter)
     if place.user:
         return user_environment(interpreter)
-    if python is None and root is not None:
-        return replace(environment_of(of_new_venv(root / VENV, interpreter, None)), is_missing=True)
+    if python is None and own is not None:
+        return replace(environment_of(of_new_venv(own, interpreter, None)), is_missing=True)
     return environment_of(interpreter)
 
 
@@ -80,7 +81,7 @@ def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:
         return active
     if root is None:
         return active
-    return venv_python(root / VENV)
+    return venv_python(Path(environment_path(root, settings.environ)))
 
 
 def _report_active(settings: Settings, own: Path) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from pipper.errors import UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
-from pipper.ops.context.project_files import VENV
+from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import venv_python
 from pipper.python.interpreter import running
@@ -14,7 +14,7 @@ from pipper.python.interpreter import running
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
     """Return the index; `index_url` is the manifest's, or empty. Raise UsageError if none is configured."""
-    own = venv_python(root / VENV)
+    own = venv_python(Path(environment_path(root, settings.environ)))
     return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
 
 

@@ -7,10 +7,16 @@ import errno
 import os
 import stat
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PIPPER_TOML = "pipper.toml"
 PYPROJECT_TOML = "pyproject.toml"
 LOCK_NAME = "pipper.lock"
-VENV = ".venv"
+_VENV = ".venv"
+_ENVIRONMENT = "PIPPER_ENVIRONMENT"
+"""The variable with another path for the environment of a project; a relative one begins at the project."""
 
 
 class ReadFile:
@@ -46,6 +52,11 @@ class ProjectFiles:
         self.lock = lock
 
     @property
+    def root(self) -> str:
+        """The folder of the project."""
+        return os.path.dirname(self.manifest.path)
+
+    @property
     def is_outdated(self) -> bool:
         """Whether one of the files changed since it was read."""
         return self.manifest.is_outdated or self.lock.is_outdated
@@ -54,6 +65,11 @@ class ProjectFiles:
 def lock_beside(manifest_path: str) -> str:
     """Return the path of the lock for this manifest."""
     return os.path.join(os.path.dirname(manifest_path), LOCK_NAME)
+
+
+def environment_path(root: "str | os.PathLike[str]", environ: "Mapping[str, str]") -> str:
+    """Return the path of the virtual environment of the project at `root`."""
+    return os.path.join(root, environ.get(_ENVIRONMENT) or _VENV)
 
 
 def likely_project(directory: str) -> ProjectFiles | None:

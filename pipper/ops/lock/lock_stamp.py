@@ -12,7 +12,7 @@ import sys
 
 from pipper import __version__
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import VENV, ProjectFiles
+from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
@@ -61,7 +61,7 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         with open(os.path.join(root, stamp_name(files.manifest.path)), "rb") as stream:
             seal, _, text = stream.read(_LIMIT).decode().partition("\n")
         lines = text.split("\n")
-        venv = os.path.join(os.path.dirname(files.manifest.path), VENV)
+        venv = environment_path(files.root, os.environ)
         basis = lock_basis(files, venv_python_path(venv) or sys.executable)
         is_current = seal == _seal(stamp_key(basis, files.lock.data), text)
     except (OSError, ValueError, PipperError):

@@ -9,10 +9,12 @@ import os
 from pipper import __version__
 from pipper.apply.stamp import is_current
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import VENV, ProjectFiles
+from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.system.digest import digest
 
+KEEPS_OTHERS = "{'keeps_others': True}"
+"""`SyncRequest.stamped_options` of a `run` without options."""
 NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
 
 _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
@@ -26,12 +28,20 @@ def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
     """
     if files is None or files.lock.data is None:
         return False
-    environment = os.path.join(os.path.dirname(files.manifest.path), VENV)
+    environment = environment_path(files.root, os.environ)
     python = os.path.join(environment, _PYTHON)
     try:
         return os.path.exists(python) and is_current(environment, stamp_key(files, options, python))
     except (OSError, PipperError):
         return False
+
+
+def is_fresh_for_run(files: ProjectFiles | None) -> bool:
+    """Return whether the sync of a `run` without options has nothing to do; like `is_fresh`.
+
+    The last sync may have been a bare `sync` too.
+    """
+    return is_fresh(files) or is_fresh(files, KEEPS_OTHERS)
 
 
 def stamp_key(files: ProjectFiles, options: str, python: "str | os.PathLike[str]") -> str:

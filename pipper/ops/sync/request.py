@@ -9,7 +9,7 @@ from pipper.ops.context.settings import Place
 
 _STAMPED = (
     *("groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),
-    *("exact", "compile_bytecode"),
+    *("exact", "keeps_others", "compile_bytecode"),
 )
 """Options that change the resulting environment."""
 
@@ -28,6 +28,8 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     extras: tuple[str, ...] = ()
     all_extras: bool = False
     exact: bool = False
+    keeps_others: bool = False
+    """Remove nothing, for `run`: an earlier sync may have chosen more extras and groups."""
     link_mode: Literal["auto", "reflink", "hardlink", "copy"] = "auto"
     compile_bytecode: bool = False
     """Compile all packages that pipper installed, not only new ones."""

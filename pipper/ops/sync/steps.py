@@ -174,7 +174,8 @@ class _Run:
         return plan.replacing({drift.distribution for drift in verify(self.environment, plan.kept)})
 
     def _plan(self, present: Iterable[Installed]) -> Plan:
-        return make_plan(self.wanted, present, exact=self.request.exact)
+        plan = make_plan(self.wanted, present, exact=self.request.exact)
+        return plan.without_removals if self.request.keeps_others else plan
 
     def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
         """Return these wheels by sha256, unpacked in the cache; raise what `fetch_wheels` and the checks raise."""

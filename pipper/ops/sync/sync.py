@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pipper.ops.context.find_manifest import find_project_files
 from pipper.ops.context.project_files import ProjectFiles, likely_project
 from pipper.ops.context.settings import Settings
-from pipper.ops.sync.freshness import is_fresh
+from pipper.ops.sync.freshness import KEEPS_OTHERS, is_fresh, is_fresh_for_run
 from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:
@@ -25,8 +25,13 @@ def sync(
     if request.lock_path is None:
         files = find_project_files(settings.directory, likely or likely_project(str(settings.directory)))
         looks = request.dry_run or request.check or request.whole_plan
-        if request.is_stamped and not looks and is_fresh(files, request.stamped_options):
+        if request.is_stamped and not looks and _is_fresh(request, files):
             return None
     from pipper.ops.sync.steps import run_sync  # noqa: PLC0415 - see above
 
     return run_sync(settings, request, files)
+
+
+def _is_fresh(request: SyncRequest, files: ProjectFiles | None) -> bool:
+    options = request.stamped_options
+    return is_fresh_for_run(files) if options == KEEPS_OTHERS else is_fresh(files, options)

@@ -1,0 +1,60 @@
+"""Run a program in a virtual environment. A `run` with nothing to sync imports this module, so it imports little."""
+
+import os
+import signal
+
+from pipper.errors import MachineError, UsageError
+
+TYPE_CHECKING = False  # importing `typing` takes longer than the rest of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+
+
+def activated(environ: "Mapping[str, str]", root: str) -> dict[str, str]:
+    """Return the variables of a process in the virtual environment at `root`, as its `activate` sets them."""
+    scripts = os.path.join(root, _SCRIPTS)
+    path = environ.get("PATH", "")
+    left = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
+    return {**left, "VIRTUAL_ENV": root, "PATH": f"{scripts}{os.pathsep}{path}" if path else scripts}
+
+
+def run_in(root: str, words: "Sequence[str]") -> int:
+    """Replace this process by a program with its arguments, in the virtual environment at `root`.
+
+    A file whose name ends in `.py` is run by the environment's Python. Where a process cannot be replaced (Windows),
+    wait for the program and return its exit code. Raises UsageError if there is no such program, MachineError if the
+    system cannot run it.
+    """
+    is_script = words[0].endswith(".py") and os.path.isfile(words[0])
+    program, *arguments = ("python", *words) if is_script else words
+    environ = activated(os.environ, root)
+    try:
+        if os.name == "nt":
+            return _waited_for(program, arguments, environ)
+        for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and the program would inherit that
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        os.execvpe(program, [program, *arguments], environ)  # noqa: S606 - the user asked for this program
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(
+            f"there is no program `{program}`",
+            cause=f"neither {os.path.join(root, _SCRIPTS)} nor another folder on PATH has it",
+            hint="run `pipper add NAME` to add the package that brings it",
+        ) from error
+    except OSError as error:
+        raise MachineError(
+            f"cannot run `{program}`",
+            cause=error.strerror or "",
+            hint="check that it is executable on this system; `pipper run python FILE` runs a Python file",
+        ) from error
+
+
+def _waited_for(program: str, arguments: "Sequence[str]", environ: "Mapping[str, str]") -> int:
+    import shutil  # noqa: PLC0415 - only for Windows
+    import subprocess  # noqa: PLC0415 - see above
+
+    found = shutil.which(program, path=environ["PATH"])
+    if found is None:
+        raise FileNotFoundError(program)
+    return subprocess.run([found, *arguments], env=environ, check=False).returncode
