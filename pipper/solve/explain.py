@@ -178,9 +178,9 @@ class _Story:
 
     def _loosenable(self, need: Need | None) -> list[str]:
         """Return the user's own specifiers that take part: those that affect `need`, or all of them."""
-        limits = [one.need for one in self._limits if not one.by]
+        limits = {one.need: _limit(one) for one in self._limits if not one.by}
         if need in limits:
-            return [f"the constraint on `{need.name}`"]
+            return [limits[need]]
         overridden = [name for name in self._replaced() if need is None or name == need.name]
         if need is not None and overridden:
             return [f"the override of `{need.name}`"]
@@ -188,7 +188,7 @@ class _Story:
         if need is not None and need in asked:
             asked = [need]
         found = [f"`{one.text}`" for one in asked]
-        found += [f"the constraint on `{one.name}`" for one in limits]
+        found += limits.values()
         found += [f"the override of `{name}`" for name in overridden]
         return list(dict.fromkeys(found))
 
@@ -283,6 +283,10 @@ class _Story:
             for need in self._needs()
             if need.name == name
         )
+
+
+def _limit(one: Limited) -> str:
+    return f"`-P {one.need.text}`" if one.is_option else f"the constraint on `{one.need.name}`"
 
 
 def _newest(shelf: Shelf, one: Requires) -> Version:

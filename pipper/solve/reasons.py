@@ -34,12 +34,16 @@ class Limited(Struct, frozen=True, kw_only=True):
 
     need: Need
     by: Pin | None = None
-    """The unmanaged distribution that requires it; None for a constraint of the manifest."""
+    """The unmanaged distribution that requires it; None for a constraint."""
+    is_option: bool = False
+    """Whether an option of the command gives it, not the manifest."""
 
     def __str__(self) -> str:
         if self.by:
             by = f"{self.by.name} {self.by.version}"
             return f"{by}, which is already installed, requires {self.need.text}"
+        if self.is_option:
+            return f"this command asks for {self.need.text}"
         return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 

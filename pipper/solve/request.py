@@ -30,6 +30,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """Projects of the old lock, which are read ahead. Not installed ones: a source would receive their names."""
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions that require nothing by themselves."""
+    wanted_now: tuple[Requirement, ...] = ()
+    """Limits like constraints, from an option of the command."""
     unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
     """Requirements of unmanaged distributions in the environment, which limit versions too."""
     overrides: tuple[Requirement, ...] = ()

@@ -177,15 +177,17 @@ def _asked(request: SolveRequest, catalogue: Catalogue) -> list[Asked]:
 
 def _limits(request: SolveRequest, catalogue: Catalogue) -> dict[NormalizedName, list[Limited]]:
     limits: dict[NormalizedName, dict[str, Limited]] = {}
-    limiting: Iterable[tuple[Pin | None, tuple[Requirement, ...]]] = (
-        (None, request.constraints),
-        *request.unmanaged.items(),
+    limiting: Iterable[tuple[Pin | None, bool, tuple[Requirement, ...]]] = (
+        (None, True, request.wanted_now),
+        (None, False, request.constraints),
+        *((pin, False, requirements) for pin, requirements in request.unmanaged.items()),
     )
-    for by, requirements in limiting:
+    for by, is_option, requirements in limiting:
         for requirement in requirements:
             need = catalogue.limit(requirement, unmanaged=by is not None)
             if need is not None:
-                limits.setdefault(need.name, {})[f"{by or ''} {need.text}"] = Limited(need=need, by=by)
+                limited = Limited(need=need, by=by, is_option=is_option)
+                limits.setdefault(need.name, {})[f"{by or ''} {need.text}"] = limited
     return {name: [found[text] for text in sorted(found)] for name, found in limits.items()}
 
 

@@ -38,6 +38,23 @@ def test_a_sync_right_after_a_sync_has_nothing_to_do_and_says_so_from_the_stamp(
     assert "Nothing to do: the environment matches the lock" in workspace.run("sync", "--no-dev").stderr
 
 
+def test_a_reinstallation_replaces_what_is_as_locked_or_edited_within_its_size(workspace: Workspace) -> None:
+    workspace.run("sync")
+    module = workspace.site / "beta" / "__init__.py"
+    before = module.read_bytes()
+    module.unlink()  # it may be a link into the cache
+    module.write_bytes(b"#" * len(before))
+    assert workspace.run("sync", "--reinstall", "Beta", "--dry-run").stdout == " ~ beta 1.0.0 (reinstalled)\n"
+    assert (
+        " ~ beta 1.0.0 (reinstalled)\nReplaced 1 in " in workspace.run("sync", "--reinstall", "beta").stderr
+    )
+    assert module.read_bytes() == before
+    assert "Replaced 3 in " in workspace.run("sync", "--reinstall").stderr
+    assert "Nothing to do" in workspace.run("sync").stderr
+    for name in ("gamma", "nowhere"):
+        workspace.refused("sync", "--reinstall", name, code=2, subject=f"cannot reinstall `{name}`")
+
+
 def test_the_lock_before_the_last_change_can_be_gone_back_to(workspace: Workspace) -> None:
     workspace.run("sync")
     before = workspace.installed()

@@ -108,6 +108,34 @@ def test_upgrading_what_is_not_locked_is_a_mistake(workspace: Workspace) -> None
     workspace.refused("lock", "-P", "nobody", code=2, subject="`nobody`")
 
 
+def test_an_upgrade_to_a_version_takes_that_one_and_the_next_lock_keeps_it(workspace: Workspace) -> None:
+    workspace.publish(*(workspace.wheel("beta", version) for version in ("1.5.0", "1.6.0rc1", "2.0.0")))
+    for asked, found in (
+        ("beta==1.5.0", "1.5.0"),
+        ("Beta:<2", "1.5.0"),
+        ("beta==1.6.0rc1", "1.6.0rc1"),
+        ("beta==1.0.0", "1.0.0"),
+    ):
+        workspace.run("lock", "-P", asked)
+        assert workspace.locked() == {"alpha": "1.1.0", "beta": found, "delta": "1.0.0"}
+        before = workspace.lock.read_bytes()
+        workspace.run("lock")
+        assert workspace.lock.read_bytes() == before
+    workspace.run("lock", "-P", "beta")
+    assert workspace.locked()["beta"] == "2.0.0"
+
+
+def test_an_upgrade_to_a_version_that_does_not_fit_says_so(workspace: Workspace) -> None:
+    done = workspace.refused("lock", "-P", "alpha==0.9", code=3, subject="`alpha` satisfies alpha==0.9")
+    assert "this command asks for alpha==0.9" in done.stderr
+    workspace.write_manifest("alpha>=1.1")
+    workspace.run("lock")
+    done = workspace.refused("lock", "-P", "alpha==1.0.0", code=3, subject="`alpha`")
+    assert "loosen `alpha>=1.1` or `-P alpha==1.0.0`" in done.stderr
+    for text in ("alpha=", "alpha[x]==1", "alpha==1; python_version>'3'", "alpha @ https://x.example/a.whl"):
+        workspace.refused("lock", "-P", text, code=2, subject="-P")
+
+
 def test_extras_groups_and_markers_each_take_their_part(workspace: Workspace) -> None:
     workspace.write_manifest(
         "alpha[fast]",

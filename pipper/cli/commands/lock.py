@@ -5,14 +5,16 @@ from typing import Any
 
 import click
 from msgspec.structs import asdict, replace
-from packaging.utils import canonicalize_name
+from packaging.requirements import Requirement
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give, give_json, presentable
 from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
+from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.wording import counted
+from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_project_files
 from pipper.ops.context.project import no_project
 from pipper.ops.context.project_files import ProjectFiles
@@ -25,6 +27,7 @@ _EXAMPLES = """
 Examples:
   pipper lock                              # keep locked versions
   pipper lock -P acme-models               # upgrade one package (-U: all)
+  pipper lock -P acme-models==1.4.1        # change it to this version
   pipper lock --check                      # for CI: exit 1 if out of date
   pipper lock --as-of 2026-11-01           # as on that day
   pipper lock --resolution lowest-direct   # test the lower bounds
@@ -39,7 +42,7 @@ Examples:
     "packages",
     multiple=True,
     metavar="NAME",
-    help="Upgrade NAME to its newest version.",
+    help="Upgrade NAME to its newest version, NAME==VERSION to that version.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing the lock.")
@@ -94,10 +97,12 @@ def command(
         else:
             settings.reporter.info("pipper.lock is up to date")
         return 1 if difference else 0
+    upgrades = [_upgrade(text) for text in packages]
     options = replace(
         BARE,
         upgrade=upgrade,
-        upgrade_packages=frozenset(canonicalize_name(name) for name in packages),
+        upgrade_packages=frozenset(map(name_of, upgrades)),
+        limits=tuple(each for each in upgrades if each.specifier),
         as_of=parse_as_of(as_of, where="--as-of") if as_of else None,
         lowest_direct=resolution == "lowest-direct",
         offline=offline,
@@ -115,6 +120,16 @@ def command(
         lines = [*warnings, presentable(_summary(outcome, _UNCHANGED))]
         write_lock_stamp(settings, files, outcome.stamp_key, lines)
     return 0
+
+
+def _upgrade(text: str) -> Requirement:
+    """Return a value of `-P`: a name, with or without versions."""
+    found = parse_requirement(text, where="-P")
+    if found.extras or found.marker or found.url:
+        raise UsageError(
+            f"-P: `{text}` is not a name with versions", hint="write it as in `-P foo` or `-P foo==1.2`"
+        )
+    return found
 
 
 def _summary(outcome: LockOutcome, done: str) -> str:

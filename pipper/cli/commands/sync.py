@@ -9,7 +9,7 @@ from pipper.cli.options.settings import json_option, limit_option, repository_op
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
 from pipper.ops.sync.freshness import NOTHING_TO_DO
-from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.sync import sync
 
 _EXAMPLES = """
@@ -19,6 +19,7 @@ Examples:
   pipper sync --lock pylock.toml        # from another lock
   pipper sync --offline --from wheels   # without a network
   pipper sync --check --verify          # also hash every installed file
+  pipper sync --reinstall acme-models   # replace files edited by hand
   pipper sync --exact --dry-run         # show what would be removed
 """
 
@@ -45,6 +46,14 @@ Examples:
 @path_option("--python", metavar="EXE", help="Sync the environment of this interpreter.")
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
 @path_option("-t", "--target", metavar="DIR", help="Sync this plain directory of packages.")
+@click.option(
+    "--reinstall",
+    is_flag=False,
+    flag_value=ALL,
+    multiple=True,
+    metavar="[NAME]",
+    help="Replace NAME, or every package, even if it is as locked.",
+)
 @click.option("--exact", is_flag=True, help="Also remove packages that pipper did not install.")
 @click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
 @click.option("--verify", is_flag=True, help="With --check: also hash every installed file.")

@@ -31,24 +31,24 @@ def _change(change: VersionChange) -> str:
     return f" ~ {change.name} {told}"
 
 
-def plan_lines(outcome: "SyncOutcome") -> Iterator[str]:
-    """Yield a line for each install, replacement and removal."""
+def plan_lines(outcome: "SyncOutcome", *, reinstalls: bool = False) -> Iterator[str]:
+    """Yield a line for each install, replacement and removal; `reinstalls` if the request asks for replacements."""
     for action in outcome.plan.changes:
         if isinstance(action, Install):
             yield f" + {action.wanted.name} {action.wanted.version}"
         elif isinstance(action, Remove):
             yield f" - {action.installed.name} {action.installed.version}"
         else:
-            yield _replaced(action)
+            yield _replaced(action, "reinstalled" if reinstalls else "damaged")
 
 
-def _replaced(action: Replace) -> str:
+def _replaced(action: Replace, same_wheel: str) -> str:
     before = ", ".join(each.version for each in action.installed)
     if before != action.wanted.version:
         return f" ~ {action.wanted.name} {before} -> {action.wanted.version}"
     same = all(each.sha256 == action.wanted.file.sha256 for each in action.installed)
     why = (
-        "damaged"
+        same_wheel
         if same
         else "another wheel"
         if all(each.ours for each in action.installed)
@@ -79,7 +79,7 @@ def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter,
         give_json(_document(outcome))
     else:
         drift = (f" ! {each.distribution}: {each.path}: {each.problem}" for each in outcome.drift)
-        for line in (*plan_lines(outcome), *drift):
+        for line in (*plan_lines(outcome, reinstalls=bool(request.reinstall)), *drift):
             (give if looks else reporter.info)(line)
     reporter.info(plan_summary(outcome, done=not looks))
     return 1 if request.check and (outcome.plan.changes or outcome.drift) else 0

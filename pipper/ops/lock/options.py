@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from msgspec import Struct
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 
@@ -13,6 +14,8 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Prefer no locked or installed versions."""
     upgrade_packages: frozenset[NormalizedName] = frozenset()
     """Projects whose locked and installed versions are not preferred."""
+    limits: tuple[Requirement, ...] = ()
+    """The versions that are allowed of projects to upgrade."""
     replaced: frozenset[NormalizedName] = frozenset()
     """Projects whose files this command replaces: their locked versions may get other bytes."""
     usual_platforms: bool = False

@@ -47,6 +47,7 @@ def solve_request(
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
         likely=frozenset(package.name for package in (old.packages if old else ())) - {manifest.name},
         constraints=manifest.constraints,
+        wanted_now=options.limits,
         unmanaged=unmanaged,
         overrides=manifest.overrides,
         as_of=options.as_of,

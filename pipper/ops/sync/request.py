@@ -7,6 +7,8 @@ from msgspec import Struct, field
 
 from pipper.ops.context.settings import Place
 
+ALL = "*"
+"""What `reinstall` holds for all packages."""
 _STAMPED = (
     *("groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),
     *("exact", "keeps_others", "compile_bytecode"),
@@ -27,6 +29,8 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     no_dev: bool = False
     extras: tuple[str, ...] = ()
     all_extras: bool = False
+    reinstall: tuple[str, ...] = ()
+    """Names of packages to replace even if they are as locked; `ALL` for every one."""
     exact: bool = False
     keeps_others: bool = False
     """Remove nothing, for `run`: an earlier sync may have chosen more extras and groups."""

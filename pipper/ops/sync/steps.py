@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
 from pipper.apply.environment_lock import environment_lock
@@ -22,14 +22,14 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
 from pipper.core.plan import Installed, Plan, Wanted, make_plan
-from pipper.errors import MachineError
+from pipper.errors import MachineError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, find_project, fresh_lock, no_project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
-from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
 from pipper.python.environment import Environment, installed, refuse_unwritable
@@ -171,7 +171,21 @@ class _Run:
     def repairing_plan(self, present: Iterable[Installed]) -> Plan:
         """Return the plan that also replaces locked packages with files missing or of another size."""
         plan = self._plan(present)
-        return plan.replacing({drift.distribution for drift in verify(self.environment, plan.kept)})
+        damaged = {drift.distribution for drift in verify(self.environment, plan.kept)}
+        return plan.replacing(damaged | self._reinstalled())
+
+    def _reinstalled(self) -> set[NormalizedName]:
+        """Return the packages to reinstall; raise UsageError for one that the lock does not have here."""
+        wanted = {want.name for want in self.wanted}
+        if ALL in self.request.reinstall:
+            return wanted
+        names = set(map(canonicalize_name, self.request.reinstall))
+        if unknown := sorted(names - wanted):
+            raise UsageError(
+                f"cannot reinstall `{unknown[0]}`: the lock does not have it for this environment",
+                hint="check the name with `pipper tree`, or add its --group or --extra",
+            )
+        return names
 
     def _plan(self, present: Iterable[Installed]) -> Plan:
         plan = make_plan(self.wanted, present, exact=self.request.exact)

@@ -24,7 +24,7 @@ def sync(
     files = None
     if request.lock_path is None:
         files = find_project_files(settings.directory, likely or likely_project(str(settings.directory)))
-        looks = request.dry_run or request.check or request.whole_plan
+        looks = request.dry_run or request.check or request.whole_plan or request.reinstall
         if request.is_stamped and not looks and _is_fresh(request, files):
             return None
     from pipper.ops.sync.steps import run_sync  # noqa: PLC0415 - see above
