@@ -21,7 +21,9 @@ from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
 
 
-def releases_of(page: ProjectFiles, name: NormalizedName, index_url: str) -> tuple[Release, ...]:
+def releases_of(
+    page: ProjectFiles, name: NormalizedName, index_url: str, *, alias: str = INDEX
+) -> tuple[Release, ...]:
     """Return a release for every version on a page, without files on servers that `is_allowed_file_url` excludes."""
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
@@ -49,7 +51,7 @@ def releases_of(page: ProjectFiles, name: NormalizedName, index_url: str) -> tup
         listed = tuple(found.values())
         wheels = (ListedWheel(file.filename, file.requires_python, file.yanked) for file in listed)
         made, assortment = _Files(listed) if listed else (), assorter.assort(wheels)
-        releases.append(Release(name=name, version=version, source=INDEX, files=made, assortment=assortment))
+        releases.append(Release(name=name, version=version, source=alias, files=made, assortment=assortment))
     return tuple(releases)
 
 

@@ -39,17 +39,17 @@ class IndexSource:
     conditional requests (RFC 9110). Cached metadata never expires: its key is a hash.
     """
 
-    alias = INDEX
-
     def __init__(
         self,
         connect: Connect,
         cache_root: Path,
         *,
+        alias: str = INDEX,
         offline: bool = False,
         reporter: Reporter | None = None,
     ) -> None:
         """`cache_root` is the folder of the page cache; with `offline` nothing else is read."""
+        self.alias = alias
         self._connect = connect
         self._cache_root = cache_root
         self._offline = offline
@@ -78,7 +78,9 @@ class IndexSource:
         """See `Source.releases`. A version without wheels is a release without files."""
         if name not in self._releases:
             page = self._page(name)
-            self._releases[name] = releases_of(page, name, self.connection.url) if page else ()
+            self._releases[name] = (
+                releases_of(page, name, self.connection.url, alias=self.alias) if page else ()
+            )
         return self._releases[name]
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:

@@ -83,15 +83,20 @@ class SourceRouter:
         sources: Sequence[Source],
         *,
         pinned: Mapping[str, str] | None = None,
+        pinned_only: frozenset[str] = frozenset(),
         locked_private: frozenset[NormalizedName] = frozenset(),
         spread: Spread = in_turn,
     ) -> None:
         """Take sources in the order of trust, and pins from a name or pattern to an alias.
 
-        `locked_private` are the projects that the old lock took from a repository.
+        The sources `pinned_only` serve only the names that pins give to them. `locked_private` are the projects
+        that the old lock took from a repository.
         """
         self._by_alias = {source.alias: source for source in sources}
-        self._repositories = [source for source in sources if source.alias != INDEX]
+        self._pinned_only = pinned_only
+        self._repositories = [
+            source for source in sources if source.alias != INDEX and source.alias not in pinned_only
+        ]
         self._pinned = dict(pinned or {})
         self._patterns = sorted(self._pinned, key=lambda pattern: (-len(pattern), pattern))
         self._locked_private = locked_private
@@ -108,6 +113,7 @@ class SourceRouter:
         other = SourceRouter(
             [wrap(source) for source in self._by_alias.values()],
             pinned=self._pinned,
+            pinned_only=self._pinned_only,
             locked_private=self._locked_private,
             spread=self.spread,
         )

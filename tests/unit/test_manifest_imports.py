@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pipper.core.manifest.imports.elsewhere import further_index
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.model import parse_manifest
@@ -133,6 +134,7 @@ def test_T04_what_uv_takes_from_elsewhere_is_left_out_and_said() -> None:
         """[project]
 dependencies = [
     "of-workspace", "Of_Path>=1", "of-git[x] ; os_name == 'nt'", "of-url", "of-index", "public", "of-default",
+    "of-strange",
 ]
 optional-dependencies = { a = ["of-path", "public"] }
 [dependency-groups]
@@ -146,6 +148,7 @@ of-path = { path = "../lib", editable = true }
 OF-GIT = { git = "https://me:secret@example.com/x" }
 of-url = { url = "https://example.com/x.whl" }
 of-index = { index = "inner" }
+of-strange = { index = "nowhere" }
 of-default = { index = "main" }
 several = [{ index = "main", marker = "os_name == 'nt'" }, { path = "../lib", marker = "os_name == 'posix'" }]
 [[tool.uv.index]]
@@ -157,7 +160,7 @@ url = "https://main.example.com/simple"
 default = true
 """
     )
-    assert found.dependencies == ("public", "of-default")
+    assert found.dependencies == ("of-index", "public", "of-default")
     assert dict(found.extras) == {"a": ("public",)}
     assert dict(found.groups) == {"dev": ("public", {"include-group": "more"}), "more": ("nowhere",)}
     assert left_out(found) == {
@@ -166,12 +169,16 @@ default = true
         "of-path": "a path",
         "of-git": "git",
         "of-url": "a URL",
-        "of-index": "the index `inner`",
+        "of-strange": "the index `nowhere`",
         "several": "a path",
     }
     assert found.index_url == "https://main.example.com/simple"
     assert any("`inner` (https://inner.example.com/simple)" in note for note in found.notes)
-    assert "secret" not in manifest_text(found, source="x", python="3.11", repositories={})
+    text = manifest_text(found, source="x", python="3.11", repositories={})
+    assert "secret" not in text
+    manifest = parse_manifest(text.encode(), label="pipper.toml")
+    assert manifest.indexes == {"inner": "https://inner.example.com/simple"}
+    assert manifest.sources == {"of-index": "inner"}
 
 
 def test_T04_the_sources_of_poetry_are_brought_over_or_said() -> None:
@@ -179,6 +186,7 @@ def test_T04_the_sources_of_poetry_are_brought_over_or_said() -> None:
         """[tool.poetry.dependencies]
 public = "^1"
 inner = { version = "^1", source = "inner" }
+strange = { version = "^1", source = "nowhere" }
 main = { version = "^1", source = "main" }
 lib = { path = "../lib", develop = true }
 early = { version = "^1", allow-prereleases = true }
@@ -198,11 +206,13 @@ url = "https://main.example.com/simple"
 """
     )
     assert found.index_url == "https://main.example.com/simple"
-    assert found.dependencies == ("public>=1,<2", "main>=1,<2", "early>=1,<2")
+    assert found.dependencies == ("public>=1,<2", "inner>=1,<2", "main>=1,<2", "early>=1,<2")
+    assert found.sources == {"inner": "inner"}
+    assert found.indexes == {"inner": "https://inner.example.com/simple"}
     assert dict(found.groups) == {"dev": ({"include-group": "lint"}, "test>=2.20,<3"), "lint": ("ruff",)}
     notes = "\n".join(found.notes)
-    assert "`inner` (https://inner.example.com/simple)" in notes
-    assert "`inner` from the index `inner`" in notes
+    assert "`strange` from the index `nowhere`" in notes
+    assert notes.count("the index") == 1
     assert "`lib` from path" in notes
     assert "`early`: `allow-prereleases`" in notes
     assert "[tool.poetry.group.dev]: `optional`" in notes
@@ -218,14 +228,20 @@ dev = ["pytest", "-e file:///${PROJECT_ROOT}/sub#egg=sub"]
 [[tool.pdm.source]]
 name = "inner"
 url = "https://inner.example.com/simple"
-include_packages = ["inner-lib"]
+include_packages = ["inner-lib", "Acme-*"]
+[[tool.pdm.source]]
+name = "any"
+url = "https://any.example.com/simple"
 """
     )
     assert found.index_url == ""
-    assert found.dependencies == ("public",)
+    assert found.dependencies == ("public", "inner-lib")
+    assert found.sources == {"inner-lib": "inner", "acme-*": "inner"}
     assert dict(found.groups) == {"dev": ("pytest",)}
-    assert left_out(found) == {"inner-lib": "the index `inner`", "-e": "a path or a URL"}
-    assert any("the index `inner` (https://inner.example.com/simple)" in note for note in found.notes)
+    assert left_out(found) == {"-e": "a path or a URL"}
+    assert [note for note in found.notes if "the index" in note] == [
+        further_index("any", "https://any.example.com/simple")
+    ]
 
 
 def test_T04_the_source_of_pdm_that_replaces_its_default_becomes_the_index() -> None:

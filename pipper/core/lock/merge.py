@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin, sort_key
 from pipper.core.lock.reader import read_lock_parts
-from pipper.core.manifest.inputs import INDEX
 
 _OURS, _BASE, _THEIRS, _END = b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>"
 _CONFLICT = re.compile(rb"^<{7}( |\r?$)", re.MULTILINE)
@@ -69,7 +68,7 @@ def _agreed(sides: Sequence[Lock]) -> Lock:
         for package in side.packages:
             # A package that one side took from a repository is private: the other side cannot change that.
             known = packages.get(package.pin)
-            if known is None or known.source == INDEX:
+            if known is None or sides[0].inputs.has_index(known.source):
                 packages[package.pin] = package
     return Lock(
         inputs=sides[0].inputs,

@@ -21,7 +21,7 @@ from pipper.core.lock.model import (
     inconsistent,
     sort_key,
 )
-from pipper.core.manifest.inputs import INDEX, Inputs
+from pipper.core.manifest.inputs import Inputs
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
@@ -54,13 +54,14 @@ def read_lock_parts(data: bytes, *, label: str) -> Lock:
     """Return the lock in `data` as `parse_lock` does, but allow inconsistent and missing parts."""
     top = _top(data, label)
     expires_at = _expiry(top)
+    inputs = _inputs(top.at("inputs"))
     packages = top.at("packages", []).items()
     return Lock(
         expires_at=expires_at,
-        inputs=_inputs(top.at("inputs")),
+        inputs=inputs,
         repositories=top.at("repositories", {}).mapping(Node.text),
         environments=tuple(map(_environment, top.at("environments").items())),
-        packages=tuple(_package(node, authorized=expires_at is not None) for node in packages),
+        packages=tuple(_package(node, inputs, authorized=expires_at is not None) for node in packages),
     )
 
 
@@ -130,6 +131,7 @@ def _inputs(node: Node) -> Inputs:
         sources=node.at("sources").mapping(Node.text),
         repositories=node.at("repositories").texts(),
         index=node.at("index").flag(),
+        indexes=node.at("indexes", {}).mapping(Node.text),
         prereleases=prereleases.texts() if isinstance(prereleases.value, list) else prereleases.flag(),
         constraints=node.at("constraints", []).texts(),
         overrides=node.at("overrides", []).texts(),
@@ -190,18 +192,18 @@ def _version(text: str, node: Node) -> str:
     return text
 
 
-def _package(node: Node, *, authorized: bool) -> LockedPackage:
+def _package(node: Node, inputs: Inputs, *, authorized: bool) -> LockedPackage:
     name, version = node.only(_PACKAGE).at("name"), node.at("version")
     if canonicalize_name(name.text()) != name.text():
         raise name.fail(f"`{name.text()}` is not a normalised name (PEP 503)")
     wheels = tuple(_file(each, authorized=authorized) for each in node.at("wheels").items())
     source = node.text_at("source")
     label = f"{name.text()} {version.text()}"
-    if any(bool(file.url) != (authorized or source == INDEX) for file in wheels):
+    if any(bool(file.url) != (authorized or inputs.has_index(source)) for file in wheels):
         raise inconsistent(
             f"{label}: every file of an authorized lock must have a `url`"
             if authorized
-            else f"{label}: files of `{INDEX}` must have a `url`, those of a repository a `key`"
+            else f"{label}: files of an index must have a `url`, those of a repository a `key`"
         )
     if not wheels:
         raise inconsistent(f"{label} has no wheel")

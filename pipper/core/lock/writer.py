@@ -42,6 +42,9 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
     yield f"sources = {toml_inline(pairs)}"
     yield f"repositories = {toml_strings(inputs.repositories, taken=15)}"
     yield f"index = {str(inputs.index).lower()}"
+    if inputs.indexes:
+        pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in sorted(inputs.indexes.items())]
+        yield f"indexes = {toml_inline(pairs)}"
     if isinstance(inputs.prereleases, tuple):
         yield f"prereleases = {toml_strings(inputs.prereleases, taken=14)}"
     elif inputs.prereleases:

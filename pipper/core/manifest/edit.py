@@ -127,7 +127,7 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
 
 
 def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
-    """Return the manifest in `data` with the repositories, `[sources]` and the index of `wanted`.
+    """Return the manifest in `data` with the repositories, `[sources]` and the indexes of `wanted`.
 
     What is equal already is not touched, and nothing is removed.
     """
@@ -137,6 +137,9 @@ def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
             data = set_repository(data, entry, label=label)
     document = _parse(data, label)
     top = _own(document, label, make=True)
+    for alias, url in wanted.indexes.items():
+        if own.indexes.get(alias) != url:
+            _table(top, "indexes", make=True)[alias] = url
     for pattern, alias in wanted.sources.items():
         if own.sources.get(pattern) != alias:
             _table(top, "sources", make=True)[pattern] = alias

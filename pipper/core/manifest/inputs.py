@@ -24,6 +24,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     repositories: tuple[str, ...] = ()
     """Aliases in order; their URLs are not compared."""
     index: bool = True
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    """The further indexes, alias to URL."""
     prereleases: bool | tuple[str, ...] = False
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
@@ -32,6 +34,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
     as_of: str = ""
     """ISO 8601, UTC."""
     cool_down: str = ""
+
+    def has_index(self, alias: str) -> bool:
+        """Return whether `alias` names the index or a further one, not a repository."""
+        return alias == INDEX or alias in self.indexes
 
     @property
     def roots(self) -> Mapping[RootLabel, tuple[str, ...]]:

@@ -25,6 +25,7 @@ from pipper.core.manifest.constraints import (
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.indexes import CREDENTIALS, read_index, read_indexes, require_alias
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
@@ -33,11 +34,11 @@ from pipper.core.redaction import has_account, shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
-_CREDENTIALS = "credentials are not allowed in a manifest"
 _OWN_KEYS = (
     "repositories",
     "sources",
     "index",
+    "indexes",
     "prereleases",
     "constraints",
     "overrides",
@@ -46,7 +47,6 @@ _OWN_KEYS = (
     "environments",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
-_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
 _KEEP = "remove them, and store them with `pipper repository add`"
 
@@ -81,6 +81,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     index: bool = True
     index_url: str = ""
     """Empty if pip's own configuration names the index."""
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    """Further indexes, alias to URL: each serves only the names that `sources` gives to it."""
     prereleases: bool | tuple[NormalizedName, ...] = False
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions, which require nothing by themselves."""
@@ -109,6 +111,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             sources={name: self.sources[name] for name in sorted(self.sources)},
             repositories=tuple(entry.alias for entry in self.repositories),
             index=self.index,
+            indexes={alias: self.indexes[alias] for alias in sorted(self.indexes)},
             prereleases=self.prereleases,
             constraints=_sorted(self.constraints),
             overrides=_sorted(self.overrides),
@@ -156,8 +159,9 @@ def _from_pyproject(top: Node) -> Manifest:
 def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
     entries = own.at("repositories", {}).table()
     repositories = tuple(_repository(alias, entry) for alias, entry in entries.items())
-    index, url = _index(own.at("index", True))
-    aliases = [entry.alias for entry in repositories] + ([INDEX] if index else [])
+    index, url = read_index(own.at("index", True))
+    indexes = read_indexes(own.at("indexes", {}), {entry.alias for entry in repositories})
+    aliases = [*(entry.alias for entry in repositories), *([INDEX] if index else []), *indexes]
     name = canonicalize_name(project.text_at("name", "")) if project is not own else NormalizedName("")
     dependencies = _requirements(project.at("dependencies", []))
     extras = _by_name(project.at("optional-dependencies", {}).table())
@@ -179,6 +183,7 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
         sources=_sources(own.at("sources", {}), aliases),
         index=index,
         index_url=url,
+        indexes=indexes,
         prereleases=_prereleases(own.at("prereleases", False)),
         constraints=read_constraints(own.at("constraints", [])),
         overrides=read_overrides(own.at("overrides", [])),
@@ -247,10 +252,7 @@ def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requireme
 
 
 def _repository(alias: str, node: Node) -> RepositoryEntry:
-    if not _ALIAS.fullmatch(alias) or alias == INDEX:
-        raise node.fail(
-            f"`{alias}` cannot be an alias", hint="use letters, digits, `.`, `_` and `-`; `index` is reserved"
-        )
+    require_alias(alias, node)
     if isinstance(node.value, str):
         return RepositoryEntry(alias=alias, url=_repository_url(node))
     if not isinstance(node.value, Mapping):
@@ -260,7 +262,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
         raise node.fail("`url` is missing", hint=_ENTRY)
     endpoint = node.at("endpoint-url", "")
     if has_account(endpoint.text()):
-        raise endpoint.fail(_CREDENTIALS, hint=_KEEP)
+        raise endpoint.fail(CREDENTIALS, hint=_KEEP)
     return RepositoryEntry(
         alias=alias,
         url=_repository_url(node.at("url")),
@@ -273,7 +275,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
 def _repository_url(node: Node) -> str:
     url = node.text()
     if has_account(url):
-        raise node.fail(_CREDENTIALS, hint=_KEEP)
+        raise node.fail(CREDENTIALS, hint=_KEEP)
     if not url.startswith(("s3://", "file:")):
         message = f"`{shown(url)}` is not a repository URL"
         raise node.fail(message, hint="write s3://BUCKET[/PREFIX] or file:///DIR")
@@ -290,18 +292,6 @@ def _sources(node: Node, aliases: list[str]) -> dict[str, str]:
         if found.setdefault(name, entry.text()) != entry.text():
             raise entry.fail(f"`{name}` has two sources, in two spellings", hint="keep one of them")
     return found
-
-
-def _index(node: Node) -> tuple[bool, str]:
-    if isinstance(node.value, bool):
-        return node.value, ""
-    if not isinstance(node.value, Mapping):
-        hint = 'write `index = false`, or `index = { url = "https://index.example.com/simple" }`'
-        raise node.wrong_type("true, false or a table with `url`", hint=hint)
-    url = node.only(("url",)).at("url", "")
-    if has_account(url.text()):
-        raise url.fail(_CREDENTIALS, hint="remove them from the URL, and keep them in netrc")
-    return True, url.text()
 
 
 def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:

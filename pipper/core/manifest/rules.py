@@ -30,12 +30,14 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         if pattern not in sources or (follows and sources[pattern] != FILES_ALIAS):
             sources[pattern] = alias
     first, second = (around, own) if follows else (own, around)
+    indexes = {**second.indexes, **first.indexes}
     return replace(
         own,
         repositories=tuple(repositories.values()),
         sources=sources,
         elsewhere={**around.elsewhere, **own.elsewhere},
         index=index,
+        indexes={alias: url for alias, url in indexes.items() if alias not in repositories},
         index_url=(first.index_url or second.index_url) if index else "",
     )
 

@@ -1,8 +1,10 @@
 """Choose the index of a command, and make the HTTP client with its credentials and certificates."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pipper.core.manifest.inputs import INDEX
 from pipper.errors import UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
@@ -18,38 +20,48 @@ def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddres
     return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
 
 
-def index_web(settings: Settings, index_url: str) -> Web:
-    """Return the client for files that a lock took from the index, with its credentials and certificates.
+def index_web(settings: Settings, index_url: str, further: Iterable[str] = ()) -> Web:
+    """Return the client for files that a lock took from indexes, with their credentials and certificates.
 
-    A lock has full URLs, so this works without a configured index too.
+    `further` are the URLs of the further indexes. A lock has full URLs, so this works without a configured index too.
     """
     around = _around(settings, ())
     try:
-        return web_of(settings, find_index(index_url, around))
+        return web_of(settings, find_index(index_url, around), further)
     except UsageError:
         of_netrc = Accounts(None, settings.environ, settings.home)
-        return Web(settings.environ, ca_file=certificates(around), account=of_netrc)
+        return Web(
+            settings.environ, ca_file=certificates(around), account=of_netrc, plain=_plain_origins(further)
+        )
 
 
-def index_folder(settings: Settings, index_url: str) -> Path | None:
-    """Return the folder of a configured `file:` index, None for another index or none."""
+def index_folders(settings: Settings, index_url: str, further: Mapping[str, str]) -> dict[str, Path | None]:
+    """Return the folder of each `file:` index by alias, None for another index; `further` are URLs by alias."""
+    folders = {alias: _folder(url) for alias, url in further.items()}
     try:
-        address = find_index(index_url, _around(settings, ()))
+        return {INDEX: _folder(find_index(index_url, _around(settings, ())).url), **folders}
     except UsageError:
-        return None
-    parts = urlsplit(address.url)
+        return {INDEX: None, **folders}
+
+
+def _folder(url: str) -> Path | None:
+    parts = urlsplit(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def web_of(settings: Settings, address: IndexAddress) -> Web:
-    """Return the client with the credentials and certificates of an index."""
-    parts = urlsplit(address.url)
+def web_of(settings: Settings, address: IndexAddress, further: Iterable[str] = ()) -> Web:
+    """Return the client with the credentials and certificates of an index; plain http to `further` ones too."""
     return Web(
         settings.environ,
         ca_file=address.ca_file,
         account=Accounts(address, settings.environ, settings.home),
-        plain=frozenset({f"http://{parts.netloc}"} if parts.scheme == "http" else ()),
+        plain=_plain_origins((address.url, *further)),
     )
+
+
+def _plain_origins(urls: Iterable[str]) -> frozenset[str]:
+    parts = map(urlsplit, urls)
+    return frozenset(f"http://{each.netloc}" for each in parts if each.scheme == "http")
 
 
 def _around(settings: Settings, pythons: tuple[Path, ...]) -> Surroundings:

@@ -1,5 +1,7 @@
 """The sources of a command. This is the only place that makes a router: no command asks an index without its rules."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from pipper.core.lock.model import Lock
@@ -25,8 +27,8 @@ class Sources(Struct, frozen=True, kw_only=True):
     router: SourceRouter
     repositories: tuple[Repository, ...]
     """In order of trust."""
-    index: IndexSource | None
-    """None if the rules exclude it."""
+    indexes: Mapping[str, IndexSource]
+    """The index, unless the rules exclude it, and the further ones of the manifest, by alias."""
 
 
 def open_sources(
@@ -42,16 +44,21 @@ def open_sources(
     around = projects_around(settings, project.manifest_path)
     manifest = with_rules_around(settings, project, around).manifest
     repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
-    index = None
-    if manifest.index and use_index:
-        index = open_index(settings, manifest, root=project.root, offline=offline)
-    sources: list[Source] = [*repositories, *([GuardedIndex(index, manifest)] if index else [])]
-    known = {source.alias for source in sources}
+    aliases = [*manifest.indexes, *([INDEX] if manifest.index else [])] if use_index else []
+    indexes = {
+        alias: open_index(settings, manifest, root=project.root, alias=alias, offline=offline)
+        for alias in aliases
+    }
+    guarded = [GuardedIndex(index, manifest) if alias == INDEX else index for alias, index in indexes.items()]
+    sources: list[Source] = [*repositories, *guarded]
+    known = {source.alias for source in sources} | set(manifest.indexes)
     pinned = served_by(manifest.sources, known, given_alias(settings))
+    left_out = {INDEX, *manifest.indexes} - indexes.keys()
     router = SourceRouter(
         sources,
-        pinned={pattern: alias for pattern, alias in pinned.items() if index or alias != INDEX},
+        pinned={pattern: alias for pattern, alias in pinned.items() if alias not in left_out},
+        pinned_only=frozenset(manifest.indexes),
         locked_private=private_names(project, old, around),
         spread=spread,
     )
-    return Sources(router=router, repositories=repositories, index=index)
+    return Sources(router=router, repositories=repositories, indexes=indexes)

@@ -9,7 +9,6 @@ from packaging.utils import NormalizedName
 
 from pipper.core.lock.merge import merged_lock
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import with_rules
 from pipper.errors import IntegrityError, UsageError
@@ -75,7 +74,11 @@ def private_names(
     """
     locks = [known or read_for_names(project.lock_path), *(read_for_names(each.lock_path) for each in around)]
     return frozenset(
-        package.name for lock in locks if lock for package in lock.packages if package.source != INDEX
+        package.name
+        for lock in locks
+        if lock
+        for package in lock.packages
+        if not lock.inputs.has_index(package.source)
     )
 
 
@@ -85,11 +88,16 @@ def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, s
     Raises what `load_lock` raises.
     """
     locks = [lock for each in around if (lock := read_for_names(each.lock_path))]
-    locked = {package.name: package.source for lock in locks for package in lock.packages}
+    locked = {
+        package.name: package.source
+        for lock in locks
+        for package in lock.packages
+        if not lock.inputs.has_index(package.source)
+    }
     return {
         name: alias
         for name, alias in sorted(locked.items())
-        if alias != INDEX and not any(fnmatchcase(name, pattern) for pattern in manifest.sources)
+        if not any(fnmatchcase(name, pattern) for pattern in manifest.sources)
     }
 
 

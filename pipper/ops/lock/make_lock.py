@@ -1,7 +1,7 @@
 """Make a new lock in memory from a manifest and an old lock, for `lock`, `install` and similar commands."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,7 +12,6 @@ from packaging.version import InvalidVersion, Version
 from pipper.cache.cache import Cache
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
@@ -81,7 +80,7 @@ def make_lock(
     inputs = replace(manifest.inputs(), name=manifest.name if names_us else "")
     lock = assemble(inputs, urls, solutions)
     cache = open_cache(settings)
-    lock = _complete_files(lock, sources.index, cache, settings.reporter) if sources.index else lock
+    lock = _complete_files(lock, sources.indexes, cache, settings.reporter) if sources.indexes else lock
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
     lock.check()
     _require_same_bytes(project, options, old, lock)
@@ -108,13 +107,14 @@ def _require_same_bytes(project: Project, options: LockOptions, old: Lock | None
     )
 
 
-def _complete_files(lock: Lock, index: IndexSource, cache: Cache, reporter: Reporter) -> Lock:
-    """Return the lock with the sizes and sha256 that the pages of the index lack."""
+def _complete_files(lock: Lock, indexes: Mapping[str, IndexSource], cache: Cache, reporter: Reporter) -> Lock:
+    """Return the lock with the sizes and sha256 that the pages of the indexes lack."""
 
     def lacks(package: LockedPackage, file: LockedFile) -> bool:
-        return package.source == INDEX and not (file.sha256 and file.size)
+        return package.source in indexes and not (file.sha256 and file.size)
 
     def measured(package: LockedPackage, file: LockedFile) -> LockedFile:
+        index = indexes[package.source]
         return _measured(file, index.address(package.name, file.filename), index.connection.reader, cache)
 
     return with_completed(lock, lacks, measured, reporter, "Hashing files of the index")

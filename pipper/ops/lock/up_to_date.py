@@ -6,7 +6,6 @@ wants, and the URLs of the repositories that locked packages came from. What sou
 
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target
 from pipper.ops.context.declared_repositories import declared_repositories, list_named
@@ -67,7 +66,7 @@ def _has_repositories(settings: Settings, manifest: Manifest, lock: Lock) -> boo
     options = settings.repositories
     entries = choose_repositories(options, declared_repositories(manifest, lock), list_named(settings))
     urls = {entry.alias: entry.url for entry in entries}
-    used = {package.source for package in lock.packages} - {INDEX}
+    used = {package.source for package in lock.packages if not lock.inputs.has_index(package.source)}
     if options.endpoint_url or not used <= urls.keys():
         return False
     if manifest.repositories and not (options.bucket or options.repository):

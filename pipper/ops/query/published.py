@@ -137,7 +137,7 @@ def open_publications(
     use_index = project is not None and not (options.bucket or options.repository)
     project = project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
     sources = open_sources(settings, project, old=lock, use_index=use_index)
-    if sources.index is None:
+    if not sources.indexes:
         require_repository(sources.repositories)
     admitted = project.manifest.prereleases
     return Publications(

@@ -12,14 +12,13 @@ from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter, Task
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web
-from pipper.ops.context.index_client import index_folder, index_web
+from pipper.ops.context.index_client import index_folders, index_web
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
@@ -42,8 +41,8 @@ class Origins(Struct, frozen=True, kw_only=True):
     """Searched before anything is fetched."""
     offline: bool = False
     """Whether to fetch nothing."""
-    index_folder: Path | None = None
-    """The folder of a `file:` index, which must contain the files locked from it."""
+    index_folders: Mapping[str, Path | None] = field(default_factory=dict)
+    """The folder of each index by alias, which must contain the files locked from it; None for one on a server."""
 
 
 def origins_of(
@@ -56,16 +55,19 @@ def origins_of(
 ) -> Origins:
     """Return the origins of the files of a lock; raise what `locked_repositories` raises."""
     index_url = project.manifest.index_url if project else ""
-    taken = [file for package in lock.packages if package.source == INDEX for file in package.wheels]
+    further = project.manifest.indexes if project else {}
+    taken = [
+        file for package in lock.packages if lock.inputs.has_index(package.source) for file in package.wheels
+    ]
     # Signed URLs need no credentials.
     needs_account = bool(taken) and lock.expires_at is None
     is_local = any(file.url.startswith("file:") for file in taken)
     return Origins(
-        web=index_web(settings, index_url) if needs_account else Web(settings.environ),
+        web=index_web(settings, index_url, further.values()) if needs_account else Web(settings.environ),
         repositories={} if offline else locked_repositories(settings, lock, project),
         folder=None if folder is None else settings.directory / folder,
         offline=offline,
-        index_folder=index_folder(settings, index_url) if is_local else None,
+        index_folders=index_folders(settings, index_url, further) if is_local else {},
     )
 
 
@@ -141,10 +143,11 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
     if parts.scheme != "file":
         return False
     path = Path(unquote(parts.path))
-    if want.source == INDEX and not (origins.index_folder and path.is_relative_to(origins.index_folder)):
+    folder = origins.index_folders.get(want.source)
+    if want.source in origins.index_folders and not (folder and path.is_relative_to(folder)):
         raise IntegrityError(
             f"unsafe URL for {want.name} {want.version}: {want.file.url}",
-            cause=f"it is not in the index, {origins.index_folder or 'which is not a folder'}",
+            cause=f"it is not in the index, {folder or 'which is not a folder'}",
             hint=_lock_again(want),
         )
     if not path.is_file():

@@ -49,7 +49,7 @@ def require_locked_needs(
     here = {pin.name: pin.version for pin in part.pins}
     markers = Markers(part.target)
     for want in wanted:
-        if want.source != INDEX and want.source not in lock.repositories:
+        if not (lock.inputs.has_index(want.source) or want.source in lock.repositories):
             continue
         package = lock.by_pin[Pin(name=want.name, version=want.version)]
         locked = {dependency.name for dependency in package.dependencies} | {want.name}

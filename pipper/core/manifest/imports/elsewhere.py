@@ -1,13 +1,14 @@
 """What another tool took from a path, a URL, git, a workspace or an index of its own: no index may be asked for it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.indexes import SCHEMES, is_alias
 from pipper.core.redaction import without_account
 
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
@@ -76,8 +77,22 @@ def unread_keys(table: Node, label: str, read: Iterable[str]) -> tuple[str, ...]
 
 
 def further_index(name: str, url: str) -> str:
-    """Return the note for an index that is not the one in the manifest."""
+    """Return the note for an index that the other tool asks for more names than `[sources]` gives to it."""
     shown = " ".join(part for part in (name and f"`{name}`", url and f"({without_account(url)})") if part)
     return (
-        f"the index {shown}: pipper uses one index; give the projects that come from it a source in [sources]"
+        f"the index {shown}, for any name: pipper asks a further index of [indexes] only for the names that"
+        " [sources] gives to it"
     )
+
+
+def further_indexes(entries: Iterable[Node], aliases: Container[str] = ()) -> dict[str, str]:
+    """Return the URLs of those indexes by name that can be in `[indexes]`, without user names and passwords.
+
+    `aliases` are names that are taken.
+    """
+    found = {}
+    for each in entries:
+        name, url = each.text_at("name", ""), without_account(each.text_at("url", ""))
+        if is_alias(name) and name not in aliases and url.startswith(SCHEMES):
+            found[name] = url
+    return found

@@ -24,6 +24,10 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     prereleases: bool = False
     as_of: str = ""
     index_url: str = ""
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    """Further indexes, alias to URL."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Project name or pattern -> alias of the further index that it comes from."""
     elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
     """Projects that the other tool does not take from its index, and where they come from, in words."""
     notes: tuple[str, ...] = ()
@@ -41,6 +45,8 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             prereleases=self.prereleases or other.prereleases,
             as_of=self.as_of or other.as_of,
             index_url=self.index_url or other.index_url,
+            indexes={**other.indexes, **self.indexes},
+            sources={**other.sources, **self.sources},
             elsewhere={**other.elsewhere, **self.elsewhere},
             notes=_once(self.notes + other.notes),
         )
@@ -77,9 +83,13 @@ def manifest_text(
     lines += [f"{toml_key(name)} = {_group(group)}" for name, group in project.groups.items()] or ["dev = []"]
     if project.index_url:
         lines += ["", "[index]", f"url = {toml_string(project.index_url)}"]
+    for table, pairs in (("indexes", project.indexes), ("sources", project.sources)):
+        if pairs:
+            lines += ["", f"[{table}]"]
+            lines += [f"{toml_key(key)} = {toml_string(value)}" for key, value in pairs.items()]
     lines += ["", "[repositories]", "# In order of trust: the first one that has a project is its source."]
-    pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
-    return "\n".join([*lines, *(pairs or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
+    urls = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
+    return "\n".join([*lines, *(urls or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
 
 
 def _array(key: str, texts: tuple[str, ...]) -> str:

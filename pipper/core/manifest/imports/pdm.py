@@ -4,7 +4,7 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.constraints import specifier_of
-from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import without_account
 
@@ -19,6 +19,10 @@ def from_pdm(table: Node) -> ImportedManifest:
     sources = tuple(table.at("source", []).items())
     default = next((each for each in sources if each.text_at("name", "") == _DEFAULT and "url" in each), None)
     further = [each for each in sources if default is None or each.value is not default.value]
+    indexes = further_indexes(further)
+    given = {
+        name: each.text_at("name", "") for each in further for name in each.at("include_packages", []).texts()
+    }
     return ImportedManifest(
         groups={name: each.texts() for name, each in table.at("dev-dependencies", {}).table().items()},
         overrides=tuple(
@@ -26,13 +30,19 @@ def from_pdm(table: Node) -> ImportedManifest:
         ),
         prereleases=resolution.at("allow-prereleases", False).value is True,
         index_url=without_account(default.text_at("url")) if default is not None else "",
+        indexes=indexes,
+        sources={name.lower(): alias for name, alias in given.items() if alias in indexes},
         elsewhere={
-            canonicalize_name(name): f"the index `{each.text_at('name', '')}`"
-            for each in further
-            for name in each.at("include_packages", []).texts()
+            canonicalize_name(name): f"the index `{alias}`"
+            for name, alias in given.items()
+            if alias not in indexes
         },
         notes=(
-            *(further_index(each.text_at("name", ""), each.text_at("url", "")) for each in further),
+            *(
+                further_index(each.text_at("name", ""), each.text_at("url", ""))
+                for each in further
+                if "include_packages" not in each
+            ),
             *unread_keys(resolution, "[tool.pdm.resolution]", ("overrides", "allow-prereleases")),
             *unread_keys(table, "[tool.pdm]", _READ),
         ),

@@ -1,14 +1,14 @@
 """Converting the dependencies of Poetry (`[tool.poetry]`) to standard requirements."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.redaction import without_account
 
@@ -25,8 +25,9 @@ class UntranslatableError(ValueError):
 
 def from_poetry(table: Node) -> ImportedManifest:
     """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type."""
-    index, further = _indexes(table)
-    reader = _Reader(index.text_at("name", "") if index is not None else "")
+    index, others = _indexes(table)
+    indexes = further_indexes(others)
+    reader = _Reader(index.text_at("name", "") if index is not None else "", indexes)
     main = table.at("dependencies", {}).table()
     python = main.pop("python", None)
     optional: dict[str, list[str]] = {}
@@ -48,16 +49,23 @@ def from_poetry(table: Node) -> ImportedManifest:
         },
         groups=dict(reader.groups(table)),
         index_url=without_account(index.text_at("url", "")) if index is not None else "",
-        notes=(*reader.notes, *further, *unread_keys(table, "[tool.poetry]", _READ)),
+        indexes=indexes,
+        sources=reader.sources,
+        notes=(*reader.notes, *_further(others), *unread_keys(table, "[tool.poetry]", _READ)),
     )
 
 
-def _indexes(table: Node) -> tuple[Node | None, list[str]]:
-    """Return the source that Poetry asks in place of its default index, if any, and a note for each other one."""
+def _indexes(table: Node) -> tuple[Node | None, list[Node]]:
+    """Return the source that Poetry asks in place of its default index, if any, and the other ones."""
     sources = tuple(table.at("source", []).items())
     index = next((each for each in sources if _is_primary(each)), None)
-    further = [each for each in sources if index is None or each.value is not index.value]
-    return index, [further_index(each.text_at("name", ""), each.text_at("url", "")) for each in further]
+    return index, [each for each in sources if index is None or each.value is not index.value]
+
+
+def _further(sources: Iterable[Node]) -> Iterator[str]:
+    for each in sources:
+        if each.text_at("priority", "").lower() != "explicit":
+            yield further_index(each.text_at("name", ""), each.text_at("url", ""))
 
 
 def _is_primary(source: Node) -> bool:
@@ -67,11 +75,14 @@ def _is_primary(source: Node) -> bool:
 
 
 class _Reader:
-    """Reads dependencies, and notes those that it does not convert; `index` is the name of the source to ask."""
+    """Reads dependencies, and notes those that it does not convert."""
 
-    def __init__(self, index: str) -> None:
+    def __init__(self, index: str, indexes: Container[str]) -> None:
+        """Take the name of Poetry's main source, and the aliases of further indexes."""
         self.notes: list[str] = []
+        self.sources: dict[str, str] = {}
         self._index = index
+        self._indexes = indexes
 
     def python(self, node: Node) -> str:
         """Return the required versions of Python."""
@@ -110,8 +121,10 @@ class _Reader:
         if where := [key for key in _ELSEWHERE if key in entry]:
             self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")
             return
-        if "source" in entry and entry["source"].text() != self._index:
-            source = entry["source"].text()
+        source = entry["source"].text() if "source" in entry else self._index
+        if source in self._indexes:
+            self.sources[canonicalize_name(name)] = source
+        elif source != self._index:
             self.notes.append(
                 f"`{name}` from the index `{source}`: publish it to a repository, then require it"
             )

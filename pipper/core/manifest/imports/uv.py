@@ -1,11 +1,11 @@
 """Converting the table of uv (`[tool.uv]`) to standard requirements."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import further_index, unread_keys
+from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.redaction import without_account
 
@@ -29,6 +29,8 @@ def from_uv(table: Node) -> ImportedManifest:
     groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
     default = _default_index(table)
     prerelease = table.at("prerelease", "").value
+    indexes = further_indexes(_others(table, default))
+    sources = _index_sources(table, indexes)
     return ImportedManifest(
         groups=groups,
         constraints=table.at("constraint-dependencies", []).texts(),
@@ -38,7 +40,9 @@ def from_uv(table: Node) -> ImportedManifest:
         index_url=without_account(
             default.text_at("url", "") if default is not None else table.text_at("index-url", "")
         ),
-        elsewhere=uv_elsewhere(table),
+        indexes=indexes,
+        sources=sources,
+        elsewhere={name: where for name, where in uv_elsewhere(table).items() if name not in sources},
         notes=(
             *_further(table, default),
             *((f"[tool.uv]: `prerelease = {prerelease}`",) if prerelease not in ("", "allow") else ()),
@@ -52,9 +56,26 @@ def _default_index(table: Node) -> Node | None:
     return next((each for each in entries if each.at("default", False).value is True and "url" in each), None)
 
 
+def _others(table: Node, default: Node | None) -> list[Node]:
+    return [
+        each for each in table.at("index", []).items() if default is None or each.value is not default.value
+    ]
+
+
+def _index_sources(table: Node, indexes: Container[str]) -> dict[str, str]:
+    """Return the further index of each project that comes from it whatever the environment."""
+    found: dict[str, str] = {}
+    for name, node in table.at("sources", {}).table().items():
+        entries = list(node.items()) if isinstance(node.value, list) else [node]
+        alias = entries[0].text_at("index", "") if len(entries) == 1 else ""
+        if alias in indexes and "marker" not in entries[0]:
+            found[canonicalize_name(name)] = alias
+    return found
+
+
 def _further(table: Node, default: Node | None) -> Iterator[str]:
-    for each in table.at("index", []).items():
-        if default is None or each.value is not default.value:
+    for each in _others(table, default):
+        if each.at("explicit", False).value is not True:
             yield further_index(each.text_at("name", ""), each.text_at("url", ""))
     more = table.at("extra-index-url", [])
     for url in more.texts() if isinstance(more.value, list) else (more.text(),):
