@@ -42,7 +42,7 @@ from tests.fake_source import LINUX, FakeSource
 
 FOLDER = Path(__file__).parent / "solver_cases"
 OPTIONS = {
-    "as-of", "constraints", "environments", "expect", "groups", "locked", "locked-private",
+    "as-of", "constraints", "environments", "exclude", "expect", "groups", "locked", "locked-private",
     "lowest-direct", "manifest", "markers", "overrides", "pinned", "preferred", "prereleases",
     "requires-python", "roots", "sentence", "target", "unmanaged", "upgrade", "upgrade-packages",
     "usual-platforms",
@@ -174,6 +174,7 @@ def _manifest(case: Mapping[str, Any], backwards: bool) -> Manifest:
         else tuple(sorted(map(canonicalize_name, turned(prereleases, backwards)))),
         constraints=requirements(case.get("constraints", [])),
         overrides=requirements(case.get("overrides", [])),
+        exclude=tuple(case.get("exclude", [])),
         as_of=parse_as_of(case["as-of"], where="as-of") if "as-of" in case else None,
         environments=tuple(map(_declared, case.get("environments", ()))),
     )

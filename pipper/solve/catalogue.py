@@ -37,6 +37,26 @@ class Unusable(str):
     __slots__ = ()
 
 
+def active_overrides(
+    overrides: Iterable[Requirement], markers: Markers
+) -> dict[NormalizedName, SpecifierSet]:
+    """Return the specifiers by name of the overrides whose markers hold; of several for a name, all together.
+
+    Raises UsageError for a marker that cannot be evaluated.
+    """
+    found: dict[NormalizedName, SpecifierSet] = {}
+    for one in overrides:
+        name = canonicalize_name(one.name)
+        try:
+            if markers.holds(one.marker):
+                found[name] = found.get(name, SpecifierSet()) & one.specifier
+        except MarkerError as error:
+            raise UsageError(
+                f"the override `{one}` cannot be used", cause=str(error), hint=_MARKER_HINT
+            ) from error
+    return found
+
+
 class Catalogue:
     """Shelves by name and needs by candidate, for one request."""
 
@@ -46,7 +66,8 @@ class Catalogue:
         self.fitter = Fitter(request)
         self._lowest = request.lowest_direct
         self._direct = {canonicalize_name(one.name) for roots in request.roots.values() for one in roots}
-        self._overrides = {canonicalize_name(one.name): one.specifier for one in request.overrides}
+        self._overrides = active_overrides(request.overrides, self.markers)
+        self._exclude = request.exclude
         self._shelves: dict[NormalizedName, Shelf] = {}
         self._needs: dict[tuple[NormalizedName, int, str], tuple[Need, ...] | Unusable] = {}
         self._looks: dict[tuple[NormalizedName, int, str], tuple[Need, ...] | Unusable] = {}
@@ -132,7 +153,7 @@ class Catalogue:
             raise UsageError(
                 f"`{redacted(str(requirement))}` cannot be used", cause=str(error), hint=_MARKER_HINT
             ) from error
-        if not active:
+        if not active or canonicalize_name(requirement.name) in self._exclude:
             return None
         need = self._need(requirement)
         if isinstance(need, Unusable):
@@ -159,6 +180,8 @@ class Catalogue:
                 f"the constraint `{requirement}` cannot be used", cause=str(error), hint=_MARKER_HINT
             ) from error
         name = canonicalize_name(requirement.name)
+        if unmanaged and name in self._exclude:
+            return None
         override = self._overrides.get(name) if unmanaged else None
         specifier = requirement.specifier if override is None else override
         return Need(name=name, extras=(), specifier=specifier, text=f"{name}{specifier}")
@@ -180,7 +203,7 @@ class Catalogue:
                 active = self._active(requirement, extra)
             except MarkerError as error:
                 return Unusable(str(error))
-            if not active:
+            if not active or canonicalize_name(requirement.name) in self._exclude:
                 continue
             need = self._need(requirement)
             if isinstance(need, Unusable):

@@ -45,7 +45,7 @@ class Outcome:
             for label in request.roots
         }
         conditions: set[str] = set()
-        for requirements in (*request.roots.values(), request.constraints):
+        for requirements in (*request.roots.values(), request.constraints, request.overrides):
             found = (self._catalogue.markers.condition(one.marker) for one in requirements)
             conditions.update(condition for condition in found if condition is not None)
         for name, extras in self.extras.items():

@@ -35,7 +35,11 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
     """Requirements of unmanaged distributions in the environment, which limit versions too."""
     overrides: tuple[Requirement, ...] = ()
-    """Specifiers that replace those of every requirement on the same name; constraints still apply."""
+    """Specifiers that replace those of every requirement on the same name; constraints still apply.
+
+    One with a marker applies only where the marker holds."""
+    exclude: frozenset[NormalizedName] = frozenset()
+    """Projects that count as not required."""
     as_of: datetime | None = None
     """Ignore files uploaded later or at an unknown time. Must be aware."""
     lowest_direct: bool = False

@@ -136,6 +136,33 @@ def test_an_upgrade_to_a_version_that_does_not_fit_says_so(workspace: Workspace)
         workspace.refused("lock", "-P", text, code=2, subject="-P")
 
 
+def test_R11_what_is_excluded_is_neither_locked_nor_missed(workspace: Workspace) -> None:
+    manifest = workspace.manifest
+    manifest.write_text('exclude = ["Beta"]\n' + manifest.read_text())
+    assert "out of date" in workspace.run("lock", "--check", code=1).stdout
+    workspace.run("lock")
+    assert workspace.locked().keys() == {"alpha", "delta"}
+    workspace.run("sync")
+    assert workspace.installed().keys() == {"alpha", "delta"}
+    workspace.run("sync", "--check", "--verify")
+    manifest.write_text(manifest.read_text().replace('"Beta"', '"no name"'))
+    workspace.refused("lock", code=2, subject="pipper.toml: exclude[0]: not the name of a project")
+
+
+def test_R11_an_override_with_a_marker_applies_where_it_holds(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("beta", "0.5.0"), workspace.wheel("gamma", "0.5.0"))
+    text = workspace.manifest.read_text()
+    here, nowhere = "python_version > '3'", "python_version < '3'"
+    overrides = [f"beta==0.5.0; {here}", f"beta==0.1; {nowhere}", f"gamma==7; {nowhere}"]
+    workspace.manifest.write_text(f"overrides = {json.dumps(overrides)}\n{text}")
+    workspace.run("lock")
+    assert workspace.locked() == {"alpha": "1.1.0", "beta": "0.5.0", "delta": "1.0.0"}
+    workspace.run("sync")
+    assert workspace.installed()["beta"] == "0.5.0"
+    workspace.manifest.write_text('overrides = ["beta==1", "beta==2; python_version > \'3\'"]\n' + text)
+    workspace.refused("lock", code=2, subject="`beta` has two overrides")
+
+
 def test_extras_groups_and_markers_each_take_their_part(workspace: Workspace) -> None:
     workspace.write_manifest(
         "alpha[fast]",

@@ -252,6 +252,24 @@ def test_T04_the_source_of_pdm_that_replaces_its_default_becomes_the_index() -> 
     assert found.index_url == "https://main.example.com/simple"
 
 
+def test_R11_exclusions_and_overrides_with_markers_are_brought_over() -> None:
+    found = pyproject(
+        """[tool.uv]
+exclude-dependencies = ["left-out"]
+override-dependencies = ["a==1", "b>=2; sys_platform == 'linux'"]
+[tool.pdm.resolution]
+excludes = ["other"]
+"""
+    )
+    manifest = parse_manifest(
+        manifest_text(found, source="x", python="3.11", repositories={}).encode(), label="pipper.toml"
+    )
+    assert manifest.exclude == ("left-out", "other")
+    assert [str(each) for each in manifest.overrides] == ["a==1", 'b>=2; sys_platform == "linux"']
+    (note,) = found.notes
+    assert "where its marker is false, uv requires nothing" in note
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -263,7 +281,7 @@ def test_T04_the_source_of_pdm_that_replaces_its_default_becomes_the_index() -> 
         ("[tool.uv]\nextra-index-url = ['https://x.example.com']\n", "the index (https://x.example.com)"),
         ("[tool.poetry]\npackages = []\nversion = '1'\n", "[tool.poetry]: `packages`, `version`"),
         ("[tool.pdm]\ndistribution = true\n", "[tool.pdm]: `distribution`"),
-        ("[tool.pdm.resolution]\nexcludes = ['x']\n", "[tool.pdm.resolution]: `excludes`"),
+        ("[tool.pdm.resolution]\nstrategy = ['x']\n", "[tool.pdm.resolution]: `strategy`"),
     ],
 )
 def test_T04_every_key_that_is_not_read_is_said_at_the_top_of_the_file(text: str, said: str) -> None:

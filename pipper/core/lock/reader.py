@@ -135,6 +135,7 @@ def _inputs(node: Node) -> Inputs:
         prereleases=prereleases.texts() if isinstance(prereleases.value, list) else prereleases.flag(),
         constraints=node.at("constraints", []).texts(),
         overrides=node.at("overrides", []).texts(),
+        exclude=node.at("exclude", []).texts(),
         environments=node.at("environments", []).texts(),
         as_of=node.text_at("as-of", ""),
         cool_down=node.text_at("cool-down", ""),

@@ -49,7 +49,7 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
         yield f"prereleases = {toml_strings(inputs.prereleases, taken=14)}"
     elif inputs.prereleases:
         yield "prereleases = true"
-    for name in ("constraints", "overrides", "environments"):
+    for name in ("constraints", "overrides", "exclude", "environments"):
         if texts := getattr(inputs, name):
             yield f"{name} = {toml_strings(texts, taken=len(name) + 3)}"
     if inputs.as_of:

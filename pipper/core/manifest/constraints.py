@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 from packaging.requirements import Requirement
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.duration import parse_duration
@@ -26,20 +27,32 @@ def read_constraints(node: Node) -> tuple[Requirement, ...]:
 
 
 def read_overrides(node: Node) -> tuple[Requirement, ...]:
-    """Return overrides, in the format of constraints: one for a project, without marker. Raises UsageError."""
+    """Return overrides, in the format of constraints; several for a project if each has a marker. Raises UsageError."""
     found = tuple(_limits(node))
-    seen = set()
+    bare: dict[NormalizedName, bool] = {}
     for each, requirement in found:
-        if requirement.url or requirement.extras or requirement.marker:
+        if requirement.url or requirement.extras:
             raise each.fail(
-                "an override must not have a URL, an extra or a marker",
+                "an override must not have a URL or an extra",
                 cause="it replaces the versions of every requirement on the project",
                 hint="write a name and versions: `foo==1.2`",
             )
-        if name_of(requirement) in seen:
-            raise each.fail(f"`{name_of(requirement)}` has two overrides", hint="keep one of them")
-        seen.add(name_of(requirement))
+        name = name_of(requirement)
+        if name in bare and (bare[name] or requirement.marker is None):
+            raise each.fail(f"`{name}` has two overrides", hint="keep one, or give each a marker")
+        bare[name] = requirement.marker is None
     return tuple(requirement for _, requirement in found)
+
+
+def read_exclude(node: Node) -> tuple[NormalizedName, ...]:
+    """Return the normalised names of projects that nothing may require. Raises UsageError."""
+    found = set()
+    for each in node.items():
+        try:
+            found.add(canonicalize_name(each.text(), validate=True))
+        except InvalidName as error:
+            raise each.fail("not the name of a project", hint='write `exclude = ["NAME"]`') from error
+    return tuple(sorted(found))
 
 
 def _limits(node: Node) -> list[tuple[Node, Requirement]]:

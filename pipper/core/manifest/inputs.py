@@ -29,6 +29,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     prereleases: bool | tuple[str, ...] = False
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     """The declared environments: version of Python and platform tag."""
     as_of: str = ""

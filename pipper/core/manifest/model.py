@@ -22,6 +22,7 @@ from pipper.core.manifest.constraints import (
     read_as_of,
     read_constraints,
     read_cool_down,
+    read_exclude,
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
@@ -42,6 +43,7 @@ _OWN_KEYS = (
     "prereleases",
     "constraints",
     "overrides",
+    "exclude",
     "as-of",
     "cool-down",
     "environments",
@@ -88,6 +90,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Limits on versions, which require nothing by themselves."""
     overrides: tuple[Requirement, ...] = ()
     """Versions that replace those of every requirement on the same project."""
+    exclude: tuple[NormalizedName, ...] = ()
+    """Projects that count as not required, whoever requires them."""
     as_of: datetime | None = None
     """Timezone-aware; files published later are ignored."""
     cool_down: timedelta = timedelta()
@@ -115,6 +119,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             prereleases=self.prereleases,
             constraints=_sorted(self.constraints),
             overrides=_sorted(self.overrides),
+            exclude=self.exclude,
             as_of=self.as_of.isoformat() if self.as_of else "",
             cool_down=format_duration(self.cool_down // timedelta(seconds=1)) if self.cool_down else "",
             environments=tuple(sorted(map(str, self.environments))),
@@ -187,6 +192,7 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
         prereleases=_prereleases(own.at("prereleases", False)),
         constraints=read_constraints(own.at("constraints", [])),
         overrides=read_overrides(own.at("overrides", [])),
+        exclude=read_exclude(own.at("exclude", [])),
         as_of=read_as_of(own.at("as-of")) if "as-of" in own else None,
         cool_down=read_cool_down(own.at("cool-down", "0s")),
         environments=_environments(own.at("environments", [])),

@@ -50,6 +50,7 @@ def solve_request(
         wanted_now=options.limits,
         unmanaged=unmanaged,
         overrides=manifest.overrides,
+        exclude=frozenset(manifest.exclude),
         as_of=options.as_of,
         lowest_direct=options.lowest_direct,
     )

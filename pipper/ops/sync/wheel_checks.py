@@ -12,6 +12,7 @@ from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.errors import IntegrityError
+from pipper.solve.catalogue import active_overrides
 from pipper.solve.markers import MarkerError, Markers
 from pipper.wheels.metadata import bounds_fault
 
@@ -45,18 +46,17 @@ def require_locked_needs(
     name each dependency in the lock; one of a repository need not, since the `package.meta` of a bundle may add
     some. Raises IntegrityError if the lock was made from other metadata than the wheel's.
     """
-    overridden = {name_of(Requirement(text)) for text in lock.inputs.overrides}
     here = {pin.name: pin.version for pin in part.pins}
     markers = Markers(part.target)
+    overridden = active_overrides(map(Requirement, lock.inputs.overrides), markers)
+    missing = {lock.inputs.name, *lock.inputs.exclude}
     for want in wanted:
         if not (lock.inputs.has_index(want.source) or want.source in lock.repositories):
             continue
         package = lock.by_pin[Pin(name=want.name, version=want.version)]
         locked = {dependency.name for dependency in package.dependencies} | {want.name}
-        # The project itself meets a requirement on its own name.
-        needed = [
-            each for each in _needed(want, wheels[want.file.sha256]) if name_of(each) != lock.inputs.name
-        ]
+        # The project itself meets a requirement on its own name, and nothing has to meet one that is excluded.
+        needed = [each for each in _needed(want, wheels[want.file.sha256]) if name_of(each) not in missing]
         for requirement in needed:
             name = name_of(requirement)
             version = here.get(name) if name in locked else None

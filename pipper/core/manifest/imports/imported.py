@@ -21,6 +21,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     """PEP 735: requirements and `{include-group = NAME}`."""
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     prereleases: bool = False
     as_of: str = ""
     index_url: str = ""
@@ -42,6 +43,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             groups=_groups(self.groups, other.groups),
             constraints=_once(self.constraints + other.constraints),
             overrides=_once(self.overrides + other.overrides),
+            exclude=_once(self.exclude + other.exclude),
             prereleases=self.prereleases or other.prereleases,
             as_of=self.as_of or other.as_of,
             index_url=self.index_url or other.index_url,
@@ -72,7 +74,11 @@ def manifest_text(
     lines += [f"# Not converted: {' '.join(note.split())}" for note in project.notes]
     lines.append(f"requires-python = {toml_string(project.requires_python or f'>={python}')}")
     lines.append(_array("dependencies", project.dependencies))
-    for key, texts in (("constraints", project.constraints), ("overrides", project.overrides)):
+    for key, texts in (
+        ("constraints", project.constraints),
+        ("overrides", project.overrides),
+        ("exclude", project.exclude),
+    ):
         lines += [_array(key, texts)] if texts else []
     lines += ["prereleases = true"] if project.prereleases else []
     lines += [f"as-of = {toml_string(project.as_of)}"] if project.as_of else []

@@ -28,6 +28,7 @@ def from_pdm(table: Node) -> ImportedManifest:
         overrides=tuple(
             name + specifier_of(each.text()) for name, each in resolution.at("overrides", {}).table().items()
         ),
+        exclude=resolution.at("excludes", []).texts(),
         prereleases=resolution.at("allow-prereleases", False).value is True,
         index_url=without_account(default.text_at("url")) if default is not None else "",
         indexes=indexes,
@@ -43,7 +44,7 @@ def from_pdm(table: Node) -> ImportedManifest:
                 for each in further
                 if "include_packages" not in each
             ),
-            *unread_keys(resolution, "[tool.pdm.resolution]", ("overrides", "allow-prereleases")),
+            *unread_keys(resolution, "[tool.pdm.resolution]", ("overrides", "excludes", "allow-prereleases")),
             *unread_keys(table, "[tool.pdm]", _READ),
         ),
     )

@@ -13,6 +13,7 @@ _READ = (
     *(
         "constraint-dependencies",
         "dev-dependencies",
+        "exclude-dependencies",
         "exclude-newer",
         "extra-index-url",
         "index",
@@ -29,12 +30,14 @@ def from_uv(table: Node) -> ImportedManifest:
     groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
     default = _default_index(table)
     prerelease = table.at("prerelease", "").value
+    overrides = table.at("override-dependencies", []).texts()
     indexes = further_indexes(_others(table, default))
     sources = _index_sources(table, indexes)
     return ImportedManifest(
         groups=groups,
         constraints=table.at("constraint-dependencies", []).texts(),
-        overrides=table.at("override-dependencies", []).texts(),
+        overrides=overrides,
+        exclude=table.at("exclude-dependencies", []).texts(),
         prereleases=prerelease == "allow",
         as_of=_moment(table.at("exclude-newer", "")),
         index_url=without_account(
@@ -46,6 +49,11 @@ def from_uv(table: Node) -> ImportedManifest:
         notes=(
             *_further(table, default),
             *((f"[tool.uv]: `prerelease = {prerelease}`",) if prerelease not in ("", "allow") else ()),
+            *(
+                f"override `{text}`: where its marker is false, uv requires nothing, pipper what packages say"
+                for text in overrides
+                if ";" in text
+            ),
             *unread_keys(table, "[tool.uv]", _READ),
         ),
     )
