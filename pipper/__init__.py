@@ -23,7 +23,8 @@ neighbour in its layer; `tests/unit/test_layers.py` enforces it.
 
 Files on disk: `pipper.toml` or `pyproject.toml` (the manifest) and `pipper.lock` in a project; `.pipper/` at the
 root of an environment (journal, stamp, applied and previous lock; its own manifest and lock if it is its own
-project); the cache (`PIPPER_CACHE_DIR`); and `~/.pipper/repositories.json` (named repositories).
+project); the cache (`PIPPER_CACHE_DIR`); `~/.pipper/repositories.json` (named repositories) and
+`~/.pipper/cache-key` (the seal of the cache).
 """
 
 __version__ = "1.0.0"

@@ -219,7 +219,7 @@ class Workspace:
 
     def state(self) -> State:
         """Return what is there now."""
-        own = ("cache", "tmp", "repository", "app/.venv", "app/pipper.lock")
+        own = ("cache", "tmp", "home/.pipper/cache-key", "repository", "app/.venv", "app/pipper.lock")
         rest = tree(self.root, without=own)
         return State(
             V=tree(self.venv) if self.venv.exists() else {".": (0, "missing")},

@@ -5,6 +5,7 @@ moved last.
 """
 
 import functools
+import hashlib
 import json
 import os
 import posixpath
@@ -21,7 +22,7 @@ from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
-from pipper.wheels.record import Row, format_record, row_of
+from pipper.wheels.record import Row, encoded, format_record, row_of
 
 
 class Staged(Struct, frozen=True, kw_only=True, array_like=True):
@@ -64,7 +65,7 @@ class Stage:
             has_own = bool(wheel.entry_points) or any(member.python_script for member in wheel.members)
             rows += self._write_marks(wheel, wanted, python=str(self._executable) if has_own else "")
             record = format_record([*rows, Row(f"{wheel.dist_info}/RECORD", "", "")])
-            _write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
+            self._write(f"{self.info}/{wheel.dist_info}/RECORD", record.encode(), 0o644)
         except (FileExistsError, NotADirectoryError) as error:
             path = str(error.filename2 or error.filename or "").removeprefix(f"{self.tree}/")
             raise IntegrityError(
@@ -95,7 +96,7 @@ class Stage:
                     hint=_without_file(wheel.name),
                 )
             if member.python_script:
-                content = with_interpreter(Path(source).read_bytes(), self._executable)
+                content = with_interpreter(_read_member(source, member), self._executable)
                 rows.append(self._generate(relative, path, content, wheel.name))
                 continue
             row = Row(path, f"sha256={member.digest}", str(member.size))
@@ -133,16 +134,14 @@ class Stage:
         rows = []
         for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks_text)):
             path = f"{wheel.dist_info}/{name}"
-            self._folder_of(f"{self.info}/{path}")
-            _write(f"{self.info}/{path}", text.encode(), 0o644)
+            self._write(f"{self.info}/{path}", text.encode(), 0o644)
             rows.append(row_of(path, text.encode()))
         return rows
 
     def _generate(self, relative: str, recorded: str, content: bytes, owner: str) -> Row:
         row = row_of(recorded, content)
         if self._claim(relative, row, owner):
-            self._folder_of(f"{self.tree}/{relative}")
-            _write(f"{self.tree}/{relative}", content, 0o755)
+            self._write(f"{self.tree}/{relative}", content, 0o755)
         return row
 
     def _claim(self, relative: str, row: Row, owner: str, member: str = "") -> bool:
@@ -164,11 +163,42 @@ class Stage:
         self._folder_of(destination)
         self._placer.put(source, destination, executable=member.executable)
 
+    def _write(self, path: str, content: bytes, mode: int) -> None:
+        self._folder_of(path)
+        _write(path, content, mode)
+
     def _folder_of(self, path: str) -> None:
         folder = path.rpartition("/")[0]
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
+
+
+class _Unwritten(Stage):
+    """A stage of which nothing gets onto the disk."""
+
+    def _put(self, source: str, destination: str, member: UnpackedMember) -> None:
+        pass
+
+    def _write(self, path: str, content: bytes, mode: int) -> None:
+        pass
+
+
+def record_of(wheel: UnpackedWheel, wanted: Wanted, *, layout: Layout, executable: Path) -> str:
+    """Return the RECORD that an installation of this wheel has; raises IntegrityError as `Stage.add` does."""
+    stage = _Unwritten(Path(), layout=layout, executable=executable, placer=Placer())
+    stage.add(wheel, wanted)
+    return stage.staged[0].record
+
+
+def _read_member(source: str, member: UnpackedMember) -> bytes:
+    content = Path(source).read_bytes()
+    if encoded(hashlib.sha256(content).digest()) != member.digest:
+        raise IntegrityError(
+            f"`{source}` in the cache was changed",
+            hint="run `pipper cache clean`, then the same command again",
+        )
+    return content
 
 
 def _without_file(package: str) -> str:

@@ -86,13 +86,17 @@ def _problems(dist_info: Path, layout: Layout, *, hashes: bool) -> Iterator[tupl
             problem = "RECORD names a path that it may not own"
         else:
             place = layout.absolute(relative)
-            problem = _problem(place, row, hashes=hashes)
+            problem = file_problem(place, row, hashes=hashes)
         if problem:
             yield Path(place), problem
 
 
-def _problem(place: str, row: Row, *, hashes: bool) -> str:
-    if place.endswith(".pyc"):
+def file_problem(place: str, row: Row, *, hashes: bool) -> str:
+    """Return how a file differs from its line in RECORD, empty if it does not; raises OSError.
+
+    Bytecode beside its module is not compared, because Python rewrites it.
+    """
+    if place.endswith(".pyc") and os.path.basename(os.path.dirname(place)) == "__pycache__":
         return ""
     try:
         size = os.stat(place).st_size

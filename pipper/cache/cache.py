@@ -2,7 +2,7 @@
 
     files/AB/SHA256              a complete file, verified on arrival
     wheels/AB/SHA256/tree/       a wheel's members, each at its path in the wheel
-    wheels/AB/SHA256/index.json  the index of the wheel
+    wheels/AB/SHA256/index.json  the index of the wheel, with a seal
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
     stamps/AB/SHA256             a lock that was up to date, for each project
@@ -12,86 +12,40 @@
 
 Other files in the folder are not pipper's: they are neither counted nor removed.
 
-An entry is complete, because it is created below `tmp` and renamed. A power failure may still truncate it:
-`file` can compare its size, and `unpack` removes a damaged file.
+An entry is complete, because it is created below `tmp` and renamed. It is not believed for that: a power failure
+truncates files, and a CI restores a cache that somebody may have changed. `file` compares the bytes with the hash that
+they are asked for by, and what else lies here has this user's seal (`system.seals`) or counts as absent. So all that
+comes from a cache is what a lock says.
 """
 
-import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from pipper.cache.folder import disk_errors, make_private, refuse_links
+from pipper.cache.receiver import Receiver
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
+from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError
-from pipper.system.files import digest_of, pieces
+from pipper.system.files import digest_of, pieces, write_atomic
 from pipper.system.locks import os_lock, os_lock_if_free
 from pipper.system.os_errors import os_errors
 
 if TYPE_CHECKING:
     from pipper.cache.unpacked import UnpackedWheel
+    from pipper.wheels.gate import WheelFile
 
 _DAY = 86_400
-_REPLACED = "the file was replaced or damaged: ask its publisher, or run `pipper repository check`"
-_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
-# This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
-"""
-
-
-class Receiver:
-    """Writes the bytes of one file as they arrive, and hashes them."""
-
-    def __init__(self, stream: FileIO, *, sha256: str, size: int, subject: str) -> None:
-        self._stream = stream
-        self._sha256 = sha256
-        self._expected = size
-        self._subject = subject
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, chunk: bytes) -> None:
-        """Write the next bytes; raises IntegrityError if there are too many, MachineError for the disk."""
-        if self.size + len(chunk) > self._expected:
-            raise IntegrityError(
-                f"{self._subject} is longer than expected",
-                cause=f"expected {self._expected:,} bytes",
-                hint=_REPLACED,
-            )
-        with disk_errors(str(self._stream.name), self._expected):
-            view = memoryview(chunk)
-            while view:
-                view = view[self._stream.write(view) :]
-        self._hash.update(chunk)
-        self.size += len(chunk)
-
-    def restart(self) -> None:
-        """Discard the bytes that have arrived."""
-        self._stream.seek(0)
-        self._stream.truncate()
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def matches(self) -> bool:
-        """Tell whether size and hash are the expected ones."""
-        return self.size == self._expected and self._hash.hexdigest() == self._sha256
-
-    def mismatch(self) -> IntegrityError:
-        """Return the error that names the expected and the actual size or hash."""
-        kind, expected, got = "hash", f"sha256:{self._sha256}", f"sha256:{self._hash.hexdigest()}"
-        if self.size != self._expected:
-            kind, expected, got = "size", f"{self._expected:,} bytes", f"{self.size:,} bytes"
-        name, _, place = self._subject.partition(" from ")
-        origin = f" from {place}" if place else ""
-        return IntegrityError(
-            f"{kind} mismatch for {name}: expected {expected} got {got}{origin}", hint=_REPLACED
-        )
+_SILENT = Reporter()
 
 
 def cache_root(environ: Mapping[str, str]) -> Path:
@@ -108,15 +62,17 @@ def cache_root(environ: Mapping[str, str]) -> Path:
 class Cache:
     """A cache at `root`, created if it is missing. Safe for any number of processes and threads.
 
-    Raises MachineError if the folder belongs to another user or others can write to it: their files would run
-    with this user's rights.
+    Raises MachineError if the folder belongs to another user or others can write to it, or if a link in it leads
+    elsewhere. Warns of each entry that was changed, and drops it.
     """
 
-    def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS, reporter: Reporter = _SILENT) -> None:
         self.root = Path(os.path.abspath(root))
         self.limits = limits
         self.lock = self.root / ".lock"
-        _make_private(self.root)
+        self._reporter = reporter
+        self._whole: dict[str, tuple[int, ...]] = {}
+        make_private(self.root)
 
     @property
     def interpreters(self) -> Path:
@@ -133,14 +89,25 @@ class Cache:
         with os_lock(self.lock, shared=True):
             yield
 
-    def file(self, sha256: str, *, size: int | None = None) -> Path | None:
-        """Return the file with this hash, or None if it is not cached or not `size` bytes long."""
+    def file(self, sha256: str) -> Path | None:
+        """Return the file with this hash, or None if it is not cached.
+
+        Reads the whole file, unless this `Cache` has done that. One with other bytes is dropped.
+        """
         path = self._place("files", sha256)
-        try:
-            found = os.stat(path)
-        except FileNotFoundError:
+        with os_errors("read", path):
+            try:
+                look = _look(path)
+                if self._whole.get(sha256) == look:
+                    return path
+                found = digest_of(path).hex() if look else ""
+            except FileNotFoundError:
+                return None
+        if found != sha256:
+            self._drop(path, "was damaged or replaced")
             return None
-        return path if size is None or found.st_size == size else None
+        self._whole[sha256] = look
+        return path
 
     @contextmanager
     def receive(self, sha256: str, size: int, *, subject: str) -> Iterator[Receiver]:
@@ -159,7 +126,10 @@ class Cache:
                 yield receiver
                 if not receiver.matches():
                     raise receiver.mismatch()
-            self._publish(path, self._place("files", sha256), size)
+            place = self._place("files", sha256)
+            if self._publish(path, place, size):
+                with disk_errors(place):
+                    self._whole[sha256] = _look(place)
 
     def add_file(self, path: Path, sha256: str, *, subject: str = "") -> None:
         """Copy a file into the cache; raises as `receive` does."""
@@ -170,57 +140,73 @@ class Cache:
                     receiver.write(chunk)
 
     def unpacked(self, sha256: str) -> "UnpackedWheel | None":
-        """Return the unpacked wheel with this hash, or None."""
-        folder = self._place("wheels", sha256)
-        index = folder / "index.json"
-        with os_errors("read", index):
-            try:
-                with open(index, "rb") as stream:
-                    text = stream.read()
-                    used = os.fstat(stream.fileno()).st_mtime
-            except FileNotFoundError:
-                return None
-        # The time of the index is the last use of the wheel, to a day; `prune` reads it.
-        if time.time() - used > _DAY:
-            _touch(index)
-            _touch(self._place("files", sha256))
+        """Return the unpacked wheel with this hash, or None: then `unpack` makes it, or proves the tree."""
         # Queries need a cache and nothing of wheels.
-        from pipper.cache.unpacked import from_index  # noqa: PLC0415 - see above
+        from pipper.cache.unpacked import read_index  # noqa: PLC0415 - see above
 
-        return from_index(text, folder / "tree")
+        place = self._place("wheels", sha256)
+        wheel = read_index(place, sha256)
+        # The time of the index is the last use of the wheel, to a day; `prune` reads it.
+        if wheel:
+            index = f"{place}/index.json"
+            with os_errors("read", index):
+                if time.time() - os.stat(index).st_mtime > _DAY:
+                    _touch(index)
+                    _touch(self._place("files", sha256))
+        return wheel
 
     def unpack(self, sha256: str, filename: str) -> "UnpackedWheel":
         """Return the wheel with this hash, unpacked if necessary; its file must be cached under `sha256`.
 
         `filename` is the wheel's own name. The gate checks the wheel, and every byte is verified while it is
-        written. Raises IntegrityError if the gate refuses, MachineError for the disk or a damaged cached file.
+        written. A tree from elsewhere is compared with the wheel instead, and used if it has the same bytes.
+        Raises IntegrityError if the gate refuses, MachineError for the disk or without the file.
         """
         if found := self.unpacked(sha256):
             return found
         # Importing the gate takes 30 ms, and a sync from a warm cache does not need it.
-        from pipper.cache.unpacked import describe, to_index  # noqa: PLC0415 - see above
         from pipper.wheels import gate  # noqa: PLC0415 - see above
 
-        path = self._place("files", sha256)
-        place = self._place("wheels", sha256)
-        with self._temporary_folder(0) as folder:
-            try:
-                with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
-                    opened.unpack(folder / "tree")
-                    wheel = describe(opened, sha256, folder / "tree")
-            except (IntegrityError, MachineError):
-                self._refuse_damaged(path, sha256, filename)
-                raise
-            with disk_errors(folder / "index.json"):
-                (folder / "index.json").write_bytes(to_index(wheel))
-            self._publish(folder, place, 0)
-        return self.unpacked(sha256) or replace(wheel, tree=place / "tree")
+        path = self.file(sha256)
+        if path is None:
+            raise MachineError(
+                f"the cached file of {filename} is damaged or missing: `{self._place('files', sha256)}`",
+                hint="run the command again: it downloads the file again",
+            )
+        with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
+            return self._proven(sha256, opened) or self._unpacked_anew(sha256, opened)
 
     def renew(self, wheel: "UnpackedWheel") -> "UnpackedWheel":
         """Unpack a wheel again, because its tree was changed; raises as `unpack` does."""
-        with self._temporary_folder(0) as trash, disk_errors(wheel.tree.parent), suppress(FileNotFoundError):
-            os.rename(wheel.tree.parent, trash / "old")
+        self._drop(wheel.tree.parent, f"was changed: {wheel.filename} is unpacked again")
         return self.unpack(wheel.sha256, wheel.filename)
+
+    def _proven(self, sha256: str, wheel: "WheelFile") -> "UnpackedWheel | None":
+        """Return the tree that is there, if it is that of the wheel; else drop it and return None."""
+        from pipper.cache.unpacked import describe, holds, to_index  # noqa: PLC0415 - as above
+
+        place = self._place("wheels", sha256)
+        if not os.path.lexists(place):
+            return None
+        with disk_errors(place):
+            if not place.is_symlink() and holds(place / "tree", wheel):
+                found = describe(wheel, sha256, place / "tree")
+                write_atomic(place / "index.json", to_index(found))
+                return found
+        self._drop(place, f"was changed: {wheel.filename} is unpacked again")
+        return None
+
+    def _unpacked_anew(self, sha256: str, wheel: "WheelFile") -> "UnpackedWheel":
+        from pipper.cache.unpacked import describe, to_index  # noqa: PLC0415 - as above
+
+        place = self._place("wheels", sha256)
+        with self._temporary_folder(0) as folder:
+            wheel.unpack(folder / "tree")
+            found = describe(wheel, sha256, folder / "tree")
+            with disk_errors(folder / "index.json"):
+                (folder / "index.json").write_bytes(to_index(found))
+            self._publish(folder, place, 0)
+        return self.unpacked(sha256) or replace(found, tree=place / "tree")
 
     def _place(self, kind: str, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -228,20 +214,15 @@ class Cache:
                 f"`{sha256}` is not a sha256 hash",
                 hint="write 64 hexadecimal digits in lower case, or run `pipper lock`",
             )
-        return Path(f"{self.root}/{kind}/{sha256[:2]}/{sha256}")
+        folder = f"{self.root}/{kind}/{sha256[:2]}"
+        refuse_links(folder)
+        return Path(f"{folder}/{sha256}")
 
-    def _refuse_damaged(self, path: Path, sha256: str, filename: str) -> None:
-        """Raise MachineError if the fault is not the wheel's: its cached file is missing or was changed."""
-        try:
-            whole = digest_of(path).hex() == sha256
-        except FileNotFoundError:
-            whole = False
-        if not whole:
-            path.unlink(missing_ok=True)
-            raise MachineError(
-                f"the cached file of {filename} is damaged or missing: `{path}`",
-                hint="run the command again: it downloads the file again",
-            )
+    def _drop(self, path: Path, why: str) -> None:
+        """Remove an entry that is not what its name says."""
+        self._reporter.warning(f"`{path}` in the cache {why}")
+        with self._temporary_folder(0) as trash, disk_errors(path), suppress(FileNotFoundError):
+            os.rename(path, trash / "old")
 
     def _sweep(self) -> None:
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
@@ -264,50 +245,25 @@ class Cache:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _publish(self, temporary: Path, place: Path, size: int) -> None:
+    def _publish(self, temporary: Path, place: Path, size: int) -> bool:
+        """Put an entry in its place, and return True; False if there is one, since another process was faster."""
         with disk_errors(place, size):
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(temporary, place)
             except OSError:
-                # Another process was faster. Entries are content-addressed, so the bytes are the same.
                 if not place.exists():
                     raise
+                return False
+        return True
 
 
-def _make_private(root: Path) -> None:
-    with disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _tag(root)
-        found = os.stat(root)
-    if not hasattr(os, "geteuid"):
-        return
-    if found.st_uid != os.geteuid():
-        raise MachineError(
-            f"the cache `{root}` belongs to another user",
-            hint="set PIPPER_CACHE_DIR to a folder of your own",
-        )
-    if found.st_mode & 0o022:
-        raise MachineError(
-            f"others can write to the cache `{root}`",
-            hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
-        )
+def _look(path: Path) -> tuple[int, ...]:
+    """Return what identifies the content of a regular file, empty for anything else; raises OSError."""
+    found = os.lstat(path)
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
 
 
-def _tag(root: Path) -> None:
-    tag = root / "CACHEDIR.TAG"
-    # Not beside other files: the tag would exclude them from backups.
-    whole = tag.exists() and tag.stat().st_size == len(_TAG)
-    if not whole and set(os.listdir(root)) <= {tag.name}:
-        tag.write_bytes(_TAG)
-
-
-def disk_errors(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
-    """Raise MachineError for an OSError in the block, which writes `size` bytes to the cache."""
-    hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another folder"
-    return os_errors("write", path, needed=size, hint=hint)
-
-
-def _touch(path: Path) -> None:
+def _touch(path: str | Path) -> None:
     with disk_errors(path), suppress(FileNotFoundError):
         os.utime(path)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.cache.cache import Cache, disk_errors
+from pipper.cache.cache import Cache
+from pipper.cache.folder import PARTS, disk_errors
 from pipper.system.locks import os_lock
 
 _DAY = 86_400
-_PARTS = ("files", "wheels", "interpreters", "index", "stamps", "tmp")
-"""All that the cache creates and `clean` removes."""
 
 
 class Freed(Struct, frozen=True, kw_only=True):
@@ -27,7 +26,7 @@ class Freed(Struct, frozen=True, kw_only=True):
 
 def size(cache: Cache) -> Freed:
     """Return how much `clean` would remove."""
-    return _freed(each for part in _PARTS for each in _sizes(cache.root / part))
+    return _freed(each for part in PARTS for each in _sizes(cache.root / part))
 
 
 def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
@@ -36,10 +35,10 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
     with os_lock(cache.lock, waiting=waiting):
         freed = _remove(cache.root / "tmp")
         for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", ""), ("stamps", "")):
-            for entry in sorted(cache.root.glob(f"{kind}/*/*")):
+            for entry in _entries(cache.root / kind):
                 try:
-                    used = os.stat(entry / clock).st_mtime
-                except FileNotFoundError:
+                    used = os.lstat(entry / clock).st_mtime
+                except (FileNotFoundError, NotADirectoryError):
                     used = 0
                 # A hidden file is the unfinished file of a killed command.
                 if used < oldest or entry.name.startswith("."):
@@ -50,13 +49,20 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
 def clean(cache: Cache, *, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove everything that the cache created; wait until no other command uses it."""
     with os_lock(cache.lock, waiting=waiting):
-        return _freed(each for part in _PARTS for each in _remove(cache.root / part))
+        return _freed(each for part in PARTS for each in _remove(cache.root / part))
+
+
+def _entries(part: Path) -> list[Path]:
+    """Return the entries of all folders in a part of the cache, but of none that is a link out of it."""
+    folders = [each for each in part.glob("*") if each.is_dir() and not each.is_symlink()]
+    return sorted(entry for folder in folders for entry in folder.iterdir())
 
 
 def _sizes(path: Path) -> Iterator[int]:
     """Yield the size of each file below `path`, or of the file `path`."""
-    if path.exists() and not path.is_dir():
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
         yield path.lstat().st_size
+        return
     for folder, _, names in os.walk(path):
         for name in names:
             with suppress(FileNotFoundError):  # another command removed it
@@ -67,7 +73,7 @@ def _remove(path: Path) -> list[int]:
     """Remove a file or a folder; return the sizes of its files."""
     sizes = list(_sizes(path))
     with disk_errors(path):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
-from pipper.cache.cache import Cache, Receiver
+from pipper.cache.cache import Cache
+from pipper.cache.receiver import Receiver
 from pipper.core.reporter import Reporter, Task
 from pipper.core.wording import counted
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest

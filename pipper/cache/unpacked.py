@@ -1,15 +1,25 @@
-"""Unpacked wheels in the cache, and the index that lists their members."""
+"""Unpacked wheels in the cache, and the index that lists their members.
+
+Nothing in a lock says what an unpacked wheel contains: only the wheel's file has a hash there. So a tree is believed
+if this user's pipper unpacked it or compared it with the wheel, and if it has stayed where that was. The first is what
+the seal of the index says (`system.seals`). The second is what the change times of its folders say, which the index
+has: no program can set them, so they are others once a cache was restored, copied, or put on another disk. Then `holds`
+compares every byte with the wheel, once.
+"""
 
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
 
+from pipper.system.files import digest_of
 from pipper.system.os_errors import machine_error
+from pipper.system.seals import read_sealed, sealed
 from pipper.wheels.entry_points import EntryPoint
 from pipper.wheels.record import encoded
 
@@ -59,6 +69,8 @@ class UnpackedWheel(
     owner: int
     """The user id that unpacked it; 0 on systems without user ids."""
     members: tuple[UnpackedMember, ...]
+    folders: tuple[tuple[str, int], ...]
+    """The folders of the tree with their change times (`st_ctime_ns`). A hard link to a file does not change them."""
     entry_points: tuple[EntryPoint, ...]
     metadata_sha256: str
     """Of METADATA, in hex."""
@@ -89,6 +101,50 @@ def intact(wheel: UnpackedWheel) -> bool:
     return True
 
 
+def is_in_place(wheel: UnpackedWheel) -> bool:
+    """Tell whether the folders of an unpacked wheel are those of its index, in which nothing was replaced since."""
+    tree = wheel.tree
+    try:
+        for path, changed in wheel.folders:
+            found = os.lstat(f"{tree}/{path}")
+            if found.st_ctime_ns != changed or not stat.S_ISDIR(found.st_mode):
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def holds(tree: Path, wheel: "WheelFile") -> bool:
+    """Tell whether a folder contains the members of a wheel byte for byte, and nothing else, not even a link.
+
+    Raises OSError if it cannot be read.
+    """
+    own = os.geteuid() if hasattr(os, "geteuid") else 0
+    missing = {member.path: member for member in wheel.members}
+    if not tree.is_dir() or tree.is_symlink():
+        return False
+    for path, entry in _entries(os.fspath(tree), ""):
+        member = missing.pop(path, None)
+        if member is None or not entry.is_file(follow_symlinks=False):
+            return False
+        found = entry.stat(follow_symlinks=False)
+        if found.st_size != member.size or found.st_uid != own:
+            return False
+        if digest_of(entry.path).hex() != member.sha256:
+            return False
+    return not missing
+
+
+def _entries(folder: str, path: str) -> "Iterator[tuple[str, os.DirEntry[str]]]":
+    """Yield everything below a folder with its path, except folders that contain something."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            below = []
+            if entry.is_dir(follow_symlinks=False):
+                below = [*_entries(entry.path, f"{path}{entry.name}/")]
+            yield from below or [(f"{path}{entry.name}", entry)]
+
+
 def describe(wheel: "WheelFile", sha256: str, tree: Path) -> UnpackedWheel:
     """Return the description of a wheel that was unpacked into `tree`; set the modes of its files; raises OSError."""
     members = tuple(_described(member, tree) for member in wheel.members)
@@ -102,6 +158,7 @@ def describe(wheel: "WheelFile", sha256: str, tree: Path) -> UnpackedWheel:
         root_is_purelib=wheel.root_is_purelib,
         owner=os.geteuid() if hasattr(os, "geteuid") else 0,
         members=members,
+        folders=tuple((path, os.lstat(f"{tree}/{path}").st_ctime_ns) for path in _folders(members)),
         entry_points=wheel.entry_points,
         metadata_sha256=hashlib.sha256(wheel.metadata.raw).hexdigest(),
         requires_dist=wheel.metadata.requires_dist,
@@ -128,14 +185,37 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
     )
 
 
+def _folders(members: Iterable[UnpackedMember]) -> list[str]:
+    """Return the paths of the folders that have members in or below them; that of the tree is empty."""
+    found = {""}
+    for member in members:
+        folder = member.path.rpartition("/")[0]
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return sorted(found)
+
+
 def to_index(wheel: UnpackedWheel) -> bytes:
-    """Return the index of a wheel as JSON, without the path of its tree."""
-    return json.encode(replace(wheel, tree=_UNKNOWN))
+    """Return the sealed index of a wheel, without the path of its tree."""
+    return sealed(json.encode(replace(wheel, tree=_UNKNOWN)), _subject(wheel.sha256))
 
 
-def from_index(text: bytes, tree: Path) -> UnpackedWheel | None:
-    """Return the wheel that an index describes, or None if the index is damaged or has another format."""
+def read_index(place: Path, sha256: str) -> UnpackedWheel | None:
+    """Return the wheel with this hash that is unpacked in the folder `place`, as its index describes it.
+
+    None if there is no index, or one without this user's seal, of another wheel or in another format, or if the
+    tree beside it is not in place.
+    """
+    text = read_sealed(f"{place}/index.json", _subject(sha256))
+    if text is None:
+        return None
     try:
-        return replace(json.decode(text, type=UnpackedWheel), tree=tree)
+        wheel = replace(json.decode(text, type=UnpackedWheel), tree=place / "tree")
     except (MsgspecError, ValueError):
         return None
+    return wheel if is_in_place(wheel) else None
+
+
+def _subject(sha256: str) -> str:
+    return f"wheel {sha256}"

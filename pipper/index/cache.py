@@ -4,7 +4,9 @@
     SITE/SHA256.metadata    the headers of a METADATA file, under the sha256 of the wheel or of the file itself
 
 SITE is a digest of the index's URL, so that indexes do not share entries. Each write replaces a whole file: any
-number of processes may read and write. An entry that cannot be read counts as absent and is requested again.
+number of processes may read and write. An entry that cannot be read counts as absent and is requested again. So does
+one without this user's seal (`system.seals`): an unchanged ETag says that the index has not changed, not that nobody
+has changed the copy.
 """
 
 import contextlib
@@ -16,8 +18,10 @@ from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
+from pipper.cache.folder import refuse_links
 from pipper.index.simple_api import ProjectFiles
 from pipper.system.files import write_atomic
+from pipper.system.seals import read_sealed, sealed
 
 LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
@@ -61,9 +65,10 @@ class PageCache:
 
     def page(self, name: NormalizedName) -> CachedPage | None:
         """Return the cached page of a project, or None."""
+        text = self._read(f"{name}.page")
         try:
-            return json.decode((self._folder / f"{name}.page").read_bytes(), type=CachedPage)
-        except (OSError, MsgspecError, ValueError):
+            return None if text is None else json.decode(text, type=CachedPage)
+        except (MsgspecError, ValueError):
             return None
 
     def keep_page(self, name: NormalizedName, page: CachedPage) -> None:
@@ -80,19 +85,23 @@ class PageCache:
 
     def metadata(self, digest: str) -> bytes | None:
         """Return the cached headers of a METADATA file, or None."""
-        try:
-            return (self._folder / f"{digest}.metadata").read_bytes() if digest else None
-        except OSError:
-            return None
+        return self._read(f"{digest}.metadata") if digest else None
 
     def keep_metadata(self, digest: str, headers: bytes) -> None:
         """Store the headers of a METADATA file."""
         if digest:
             self._write(f"{digest}.metadata", headers)
 
+    def _read(self, name: str) -> bytes | None:
+        return read_sealed(self._folder / name, self._subject(name))
+
+    def _subject(self, name: str) -> str:
+        return f"{self._folder.name}/{name}"
+
     def _write(self, name: str, data: bytes) -> None:
+        refuse_links(self._folder)
         # An entry that is not stored is requested again: a full or read-only disk must not stop a command.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # No sweep: there may be thousands of pages, and `prune` removes what a killed command left.
-            write_atomic(self._folder / name, data, sweep=False)
+            write_atomic(self._folder / name, sealed(data, self._subject(name)), sweep=False)

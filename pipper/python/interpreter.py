@@ -19,6 +19,7 @@ from pipper.python.fingerprint import fingerprint
 from pipper.system.files import write_atomic
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
+from pipper.system.seals import read_sealed, sealed
 
 OLDEST = (3, 9)
 """The oldest supported version of Python in an environment."""
@@ -79,7 +80,8 @@ def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter
     path = Path(os.path.abspath(executable))
     name = fingerprint(path)
     entry = cache_dir / f"{name}.json" if cache_dir else None
-    found = _read_cached(entry, path) if entry else None
+    subject = f"interpreter {name}"
+    found = _read_cached(entry, subject, path) if entry else None
     if found is None:
         facts = _run_probe(path)
         try:
@@ -90,7 +92,8 @@ def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter
             # A full or read-only disk must not stop a command that only reads: the next one runs the probe again.
             with contextlib.suppress(OSError):
                 entry.parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(entry, json.dumps({**facts, "format": _FORMAT}).encode())
+                text = json.dumps({**facts, "format": _FORMAT}).encode()
+                write_atomic(entry, sealed(text, subject))
     return found
 
 
@@ -119,11 +122,13 @@ def _folder_hint(folder: Path) -> str:
     return "name one with `--python EXE`"
 
 
-def _read_cached(entry: Path, executable: Path) -> Interpreter | None:
+def _read_cached(entry: Path, subject: str, executable: Path) -> Interpreter | None:
+    # Sealed, because a forged scheme would have packages written anywhere.
+    text = read_sealed(entry, subject)
     try:
-        facts = json.loads(entry.read_bytes())
+        facts = json.loads(text) if text else {}
         return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
-    except (OSError, *_MALFORMED):
+    except _MALFORMED:
         return None
 
 

@@ -6,9 +6,12 @@ except ImportError:  # an implementation of Python without the module
     from hashlib import blake2b
 
 
-def digest(*parts: bytes) -> str:
-    """Return 64 hex digits that differ for any other sequence of parts (BLAKE2b)."""
-    whole = blake2b(digest_size=32)
+def digest(*parts: bytes, key: bytes = b"") -> str:
+    """Return 64 hex digits that differ for any other sequence of parts (BLAKE2b).
+
+    With a secret `key`, only who has it can compute them.
+    """
+    whole = blake2b(digest_size=32, key=key)
     for part in parts:
         whole.update(len(part).to_bytes(8, "big"))
         whole.update(part)

@@ -6,9 +6,11 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from pipper.system.seals import sealed
 from tests.invariants import Workspace
 
 
@@ -309,9 +311,10 @@ def move_to(workspace: Workspace, **facts: str) -> None:
     remembered = list((workspace.root / "cache" / "interpreters").glob("*.json"))
     assert remembered
     for path in remembered:
-        said = json.loads(path.read_text())
+        said = json.loads(path.read_text().partition("\n")[2])
         said["markers"] |= facts
-        path.write_text(json.dumps(said))
+        with mock.patch.dict(os.environ, workspace.environment):
+            path.write_bytes(sealed(json.dumps(said).encode(), f"interpreter {path.stem}"))
 
 
 def markers(workspace: Workspace) -> list[dict[str, str]]:

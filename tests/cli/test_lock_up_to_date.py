@@ -158,7 +158,7 @@ def test_without_repositories_in_the_manifest_a_default_that_the_lock_does_not_k
     assert "Unchanged" in empty.run("lock").stderr
     assert stamped_in(empty)
     home = Path(empty.environment["HOME"]) / ".pipper"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     named = {
         "bucket": "nowhere",
         "profile": "",

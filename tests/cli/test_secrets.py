@@ -74,7 +74,7 @@ def test_verbose_names_the_step_that_gave_the_credentials(remote: Workspace) -> 
 def test_a_named_repository_gives_bucket_and_credentials(remote: Workspace) -> None:
     assert remote.environment
     folder = Path(remote.environment["HOME"]) / ".pipper"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     file = folder / "repositories.json"
     entry = {
         "bucket": remote.bucket,

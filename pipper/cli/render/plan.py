@@ -73,7 +73,10 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
 
 
 def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:
-    """Print the changes of a sync, a dry run or a check; return the exit code."""
+    """Print the changes of a sync, a dry run or a check; return the exit code.
+
+    Raises the error that kept a check from its proof, if the check found no difference.
+    """
     looks = request.check or request.dry_run
     if as_json:
         give_json(_document(outcome))
@@ -81,12 +84,17 @@ def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter,
         drift = (f" ! {each.distribution}: {each.path}: {each.problem}" for each in outcome.drift)
         for line in (*plan_lines(outcome, reinstalls=bool(request.reinstall)), *drift):
             (give if looks else reporter.info)(line)
+    differs = request.check and bool(outcome.plan.changes or outcome.drift)
+    if outcome.unproven and not differs:
+        raise outcome.unproven
     reporter.info(plan_summary(outcome, done=not looks))
-    return 1 if request.check and (outcome.plan.changes or outcome.drift) else 0
+    if outcome.unproven:
+        reporter.warning(outcome.unproven.message)
+    return int(differs)
 
 
 def _document(outcome: "SyncOutcome") -> dict[str, object]:
-    """`sync --json`: environment, actions (action, name, version, before, source, sha256), drift."""
+    """`sync --json`: environment, actions (action, name, version, before, source, sha256), drift, unproven."""
     actions: list[dict[str, object]] = []
     for action in outcome.plan.actions:
         entry: dict[str, object] = {"action": type(action).__name__.lower()}
@@ -101,4 +109,6 @@ def _document(outcome: "SyncOutcome") -> dict[str, object]:
     drift = [
         {"name": each.distribution, "path": str(each.path), "problem": each.problem} for each in outcome.drift
     ]
-    return {"environment": str(outcome.environment.root), "actions": actions, "drift": drift}
+    unproven = outcome.unproven.message if outcome.unproven else None
+    root = str(outcome.environment.root)
+    return {"environment": root, "actions": actions, "drift": drift, "unproven": unproven}

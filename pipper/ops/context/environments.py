@@ -25,7 +25,7 @@ from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_v
 
 def open_cache(settings: Settings) -> Cache:
     """Return the cache in `PIPPER_CACHE_DIR`, or in the default directory of the platform."""
-    return Cache(cache_root(settings.environ), settings.limits)
+    return Cache(cache_root(settings.environ), settings.limits, settings.reporter)
 
 
 def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> Interpreter:

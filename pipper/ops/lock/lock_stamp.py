@@ -2,7 +2,8 @@
 
 It lies in the cache, one for each project, and covers all that `up_to_date` looks at: the bytes of manifest and
 lock, the interpreter at hand, and the named repositories. It holds what that `lock` said. A stamp that is cut off
-or for anything else is void, and so is every stamp in a cache that other users can write to.
+or for anything else is void, so is one that this user did not write (`system.seals`), and every stamp in a cache that
+other users can write to.
 
 `stamped` has to be fast, so this module imports little.
 """
@@ -16,6 +17,7 @@ from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
+from pipper.system.seals import read_plain, seal_key
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -58,12 +60,12 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         found = os.stat(root)
         if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
             return None
-        with open(os.path.join(root, stamp_name(files.manifest.path)), "rb") as stream:
-            seal, _, text = stream.read(_LIMIT).decode().partition("\n")
+        stamp = read_plain(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT)
+        seal, _, text = stamp.decode().partition("\n")
         lines = text.split("\n")
         venv = environment_path(files.root, os.environ)
         basis = lock_basis(files, venv_python_path(venv) or sys.executable)
-        is_current = seal == _seal(stamp_key(basis, files.lock.data), text)
+        is_current = bool(seal) and seal == _seal(stamp_key(basis, files.lock.data), text)
     except (OSError, ValueError, PipperError):
         return None
     return lines if is_current and all(map(str.isprintable, lines)) else None
@@ -83,18 +85,21 @@ def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines:
     # Imported here: `stamped` does not need them.
     import contextlib  # noqa: PLC0415 - see above
 
+    from pipper.cache.folder import refuse_links  # noqa: PLC0415 - see above
     from pipper.ops.context.environments import open_cache  # noqa: PLC0415 - see above
     from pipper.system.files import write_atomic  # noqa: PLC0415 - see above
 
     path = open_cache(settings).root / stamp_name(files.manifest.path)
     text = "\n".join(lines)
+    refuse_links(path.parent)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, f"{_seal(key, text)}\n{text}".encode())
 
 
 def _seal(key: str, text: str) -> str:
-    return digest(key.encode(), text.encode())
+    secret = seal_key()
+    return digest(key.encode(), text.encode(), key=secret) if secret else ""
 
 
 def _named_repositories() -> str:

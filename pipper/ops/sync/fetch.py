@@ -72,14 +72,19 @@ def origins_of(
 
 
 def fetch_wheels(
-    missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter
+    missing: Sequence[Wanted], origins: Callable[[], Origins], cache: Cache, reporter: Reporter
 ) -> Mapping[str, UnpackedWheel]:
     """Return wheels that the cache has not unpacked, by sha256 and unpacked; fetch their files if needed.
 
-    Raises IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the
-    names of all missing files if `origins` is offline, and what stores raise.
+    `origins` is called only if the cache lacks a file: a full one needs neither network nor credentials. Raises
+    IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the names of all
+    missing files if `origins` is offline, and what stores raise.
     """
-    here, away = _divided(missing, origins, cache, reporter)
+    here, away = _divided(missing, cache)
+    found = origins() if away else None
+    if found:
+        local, away = _taken(away, found, cache, reporter)
+        here += local
     started: list[Future[UnpackedWheel]] = []
     with reporter.task("Unpacking", total=len(missing)) as task:
         pool = ThreadPoolExecutor(_UNPACKING)
@@ -91,7 +96,8 @@ def fetch_wheels(
             # Unpack each file when it has arrived, while others are still being fetched.
             for want in here:
                 unpack(want)
-            _fetch_all(away, origins, cache, reporter, unpack)
+            if found:
+                _fetch_all(away, found, cache, reporter, unpack)
             wheels = {wheel.sha256: wheel for wheel in (each.result() for each in started)}
         finally:
             pool.shutdown(cancel_futures=True)
@@ -107,28 +113,41 @@ def fetch_files(
 
     Raises what `fetch_wheels` raises.
     """
-    missing = [
-        want
-        for want in wanted
-        if cache.file(want.file.sha256) is None or (bundles and cache.file(want.file.fetched.sha256) is None)
-    ]
-    _, away = _divided(missing, origins, cache, reporter, bundles=bundles)
+    _, missing = _divided(wanted, cache, bundles=bundles)
+    _, away = _taken(missing, origins, cache, reporter, bundles=bundles)
     _fetch_all(away, origins, cache, reporter, lambda _: None)
-    for want in missing:
+    for want in wanted:
         if cache.file(want.file.sha256) is None:
             extract_to_cache(want.file, cache)
 
 
 def _divided(
+    wanted: Sequence[Wanted], cache: Cache, *, bundles: bool = False
+) -> tuple[list[Wanted], list[Wanted]]:
+    """Return what the cache has the file of, and the rest."""
+    held = in_parallel(lambda want: _is_here(want, cache, bundles=bundles), wanted)
+    pairs = list(zip(wanted, held, strict=True))
+    return [want for want, here in pairs if here], [want for want, here in pairs if not here]
+
+
+def _is_here(want: Wanted, cache: Cache, *, bundles: bool) -> bool:
+    """Tell whether the cache has the wheel or its bundle; with `bundles` it must have the latter."""
+    unbundled = not bundles and cache.file(want.file.sha256)
+    return bool(unbundled or cache.file(want.file.fetched.sha256))
+
+
+def _taken(
     missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> tuple[list[Wanted], list[Wanted]]:
-    """Return local files and files to fetch; raise StoreError for the latter if `origins` is offline."""
+    """Copy files of this machine into the cache; return their wheels, and those to fetch.
+
+    Raises StoreError for the latter if `origins` is offline.
+    """
     if origins.folder is not None:
         copy_from_folder(missing, origins.folder, cache, reporter)
     here, away = [], []
     for want in missing:
-        unbundled = not bundles and cache.file(want.file.sha256)
-        if unbundled or cache.file(want.file.fetched.sha256) or _take_local(want, origins, cache):
+        if _is_here(want, cache, bundles=bundles) or _take_local(want, origins, cache):
             here.append(want)
         else:
             away.append(want)

@@ -5,6 +5,7 @@ A sync never solves. It changes the environment only after all files are fetched
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,8 +22,8 @@ from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
-from pipper.core.plan import Installed, Plan, Wanted, make_plan
-from pipper.errors import MachineError, UsageError
+from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
+from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, find_project, fresh_lock, no_project, project_of
@@ -31,7 +32,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
-from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
+from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs, wheels_at_hand
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
 
@@ -43,6 +44,8 @@ class SyncOutcome(Struct, frozen=True, kw_only=True):
     plan: Plan
     drift: tuple[Drift, ...] = ()
     """Files that a check found changed by hand or by another tool."""
+    unproven: PipperError | None = None
+    """Why some packages were compared with their RECORD only, and not with the lock."""
 
 
 def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
@@ -160,13 +163,36 @@ class _Run:
         return _Run(self.settings, self.request, self.environment, goal)
 
     def look(self) -> SyncOutcome:
-        """Return what a sync would do, and for a check the differences from RECORD; change nothing."""
+        """Return what a sync would do, and for a check the differences from RECORD or the lock; change nothing."""
         present = installed(self.environment)
         if not self.request.check:
             return SyncOutcome(environment=self.environment, plan=self.repairing_plan(present))
         plan = self._plan(present)
-        drift = verify(self.environment, plan.kept, hashes=self.request.hashes)
+        if self.request.hashes:
+            return self._proven(plan)
+        drift = verify(self.environment, plan.kept)
         return SyncOutcome(environment=self.environment, plan=plan, drift=drift)
+
+    def _proven(self, plan: Plan) -> SyncOutcome:
+        """Return the differences from the locked wheels; from RECORD for wheels that cannot be had."""
+        # Imported here: only a check needs them.
+        from pipper.apply.proof import prove  # noqa: PLC0415 - see above
+
+        kept = [action for action in plan.actions if isinstance(action, Keep)]
+        wanted = [keep.wanted for keep in kept]
+        cache = open_cache(self.settings)
+        unproven = None
+        with cache.in_use():
+            try:
+                wheels = self.fetch(wanted, cache)
+            except (AccessError, StoreError) as error:
+                wheels = wheels_at_hand(wanted, cache)
+                unproven = _unproven((want.name for want in wanted if want.file.sha256 not in wheels), error)
+            known = [keep for keep in kept if keep.wanted.file.sha256 in wheels]
+            drift = prove(self.environment, known, wheels)
+        rest = [keep.installed for keep in kept if keep not in known]
+        drift += verify(self.environment, rest, hashes=True)
+        return SyncOutcome(environment=self.environment, plan=plan, drift=drift, unproven=unproven)
 
     def repairing_plan(self, present: Iterable[Installed]) -> Plan:
         """Return the plan that also replaces locked packages with files missing or of another size."""
@@ -201,11 +227,10 @@ class _Run:
             # Imported here: these imports take longer than an installation from the cache.
             from pipper.ops.sync.fetch import fetch_wheels, origins_of  # noqa: PLC0415
 
-            request = self.request
-            origins = origins_of(
-                self.settings, lock, self.goal.project, folder=request.folder, offline=request.offline
-            )
-            wheels = {**wheels, **fetch_wheels(missing, origins, cache, self.settings.reporter)}
+            settings, project = self.settings, self.goal.project
+            folder, offline = self.request.folder, self.request.offline
+            origins = partial(origins_of, settings, lock, project, folder=folder, offline=offline)
+            wheels = {**wheels, **fetch_wheels(missing, origins, cache, settings.reporter)}
         if wanted:
             require_locked_needs(lock, self._part, wanted, wheels)
         return wheels
@@ -244,6 +269,14 @@ class _Run:
         if before is None or before == now:
             return {applied: now}
         return {applied: now, applied.with_name("previous.lock"): before}
+
+
+def _unproven(names: Iterable[str], error: PipperError) -> PipperError:
+    return type(error)(
+        f"compared with their RECORD only, not with the lock: {', '.join(sorted(names))}",
+        cause=f"{error.message}: {error.cause}",
+        hint=error.hint,
+    )
 
 
 def _own_goal(request: SyncRequest, files: ProjectFiles) -> Goal:

@@ -1,6 +1,6 @@
 """Compare the name, version and requirements of a wheel with the lock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
@@ -25,6 +25,17 @@ def cached_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, Unpack
         if wheel is not None:
             require_same_version(want, wheel)
             found[want.file.sha256] = wheel
+    return found
+
+
+def wheels_at_hand(wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
+    """Return what `cached_wheels` does, and the wheels that the cache has as files; raise what `unpack` raises."""
+    found = dict(cached_wheels(wanted, cache))
+    for want in wanted:
+        sha256 = want.file.sha256
+        if sha256 not in found and cache.file(sha256):
+            found[sha256] = cache.unpack(sha256, want.filename)
+            require_same_version(want, found[sha256])
     return found
 
 

@@ -1,0 +1,63 @@
+"""The folder of a cache on the disk: it is its user's alone, and nothing in it leads elsewhere."""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipper.errors import MachineError
+from pipper.system.os_errors import os_errors
+
+PARTS = ("files", "wheels", "interpreters", "index", "stamps", "tmp")
+"""All that the cache creates and `clean` removes."""
+
+_TAG_NAME = "CACHEDIR.TAG"
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
+"""
+
+
+def make_private(root: Path) -> None:
+    """Create the folder of a cache if it is missing.
+
+    Raises MachineError if it belongs to another user, if others can write to it, or if one of its parts is a link.
+    """
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = os.stat(root)
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        raise MachineError(
+            f"the cache `{root}` belongs to another user",
+            hint="set PIPPER_CACHE_DIR to a folder of your own",
+        )
+    if os.name != "nt" and found.st_mode & 0o022:
+        raise MachineError(
+            f"others can write to the cache `{root}`",
+            hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
+        )
+    refuse_links(*(f"{root}/{name}" for name in (".lock", _TAG_NAME, *PARTS)))
+    with disk_errors(root):
+        _tag(root)
+
+
+def _tag(root: Path) -> None:
+    tag = root / _TAG_NAME
+    # Not beside other files: the tag would exclude them from backups.
+    whole = tag.exists() and tag.stat().st_size == len(_TAG)
+    if not whole and set(os.listdir(root)) <= {tag.name}:
+        tag.write_bytes(_TAG)
+
+
+def refuse_links(*paths: str | Path) -> None:
+    """Raise MachineError if one of the paths is a link: what is written and removed below would be elsewhere."""
+    for path in paths:
+        if os.path.islink(path):
+            raise MachineError(
+                f"`{path}` in the cache is a symbolic link, to `{os.readlink(path)}`",
+                hint="remove it; PIPPER_CACHE_DIR moves the whole cache to another place",
+            )
+
+
+def disk_errors(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
+    """Raise MachineError for an OSError in the block, which writes `size` bytes to the cache."""
+    hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another folder"
+    return os_errors("write", path, needed=size, hint=hint)
