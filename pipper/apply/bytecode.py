@@ -1,5 +1,6 @@
 """Compilation of installed modules by the environment's own interpreter, in parallel processes."""
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,7 @@ from pipper.python.environment import Environment
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 from pipper.system.process import ProcessError, run
+from pipper.system.trust import is_inside
 
 _PROGRAM = os.path.join(os.path.dirname(__file__), "compiling.py")
 _WORTH_A_PROCESS = 40
@@ -40,10 +42,16 @@ def _modules(environment: Environment, installed: Iterable[Installed]) -> list[s
     layout = layout_of(environment)
     libraries = (layout.prefixes["purelib"], layout.prefixes["platlib"])
     found: dict[str, int] = {}
+
+    @functools.cache
+    def is_here(folder: str) -> bool:
+        """Tell whether bytecode of a folder would be written in the environment, and not behind a link out of it."""
+        return is_inside(os.path.realpath(layout.absolute(f"{folder}/__pycache__")), layout.anchor or "/")
+
     for each in installed:
         rows = [row for row in read_record(str(each.dist_info)) or () if row.path.endswith(".py")]
         for path, row in recorded(rows, place_of(each.dist_info, layout), layout).items():
-            if path.startswith(libraries):
+            if path.startswith(libraries) and is_here(path.rpartition("/")[0]):
                 found[layout.absolute(path)] = int(row.size or 0)
     return sorted(found, key=lambda path: (-found[path], path))
 

@@ -24,9 +24,9 @@ def check_collisions(
     """Raise if a staged file would replace a file that is kept, or cannot be moved into place.
 
     `claims` are the owners of the staged files; `leaving` are files and whole folders to be removed. Raises
-    IntegrityError for a path of another distribution with other bytes, and for a file that no RECORD owns if the
-    staged file is from `.data/data`. Raises MachineError for any other file that no RECORD owns, for a folder that
-    is not writable, and for a symbolic link out of the environment. Identical bytes are not a collision.
+    IntegrityError for a path of another distribution with other bytes, for a file that no RECORD owns if the
+    staged file is from `.data/data`, and for a symbolic link out of the environment. Raises MachineError for any
+    other file that no RECORD owns, and for a folder that is not writable. Identical bytes are not a collision.
     """
     gone = frozenset(leaving)
     bad = {
@@ -96,7 +96,7 @@ def _is_folder(place: str, mode: int, layout: Layout) -> bool:
         return stat.S_ISDIR(mode)
     real = os.path.realpath(place)
     if not f"{real}/".startswith(f"{layout.anchor}/"):
-        raise MachineError(
+        raise IntegrityError(
             f"`{place}` is a symbolic link that leads out of the environment, to `{real}`",
             hint="replace it with a folder",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipper.core.reporter import Reporter
 from pipper.python.environment import Environment
 from pipper.system.locks import os_lock
+from pipper.system.trust import require_own_folder
 
 _LOCK = "lock"
 _held: ContextVar[frozenset[str]] = ContextVar("held", default=frozenset())
@@ -19,8 +20,9 @@ def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[N
     """Keep other writers out of an environment while the block runs; report a wait.
 
     The lock is reentrant: an operation that inspects, plans and applies holds it throughout. Raises MachineError
-    if the environment cannot be locked.
+    if the environment cannot be locked, and what `require_own_folder` raises for its folder of pipper's files.
     """
+    require_own_folder(environment.state_dir)
     path = environment.state_dir / _LOCK
     key = os.path.realpath(path)
     if key in _held.get():

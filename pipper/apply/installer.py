@@ -22,6 +22,7 @@ from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
+from pipper.system.files import set_mode
 from pipper.wheels.record import Row, encoded, format_record, row_of
 
 
@@ -231,6 +232,6 @@ def _write(path: str, content: bytes, mode: int) -> None:
         while view:
             view = view[os.write(descriptor, view) :]
         if os.name != "nt":
-            os.fchmod(descriptor, mode)
+            set_mode(descriptor, mode)
     finally:
         os.close(descriptor)

@@ -4,19 +4,24 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pipper.apply.installed_record import RECREATE
 from pipper.apply.installer import Staged
 from pipper.apply.journal import Document, Outgoing, sha256_at, sha256_of
 from pipper.apply.schemes import Layout
-from pipper.system.files import write_durable
+from pipper.errors import IntegrityError
+from pipper.system.files import set_mode, write_durable
+from pipper.system.trust import inner_target
 
 
 class Mover:
     """Moves files between an environment and the staging tree in `stage`, and can undo the moves.
 
-    Every step can be repeated after a crash: it skips what is done. Raises OSError.
+    Every step can be repeated after a crash: it skips what is done. Raises OSError, and IntegrityError for a
+    document that is a link out of its folder.
     """
 
     def __init__(self, layout: Layout, stage: Path) -> None:
@@ -36,17 +41,21 @@ class Mover:
         return (self._stage / "removed").exists()
 
     def prepare(self) -> None:
-        """Create the folders for the moves; before the commit."""
-        for folder in ("tree", "info", "old/info", "old/files"):
-            os.makedirs(self._stage / folder, exist_ok=True)
-        (self._stage / "removing").touch()
+        """Create the folders for the moves; before the commit. Raises IntegrityError if one is a link."""
+        for folder in ("", "tree", "info", "old", "old/info", "old/files", "documents"):
+            place = self._stage / folder
+            if place.is_symlink():
+                raise IntegrityError(f"`{place}` is a symbolic link that pipper did not make", hint=RECREATE)
+            os.makedirs(place, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            (self._stage / "removing").touch(exist_ok=False)
 
     def keep_documents(self, documents: Sequence[Document]) -> None:
         """Copy the files that the documents replace, so that undoing needs no space; before the commit."""
-        os.makedirs(self._stage / "documents", exist_ok=True)
         for number, document in enumerate(documents):
             if document.before:
-                shutil.copy2(document.path, self._kept(number))
+                shutil.copyfile(document.path, self._kept(number))
+                set_mode(self._kept(number), stat.S_IMODE(os.stat(document.path).st_mode))
 
     def write_documents(self, documents: Iterable[Document]) -> list[Path]:
         """Write the documents; skip and return those that were edited since the commit."""
@@ -60,7 +69,7 @@ class Mover:
                 continue
             self._documents.append((document.path, self._kept(number) if document.before else None))
             os.makedirs(document.path.parent, exist_ok=True)
-            write_durable(_target(document.path), document.content)
+            write_durable(inner_target(document.path), document.content)
         return edited
 
     def take_out_infos(self, outgoing: Mapping[int, Outgoing]) -> None:
@@ -121,13 +130,8 @@ class Mover:
 
 def _put_back(kept: Path, path: Path) -> None:
     try:
-        os.replace(kept, _target(path))
+        os.replace(kept, inner_target(path))
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        write_durable(_target(path), kept.read_bytes())
-
-
-def _target(path: Path) -> Path:
-    """Return the file that a path links to, so that a symbolic link remains one."""
-    return Path(os.path.realpath(path))
+        write_durable(inner_target(path), kept.read_bytes())

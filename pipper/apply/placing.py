@@ -8,6 +8,7 @@ import sys
 from typing import Literal, NamedTuple
 
 from pipper.errors import MachineError
+from pipper.system.files import set_mode
 
 LinkMode = Literal["auto", "reflink", "hardlink", "copy"]
 
@@ -101,7 +102,7 @@ def _reflink(job: _Job) -> bool:
         descriptor = os.open(job.destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, job.mode)
         try:
             fcntl.ioctl(descriptor, _FICLONE, source.fileno())
-            os.fchmod(descriptor, job.mode)
+            set_mode(descriptor, job.mode)
         except OSError as error:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(job.destination)
@@ -117,4 +118,4 @@ def _copy(job: _Job) -> None:
     if os.path.lexists(job.destination):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), job.destination)
     shutil.copyfile(job.source, job.destination)
-    os.chmod(job.destination, job.mode)
+    set_mode(job.destination, job.mode)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from pipper.apply.collisions import check_collisions
@@ -16,6 +16,7 @@ from pipper.apply.journal import (
     settle_journal,
     sha256_of,
 )
+from pipper.apply.journal_paths import check_distributions, check_documents
 from pipper.apply.mover import Mover
 from pipper.apply.removal import moves, owned_by_others, place_of, recorded
 from pipper.apply.schemes import Layout, layout_of
@@ -31,23 +32,30 @@ STAGE = "stage"
 _SILENT = Reporter()
 
 
-def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
+def recover(
+    environment: Environment, reporter: Reporter = _SILENT, *, projects: Collection[Path] = ()
+) -> bool:
     """Finish an interrupted change and remove leftover files; return True if there was such a change.
 
     Safe to repeat. Skips a distribution whose RECORD is neither the old nor the new one: another tool changed it,
-    and a new plan decides about it. Raises MachineError and then keeps the journal.
+    and a new plan decides about it. `projects` are further folders whose manifest and lock a change may write.
+    Raises MachineError, and IntegrityError for a journal with other paths, and then keeps the journal.
     """
     if not os.path.isdir(environment.state_dir):
         return False
     state = environment.state_dir
     with environment_lock(environment, reporter):
+        layout = layout_of(environment)
         journal = read_journal(state)
         try:
             if journal is not None:
+                _refuse_moved(environment, layout, journal)
+                check_distributions(journal, environment, layout)
+                check_documents(journal, environment, projects)
                 reporter.info(f"Finishing the interrupted change of `{environment.root}`")
-                _finish(environment, journal, reporter)
-            shutil.rmtree(state / STAGE, ignore_errors=True)
-            settle(state, layout_of(environment), reporter)
+                _finish(environment, layout, journal, reporter)
+            clear_stage(state)
+            settle(environment, layout, reporter)
         except OSError as error:
             raise MachineError(
                 f"cannot finish the interrupted change of `{environment.root}`: `{error.filename}`",
@@ -57,22 +65,33 @@ def recover(environment: Environment, reporter: Reporter = _SILENT) -> bool:
     return journal is not None
 
 
-def _finish(environment: Environment, journal: Journal, reporter: Reporter) -> None:
-    layout, state = layout_of(environment), environment.state_dir
+def clear_stage(state: Path) -> None:
+    """Remove the staging tree, as far as the disk allows; raises OSError for a link in its place that stays."""
+    stage = state / STAGE
+    if stage.is_symlink():
+        stage.unlink()
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _finish(environment: Environment, layout: Layout, journal: Journal, reporter: Reporter) -> None:
+    state = environment.state_dir
+    mover = Mover(layout, state / STAGE)
+    for path in mover.write_documents(journal.documents):
+        reporter.warning(f"`{path}` was edited since the interruption and is not changed")
+    # Without a stage, all moves were done, and only the journal is left.
+    if os.path.lexists(state / STAGE):
+        mover.prepare()
+        _finish_moves(environment, layout, journal, mover, reporter)
+    settle_journal(state, journal)
+
+
+def _refuse_moved(environment: Environment, layout: Layout, journal: Journal) -> None:
     if journal.anchor != layout.anchor:
         raise MachineError(
             f"`{environment.root}` was moved after a change of it was interrupted",
             cause=f"it was at `{journal.anchor}`",
             hint=RECREATE,
         )
-    mover = Mover(layout, state / STAGE)
-    for path in mover.write_documents(journal.documents):
-        reporter.warning(f"`{path}` was edited since the interruption and is not changed")
-    # Without a stage, all moves were done, and only the journal is left.
-    if os.path.isdir(state / STAGE):
-        mover.prepare()
-        _finish_moves(environment, layout, journal, mover, reporter)
-    settle_journal(state, journal)
 
 
 def _finish_moves(

@@ -8,12 +8,16 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import get_args
 
 from msgspec import Struct
 
+from pipper.apply.installed_record import RECREATE
 from pipper.cache.unpacked import Scheme
+from pipper.errors import IntegrityError
 from pipper.python.environment import STATE, Environment
+from pipper.system.trust import is_inside
 
 _OWN_SCRIPT = re.compile(r"(python|pypy)w?[\d.]*t?(\.exe)?|(de)?activate(\.\w+)?|activate_this\.py")
 
@@ -67,9 +71,18 @@ class Layout(Struct, frozen=True, kw_only=True):
 
 
 def layout_of(environment: Environment) -> Layout:
-    """Return the layout of an environment. Its folders need not exist."""
+    """Return the layout of an environment. Its folders need not exist.
+
+    Raises IntegrityError if a link leads a folder of a virtual environment or a `--target` directory out of it.
+    """
     schemes: tuple[Scheme, ...] = get_args(Scheme)
     places = {name: os.path.realpath(getattr(environment.scheme, name)) for name in schemes}
+    is_own = environment.is_target or environment.interpreter.is_virtual
+    if is_own:
+        root = os.path.realpath(environment.root)
+        for name, place in places.items():
+            if not is_inside(place, root):
+                raise _leads_out(getattr(environment.scheme, name), environment.root, place)
     anchor = os.path.commonpath(places.values())
     prefixes = {name: _prefix(place, anchor) for name, place in places.items()}
     protected = {""}
@@ -81,8 +94,16 @@ def layout_of(environment: Environment) -> Layout:
         anchor=anchor.rstrip("/") if anchor != "/" else "",
         prefixes=prefixes,
         protected=frozenset(protected),
-        is_own=environment.is_target or environment.interpreter.is_virtual,
+        is_own=is_own,
         untouchable=(state,),
+    )
+
+
+def _leads_out(folder: Path, root: Path, real: str) -> IntegrityError:
+    return IntegrityError(
+        f"`{folder}` leads out of the environment `{root}` through a symbolic link",
+        cause=f"it is `{real}`",
+        hint=f"remove the link, or {RECREATE}",
     )
 
 

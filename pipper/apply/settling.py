@@ -15,16 +15,25 @@ from msgspec.structs import replace
 from pipper.apply.installed_record import file_hash, parse_record
 from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Journal, read_journal
+from pipper.apply.journal_paths import check_distributions
 from pipper.apply.schemes import Layout
 from pipper.apply.stamp import boot_id
 from pipper.core.reporter import Reporter
-from pipper.python.environment import MARKS
+from pipper.python.environment import MARKS, Environment
+from pipper.system.files import write_durable
 
 
-def settle(state: Path, layout: Layout, reporter: Reporter) -> None:
-    """Check the distributions of the last changes, if the system was restarted since; raises OSError."""
+def settle(environment: Environment, layout: Layout, reporter: Reporter) -> None:
+    """Check the distributions of the last changes, if the system was restarted since.
+
+    Raises OSError, and IntegrityError if their journal names one that is not in the environment.
+    """
+    state = environment.state_dir
     journal = read_journal(state, UNSETTLED)
-    if journal is None or journal.boot == boot_id():
+    if journal is None:
+        return
+    check_distributions(journal, environment, layout)
+    if journal.boot == boot_id():
         return
     for each in journal.incoming:
         if _is_damaged(each, layout):
@@ -45,6 +54,8 @@ def with_unsettled(state: Path, journal: Journal) -> Journal:
 def _is_damaged(each: Staged, layout: Layout) -> bool:
     """Tell whether RECORD or a file in it is damaged; a RECORD that another tool wrote since is not."""
     dist_info = layout.absolute(each.dist_info)
+    if os.path.islink(dist_info):
+        return False
     try:
         with open(f"{dist_info}/RECORD", "rb") as stream:
             record = stream.read()
@@ -53,22 +64,17 @@ def _is_damaged(each: Staged, layout: Layout) -> bool:
     written = each.record.encode()
     if record != written:
         return not record.strip(b"\0") or (len(record) < len(written) and written.startswith(record))
-    library = os.path.dirname(dist_info)
-    return any(
-        row.hash and not _has_hash(f"{library}/{row.path}", row.hash)
-        for row in parse_record(each.record, dist_info)
-    )
+    library = each.dist_info[: each.dist_info.rfind("/") + 1]
+    rows = ((layout.resolve(library, row.path), row) for row in parse_record(each.record, dist_info))
+    return any(path and row.hash and not _has_hash(layout.absolute(path), row.hash) for path, row in rows)
 
 
 def _has_hash(path: str, expected: str) -> bool:
-    try:
-        return file_hash(path) == expected
-    except FileNotFoundError:
-        return False
+    return os.path.isfile(path) and file_hash(path) == expected
 
 
 def _unmark(each: Staged, layout: Layout) -> None:
     # The next plan needs the whole RECORD to remove what is left of the distribution.
     dist_info = Path(layout.absolute(each.dist_info))
-    (dist_info / "RECORD").write_bytes(each.record.encode())
+    write_durable(dist_info / "RECORD", each.record.encode())
     (dist_info / MARKS).unlink(missing_ok=True)

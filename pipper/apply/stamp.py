@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipper.python.environment import Environment
 
-_STATE = ".pipper"
+STATE = ".pipper"
 _STAMP = "stamp"
 _STAGE = "stage"
 _FORMAT = "3"
@@ -34,7 +34,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
     The key covers everything else that a sync depends on: lock, options, interpreter. A stamp is invalid if it is
     not newer than what it covers, if there is a journal, or if it cannot be read. Never raises.
     """
-    state = os.path.join(environment_root, _STATE)
+    state = os.path.join(environment_root, STATE)
     try:
         with open(os.path.join(state, _STAMP), "rb") as stream:
             seal, _, text = stream.read().partition(b"\n")

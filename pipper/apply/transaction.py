@@ -8,7 +8,6 @@
 """
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
@@ -30,7 +29,7 @@ from pipper.apply.journal import (
 from pipper.apply.mover import Mover
 from pipper.apply.pending import JOURNAL
 from pipper.apply.placing import LinkMode, Placer
-from pipper.apply.recovery import STAGE
+from pipper.apply.recovery import STAGE, clear_stage
 from pipper.apply.removal import moves, owned_by, owned_by_others, place_of
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
@@ -42,6 +41,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, refuse_changed
 from pipper.system.os_errors import machine_error
+from pipper.system.trust import inner_target
 
 _SILENT = Reporter()
 
@@ -63,10 +63,10 @@ def apply_plan(
     that the plan is based on. `wheels` are the wheels of the plan by sha256; `documents` are manifest and lock,
     which change together with the environment.
 
-    Raises IntegrityError if two distributions have different bytes for one path or a wheel is not the locked one,
-    ConflictError if another tool installed or removed a distribution since, and MachineError for the disk, for
-    files in the way, and for a distribution to remove that has no RECORD. Environment and documents are then
-    unchanged.
+    Raises IntegrityError if two distributions have different bytes for one path, if a wheel is not the locked one,
+    or if a document is a link out of its folder; ConflictError if another tool installed or removed a distribution
+    since; and MachineError for the disk, for files in the way, and for a distribution to remove that has no RECORD.
+    Environment and documents are then unchanged.
     """
     if not plan.changes and not documents:
         return
@@ -96,7 +96,10 @@ class _Transaction:
         documents: Mapping[Path, bytes],
     ) -> None:
         needed = sum(member.size for wheel in wheels.values() for member in wheel.members)
+        for path in documents:
+            inner_target(path)
         try:
+            clear_stage(self._state)
             journal, gone = self._stage(plan, wheels, present)
             journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
             self._mover.keep_documents(journal.documents)
@@ -119,7 +122,7 @@ class _Transaction:
                     hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
                 ) from error
             raise
-        shutil.rmtree(self._state / STAGE, ignore_errors=True)
+        clear_stage(self._state)
 
     def _stage(
         self, plan: Plan, wheels: Mapping[str, UnpackedWheel], present: Sequence[Installed]
@@ -167,7 +170,7 @@ class _Transaction:
                 cause=f"{second.strerror} (after: {error})",
                 hint="free space or fix permissions there, then run the command again: it finishes the change",
             ) from error
-        shutil.rmtree(self._state / STAGE, ignore_errors=True)
+        clear_stage(self._state)
 
 
 def _leaving(plan: Plan) -> list[Installed]:

@@ -1,7 +1,6 @@
 """Build a wheel from a source tree with the build backend that it names (PEP 517, PEP 518)."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,8 @@ from msgspec import Struct, field
 
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, UsageError
+from pipper.system.files import replacing
+from pipper.system.process import child_environment, clean_environment
 
 _TAIL = 10
 """Lines of a failed build's output that the error quotes."""
@@ -32,7 +33,7 @@ class _Backend(Struct):
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
-        environ = {**os.environ, **(extra_environ or {})}
+        environ = child_environment(extra_environ)
         environ.setdefault("SOURCE_DATE_EPOCH", self.source_date)
         environ.setdefault("GIT_OPTIONAL_LOCKS", "0")
         process = subprocess.Popen(
@@ -77,7 +78,9 @@ def build_wheel(source: Path, output: Path, reporter: Reporter) -> Path:
             newest = _copy_tree(source.resolve(), copy)
             built = _run(copy, Path(scratch, "wheel"), _Backend(reporter, str(newest)), source)
             output.mkdir(parents=True, exist_ok=True)
-            return Path(shutil.move(built, output / built.name))
+            with built.open("rb") as source_file, replacing(output / built.name) as file:
+                shutil.copyfileobj(source_file, file)
+            return output / built.name
     except OSError as error:
         raise MachineError(
             f"cannot build {source}",
@@ -92,7 +95,8 @@ def _run(copy: Path, folder: Path, backend: _Backend, source: Path) -> Path:
     import build.env  # noqa: PLC0415
 
     try:
-        with build.env.DefaultIsolatedEnv() as environment:
+        # pip, which `build` starts by itself, may run the backends of source distributions.
+        with clean_environment(), build.env.DefaultIsolatedEnv() as environment:
             builder = build.ProjectBuilder.from_isolated_env(environment, copy, runner=backend)
             environment.install(builder.build_system_requires)
             environment.install(builder.get_requires_for_build("wheel"))

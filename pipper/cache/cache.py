@@ -201,8 +201,9 @@ class Cache:
 
         place = self._place("wheels", sha256)
         with self._temporary_folder(0) as folder:
-            wheel.unpack(folder / "tree")
-            found = describe(wheel, sha256, folder / "tree")
+            with disk_errors(folder / "tree"):
+                wheel.unpack(folder / "tree")
+                found = describe(wheel, sha256, folder / "tree")
             with disk_errors(folder / "index.json"):
                 (folder / "index.json").write_bytes(to_index(found))
             self._publish(folder, place, 0)
@@ -266,4 +267,4 @@ def _look(path: Path) -> tuple[int, ...]:
 
 def _touch(path: str | Path) -> None:
     with disk_errors(path), suppress(FileNotFoundError):
-        os.utime(path)
+        os.utime(path, follow_symlinks=os.utime not in os.supports_follow_symlinks)

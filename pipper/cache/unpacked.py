@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
 
-from pipper.system.files import digest_of
+from pipper.system.files import digest_of, set_mode
 from pipper.system.os_errors import machine_error
 from pipper.system.seals import read_sealed, sealed
 from pipper.wheels.entry_points import EntryPoint
@@ -172,7 +172,7 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
         with open(path, "rb") as stream:
             python_script = stream.read(8) == b"#!python"
     # The modes must not depend on the umask of the command: environments share these files.
-    os.chmod(path, 0o755 if member.executable else 0o644)
+    set_mode(path, 0o755 if member.executable else 0o644)
     return UnpackedMember(
         path=member.path,
         scheme=member.scheme,

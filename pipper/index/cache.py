@@ -22,6 +22,7 @@ from pipper.cache.folder import refuse_links
 from pipper.index.simple_api import ProjectFiles
 from pipper.system.files import write_atomic
 from pipper.system.seals import read_sealed, sealed
+from pipper.system.trust import is_own_folder
 
 LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
@@ -103,5 +104,7 @@ class PageCache:
         # An entry that is not stored is requested again: a full or read-only disk must not stop a command.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not is_own_folder(self._folder):
+                return
             # No sweep: there may be thousands of pages, and `prune` removes what a killed command left.
             write_atomic(self._folder / name, sealed(data, self._subject(name)), sweep=False)

@@ -13,7 +13,7 @@ from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
-from pipper.system.files import read_bytes, write_bytes
+from pipper.system.files import read_bytes, write_document
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
 
 _REQUIREMENTS = "requirements.txt"
@@ -68,7 +68,7 @@ def _refuse_project(directory: Path) -> None:
 
 def _write(directory: Path, text: str, *, label: str) -> None:
     parse_manifest(text.encode(), label=label)
-    write_bytes(directory / PIPPER_TOML, text.encode())
+    write_document(directory / PIPPER_TOML, text.encode())
 
 
 def _found(source: Path) -> Path:

@@ -16,9 +16,11 @@ from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.python.venv import UNFINISHED, venv_python_path
+from pipper.system.files import write_atomic
 from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.process import ProcessError, run
+from pipper.system.trust import require_own_folder
 
 STATE = ".pipper"
 """The folder of pipper's files at the root of an environment."""
@@ -168,6 +170,13 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     """
     root = Path(os.path.abspath(directory))
     lock = root / STATE / "lock"
+    if os.pathsep in str(root):
+        raise MachineError(
+            f"cannot create a virtual environment in `{root}`",
+            cause=f"its path contains `{os.pathsep}`, which separates folders in PATH",
+            hint="rename that folder, or name an environment with `--python EXE` or `-t DIR`",
+        )
+    require_own_folder(lock.parent)
     hint = "change the permissions there, or name an environment with `--python EXE` or `-t DIR`"
     with os_errors("create", root, hint=hint):
         _refuse_occupied(root)
@@ -216,11 +225,13 @@ def _refuse_occupied(root: Path) -> None:
 def _create_or_clear(root: Path, base: Interpreter) -> None:
     """Create a virtual environment; the file `UNFINISHED` is removed last, and stays if the removal fails."""
     try:
-        (root / UNFINISHED).touch()
+        # It may be there already, as a link or with several names: it is not opened for writing then.
+        with contextlib.suppress(FileExistsError):
+            (root / UNFINISHED).touch(exist_ok=False)
         _clear(root)
         _build_venv(root, base.base_executable)
         if root.name == ".venv":
-            (root / ".gitignore").write_text("*\n")
+            write_atomic(root / ".gitignore", b"*\n")
         (root / UNFINISHED).unlink()
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -238,6 +249,8 @@ def _clear(root: Path) -> None:
 
 
 def _build_venv(root: Path, python: Path) -> None:
+    if root.is_symlink():  # `venv` refuses it
+        root = root.resolve()
     own = getattr(sys, "_base_executable", None) or sys.executable
     if os.path.realpath(own) == os.path.realpath(python):
         # 40 ms faster than `python -m venv`.

@@ -155,9 +155,10 @@ def _run_probe(executable: Path) -> dict[str, Any]:
 def _old_version(executable: Path) -> str:
     """Return the version of a python that is too old to run the probe (Python 2 lacks `-I`), or an empty text."""
     try:
-        version = run([str(executable), "-c", _VERSION], seconds=_FEW_SECONDS).decode(errors="replace")
+        printed = run([str(executable), "-E", "-s", "-S", "-c", _VERSION], seconds=_FEW_SECONDS)
     except (ProcessError, OSError):
         return ""
+    version = printed.decode(errors="replace")
     found = re.fullmatch(r"(\d+)\.(\d+)\.\d+", version)
     return f"it is Python {version}" if found and (int(found[1]), int(found[2])) < OLDEST else ""
 

@@ -2,8 +2,6 @@
 
 import os
 
-from pipper.errors import MachineError
-
 UNFINISHED = ".pipper-unfinished"
 """The file in a virtual environment that is being created."""
 
@@ -17,12 +15,3 @@ def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     )
     done = os.path.exists(python) and os.path.exists(config) and not os.path.exists(unfinished)
     return os.path.abspath(python) if done else None
-
-
-def require_venv(directory: "str | os.PathLike[str]") -> None:
-    """Raise MachineError if `directory` has no virtual environment, or an unfinished one."""
-    if venv_python_path(directory) is None:
-        raise MachineError(
-            f"there is no virtual environment in {os.fspath(directory)}",
-            hint="run `pipper sync` to create it",
-        )

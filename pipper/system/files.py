@@ -19,6 +19,7 @@ from pipper.core.redaction import shown
 from pipper.errors import MachineError, UsageError
 from pipper.system.locks import hold, is_free
 from pipper.system.os_errors import os_errors
+from pipper.system.trust import inner_target
 
 if TYPE_CHECKING:
     from io import BufferedWriter
@@ -82,6 +83,14 @@ def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
         sync_folder(path.parent)
 
 
+def write_document(path: Path, data: bytes) -> None:
+    """Replace a manifest or a lock as `write_bytes` does; a link to a file in the same folder stays a link.
+
+    Raises IntegrityError for a link out of the folder, and what `write_bytes` raises.
+    """
+    write_bytes(inner_target(path), data)
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Replace a file that contains secrets: its mode is 0600, and a missing folder is created with mode 0700.
 
@@ -113,8 +122,9 @@ def replacing(
 ) -> "Iterator[BufferedWriter]":
     """Yield an empty file that replaces `path` when the block ends; it is removed if the block raises.
 
-    The mode of `path` is kept, or 0600 with `private`. With `durable` the bytes are on the disk before the
-    rename. `sweep` reads the folder first and removes the temporary files of killed commands. Raises OSError.
+    A link at `path` is replaced, not followed. The mode of `path` is kept, or 0600 with `private`. With `durable`
+    the bytes are on the disk before the rename. `sweep` reads the folder first and removes the temporary files of
+    killed commands. Raises OSError.
     """
     folder = os.path.dirname(path)
     mode = 0o600 if private else _mode_of(path)
@@ -122,7 +132,7 @@ def replacing(
         _sweep(folder)
     with temporary_file(folder, 0o666 if mode is None else mode) as file:
         if not private and mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), mode)
+            set_mode(file.fileno(), mode)
         yield file
         put_in_place(file, path, durable=durable)
 
@@ -154,6 +164,15 @@ def put_in_place(file: "BufferedWriter", path: str | os.PathLike[str], *, durabl
     os.replace(file.name, path)
 
 
+def set_mode(place: int | str | os.PathLike[str], mode: int) -> None:
+    """Give a file, or an open descriptor of one, this mode; raises OSError.
+
+    A file that has it already is left alone: some file systems refuse every change of a mode.
+    """
+    if stat.S_IMODE(os.stat(place).st_mode) != mode:
+        os.chmod(place, mode)
+
+
 def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Make the names in `folder` durable if its file system supports that; raises OSError."""
     if os.name == "nt":  # Windows cannot open a folder; NTFS journals names by itself
@@ -179,7 +198,8 @@ def scratch_folder() -> Iterator[Path]:
 
 def _mode_of(path: str | os.PathLike[str]) -> int | None:
     with contextlib.suppress(FileNotFoundError):
-        return stat.S_IMODE(os.stat(path).st_mode) & 0o777
+        mode = os.lstat(path).st_mode
+        return stat.S_IMODE(mode) & 0o777 if stat.S_ISREG(mode) else None
     return None
 
 

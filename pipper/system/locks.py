@@ -10,6 +10,7 @@ from pathlib import Path
 from pipper.errors import MachineError
 from pipper.system.os_errors import os_errors
 
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _POLL_SECONDS = 0.01
 _FOLDER_RACES = 100
 """Attempts to create a folder that other processes remove."""
@@ -76,8 +77,8 @@ def _open(path: Path) -> int:
         for _ in range(_FOLDER_RACES):
             make_folder(path.parent)
             with suppress(FileNotFoundError):  # the last holder removed the folder
-                return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+                return os.open(path, _FLAGS, 0o644)
+        return os.open(path, _FLAGS, 0o644)
 
 
 def _acquire(

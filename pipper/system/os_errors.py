@@ -19,7 +19,7 @@ _HINTS = {
     errno.ENOTDIR: "a parent of that path is a file: use another path",
     errno.EISDIR: "that path is a folder: use another name",
     errno.ENAMETOOLONG: "use a shorter path",
-    errno.ELOOP: "remove the symbolic link that points to itself",
+    errno.ELOOP: "remove the symbolic link: it points to itself, or must not be followed",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENFILE: "close other programs: the system has too many open files",
     errno.EIO: "check the disk or the network mount",

@@ -357,7 +357,7 @@ def test_nothing_goes_through_a_link_out_of_the_environment(workshop: Workshop) 
     outside = workshop.root / "outside"
     outside.mkdir()
     (workshop.library / "foo").symlink_to(outside)
-    with pytest.raises(MachineError, match="leads out of the environment"):
+    with pytest.raises(IntegrityError, match="leads out of the environment"):
         workshop.sync(workshop.wheel("foo", files={"foo/x.py": "x"}))
     assert not list(outside.iterdir())
 

@@ -87,7 +87,7 @@ def test_a_python_that_is_too_old_to_understand_the_question_says_its_version(
     tmp_path: Path, version: str
 ) -> None:
     # Python 2 does not know -I, 3.6 not the syntax of what it is to run.
-    answer = f'case "$1" in -c) printf {version};; *) echo "Try `python -h`" >&2; exit 2;; esac'
+    answer = f'case "$1" in -E) printf {version};; *) echo "Try `python -h`" >&2; exit 2;; esac'
     with pytest.raises(MachineError) as caught:
         inspect_interpreter(program(tmp_path / "python", answer.replace("`", "'")), None)
     assert caught.value.cause == f"it is Python {version}"

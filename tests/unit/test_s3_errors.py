@@ -276,6 +276,17 @@ def test_S09_a_head_that_alone_is_refused_stays_refused(s3_double: S3Double, sto
         store.head("foo/x")
 
 
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 2026 10:00:00 -0000", "Thu, 01 Jan 2026 12:00:00 +0200"])
+def test_B02_a_date_of_the_server_without_a_zone_is_utc(
+    s3_double: S3Double, store: S3Store, date: str
+) -> None:
+    skewed = Answer(status=403, code="RequestTimeTooSkewed", headers={"Date": date})
+    s3_double.script(Rule(operation="*", times=FOR_EVER, fault=skewed))
+    with pytest.raises(AccessError) as refused:
+        store.read("foo/x")
+    assert "the time of the server 2026-01-01 10:00:00 UTC" in refused.value.cause
+
+
 @pytest.mark.parametrize("operation", ["GetObject", "HeadObject", "PutObject"])
 def test_S10_a_wrong_clock_is_told_with_both_times(
     s3_double: S3Double, store: S3Store, operation: str

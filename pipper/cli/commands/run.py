@@ -1,5 +1,6 @@
 """`pipper run`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,13 +9,14 @@ from pipper.cli.command import HelpLayout
 from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import settings_from, source_options
 from pipper.cli.output import flush
+from pipper.errors import MachineError
+from pipper.ops.context.environments import own_venv
 from pipper.ops.context.find_manifest import find_project_files
 from pipper.ops.context.project import no_project
 from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.sync import sync
 from pipper.python.activation import run_in
-from pipper.python.venv import require_venv
 
 _EXAMPLES = """
 Examples:
@@ -54,7 +56,7 @@ def command(likely: ProjectFiles | None, /, words: tuple[str, ...], no_sync: boo
             from pipper.cli.render.plan import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
 
             print_sync(outcome, request, settings.reporter, as_json=False)
-    root = environment_path(files.root, settings.environ)
-    require_venv(root)
+    if own_venv(settings, Path(files.root)) is None:
+        raise MachineError("the project has no environment", hint="run `pipper sync` to create it")
     flush()  # what is buffered would be lost with this process
-    return run_in(root, words)
+    return run_in(environment_path(files.root, settings.environ), words)

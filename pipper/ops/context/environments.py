@@ -9,6 +9,7 @@ from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
 from pipper.errors import NoSolutionError, UsageError
+from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
@@ -21,6 +22,7 @@ from pipper.python.environment import (
     venv_python,
 )
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
+from pipper.system.trust import refuse_foreign, refuse_link_out, require_own_folder
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -38,8 +40,16 @@ def choose_environment(settings: Settings, root: Path | None, place: Place) -> E
     """Return the environment a command works on; create nothing.
 
     It is `-t DIR`, else `--python`, else the project's own (if missing, as it will be created), else the active
-    environment, else the interpreter that runs pipper.
+    environment, else the interpreter that runs pipper. Raises MachineError if the project's own or the folder of
+    pipper's files belongs to another user, or if a link leads the project's own or DIR out of the project, and
+    IntegrityError if the folder of pipper's files is a link.
     """
+    found = _choose(settings, root, place)
+    require_own_folder(found.state_dir)
+    return found
+
+
+def _choose(settings: Settings, root: Path | None, place: Place) -> Environment:
     cache_dir = open_cache(settings).interpreters
     root = None if place.alone or place.user else root
     python = _python(settings, root, place)
@@ -48,6 +58,7 @@ def choose_environment(settings: Settings, root: Path | None, place: Place) -> E
         _report_active(settings, own)
     interpreter = inspect_interpreter(python or running(), cache_dir)
     if place.target is not None:
+        refuse_leading_out(settings.directory / place.target, settings.directory)
         return target_directory(settings.directory / place.target, interpreter)
     if place.user:
         return user_environment(interpreter)
@@ -81,7 +92,18 @@ def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:
         return active
     if root is None:
         return active
-    return venv_python(Path(environment_path(root, settings.environ)))
+    return own_venv(settings, root)
+
+
+def own_venv(settings: Settings, root: Path) -> Path | None:
+    """Return the python of a project's environment, None if it is missing.
+
+    Raises MachineError if it belongs to another user, or if a link leads it out of the project.
+    """
+    path = Path(environment_path(root, settings.environ))
+    refuse_foreign(path)
+    refuse_link_out(path, root)
+    return venv_python(path)
 
 
 def _report_active(settings: Settings, own: Path) -> None:

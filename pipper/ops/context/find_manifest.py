@@ -6,12 +6,14 @@ from pipper.errors import UsageError
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, ProjectFiles, ReadFile, lock_beside
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
+from pipper.system.trust import refuse_foreign, refuse_link_out
 
 
 def find_manifest(directory: Path) -> Path | None:
     """Return the manifest of the nearest project from `directory` upward, None if there is no project.
 
-    Raises UsageError if a folder has two manifests, MachineError if one cannot be read.
+    Raises UsageError if a folder has two manifests, MachineError if one cannot be read or if manifest or lock
+    belong to another user.
     """
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
@@ -25,8 +27,19 @@ def find_manifest(directory: Path) -> Path | None:
                 hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
             )
         if found:
+            refuse_foreign(found[0])
+            refuse_foreign(lock_beside(str(found[0])))
             return found[0]
     return None
+
+
+def refuse_leading_out(path: Path, directory: Path) -> None:
+    """Raise MachineError if a link leads `path` out of the project of `directory`, or out of that folder without one.
+
+    Raises what `find_manifest` raises.
+    """
+    manifest = find_manifest(directory)
+    refuse_link_out(path, manifest.parent if manifest else directory)
 
 
 def find_project_files(directory: Path, likely: ProjectFiles | None) -> ProjectFiles | None:

@@ -1,22 +1,24 @@
 """Choose the index of a command, and make the HTTP client with its credentials and certificates."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.errors import UsageError
+from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
-from pipper.ops.context.project_files import environment_path
+from pipper.ops.context.environments import own_venv
 from pipper.ops.context.settings import Settings
-from pipper.python.environment import venv_python
 from pipper.python.interpreter import running
 
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
     """Return the index; `index_url` is the manifest's, or empty. Raise UsageError if none is configured."""
-    own = venv_python(Path(environment_path(root, settings.environ)))
+    own = None
+    with contextlib.suppress(MachineError):  # an environment of a stranger is not asked
+        own = own_venv(settings, root)
     return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
 
 

@@ -7,6 +7,8 @@ import errno
 import os
 import stat
 
+from pipper.system.trust import is_own
+
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,12 +103,16 @@ def _likely(folder: str) -> ProjectFiles | None:
 def _mark(path: str) -> tuple[int, int, int] | None:
     """Return inode, size in bytes and modification time of a regular file, None for no file.
 
-    Raises OSError for anything else: an unreadable folder is not an empty one.
+    Raises OSError for anything else: an unreadable folder is not an empty one, and a file or link of another user
+    is not used.
     """
     try:
-        found = os.stat(path)
+        place = os.lstat(path)
+        found = os.stat(path) if stat.S_ISLNK(place.st_mode) else place
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not is_own(path, place) or not is_own(path, found):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
     return found.st_ino, found.st_size, found.st_mtime_ns

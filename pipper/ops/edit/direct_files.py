@@ -21,6 +21,7 @@ from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.files import scratch_folder
+from pipper.system.trust import require_own_folder
 
 _FOLDER = Path(".pipper") / "files"
 _NAMED_URL = re.compile(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@\s*[A-Za-z][A-Za-z0-9+.-]*:")
@@ -45,8 +46,8 @@ def is_direct(text: str) -> bool:
 def import_file(settings: Settings, text: str, root: Path, now: datetime) -> ImportedFile:
     """Copy a wheel or a bundle into the directory repository below `root`, the manifest's folder.
 
-    Raises UsageError if there is no such file, IntegrityError if it is not a valid wheel, and what
-    `fetch_unhashed` raises. The signature of a URL is not stored.
+    Raises UsageError if there is no such file, IntegrityError if it is not a valid wheel or that repository is a
+    link, MachineError if it is another user's, and what `fetch_unhashed` raises. The signature of a URL is not stored.
     """
     with scratch_folder() as scratch:
         path = settings.directory / text
@@ -55,6 +56,8 @@ def import_file(settings: Settings, text: str, root: Path, now: datetime) -> Imp
         publication = read_publication(path, scratch, settings.limits)
         inner = root.name == _FOLDER.parent.name
         folder = Path(_FOLDER.name) if inner else _FOLDER
+        for place in ((root / folder).parent, root / folder):
+            require_own_folder(place)
         repository = Repository(DirectoryStore(root / folder), FILES_ALIAS, reporter=settings.reporter)
         publisher = Publisher(repository, now=now, force=True, reporter=settings.reporter)
         publisher.prepare()

@@ -43,7 +43,8 @@ from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import SyncOutcome, sync_to
 from pipper.python.environment import Environment, installed
-from pipper.system.files import read_bytes, write_bytes
+from pipper.system.files import read_bytes, write_document
+from pipper.system.trust import inner_target
 
 _FRESH = b"""\
 # What pipper installed into this environment; `pipper install` and `pipper uninstall` edit it.
@@ -246,7 +247,9 @@ def _carry_out(
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
         return sync_to(settings, sync_request, goal, documents, environment)
+    for path in documents:
+        inner_target(path)  # all or none: nothing is written if one of them is refused
     for path, content in documents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, content)
+        write_document(path, content)
     return None

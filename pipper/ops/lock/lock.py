@@ -23,7 +23,7 @@ from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
 from pipper.ops.lock.options import BARE, LockOptions
 from pipper.ops.lock.targets import no_solution
 from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
-from pipper.system.files import read_bytes, write_bytes
+from pipper.system.files import read_bytes, write_document
 
 
 class LockOutcome(Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ def lock_project(
     text = dump_lock(lock).encode()
     written = not dry_run and read_bytes(project.lock_path) != text
     if written:
-        write_bytes(project.lock_path, text)
+        write_document(project.lock_path, text)
     stays = is_usual and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
         lock=lock,

@@ -18,6 +18,7 @@ from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
 from pipper.system.seals import read_plain, seal_key
+from pipper.system.trust import is_own_folder
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         seal, _, text = stamp.decode().partition("\n")
         lines = text.split("\n")
         venv = environment_path(files.root, os.environ)
+        if os.path.lexists(venv) and not is_own_folder(venv):
+            return None
         basis = lock_basis(files, venv_python_path(venv) or sys.executable)
         is_current = bool(seal) and seal == _seal(stamp_key(basis, files.lock.data), text)
     except (OSError, ValueError, PipperError):
@@ -94,7 +97,8 @@ def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines:
     refuse_links(path.parent)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, f"{_seal(key, text)}\n{text}".encode())
+        if is_own_folder(path.parent):
+            write_atomic(path, f"{_seal(key, text)}\n{text}".encode())
 
 
 def _seal(key: str, text: str) -> str:

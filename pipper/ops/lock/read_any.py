@@ -14,6 +14,7 @@ from pipper.core.target import Target
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
 from pipper.http.errors import expired
+from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.ops.context.project import Goal, Project
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML
@@ -38,11 +39,13 @@ def read_lock(path: Path) -> Lock | Pylock:
     raise not_needed(path, kind, "a lock", cause="it has no `lock-version`")
 
 
-def refuse_replacing(output: Path) -> None:
-    """Raise UsageError if `output` must not be overwritten by `export` or `authorize`.
+def refuse_replacing(output: Path, directory: Path) -> None:
+    """Raise UsageError if `output` must not be overwritten by `export` or `authorize` in `directory`.
 
     That is a project's manifest or lock by its name, and any file that they did not write and is not empty.
+    Raises MachineError if a link leads out of the project.
     """
+    refuse_leading_out(output.parent, directory)
     hint = "give another name with -o"
     if output.name in (LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML):
         what = "pipper's own lock" if output.name == LOCK_NAME else "a manifest"

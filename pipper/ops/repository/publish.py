@@ -19,6 +19,7 @@ from pipper.repository.publisher import Outcome, Publication, Publisher, failed
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.parallel import attempt_each
+from pipper.system.trust import refuse_link_out
 from pipper.wheels.bundle import write_bundle
 from pipper.wheels.old_manifest import read_pipper_manifest
 
@@ -49,6 +50,7 @@ def bundle_project(settings: Settings, source: Path, output: Path | None) -> Pat
     Return the path of the bundle. Raises UsageError if the build fails, IntegrityError if the wheel is not valid.
     """
     target = output or settings.directory
+    refuse_link_out(target, settings.directory)
     with os_errors("bundle", f"{source} into {target}"):
         if not source.is_dir():
             raise UsageError(f"{source} is not a directory", hint="give the directory of a project")

@@ -21,14 +21,13 @@ from pipper.errors import AccessError, UsageError
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
+from pipper.ops.share.git_ignore import is_exposed
 from pipper.ops.share.inputs import InputOptions, read_input
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
-from pipper.system.process import ProcessError, run
 
 LONGEST = 7 * DAY
 """Seconds: the longest validity of a SigV4 signature."""
-_GIT_SECONDS = 5
 
 
 class AuthorizeRequest(Struct, frozen=True, kw_only=True):
@@ -70,7 +69,7 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
     if output is not None:
         refuse_url(output)
         output = settings.directory / output
-        refuse_replacing(output)
+        refuse_replacing(output, settings.directory)
     asked = read_input(settings, request.input)
     if not isinstance(asked.lock, Lock) or asked.urls or asked.lock.expires_at is not None:
         raise UsageError(
@@ -141,17 +140,5 @@ def _write(output: Path, signed: Lock, selection: Selection, reporter: Reporter)
     else:
         text = dump_lock(signed)
     write_bytes(output, text.encode(), private=True)
-    if _is_exposed(output):
+    if is_exposed(output):
         reporter.warning(f"git does not ignore {output}, whose URLs are secrets: add it to .gitignore")
-
-
-def _is_exposed(path: Path) -> bool:
-    """Return whether a file is in a work tree of git and not ignored; True also if git cannot answer."""
-    folder = path.parent.absolute()
-    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
-        return False
-    try:
-        run(["git", "-C", str(folder), "check-ignore", "-q", "--", path.name], seconds=_GIT_SECONDS)
-    except (ProcessError, OSError):
-        return True
-    return False

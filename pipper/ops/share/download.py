@@ -17,6 +17,7 @@ from pipper.core.plan import Wanted
 from pipper.errors import MachineError
 from pipper.http.client import Web
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.bundles import require_cached
 from pipper.ops.lock.read_any import goal_of, refuse_expired
@@ -55,7 +56,7 @@ def download(settings: Settings, request: DownloadRequest) -> tuple[Saved, ...]:
     """Save every wheel, and the other requested files, in the folder; return them.
 
     Each file is verified and replaced atomically. Raises what `read_input`, `select` and `fetch_files` raise,
-    MachineError if the folder cannot be written.
+    MachineError if the folder cannot be written or a link leads it out of the project.
     """
     asked = read_input(settings, request.input)
     cache = open_cache(settings)
@@ -98,6 +99,7 @@ def _save_all(
     settings: Settings, request: DownloadRequest, wanted: list[Wanted], cache: Cache
 ) -> tuple[Saved, ...]:
     directory = settings.directory / request.directory
+    refuse_leading_out(directory, settings.directory)
     with os_errors("make", directory):
         directory.mkdir(parents=True, exist_ok=True)
     saved: list[Saved] = []

@@ -30,7 +30,7 @@ def export(settings: Settings, kind: Format, selection: Selection, output: Path 
     if output is not None:
         refuse_url(output)
         output = settings.directory / output
-        refuse_replacing(output)
+        refuse_replacing(output, settings.directory)
     asked = read_input(settings, InputOptions())
     if not isinstance(asked.lock, Lock):
         raise UsageError(

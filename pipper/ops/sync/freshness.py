@@ -7,11 +7,12 @@ covers all inputs of a sync except the environment, whose state is in the stamp.
 import os
 
 from pipper import __version__
-from pipper.apply.stamp import is_current
+from pipper.apply.stamp import STATE, is_current
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.system.digest import digest
+from pipper.system.trust import is_own_folder
 
 KEEPS_OTHERS = "{'keeps_others': True}"
 """`SyncRequest.stamped_options` of a `run` without options."""
@@ -31,6 +32,8 @@ def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
     environment = environment_path(files.root, os.environ)
     python = os.path.join(environment, _PYTHON)
     try:
+        if not is_own_folder(environment) or not is_own_folder(os.path.join(environment, STATE)):
+            return False
         return os.path.exists(python) and is_current(environment, stamp_key(files, options, python))
     except (OSError, PipperError):
         return False

@@ -241,6 +241,9 @@ class DirectoryStore:
     def _staged(self, body: bytes | Path, metadata: Mapping[str, str] | None) -> Iterator[tuple[Path, Note]]:
         """Write `body` to a durable file that is not listed and is removed at the end; yield it and its note."""
         folder = self._hidden / "tmp"
+        for place in (self._hidden, folder, self._hidden / "notes"):
+            if place.is_symlink():
+                raise _link_refused(place)
         with os_errors("write to", self._root):
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep(folder)
@@ -284,6 +287,8 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self._hidden / "lock"
+        if self._hidden.is_symlink():
+            raise _link_refused(self._hidden)
         try:
             with self._turn, os_lock(path, timeout=_LOCK_SECONDS):
                 yield

@@ -243,6 +243,8 @@ def _skewed(error: "ClientError", request: Request) -> AccessError:
     cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC"
     try:
         there = parsedate_to_datetime(date)
+        # `-0000` means that the server does not say its zone, and HTTP has none but UTC.
+        there = (there if there.tzinfo else there.replace(tzinfo=UTC)).astimezone(UTC)
     except ValueError:
         cause += "; the server sends no time"
     else:
