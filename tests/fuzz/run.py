@@ -13,6 +13,7 @@ from tests.fuzz.mutate import mutant
 from tests.fuzz.trial import Outcome, bench
 
 _CHUNK = 2_000
+_FEW = 200
 _SLOWEST = 5
 MOST_MEMORY = 512 << 20
 """Bytes that a process may have held at most, whatever came by."""
@@ -81,6 +82,17 @@ def try_many(seed: int, count: int, jobs: int, told: Callable[[str], None] = lam
         tally.merge(part)
         rate = tally.count / (time.monotonic() - began)
         told(f"{tally.count:,} of {count:,}, {rate:,.0f} a second, {len(tally.findings)} findings")
+    return tally
+
+
+def try_for(seed: int, seconds: float, told: Callable[[str], None] = lambda line: None) -> Tally:
+    """Try mutants of `seed` in a process of its own for so many seconds of its processor time."""
+    tally = Tally()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        while tally.seconds < seconds:
+            start = tally.count
+            tally.merge(pool.submit(try_range, seed, start, start + _FEW).result())
+            told(f"{tally.count:,} mutants, {tally.seconds:.0f} of {seconds:.0f} s")
     return tally
 
 

@@ -102,7 +102,7 @@ class Bench:
         findings: list[str] = []
         family = ""
         try:
-            with _limited(LONGEST):
+            with limited(LONGEST):
                 family = self._through(mutant)
         except _Broken as broken:
             family, findings = "broken", [str(broken)]
@@ -283,7 +283,7 @@ def _family(stage: str, error: PipperError, filename: str) -> str:
 
 
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
     """Raise TooLong once the block took so much processor time, where the system can tell."""
     if sys.platform == "win32":
         yield

@@ -1,0 +1,19 @@
+"""The grammars of texts that come from outside, by name.
+
+base.py          what a grammar is, and its mutants
+index.py         pages of an index, metadata beside its files, listings of S3
+repository.py    pages, marker, keys and bundles of a repository
+locks.py         locks, authorized ones, merge conflicts, PEP 751
+manifests.py     manifests of pipper, of the standards, of other tools and of 0.x
+installed.py     the files of a `.dist-info`
+state.py         journal, stamps, named repositories, documents of the cache
+words.py         versions, specifiers, markers, durations, dates, URLs, locations
+places.py        a folder for readers that take a path
+"""
+
+from tests.fuzz.grammars import index, installed, locks, manifests, repository, state, words
+from tests.fuzz.grammars.base import Grammar
+
+_PARTS = (index, repository, locks, manifests, installed, state, words)
+
+GRAMMARS: dict[str, Grammar] = {grammar.name: grammar for part in _PARTS for grammar in part.GRAMMARS}
