@@ -12,7 +12,6 @@ import posixpath
 from pathlib import Path
 
 from msgspec import Struct
-from packaging.version import Version
 
 from pipper.apply.installed_record import Claim
 from pipper.apply.placing import Placer
@@ -20,6 +19,7 @@ from pipper.apply.schemes import Layout
 from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.plan import INSTALLER, Wanted
+from pipper.core.standards import read_version
 from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
 from pipper.system.files import set_mode
@@ -208,7 +208,7 @@ def _without_file(package: str) -> str:
 
 def _check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     # The index and the wheel may spell one version differently, such as 1.0 and 1.0.0.
-    same = wheel.version == wanted.version or Version(wheel.version) == Version(wanted.version)
+    same = wheel.version == wanted.version or read_version(wheel.version) == read_version(wanted.version)
     if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:
         raise IntegrityError(
             f"{wheel.filename} is {wheel.name} {wheel.version}, but the lock has {wanted.name} {wanted.version}",

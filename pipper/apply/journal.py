@@ -15,6 +15,7 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 from pipper.apply.installed_record import RECREATE, read_record_text
 from pipper.apply.installer import Staged
 from pipper.apply.pending import JOURNAL
+from pipper.core.document import load_json
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
 
@@ -115,7 +116,7 @@ def record_sha256(dist_info: str) -> str:
 
 def _journal_in(text: bytes, form: int) -> Journal:
     # Not `msgspec.json`: a path may have bytes that are not UTF-8, which only `json` can write.
-    journal = convert(json.loads(text), Journal, dec_hook=lambda kind, value: kind(value))
+    journal = convert(load_json(text), Journal, dec_hook=lambda kind, value: kind(value))
     if journal.format != form:
         raise ValueError(journal.format)
     return journal

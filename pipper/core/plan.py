@@ -5,9 +5,9 @@ from pathlib import Path
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
+from pipper.core.standards import read_version
 
 INSTALLER = "pipper"
 """The content of `dist-info/INSTALLER` of a distribution that pipper installed (PEP 376, PEP 627)."""
@@ -143,6 +143,8 @@ def _action(want: Wanted, found: list[Installed]) -> Action:
         return Install(wanted=want)
     same = len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256
     # The same wheel with another version means that the lock is wrong: the installation of the wheel reports it.
-    if same and (found[0].version == want.version or Version(found[0].version) == Version(want.version)):
+    if same and (
+        found[0].version == want.version or read_version(found[0].version) == read_version(want.version)
+    ):
         return Keep(installed=found[0], wanted=want)
     return Replace(installed=tuple(found), wanted=want)

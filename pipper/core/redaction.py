@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 _SIGNED_QUERY = re.compile(
-    r"\?[^\s'\"`<>]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*", re.IGNORECASE
+    r"\?[^\s'\"`<>?]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*", re.IGNORECASE
 )
-_SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]+")
-"""Also with one slash: pathlib turns `https://host` into `https:/host`."""
+_SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+")
+"""Also with one slash: pathlib turns `https://host` into `https:/host`. Bounded, for long words without a colon."""
 _TOKEN = re.compile(r"[^\s\"`<>]*")
 _HOST = re.compile(r"[^:@\[\]]+|\[[^@\]]+\]")
 _HOST_AND_PORT = re.compile(r"(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}", re.IGNORECASE)

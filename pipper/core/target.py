@@ -7,10 +7,11 @@ from functools import cached_property, lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.markers import Environment as MarkerEnvironment
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms
 from packaging.version import InvalidVersion, Version
 
+from pipper.core.standards import read_marker, read_version
 from pipper.errors import UsageError
 
 MARKER_NAMES = tuple(sorted(MarkerEnvironment.__annotations__))
@@ -22,9 +23,13 @@ OPTIONAL = ("implementation_version", "platform_release", "platform_version")
 VOLATILE = (*OPTIONAL, "python_full_version")
 """Variables that differ between machines of one kind; a sync compares only markers that use them."""
 
-_NAME = re.compile(r"(?P<implementation>cp|pp)(?P<major>\d)(?P<minor>\d+)(?P<threading>t?)-(?P<platform>\w+)")
-_LINUX = re.compile(r"(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
-_MACOS = re.compile(r"macosx_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
+_NAME = re.compile(
+    r"(?P<implementation>cp|pp)(?P<major>[0-9])(?P<minor>[0-9]{1,3})(?P<threading>t?)-(?P<platform>[A-Za-z0-9_]{1,100})"
+)
+_LINUX = re.compile(
+    r"(?P<libc>manylinux|musllinux)_(?P<major>[0-9]{1,2})_(?P<minor>[0-9]{1,3})_(?P<machine>\w+)"
+)
+_MACOS = re.compile(r"macosx_(?P<major>[0-9]{1,2})_(?P<minor>[0-9]{1,2})_(?P<machine>\w+)")
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
@@ -69,7 +74,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         Raises UsageError where it is not a version.
         """
         try:
-            return Version(Version(self.python_full_version.rstrip("+")).base_version)
+            return read_version(read_version(self.python_full_version.rstrip("+")).base_version)
         except InvalidVersion as error:
             raise UsageError(
                 f"{self.name}: `{self.python_full_version}` is not a Python version",
@@ -161,12 +166,18 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
     if any(locked.markers.get(name) != host.markers.get(name) for name in steady):
         return False
     return all(
-        marker.evaluate(dict(locked.markers), context="lock_file")
-        == marker.evaluate(dict(host.markers), context="lock_file")
-        for marker in map(Marker, conditions)
+        condition_holds(each, locked.markers) == condition_holds(each, host.markers) for each in conditions
     )
+
+
+def condition_holds(condition: str, markers: Mapping[str, str]) -> bool | None:
+    """Return whether a condition of a lock holds; None if it is not defined there, as `platform_release > "5"`."""
+    try:
+        return read_marker(condition).evaluate(dict(markers), context="lock_file")
+    except (ValueError, UndefinedEnvironmentName):  # an undefined comparison, or a value that is no version
+        return None
 
 
 def system_version(name: str) -> tuple[int, ...]:
     """Return the lowest version of the C library or system that a target's name allows."""
-    return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdigit())
+    return tuple(int(part) for part in parse_name(name).platform.split("_") if part.isdecimal())

@@ -1,9 +1,12 @@
-"""URLs: which ones are safe to read, their origin, and whether they are signed."""
+"""URLs: which ones are safe to read, their origin, and whether they are signed.
+
+`urllib.parse` raises ValueError for a malformed URL. No other module calls it: `split_url` and `join_url` never raise.
+"""
 
 import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
@@ -14,6 +17,25 @@ _METADATA = frozenset(
 _SIGNED = frozenset({"signature", "awsaccesskeyid", "sig"})
 _MOST_SECONDS = 10**10
 _PORTS = {"http": 80, "https": 443}
+_INVALID = SplitResult("", "", "", "", "")
+
+
+def split_url(url: str) -> SplitResult:
+    """Return the parts of a URL (RFC 3986); all are empty if it is malformed, also in its host or its port."""
+    try:
+        parts = urlsplit(url)
+        parts.hostname, parts.port  # noqa: B018 - each is parsed when it is read
+        return parts
+    except ValueError:
+        return _INVALID
+
+
+def join_url(base: str, link: str) -> str:
+    """Return a link on the page `base` as an absolute URL; an empty text if it is malformed."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return ""
 
 
 def url_fault(url: str) -> str:
@@ -39,13 +61,13 @@ def index_url_fault(url: str) -> str:
 
 def _judged(url: str) -> tuple[str, bool]:
     """Return what is wrong with a URL, and whether it is http to another machine."""
+    parts = split_url(url)
+    host = parts.hostname or ""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        usable = bool(host) and (parts.port is None or parts.port > 0)
         address = _address(host)
     except ValueError:
         return "it is not a URL", False
+    usable = bool(host) and parts.port != 0
     if parts.scheme and parts.scheme not in ("http", "https"):
         return f"the scheme is `{parts.scheme}`, not https", False
     if not parts.scheme or not usable or _CONTROL.search(url):
@@ -100,11 +122,8 @@ def _query(url: str) -> dict[str, str]:
 
 def origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL (RFC 6454); empty and 0 for an invalid one."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return "", "", 0
+    parts = split_url(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def is_loopback(host: str) -> bool:

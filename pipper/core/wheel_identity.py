@@ -4,9 +4,10 @@ from functools import lru_cache
 
 from msgspec import Struct
 from packaging.tags import Tag
-from packaging.utils import BuildTag, InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import BuildTag, InvalidWheelFilename
 from packaging.version import Version
 
+from pipper.core.standards import read_wheel_name
 from pipper.errors import IntegrityError
 
 
@@ -22,11 +23,11 @@ class WheelIdentity(Struct, frozen=True, kw_only=True):
 def wheel_identity(filename: str) -> WheelIdentity:
     """Return the identity of a wheel by its file name; raises IntegrityError for an invalid file name (PEP 427)."""
     try:
-        _, version, build, tags = parse_wheel_filename(filename)
+        _, version, build, tags = read_wheel_name(filename)
     except InvalidWheelFilename as error:
         raise IntegrityError(
-            f"{filename}: not a wheel's file name",
-            cause=str(error),
+            f"{filename[:200]}: not a wheel's file name",
+            cause=str(error)[:300],
             hint="name the file NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as its build wrote it",
         ) from error
     return WheelIdentity(version=version, build=build, tags=tags)

@@ -1,13 +1,17 @@
 """The kinds of wheels that a release has, from its file names; and other fields of a page as values."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from pipper.core.ports import Assortment, WheelKind
+from pipper.core.standards import read_specifiers
+
+_BUILD = re.compile(r"[0-9]{1,18}")
 
 
 class ListedWheel(NamedTuple):
@@ -44,8 +48,8 @@ class Assorter:
 def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str | None) -> WheelKind:
     """Return the kind of a wheel; of a malformed file name, what can be read."""
     parts = filename.removesuffix(".whl").split("-")
-    digits = parts[2] if len(parts) == 6 else ""
-    build = int("0" + digits[: len(digits) - len(digits.lstrip("0123456789"))])
+    digits = _BUILD.match(parts[2]) if len(parts) == 6 else None
+    build = int(digits[0]) if digits else 0
     return WheelKind("-".join(parts[1:][-3:]), build, requires_python, yanked)
 
 
@@ -65,12 +69,9 @@ def specifiers(text: str) -> SpecifierSet | None:
     METADATA contains the same and is read before a release is chosen: a malformed value is reported then.
     """
     try:
-        found = SpecifierSet(text) if text else None
-        if found is not None:
-            found.contains("3")  # only this finds a number of too many digits
-    except ValueError:  # InvalidSpecifier among them
+        return read_specifiers(text) if text else None
+    except InvalidSpecifier:
         return None
-    return found
 
 
 @cache

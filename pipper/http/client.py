@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 from pipper import __version__
 from pipper.core.redaction import shown
-from pipper.core.urls import url_fault
+from pipper.core.urls import join_url, split_url, url_fault
 from pipper.errors import IntegrityError, StoreError
 from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
@@ -167,13 +166,14 @@ class Web:
         account = self._account(origin_of(url))
         if account is None:
             return {}
-        return {"Authorization": "Basic " + b64encode(f"{account.user}:{account.password}".encode()).decode()}
+        pair = f"{account.user}:{account.password}".encode(errors="surrogateescape")
+        return {"Authorization": "Basic " + b64encode(pair).decode()}
 
     def _redirected(
         self, url: str, location: str, headers: Mapping[str, str]
     ) -> tuple[str, Mapping[str, str]]:
         """Return the target of a redirect and the headers to send there, without credentials at another origin."""
-        target = urljoin(url, location)
+        target = join_url(url, location)
         self.require_safe(target, f"{shown(url)} redirects to an unsafe URL")
         if url.startswith("https:") and not target.startswith("https:"):
             raise IntegrityError(
@@ -253,5 +253,5 @@ def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], s
 
 def origin_of(url: str) -> str:
     """Return `https://HOST:PORT` of a URL, as it is written there."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     return f"{parts.scheme}://{parts.netloc}"

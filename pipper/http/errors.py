@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pipper.core.redaction import shown
-from pipper.core.urls import signed_until
+from pipper.core.urls import signed_until, split_url
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _moment(when: datetime) -> str:
 
 def host_of(url: str) -> str:
     """Return host and port of a URL, for messages."""
-    return urlsplit(shown(url)).netloc
+    return split_url(shown(url)).netloc
 
 
 @contextmanager

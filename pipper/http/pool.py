@@ -5,8 +5,9 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.system.os_errors import os_errors
 
@@ -54,20 +55,27 @@ class Pool:
             return urllib3.PoolManager(
                 _CONNECTIONS, maxsize=_CONNECTIONS, timeout=timeout, ssl_context=context
             )
-        parts = urlsplit(proxy)
+        parts = split_url(proxy)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                "HTTPS_PROXY (or ALL_PROXY) is not a proxy URL", hint="set HTTPS_PROXY=http://HOST:PORT"
-            )
+            raise _not_a_proxy()
         account = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-        return urllib3.ProxyManager(
-            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-            _CONNECTIONS,
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=account) if account != ":" else None,
-            maxsize=_CONNECTIONS,
-            timeout=timeout,
-            ssl_context=context,
-        )
+        try:
+            return urllib3.ProxyManager(
+                f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+                _CONNECTIONS,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=account) if account != ":" else None,
+                maxsize=_CONNECTIONS,
+                timeout=timeout,
+                ssl_context=context,
+            )
+        except (urllib3.exceptions.LocationParseError, UnicodeError) as error:
+            raise _not_a_proxy() from error
+
+
+def _not_a_proxy() -> UsageError:
+    return UsageError(
+        "HTTPS_PROXY (or ALL_PROXY) is not a proxy URL", hint="set HTTPS_PROXY=http://HOST:PORT"
+    )
 
 
 def _tls(environ: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContext:
@@ -87,7 +95,7 @@ def _proxy(url: str, environ: Mapping[str, str]) -> str:
     def variable(name: str) -> str:
         return environ.get(name.lower()) or environ.get(name) or ""
 
-    parts = urlsplit(url)
+    parts = split_url(url)
     found = variable("HTTPS_PROXY") or variable("ALL_PROXY") if parts.scheme == "https" else ""
     if not found or _is_direct(parts.hostname or "", variable("NO_PROXY")):
         return ""

@@ -10,6 +10,7 @@ has changed the copy.
 """
 
 import contextlib
+import re
 import time
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +25,7 @@ from pipper.system.files import write_atomic
 from pipper.system.seals import read_sealed, sealed
 from pipper.system.trust import is_own_folder
 
+_SECONDS = re.compile(r"[0-9]{1,12}")
 LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
 
@@ -55,7 +57,7 @@ def fresh_until(cache_control: str) -> float:
     if "no-cache" in words or "no-store" in words:
         return 0.0
     ages = [word.partition("=")[2].strip('"') for word in words if word.startswith("max-age=")]
-    return time.time() + min(int(ages[0]), LONGEST_FRESH) if ages and ages[0].isdecimal() else 0.0
+    return time.time() + min(int(ages[0]), LONGEST_FRESH) if ages and _SECONDS.fullmatch(ages[0]) else 0.0
 
 
 class PageCache:
@@ -69,7 +71,7 @@ class PageCache:
         text = self._read(f"{name}.page")
         try:
             return None if text is None else json.decode(text, type=CachedPage)
-        except (MsgspecError, ValueError):
+        except (MsgspecError, ValueError, RecursionError):
             return None
 
     def keep_page(self, name: NormalizedName, page: CachedPage) -> None:

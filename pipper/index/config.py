@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pipper.core.reporter import Reporter
-from pipper.core.urls import plain
+from pipper.core.urls import plain, split_url
 from pipper.errors import UsageError
 from pipper.http.client import Account, origin_of
 from pipper.system.os_errors import os_errors
@@ -93,7 +93,7 @@ class Accounts:
         """Return the account for an origin (`https://host[:port]`), or None."""
         if origin in self._own:
             return self._own[origin]
-        host = urlsplit(origin).hostname
+        host = split_url(origin).hostname
         found = self._noted.authenticators(host) if self._noted and host else None
         return Account(user=found[0], password=found[2] or "") if found else None
 
@@ -120,12 +120,9 @@ def _address(manifest_url: str, settings: Mapping[str, str], around: Surrounding
 
 
 def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
-    try:
-        parts = urlsplit(url)
-        user, password, host, _ = parts.username, parts.password, parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"the index URL from {step} is not valid", hint=_HINT) from error
-    if parts.scheme not in ("https", "http", "file") or not (host or parts.scheme == "file"):
+    parts = split_url(url)
+    user, password = parts.username, parts.password
+    if parts.scheme not in ("https", "http", "file") or not (parts.hostname or parts.scheme == "file"):
         raise UsageError(
             f"the index URL from {step} is not valid", cause="not an http or file URL", hint=_HINT
         )

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from msgspec import Struct
 
+from pipper.core.urls import split_url
 from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.http.client import Answer
 from pipper.system.files import pieces
@@ -101,7 +101,7 @@ def _present(path: Path) -> Iterator[None]:
 
 
 def _path(url: str) -> Path:
-    return Path(url2pathname(urlsplit(url).path))
+    return Path(url2pathname(split_url(url).path))
 
 
 def _range(headers: Mapping[str, str], size: int) -> tuple[int, int]:

@@ -1,30 +1,46 @@
 """Conversion of page entries and METADATA of an index into releases and metadata for the solver."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import overload
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
-from pipper.core.urls import is_allowed_file_url, plain
+from pipper.core.standards import MOST_DIGITS, is_excessive, read_requirement, read_specifiers, version_of
+from pipper.core.urls import is_allowed_file_url, plain, split_url
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError
 from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
 
+_URL_FAULT = "the URL is malformed"
+_VERSION_FAULT = f"the version has a number of more than {MOST_DIGITS:,} digits"
+
 
 def releases_of(
-    page: ProjectFiles, name: NormalizedName, index_url: str, *, alias: str = INDEX
+    page: ProjectFiles,
+    name: NormalizedName,
+    index_url: str,
+    warn: Callable[[str], object] = str,
+    *,
+    alias: str = INDEX,
 ) -> tuple[Release, ...]:
-    """Return a release for every version on a page, without files on servers that `is_allowed_file_url` excludes."""
+    """Return a release for every version on a page, without files on servers that `is_allowed_file_url` excludes.
+
+    `alias` is that of the index. Files with a malformed URL or a version of too many digits are left out, and `warn`
+    gets one text for each cause. Other versions that PEP 440 does not know are left out silently, as in pip: old
+    projects have some.
+    """
+    left_out: Counter[str] = Counter()
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
     allowed: dict[str, bool] = {}
@@ -33,11 +49,13 @@ def releases_of(
         if server not in allowed:
             allowed[server] = is_allowed_file_url(file.url, index_url)
         if not allowed[server]:
+            left_out[_URL_FAULT] += not split_url(file.url).scheme
             continue
         if file.version not in by_text:
             version = _version(file.version)
             by_text[file.version] = None if version is None else by_version.setdefault(version, {})
         files = by_text[file.version]
+        left_out[_VERSION_FAULT] += files is None and is_excessive(file.version)
         if files is not None:
             # A page may list a file name twice, but a lock cannot: the first entry counts.
             files.setdefault(file.filename, file)
@@ -45,14 +63,21 @@ def releases_of(
         version = _version(text)
         if version is not None:
             by_version.setdefault(version, {})
+    for cause, count in left_out.items():
+        if count:
+            warn(f"ignored {counted(count, 'file')} of {name} in the index: {cause}")
+    return tuple(_grouped(name, by_version, alias))
+
+
+def _grouped(
+    name: NormalizedName, by_version: Mapping[Version, Mapping[str, IndexFile]], alias: str
+) -> Iterator[Release]:
     assorter = Assorter()
-    releases = []
     for version, found in by_version.items():
         listed = tuple(found.values())
         wheels = (ListedWheel(file.filename, file.requires_python, file.yanked) for file in listed)
         made, assortment = _Files(listed) if listed else (), assorter.assort(wheels)
-        releases.append(Release(name=name, version=version, source=alias, files=made, assortment=assortment))
-    return tuple(releases)
+        yield Release(name=name, version=version, source=alias, files=made, assortment=assortment)
 
 
 class _Files(Sequence[CandidateFile]):
@@ -97,7 +122,7 @@ def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseM
             return ReleaseMetadata(unusable=requirement)
         requires.append(requirement)
     try:
-        python = SpecifierSet(core.requires_python) if core.requires_python else None
+        python = read_specifiers(core.requires_python) if core.requires_python else None
     except InvalidSpecifier:
         return ReleaseMetadata(unusable=f"its Requires-Python is malformed: {core.requires_python[:60]}")
     return ReleaseMetadata(
@@ -123,16 +148,11 @@ def _candidate_file(file: IndexFile) -> CandidateFile:
     )
 
 
-@cache
-def _version(text: str) -> Version | None:
-    try:
-        return Version(text)
-    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
-        return None
+_version = cache(version_of)
 
 
 @cache
 def _requirement(text: str) -> Requirement | str:
     """Parse a line of Requires-Dist, or return why it is invalid. The solver rejects URLs only if it needs the line."""
     fault = requirement_fault(text)
-    return Requirement(text) if not fault or fault.startswith("it requires ") else fault
+    return read_requirement(text) if not fault or fault.startswith("it requires ") else fault

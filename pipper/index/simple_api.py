@@ -1,17 +1,18 @@
 """Project pages of a simple index, bytes -> values: JSON (PEP 691, 700, 714) and HTML (PEP 503, 592, 658)."""
 
-import json
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Mapping
 from html.parser import HTMLParser
-from math import prod
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote
 
-from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name, parse_sdist_filename
-from packaging.version import InvalidVersion
+from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name
 
+from pipper.core.document import load_json
 from pipper.core.redaction import shown
+from pipper.core.standards import MOST_TAGS, read_sdist_name, tag_count
+from pipper.core.urls import join_url, split_url
 from pipper.errors import StoreError
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -26,7 +27,11 @@ _WHEEL = re.compile(
     r"(?P<name>[A-Za-z0-9_.]+)-(?P<version>[A-Za-z0-9_.!+]+)(?:-\d[A-Za-z0-9_.]*)?(?:-[A-Za-z0-9_.]+){3}\.whl"
 )
 _MANY_DOTS = 12
-_MOST_TAGS = 1024
+_MOST_LINKS = 250_000
+"""Files of one project; the largest projects of a public index have a tenth of that."""
+_LONGEST_TAG, _PIECE = 1 << 17, 1 << 16
+"""Characters: a regular expression of `html.parser` takes 80 bytes of memory for each of an unfinished tag."""
+_ATTRIBUTES = ("href", "data-requires-python", "data-yanked", "data-core-metadata", "data-dist-info-metadata")
 
 
 class IndexFile(NamedTuple):
@@ -131,25 +136,26 @@ def _is_bomb(filename: str) -> bool:
     """Return whether a compressed tag set (PEP 425), the product of its parts, has too many tags."""
     if filename.count(".") <= _MANY_DOTS:
         return False
-    tags = filename.removesuffix(".whl").split("-")[-3:]
-    return prod(tag.count(".") + 1 for tag in tags) > _MOST_TAGS
+    return tag_count(filename.removesuffix(".whl")) > MOST_TAGS
 
 
 def _unbuilt_version(filename: str, name: NormalizedName) -> str:
     try:
-        project, version = parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidVersion):
+        project, version = read_sdist_name(filename)
+    except InvalidSdistFilename:
         return ""
     return str(version) if project == name else ""
 
 
 def _from_json(body: bytes, url: str) -> Iterable[_Link]:
     try:
-        page = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _not_a_page(url, "it is not JSON") from error
+        page = load_json(body)
+    except ValueError as error:
+        raise _not_a_page(url, "it is not JSON, or has too many values") from error
     if not isinstance(page, dict) or not isinstance(page.get("files"), list):
         raise _not_a_page(url, "it has no list of files")
+    if len(page["files"]) > _MOST_LINKS:
+        raise _not_a_page(url, f"it has more than {_MOST_LINKS:,} files")
     meta = page.get("meta")
     _require_known(url, str(meta.get("api-version", "1.0")) if isinstance(meta, dict) else "1.0")
     absolute = _joiner(url)
@@ -168,10 +174,9 @@ def _sha256(hashes: object) -> str:
 
 
 def _from_html(body: bytes, url: str) -> Iterable[_Link]:
-    page = _Anchors()
-    page.feed(body.decode("utf-8", "replace"))
+    page = _parsed(body, url)
     _require_known(url, page.version or "1.0")
-    base = urljoin(url, page.base)
+    base = join_url(url, page.base) or url
     absolute = _joiner(base)
     found = []
     for attributes in page.anchors:
@@ -185,6 +190,21 @@ def _from_html(body: bytes, url: str) -> Iterable[_Link]:
     return found
 
 
+def _parsed(body: bytes, url: str) -> "_Anchors":
+    """Parse a page piece by piece, so that a tag that does not end is found before it takes all memory."""
+    page, decoder = _Anchors(), getincrementaldecoder("utf-8")("replace")
+    for start in range(0, len(body), _PIECE):
+        try:
+            page.feed(decoder.decode(body[start : start + _PIECE]))
+        except (ValueError, AssertionError) as error:  # a reference to a character of 5,000 digits; `<![x`
+            raise _not_a_page(url, "it is not HTML") from error
+        if len(page.rawdata) > _LONGEST_TAG:
+            raise _not_a_page(url, f"it has a tag of more than {_LONGEST_TAG:,} characters")
+        if len(page.anchors) > _MOST_LINKS:
+            raise _not_a_page(url, f"it has more than {_MOST_LINKS:,} links")
+    return page
+
+
 def _html_link(url: str, fragment: str, attributes: Mapping[str, str | None]) -> _Link:
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     stated: dict[str, object] = {"requires-python": attributes.get("data-requires-python")}
@@ -194,7 +214,7 @@ def _html_link(url: str, fragment: str, attributes: Mapping[str, str | None]) ->
         stated["yanked"] = attributes["data-yanked"] or ""
     if metadata is not None and metadata != "false":
         stated["core-metadata"] = dict([metadata.partition("=")[::2]])
-    return _Link(unquote(urlsplit(url).path.rpartition("/")[2]), url, stated)
+    return _Link(unquote(split_url(url).path.rpartition("/")[2]), url, stated)
 
 
 class _Anchors(HTMLParser):
@@ -209,7 +229,7 @@ class _Anchors(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """See HTMLParser."""
         if tag == "a":
-            self.anchors.append(dict(attrs))
+            self.anchors.append({key: value for key, value in attrs if key in _ATTRIBUTES})
         elif tag == "base" and not self.base:
             self.base = dict(attrs).get("href") or ""
         elif tag == "meta":
@@ -228,10 +248,9 @@ def _joiner(base: str) -> Callable[[str], str]:
             return link
         if link.startswith("/") and not link.startswith("//") and root:
             return root + link
-        try:
-            joined = urljoin(base, link)
-        except ValueError:
-            return ""
+        joined = join_url(base, link)
+        if not joined:
+            return link  # `releases_of` says that it is malformed
         return joined if joined.startswith(("https://", "http://", "file://")) else ""
 
     return absolute

@@ -1,5 +1,6 @@
 """The index as a source: the simple API (PEP 503, 691, 700), with metadata files (PEP 658, 714) or without."""
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -28,6 +29,7 @@ T = TypeVar("T")
 _LARGEST_WHEEL = 256 * 2**20
 """Bytes of a wheel that is downloaded whole for its metadata, from a server without range requests."""
 _ABSENT = (404, 410)
+_SIZE = re.compile(r"[0-9]{1,15}")
 _SERVER = "report this to the administrator of the index"
 _OFFLINE = "run `pipper lock` without --offline"
 
@@ -78,9 +80,8 @@ class IndexSource:
         """See `Source.releases`. A version without wheels is a release without files."""
         if name not in self._releases:
             page = self._page(name)
-            self._releases[name] = (
-                releases_of(page, name, self.connection.url, alias=self.alias) if page else ()
-            )
+            url, warn = self.connection.url, self._reporter.warning
+            self._releases[name] = releases_of(page, name, url, warn, alias=self.alias) if page else ()
         return self._releases[name]
 
     def prefetch_metadata(self, wanted: Iterable[ReleaseFile]) -> None:
@@ -225,7 +226,7 @@ class IndexSource:
         size = len(answer.body)
         if answer.status == 206:
             stated = answer.headers.get("content-range", "").rpartition("/")[2]
-            size = int(stated) if stated.isdecimal() else file.size
+            size = int(stated) if _SIZE.fullmatch(stated) else file.size
         wheel = RangedFile(fetch, size, block=BLOCK)
         wheel.seed(size - len(answer.body), answer.body)
         metadata = read_metadata(wheel, subject=subject)

@@ -1,7 +1,6 @@
 """Environments: where packages are installed, and which ones are."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.document import load_json
 from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
@@ -306,7 +306,7 @@ def _from_metadata(folder: Path) -> tuple[NormalizedName, str] | None:
 def _marks(folder: Path) -> dict[str, str]:
     text = _read(folder / MARKS)
     try:
-        marks = json.loads(text) if text else None
+        marks = load_json(text) if text else None
     except ValueError:
         return {}
     if not isinstance(marks, dict) or not {"source", "sha256"} <= marks.keys():

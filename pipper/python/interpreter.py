@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipper.core.target import Target
+from pipper.core.document import load_json
+from pipper.core.target import MARKER_NAMES, Target
 from pipper.errors import MachineError, UsageError
 from pipper.python import probe
 from pipper.python.fingerprint import fingerprint
@@ -126,7 +127,7 @@ def _read_cached(entry: Path, subject: str, executable: Path) -> Interpreter | N
     # Sealed, because a forged scheme would have packages written anywhere.
     text = read_sealed(entry, subject)
     try:
-        facts = json.loads(text) if text else {}
+        facts = load_json(text) if text else {}
         return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
     except _MALFORMED:
         return None
@@ -134,7 +135,7 @@ def _read_cached(entry: Path, subject: str, executable: Path) -> Interpreter | N
 
 def _run_probe(executable: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(
+        facts = load_json(
             run([str(executable), "-I", "-B", probe.__file__], seconds=_SECONDS).splitlines()[-1]
         )
     except ProcessError as error:
@@ -179,6 +180,9 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
         raise _unusable(executable, f"it is Python {major}.{minor}.{micro}")
     if implementation is None:
         raise _unusable(executable, f"it is {facts['implementation']}, neither CPython nor PyPy")
+    markers = {name: facts["markers"][name] for name in MARKER_NAMES}
+    if not all(isinstance(value, str) for value in markers.values()):
+        raise TypeError(markers)
     prefix, base_prefix = Path(facts["prefix"]), Path(facts["base_prefix"])
     virtual = prefix != base_prefix
     return Interpreter(
@@ -189,7 +193,7 @@ def _interpreter(executable: Path, facts: dict[str, Any]) -> Interpreter:
         version=version,
         target=Target(
             name=f"{implementation}{major}{minor}{facts['threading']}-{facts['platform']}",
-            markers=facts["markers"],
+            markers=markers,
         ),
         scheme=_scheme(facts["paths"], prefix, version, virtual=virtual),
         user_scheme=_scheme(facts["user_paths"], prefix, version, virtual=False),

@@ -7,7 +7,7 @@ import configparser
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
+from pipper.core.urls import split_url
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.system.os_errors import os_errors
@@ -157,8 +158,9 @@ def _of_named(entry: NamedRepository) -> RepositoryEntry:
 def with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
     """Return a repository with the prefix and the endpoint that options give."""
     url = entry.url
-    if options.prefix and url.startswith("s3://"):
-        url = f"s3://{urlsplit(url).netloc}/{options.prefix.strip('/')}"
+    bucket = split_url(url).netloc
+    if options.prefix and bucket and url.startswith("s3://"):
+        url = f"s3://{bucket}/{options.prefix.strip('/')}"
     return replace(entry, url=url, endpoint_url=options.endpoint_url or entry.endpoint_url)
 
 
@@ -243,7 +245,7 @@ def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = Non
     from pipper.storage.s3.location import S3Location  # noqa: PLC0415 - see above
     from pipper.storage.s3.store import S3Store  # noqa: PLC0415 - see above
 
-    parts = urlsplit(entry.url)
+    parts = split_url(entry.url)
     if "@" in parts.netloc:
         raise UsageError(
             "the URL of a repository contains credentials",
@@ -268,7 +270,7 @@ def directory_of(url: str, base: Path) -> Path:
 
     Raises UsageError if the URL names another host or no directory.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.query or parts.fragment:
         raise UsageError(
             f"`{shown(url)}` is followed by a `?` or a `#`", hint="in a directory name, write %3F or %23"

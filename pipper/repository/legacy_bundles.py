@@ -5,11 +5,10 @@ import struct
 import zipfile
 from hashlib import sha256
 
-from packaging.version import Version
-
 from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.page import Needs, PageBundle
 from pipper.core.ports import ObjectInfo, Store
+from pipper.core.standards import read_version
 from pipper.errors import IntegrityError, ObjectChangedError
 from pipper.wheels.bundle import META_NAME, WHEEL_NAME, parse_meta
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
@@ -49,7 +48,7 @@ def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
     except DAMAGE as error:
         raise IntegrityError(f"{subject} is damaged", cause=str(error), hint=_HINT) from error
     wheel = parse_wheel_name(meta.wheel_name)
-    versions = {core.version, wheel.version, bundle_version(info.key), Version(meta.version)}
+    versions = {core.version, wheel.version, bundle_version(info.key), read_version(meta.version)}
     if len(versions) > 1 or core.normalized_name != wheel.name:
         found = ", ".join(sorted(str(version) for version in versions))
         raise IntegrityError(

@@ -26,6 +26,7 @@ from pipper.core.layout.keys import (
 )
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.reporter import Reporter
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError, ObjectExistsError, PipperError
 from pipper.repository.legacy_bundles import wheel_sha256
@@ -135,7 +136,7 @@ class Publisher:
     def _same_as_bundle(self, page: ProjectPage, publication: Publication) -> None:
         """Raise ConflictError if 0.x published this version as a bundle with a different wheel."""
         for bundle in page.bundles:
-            if self._force or Version(bundle.version) != publication.version:
+            if self._force or read_version(bundle.version) != publication.version:
                 continue
             published = wheel_sha256(self._store, bundle.key)
             if published != publication.sha256:

@@ -6,7 +6,7 @@ from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -16,6 +16,7 @@ from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Store
 from pipper.core.reporter import Reporter
+from pipper.core.standards import read_specifiers, read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
@@ -181,7 +182,7 @@ class Repository:
         bundles += [read for read in in_parallel(self._read_bundle, missing) if read is not None]
         unique: dict[Version, PageBundle] = {}
         for bundle in sorted(bundles, key=lambda each: (each.upload_time, each.key)):
-            unique[Version(bundle.version)] = bundle
+            unique[read_version(bundle.version)] = bundle
         return replace(page, bundles=tuple(unique.values()))
 
     def _read_bundle(self, info: ObjectInfo) -> PageBundle | None:
@@ -207,7 +208,7 @@ class Repository:
                 self._wheel(page.name, file)
             )
         for bundle in page.bundles:
-            version = Version(bundle.version)
+            version = read_version(bundle.version)
             if version not in by_version:
                 by_version[version] = [self._bundle(page.name, bundle)]
         assorter = Assorter()
@@ -259,7 +260,7 @@ class Repository:
         needs = self._needs[release.name, file.filename]
         try:
             requires = tuple(_requirement(text) for text in (*needs.requires_dist, *needs.dependencies))
-            SpecifierSet(needs.requires_python)
+            read_specifiers(needs.requires_python)
         except (UsageError, InvalidSpecifier) as error:
             return ReleaseMetadata(unusable=str(error))
         extras = frozenset(canonicalize_name(extra) for extra in needs.provides_extra)

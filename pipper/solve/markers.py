@@ -2,9 +2,9 @@
 
 import re
 
-from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
-from packaging.version import InvalidVersion
+from packaging.markers import Marker, UndefinedEnvironmentName
 
+from pipper.core.standards import read_marker
 from pipper.core.target import Target, mentions_volatile
 from pipper.solve.texts import text_of
 
@@ -61,17 +61,20 @@ class Markers:
             return None
 
         def answered(found: re.Match[str]) -> str:
-            return _ALWAYS if Marker(found[0]).evaluate({"extra": extra}) else _NEVER
+            return _ALWAYS if read_marker(found[0]).evaluate({"extra": extra}) else _NEVER
 
         reduced = _EXTRA.sub(answered, text)
         settled = _NEVER in reduced and " or " not in reduced
-        return None if settled else str(Marker(reduced))
+        return None if settled else str(read_marker(reduced))
 
 
 def _evaluate(marker: Marker, environment: dict[str, str]) -> bool:
     try:
         return marker.evaluate(environment)
-    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+    except (
+        ValueError,
+        UndefinedEnvironmentName,
+    ) as error:  # an undefined comparison, or a value that is no version
         raise MarkerError(f"the marker `{_short(marker)}` cannot be evaluated") from error
     except RecursionError as error:
         raise MarkerError("a marker is nested too deeply") from error

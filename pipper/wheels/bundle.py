@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.document import MANIFEST_LIMIT, read_json
-from pipper.core.layout.legacy_version import serialize, to_semver, version_of
+from pipper.core.layout.legacy_version import serialize, to_semver
+from pipper.core.standards import version_of
 from pipper.errors import IntegrityError
 from pipper.system.files import replacing
 from pipper.system.os_errors import os_errors

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 
 from msgspec import Struct
-from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
+from pipper.core.standards import read_requirement, read_specifiers, read_version
 from pipper.core.wording import counted
 from pipper.wheels.member_paths import refusal, shortened
 
@@ -56,7 +57,7 @@ class CoreMetadata(Struct, frozen=True, kw_only=True):
         if fault:
             return fault
         try:
-            SpecifierSet(self.requires_python)
+            read_specifiers(self.requires_python)
         except InvalidSpecifier:
             return f"its Requires-Python is malformed: {shortened(self.requires_python)}"
         return next(filter(None, map(requirement_fault, self.requires_dist)), "")
@@ -82,8 +83,8 @@ def requirement_fault(text: str) -> str:
     if fault := _bound_fault(text):
         return fault
     try:
-        requirement = Requirement(text)
-    except ValueError:
+        requirement = read_requirement(text)
+    except InvalidRequirement:
         return f"it has a malformed requirement: {shortened(text)}"
     if requirement.url is not None:
         # The URL may contain a token: no error quotes it.
@@ -106,8 +107,8 @@ def parse_metadata(raw: bytes, *, subject: str) -> CoreMetadata:
         raise refusal(subject, f"METADATA has the name {shortened(name)}, which is not ASCII")
     written = _single(headers, "version", subject)
     try:
-        version = Version(written)
-    except ValueError as error:  # not only InvalidVersion: Python rejects a number with too many digits
+        version = read_version(written)
+    except InvalidVersion as error:
         raise refusal(subject, f"METADATA has the invalid version {shortened(written)}") from error
     return CoreMetadata(
         raw=raw,

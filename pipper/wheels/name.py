@@ -1,15 +1,12 @@
 """Parse and check the file name of a wheel (PEP 427) and its tags (PEP 425)."""
 
-from math import prod
-
 from msgspec import Struct
 from packaging.tags import Tag, parse_tag
-from packaging.utils import NormalizedName, parse_wheel_filename
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.standards import MOST_TAGS, read_wheel_name, tag_count
 from pipper.wheels.member_paths import MAX_COMPONENT, path_fault, refusal, shortened
-
-_MAX_TAGS = 1024
 
 
 class WheelName(Struct, frozen=True, kw_only=True):
@@ -33,8 +30,7 @@ def parse_wheel_name(filename: str, *, place: str = "") -> WheelName:
     if fault:
         raise refusal(shown, fault)
     try:
-        _check_tag_count(filename.removesuffix(".whl").split("-")[-3:])
-        name, version, _, tags = parse_wheel_filename(filename)
+        name, version, _, tags = read_wheel_name(filename)
     except ValueError as error:
         raise refusal(
             shown, "is not a wheel's file name: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl"
@@ -47,12 +43,13 @@ def expand_tags(lines: list[str], *, subject: str) -> frozenset[Tag]:
     tags: set[Tag] = set()
     for line in lines:
         try:
-            _check_tag_count(line.split("-"))
+            if line.count("-") != 2 or tag_count(line) > MOST_TAGS:
+                raise ValueError("not a tag")
             tags |= parse_tag(line)
         except ValueError as error:
             raise refusal(subject, f"WHEEL has the malformed tag {shortened(line)}") from error
-        if len(tags) > _MAX_TAGS:
-            raise refusal(subject, f"WHEEL has more than {_MAX_TAGS} tags")
+        if len(tags) > MOST_TAGS:
+            raise refusal(subject, f"WHEEL has more than {MOST_TAGS} tags")
     return frozenset(tags)
 
 
@@ -73,9 +70,3 @@ def tags_agree(inside: frozenset[Tag], outside: frozenset[Tag]) -> bool:
         and wide.platform in ("any", narrow.platform)
     ]
     return {wide for wide, _ in pairs} == inside and {narrow for _, narrow in pairs} == outside
-
-
-def _check_tag_count(parts: list[str]) -> None:
-    """Raise ValueError for a compressed tag set that expands to more than `_MAX_TAGS` tags."""
-    if len(parts) != 3 or prod(part.count(".") + 1 for part in parts) > _MAX_TAGS:
-        raise ValueError("not a tag")

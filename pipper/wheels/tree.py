@@ -7,7 +7,7 @@ from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.archive_limits import LimitName
-from pipper.core.layout.legacy_version import version_of
+from pipper.core.standards import version_of
 from pipper.wheels.entry_points import EntryPoint, script_fault
 from pipper.wheels.member_paths import refusal, refuse_collisions, shortened
 from pipper.wheels.metadata import parse_headers

@@ -8,6 +8,7 @@ import re
 
 from packaging.version import Version
 
+from pipper.core.standards import version_of
 from pipper.errors import UsageError
 
 _NUMBER = r"(0|[1-9][0-9]*)"
@@ -73,11 +74,3 @@ def key_version(version: Version, given: str = "") -> str | None:
         semver = given
     safe = serialize(semver) if semver else None
     return None if safe is None or safe.endswith(("v", "_")) or deserialize(safe) != version else safe
-
-
-def version_of(text: str) -> Version | None:
-    """Return the version in `text` (PEP 440), or None if it is not one."""
-    try:
-        return Version(text)
-    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
-        return None

@@ -8,10 +8,9 @@ from typing import TypeVar
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
-from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
-from pipper.core.layout.legacy_version import version_of
+from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, load_json, read_json
+from pipper.core.standards import read_version, version_of
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError
 
@@ -99,7 +98,7 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
 def dump_page(page: ProjectPage) -> bytes:
     """Return the bytes of a project's page (PEP 691, PEP 700); equal pages have equal bytes."""
     versions = {wheel_identity(file.filename).version for file in page.files}
-    versions |= {Version(bundle.version) for bundle in page.bundles}
+    versions |= {read_version(bundle.version) for bundle in page.bundles}
     own: dict[str, object] = {"bundles": [_bundle_entry(bundle) for bundle in page.bundles]}
     if page.replaced:
         own["replaced"] = list(page.replaced)
@@ -153,8 +152,8 @@ def salvage_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPag
     """
     try:
         # Not `read_json`: it refuses documents that still have readable entries.
-        document = Node(json.loads(body), Origin(label, IntegrityError))
-    except (ValueError, RecursionError):
+        document = Node(load_json(body), Origin(label, IntegrityError))
+    except ValueError:
         return ProjectPage(name=name)
     version = str(_part(_part(document, "meta"), "api-version").value or _MAJOR)
     if version.partition(".")[0] != _MAJOR:

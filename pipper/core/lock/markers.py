@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
-from packaging.markers import Marker
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin
 from pipper.core.lock.selection import Selection, select
-from pipper.core.target import VOLATILE, parse_name
+from pipper.core.target import VOLATILE, condition_holds, parse_name
 from pipper.errors import UsageError
 
 
@@ -68,16 +67,26 @@ def _clauses(part: LockedEnvironment) -> tuple[str, ...]:
     markers = part.target.markers
     major, minor = parse_name(part.target.name).python
     found = [f"python_version == '{major}.{minor}'"]
-    found += [
-        f"{name} == '{markers[name]}'" for name in ("implementation_name", "sys_platform", "platform_machine")
-    ]
+    found += [_equals(name, markers) for name in ("implementation_name", "sys_platform", "platform_machine")]
     for condition in part.conditions:
-        if Marker(condition).evaluate(dict(markers), context="lock_file"):
+        if condition_holds(condition, markers):
             found.append(f"({condition})")
         else:
             # Markers have no `not`: for a false one, its variables must have exactly the values of the solution.
-            found += [f"{name} == '{markers[name]}'" for name in VOLATILE if name in condition]
+            found += [_equals(name, markers) for name in VOLATILE if name in condition]
     return tuple(dict.fromkeys(found))
+
+
+def _equals(name: str, markers: Mapping[str, str]) -> str:
+    value = markers[name]
+    quote = '"' if "'" in value else "'"
+    if quote in value or not value.isprintable():
+        raise UsageError(
+            f"`{name}` of an environment of the lock cannot be written as a marker (PEP 508)",
+            cause="it contains both kinds of quotes, or a control character",
+            hint="use pipper's own lock format",
+        )
+    return f"{name} == {quote}{value}{quote}"
 
 
 def _refuse_alike(clauses: Mapping[str, tuple[str, ...]], pins: Mapping[str, frozenset[Pin]]) -> None:

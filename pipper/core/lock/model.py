@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.manifest.inputs import INDEX, Inputs
+from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
 
@@ -232,4 +233,4 @@ def inconsistent(why: str) -> IntegrityError:
 
 def sort_key(package: LockedPackage | Pin) -> tuple[str, Version]:
     """Return the sort key of a package in a lock: name and version."""
-    return package.name, Version(package.version)
+    return package.name, read_version(package.version)

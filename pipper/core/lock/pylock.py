@@ -13,7 +13,7 @@ from packaging.pylock import (
     PylockUnsupportedVersionError,
     PylockValidationError,
 )
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage
@@ -21,12 +21,14 @@ from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
+from pipper.core.standards import MOST_DIGITS, read_wheel_name
 from pipper.core.target import Target, tags_of
 from pipper.core.urls import url_fault
 from pipper.core.wording import listed
 from pipper.errors import IntegrityError, PipperError, UsageError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
 _SOURCE = "pylock"
 """Used as the alias: the file does not name the source of a package."""
 _RECREATE = "recreate it with the tool that wrote it"
@@ -39,6 +41,8 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
     no sha256 or an unsafe location.
     """
     root = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=_RECREATE)
+    if _LONG_NUMBER.search(data):  # `packaging` would raise a plain ValueError, in part much later
+        raise UsageError(f"{label} has a number of more than {MOST_DIGITS:,} digits", hint=_RECREATE)
     try:
         pylock = Pylock.from_dict(root.entries())
     except PylockUnsupportedVersionError as error:
@@ -183,7 +187,7 @@ def _locked(package: Package, found: object, base: Path, label: str) -> LockedPa
             hint="pipper installs wheels: build and publish one, then lock it",
         )
     _check_wheel(wheel, f"{label}: {package.name}")
-    version = parse_wheel_filename(wheel.filename)[1]
+    version = read_wheel_name(wheel.filename)[1]
     url = wheel.url or (base / (wheel.path or "")).as_uri()
     file = LockedFile(
         sha256=wheel.hashes["sha256"].lower(), size=wheel.size or 0, url=url, wheel=wheel.filename
@@ -200,7 +204,7 @@ def _as_wheel(found: object) -> PackageWheel | None:
         return None
     wheel = PackageWheel(url=found.url, path=found.path, size=found.size, hashes=found.hashes)
     try:
-        parse_wheel_filename(wheel.filename)
+        read_wheel_name(wheel.filename)
     except (InvalidWheelFilename, PylockValidationError):
         return None
     return wheel

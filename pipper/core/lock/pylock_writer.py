@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from pipper.core.lock.markers import PortablePackage, portable
 from pipper.core.lock.model import Lock, LockedFile
 from pipper.core.lock.selection import Selection
+from pipper.core.standards import read_marker, read_specifiers, read_version
 from pipper.core.toml import toml_inline, toml_string, toml_strings
 from pipper.errors import UsageError
 
@@ -22,9 +20,9 @@ def to_pylock(lock: Lock, selection: Selection) -> Pylock:
     """
     picked = portable(lock, selection)
     return Pylock(
-        lock_version=Version("1.0"),
-        environments=[Marker(text) for text in picked.environments],
-        requires_python=SpecifierSet(lock.inputs.requires_python) if lock.inputs.requires_python else None,
+        lock_version=read_version("1.0"),
+        environments=[read_marker(text) for text in picked.environments],
+        requires_python=read_specifiers(lock.inputs.requires_python) if lock.inputs.requires_python else None,
         created_by="pipper",
         packages=[_package(each) for each in picked.packages],
     )
@@ -40,8 +38,8 @@ def _package(picked: PortablePackage) -> Package:
         )
     return Package(
         name=package.name,
-        version=Version(package.version),
-        marker=Marker(picked.marker) if picked.marker else None,
+        version=read_version(package.version),
+        marker=read_marker(picked.marker) if picked.marker else None,
         wheels=[_wheel(file) for file in package.wheels if not file.bundle],
     )
 

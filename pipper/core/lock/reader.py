@@ -3,9 +3,10 @@
 import re
 from datetime import UTC, datetime
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
@@ -22,6 +23,7 @@ from pipper.core.lock.model import (
     sort_key,
 )
 from pipper.core.manifest.inputs import Inputs
+from pipper.core.standards import read_marker, read_specifiers, read_version
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
@@ -29,6 +31,9 @@ from pipper.errors import IntegrityError, UsageError
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
+
+_LONGEST_VALUE = 500
+"""Characters of a variable of an environment."""
 
 _TOP = ("lock-version", "authorized", "expires-at", "inputs", "repositories", "environments", "packages")
 _INPUTS = tuple(name.replace("_", "-") for name in Inputs.__struct_fields__)
@@ -124,7 +129,7 @@ def _inputs(node: Node) -> Inputs:
     prereleases = node.at("prereleases", False)
     return Inputs(
         name=node.text_at("name", ""),
-        requires_python=node.text_at("requires-python"),
+        requires_python=_specifiers(node.at("requires-python")),
         requirements=node.at("requirements").texts(),
         groups=node.at("groups").mapping(Node.texts),
         extras=node.at("extras").mapping(Node.texts),
@@ -142,12 +147,22 @@ def _inputs(node: Node) -> Inputs:
     )
 
 
+def _specifiers(node: Node) -> str:
+    try:
+        read_specifiers(node.text())
+    except InvalidSpecifier as error:
+        raise node.fail("not version specifiers (PEP 440)") from error
+    return node.text()
+
+
 def _environment(node: Node) -> LockedEnvironment:
     node.only(_ENVIRONMENT)
     conditions = tuple(map(_condition, node.at("conditions", []).items()))
     markers = node.at("markers").only(MARKER_NAMES)
     names = sorted({*markers.table(), *needed_markers(conditions)})
     given = {name: markers.text_at(name) for name in names}
+    if odd := next((name for name, value in given.items() if len(value) > _LONGEST_VALUE), ""):
+        raise markers.at(odd).fail(f"a value of more than {_LONGEST_VALUE} characters")
     name = node.at("name")
     try:
         target = Target(name=name.text(), markers=given)
@@ -169,8 +184,8 @@ def _environment(node: Node) -> LockedEnvironment:
 
 def _condition(node: Node) -> str:
     try:
-        return str(Marker(node.text()))
-    except (InvalidMarker, RecursionError) as error:
+        return str(read_marker(node.text()))
+    except InvalidMarker as error:
         raise node.fail("not a marker", cause=str(error)) from error
 
 
@@ -187,9 +202,9 @@ def _pin(node: Node) -> Pin:
 
 def _version(text: str, node: Node) -> str:
     try:
-        Version(text)
-    except ValueError as error:  # InvalidVersion, or a number of more digits than int() takes
-        raise node.fail(f"`{text}` is not a version (PEP 440)") from error
+        read_version(text)
+    except InvalidVersion as error:
+        raise node.fail(f"`{text[:80]}` is not a version (PEP 440)") from error
     return text
 
 

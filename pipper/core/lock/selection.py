@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
-from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, NormalizedName
 
 from pipper.core.lock.graph import graph_of, reached
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
 from pipper.core.manifest.root_label import RootLabel
 from pipper.core.plan import Wanted
+from pipper.core.standards import read_wheel_name
 from pipper.core.target import Target
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
@@ -85,7 +86,7 @@ def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None
     ranked = []
     for file in files:
         try:
-            _, _, build, tags = parse_wheel_filename(file.filename)
+            _, _, build, tags = read_wheel_name(file.filename)
         except InvalidWheelFilename as error:
             raise inconsistent(f"`{file.filename}` is not a wheel's file name") from error
         ranks = [target.ranks[tag] for tag in tags if tag in target.ranks]

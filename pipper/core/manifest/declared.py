@@ -25,7 +25,7 @@ current wheels are built for it; a lock for it is valid for newer versions."""
 
 _USUAL = ("linux-x86_64", "linux-aarch64", "macos-arm64", "windows-x86_64")
 _NEWEST_MICRO = 99
-_PYTHON = re.compile(r"3\.(?P<minor>\d+)(?:\.(?P<micro>\d+))?")
+_PYTHON = re.compile(r"3\.(?P<minor>[0-9]{1,3})(?:\.(?P<micro>[0-9]{1,5}))?")
 
 _SYSTEM = ("os_name", "sys_platform", "platform_system", "platform_release", "platform_version")
 _LINUX = ("posix", "linux", "Linux", "5.15.0", "#1 SMP")
@@ -113,9 +113,9 @@ def synthesised(name: str, python_full_version: str) -> Target:
 
 
 def _system(platform: str) -> tuple[tuple[str, ...], str] | None:
-    if found := re.fullmatch(r"(?:many|musl)linux_\d+_\d+_(\w+)", platform):
+    if found := re.fullmatch(r"(?:many|musl)linux_[0-9]{1,2}_[0-9]{1,3}_(\w+)", platform):
         return _LINUX, found[1]
-    if found := re.fullmatch(r"macosx_\d+_\d+_(arm64|x86_64)", platform):
+    if found := re.fullmatch(r"macosx_[0-9]{1,2}_[0-9]{1,2}_(arm64|x86_64)", platform):
         return _MACOS, found[1]
     machines = {"win_amd64": "AMD64", "win_arm64": "ARM64", "win32": "x86"}
     return (_WINDOWS, machines[platform]) if platform in machines else None

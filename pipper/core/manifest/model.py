@@ -32,6 +32,7 @@ from pipper.core.manifest.requirement import name_of, normalised, parse_requirem
 from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.redaction import has_account, shown
+from pipper.core.standards import read_specifiers
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
@@ -201,7 +202,7 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
 
 def _specifiers(node: Node) -> SpecifierSet:
     try:
-        return SpecifierSet(node.text())
+        return read_specifiers(node.text())
     except InvalidSpecifier as error:
         raise node.fail(
             "not a version specifier (PEP 440)", cause=str(error), hint='write it as in ">=3.11"'

@@ -3,10 +3,11 @@
 import re
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
+from pipper.core.standards import read_requirement, read_specifier, read_specifiers, read_version
 from pipper.errors import UsageError
 
 _COLON = re.compile(
@@ -36,8 +37,8 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
         specifier = _specifier(colon["versions"], f"{prefix}`{text.strip()}`")
         text = f"{colon['name']}{colon['extras'] or ''}{specifier}"
     try:
-        return Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+        return read_requirement(text)
+    except InvalidRequirement as error:
         shown = text.strip() if len(text) <= _SHOWN else f"{text[:_SHOWN].strip()}…"
         raise UsageError(
             f"{prefix}`{shown}` is not a requirement",
@@ -49,7 +50,7 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
 def _specifier(versions: str, subject: str) -> str:
     clauses = [clause.strip() for clause in versions.split(",")]
     try:
-        return str(SpecifierSet(",".join(_clause(clause) for clause in clauses if clause != "*")))
+        return str(read_specifiers(",".join(_clause(clause) for clause in clauses if clause != "*")))
     except (InvalidSpecifier, InvalidVersion) as error:
         raise UsageError(
             f"{subject} does not name a version",
@@ -68,8 +69,8 @@ def _clause(clause: str) -> str:
     if "*" in version:
         # 0.x read constraints from the left, and ignored everything after the first `*`.
         head = version.split("*", 1)[0].rstrip(".")
-        return f"{operator}{Version(head)}.*" if head else ""
-    return str(Specifier(f"{operator}{Version(version)}"))
+        return f"{operator}{read_version(head)}.*" if head else ""
+    return str(read_specifier(f"{operator}{read_version(version)}"))
 
 
 def normalised(requirement: Requirement) -> str:

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.manifest.requirement import name_of, normalised
+from pipper.core.standards import read_marker
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 
@@ -86,5 +87,5 @@ def _with_marker(requirement: Requirement, outer: Marker | None) -> Requirement:
         return requirement
     joined = copy.copy(requirement)
     inner = requirement.marker
-    joined.marker = outer if inner in (None, outer) else Marker(f"({outer}) and ({inner})")
+    joined.marker = outer if inner in (None, outer) else read_marker(f"({outer}) and ({inner})")
     return joined

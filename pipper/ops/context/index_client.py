@@ -3,9 +3,10 @@
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pipper.core.manifest.inputs import INDEX
+from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
@@ -47,7 +48,7 @@ def index_folders(settings: Settings, index_url: str, further: Mapping[str, str]
 
 
 def _folder(url: str) -> Path | None:
-    parts = urlsplit(url)
+    parts = split_url(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
@@ -62,7 +63,7 @@ def web_of(settings: Settings, address: IndexAddress, further: Iterable[str] = (
 
 
 def _plain_origins(urls: Iterable[str]) -> frozenset[str]:
-    parts = map(urlsplit, urls)
+    parts = map(split_url, urls)
     return frozenset(f"http://{each.netloc}" for each in parts if each.scheme == "http")
 
 

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.manifest.rules import FILES_ALIAS
+from pipper.core.standards import read_requirement
 from pipper.http.client import Web
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.read_publication import read_publication
@@ -64,6 +65,6 @@ def import_file(settings: Settings, text: str, root: Path, now: datetime) -> Imp
         publisher.upload(publication)
         publisher.write_page([publication])
     return ImportedFile(
-        requirement=Requirement(f"{publication.name}=={publication.version}"),
+        requirement=read_requirement(f"{publication.name}=={publication.version}"),
         repository=RepositoryEntry(alias=FILES_ALIAS, url=f"file:{folder.as_posix()}"),
     )

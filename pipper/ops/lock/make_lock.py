@@ -15,6 +15,7 @@ from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.model import Manifest
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
+from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
 from pipper.index.reader import Reader
@@ -160,7 +161,7 @@ def _versions(installed: Iterable[Installed]) -> dict[NormalizedName, Version]:
     found = {}
     for each in installed:
         try:
-            found[each.name] = Version(each.version)
+            found[each.name] = read_version(each.version)
         except InvalidVersion:
             continue  # an unmanaged distribution from before PEP 440; no candidate has its version
     return found

@@ -9,6 +9,7 @@ from packaging.version import Version
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of
+from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.ops.lock.options import LockOptions
 
@@ -41,11 +42,11 @@ def preferred_versions(
         free = free.union(name_of(each) for requirements in manifest.roots.values() for each in requirements)
     return Preferred(
         by_target={
-            each.target: {pin.name: Version(pin.version) for pin in each.pins if pin.name not in free}
+            each.target: {pin.name: read_version(pin.version) for pin in each.pins if pin.name not in free}
             for each in (old.environments if old else ())
         },
         newest={  # packages of a lock are sorted by version: the last one wins
-            package.name: Version(package.version)
+            package.name: read_version(package.version)
             for package in (old.packages if old else ())
             if package.name not in free
         },

@@ -6,6 +6,7 @@ from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Pin
 from pipper.core.plan import Installed
+from pipper.core.standards import read_requirement
 from pipper.errors import IntegrityError
 from pipper.system.files import read_bytes
 from pipper.wheels.metadata import parse_metadata, requirement_fault
@@ -20,7 +21,9 @@ def unmanaged_requirements(distributions: Iterable[Installed]) -> dict[Pin, tupl
     for distribution in distributions:
         if distribution.ours:
             continue
-        requirements = [Requirement(text) for text in _requires(distribution) if not requirement_fault(text)]
+        requirements = [
+            read_requirement(text) for text in _requires(distribution) if not requirement_fault(text)
+        ]
         counting = tuple(
             each for each in requirements if each.marker is None or "extra" not in str(each.marker)
         )

@@ -11,6 +11,7 @@ from pipper.core.lock.graph import Graph, graph_of
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
+from pipper.core.standards import read_version
 from pipper.errors import NoSolutionError
 from pipper.ops.context.project import load_lock
 from pipper.ops.context.settings import Place, Settings
@@ -104,7 +105,7 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
         newest = sources.newest(pin.name, versions)
         if newest is None:
             settings.reporter.warning(f"{pin.name} is not published any more: {sources.searched(pin.name)}")
-        elif newest.version > Version(pin.version):
+        elif newest.version > read_version(pin.version):
             limit = limits.get(pin.name)
             allowed = sources.newest(pin.name, versions, limit) if limit is not None else None
             found.append(
@@ -129,7 +130,7 @@ def _status(here: Installed | None, newest: PublishedVersion | None) -> Status:
     if newest is None:
         return "ahead"
     try:
-        version = Version(here.version)
+        version = read_version(here.version)
     except InvalidVersion:
         return "behind"  # a version from before PEP 440
     if version == newest.version:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipper.core.access import RepositoryOptions
+from pipper.core.document import load_json
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
+from pipper.core.urls import split_url
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
@@ -85,7 +86,7 @@ def _document(settings: Settings) -> Iterator[dict[str, Any]]:
         # The common reader raises an error for a damaged file, so it is not overwritten.
         read_named_repositories(path, Reporter())
         document = (
-            json.loads(path.read_text("utf-8")) if path.exists() else {"repositories": {}, "default": None}
+            load_json(path.read_text("utf-8")) if path.exists() else {"repositories": {}, "default": None}
         )
         yield document
         write_private(path, json.dumps(document, indent=2).encode())
@@ -112,7 +113,7 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
     found = {"root_prefix": options.prefix.strip("/")} if options.prefix else {}
     bucket = options.bucket
     if "://" in bucket:
-        parts = urlsplit(bucket)
+        parts = split_url(bucket)
         if parts.scheme != "s3" or parts.username or parts.query or parts.fragment:
             raise UsageError(
                 "a named repository must be an S3 bucket",

@@ -1,9 +1,8 @@
 """`repository policy`: the least IAM policy for a repository, without a request to it."""
 
-from urllib.parse import urlsplit
-
 from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.core.redaction import shown
+from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import list_named
 from pipper.ops.context.open_repositories import require_repository
@@ -29,5 +28,5 @@ def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:
             cause="IAM policies are for S3 buckets",
             hint="set the permissions of the directory and its files",
         )
-    location = urlsplit(open_bucket(entry, Access(step="none")).location)
+    location = split_url(open_bucket(entry, Access(step="none")).location)
     return least_policy(purpose, bucket=location.netloc, prefix=location.path.strip("/"), region=entry.region)

@@ -1,11 +1,11 @@
 """`repository repair`: makes pages match the objects, and imports the bundles that 0.x published."""
 
-import json
 from contextlib import suppress
 from datetime import datetime
 
 from msgspec import Struct
 
+from pipper.core.document import load_json
 from pipper.core.layout.keys import JSON, MARKER_KEY, bundle_version, marker_body, parse_marker
 from pipper.core.layout.objects import Holding, arrange
 from pipper.core.ports import ObjectInfo, Store
@@ -173,8 +173,8 @@ def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
 
 def _is_newer(body: bytes) -> bool:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = load_json(body)
+    except ValueError:
         return False
     found = document.get("format") if isinstance(document, dict) else None
     return isinstance(found, int) and found > 2

@@ -19,6 +19,7 @@ from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, bundle_version
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
 from pipper.errors import (
@@ -252,7 +253,7 @@ class Mender:
         noted |= {bundle.key: bundle for bundle in work.noted}
         bundles = (noted[key] for key in sorted(noted))
         return replace(
-            result, bundles=tuple(each for each in bundles if Version(each.version) not in published)
+            result, bundles=tuple(each for each in bundles if read_version(each.version) not in published)
         )
 
     def _is_lost(self, page: ProjectPage, look: WheelLook | None) -> bool:

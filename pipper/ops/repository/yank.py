@@ -9,6 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.page import ProjectPage
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
@@ -35,7 +36,7 @@ class YankRequest(Struct, frozen=True, kw_only=True):
         try:
             if found is None:
                 raise InvalidVersion(release)
-            name, version = canonicalize_name(found["name"], validate=True), Version(found["version"])
+            name, version = canonicalize_name(found["name"], validate=True), read_version(found["version"])
         except ValueError as error:
             raise UsageError(
                 f"{release!r} is not a release", hint="write NAME:VERSION, as in foo:1.2.3"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 
@@ -15,6 +15,7 @@ from pipper.core.lock.model import Lock
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter, Task
+from pipper.core.urls import split_url
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web
@@ -158,7 +159,7 @@ def _taken(
 
 def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
     """Copy a file with a `file:` URL into the cache: one of a PEP 751 lock, or one of an index in a folder."""
-    parts = urlsplit(want.file.url)
+    parts = split_url(want.file.url)
     if parts.scheme != "file":
         return False
     path = Path(unquote(parts.path))

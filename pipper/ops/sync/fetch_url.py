@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
-from pipper.core.urls import plain, signed_until
+from pipper.core.urls import plain, signed_until, split_url
 from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.http.errors import expired
@@ -47,7 +47,7 @@ def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
     until, now = signed_until(url), datetime.now(UTC)
     if until is not None and until <= now:
         raise expired(until, now, subject=shown(url))
-    name = unquote(urlsplit(url).path.rpartition("/")[2])
+    name = unquote(split_url(url).path.rpartition("/")[2])
     if "/" in name or "\\" in name or not name.endswith((".whl", BUNDLE_SUFFIX)):
         raise UsageError(
             f"{shown(url)} is neither a wheel nor a bundle",

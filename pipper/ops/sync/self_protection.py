@@ -3,10 +3,11 @@
 import os
 import sys
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.plan import Plan, Remove
+from pipper.core.standards import read_requirement
 from pipper.errors import MachineError
 from pipper.python.environment import Environment
 
@@ -48,7 +49,7 @@ def _closure() -> frozenset[NormalizedName]:
         found.add(name)
         for text in requires:
             try:
-                requirement = Requirement(text)
+                requirement = read_requirement(text)
             except InvalidRequirement:
                 continue
             if requirement.marker is None or "extra" not in str(requirement.marker):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import Version
 
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
@@ -11,6 +10,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment, Pin
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
+from pipper.core.standards import read_requirement, read_version
 from pipper.errors import IntegrityError
 from pipper.solve.catalogue import active_overrides
 from pipper.solve.markers import MarkerError, Markers
@@ -41,7 +41,7 @@ def wheels_at_hand(wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, Unpac
 
 def require_same_version(want: Wanted, wheel: UnpackedWheel) -> None:
     """Raise IntegrityError if a wheel with the locked bytes is not of the locked project and version."""
-    if wheel.name != want.name or Version(str(wheel.version)) != Version(want.version):
+    if wheel.name != want.name or read_version(str(wheel.version)) != read_version(want.version):
         raise IntegrityError(
             f"{want.filename} is {wheel.name} {wheel.version}, not {want.name} {want.version} as in the lock",
             hint="restore the lock from version control, or remove it and run `pipper lock`",
@@ -59,7 +59,7 @@ def require_locked_needs(
     """
     here = {pin.name: pin.version for pin in part.pins}
     markers = Markers(part.target)
-    overridden = active_overrides(map(Requirement, lock.inputs.overrides), markers)
+    overridden = active_overrides(map(read_requirement, lock.inputs.overrides), markers)
     missing = {lock.inputs.name, *lock.inputs.exclude}
     for want in wanted:
         if not (lock.inputs.has_index(want.source) or want.source in lock.repositories):
@@ -85,7 +85,7 @@ def _needed(want: Wanted, wheel: UnpackedWheel) -> list[Requirement]:
     if fault:
         raise _differs(want, fault)
     try:
-        return [Requirement(text) for text in wheel.requires_dist]
+        return [read_requirement(text) for text in wheel.requires_dist]
     except InvalidRequirement as error:
         raise _differs(want, "the wheel has a malformed requirement") from error
 

@@ -1,11 +1,11 @@
 """The address of a bucket."""
 
 import re
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from pipper.core.redaction import shown
+from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.storage.keys import flaw
 
@@ -44,13 +44,9 @@ class S3Location(Struct, frozen=True, kw_only=True):
 
 
 def _check_endpoint(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        account = parts.username is not None
-    except ValueError:
-        usable = account = False
-    if account:
+    parts = split_url(url)
+    usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    if parts.username is not None:
         raise UsageError(
             "the endpoint URL contains a user name or a password", hint="remove it; use -p, -r or -c"
         )

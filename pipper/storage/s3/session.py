@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pipper.core.access import Credentials
 from pipper.core.ports import Lifetime
+from pipper.core.urls import split_url
 from pipper.errors import AccessError, ObjectAbsentError, UsageError
 from pipper.http import pool as webpool
 from pipper.storage.s3.errors import ENDPOINT, Request, incomplete, no_bucket, translated
@@ -108,8 +108,8 @@ class Connection:
     def host(self) -> str:
         """The host of the requests, for messages; empty if unknown."""
         if client := self._clients.get(None):
-            return urlsplit(client.meta.endpoint_url).netloc
-        return self._direct.host if self._direct else urlsplit(self.location.endpoint_url or "").netloc
+            return split_url(client.meta.endpoint_url).netloc
+        return self._direct.host if self._direct else split_url(self.location.endpoint_url or "").netloc
 
     @property
     def region(self) -> str:

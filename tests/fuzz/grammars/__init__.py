@@ -8,6 +8,7 @@ manifests.py     manifests of pipper, of the standards, of other tools and of 0.
 installed.py     the files of a `.dist-info`
 state.py         journal, stamps, named repositories, documents of the cache
 words.py         versions, specifiers, markers, durations, dates, URLs, locations
+using.py         what the solver does with requirements
 places.py        a folder for readers that take a path
 """
 

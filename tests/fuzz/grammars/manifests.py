@@ -17,6 +17,7 @@ from pipper.ops.context.input_kind import input_kind
 from pipper.wheels.old_manifest import OldManifest, read_pipper_manifest
 from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.grammars.places import scratch
+from tests.fuzz.grammars.using import use_requirement, use_specifiers
 from tests.fuzz.texts import DIGITS
 
 _PIPPER = """requires-python = ">=3.11"
@@ -207,12 +208,8 @@ def _manifest(label: str) -> Callable[[bytes], Manifest]:
             declared.target  # noqa: B018 - it is made when it is asked for
         for requirements in found.roots.values():
             for requirement in requirements:
-                assert requirement.specifier.contains("1.0") in (True, False)
-                assert requirement.marker is None or requirement.marker.evaluate({"extra": ""}) in (
-                    True,
-                    False,
-                )
-        assert found.requires_python.contains("3.11") in (True, False)
+                use_requirement(requirement)
+        use_specifiers(found.requires_python)
         added = _edited(lambda: add_requirements(data, [_REQUIREMENT], label=label))
         if added is not None:
             assert _REQUIREMENT in parse_manifest(added, label=label).dependencies

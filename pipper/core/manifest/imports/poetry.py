@@ -3,14 +3,15 @@
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from pipper.core.document import Node
 from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.redaction import without_account
+from pipper.core.standards import read_specifier, read_specifiers, read_version
 
 _CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
 _SEPARATOR = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
@@ -142,7 +143,7 @@ class _Reader:
 
 def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
     if "python" in entry:
-        for clause in SpecifierSet(_specifiers(entry["python"].text())):
+        for clause in read_specifiers(_specifiers(entry["python"].text())):
             full = clause.version.removesuffix(".*").count(".") > 1
             name = "python_full_version" if full else "python_version"
             yield f'{name} {clause.operator} "{clause.version}"'
@@ -164,7 +165,7 @@ def _specifiers(text: str) -> str:
             raise UntranslatableError(f"`{text}` is not a constraint")
         clauses += _clause(found["operator"] or "", found["version"])
     try:
-        return ",".join(str(Specifier(clause)) for clause in clauses)
+        return ",".join(str(read_specifier(clause)) for clause in clauses)
     except InvalidSpecifier as error:
         raise UntranslatableError(f"`{text}` is not a constraint") from error
 
@@ -174,7 +175,7 @@ def _clause(operator: str, version: str) -> list[str]:
         return []
     if operator in ("^", "~"):
         try:
-            release = Version(version).release
+            release = read_version(version).release
         except InvalidVersion as error:
             raise UntranslatableError(f"`{operator}{version}` is not a constraint") from error
         return [f">={version}", f"<{_limit(operator, release)}"]

@@ -17,6 +17,7 @@ from pipper.core.manifest.imports.uv import from_uv
 from pipper.core.manifest.requirement import REQUIREMENT_HINT, parse_requirement
 from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.redaction import without_account
+from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 
 _DEEPEST = 10
@@ -166,6 +167,6 @@ def _requirement(line: str, place: str) -> ImportedManifest:
     if "://" in text or text.startswith((".", "/")) or text.endswith((".whl", ".tar.gz", ".zip")):
         return ImportedManifest(notes=(f"{place}: a file or URL; publish it to a repository",))
     try:
-        return ImportedManifest(dependencies=(str(Requirement(text)),))
+        return ImportedManifest(dependencies=(str(read_requirement(text)),))
     except InvalidRequirement as error:
         raise UsageError(f"{place}: not a requirement", cause=str(error), hint=REQUIREMENT_HINT) from error

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote, unquote_plus, urlencode, urlsplit
+from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
 
 from pipper import __version__
 from pipper.core.access import Credentials
+from pipper.core.urls import split_url
 from pipper.errors import PipperError
 from pipper.http.pool import Pool
 from pipper.storage.keys import absent
@@ -61,7 +62,7 @@ class Direct:
     @property
     def host(self) -> str:
         """The host of the requests."""
-        return urlsplit(self._access.root).netloc
+        return split_url(self._access.root).netloc
 
     @property
     def region(self) -> str:
@@ -91,7 +92,7 @@ class Direct:
         """Return a page of a listing (ListObjectsV2): the parts of boto3's result that pipper uses."""
         encoded = urlencode({"list-type": "2", "encoding-type": "url", **query}, quote_via=quote)
         # A bucket in the host name has an empty path, which is sent as a slash and must be signed as one.
-        slash = "" if urlsplit(self._access.root).path else "/"
+        slash = "" if split_url(self._access.root).path else "/"
         response = self._send(f"{slash}?{encoded}", {})
         if response is None:
             return None
@@ -151,7 +152,7 @@ def _parsed(text: bytes) -> ElementTree.Element:
     try:
         # expat limits the expansion of entities, and botocore uses it for the same responses
         return ElementTree.fromstring(text)  # noqa: S314 - see above
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # malformed, or of an unknown encoding
         raise ValueError("not XML") from error
 
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from pipper.core.access import Credentials
+from pipper.core.urls import split_url
 from pipper.storage.s3.location import S3Location
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -184,13 +185,9 @@ def _root(bucket: str, endpoint: str, region: str | None) -> str:
 def _below(endpoint: str, bucket: str) -> str:
     if not _ENDPOINT.fullmatch(endpoint) or "--" in bucket:
         return ""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.port != 0 and not (parts.hostname or "").endswith(
-            (".amazonaws.com", ".amazonaws.com.cn", ".aws")
-        )
-    except ValueError:
-        return ""
+    parts = split_url(endpoint)
+    host = parts.hostname or ""
+    usable = host and parts.port != 0 and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".aws"))
     return f"{endpoint.rstrip('/')}/{quote(bucket)}" if usable else ""
 
 
