@@ -11,6 +11,7 @@ from typing import TextIO
 
 from pipper.core.redaction import redacted
 from pipper.core.reporter import Reporter, Task
+from pipper.errors import PipperError
 from pipper.system.os_errors import machine_error
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -95,6 +96,12 @@ def render_error(message: str, cause: str, hint: str) -> None:
         say(f"  {line}")
     if hint:
         say("hint: " + hint.replace("\n", "\\n"))
+
+
+def render_errors(errors: Iterable[PipperError]) -> None:
+    """Write several errors to stderr."""
+    for error in errors:
+        render_error(error.message, error.cause, error.hint)
 
 
 class TerminalReporter(Reporter):

@@ -138,6 +138,10 @@ class CandidateFile(Struct, frozen=True, kw_only=True):
     upload_time: datetime | None = None
     yanked: str | None = None
     """None, or the reason (PEP 592), which may be empty."""
+    published: str = ""
+    """Who published it and with which program, for people; empty if unknown."""
+    copied_from: str = ""
+    """The source that it was copied from, for people; empty if it was published here first, or if unknown."""
 
 
 class WheelKind(NamedTuple):

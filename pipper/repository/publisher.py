@@ -24,6 +24,7 @@ from pipper.core.layout.keys import (
     marker_body,
     wheel_key,
 )
+from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
@@ -65,8 +66,8 @@ class Publication(Struct, frozen=True, kw_only=True):
     needs: Needs
     bundle: BundleFile | None = None
 
-    def page_file(self, now: datetime) -> PageFile:
-        """Return the entry for the project's page."""
+    def page_file(self, now: datetime, notes: FileNotes = NO_NOTES) -> PageFile:
+        """Return the entry for the project's page; `notes` say who publishes it."""
         return PageFile(
             filename=self.filename,
             sha256=self.sha256,
@@ -74,6 +75,7 @@ class Publication(Struct, frozen=True, kw_only=True):
             upload_time=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             metadata_sha256=sha256(self.metadata).hexdigest(),
             needs=self.needs,
+            notes=notes,
         )
 
 
@@ -95,11 +97,19 @@ class Publisher:
     """Publishes into one repository. Each step of a run is a method, so that it can run in parallel."""
 
     def __init__(
-        self, repository: Repository, *, now: datetime, force: bool = False, reporter: Reporter | None = None
+        self,
+        repository: Repository,
+        *,
+        now: datetime,
+        notes: FileNotes = NO_NOTES,
+        force: bool = False,
+        reporter: Reporter | None = None,
     ) -> None:
+        """Note `now` and `notes` on the page for each new file."""
         self._repository = repository
         self._store = repository.store
         self._now = now
+        self._notes = notes
         self._force = force
         self._reporter = reporter or Reporter()
         self._found: set[str] = set()
@@ -210,7 +220,7 @@ class Publisher:
             try:
                 if examine:
                     self._same_as_bundle(page, publication)
-                after = page.with_file(publication.page_file(self._now), force=self._force)
+                after = page.with_file(publication.page_file(self._now, self._notes), force=self._force)
             except PipperError as error:
                 outcomes.append(failed(publication, error))
                 continue

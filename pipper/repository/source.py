@@ -237,6 +237,8 @@ class Repository:
             requires_python=specifiers(file.needs.requires_python),
             upload_time=upload_moment(file.upload_time),
             yanked=None if file.yanked is False else "" if file.yanked is True else file.yanked,
+            published=file.notes.publisher,
+            copied_from=str(file.notes.origin or ""),
         )
 
     def _bundle(self, name: NormalizedName, bundle: PageBundle) -> CandidateFile:

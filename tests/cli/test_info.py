@@ -254,3 +254,21 @@ def test_nothing_is_changed(shop: Workspace) -> None:
     before = shop.state()
     shop.run("info", "base")
     shop.compare(before)
+
+
+def test_who_published_it_is_told_and_cannot_touch_the_terminal(empty: Workspace) -> None:
+    empty.write_manifest()
+    empty.run("publish", empty.wheel("alpha"), "-b", empty.url, "--by", "Ann of acme")
+    assert facts(empty, "alpha")["published"].startswith("by Ann of acme with pipper ")
+    page = empty.repository / "alpha" / "index.json"
+    page.write_text(page.read_text().replace("Ann of acme", "\\u001b[31mAnn\\u009b"))
+    assert facts(empty, "alpha")["published"].startswith("by \\x1b[31mAnn\\x9b with pipper ")
+
+
+def test_a_job_of_ci_is_noted_without_being_asked_for(empty: Workspace) -> None:
+    empty.write_manifest()
+    job = {"CI_JOB_URL": "https://me:secret@git.example.com/jobs/7"}
+    empty.run("publish", empty.wheel("alpha"), "-b", empty.url, env=job)
+    told = json.loads(empty.run("info", "alpha", "--json").stdout)["newest"]
+    assert told["published"].startswith("by https://****@git.example.com/jobs/7 with pipper ")
+    assert told["copied_from"] is None

@@ -1,13 +1,24 @@
 """A project's page: what `--force` replaced is remembered, and what can be read of a damaged page is kept."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from pipper.core.layout.page import Needs, PageFile, ProjectPage, dump_page, parse_page, salvage_page
-from pipper.errors import IntegrityError
+from pipper.core.layout.notes import FileNotes, FileOrigin, RemovedFile
+from pipper.core.layout.page import (
+    Needs,
+    PageBundle,
+    PageFile,
+    ProjectPage,
+    dump_page,
+    parse_page,
+    salvage_page,
+)
+from pipper.errors import ConflictError, IntegrityError
 
 NAME = canonicalize_name("foo")
 
@@ -72,3 +83,63 @@ def test_a_page_of_a_newer_pipper_is_not_salvaged() -> None:
     newer["meta"]["api-version"] = "2.0"
     with pytest.raises(IntegrityError, match="api-version"):
         salvage_page(json.dumps(newer).encode(), name=NAME, label="page")
+
+
+NOTES = FileNotes(
+    published_by="the job",
+    published_with="pipper 1.0.0",
+    origin=FileOrigin(source="index", location="https://index.example.com/simple/", copied_at="now"),
+)
+GONE = RemovedFile(filename="foo-0.9-py3-none-any.whl", sha256="c" * 64, removed_at="then", removed_by="Ann")
+BUNDLE = PageBundle(
+    key="Foo/v1-0-0.pipper",
+    etag="e",
+    size=1,
+    version="1.0.0",
+    wheel="foo-1.0.0-py3-none-any.whl",
+    needs=Needs(),
+)
+
+
+def test_who_published_and_removed_and_where_it_came_from_is_read_back() -> None:
+    page = ProjectPage(
+        name=NAME, files=(replace(file("a"), notes=NOTES),), removed=(GONE,), bundles=(BUNDLE,)
+    )
+    assert parse_page(dump_page(page), name=NAME, label="page") == page
+    assert salvage_page(dump_page(page), name=NAME, label="page") == page
+
+
+def test_stock_readers_see_the_same_page_with_and_without_notes() -> None:
+    plain, noted = document(file("a")), document(replace(file("a"), notes=NOTES))
+    for page in (plain, noted):
+        del page["files"][0]["_pipper"]
+    assert plain == noted
+
+
+def test_a_page_without_notes_has_the_bytes_that_it_always_had() -> None:
+    entry = document(file("a"))["files"][0]
+    assert list(entry["_pipper"]) == ["requires-dist", "dependencies", "provides-extra"]
+    assert set(document()["_pipper"]) == {"bundles", "replaced"}
+
+
+@pytest.mark.parametrize("read", [parse_page, salvage_page])
+def test_what_a_newer_pipper_notes_survives_a_write(read: Callable[..., ProjectPage]) -> None:
+    newer = json.loads(dump_page(ProjectPage(name=NAME, files=(file("a"),), bundles=(BUNDLE,))))
+    for table in (newer["_pipper"], newer["files"][0]["_pipper"], newer["_pipper"]["bundles"][0]):
+        table["from-the-future"] = {"a": [1, None, "x"]}
+    page = read(json.dumps(newer).encode(), name=NAME, label="page").with_file(file("b", "2.0"))
+    written = json.loads(dump_page(page))
+    assert written["_pipper"] == newer["_pipper"]
+    assert written["files"][0] == newer["files"][0]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_removed_version_comes_back_only_with_the_same_bytes(force: bool) -> None:
+    page = ProjectPage(name=NAME, removed=(GONE,))
+    for other in (file("a", "0.9"), replace(file("a"), filename="foo-0.9.0-cp311-cp311-linux_x86_64.whl")):
+        with pytest.raises(ConflictError, match="was removed") as caught:
+            page.with_file(other, force=force)
+        assert "removed then by Ann" in caught.value.cause
+    back = page.with_file(file("c", "0.9"), force=force)
+    assert (back.files, back.removed) == ((file("c", "0.9"),), ())
+    assert page.with_file(file("a", "1.0")).removed == (GONE,)

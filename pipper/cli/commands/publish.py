@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import limit_option, repository_options, settings_from
+from pipper.cli.options.settings import by_option, limit_option, repository_options, settings_from
 from pipper.cli.output import give, render_error
 from pipper.errors import gravest
 from pipper.ops.repository.publish import PublishRequest, publish
@@ -49,6 +49,7 @@ Examples:
     metavar="ACL",
     help="Set this canned ACL on the objects.",
 )
+@by_option
 @click.option("--dry-run", is_flag=True, help="Check the files and show what would be published.")
 @limit_option
 @repository_options
@@ -58,6 +59,7 @@ def command(
     strict: bool,
     skip_fails: bool,
     acl: str | None,
+    by: str,
     dry_run: bool,
     **shared: Any,
 ) -> int:
@@ -65,10 +67,13 @@ def command(
 
     PATH is a file, or a directory: then pipper takes its newest bundle, else its wheels. pipper verifies all
     files before it uploads the first. A file that is published already with the same contents is skipped; with
-    other contents it is a conflict (exit 7).
+    other contents it is a conflict (exit 7). The page notes when each file was published, by whom (--by, or the
+    URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
-    request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, acl=acl, dry_run=dry_run)
+    request = PublishRequest(
+        paths=paths, force=force, strict=strict or skip_fails, acl=acl, by=by, dry_run=dry_run
+    )
     results = publish(settings, request, now=datetime.now(UTC))
     for result in results:
         if result.error is not None:

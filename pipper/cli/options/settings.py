@@ -50,6 +50,15 @@ limit_option = click.option(
 )
 """For every command that opens wheels."""
 
+by_option = click.option(
+    "--by",
+    envvar="PIPPER_BY",
+    default="",
+    metavar="TEXT",
+    help="Note on the page that TEXT did this (default: the URL of the CI job, if it is one).",
+)
+"""For every command that changes what is published."""
+
 project_option = click.option(
     "--project",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -1,6 +1,6 @@
 """Results of `repository check` and `repository repair` as lines and as documents (`--json`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import asdict
 
@@ -52,7 +52,7 @@ def check_document(outcome: CheckOutcome) -> dict[str, object]:
             for probe in outcome.probes
         ],
         "findings": [_finding_document(finding) for finding in outcome.findings],
-        "errors": _error_documents(outcome.errors),
+        "errors": error_documents(outcome.errors),
     }
 
 
@@ -63,7 +63,7 @@ def repair_document(outcome: RepairOutcome) -> dict[str, object]:
         "format": outcome.layout_format,
         "mends": [asdict(mend) for mend in outcome.mends],
         "left": [_finding_document(finding) for finding in outcome.left],
-        "errors": _error_documents(outcome.errors),
+        "errors": error_documents(outcome.errors),
     }
 
 
@@ -75,5 +75,6 @@ def _finding_document(finding: Finding) -> dict[str, object]:
     return asdict(finding) | {"difference": finding.is_difference}
 
 
-def _error_documents(errors: tuple[PipperError, ...]) -> list[dict[str, object]]:
+def error_documents(errors: Sequence[PipperError]) -> list[dict[str, object]]:
+    """Return errors as documents: message, cause, exit."""
     return [{"message": error.message, "cause": error.cause, "exit": error.exit_code} for error in errors]

@@ -40,6 +40,10 @@ def _published(info: PackageInfo) -> Iterator[tuple[str, Sequence[str]]]:
         python = newest.file.requires_python if newest.file else None
         yield "newest", [f"{newest.version}{f' ({newest.unfit})' if newest.unfit else ''}"]
         yield "uploaded", [_time(newest) or "at an unknown time"]
+        if newest.file and newest.file.published:
+            yield "published", [newest.file.published]
+        if newest.file and newest.file.copied_from:
+            yield "copied from", [newest.file.copied_from]
         yield "size", [human_size(newest.size) if newest.size else "unknown"]
         yield "Python", [str(python) if python else "any"]
         if needs.unusable:
@@ -116,6 +120,8 @@ def _version_document(one: PublishedVersion) -> dict[str, object]:
         "prerelease": one.version.is_prerelease,
         "uploaded": one.upload_time.astimezone(UTC).isoformat() if one.upload_time else None,
         "size": one.size or None,
+        "published": (one.file.published if one.file else "") or None,
+        "copied_from": (one.file.copied_from if one.file else "") or None,
         "unfit": one.unfit or None,
     }
 

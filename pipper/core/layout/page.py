@@ -1,15 +1,25 @@
 """The page of a project: its published files (JSON of PEP 691 and 700, with additions under `_pipper`)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, load_json, read_json
+from pipper.core.layout.notes import (
+    NO_NOTES,
+    FileNotes,
+    RemovedFile,
+    read_notes,
+    read_removed,
+    removed_entry,
+    unknown_entries,
+    without_returned,
+)
 from pipper.core.standards import read_version, version_of
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError
@@ -17,6 +27,10 @@ from pipper.errors import ConflictError, IntegrityError
 PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 T = TypeVar("T")
 _MAJOR = "1"
+_OF_NEEDS = ("requires-dist", "dependencies", "provides-extra")
+_OF_PAGE = ("bundles", "replaced", "removed")
+_OF_BUNDLE = ("key", "etag", "size", "version", "wheel", "upload-time", "requires-python", *_OF_NEEDS)
+"""The known keys of `_pipper`, of a file and of a page, and of a bundle."""
 _HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
 
 
@@ -43,6 +57,7 @@ class PageFile(Struct, frozen=True, kw_only=True):
     yanked: bool | str = False
     """True or the reason if the file is yanked (PEP 592)."""
     needs: Needs
+    notes: FileNotes = NO_NOTES
 
     @property
     def url(self) -> str:
@@ -63,6 +78,8 @@ class PageBundle(Struct, frozen=True, kw_only=True, rename="kebab"):
     """The file name of the wheel in the bundle."""
     upload_time: str = ""
     needs: Needs
+    unknown: Mapping[str, object] = field(default_factory=dict)
+    """Entries of a newer pipper."""
 
 
 class ProjectPage(Struct, frozen=True, kw_only=True):
@@ -73,16 +90,22 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
     bundles: tuple[PageBundle, ...] = ()
     replaced: tuple[str, ...] = ()
     """URLs of wheels that `publish --force` replaced on the page; they stay in the store, because locks name them."""
+    removed: tuple[RemovedFile, ...] = ()
+    """Tombstones of `repository prune`."""
+    unknown: Mapping[str, object] = field(default_factory=dict)
+    """Entries of a newer pipper."""
 
     def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
         """Return the page with `file` added; the page itself if it already lists these bytes.
 
-        Raises ConflictError if the same file is published with other bytes, unless `force` is given.
+        Raises ConflictError if the same file is published with other bytes, unless `force` is given, and if its
+        version was removed with other bytes.
         """
         identity = wheel_identity(file.filename)
         same = [other for other in self.files if wheel_identity(other.filename) == identity]
         if any(other.sha256 == file.sha256 for other in same):
             return self
+        removed = without_returned(self.removed, file.filename, file.sha256)
         if same and not force:
             raise ConflictError(
                 f"{same[0].filename} is published with other bytes",
@@ -92,7 +115,7 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         kept = tuple(other for other in self.files if other not in same)
         gone = {*self.replaced, *(other.url for other in same)} - {file.url}
         files = sorted((*kept, file), key=lambda each: (wheel_identity(each.filename).version, each.filename))
-        return replace(self, files=tuple(files), replaced=tuple(sorted(gone)))
+        return replace(self, files=tuple(files), replaced=tuple(sorted(gone)), removed=removed)
 
 
 def dump_page(page: ProjectPage) -> bytes:
@@ -102,12 +125,14 @@ def dump_page(page: ProjectPage) -> bytes:
     own: dict[str, object] = {"bundles": [_bundle_entry(bundle) for bundle in page.bundles]}
     if page.replaced:
         own["replaced"] = list(page.replaced)
+    if page.removed:
+        own["removed"] = [removed_entry(each) for each in page.removed]
     document = {
         "meta": {"api-version": "1.1"},
         "name": page.name,
         "versions": [str(version) for version in sorted(versions)],
         "files": [_file_entry(file) for file in page.files],
-        "_pipper": own,
+        "_pipper": own | dict(page.unknown),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -123,7 +148,7 @@ def _file_entry(file: PageFile) -> dict[str, object]:
         "upload-time": file.upload_time,
         "core-metadata": {"sha256": file.metadata_sha256},
         "yanked": file.yanked,
-        "_pipper": needs,
+        "_pipper": needs | file.notes.entries(),
     }
     if python:
         entry["requires-python"] = python
@@ -132,8 +157,8 @@ def _file_entry(file: PageFile) -> dict[str, object]:
 
 def _bundle_entry(bundle: PageBundle) -> dict[str, object]:
     entry = to_builtins(bundle)
-    needs = entry.pop("needs")
-    return {**entry, **needs}
+    needs, unknown = entry.pop("needs"), entry.pop("unknown")
+    return {**entry, **needs, **unknown}
 
 
 def parse_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPage:
@@ -166,6 +191,8 @@ def salvage_page(body: bytes, *, name: NormalizedName, label: str) -> ProjectPag
         files=tuple(_readable(_part(document, "files"), lambda entry: _file(entry, name))),
         bundles=tuple(_readable(_part(own, "bundles"), _bundle)),
         replaced=tuple(_readable(_part(own, "replaced"), Node.text)),
+        removed=tuple(_readable(_part(own, "removed"), _removed)),
+        unknown=unknown_entries(own, _OF_PAGE) if isinstance(own.value, dict) else {},
     )
 
 
@@ -192,6 +219,8 @@ def _page(document: Node, name: NormalizedName) -> ProjectPage:
         files=tuple(_file(entry, name) for entry in document.at("files").items()),
         bundles=tuple(map(_bundle, own.at("bundles", []).items())),
         replaced=own.at("replaced", []).texts(),
+        removed=tuple(map(_removed, own.at("removed", []).items())),
+        unknown=unknown_entries(own, _OF_PAGE),
     )
 
 
@@ -209,6 +238,7 @@ def _file(entry: Node, name: NormalizedName) -> PageFile:
         metadata_sha256=_sha256(entry.at("core-metadata")),
         yanked=yanked.value if isinstance(yanked.value, str) else yanked.flag(),
         needs=_needs(entry.at("_pipper"), entry),
+        notes=read_notes(entry.at("_pipper"), _OF_NEEDS),
     )
     if entry.text_at("url") != file.url:
         raise entry.fail(f"{filename} has the URL of another file: `{entry.at('url').text()}`")
@@ -229,7 +259,12 @@ def _bundle(entry: Node) -> PageBundle:
         wheel=wheel,
         upload_time=entry.text_at("upload-time", ""),
         needs=_needs(entry, entry),
+        unknown=unknown_entries(entry, _OF_BUNDLE),
     )
+
+
+def _removed(entry: Node) -> RemovedFile:
+    return read_removed(entry, _sha256(entry))
 
 
 def _needs(own: Node, entry: Node) -> Needs:

@@ -14,6 +14,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Outcome, Publication, Publisher, failed
 from pipper.system.files import scratch_folder
@@ -32,6 +33,8 @@ class PublishRequest(Struct, frozen=True, kw_only=True):
     strict: bool = False
     """Whether a file that is published already is a conflict."""
     acl: str | None = None
+    by: str = ""
+    """Who publishes, in one line; empty for what the variables of a CI job say."""
     dry_run: bool = False
 
 
@@ -68,12 +71,13 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
 
     Raises UsageError if no repository is named, and what the repository raises before the first file.
     """
+    notes = notes_of(request.by, settings.environ)
     found = [each for given in request.paths for each in _expand(settings.directory / given)]
     # A file may be named twice, or be in a folder that is named too.
     paths = [each for each in dict.fromkeys(found) if isinstance(each, Path)]
     unusable = [each for each in found if isinstance(each, Published)]
     repository = single_repository(settings, "publish PATH", acl=request.acl)
-    publisher = Publisher(repository, now=now, force=request.force, reporter=settings.reporter)
+    publisher = Publisher(repository, now=now, notes=notes, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
         reading = partial(read_publication, scratch=scratch, limits=settings.limits)
         read = attempt_each(reading, paths, settings.reporter, "Checking")
