@@ -65,10 +65,12 @@ class Publication(Struct, frozen=True, kw_only=True):
     """The wheel's METADATA."""
     needs: Needs
     bundle: BundleFile | None = None
+    listed: PageFile | None = None
+    """The entry for the page, if the wheel is the copy of a published one."""
 
     def page_file(self, now: datetime, notes: FileNotes = NO_NOTES) -> PageFile:
         """Return the entry for the project's page; `notes` say who publishes it."""
-        return PageFile(
+        return self.listed or PageFile(
             filename=self.filename,
             sha256=self.sha256,
             size=self.size,
@@ -143,25 +145,30 @@ class Publisher:
             self._read[name] = self._repository.read_page(name) if known else absent
         return self._read[name]
 
-    def _same_as_bundle(self, page: ProjectPage, publication: Publication) -> None:
+    def require_same_bundle(self, page: ProjectPage, version: Version, sha256: str) -> None:
         """Raise ConflictError if 0.x published this version as a bundle with a different wheel."""
         for bundle in page.bundles:
-            if self._force or read_version(bundle.version) != publication.version:
+            if self._force or read_version(bundle.version) != version:
                 continue
             published = wheel_sha256(self._store, bundle.key)
-            if published != publication.sha256:
+            if published != sha256:
                 raise ConflictError(
-                    f"{page.name} {publication.version} is published with other bytes",
+                    f"{page.name} {version} is published with other bytes",
                     cause=f"{self._store.location}/{bundle.key} contains a wheel with sha256 {published}",
                     hint="raise the version, or publish with --force",
                 )
 
     def upload(self, publication: Publication) -> None:
         """Store the wheel and its METADATA under keys that contain the wheel's hash."""
-        key = wheel_key(publication.name, publication.sha256, publication.filename)
-        if not self._create(key, publication.path, publication.size, ZIP):
+        if not self.store_files(publication):
             self._found.add(publication.sha256)
+
+    def store_files(self, publication: Publication) -> bool:
+        """Store the wheel and its METADATA as `upload` does; return whether there was no such wheel."""
+        key = wheel_key(publication.name, publication.sha256, publication.filename)
+        is_new = self._create(key, publication.path, publication.size, ZIP)
         self._create(key + METADATA_SUFFIX, publication.metadata, len(publication.metadata), TEXT)
+        return is_new
 
     def _create(self, key: str, body: bytes | Path, size: int, content_type: str) -> bool:
         """Store an object unless it exists; return whether it was stored.
@@ -219,7 +226,7 @@ class Publisher:
         for publication in publications:
             try:
                 if examine:
-                    self._same_as_bundle(page, publication)
+                    self.require_same_bundle(page, publication.version, publication.sha256)
                 after = page.with_file(publication.page_file(self._now, self._notes), force=self._force)
             except PipperError as error:
                 outcomes.append(failed(publication, error))

@@ -58,6 +58,8 @@ ONE = {
     "info": "info {name}",
     "info -t": "info -t made {name}",
     "info --python": "info --python {python} {name}",
+    "repository copy": "repository copy {name} --from index --to file:mirror",
+    "repository copy --deps": "repository copy {name} --deps --from index --to file:mirror",
 }
 """Commands by what they show, for each of NAMES."""
 

@@ -67,7 +67,31 @@ project_option = click.option(
     help="The project directory (default: the nearest one, from here upward, that has a manifest).",
 )
 
-_repository = (
+_profile_option = click.option(
+    "-p",
+    "--profile",
+    envvar="PIPPER_PROFILE",
+    metavar="PROFILE",
+    callback=_not_empty,
+    help="Take credentials from this AWS profile.",
+)
+
+_credentials_option = click.option(
+    *CREDENTIALS,
+    nargs=3,
+    allow_from_autoenv=False,
+    metavar="KEY SECRET [TOKEN]",
+    help="Use this access key. Write -c last, or another option after it.",
+)
+
+_endpoint_option = click.option(
+    "--endpoint-url",
+    envvar="PIPPER_ENDPOINT_URL",
+    metavar="URL",
+    help="The S3 server, if it is not Amazon's.",
+)
+
+_which = (
     click.option(
         "-b",
         "--bucket",
@@ -84,23 +108,10 @@ _repository = (
         callback=_repository_name,
         help="Use the bucket and credentials of this named repository (see `pipper repository list`).",
     ),
-    click.option(
-        "-p",
-        "--profile",
-        envvar="PIPPER_PROFILE",
-        metavar="PROFILE",
-        callback=_not_empty,
-        help="Take credentials from this AWS profile.",
-    ),
+    _profile_option,
 )
-_credentials_option = click.option(
-    *CREDENTIALS,
-    nargs=3,
-    allow_from_autoenv=False,
-    metavar="KEY SECRET [TOKEN]",
-    help="Use this access key. Write -c last, or another option after it.",
-)
-_place = (
+
+_where = (
     click.option(
         "--prefix",
         cls=Option,
@@ -109,19 +120,19 @@ _place = (
         metavar="PREFIX",
         help="The folder in the bucket that holds the packages (default: pipper).",
     ),
-    click.option(
-        "--endpoint-url",
-        envvar="PIPPER_ENDPOINT_URL",
-        metavar="URL",
-        help="The S3 server, if it is not Amazon's.",
-    ),
+    _endpoint_option,
 )
 
-repository_options = together(project_option, *_repository, _credentials_option, *_place, output_options)
+repository_options = together(project_option, *_which, _credentials_option, *_where, output_options)
 """The options of every command that reads or writes a repository: also those of project and output."""
 
-source_options = together(project_option, *_repository, *_place, output_options)
+source_options = together(project_option, *_which, *_where, output_options)
 """The same without `-c`, for `run`: there it may be an option of the program (`python -c`)."""
+
+ends_options = together(
+    project_option, _profile_option, _credentials_option, _endpoint_option, output_options
+)
+"""The options of a command that names two repositories itself."""
 
 
 def settings_from(given: Mapping[str, Any]) -> Settings:

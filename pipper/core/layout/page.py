@@ -28,7 +28,7 @@ PAGE_TYPE = "application/vnd.pypi.simple.v1+json"
 T = TypeVar("T")
 _MAJOR = "1"
 _OF_NEEDS = ("requires-dist", "dependencies", "provides-extra")
-_OF_PAGE = ("bundles", "replaced", "removed")
+_OF_PAGE = ("bundles", "replaced", "removed", "mirror-of")
 _OF_BUNDLE = ("key", "etag", "size", "version", "wheel", "upload-time", "requires-python", *_OF_NEEDS)
 """The known keys of `_pipper`, of a file and of a page, and of a bundle."""
 _HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
@@ -92,8 +92,17 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
     """URLs of wheels that `publish --force` replaced on the page; they stay in the store, because locks name them."""
     removed: tuple[RemovedFile, ...] = ()
     """Tombstones of `repository prune`."""
+    mirror_of: str = ""
+    """`index` if the page was made to hold copies of the index's files."""
     unknown: Mapping[str, object] = field(default_factory=dict)
     """Entries of a newer pipper."""
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the project is a copy of the index's: then its name is public."""
+        origins = [file.notes.origin for file in self.files]
+        only_copies = all(origin is not None and origin.source == "index" for origin in origins)
+        return only_copies and not self.bundles and bool(origins or self.mirror_of == "index")
 
     def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
         """Return the page with `file` added; the page itself if it already lists these bytes.
@@ -127,6 +136,8 @@ def dump_page(page: ProjectPage) -> bytes:
         own["replaced"] = list(page.replaced)
     if page.removed:
         own["removed"] = [removed_entry(each) for each in page.removed]
+    if page.mirror_of:
+        own["mirror-of"] = page.mirror_of
     document = {
         "meta": {"api-version": "1.1"},
         "name": page.name,
@@ -220,6 +231,7 @@ def _page(document: Node, name: NormalizedName) -> ProjectPage:
         bundles=tuple(map(_bundle, own.at("bundles", []).items())),
         replaced=own.at("replaced", []).texts(),
         removed=tuple(map(_removed, own.at("removed", []).items())),
+        mirror_of=own.text_at("mirror-of", ""),
         unknown=unknown_entries(own, _OF_PAGE),
     )
 

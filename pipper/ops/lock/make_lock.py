@@ -67,7 +67,7 @@ def make_lock(
     be upgraded, and what repositories and the index raise.
     """
     manifest = project.manifest
-    options = replace(options, as_of=options.as_of or _as_of(manifest))
+    options = replace(options, as_of=options.as_of or as_of(manifest))
     sources = open_sources(settings, project, old=old, offline=options.offline)
     router = without_own_name(sources.router, manifest.name)
     wanted = goals(manifest, old, target, usual_platforms=options.usual_platforms)
@@ -134,7 +134,7 @@ def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> L
     return replace(file, sha256=digest, size=size)
 
 
-def _as_of(manifest: Manifest) -> datetime | None:
+def as_of(manifest: Manifest) -> datetime | None:
     """Return the time after which uploads are ignored: the earlier of `as-of` and the start of the cool-down."""
     if not manifest.cool_down:
         return manifest.as_of

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.page import PageFile, ProjectPage
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import upload_moment
 from pipper.errors import PipperError, gravest

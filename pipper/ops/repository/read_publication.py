@@ -40,6 +40,12 @@ def read_publication(path: Path, scratch: Path, limits: Limits = DEFAULT_LIMITS)
     )
 
 
+def read_wheel(path: Path, filename: str, limits: Limits = DEFAULT_LIMITS) -> Publication:
+    """Return the publication of the wheel at `path` without a bundle; raises IntegrityError if it is not valid."""
+    with _gated(path, filename, limits) as wheel:
+        return _publication(path, path, wheel, wheel.sha256())
+
+
 def _from_wheel(path: Path, scratch: Path, limits: Limits) -> Publication:
     with _gated(path, path.name, limits) as wheel:
         if not path.name.endswith("-none-any.whl") or key_version(wheel.version) is None:

@@ -1,0 +1,74 @@
+"""`pipper repository copy`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipper.cli.command import Command, path_option
+from pipper.cli.options.settings import by_option, ends_options, json_option, limit_option, settings_from
+from pipper.cli.output import give, give_json, render_errors
+from pipper.cli.render.copies import copy_document, copy_lines, copy_summary
+from pipper.ops.repository.copy import CopyRequest, copy
+
+
+@click.command(
+    "copy",
+    cls=Command,
+    short_help="Copy packages into another repository.",
+    epilog="""
+Examples:
+  pipper repository copy acme-models:1.4.2 --from staging --to acme
+  pipper repository copy pandas --deps --from index --to acme
+  pipper repository copy --lock pipper.lock --from index --to acme
+  pipper repository copy --all --from acme --to file:///srv/backup
+""",
+)
+@click.argument("names", metavar="[NAME[:VERSION]]...", nargs=-1)
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    metavar="A",
+    help="Copy from A: an alias, a named repository, s3://…, file:///… or `index`.",
+)
+@click.option("--to", "target", required=True, metavar="B", help="Copy to the repository B.")
+@click.option("--deps", is_flag=True, help="Also copy all that they require: the newest that fits.")
+@path_option("--lock", "lock_path", metavar="FILE", help="Copy the wheels of this lock that come from A.")
+@click.option(
+    "--all", "every", is_flag=True, help="Copy all versions of NAME, or without names the whole repository."
+)
+@by_option
+@click.option("--dry-run", is_flag=True, help="Compare the pages and show what would be copied.")
+@limit_option
+@ends_options
+@json_option
+def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json: bool, **given: Any) -> int:
+    """Copy packages into another repository: promote, mirror or back up.
+
+    NAME is the newest version that is not yanked, NAME:1.4.2 that version with all its wheels. The bytes,
+    METADATA, upload time and yank marks stay the same. What B has already is done, so the same command again goes on
+    after an interrupt; other bytes under the same file name are a conflict (exit 7). A name that may be private is
+    never asked of the index.
+    """
+    settings = settings_from(given)
+    request = CopyRequest(
+        source=given["source"],
+        target=given["target"],
+        names=names,
+        every=given["every"],
+        dependencies=given["deps"],
+        lock_path=lock_path,
+        by=given["by"],
+        dry_run=dry_run,
+    )
+    outcome = copy(settings, request, now=datetime.now(UTC))
+    if as_json:
+        give_json(copy_document(outcome))
+    else:
+        for line in copy_lines(outcome):
+            give(line) if dry_run else settings.reporter.info(line)
+    render_errors(each.error for each in outcome.files if each.error is not None)
+    settings.reporter.info(copy_summary(outcome))
+    return outcome.exit_code

@@ -1,0 +1,110 @@
+"""The source of a copy: a repository, or the index behind the rules on private names."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+
+from pipper.core.layout.notes import FileOrigin
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
+from pipper.core.urls import plain
+from pipper.errors import NoSolutionError, UsageError
+from pipper.index.source import IndexSource
+from pipper.ops.context.open_sources import Sources, open_sources
+from pipper.ops.context.project import Project, find_project
+from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.copy_offers import Ways, index_offers, repository_offers
+from pipper.ops.repository.endpoints import is_index, open_end
+from pipper.repository.copier import Offer
+from pipper.repository.source import Repository
+
+
+class CopySource(Struct, frozen=True, kw_only=True):
+    """Where files are copied from: exactly one of `repository` and `index` is given."""
+
+    location: str
+    """Its URL, for messages."""
+    ways: Ways
+    repository: Repository | None = None
+    index: IndexSource | None = None
+    sources: Sources | None = None
+    """All sources of the project, for a copy from the index."""
+
+    @property
+    def alias(self) -> str:
+        """The alias of its packages in a solution."""
+        return self.repository.alias if self.repository else INDEX
+
+    def names(self) -> Iterable[NormalizedName]:
+        """Return the projects of a repository."""
+        return self.repository.folders() if self.repository else ()
+
+    def offers(self, name: NormalizedName) -> list[Offer]:
+        """Return all files of a project."""
+        if self.repository is not None:
+            return repository_offers(self.repository, name, self.ways)
+        assert self.index is not None  # noqa: S101 - see the class
+        return index_offers(self.index, name, self.ways)
+
+    def require_public(self, names: Iterable[NormalizedName], target: Repository | None) -> None:
+        """Raise NoSolutionError for a name that the index must not receive; nothing to check for a repository.
+
+        That is a name that a repository of the project or the target holds, unless it is a copy of the index's,
+        one that `[sources]` gives to a repository, and one that the project's lock took from a repository.
+        """
+        if self.sources is None:
+            return
+        for name in names:
+            routed = self.sources.router.route(name)
+            by_alias = {each.alias: each for each in self.sources.repositories}
+            if routed is None:
+                raise _private(name, self.sources.router.searched(name))
+            holder = by_alias.get(routed.alias)
+            if holder is not None and not (holder.holds(name) and holder.page(name).is_mirror):
+                raise _private(name, f"it comes from `{routed.alias}` ({holder.store.location})")
+            if target is not None and name in target.folders() and not target.page(name).is_mirror:
+                raise _private(name, f"{target.store.location} holds it, and not as a copy of the index's")
+
+
+def _private(name: NormalizedName, why: str) -> NoSolutionError:
+    return NoSolutionError(
+        f"`{name}` is not asked of the index: it may be private",
+        cause=why,
+        hint=f'if the name is public, write `{name} = "index"` into [sources] of the manifest, or copy it elsewhere',
+    )
+
+
+def open_source(settings: Settings, text: str, *, now: datetime, by: str) -> CopySource:
+    """Open the source of a copy. Raises UsageError if it does not exist, or if the manifest excludes the index."""
+    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if not is_index(text):
+        repository = open_end(settings, text)
+        repository.require()
+        location = repository.store.location
+        # The directory of one machine says nothing to others.
+        shown = "" if location.startswith("file:") else location
+        origin = FileOrigin(source="repository", location=shown, copied_at=at, copied_by=by)
+        ways = Ways(origin=origin, limits=settings.limits, now=now)
+        return CopySource(location=location, ways=ways, repository=repository)
+    project = find_project(settings.directory) or _nowhere(settings.directory)
+    sources = open_sources(settings, project, old=None)
+    index = sources.indexes.get(INDEX)
+    if index is None:
+        raise UsageError(
+            "the manifest excludes the index",
+            cause="it has `index = false`",
+            hint="run the command outside the project, or with --project",
+        )
+    location = plain(index.connection.url)
+    shown = "" if location.startswith("file:") else location
+    origin = FileOrigin(source="index", location=shown, copied_at=at, copied_by=by)
+    ways = Ways(origin=origin, limits=settings.limits, now=now)
+    return CopySource(location=location, ways=ways, index=index, sources=sources)
+
+
+def _nowhere(directory: Path) -> Project:
+    return Project(manifest_path=directory / PIPPER_TOML, manifest=Manifest())

@@ -1,0 +1,211 @@
+"""Which files a copy takes: by name and version, all, by a lock, or with all that they require."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+from packaging.pylock import Pylock
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.ports import Source
+from pipper.core.standards import read_specifiers
+from pipper.core.wording import counted
+from pipper.errors import IntegrityError, NoSolutionError, UsageError
+from pipper.ops.context.environments import interpreter_at_hand
+from pipper.ops.context.open_sources import Sources, open_sources
+from pipper.ops.context.project import Project, find_project
+from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.settings import Place, Settings
+from pipper.ops.lock.make_lock import as_of
+from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.preferred import preferred_versions
+from pipper.ops.lock.read_any import read_lock
+from pipper.ops.lock.resolve import resolve, solve_request
+from pipper.ops.lock.targets import goals
+from pipper.repository.copier import Offer
+from pipper.repository.source import Repository
+from pipper.solve.router import WrappedSource
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What to copy of one project."""
+
+    name: NormalizedName
+    specifier: SpecifierSet = field(default_factory=SpecifierSet)
+    every: bool = False
+    """Take every version that fits, also yanked ones; else the newest."""
+    hashes: frozenset[str] | None = None
+    """The sha256 of the wheels to take; None for all wheels of the version."""
+
+
+def wanted_by_name(texts: Iterable[str], *, every: bool) -> list[Wanted]:
+    """Return what `NAME`, `NAME:VERSION` or a requirement asks for; raises UsageError for anything else."""
+    found: dict[NormalizedName, Wanted] = {}
+    for text in texts:
+        requirement = parse_requirement(text)
+        if requirement.extras or requirement.marker or requirement.url:
+            raise UsageError(f"`{text}` is not NAME or NAME:VERSION", hint="write it as in foo:1.2.3 or foo")
+        name = name_of(requirement)
+        if name in found:
+            raise UsageError(
+                f"{name} is given twice", hint=f"give one range of versions, as in {name}:>=1,<3"
+            )
+        found[name] = Wanted(name=name, specifier=requirement.specifier, every=every)
+    return list(found.values())
+
+
+def choose(wanted: Wanted, offers: Sequence[Offer], where: str) -> list[Offer]:
+    """Return the offers to copy.
+
+    Raises NoSolutionError if no version fits, IntegrityError if a wheel of the lock is missing.
+    """
+    if wanted.hashes is not None:
+        return _by_hash(wanted, wanted.hashes, offers, where)
+    versions = {offer.version for offer in offers}
+    usable = {offer.version for offer in offers if offer.yanked is False}
+    pinned = any(clause.operator in ("==", "===") for clause in wanted.specifier)
+    among = versions if wanted.every or pinned else usable
+    admits = True if wanted.every else None
+    fitting = sorted(wanted.specifier.filter(among, prereleases=admits))
+    if not fitting:
+        there = ", ".join(map(str, sorted(versions, reverse=True)[:5]))
+        raise NoSolutionError(
+            f"{where} has no wheel of {wanted.name}{wanted.specifier or ''}",
+            cause=f"the newest versions there: {there}" if there else "it has no version of it",
+            hint="check the spelling and the version; a source distribution has to be built and published",
+        )
+    taken = set(fitting if wanted.every or _is_exact(wanted.specifier) else fitting[-1:])
+    return [offer for offer in offers if offer.version in taken]
+
+
+def _is_exact(specifier: SpecifierSet) -> bool:
+    return any(clause.operator == "==" and not clause.version.endswith(".*") for clause in specifier)
+
+
+def _by_hash(wanted: Wanted, hashes: frozenset[str], offers: Sequence[Offer], where: str) -> list[Offer]:
+    found = [
+        offer
+        for offer in offers
+        if offer.sha256 in hashes or (not offer.sha256 and wanted.specifier.contains(offer.version, True))
+    ]
+    missing = hashes - {offer.sha256 for offer in found}
+    if missing and all(offer.sha256 for offer in found):
+        raise IntegrityError(
+            f"{where} lacks {counted(len(missing), 'wheel')} of {wanted.name}{wanted.specifier} that the lock holds",
+            cause=f"sha256 {min(missing)}",
+            hint=f"make the lock again with `pipper lock -P {wanted.name}`, or copy from another source",
+        )
+    return found
+
+
+def wanted_by_lock(path: Path, source: str, alias: str) -> list[Wanted]:
+    """Return the wheels of a lock that come from the source of a copy; raises what `read_lock` raises.
+
+    `source` is what the user gave, `alias` the alias of the opened repository. A PEP 751 lock does not tell where
+    packages come from: of it, all are taken.
+    """
+    lock = read_lock(path)
+    if isinstance(lock, Pylock):
+        return [
+            Wanted(
+                name=package.name,
+                specifier=read_specifiers(f"=={package.version}"),
+                hashes=frozenset(wheel.hashes["sha256"] for wheel in package.wheels or () if wheel.hashes),
+            )
+            for package in lock.packages
+            if package.version is not None and package.wheels
+        ]
+    return [
+        Wanted(
+            name=package.name,
+            specifier=read_specifiers(f"=={package.version}"),
+            hashes=frozenset(file.sha256 for file in package.wheels),
+        )
+        for package in lock.packages
+        if _is_of(package.source, lock, source, alias)
+    ]
+
+
+def _is_of(named: str, lock: Lock, source: str, alias: str) -> bool:
+    if INDEX in (source, named):
+        return source == named == INDEX
+    return named in (source, alias) or len(lock.repositories) == 1
+
+
+class _Unmirrored(WrappedSource):
+    """A repository without the projects that are copies of the index's: their names are public."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._repository = source if isinstance(source, Repository) else None
+
+    def holds(self, name: NormalizedName) -> bool:
+        held = super().holds(name)
+        return held and not (self._repository and self._repository.page(name).is_mirror)
+
+
+def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], source: str) -> list[Wanted]:
+    """Return the newest versions that fit the environments at hand, of `roots` and all that they require.
+
+    They are solved with the sources of the project, if there is one; packages that come from another source than
+    `source` are left out. Raises NoSolutionError, and what sources raise.
+    """
+    project = find_project(settings.directory)
+    root = project.root if project else settings.directory
+    manifest = replace(
+        project.manifest if project else Manifest(),
+        name=Manifest().name,
+        requires_python=Manifest().requires_python,
+        dependencies=tuple(roots),
+        groups={},
+        extras={},
+    )
+    asked = Project(manifest_path=root / PIPPER_TOML, manifest=manifest)
+    # Without a project nobody says which names are private.
+    sources = open_sources(settings, asked, old=None, use_index=project is not None or source == INDEX)
+    router = sources.router.over(_Unmirrored) if source == INDEX else sources.router
+    target = interpreter_at_hand(settings, project.root if project else None, Place()).target
+    options = LockOptions(as_of=as_of(manifest))
+    environments = goals(manifest, None, target, usual_platforms=False)
+    request = solve_request(manifest, environments[0].target, options, unmanaged={})
+    preferred = preferred_versions(manifest, None, {}, options)
+    solutions = resolve(request, preferred, environments, router, settings.reporter)
+    chosen: dict[tuple[NormalizedName, Version], set[str]] = {}
+    left: set[NormalizedName] = set()
+    for resolution in solutions.resolutions.values():
+        for pin in resolution.pins:
+            if _comes_from(pin.source, source, sources):
+                files = {file.locked.sha256 for file in pin.files}
+                chosen.setdefault((pin.name, pin.version), set()).update(files)
+            else:
+                left.add(pin.name)
+    if left:
+        settings.reporter.info(
+            f"not copied, because they come from another source: {', '.join(sorted(left))}"
+        )
+    return _of_solution(chosen)
+
+
+def _comes_from(alias: str, source: str, sources: Sources) -> bool:
+    if INDEX in (source, alias):
+        return source == alias
+    return alias == source or len(sources.repositories) == 1
+
+
+def _of_solution(chosen: Mapping[tuple[NormalizedName, Version], set[str]]) -> list[Wanted]:
+    return [
+        Wanted(
+            name=name,
+            specifier=read_specifiers(f"=={version}"),
+            hashes=None if "" in hashes else frozenset(hashes),
+        )
+        for (name, version), hashes in sorted(chosen.items())
+    ]

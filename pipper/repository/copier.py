@@ -1,0 +1,263 @@
+"""Copies of published wheels in another repository: files first, then the page by compare-and-swap, then bundles.
+
+A copy is on the page before or it is not. After a crash the same command again goes on: what was uploaded is found
+under its hash, what is on the page is done.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version, wheel_key
+from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.ports import ObjectInfo
+from pipper.core.standards import read_version
+from pipper.core.wheel_identity import wheel_identity
+from pipper.errors import ConflictError, PipperError
+from pipper.repository.page_swap import ROUNDS, outrun, swap_page
+from pipper.repository.publisher import BundleFile, Publication, Publisher
+from pipper.repository.source import Repository
+from pipper.repository.survey import fetch_object
+from pipper.system.os_errors import os_errors
+from pipper.wheels.bundle import extract_wheel
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A published file that can be copied."""
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    sha256: str
+    """Empty if only its bundle is known."""
+    size: int
+    """Bytes; 0 if unknown."""
+    yanked: bool | str = False
+    entry: PageFile | None = None
+    """The entry for the page; None if it can only be made from the wheel."""
+    fetch: Callable[[Path], Publication]
+    """Fetches the file into a folder and verifies it; the result has the entry for the page."""
+
+    def __repr__(self) -> str:
+        return f"Offer({self.filename!r})"  # the URL in `fetch` may be signed
+
+
+class Copied(Struct, frozen=True, kw_only=True):
+    """The result for one file."""
+
+    name: NormalizedName
+    filename: str
+    status: str
+    """`new` (to be done), `copied`, `yanked` (the mark is new), `already there` or `failed`."""
+    size: int = 0
+    error: PipperError | None = None
+
+
+def copied(offer: Offer, status: str, error: PipperError | None = None) -> Copied:
+    """Return the result for an offer."""
+    return Copied(name=offer.name, filename=offer.filename, status=status, size=offer.size, error=error)
+
+
+class Copier:
+    """Copies files of one project after the other, or of many at once, into one repository."""
+
+    def __init__(self, target: Repository, publisher: Publisher, scratch: Path) -> None:
+        """Keep temporary files below `scratch`."""
+        self._target = target
+        self._store = target.store
+        self._publisher = publisher
+        self._scratch = scratch
+
+    def page(self, name: NormalizedName) -> ProjectPage:
+        """Return the page of a project in the target, empty if there is none; with bundles where they count."""
+        if name not in self._target.folders():
+            return ProjectPage(name=name)
+        return self._with_bundles(self._target.read_page(name).page)
+
+    def _with_bundles(self, page: ProjectPage) -> ProjectPage:
+        if self._target.layout_format != 1:
+            return page
+        return self._target.with_bundles(page, self._target.list_bundles(page.name))
+
+    def begin_mirror(self, name: NormalizedName) -> None:
+        """Note on the page of a new project that it will hold copies of the index's files.
+
+        Then its name is known to be public, also if the copy is interrupted before its first file.
+        """
+        if name not in self._target.folders() or not self._target.read_page(name).page.files:
+            swap_page(
+                self._target, name, lambda page: page if page.files else replace(page, mirror_of="index")
+            )
+
+    def examine(self, page: ProjectPage, offer: Offer) -> Copied:
+        """Compare an offer with the target's page; write nothing."""
+        try:
+            if not offer.sha256:
+                known = {wheel_identity(file.filename).version for file in page.files}
+                known |= {read_version(bundle.version) for bundle in page.bundles}
+                return copied(offer, "already there" if offer.version in known else "new")
+            self._publisher.require_same_bundle(page, offer.version, offer.sha256)
+            probe = offer.entry or _probe(offer)
+            if page.with_file(probe) is not page:
+                return copied(offer, "new")
+            return copied(
+                offer, "yanked" if _marked(page, offer.sha256, offer.yanked) != page else "already there"
+            )
+        except PipperError as error:
+            return copied(offer, "failed", _advised(error))
+
+    def transfer(self, offer: Offer) -> PageFile:
+        """Store the files of an offer in the target and return the entry for its page.
+
+        Raises IntegrityError if the bytes are not the published ones, and what both sides raise.
+        """
+        if offer.entry is not None and self._is_stored(offer.entry, offer.name):
+            return offer.entry
+        with (
+            os_errors("write below", self._scratch),
+            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+        ):
+            publication = offer.fetch(Path(folder))
+            self._publisher.store_files(publication)
+            assert publication.listed is not None, offer  # noqa: S101 - every `fetch` makes an entry
+            return publication.listed
+
+    def _is_stored(self, entry: PageFile, name: NormalizedName) -> bool:
+        """Return whether wheel and METADATA are under their keys, which contain the hash of the wheel."""
+        key = wheel_key(name, entry.sha256, entry.filename)
+        found = self._store.head(key)
+        return (
+            found is not None
+            and found.size == entry.size
+            and self._store.head(key + METADATA_SUFFIX) is not None
+        )
+
+    def write_page(self, name: NormalizedName, entries: Sequence[tuple[Offer, PageFile]]) -> list[Copied]:
+        """Add entries to the page of a project, by compare-and-swap, and yank what is yanked there.
+
+        Then store again what was removed in the meantime. Raises ConflictError if other writers win every attempt.
+        """
+        results: list[Copied] = []
+
+        def extended(page: ProjectPage) -> ProjectPage:
+            results.clear()
+            page = self._with_bundles(page)
+            for offer, entry in entries:
+                try:
+                    after = page.with_file(entry)
+                except PipperError as error:
+                    results.append(copied(offer, "failed", _advised(error)))
+                    continue
+                is_new, page = after is not page, after
+                page = _marked(page, entry.sha256, offer.yanked)
+                old = "yanked" if page is not after else "already there"
+                results.append(copied(offer, "copied" if is_new else old))
+            return page
+
+        page = swap_page(self._target, name, extended).page
+        self._confirm(page, entries)
+        return results
+
+    def _confirm(self, page: ProjectPage, entries: Iterable[tuple[Offer, PageFile]]) -> None:
+        """Transfer again what a sweep removed before the page named it; after the write no sweep removes it."""
+        named = {file.sha256 for file in page.files}
+        for offer, entry in entries:
+            for _ in range(ROUNDS):
+                if entry.sha256 not in named or self._is_stored(entry, offer.name):
+                    break
+                self.transfer(replace(offer, entry=None))
+            else:
+                raise outrun(f"{self._store.location}/{wheel_key(offer.name, entry.sha256, entry.filename)}")
+
+    def store_bundles(self, source: Repository, name: NormalizedName) -> list[PipperError]:
+        """Copy the bundles of 0.x whose wheels are on the target's page; return the errors."""
+        offered = source.list_bundles(name)
+        if not offered:
+            return []
+        page = self._target.read_page(name).page
+        there = {bundle_version(info.key) for info in self._target.list_bundles(name)}
+        published = {wheel_identity(file.filename).version for file in page.files}
+        errors = []
+        for info in offered:
+            version = bundle_version(info.key)
+            if version is None or version in there or version not in published:
+                continue
+            try:
+                errors += self._store_bundle(source, info, page)
+            except PipperError as error:
+                errors.append(error)
+        return errors
+
+    def _store_bundle(self, source: Repository, info: ObjectInfo, page: ProjectPage) -> list[PipperError]:
+        folder, _, filename = info.key.rpartition("/")
+        with (
+            os_errors("write below", self._scratch),
+            tempfile.TemporaryDirectory(dir=self._scratch) as place,
+        ):
+            path = Path(place) / filename
+            fetch_object(source.store, info.key, path)
+            extracted = extract_wheel(path, path.with_name("package.whl"))
+            file = next((each for each in page.files if each.sha256 == extracted.sha256), None)
+            if file is None:  # another wheel than the published one: `repository check` of the source tells
+                return []
+            found = source.store.head(info.key)
+            bundle = BundleFile(
+                path=path,
+                folder=folder,
+                safe_version=filename.removesuffix(".pipper"),
+                metadata=found.metadata if found else {},
+            )
+            outcomes = self._publisher.store_bundles([_of_entry(file, page.name, path, bundle)])
+        return [outcome.error for outcome in outcomes if outcome.error is not None]
+
+
+def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFile) -> Publication:
+    return Publication(
+        source=path,
+        path=path,
+        filename=file.filename,
+        name=name,
+        version=wheel_identity(file.filename).version,
+        sha256=file.sha256,
+        size=file.size,
+        metadata=b"",
+        needs=file.needs,
+        bundle=bundle,
+        listed=file,
+    )
+
+
+def _advised(error: PipperError) -> PipperError:
+    """Return a conflict with the hint for copies: they never replace anything."""
+    if not isinstance(error, ConflictError):
+        return error
+    hint = "a copy never replaces: publish the right file with --force, or copy another version"
+    return ConflictError(error.message, cause=error.cause, hint=hint)
+
+
+def _probe(offer: Offer) -> PageFile:
+    """Return an entry to compare with those of a page, for a wheel that was not read yet."""
+    return PageFile(
+        filename=offer.filename,
+        sha256=offer.sha256,
+        size=offer.size,
+        upload_time="",
+        metadata_sha256="",
+        needs=Needs(),
+    )
+
+
+def _marked(page: ProjectPage, sha256: str, yanked: bool | str) -> ProjectPage:
+    """Return the page with a file yanked as in its source; a mark is never taken away."""
+    if yanked is False or not any(each.sha256 == sha256 and each.yanked is False for each in page.files):
+        return page
+    files = (
+        replace(each, yanked=yanked) if each.sha256 == sha256 and each.yanked is False else each
+        for each in page.files
+    )
+    return replace(page, files=tuple(files))
