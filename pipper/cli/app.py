@@ -40,7 +40,7 @@ _SECTIONS = {
         "yank": "Mark a published version so that it is not chosen any more.",
     },
     "Maintenance": {
-        "repository": "See, copy, check and repair repositories; name them.",
+        "repository": "See, copy, prune, check and repair repositories.",
         "cache": "Show the size of the cache; prune or clean it.",
     },
 }

@@ -176,6 +176,8 @@ class Release(Struct, frozen=True, kw_only=True):
     """A source with many files may create them on first access."""
     assortment: Assortment | None = None
     """None where the source does not provide it; then the files are used."""
+    gone: str = ""
+    """When and by whom the version was removed from its source, for people; then it has no files."""
 
 
 class ReleaseFile(NamedTuple):

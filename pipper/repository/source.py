@@ -148,6 +148,11 @@ class Repository:
             page = salvage_page(blob.body, name=name, label=label)
             return ReadPage(page=page, etag=blob.etag, damage=error.cause)
 
+    def removal(self, name: NormalizedName, sha256: str) -> str:
+        """Return when and by whom a wheel was removed, for people; empty if the page has no tombstone of it."""
+        page = self.read_page(name).page
+        return next((str(each) for each in page.removed if each.sha256 == sha256), "")
+
     def list_bundles(self, name: NormalizedName) -> list[ObjectInfo]:
         """List the bundles in all folders of the project, sorted by key."""
         folders = self.folders().get(name, ())
@@ -163,11 +168,12 @@ class Repository:
         return bundles
 
     def with_bundles(self, page: ProjectPage, listed: Iterable[ObjectInfo]) -> ProjectPage:
-        """Return the page with the `listed` bundles, except those whose version has a wheel on the page.
+        """Return the page with the `listed` bundles, except those whose version has a wheel on the page or was removed.
 
         A bundle is read again if its entry has another etag.
         """
         published = {wheel_identity(file.filename).version for file in page.files}
+        published |= {each.version for each in page.removed}
         known = {bundle.key: bundle for bundle in page.bundles}
         bundles: list[PageBundle] = []
         missing: list[ObjectInfo] = []
@@ -212,7 +218,12 @@ class Repository:
             if version not in by_version:
                 by_version[version] = [self._bundle(page.name, bundle)]
         assorter = Assorter()
-        return tuple(
+        gone = {each.version: each for each in page.removed if each.version not in by_version}
+        found = [
+            Release(name=page.name, version=version, source=self.alias, files=(), gone=str(each))
+            for version, each in gone.items()
+        ]
+        found += (
             Release(
                 name=page.name,
                 version=version,
@@ -227,6 +238,7 @@ class Repository:
             )
             for version, files in by_version.items()
         )
+        return tuple(found)
 
     def _wheel(self, name: NormalizedName, file: PageFile) -> CandidateFile:
         self._needs[name, file.filename] = file.needs

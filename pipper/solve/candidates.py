@@ -169,7 +169,7 @@ class Fitter:
 
     def _judge(self, assortment: Assortment, release: Release) -> _Verdict:
         if not assortment.kinds:
-            return "no wheel at all"
+            return release.gone or "no wheel at all"
         fitting, whys = [], []
         for place, kind in enumerate(assortment.kinds):
             why = self._refuse(kind) or self._too_young(release, place)

@@ -3,13 +3,16 @@
 Keys that this pipper does not know are kept as they are, so that the page of a newer one survives a write.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct, field, to_builtins
+from packaging.version import Version
 
 from pipper.core.document import Node
 from pipper.core.wheel_identity import wheel_identity
+from pipper.core.wheel_kinds import upload_moment
 from pipper.errors import ConflictError
 
 SourceKind = Literal["index", "repository"]
@@ -71,6 +74,25 @@ class RemovedFile(Struct, frozen=True, kw_only=True, rename="kebab"):
     """ISO 8601, UTC."""
     removed_by: str = ""
 
+    @property
+    def version(self) -> Version:
+        """The version in the file name."""
+        return wheel_identity(self.filename).version
+
+    @property
+    def url(self) -> str:
+        """The URL that the wheel had, relative to the page."""
+        return f"{self.sha256[:16]}/{self.filename}"
+
+    def __str__(self) -> str:
+        when = f"it was removed {self.removed_at}".rstrip()
+        return f"{when} by {self.removed_by}" if self.removed_by else when
+
+    def outlives(self, modified: datetime) -> bool:
+        """Return whether an object of the version, stored at `modified` (aware), was there at the removal."""
+        moment = upload_moment(self.removed_at)
+        return moment is not None and modified < moment + timedelta(seconds=1)  # the page has whole seconds
+
 
 NO_NOTES = FileNotes()
 _NOTES = ("published-by", "published-with", "origin")
@@ -111,21 +133,25 @@ def removed_entry(removed: RemovedFile) -> dict[str, object]:
     return dict(to_builtins(removed))
 
 
+def removal_of(removed: Iterable[RemovedFile], version: Version | None) -> RemovedFile | None:
+    """Return the first tombstone of a version, None without one."""
+    return next((each for each in removed if each.version == version), None)
+
+
 def without_returned(removed: tuple[RemovedFile, ...], filename: str, sha256: str) -> tuple[RemovedFile, ...]:
     """Return the tombstones that stay when a file is published.
 
     Raises ConflictError if the version was removed and these are other bytes than the removed ones.
     """
     version = wheel_identity(filename).version
-    gone = [each for each in removed if wheel_identity(each.filename).version == version]
+    gone = [each for each in removed if each.version == version]
     if not gone:
         return removed
     back = [each for each in gone if (each.filename, each.sha256) == (filename, sha256)]
     if not back:
-        by = f" by {gone[0].removed_by}" if gone[0].removed_by else ""
         raise ConflictError(
             f"version {version} of {filename.partition('-')[0]} was removed from the repository",
-            cause=f"removed {gone[0].removed_at}{by}; it can come back only with the same bytes "
+            cause=f"{gone[0]}; it can come back only with the same bytes "
             f"({gone[0].filename}, sha256 {gone[0].sha256})",
             hint="raise the version",
         )

@@ -8,6 +8,7 @@ from msgspec import Struct
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX
+from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
@@ -33,6 +34,7 @@ Kind = Literal[
     "changed bundle",
     "missing bundle",
     "damaged bundle",
+    "removed bundle",
     "unnamed object",
     "recent object",
     "bundle without page",
@@ -138,7 +140,10 @@ def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
     noted = {bundle.key: bundle for bundle in page.bundles}
     for look in survey.bundles.values():
         key, note = look.info.key, noted.pop(look.info.key, None)
-        if look.fault:
+        removal = None if look.version in published else removal_of(page.removed, look.version)
+        if removal is not None:
+            yield of_removed_bundle(look.info, removal)
+        elif look.fault:
             yield Finding(kind="damaged bundle", subject=key, text=f"the bundle is not valid: {look.fault}")
 
         elif look.version in published:
@@ -159,6 +164,15 @@ def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
         text = f"the page names this bundle, but it does not exist: {REPAIR} removes the entry"
         yield Finding(kind="missing bundle", subject=key, text=text)
     yield from rival_bundles(list(survey.bundles.values()), published)
+
+
+def of_removed_bundle(info: ObjectInfo, removal: RemovedFile) -> Finding:
+    """Return the finding for a bundle whose version was removed: left by an interrupted prune, or published again."""
+    if removal.outlives(info.modified):
+        text = f"its version was removed, and the bundle is left: {REPAIR} removes it"
+        return Finding(kind="removed bundle", subject=info.key, text=text)
+    text = f"pipper 0.x published it, but {removal}: publish it under another version, and delete the bundle"
+    return Finding(kind="conflict", subject=info.key, text=text)
 
 
 def bundle_conflict(look: BundleLook, page: ProjectPage) -> str:

@@ -166,8 +166,9 @@ def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
 def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
     if not holding.bundles:
         return []
-    files = repository.read_page(holding.name, salvage=True).page.files
-    published = {wheel_identity(file.filename).version for file in files}
+    page = repository.read_page(holding.name, salvage=True).page
+    published = {wheel_identity(file.filename).version for file in page.files}
+    published |= {each.version for each in page.removed}
     return [info for info in holding.bundles if bundle_version(info.key) not in published]
 
 

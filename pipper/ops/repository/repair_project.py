@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, bundle_version
+from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.standards import read_version
@@ -34,6 +35,7 @@ from pipper.ops.repository.findings import (
     bundle_conflict,
     duplicate_entries,
     entry_difference,
+    of_removed_bundle,
     rival_bundles,
     unfit_wheel,
 )
@@ -121,10 +123,14 @@ class Mender:
                 # It was published once, so a lock may name it.
                 work.replaced.add(look.url)
         salvaged = {wheel_identity(file.filename) for file in page.files}
+        removed = {each.url for each in page.removed}
         found = [
             (look.info, look, look.needs)
             for look in survey.wheels.values()
-            if look.info is not None and look.is_genuine and look.needs is not None
+            if look.info is not None
+            and look.is_genuine
+            and look.needs is not None
+            and look.url not in removed
         ]
         for info, look, needs in sorted(found, key=lambda each: (each[0].modified, each[0].key)):
             file = _page_file(info, look, needs, survey.bundles.values())
@@ -194,7 +200,10 @@ class Mender:
         for look in survey.bundles.values():
             if look.version in published and not look.fault and (text := bundle_conflict(look, page)):
                 work.left.append(Finding(kind="conflict", subject=look.info.key, text=text))
-        for bundles in waiting.values():
+        for version, bundles in waiting.items():
+            if removal := removal_of(page.removed, version):
+                self._finish_removal(bundles, removal, work)
+                continue
             try:
                 self._import(survey, bundles[-1], work, folder)
             except ObjectAbsentError:
@@ -207,6 +216,15 @@ class Mender:
                 work.mend(bundle.key, "removed from the page: the bundle does not exist")
         looked = [look for look in survey.bundles.values() if look.version in waiting]
         work.left += rival_bundles(looked, published)
+
+    def _finish_removal(self, bundles: Iterable[ObjectInfo], removal: RemovedFile, work: Work) -> None:
+        """Delete the bundles that an interrupted prune left; report those that 0.x published since."""
+        for info in bundles:
+            if removal.outlives(info.modified):
+                self._store.delete(info.key)
+                work.mend(info.key, f"removed it: {removal}")
+            else:
+                work.left.append(of_removed_bundle(info, removal))
 
     def _import(self, survey: Survey, info: ObjectInfo, work: Work, folder: Path) -> None:
         publication = self._open(info, folder)

@@ -209,9 +209,15 @@ def _download(want: Wanted, origins: Origins) -> Download:
         opened = _opener(want, place, lambda start: stream(file.url, start))
         size = file.fetched.size or origins.web.size(file.url)
     else:
-        store = origins.repositories[want.source].store
-        place, size = f"{store.location}/{file.key}", file.fetched.size
-        opened = _opener(want, place, lambda start: store.stream(file.key, start=start))
+        repository = origins.repositories[want.source]
+        store, size = repository.store, file.fetched.size
+        place = f"{store.location}/{file.key}"
+        opened = _opener(
+            want,
+            place,
+            lambda start: store.stream(file.key, start=start),
+            lambda: repository.removal(want.name, file.sha256),
+        )
     subject = f"{want.name} {want.version} from {place}"
     return Download(subject=subject, sha256=file.fetched.sha256, size=size, open=opened)
 
@@ -225,7 +231,9 @@ def _lock_again(want: Wanted) -> str:
     )
 
 
-def _opener(want: Wanted, place: str, stream: Opener) -> Opener:
+def _opener(want: Wanted, place: str, stream: Opener, removal: Callable[[], str] = str) -> Opener:
+    """Return `stream` with the error for a file that is gone; `removal` tells whether it was removed on purpose."""
+
     @contextmanager
     def opened(start: int) -> Iterator[Iterator[bytes]]:
         try:
@@ -239,7 +247,7 @@ def _opener(want: Wanted, place: str, stream: Opener) -> Opener:
             )
             raise IntegrityError(
                 f"locked object is missing{where}: {place}",
-                cause="the store answered that there is no such object",
+                cause=removal() or "the store answered that there is no such object",
                 hint=_lock_again(want) if place.startswith("http") else check,
             ) from error
 

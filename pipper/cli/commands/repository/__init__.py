@@ -3,13 +3,14 @@
 import click
 
 from pipper.cli.command import Group
-from pipper.cli.commands.repository import check, copy, named, packages, policy, repair
+from pipper.cli.commands.repository import check, copy, named, packages, policy, prune, repair
 
 _EXAMPLES = """
 Examples:
   pipper repository add acme -b acme-packages -p work
   pipper repository packages -r acme
   pipper repository copy acme-models:1.4.2 --from staging --to acme
+  pipper repository prune --keep 5 --older-than 90d --dry-run -r acme
   pipper repository check -r acme
   pipper repository policy --for publish -r acme
 """
@@ -17,7 +18,7 @@ Examples:
 
 @click.group("repository", cls=Group, epilog=_EXAMPLES)
 def command() -> None:
-    """See what a repository holds, copy, check and repair it; name the repositories of this machine.
+    """See what a repository holds, copy, prune, check and repair it; name the repositories of this machine.
 
     Named repositories (add, modify, remove, list, exists) are in ~/.pipper/repositories.json, which pipper 0.x
     reads too. They hold the credentials for a bucket; the manifest says which repositories a project uses.
@@ -32,6 +33,7 @@ for _each in (
     named.exists,
     packages.packages_,
     copy.copy_,
+    prune.prune_,
     check.check_,
     repair.repair_,
     policy.policy_,

@@ -1,0 +1,168 @@
+"""Removal of published versions: the page is swapped first, then their files go. Tombstones stay on the page.
+
+After a crash in between, the files are on no page, and the next prune or `repair` removes them. A tombstone keeps
+the number: the version can come back with the same bytes only.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, bundle_version
+from pipper.core.layout.notes import RemovedFile, removal_of
+from pipper.core.layout.objects import arrange
+from pipper.core.layout.page import ProjectPage
+from pipper.core.ports import ObjectInfo
+from pipper.core.wheel_identity import wheel_identity
+from pipper.errors import ConflictError, ObjectAbsentError, ObjectExistsError
+from pipper.repository.legacy_bundles import wheel_sha256
+from pipper.repository.page_swap import swap_page
+from pipper.repository.source import Repository
+from pipper.repository.survey import fetch_object
+from pipper.system.os_errors import os_errors
+
+_KEPT = 64 << 20
+"""Bytes of an object that is copied before it is deleted, in case somebody publishes it at that moment."""
+
+
+class Removal(Struct, frozen=True, kw_only=True):
+    """What was removed of one project."""
+
+    files: int = 0
+    size: int = 0
+    """Bytes."""
+
+
+class Remover:
+    """Removes versions from one repository; several threads may use it, for different projects."""
+
+    def __init__(self, repository: Repository, scratch: Path, *, now: datetime, by: str) -> None:
+        """Note on the page that `by` removed files at `now`; keep temporary files below `scratch`."""
+        self._repository = repository
+        self._store = repository.store
+        self._scratch = scratch
+        self._at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._by = by
+
+    def page(self, name: NormalizedName) -> ProjectPage:
+        """Return the page of a project, with bundles where they count."""
+        return self._with_bundles(self._repository.read_page(name).page)
+
+    def _with_bundles(self, page: ProjectPage) -> ProjectPage:
+        if self._repository.layout_format != 1:
+            return page
+        return self._repository.with_bundles(page, self._repository.list_bundles(page.name))
+
+    def take_off(self, page: ProjectPage, versions: frozenset[Version]) -> ProjectPage:
+        """Take versions off the page of a project, by compare-and-swap; return the page as written.
+
+        Raises ConflictError if other writers win every attempt, and what the store raises.
+        """
+        bundled = {
+            bundle.key: wheel_sha256(self._store, bundle.key)
+            for bundle in page.bundles
+            if Version(bundle.version) in versions
+        }
+
+        def without(current: ProjectPage) -> ProjectPage:
+            return self._without(self._with_bundles(current), versions, bundled)
+
+        return swap_page(self._repository, page.name, without).page
+
+    def _without(
+        self, page: ProjectPage, versions: frozenset[Version], bundled: Mapping[str, str]
+    ) -> ProjectPage:
+        gone = [file for file in page.files if wheel_identity(file.filename).version in versions]
+        bundles = [bundle for bundle in page.bundles if bundle.key in bundled]
+        stones = [self._stone(file.filename, file.sha256) for file in gone]
+        stones += [self._stone(bundle.wheel, bundled[bundle.key]) for bundle in bundles]
+        known = {(each.filename, each.sha256) for each in stones}
+        stones += [each for each in page.removed if (each.filename, each.sha256) not in known]
+        return replace(
+            page,
+            files=tuple(file for file in page.files if file not in gone),
+            bundles=tuple(bundle for bundle in page.bundles if bundle not in bundles),
+            replaced=tuple(url for url in page.replaced if _version_of(url) not in versions),
+            removed=tuple(sorted(stones, key=lambda each: (each.version, each.filename, each.sha256))),
+        )
+
+    def _stone(self, filename: str, sha256: str) -> RemovedFile:
+        return RemovedFile(filename=filename, sha256=sha256, removed_at=self._at, removed_by=self._by)
+
+    def sweep(self, name: NormalizedName) -> Removal:
+        """Delete the objects of removed versions, also those that an interrupted run left.
+
+        Raises ConflictError if a large one is published again at that moment, and what the store raises.
+        """
+        page = self._repository.read_page(name).page
+        if not page.removed:
+            return Removal()
+        folders = self._repository.folders().get(name, [name])
+        listed = [info for folder in folders for info in self._store.list(f"{folder}/")]
+        doomed = list(_doomed(listed, page))
+        if not doomed:
+            return Removal()
+        with (
+            os_errors("write below", self._scratch),
+            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
+        ):
+            kept = [self._delete(info, Path(folder) / str(number)) for number, info in enumerate(doomed)]
+            self._restore(name, zip(doomed, kept, strict=True))
+        return Removal(files=len(doomed), size=sum(info.size for info in doomed))
+
+    def _delete(self, info: ObjectInfo, copy: Path) -> Path | None:
+        """Delete an object and return a copy of it, None for a large one."""
+        kept = None
+        if info.size <= _KEPT:
+            with suppress(ObjectAbsentError):
+                fetch_object(self._store, info.key, copy)
+                kept = copy
+        self._store.delete(info.key)
+        return kept
+
+    def _restore(self, name: NormalizedName, deleted: Iterable[tuple[ObjectInfo, Path | None]]) -> None:
+        """Store again what was published with the same bytes while it was deleted."""
+        page = self._repository.read_page(name).page
+        named = {file.url for file in page.files}
+        versions = {wheel_identity(file.filename).version for file in page.files}
+        for info, copy in deleted:
+            url = info.key.removeprefix(f"{name}/").removesuffix(METADATA_SUFFIX)
+            if url not in named and bundle_version(info.key) not in versions:
+                continue
+            if copy is None:
+                raise ConflictError(
+                    f"{self._store.location}/{info.key} was published while it was removed",
+                    cause=f"it is larger than the {_KEPT:,} bytes that are kept for that case",
+                    hint="publish the file again",
+                )
+            with suppress(ObjectExistsError):
+                is_text = info.key.endswith(METADATA_SUFFIX)
+                self._store.create(info.key, copy, content_type=TEXT if is_text else ZIP)
+
+
+def _doomed(listed: Iterable[ObjectInfo], page: ProjectPage) -> Iterable[ObjectInfo]:
+    """Yield the objects of removed versions that no page names; not what was stored after the removal."""
+    published = {wheel_identity(file.filename).version for file in page.files}
+    named = {*(file.url for file in page.files), *page.replaced}
+    for holding in arrange(listed).projects:
+        for objects in (holding.metadata, holding.wheels):
+            for url, info in objects.items():
+                removal = removal_of(page.removed, _version_of(url))
+                if url not in named and removal is not None and removal.outlives(info.modified):
+                    yield info
+        for info in holding.bundles:
+            version = bundle_version(info.key)
+            removal = removal_of(page.removed, version)
+            if version not in published and removal is not None and removal.outlives(info.modified):
+                yield info
+
+
+def _version_of(url: str) -> Version:
+    return wheel_identity(url.rpartition("/")[2]).version

@@ -1,0 +1,329 @@
+"""`pipper repository prune`: versions go, locks and the newest stay, and a number never comes back with other bytes."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipper.ops.repository.copy import CopyRequest, copy
+from pipper.ops.repository.prune import PruneOutcome, PruneRequest, prune
+from pipper.ops.repository.prune_rules import Rules
+from pipper.ops.repository.publish import PublishRequest, publish
+from pipper.repository import remover
+from tests.commands import run_here
+from tests.invariants import Workspace
+from tests.s3_double import Answer, Rule, S3Double
+from tests.s3_endpoint import S3Endpoint
+from tests.shelf import Shelf
+
+OTHER = {"alpha/__init__.py": "other = 1\n"}
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Endpoint) -> Shelf:
+    """alpha 1.0.0 to 4.0.0, 3.0.0rc1 and 5.0.0rc1; beta 1.0.0."""
+    remote = request.param == "bucket"
+    made = Shelf(
+        root=tmp_path, server=s3_server if remote else None, bucket=s3_server.fresh_bucket() if remote else ""
+    )
+    versions = ("1.0.0", "2.0.0", "3.0.0rc1", "3.0.0", "4.0.0", "5.0.0rc1")
+    made.publish(*(made.wheel("alpha", version) for version in versions), made.wheel("beta"))
+    return made
+
+
+def pruned(
+    shelf: Shelf, *releases: str, days: float = 0, locks: tuple[Path, ...] = (), **rules: Any
+) -> PruneOutcome:
+    """Prune as if so many days had passed."""
+    request = PruneRequest(releases=releases, rules=Rules(**rules), lock_paths=locks, by="Ann")
+    outcome = prune(shelf.settings, request, now=datetime.now(UTC) + timedelta(days=days))
+    assert outcome.errors == ()
+    return outcome
+
+
+def gone(outcome: PruneOutcome) -> list[str]:
+    return [str(each.version) for each in outcome.removed if each.name == "alpha"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "expected"),
+    [
+        ({"keep": 2}, 0, ["2.0.0", "1.0.0", "3.0.0rc1"]),
+        ({"keep": 9}, 0, []),
+        ({"keep": 1}, 0, ["3.0.0", "3.0.0rc1", "2.0.0", "1.0.0"]),
+        ({"prereleases": True}, 0, ["3.0.0rc1"]),
+        ({"older_than": timedelta(days=30)}, 29, []),
+        ({"older_than": timedelta(days=30)}, 31, ["5.0.0rc1", "3.0.0", "3.0.0rc1", "2.0.0", "1.0.0"]),
+        ({"keep": 3, "older_than": timedelta(days=30)}, 29, []),
+        ({"keep": 3, "older_than": timedelta(days=30)}, 31, ["1.0.0"]),
+    ],
+)
+def test_what_every_rule_says_goes_and_the_newest_never_does(
+    rules: dict[str, Any], days: int, expected: list[str], shelf: Shelf
+) -> None:
+    before = shelf.versions("alpha")
+    outcome = pruned(shelf, days=days, **rules)
+    assert sorted(gone(outcome)) == sorted(expected)
+    assert shelf.versions("alpha") == before  # gone ones are told, too
+    assert {file["filename"].split("-")[1] for file in shelf.page("alpha")["files"]} == before - set(expected)
+    assert shelf.versions("beta") == {"1.0.0"}
+    assert shelf.kinds() == {}
+
+
+def test_the_files_of_a_version_go_with_its_bundle_and_a_tombstone_stays(shelf: Shelf) -> None:
+    before = set(shelf.contents())
+    wheel = shelf.key("alpha-2.0.0-py3-none-any.whl")
+    outcome = pruned(shelf, "alpha:2.0.0")
+    assert gone(outcome) == ["2.0.0"]
+    assert before - set(shelf.contents()) == {wheel, wheel + ".metadata", "alpha/v2-0-0.pipper"}
+    (stone,) = shelf.page("alpha")["_pipper"]["removed"]
+    assert (stone["filename"], stone["removed-by"]) == ("alpha-2.0.0-py3-none-any.whl", "Ann")
+    assert stone["sha256"].startswith(wheel.split("/")[1])
+    assert "2.0.0" not in shelf.page("alpha")["versions"]
+    assert shelf.kinds() == {}
+
+
+def test_a_removed_number_does_not_come_back_with_other_bytes(shelf: Shelf) -> None:
+    wheel = shelf.wheel("alpha", "2.0.0")
+    other = shelf.wheel("alpha", "2.0.0", folder="other", files=OTHER)
+    pruned(shelf, "alpha:2.0.0")
+    for force in (False, True):
+        (result,) = publish(
+            shelf.settings, PublishRequest(paths=(other,), force=force), now=datetime.now(UTC)
+        )
+        assert result.error
+        assert (result.error.exit_code, "was removed" in result.error.message) == (7, True)
+    shelf.publish(wheel)
+    assert "2.0.0" in shelf.page("alpha")["versions"]
+    assert "removed" not in shelf.page("alpha")["_pipper"]
+    assert shelf.kinds() == {}
+    assert shelf.body(shelf.key("alpha-2.0.0-py3-none-any.whl")) == wheel.read_bytes()
+
+
+def test_the_last_version_can_be_removed_by_name_and_the_name_stays_held(shelf: Shelf) -> None:
+    pruned(shelf, "beta:1.0.0")
+    assert shelf.page("beta")["files"] == []
+    assert shelf.kinds() == {}
+    assert "beta/index.json" in shelf.contents()
+
+
+def test_a_wheel_that_force_replaced_goes_with_its_version(shelf: Shelf) -> None:
+    shelf.publish(shelf.wheel("beta", folder="other", files={"beta/__init__.py": "x = 1\n"}), force=True)
+    pruned(shelf, "beta:1.0.0")
+    assert [key for key in shelf.contents() if key.startswith("beta/")] == ["beta/index.json"]
+
+
+def test_a_name_limits_the_rules(shelf: Shelf) -> None:
+    shelf.publish(shelf.wheel("beta", "2.0.0"))
+    assert {each.name for each in pruned(shelf, "beta", keep=1).removed} == {"beta"}
+
+
+@pytest.fixture
+def legacy(tmp_path: Path) -> Shelf:
+    """What 0.11.1 wrote."""
+    made = Shelf(root=tmp_path)
+    made.fill_legacy()
+    return made
+
+
+def test_a_bundle_of_0_x_goes_and_does_not_come_back(legacy: Shelf) -> None:
+    key = "Acme_Base/v1-0-0.pipper"
+    bundle = legacy.body(key)
+    pruned(legacy, "acme-base:1.0.0")
+    assert key not in legacy.contents()
+    assert legacy.kinds() == {}
+    legacy.put(key, bundle)  # 0.x publishes it again, a day later
+    later = (datetime.now(UTC) + timedelta(days=1)).timestamp()
+    os.utime(legacy.root / "repository" / key, (later, later))
+    assert legacy.kinds() == {key: "conflict"}
+    assert legacy.versions("acme-base") >= {"1.0.0", "1.1.0"}
+    assert [finding.kind for finding in legacy.repair().left] == ["conflict"]
+    assert legacy.contents().keys() >= {key}
+
+
+def test_repair_finishes_what_an_interrupted_prune_left(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(shelf.contents())
+    monkeypatch.setattr(remover.Remover, "sweep", lambda *_: remover.Removal())
+    pruned(shelf, "alpha:2.0.0")
+    monkeypatch.undo()
+    assert set(shelf.contents()) == before
+    assert shelf.kinds() == {"alpha/v2-0-0.pipper": "removed bundle"}
+    outcome = shelf.repair(days=2)
+    assert len(outcome.mends) == 3
+    assert shelf.kinds(days=2) == {}
+    assert "2.0.0" not in shelf.page("alpha")["versions"]
+    assert len(before - set(shelf.contents())) == 3
+
+
+def test_a_lost_page_does_not_bring_removed_files_back_while_its_tombstones_can_be_read(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remover.Remover, "sweep", lambda *_: remover.Removal())
+    pruned(shelf, "alpha:2.0.0")
+    monkeypatch.undo()
+    shelf.edit_page("alpha", lambda page: page["files"][0].pop("hashes"))
+    shelf.repair()
+    assert "2.0.0" not in shelf.page("alpha")["versions"]
+
+
+def test_what_is_published_while_it_is_removed_is_stored_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = shelf.wheel("alpha", "2.0.0")
+    restore = remover.Remover._restore
+
+    def published(self: remover.Remover, *args: Any) -> None:
+        page = shelf.page("alpha")
+        (stone,) = page["_pipper"].pop("removed")
+        kept["entry"]["_pipper"]["again"] = stone["sha256"]
+        page["files"].append(kept["entry"])
+        shelf.put("alpha/index.json", json.dumps(page).encode())
+        restore(self, *args)
+
+    kept = {"entry": next(file for file in shelf.page("alpha")["files"] if "-2.0.0-" in file["filename"])}
+    monkeypatch.setattr(remover.Remover, "_restore", published)
+    pruned(shelf, "alpha:2.0.0")
+    assert shelf.body(shelf.key("alpha-2.0.0-py3-none-any.whl")) == wheel.read_bytes()
+    assert shelf.kinds() == {}
+
+
+def test_a_lock_holds_what_it_holds(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("beta", "2.0.0"), workspace.wheel("beta", "3.0.0"))
+    done = workspace.run(
+        "repository", "prune", "--keep", "1", "--lock", workspace.lock, "-b", workspace.url, "--json"
+    )
+    told = json.loads(done.stdout)
+    assert [(each["name"], each["version"]) for each in told["removed"]] == [
+        ("alpha", "1.0.0"),
+        ("beta", "2.0.0"),
+    ]
+    assert [(each["name"], each["version"]) for each in told["kept"]] == [("beta", "1.0.0")]
+    workspace.run("sync", "-t", workspace.root / "fresh")
+    done = workspace.run(
+        "repository", "prune", "beta:1.0.0", "--lock", workspace.lock, "-b", workspace.url, code=7
+    )
+    assert "beta 1.0.0 is held by" in done.stderr
+
+
+def test_lock_and_sync_say_that_a_version_was_removed(workspace: Workspace) -> None:
+    workspace.run("repository", "prune", "alpha:1.0.0", "--by", "Ann", "-b", workspace.url)
+    workspace.write_manifest("alpha==1.0.0")
+    done = workspace.run("lock", code=3)
+    assert "it was removed 20" in done.stderr
+    assert "by Ann" in done.stderr
+    workspace.write_manifest("beta")
+    workspace.run("lock")
+    workspace.publish(workspace.wheel("beta", "2.0.0"))
+    workspace.run("repository", "prune", "beta:1.0.0", "--by", "Ann", "-b", workspace.url)
+    fresh = workspace.root / "fresh"
+    cache = {"PIPPER_CACHE_DIR": str(workspace.root / "another-cache")}
+    done = workspace.run("sync", "-t", fresh, env=cache, code=4)
+    assert "locked object is missing" in done.stderr
+    assert "it was removed 20" in done.stderr
+
+
+def test_a_dry_run_tells_and_removes_nothing(workspace: Workspace) -> None:
+    before = workspace.state()
+    done = workspace.run("repository", "prune", "--keep", "1", "--dry-run", "-b", workspace.url)
+    assert [line.split("(")[0] for line in done.stdout.splitlines()] == ["would remove alpha 1.0.0 "]
+    workspace.compare(before)
+
+
+@pytest.mark.parametrize(
+    ("args", "subject"),
+    [
+        ((), "nothing says which"),
+        (("alpha",), "nothing says which"),
+        (("alpha", "beta:1.0.0"), "nothing says which"),
+        (("alpha:9",), "alpha ==9 is not published"),
+        (("nope:1",), "nope is not published"),
+        (("alpha:1", "alpha:2"), "given twice"),
+        (("alpha[x]:1",), "is not NAME"),
+        (("--older-than", "soon"), "not a duration"),
+        (("--keep", "0"), "--keep"),
+        (("--keep", "1", "--lock", "nope.lock"), "does not exist"),
+    ],
+)
+def test_what_says_nothing_clear_is_refused(
+    args: tuple[str, ...], subject: str, workspace: Workspace
+) -> None:
+    workspace.refused("repository", "prune", *args, "-b", workspace.url, code=2, subject=subject)
+
+
+def test_again_finishes_and_then_has_nothing_to_do(workspace: Workspace) -> None:
+    words = ("repository", "prune", "alpha:1.0.0", "-b", workspace.url)
+    assert "1 version removed, 3 objects" in workspace.run(*words).stderr
+    before = workspace.state()
+    assert "0 versions removed, 0 objects" in workspace.run(*words).stderr
+    workspace.compare(before)
+
+
+def test_a_prune_that_ends_at_any_request_is_finished_by_the_same_command(
+    remote: Workspace, double: S3Double
+) -> None:
+    words = ("repository", "prune", "alpha:1.0.0", "-b", remote.url)
+
+    def code(*args: str) -> int:
+        return run_here(*args, cwd=remote.app, env=remote.environment).code
+
+    with S3Double() as kept:
+        kept.adopt(double)
+    double.forget()
+    assert code(*words) == 0
+    count, after = len(double.seen), set(double.contents(remote.bucket))
+    dead = Answer(status=403, code="AccessDenied")
+    for number in range(1, count + 1):
+        double.adopt(kept)
+        double.forget()
+        double.script(Rule(operation="*", fault=dead, nth=number, times=float("inf")))
+        code(*words)
+        double.forget()
+        page = json.loads(double.body(remote.bucket, "pipper/alpha/index.json"))
+        for file in page["files"]:
+            assert f"pipper/alpha/{file['url']}" in double.contents(remote.bucket), number
+        assert code(*words) == 0, number
+        assert set(double.contents(remote.bucket)) == after, number
+    assert code("repository", "check", "-b", remote.url) == 0
+
+
+def test_without_the_permission_to_delete_the_versions_are_gone_and_the_rest_is_told(
+    remote: Workspace, double: S3Double
+) -> None:
+    refused = Answer(status=403, code="AccessDenied")
+    double.script(Rule(operation="DeleteObject", fault=refused, times=float("inf")))
+    done = remote.run("repository", "prune", "alpha:1.0.0", "-b", remote.url, code=5)
+    assert "error: " in done.stderr
+    assert remote.run("repository", "check", "-b", remote.url, code=1).stdout.count("removed bundle") == 1
+
+
+def test_two_copies_a_publish_and_a_prune_at_once_lose_nothing(shelf: Shelf) -> None:
+    target = Shelf(root=shelf.root / "target", server=shelf.server, bucket=shelf.bucket)
+    if shelf.server:
+        target = Shelf(root=shelf.root / "target", server=shelf.server, bucket=shelf.server.fresh_bucket())
+    target.root.mkdir()
+    old, new = shelf.wheel("alpha", "0.1.0"), shelf.wheel("alpha", "6.0.0")
+    target.publish(old)
+    now = datetime.now(UTC)
+
+    def copied(name: str) -> int:
+        request = CopyRequest(source=shelf.url, target=target.url, names=(name,), every=True)
+        return copy(shelf.settings, request, now=now).exit_code
+
+    jobs = [
+        lambda: copied("alpha"),
+        lambda: copied("alpha"),
+        lambda: publish(target.settings, PublishRequest(paths=(new,)), now=now)[0].error is not None,
+        lambda: prune(target.settings, PruneRequest(releases=("alpha:0.1.0",)), now=now).exit_code,
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        assert [future.result() for future in [pool.submit(job) for job in jobs]] == [0, 0, False, 0]
+    page = target.page("alpha")
+    assert page["versions"] == ["1.0.0", "2.0.0", "3.0.0rc1", "3.0.0", "4.0.0", "5.0.0rc1", "6.0.0"]
+    assert [each["filename"] for each in page["_pipper"]["removed"]] == ["alpha-0.1.0-py3-none-any.whl"]
+    assert target.kinds() == {}
