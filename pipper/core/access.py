@@ -1,6 +1,7 @@
 """Credentials and options for a repository, from the command line or a file. Cheap: every command imports it."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from msgspec import Struct
 
@@ -16,6 +17,29 @@ class Credentials:
     def __repr__(self) -> str:
         token = "None" if self.session_token is None else "****"
         return f"Credentials(access_key_id=****, secret_access_key=****, session_token={token})"
+
+
+class Chooser(Enum):
+    """Who says whose credentials are used for a repository."""
+
+    USER = "user"
+    """An option, a variable, or the named repository of the same name."""
+    MANIFEST = "manifest"
+    MACHINE = "machine"
+    """Nobody: they are the ones of this machine for everything."""
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """Credentials, a profile, or neither (boto3 then searches by itself); and the step that found them."""
+
+    step: str
+    credentials: Credentials | None = None
+    profile: str | None = None
+    chooser: Chooser = Chooser.USER
+    owner: str = ""
+    """The profile that is used, also if boto3 finds it by itself; empty if unknown."""
+    entry: str = ""
+    """The named repository that they come from."""
 
 
 class RepositoryOptions(Struct, frozen=True, kw_only=True):

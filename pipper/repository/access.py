@@ -3,127 +3,23 @@
 The manifest names the repositories. `~/.pipper/repositories.json` (the file of pipper 0.x) has credentials.
 """
 
-import configparser
-import stat
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipper.core.access import Credentials, RepositoryOptions
-from pipper.core.document import MANIFEST_LIMIT, Node, read_json
+from pipper.core.access import Access, Chooser, Credentials, RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.redaction import shown
-from pipper.core.reporter import Reporter
 from pipper.core.urls import split_url
-from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
-from pipper.system.os_errors import os_errors
+from pipper.repository.named_repositories import DEFAULT_PREFIX, NamedRepositories, NamedRepository
 
-DEFAULT_PREFIX = "pipper"
 DEFAULT_ALIAS = "default"
 """The alias of a repository given with `-b`."""
-
-FIELDS = ("bucket", "profile", "root_prefix", "access_key_id", "secret_access_key", "session_token")
-"""The fields of an entry of `repositories.json`: pipper 0.x requires all of them."""
-_PROFILE_GRANTS = (
-    "aws_access_key_id",
-    "credential_process",
-    "credential_source",
-    "role_arn",
-    "source_profile",
-    "sso_session",
-    "sso_start_url",
-    "web_identity_token_file",
-)
-
-
-class NamedRepository(Struct, frozen=True, kw_only=True):
-    """An entry of `repositories.json`."""
-
-    name: str
-    bucket: str = ""
-    root_prefix: str = DEFAULT_PREFIX
-    profile: str = ""
-    credentials: Credentials | None = None
-
-
-class NamedRepositories(Struct, frozen=True, kw_only=True):
-    """The contents of `repositories.json`."""
-
-    path: Path
-    entries: Mapping[str, NamedRepository] = field(default_factory=dict)
-    default: str = ""
-
-    def get(self, name: str) -> NamedRepository:
-        """Return the entry of this name; raises UsageError if it does not exist."""
-        if name not in self.entries:
-            raise UsageError(
-                f"{self.path} has no repository `{name}`",
-                cause=f"known: {quoted(sorted(self.entries))}",
-                hint=f"run `pipper repository add {name} -b BUCKET`",
-            )
-        return self.entries[name]
-
-
-class Access(Struct, frozen=True, kw_only=True):
-    """Credentials, a profile, or neither (boto3 then searches by itself); and the step that found them."""
-
-    step: str
-    credentials: Credentials | None = None
-    profile: str | None = None
-
-
-def named_repositories_path(home: Path) -> Path:
-    """Return the path of the named repositories, the same as in pipper 0.x."""
-    return home / ".pipper" / "repositories.json"
-
-
-def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories:
-    """Return the entries of the file, none if it does not exist.
-
-    Raises AccessError if it is damaged: pipper must not fall back to other credentials. Warns if other users can
-    read it.
-    """
-    with os_errors("read", path):
-        try:
-            data = path.read_bytes()
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            return NamedRepositories(path=path)
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        reporter.warning(f"other users can read {path}; run: chmod 600 {path}")
-    hint = "correct the file, or remove it and run `pipper repository add`"
-    root = read_json(data, label=str(path), limit=MANIFEST_LIMIT, hint=hint, error=AccessError)
-    entries = {name: _entry(name, node) for name, node in root.at("repositories").table().items()}
-    default = root.text_at("default", "")
-    if default and default not in entries:
-        raise root.at("default").fail(f"the file has no repository `{default}`")
-    return NamedRepositories(path=path, entries=entries, default=default)
-
-
-def _entry(name: str, node: Node) -> NamedRepository:
-    texts = {key: node.text_at(key, "") for key in FIELDS}
-    if bool(texts["access_key_id"]) != bool(texts["secret_access_key"]):
-        missing = "secret_access_key" if texts["access_key_id"] else "access_key_id"
-        raise node.fail(f"`{missing}` is missing")
-    credentials = None
-    if texts["access_key_id"]:
-        credentials = Credentials(
-            access_key_id=texts["access_key_id"],
-            secret_access_key=texts["secret_access_key"],
-            session_token=texts["session_token"] or None,
-        )
-    return NamedRepository(
-        name=name,
-        bucket=texts["bucket"],
-        root_prefix=texts["root_prefix"] or DEFAULT_PREFIX,
-        profile=texts["profile"],
-        credentials=credentials,
-    )
 
 
 def choose_repositories(
@@ -152,7 +48,8 @@ def choose_repositories(
 
 
 def _of_named(entry: NamedRepository) -> RepositoryEntry:
-    return RepositoryEntry(alias=entry.name, url=f"s3://{entry.bucket}/{entry.root_prefix}")
+    url = f"s3://{entry.bucket}/{entry.root_prefix}"
+    return RepositoryEntry(alias=entry.name, url=url, endpoint_url=entry.endpoint_url)
 
 
 def with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
@@ -169,9 +66,15 @@ def choose_access(
 ) -> Access:
     """Return the credentials for a repository: of the first step in `_steps` that has some.
 
-    Raises AccessError if a step has half a key, UsageError if `-r` names an unknown repository.
+    Raises AccessError if a step has half a key, or if the credentials must not go to the endpoint that a manifest
+    names (see `endpoints`); UsageError if `-r` names an unknown repository, or the endpoint is not a URL.
     """
-    return next(access for access in _steps(options, entry, named, environ) if access is not None)
+    # Imported here: a lock that is up to date chooses repositories and opens none.
+    from pipper.repository.endpoints import require_confirmed  # noqa: PLC0415 - see above
+
+    access = next(access for access in _steps(options, entry, named, environ) if access is not None)
+    require_confirmed(access, entry, options, named, environ)
+    return access
 
 
 def _steps(
@@ -181,28 +84,60 @@ def _steps(
     yield Access(step="the credentials given with -c", credentials=given) if given else None
     yield _of_entry(named.get(options.repository), "given with -r") if options.repository else None
     yield _profile(options.profile, "given with -p")
-    for prefix in ("PIPPER_AWS_", "AWS_"):
-        found = _from_environment(environ, prefix)
-        yield Access(step=f"the variables {prefix}*", credentials=found) if found else None
-    yield _profile(environ.get("AWS_PROFILE", ""), "of the variable AWS_PROFILE")
-    yield _profile(entry.profile, "of the manifest")
+    found = _from_environment(environ, "PIPPER_AWS_")
+    yield Access(step="the variables PIPPER_AWS_*", credentials=found) if found else None
+    yield from _of_variables(environ)
     if entry.alias in named.entries:
         yield _of_entry(named.entries[entry.alias], "named like the alias")
-    yield _profile("default" if _has_default_profile(environ) else "", "of the AWS files")
-    yield _of_entry(named.entries[named.default], "which is the default") if named.default else None
-    yield Access(step="what boto3 finds by itself")
+    yield _profile(entry.profile, "of the manifest", Chooser.MANIFEST)
+    yield from _of_machine(named, environ)
 
 
-def _profile(name: str, origin: str) -> Access | None:
-    return Access(step=f"the profile `{name}` {origin}", profile=name) if name else None
+def _of_variables(environ: Mapping[str, str]) -> Iterator[Access | None]:
+    """Yield what AWS_* variables say. botocore reads them itself, so nothing is handed to it."""
+    yield Access(step="the variables AWS_*") if _from_environment(environ, "AWS_") else None
+    # Imported here: a lock that is up to date asks nobody.
+    from pipper.storage.s3.shared_files import deciding_variables, default_profile  # noqa: PLC0415 - see above
+
+    deciding = deciding_variables(environ, lambda: default_profile(environ, _home(environ)))
+    yield Access(step=deciding) if deciding else None
 
 
-def _of_entry(entry: NamedRepository, how: str) -> Access | None:
+def _of_machine(named: NamedRepositories, environ: Mapping[str, str]) -> Iterator[Access | None]:
+    """Yield what this machine has for every repository; the last one is never None."""
+    from pipper.storage.s3.shared_files import default_profile, grants  # noqa: PLC0415 - as above
+
+    step = "the profile `default` of the AWS files"
+    default = Access(step=step, chooser=Chooser.MACHINE, owner="default")
+    yield default if grants(default_profile(environ, _home(environ))) else None
+    if named.default:
+        yield _of_entry(named.entries[named.default], "which is the default", Chooser.MACHINE)
+    yield Access(step="what boto3 finds by itself", chooser=Chooser.MACHINE)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Return the home directory as botocore finds it."""
+    own = environ.get("HOME") if os.name != "nt" else ""
+    return Path(own) if own else Path.home()
+
+
+def _profile(name: str, origin: str, chooser: Chooser = Chooser.USER) -> Access | None:
+    step = f"the profile `{name}` {origin}"
+    return Access(step=step, profile=name, chooser=chooser, owner=name) if name else None
+
+
+def _of_entry(entry: NamedRepository, how: str, chooser: Chooser = Chooser.USER) -> Access | None:
     step = f"the repository `{entry.name}` of repositories.json, {how}"
     if entry.profile:
-        return Access(step=f"{step}: its profile `{entry.profile}`", profile=entry.profile)
+        return Access(
+            step=f"{step}: its profile `{entry.profile}`",
+            profile=entry.profile,
+            chooser=chooser,
+            owner=entry.profile,
+            entry=entry.name,
+        )
     if entry.credentials:
-        return Access(step=step, credentials=entry.credentials)
+        return Access(step=step, credentials=entry.credentials, chooser=chooser, entry=entry.name)
     return None
 
 
@@ -222,21 +157,6 @@ def _from_environment(environ: Mapping[str, str], prefix: str) -> Credentials | 
         secret_access_key=secret,
         session_token=environ.get(f"{prefix}SESSION_TOKEN") or None,
     )
-
-
-def _has_default_profile(environ: Mapping[str, str]) -> bool:
-    home = Path(environ.get("HOME") or Path.home())
-    for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(environ.get(variable) or home / ".aws" / name, encoding="utf-8")
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            continue  # boto3 reports faults of its own files, if it needs them
-        if parser.has_section("default") and any(
-            parser.has_option("default", key) for key in _PROFILE_GRANTS
-        ):
-            return True
-    return False
 
 
 def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = None) -> Store:

@@ -13,7 +13,8 @@ import pytest
 from pipper.core.access import RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.reporter import Reporter
-from pipper.repository.access import choose_access, open_bucket, read_named_repositories
+from pipper.repository.access import choose_access, open_bucket
+from pipper.repository.named_repositories import read_named_repositories
 from pipper.storage.s3.store import S3Store
 from tests.invariants import CANARIES, Workspace
 from tests.loopback import QuietHandler, served

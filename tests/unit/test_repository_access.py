@@ -12,13 +12,10 @@ from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, UsageError
-from pipper.repository.access import (
+from pipper.repository.access import choose_access, choose_repositories, directory_of, open_bucket
+from pipper.repository.named_repositories import (
     NamedRepositories,
-    choose_access,
-    choose_repositories,
-    directory_of,
     named_repositories_path,
-    open_bucket,
     read_named_repositories,
 )
 
@@ -49,30 +46,28 @@ def named(home: Path, default: str = "", **entries: dict[str, str]) -> NamedRepo
     return read_named_repositories(path, Reporter())
 
 
-EVERYTHING: Mapping[str, object] = {
-    "-c": {"options": {"credentials": GIVEN}},
-    "-r": {"options": {"repository": "chosen"}},
-    "-p": {"options": {"profile": "asked"}},
-    "PIPPER_AWS_*": {"environ": {"PIPPER_AWS_ACCESS_KEY_ID": "ours", "PIPPER_AWS_SECRET_ACCESS_KEY": "s"}},
-    "AWS_*": {"environ": {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "s"}},
-    "AWS_PROFILE": {"environ": {"AWS_PROFILE": "shell"}},
-    "manifest": {"profile": "project"},
-    "alias": {"alias": "acme"},
-    "default profile": {"aws": True},
-    "default": {"default": "main"},
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "PIPPER_AWS_*": {"PIPPER_AWS_ACCESS_KEY_ID": "ours", "PIPPER_AWS_SECRET_ACCESS_KEY": "s"},
+    "AWS_*": {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "s"},
+    "AWS_DEFAULT_PROFILE": {"AWS_DEFAULT_PROFILE": "first"},
+    "AWS_PROFILE": {"AWS_PROFILE": "second"},
+    "web identity": {"AWS_WEB_IDENTITY_TOKEN_FILE": "token"},
 }
 SAID = {
-    "-c": ("given", None),
-    "-r": ("chosen", None),
-    "-p": (None, "asked"),
-    "PIPPER_AWS_*": ("ours", None),
-    "AWS_*": ("theirs", None),
-    "AWS_PROFILE": (None, "shell"),
-    "manifest": (None, "project"),
-    "alias": ("acme", None),
-    "default profile": (None, "default"),
-    "default": ("main", None),
+    "-c": ("given", None, "the credentials given with -c"),
+    "-r": ("chosen", None, "the repository `chosen` of repositories.json, given with -r"),
+    "-p": (None, "asked", "the profile `asked` given with -p"),
+    "PIPPER_AWS_*": ("ours", None, "the variables PIPPER_AWS_*"),
+    "AWS_*": (None, None, "the variables AWS_*"),
+    "AWS_DEFAULT_PROFILE": (None, None, "the profile `first` of the variable AWS_DEFAULT_PROFILE"),
+    "AWS_PROFILE": (None, None, "the profile `second` of the variable AWS_PROFILE"),
+    "web identity": (None, None, "the variable AWS_WEB_IDENTITY_TOKEN_FILE"),
+    "alias": ("acme", None, "the repository `acme` of repositories.json, named like the alias"),
+    "manifest": (None, "project", "the profile `project` of the manifest"),
+    "default profile": (None, None, "the profile `default` of the AWS files"),
+    "default": ("main", None, "the repository `main` of repositories.json, which is the default"),
 }
+"""The steps in order: key, profile and words of each. Without a key and a profile, botocore finds what it says."""
 
 
 @pytest.mark.parametrize("first", list(SAID))
@@ -86,7 +81,7 @@ def test_each_step_wins_over_all_that_come_after_it(first: str, tmp_path: Path) 
         profile="asked" if "-p" in present else "",
     )
     for step in present:
-        environ.update(dict(EVERYTHING[step].get("environ", {})))  # type: ignore[attr-defined]  # a table of tables
+        environ |= VARIABLES.get(step, {})
     entries = {"chosen": entry("chosen"), "main": entry("main")}
     if "alias" in present:
         entries["acme"] = entry("acme")
@@ -99,8 +94,7 @@ def test_each_step_wins_over_all_that_come_after_it(first: str, tmp_path: Path) 
     )
     access = choose_access(options, wanted, repositories, environ)
     key = access.credentials.access_key_id if access.credentials else None
-    assert (key, access.profile) == SAID[first]
-    assert access.step
+    assert (key, access.profile, access.step) == SAID[first]
 
 
 def test_where_nothing_is_said_boto3_decides(tmp_path: Path) -> None:
@@ -118,9 +112,9 @@ def test_an_entry_with_a_profile_gives_that_and_one_without_anything_gives_nothi
 
 def test_a_session_token_goes_along(tmp_path: Path) -> None:
     environ = {
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s",
-        "AWS_SESSION_TOKEN": "t",
+        "PIPPER_AWS_ACCESS_KEY_ID": "k",
+        "PIPPER_AWS_SECRET_ACCESS_KEY": "s",
+        "PIPPER_AWS_SESSION_TOKEN": "t",
         "HOME": str(tmp_path),
     }
     access = choose_access(RepositoryOptions(), ENTRY, named(tmp_path), environ)

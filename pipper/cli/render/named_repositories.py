@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipper.repository.access import NamedRepositories, NamedRepository
+from pipper.repository.named_repositories import NamedRepositories, NamedRepository
 
 
 def named_lines(named: NamedRepositories) -> Iterator[str]:
@@ -17,7 +17,10 @@ def named_lines(named: NamedRepositories) -> Iterator[str]:
 
 
 def named_document(named: NamedRepositories) -> dict[str, object]:
-    """`repository list --json`: repositories (name, bucket, prefix, profile, key: if one is stored), default."""
+    """`repository list --json`: repositories (name, bucket, prefix, profile, key: if one is stored), default.
+
+    A repository with an endpoint also has `endpoint-url`.
+    """
     return {
         "repositories": [
             {
@@ -26,6 +29,7 @@ def named_document(named: NamedRepositories) -> dict[str, object]:
                 "prefix": entry.root_prefix,
                 "profile": entry.profile or None,
                 "key": entry.credentials is not None,
+                **({"endpoint-url": entry.endpoint_url} if entry.endpoint_url else {}),
             }
             for entry in named.entries.values()
         ],
@@ -34,7 +38,8 @@ def named_document(named: NamedRepositories) -> dict[str, object]:
 
 
 def _url(entry: NamedRepository) -> str:
-    return f"s3://{entry.bucket}/{entry.root_prefix}" if entry.bucket else "-"
+    url = f"s3://{entry.bucket}/{entry.root_prefix}" if entry.bucket else "-"
+    return f"{url} at {entry.endpoint_url}" if entry.endpoint_url else url
 
 
 def _credentials(entry: NamedRepository) -> str:

@@ -3,7 +3,11 @@
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest, RepositoryEntry
 from pipper.ops.context.settings import Settings
-from pipper.repository.access import NamedRepositories, named_repositories_path, read_named_repositories
+from pipper.repository.named_repositories import (
+    NamedRepositories,
+    named_repositories_path,
+    read_named_repositories,
+)
 
 
 def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple[RepositoryEntry, ...]:

@@ -18,10 +18,9 @@ from pipper.repository.access import (
     choose_access,
     choose_repositories,
     directory_of,
-    named_repositories_path,
     open_bucket,
-    read_named_repositories,
 )
+from pipper.repository.named_repositories import named_repositories_path, read_named_repositories
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 

@@ -14,8 +14,9 @@ from pipper.core.urls import split_url
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
-from pipper.repository.access import (
+from pipper.repository.named_repositories import (
     DEFAULT_PREFIX,
+    ENDPOINT,
     FIELDS,
     named_repositories_path,
     read_named_repositories,
@@ -44,10 +45,10 @@ def add_named(settings: Settings, name: str, *, default: bool) -> None:
                 hint=f"change it with `pipper repository modify {name}`",
             )
         _put(document, name, settings.repositories, dict(_EMPTY), default=default)
-        if not any(entries[name][field] for field in ("bucket", "profile", "access_key_id")):
+        if not any(entries[name].get(field) for field in ("bucket", "profile", "access_key_id", ENDPOINT)):
             raise UsageError(
                 f"the repository `{name}` is empty",
-                cause="it has neither a bucket, nor a profile, nor an access key",
+                cause="it has neither a bucket, nor a profile, nor an access key, nor an endpoint",
                 hint=_add(name),
             )
 
@@ -109,8 +110,10 @@ def _put(
 
 
 def _location(options: RepositoryOptions) -> dict[str, str]:
-    """Return the fields for bucket and prefix, if given; `-b` may contain both, as in s3://BUCKET/PREFIX."""
+    """Return the fields for bucket, prefix and endpoint, if given; `-b` may contain two, as in s3://BUCKET/PREFIX."""
     found = {"root_prefix": options.prefix.strip("/")} if options.prefix else {}
+    if options.endpoint_url:
+        found[ENDPOINT] = options.endpoint_url
     bucket = options.bucket
     if "://" in bucket:
         parts = split_url(bucket)
@@ -133,9 +136,12 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
             found = {"root_prefix": parts.path.strip("/"), **found}
     if bucket:
         found["bucket"] = bucket
+    # raises UsageError for an invalid part
     S3Location(
-        bucket=bucket or "any", prefix=found.get("root_prefix", "")
-    )  # raises UsageError for an invalid name
+        bucket=bucket or "any",
+        prefix=found.get("root_prefix", ""),
+        endpoint_url=options.endpoint_url or None,
+    )
     return found
 
 

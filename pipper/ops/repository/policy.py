@@ -1,5 +1,6 @@
 """`repository policy`: the least IAM policy for a repository, without a request to it."""
 
+from pipper.core.access import Access
 from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.core.redaction import shown
 from pipper.core.urls import split_url
@@ -8,7 +9,7 @@ from pipper.ops.context.declared_repositories import list_named
 from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import declared_here, several_repositories
-from pipper.repository.access import Access, choose_repositories, open_bucket
+from pipper.repository.access import choose_repositories, open_bucket
 
 
 def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:

@@ -4,11 +4,12 @@ import re
 
 from msgspec import Struct
 
-from pipper.core.redaction import shown
+from pipper.core.redaction import has_account, shown
 from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.storage.keys import flaw
 
+_ENDPOINT = re.compile(r"[a-z]+://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?(?:/[^\s\\?#@]*)?", re.IGNORECASE)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -35,7 +36,7 @@ class S3Location(Struct, frozen=True, kw_only=True):
                 hint="write names separated by `/`, as in s3://BUCKET/team/python",
             )
         if self.endpoint_url is not None:
-            _check_endpoint(self.endpoint_url)
+            check_endpoint(self.endpoint_url)
 
     @property
     def url(self) -> str:
@@ -43,14 +44,15 @@ class S3Location(Struct, frozen=True, kw_only=True):
         return f"s3://{self.bucket}/{self.prefix}"
 
 
-def _check_endpoint(url: str) -> None:
+def check_endpoint(url: str) -> None:
+    """Raise UsageError for a URL that is not the one of a server, or that libraries read in different ways."""
     parts = split_url(url)
     usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    if parts.username is not None:
+    if parts.username is not None or has_account(url):
         raise UsageError(
             "the endpoint URL contains a user name or a password", hint="remove it; use -p, -r or -c"
         )
-    if not usable:
+    if not usable or not _ENDPOINT.fullmatch(url):
         raise UsageError(
             f"{shown(url)!r} is not an endpoint URL", hint="write https://HOST or http://HOST:PORT"
         )

@@ -158,7 +158,7 @@ class Connection:
                 aws_session_token=given.session_token if given else None,
                 profile_name=self._profile,
             )
-            if self._profile:
+            if given is None:
                 _run_profile(session, self.location, self._profile)
             self._session = session
         return self._session
@@ -186,16 +186,26 @@ class Connection:
         endpoint = self.location.endpoint_url
         try:
             region = signing_region or self.location.region
-            return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+            client = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
         except ValueError as error:
             raise UsageError(
                 f"cannot reach {self.location.url} with this endpoint or region",
                 cause=str(error),
                 hint=ENDPOINT,
             ) from error
+        client.meta.events.register("before-call.s3.HeadBucket", _follow_nothing)
+        return client
 
 
-def _run_profile(session: "boto3.Session", location: S3Location, profile: str) -> None:
+def _follow_nothing(context: dict[str, dict[str, object]], **_: object) -> None:
+    """Keep botocore from following the redirect of a HEAD of the bucket.
+
+    To learn the region it sends another one, and without end to a server that redirects all of them.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _run_profile(session: "boto3.Session", location: S3Location, profile: str | None) -> None:
     """Run the `credential_process` of a profile now, because botocore does not translate its errors."""
     try:
         session.get_credentials()  # the session keeps them
@@ -204,6 +214,6 @@ def _run_profile(session: "boto3.Session", location: S3Location, profile: str) -
         reason = error.strerror if isinstance(error, OSError) else "its output is not credentials"
         raise AccessError(
             f"cannot reach {location.url}: no usable credentials",
-            cause=f"the credential_process of the profile `{profile}`: {reason}",
+            cause=f"the credential_process of the profile `{profile or session.profile_name}`: {reason}",
             hint="run that program by hand, or use another profile (-p PROFILE)",
         ) from error

@@ -37,6 +37,11 @@ _change_options = together(
         metavar="PREFIX",
         help="Store the folder in the bucket that holds the packages (default: pipper).",
     ),
+    click.option(
+        "--endpoint-url",
+        metavar="URL",
+        help="Store the S3 server that the credentials are for. A manifest may name it, too.",
+    ),
 )
 
 

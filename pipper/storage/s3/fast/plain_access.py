@@ -6,7 +6,6 @@ None, and botocore decides.
 """
 
 import configparser
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +17,11 @@ from msgspec import Struct
 from pipper.core.access import Credentials
 from pipper.core.urls import split_url
 from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.shared_files import FILES, PROFILES, shared_file
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
-_PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_FILES = {"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials"}
 _HARMLESS = frozenset(
     {
         *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_CA_BUNDLE", "AWS_PAGER", "AWS_DEFAULT_OUTPUT"),
@@ -32,7 +30,7 @@ _HARMLESS = frozenset(
         *("AWS_CLI_AUTO_PROMPT", "AWS_DEFAULT_ACL"),
     }
 )
-_KNOWN = _HARMLESS.union(_KEYS, _TOKENS, _PROFILES, _ENDPOINTS, _FILES)
+_KNOWN = _HARMLESS.union(_KEYS, _TOKENS, PROFILES, _ENDPOINTS, FILES)
 _SETTINGS = frozenset(
     {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "output", "cli_pager"}
 )
@@ -84,7 +82,7 @@ def plain_access(
     named = (
         profile
         if profile is not None
-        else next((variables[name] for name in _PROFILES if name in variables), None)
+        else next((variables[name] for name in PROFILES if name in variables), None)
     )
     settings = _profile(named, variables, home)
     keys = variables.get(_KEYS[0]) if profile is None else None
@@ -118,8 +116,8 @@ def _profile(named: str | None, variables: Mapping[str, str], home: Path) -> _Pr
         return None
     name = named or "default"
     try:
-        config = _section(_path("AWS_CONFIG_FILE", variables, home), name, is_config=True)
-        own = _section(_path("AWS_SHARED_CREDENTIALS_FILE", variables, home), name, is_config=False)
+        config = _section(shared_file("AWS_CONFIG_FILE", variables, home), name, is_config=True)
+        own = _section(shared_file("AWS_SHARED_CREDENTIALS_FILE", variables, home), name, is_config=False)
     except (OSError, ValueError, configparser.Error):
         return None
     if named is not None and config is None and own is None:
@@ -127,12 +125,6 @@ def _profile(named: str | None, variables: Mapping[str, str], home: Path) -> _Pr
     # Keys and token come from one file. Other settings come from both; the credentials file takes precedence.
     keys = next((section for section in (own, config) if section and "aws_access_key_id" in section), {})
     return _Profile(region={**(config or {}), **(own or {})}.get("region"), credentials=_credentials(keys))
-
-
-def _path(variable: str, variables: Mapping[str, str], home: Path) -> Path:
-    if variable not in variables:
-        return home / _FILES[variable]
-    return Path(os.path.expanduser(os.path.expandvars(variables[variable])))  # noqa: PTH111 - pathlib's raises
 
 
 def _section(path: Path, name: str, *, is_config: bool) -> Mapping[str, str] | None:
