@@ -31,14 +31,19 @@ class Shelf:
     root: Path
     server: S3Endpoint | None = None
     bucket: str = ""
+    prefix: str = "pipper"
 
     @property
     def url(self) -> str:
-        return f"s3://{self.bucket}/pipper" if self.server else (self.root / "repository").as_uri()
+        return f"s3://{self.bucket}/{self.prefix}" if self.server else (self.root / "repository").as_uri()
 
     @property
     def store(self) -> Store:
-        return self.server.store(self.bucket) if self.server else DirectoryStore(self.root / "repository")
+        return (
+            self.server.store(self.bucket, prefix=self.prefix)
+            if self.server
+            else DirectoryStore(self.root / "repository")
+        )
 
     @property
     def settings(self) -> Settings:
@@ -66,7 +71,7 @@ class Shelf:
     def fill_legacy(self) -> None:
         """Put there what 0.11.1 wrote."""
         if self.server:
-            upload_legacy(self.server, self.bucket)
+            upload_legacy(self.server, self.bucket, prefix=self.prefix)
         else:
             copy_legacy(self.root / "repository")
 
@@ -95,7 +100,7 @@ class Shelf:
     def put(self, key: str, body: bytes) -> None:
         """Store bytes whatever is there."""
         if self.server:
-            self.server.client.put_object(Bucket=self.bucket, Key=f"pipper/{key}", Body=body)
+            self.server.client.put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=body)
         else:
             path = self.root / "repository" / key
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +110,7 @@ class Shelf:
     def drop(self, key: str) -> None:
         """Delete an object."""
         if self.server:
-            self.server.client.delete_object(Bucket=self.bucket, Key=f"pipper/{key}")
+            self.server.client.delete_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}")
         else:
             (self.root / "repository" / key).unlink()
 

@@ -64,13 +64,17 @@ class Store(Protocol):
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """Return `length` bytes of `key` from `start`, or all bytes to the end.
 
-        A range beyond the end returns fewer bytes or none. Raises ObjectAbsentError.
+        A range beyond the end returns fewer bytes or none. A whole object is returned as it was stored, or not at
+        all: a page may be changed and written back. Raises ObjectAbsentError.
         """
 
-    def stream(self, key: str, *, start: int = 0) -> AbstractContextManager[Iterator[bytes]]:
+    def stream(
+        self, key: str, *, start: int = 0, verified: bool = False
+    ) -> AbstractContextManager[Iterator[bytes]]:
         """Open `key` for reading in chunks from `start`; raises ObjectAbsentError on entering.
 
-        A truncated body raises StoreError while it is read.
+        A truncated body raises StoreError while it is read. With `verified` (for a caller that does not know the
+        hash), so does the end of a whole body that is not as it was stored, if the store has a digest of it.
         """
 
     def head(self, key: str) -> ObjectInfo | None:

@@ -22,6 +22,7 @@ from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_mo
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
 from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.system.parallel import both, in_parallel
+from pipper.system.retry import pause_if_damaged, retry
 
 
 class ReadPage(Struct, frozen=True, kw_only=True):
@@ -195,7 +196,10 @@ class Repository:
         key = (info.key, info.etag)
         if key not in self._bundles:
             try:
-                self._bundles[key] = read_bundle_entry(self.store, info)
+                # Ranges have no digest: a fault counts if a second reading finds one, too.
+                self._bundles[key] = retry(
+                    lambda: read_bundle_entry(self.store, info), attempts=2, pause=pause_if_damaged
+                )
             except IntegrityError as error:
                 # One damaged bundle must not hide the others; its version counts as missing.
                 self._reporter.warning(f"{error.message}; it is ignored")

@@ -8,6 +8,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 from packaging.version import Version
@@ -19,15 +20,17 @@ from pipper.core.layout.page import Needs, ProjectPage
 from pipper.core.ports import ObjectInfo, Store
 from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import IntegrityError, ObjectAbsentError, PipperError
+from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, StoreError
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
+from pipper.system.retry import pause_if_broken, retry
 from pipper.wheels.bundle import extract_wheel
 from pipper.wheels.gate import open_wheel
 from pipper.wheels.metadata import CoreMetadata
 
+_FETCHES = 3
 REPLACE = "delete the bundle and publish the version again"
 _REPUBLISH = "publish a valid wheel with --force"
 
@@ -56,6 +59,11 @@ class WheelLook:
         """Whether the wheel has the hash in its key."""
         return self.info is not None and self.sha256[:16] == self.url.partition("/")[0]
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether anything is wrong with the wheel or the METADATA beside it."""
+        return not self.is_genuine or bool(self.fault or self.metadata_fault)
+
 
 class BundleLook(Struct, frozen=True, kw_only=True):
     """A bundle in the store, and its fault."""
@@ -74,6 +82,14 @@ class BundleLook(Struct, frozen=True, kw_only=True):
         assert version is not None, self.info.key  # noqa: S101 - `arrange` only lists bundles whose key has a version
         return version
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the bundle is not valid."""
+        return bool(self.fault)
+
+
+Look = TypeVar("Look", WheelLook, BundleLook)
+
 
 class Survey(Struct, frozen=True, kw_only=True):
     """The page and objects of a project, with their faults."""
@@ -81,7 +97,7 @@ class Survey(Struct, frozen=True, kw_only=True):
     holding: Holding
     read: ReadPage
     wheels: Mapping[str, WheelLook]
-    """By URL: all that the page names; if the page is lost, also all others in the store."""
+    """By URL: all that the page names or keeps for older locks; if the page is lost, also all others in the store."""
     bundles: Mapping[str, BundleLook]
     """By key: those that were read."""
     error: PipperError | None = None
@@ -106,7 +122,7 @@ class Surveyor:
 
     def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> list[Survey]:
         """Return the survey of each project."""
-        reads = attempt_each(lambda each: self._repository.read_page(each.name, salvage=True), holdings)
+        reads = attempt_each(self._read, holdings)
         jobs = [
             self._jobs(holding, read) if isinstance(read, ReadPage) else []
             for holding, read in zip(holdings, reads, strict=True)
@@ -127,15 +143,29 @@ class Surveyor:
             )
         return surveys
 
+    def _read(self, holding: Holding) -> ReadPage:
+        """Return the page of a project; raises StoreError if the listing has it and the store says it has not."""
+        read = self._repository.read_page(holding.name, salvage=True)
+        if read.etag is None and holding.page is not None:
+            read = self._repository.read_page(holding.name, salvage=True)
+        if read.etag is None and holding.page is not None:
+            raise StoreError(
+                f"cannot read {self._store.location}/{holding.page.key}",
+                cause="it is in the listing, and the store says that it does not exist",
+                hint="run the command again",
+            )
+        return read
+
     def _jobs(self, holding: Holding, read: ReadPage) -> list[Callable[[], WheelLook | BundleLook]]:
         lost = bool(read.damage) or read.etag is None
         published = {wheel_identity(file.filename).version for file in read.page.files}
-        urls = {file.url for file in read.page.files} | (set(holding.wheels) if lost else set())
+        urls = {*(file.url for file in read.page.files), *read.page.replaced}
+        urls |= set(holding.wheels) if lost else set()
         everything = self._all_bundles or (lost and bool(holding.wheels))
         bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]
         return [
-            *(partial(self._look_at_wheel, holding, url) for url in sorted(urls)),
-            *(partial(self._look_at_bundle, holding, info) for info in bundles),
+            *(partial(_looked, partial(self._look_at_wheel, holding, url)) for url in sorted(urls)),
+            *(partial(_looked, partial(self._look_at_bundle, holding, info)) for info in bundles),
         ]
 
     @contextmanager
@@ -201,17 +231,27 @@ class Surveyor:
         return BundleLook(info=info, sha256=extracted.sha256, dependencies=extracted.bundle.dependencies)
 
 
+def _looked(look: Callable[[], Look]) -> Look:
+    """Return what a look finds; a fault counts if a second look finds one too."""
+    first = look()
+    return look() if first.is_faulty else first
+
+
 def fetch_object(store: Store, key: str, path: Path) -> str:
-    """Write an object to the new file `path` and return its sha256.
+    """Write an object to the file `path` and return its sha256; a body that breaks off or is damaged is read again.
 
     Raises OSError if the file cannot be written, and what Store raises.
     """
-    digest = sha256()
-    with store.stream(key) as pieces, path.open("xb") as file:
-        for piece in pieces:
-            digest.update(piece)
-            file.write(piece)
-    return digest.hexdigest()
+
+    def fetch() -> str:
+        digest = sha256()
+        with store.stream(key, verified=True) as pieces, path.open("wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+        return digest.hexdigest()
+
+    return retry(fetch, attempts=_FETCHES, pause=pause_if_broken)
 
 
 def described(error: IntegrityError, hint: str) -> str:

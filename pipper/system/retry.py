@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from pipper.errors import ObjectAbsentError, PipperError, StoreError
+from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, StoreError
 
 T = TypeVar("T")
 
@@ -40,3 +40,8 @@ def retry(
 def pause_if_broken(error: PipperError) -> float | None:
     """Return 0 for a StoreError that may pass, None for any other error: the `pause` of a download."""
     return 0.0 if isinstance(error, StoreError) and not isinstance(error, ObjectAbsentError) else None
+
+
+def pause_if_damaged(error: PipperError) -> float | None:
+    """Return 0 for an IntegrityError, None for any other error: bytes may have been damaged on the way."""
+    return 0.0 if isinstance(error, IntegrityError) else None

@@ -104,6 +104,18 @@ def test_a_wheel_that_force_replaced_is_no_difference_for_locks_hold_it(shelf: S
     assert shelf.kinds(days=9) == {}
 
 
+@pytest.mark.parametrize(("harm", "kind"), [("drop", "missing wheel"), ("put", "damaged wheel")])
+def test_a_replaced_wheel_that_is_lost_is_found_for_older_locks_name_it(
+    shelf: Shelf, harm: str, kind: str
+) -> None:
+    old = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.publish(shelf.wheel("beta", folder="other", files={"beta/__init__.py": "other = 1\n"}), force=True)
+    shelf.drop(old) if harm == "drop" else shelf.put(old, b"damaged")
+    (finding,) = shelf.check().findings
+    assert (finding.kind, finding.subject) == (kind, old)
+    assert "older locks" in finding.text
+
+
 def test_two_entries_for_one_wheel_are_a_conflict(shelf: Shelf) -> None:
     def twice(page: Any) -> None:
         (entry,) = page["files"]

@@ -174,6 +174,33 @@ def test_a_wheel_that_force_replaced_is_never_swept(shelf: Shelf) -> None:
     assert len(shelf.page("beta")["files"]) == 1
 
 
+def test_a_replaced_wheel_is_restored_from_a_bundle_or_forgotten(shelf: Shelf) -> None:
+    old, bundle = shelf.key("beta-1.0.0-py3-none-any.whl"), shelf.body("beta/v1-0-0.pipper")
+    wheel = shelf.body(old)
+    shelf.publish(shelf.wheel("beta", folder="other", files=OTHER), force=True)
+    new = shelf.body("beta/v1-0-0.pipper")
+    shelf.put("beta/v1-0-0.pipper", bundle)
+    shelf.drop(old)
+    assert [mend.subject for mend in shelf.repair().mends] == [old]
+    assert shelf.body(old) == wheel
+    shelf.put("beta/v1-0-0.pipper", new)
+    shelf.drop(old)
+    assert [mend.subject for mend in shelf.repair().mends] == [old]
+    assert shelf.kinds() == {}
+    assert len(shelf.page("beta")["files"]) == 1
+
+
+def test_a_lost_page_comes_back_with_the_wheel_that_was_published_last(shelf: Shelf) -> None:
+    first = shelf.key("beta-1.0.0-py3-none-any.whl")
+    shelf.publish(shelf.wheel("beta", folder="other", files=OTHER), force=True)
+    shelf.publish(shelf.wheel("beta"), force=True)
+    before = shelf.page("beta")["files"][0]["url"], shelf.page("beta")["_pipper"]["replaced"]
+    assert first == f"beta/{before[0]}"
+    shelf.drop("beta/index.json")
+    shelf.repair()
+    assert (shelf.page("beta")["files"][0]["url"], shelf.page("beta")["_pipper"]["replaced"]) == before
+
+
 def test_what_is_not_pippers_is_never_touched(shelf: Shelf) -> None:
     strange = ("notes.txt", "alpha/notes.txt", "Alpha/0123456789abcdef/x.whl", "alpha/latest.pipper")
     for key in strange:
@@ -420,7 +447,9 @@ def test_the_command_tells_each_mend(empty: Workspace) -> None:
     assert not page.exists()
     done = empty.run("repository", "repair", "-b", empty.url)
     assert done.stdout == dry.stdout
-    assert done.stdout.startswith("alpha/index.json: the page did not exist: recreated it with 1 wheel")
+    assert done.stdout.startswith(
+        "alpha/index.json: the page did not exist, yanks are lost: recreated it with 1 wheel"
+    )
     document = json.loads(empty.run("repository", "repair", "-b", empty.url, "--json").stdout)
     assert document == {
         "location": empty.repository.as_uri(), "format": 2, "mends": [], "left": [], "errors": [],

@@ -1,9 +1,11 @@
 """Writing into a repository: files, then the page by compare-and-swap, then what 0.x reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,38 @@ def test_whoever_is_overtaken_reads_again_and_loses_nothing(tmp_path: Path) -> N
     store.folder, store.times = tmp_path, 3
     assert run(Publisher(Repository(store, "acme"), now=NOW), publication(tmp_path)) == ["published"]
     assert page(root)["versions"] == ["0.1.0", "1.0.0", "9.0.0", "9.0.1", "9.0.2"]
+
+
+class Flipping(DirectoryStore):
+    """A bit flips the first time a page is read from the disk."""
+
+    times = 1
+    spare: Path
+
+    @contextmanager
+    def _open(self, key: str) -> Iterator[BufferedReader]:
+        with super()._open(key) as file:
+            if not key.endswith("index.json") or not self.times:
+                yield file
+                return
+            self.times -= 1
+            self.spare.write_bytes(file.read().replace(b'"size":1', b'"size":0', 1))
+            with self.spare.open("rb") as flipped:
+                yield flipped
+
+
+def test_B04_a_flipped_bit_in_a_page_from_the_disk_is_never_written_back(tmp_path: Path) -> None:
+    root = tmp_path / "r"
+    run(publisher(root), publication(tmp_path, "0.1.0"))
+    before = page(root)["files"]
+    store = Flipping(root)
+    store.spare = tmp_path / "spare"
+    assert run(Publisher(Repository(store, "acme"), now=NOW), publication(tmp_path)) == ["published"]
+    assert store.times == 0
+    assert b'"size":0' in store.spare.read_bytes()
+    files = page(root)["files"]
+    assert isinstance(files, list)
+    assert files[:1] == before
 
 
 def test_a_version_somebody_else_put_on_the_page_meanwhile_is_a_conflict(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Fi
     return [
         *_of_page(survey),
         *(each for file in survey.read.page.files for each in _of_file(survey, file)),
+        *_of_replaced(survey),
         *duplicate_entries(survey),
         *_of_bundles(survey, layout_format),
         *_of_unnamed(survey, now),
@@ -100,6 +101,18 @@ def _of_file(survey: Survey, file: PageFile) -> Iterator[Finding]:
         if look.metadata_fault:
             text = f"{look.metadata_fault}: {REPAIR} writes it again"
             yield Finding(kind="wrong metadata", subject=key + METADATA_SUFFIX, text=text)
+
+
+def _of_replaced(survey: Survey) -> Iterator[Finding]:
+    """Find lost wheels among those that `--force` replaced and that older locks name."""
+    for url in survey.read.page.replaced:
+        look = survey.wheels[url]
+        if look.is_genuine:
+            continue
+        kind: Kind = "missing wheel" if look.info is None else "damaged wheel"
+        what = "it does not exist" if look.info is None else f"it has other bytes (sha256 {look.sha256})"
+        text = f"`--force` replaced this wheel, older locks name it, and {what}: {REPAIR} restores it or forgets it"
+        yield Finding(kind=kind, subject=f"{survey.holding.name}/{url}", text=text)
 
 
 def unfit_wheel(key: str, look: WheelLook) -> Finding:

@@ -132,6 +132,8 @@ def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
         blob = store.read(MARKER_KEY)
     except ObjectAbsentError:
         repository.require()
+        if repository.marker:  # it is there now: somebody has just created it
+            return ()
         found, mend = _restored(repository, "it did not exist")
         if found != 2:
             return ()

@@ -54,6 +54,7 @@ from pipper.repository.survey import (
     fetch_object,
 )
 from pipper.system.os_errors import os_errors
+from pipper.system.retry import pause_if_damaged, retry
 
 
 class Work(Struct, kw_only=True):
@@ -102,6 +103,8 @@ class Mender:
             work.left += duplicate_entries(survey)
             for file in page.files:
                 self._mend_file(survey, file, work, Path(folder))
+            for url in survey.read.page.replaced:
+                self._mend_replaced(survey, survey.wheels[url], work, Path(folder))
             self._import_bundles(survey, page, work, Path(folder))
             page = swap_page(
                 self._repository,
@@ -124,28 +127,29 @@ class Mender:
                 work.replaced.add(look.url)
         salvaged = {wheel_identity(file.filename) for file in page.files}
         removed = {each.url for each in page.removed}
+        # If a wheel exists with other bytes too, `--force` stored the one that the bundle has, else the newer one.
+        bundled = {bundle.sha256 for bundle in survey.bundles.values()}
         found = [
-            (look.info, look, look.needs)
+            (look.sha256 in bundled, look.info, look, look.needs)
             for look in survey.wheels.values()
             if look.info is not None
             and look.is_genuine
             and look.needs is not None
             and look.url not in removed
         ]
-        for info, look, needs in sorted(found, key=lambda each: (each[0].modified, each[0].key)):
+        for _, info, look, needs in sorted(found, key=lambda each: (each[0], each[1].modified, each[1].key)):
             file = _page_file(info, look, needs, survey.bundles.values())
             if any(file.url == other.url for other in page.files):
                 continue
             if wheel_identity(file.filename) in salvaged:
                 work.replaced.add(file.url)
             else:
-                # If a wheel exists with other bytes too, `--force` stored the newer one.
                 page = page.with_file(file, force=True)
         known = {file.url for file in survey.read.page.files}
         work.added += [file for file in page.files if file.url not in known]
         work.replaced |= set(page.replaced)
         key = f"{survey.holding.name}/index.json"
-        what = "the page was damaged" if survey.read.damage else "the page did not exist"
+        what = "the page was damaged" if survey.read.damage else "the page did not exist, yanks are lost"
         work.mend(
             key,
             f"{what}: recreated it with {counted(len(page.files), 'wheel')}, {len(known)} of them unchanged",
@@ -156,7 +160,7 @@ class Mender:
         look = survey.wheels[file.url]
         key = f"{survey.holding.name}/{file.url}"
         if look.info is None or look.sha256 != file.sha256:
-            if self._restore(survey, file, look, folder):
+            if self._restore(survey, look, file.sha256, folder):
                 work.mend(key, "restored the wheel from the bundle of the same version")
             else:
                 work.dropped[file.url] = look
@@ -178,15 +182,27 @@ class Mender:
             self._put(key + METADATA_SUFFIX, look.metadata, TEXT, survey.holding.metadata.get(file.url))
             work.mend(key + METADATA_SUFFIX, f"{look.metadata_fault}: wrote it again")
 
-    def _restore(self, survey: Survey, file: PageFile, look: WheelLook, folder: Path) -> bool:
-        """Restore a lost wheel from a bundle that contains the same bytes; return whether there is one."""
-        donor = next((bundle for bundle in survey.bundles.values() if bundle.sha256 == file.sha256), None)
+    def _mend_replaced(self, survey: Survey, look: WheelLook, work: Work, folder: Path) -> None:
+        """Restore a lost wheel that `--force` replaced, for older locks; forget it if there is no copy."""
+        if look.is_genuine:
+            return
+        key = f"{survey.holding.name}/{look.url}"
+        if self._restore(survey, look, look.url.partition("/")[0], folder):
+            work.mend(key, "restored the replaced wheel from a bundle, for older locks")
+        else:
+            work.dropped[look.url] = look
+            work.mend(key, "forgot the replaced wheel: it is lost, and no bundle contains it")
+
+    def _restore(self, survey: Survey, look: WheelLook, sha256: str, folder: Path) -> bool:
+        """Restore a lost wheel from a bundle that has it, by the start of its `sha256`; return whether one has."""
+        donors = (bundle for bundle in survey.bundles.values() if bundle.sha256.startswith(sha256))
+        donor = next(donors, None)
         if donor is None:
             return False
         publication = self._open(donor.info, folder)
-        key = f"{survey.holding.name}/{file.url}"
+        key = f"{survey.holding.name}/{look.url}"
         self._put(key, publication.path, ZIP, look.info)
-        self._put(key + METADATA_SUFFIX, publication.metadata, TEXT, survey.holding.metadata.get(file.url))
+        self._put(key + METADATA_SUFFIX, publication.metadata, TEXT, survey.holding.metadata.get(look.url))
         return True
 
     def _import_bundles(self, survey: Survey, page: ProjectPage, work: Work, folder: Path) -> None:
@@ -244,6 +260,9 @@ class Mender:
 
     def _open(self, info: ObjectInfo, folder: Path) -> Publication:
         """Return the verified wheel of a bundle as a publication; its file is below `folder`."""
+        return retry(lambda: self._opened(info, folder), attempts=2, pause=pause_if_damaged)
+
+    def _opened(self, info: ObjectInfo, folder: Path) -> Publication:
         place = Path(tempfile.mkdtemp(dir=folder))
         path = place / info.key.rpartition("/")[2]
         fetch_object(self._store, info.key, path)
@@ -264,7 +283,9 @@ class Mender:
                 ConflictError
             ):  # published in the meantime with other bytes: the next check reports it
                 result = result.with_file(file)
-        result = replace(result, replaced=tuple(sorted({*result.replaced, *work.replaced})))
+        replaced = {*result.replaced, *work.replaced}
+        kept = (url for url in replaced if not self._is_lost(page, work.dropped.get(url)))
+        result = replace(result, replaced=tuple(sorted(kept)))
         published = {wheel_identity(file.filename).version for file in result.files}
         known = {bundle.key for bundle in survey.read.page.bundles}
         noted = {bundle.key: bundle for bundle in page.bundles if bundle.key not in known}

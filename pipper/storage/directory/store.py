@@ -51,7 +51,9 @@ class DirectoryStore:
             return Blob(body=body, etag=etag)
 
     @contextmanager
-    def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
+    def stream(self, key: str, *, start: int = 0, verified: bool = False) -> Iterator[Iterator[bytes]]:
+        """See `Store.stream`. The bytes come from the file itself, so there is nothing to verify them with."""
+        del verified
         with self._open(key) as file:
             file.seek(start)
             yield pieces(file, self._root / key)

@@ -41,6 +41,8 @@ _REGION_CODES = frozenset(
     }
 )
 
+_DIGEST_CODES = frozenset({"BadDigest", "XAmzContentSHA256Mismatch"})
+
 _KEY_CODES = {
     "InvalidAccessKeyId": ("the server does not know this access key", _OTHER_KEY),
     "SignatureDoesNotMatch": ("the secret access key does not belong to the access key", _OTHER_KEY),
@@ -137,6 +139,10 @@ class ConditionRefusedError(ConflictError):
         self.status = status
 
 
+class UploadDamagedError(StoreError):
+    """The server refused a body that does not have the digest in its request."""
+
+
 @contextmanager
 def translated(describe: Callable[[], Request]) -> Iterator[None]:
     """Translate the errors of botocore and urllib3 in the block into those of `pipper.errors`.
@@ -182,10 +188,11 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
         return AccessError(f"{what}: {code}", cause=cause, hint=hint)
     if status in {401, 403} or code == "400":
         return _refused(error, request)
-    return StoreError(
+    is_damaged = code in _DIGEST_CODES
+    return (UploadDamagedError if is_damaged else StoreError)(
         f"{what}: {request.host} answered {code or status}",
         cause=_attempted(error),
-        hint=_LATER if status >= 500 or status == 429 else ENDPOINT,
+        hint=_LATER if status >= 500 or status == 429 or is_damaged else ENDPOINT,
     )
 
 

@@ -1,4 +1,4 @@
-"""Send an object to S3; wait while another write of it is in progress."""
+"""Send an object to S3; wait while another write of it is in progress, and send a damaged body again."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipper.errors import PipperError, UsageError
-from pipper.storage.s3.errors import ConditionRefusedError
+from pipper.storage.s3.errors import ConditionRefusedError, UploadDamagedError
 from pipper.storage.s3.session import Connection
 from pipper.system.os_errors import os_errors
 from pipper.system.retry import retry
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 _LARGEST = 5 << 30  # bytes: the limit of one request
-_CONFLICTS, _CONFLICT_WAIT = 4, 0.4
+_ATTEMPTS, _CONFLICT_WAIT = 4, 0.4
 """How often a write is sent while another one is in progress (409), and the seconds before the second time."""
 
 
@@ -36,11 +36,12 @@ def put_object(connection: Connection, body: bytes | Path, arguments: "PutObject
             connection.check(response, "write", arguments["Key"], "ETag")
             return response["ETag"]
 
-        return retry(put, attempts=_CONFLICTS, pause=_pause_at_conflict, first=_CONFLICT_WAIT)
+        return retry(put, attempts=_ATTEMPTS, pause=_pause, first=_CONFLICT_WAIT)
 
 
-def _pause_at_conflict(error: PipperError) -> float | None:
-    return 0.0 if isinstance(error, ConditionRefusedError) and error.status == 409 else None
+def _pause(error: PipperError) -> float | None:
+    is_conflict = isinstance(error, ConditionRefusedError) and error.status == 409
+    return 0.0 if is_conflict or isinstance(error, UploadDamagedError) else None
 
 
 @contextmanager

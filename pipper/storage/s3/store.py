@@ -20,6 +20,7 @@ from pipper.storage.s3.fast.reads import list_pages, open_body, pieces
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.put import put_object
 from pipper.storage.s3.session import Connection
+from pipper.storage.s3.whole import WholeReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType
@@ -49,6 +50,7 @@ class S3Store:
         Sends nothing and does not import boto3 before the first request.
         """
         self._connection = Connection(location, credentials=credentials, profile=profile)
+        self._whole = WholeReader(self._connection)
         self._bucket = location.bucket
         self._root = f"{location.prefix}/" if location.prefix else ""
         self.location = location.url
@@ -58,6 +60,8 @@ class S3Store:
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """See `Store.read`. An incomplete body is read again, at most three times in all."""
         check_key(key, self.location)
+        if not start and length is None:
+            return self._whole.read(self._root + key)
         if length == 0:
             return Blob(body=b"", etag=self._etag(key))
         attempt = 1
@@ -75,8 +79,12 @@ class S3Store:
                 attempt += 1
 
     @contextmanager
-    def stream(self, key: str, *, start: int = 0) -> Iterator[Iterator[bytes]]:
+    def stream(self, key: str, *, start: int = 0, verified: bool = False) -> Iterator[Iterator[bytes]]:
         check_key(key, self.location)
+        if verified and not start:
+            with self._whole.stream(self._root + key) as body:
+                yield body
+            return
         opened = open_body(self._connection, self._root + key, start, None)
         if opened is None:
             yield iter(())

@@ -38,6 +38,8 @@ class Opened:
     """As it was sent, with its quotes."""
     size: int
     """Bytes of the body (Content-Length)."""
+    headers: Mapping[str, str] = field(repr=False)
+    """To be asked for by names in lower case."""
     body: "BaseHTTPResponse" = field(repr=False)
 
 
@@ -69,17 +71,18 @@ class Direct:
         """The region in the signatures."""
         return self._access.region
 
-    def get(self, key: str, span: str, *, subject: str) -> Opened | None:
+    def get(self, key: str, span: str, *, subject: str, checksum: bool = False) -> Opened | None:
         """Return the open body of `key`, or of its `span` (a `Range` header; empty for everything).
 
-        Raises ObjectAbsentError, naming the `subject`, if S3 answers NoSuchKey.
+        With `checksum`, ask for that, too. Raises ObjectAbsentError, naming the `subject`, if S3 answers NoSuchKey.
         """
-        response = self._send(f"/{quote(key)}", {"Range": span} if span else {})
+        headers = {"Range": span, "x-amz-checksum-mode": "ENABLED" if checksum else ""}
+        response = self._send(f"/{quote(key)}", {name: value for name, value in headers.items() if value})
         if response is None:
             return None
         length, etag = response.headers.get("Content-Length", ""), response.headers.get("ETag", "")
         if response.status == (206 if span else 200) and _LENGTH.fullmatch(length) and etag:
-            return Opened(etag=etag, size=int(length), body=response)
+            return Opened(etag=etag, size=int(length), headers=response.headers, body=response)
         if response.status == 404 and _code(self._text(response, _LONGEST_ERROR)) == "NoSuchKey":
             raise absent(subject)
         response.close()
@@ -170,8 +173,12 @@ def _listing(root: ElementTree.Element) -> "ListObjectsV2OutputTypeDef":
         raise ValueError("not a listing")
     # S3 writes a space as a plus, other servers as %20
     plain = unquote_plus if root.findtext("{*}EncodingType") == "url" else str
+    truncated = _part(root, "IsTruncated")
+    if truncated not in ("true", "false"):
+        raise ValueError("it does not say whether it is truncated")
     listing = {
-        "IsTruncated": _part(root, "IsTruncated") == "true",
+        "KeyCount": int(root.findtext("{*}KeyCount") or -1),
+        "IsTruncated": truncated == "true",
         "NextContinuationToken": root.findtext("{*}NextContinuationToken", ""),
         "CommonPrefixes": [
             {"Prefix": plain(_part(entry, "Prefix"))} for entry in root.iterfind("{*}CommonPrefixes")
@@ -186,6 +193,8 @@ def _listing(root: ElementTree.Element) -> "ListObjectsV2OutputTypeDef":
             for entry in root.iterfind("{*}Contents")
         ],
     }
+    if listing["KeyCount"] == -1:  # older servers do not send it
+        del listing["KeyCount"]
     return cast("ListObjectsV2OutputTypeDef", listing)  # without the parts that pipper does not use
 
 

@@ -7,6 +7,7 @@ from pipper.errors import StoreError
 from pipper.http.client import arriving
 from pipper.storage.s3.errors import ENDPOINT
 from pipper.storage.s3.fast.client import Opened
+from pipper.storage.s3.listing import ListingCheck
 from pipper.storage.s3.session import Connection
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 
-def open_body(connection: Connection, key: str, start: int, length: int | None) -> Opened | None:
-    """Return the response for the bytes of `key` from `start`, with its open body.
+def open_body(
+    connection: Connection, key: str, start: int = 0, length: int | None = None, *, checksum: bool = False
+) -> Opened | None:
+    """Return the response for the bytes of `key` from `start`, with its open body; ask for its `checksum`, too.
 
     None if the range begins at the end or after it. Raises as `Store.read` does.
     """
@@ -27,11 +30,13 @@ def open_body(connection: Connection, key: str, start: int, length: int | None) 
     span = f"bytes={start}-{'' if length is None else start + length - 1}" if ranged else ""
     direct = connection.direct()
     subject = connection.describe("read", key).subject
-    if direct and (opened := direct.get(key, span, subject=subject)):
+    if direct and (opened := direct.get(key, span, subject=subject, checksum=checksum)):
         return opened
     arguments: GetObjectRequestTypeDef = {"Bucket": connection.location.bucket, "Key": key}
     if span:
         arguments["Range"] = span
+    if checksum:
+        arguments["ChecksumMode"] = "ENABLED"
     with connection.request("read", key):
         try:
             response = connection.client().get_object(**arguments)
@@ -49,7 +54,12 @@ def open_body(connection: Connection, key: str, start: int, length: int | None) 
             cause=f"{connection.host} ignores the Range header",
             hint="use an S3 server or proxy that supports range requests",
         )
-    return Opened(etag=response["ETag"], size=response["ContentLength"], body=body)
+    return Opened(
+        etag=response["ETag"],
+        size=response["ContentLength"],
+        headers=response["ResponseMetadata"]["HTTPHeaders"],
+        body=body,
+    )
 
 
 def pieces(connection: Connection, key: str, opened: Opened) -> Iterator[bytes]:
@@ -62,20 +72,23 @@ def pieces(connection: Connection, key: str, opened: Opened) -> Iterator[bytes]:
 
 
 def list_pages(connection: Connection, prefix: str, delimiter: str) -> "Iterator[ListObjectsV2OutputTypeDef]":
-    """Yield the pages of a listing. Raises as `Store.list` does."""
+    """Yield the pages of a listing, each checked by `ListingCheck`. Raises as `Store.list` does.
+
+    A page that fails the check is requested once more.
+    """
+    check = ListingCheck(prefix)
     token = ""
     while True:
         page = _page(connection, prefix, delimiter, token)
+        if check.fault(page):
+            page = _page(connection, prefix, delimiter, token)
+        if fault := check.fault(page):
+            raise StoreError(f"cannot list {connection.location.url}", cause=fault, hint=ENDPOINT)
+        check.accept(page)
         yield page
         if not page.get("IsTruncated"):
             return
         token = page.get("NextContinuationToken", "")
-        if not token:
-            raise StoreError(
-                f"cannot list {connection.location.url}",
-                cause="the listing is truncated and has no continuation token",
-                hint=ENDPOINT,
-            )
 
 
 def _page(connection: Connection, prefix: str, delimiter: str, token: str) -> "ListObjectsV2OutputTypeDef":
