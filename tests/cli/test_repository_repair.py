@@ -20,7 +20,7 @@ from pipper.repository import page_swap as pages
 from pipper.storage.directory.store import DirectoryStore
 from tests.invariants import Workspace
 from tests.loopback import QuietHandler, served
-from tests.s3_double import S3Double
+from tests.s3_double import Answer, Rule, S3Double
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf
 from tests.wheelhouse import make_wheel
@@ -408,6 +408,22 @@ def simple_index(folder: Path) -> Iterator[str]:
 
     with served(Handler) as server:
         yield f"{server.url}/"
+
+
+@pytest.mark.parametrize(
+    ("operation", "key"),
+    [("PutObject", "*acme_base-1.0.0-py3-none-any.whl"), ("GetObject", "*Acme_Base/v1-0-0.pipper")],
+)
+def test_a_false_404_leaves_no_bundle_out_of_format_2(
+    operation: str, key: str, s3_double: S3Double, tmp_path: Path
+) -> None:
+    shelf = Shelf(root=tmp_path, server=s3_double.endpoint, bucket=s3_double.endpoint.fresh_bucket())
+    shelf.fill_legacy()
+    s3_double.script(Rule(operation=operation, key=key, fault=Answer(status=404, code="NoSuchKey")))
+    outcome = repair(shelf.settings, to_format_2=True, now=datetime.now(UTC))
+    assert (outcome.exit_code, outcome.layout_format) == (6, 1)
+    assert shelf.repair(to_format_2=True).layout_format == 2
+    assert shelf.versions("acme-base") == {"1.0.0", "1.1.0", "2.0.0rc1"}
 
 
 def test_pip_can_have_what_0_x_published(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ undisturbed, must lead to the same repository as a run that was never disturbed.
 import itertools
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,7 +153,7 @@ class Bench:
             between=written,
         )
 
-    def run(self, setting: Setting, prefix: str, began=lambda _: None) -> Ended:  # type: ignore[no-untyped-def]
+    def run(self, setting: Setting, prefix: str, began: Callable[[int], None] = lambda _: None) -> Ended:
         """Run the command of a world below a prefix."""
         arguments = [*map(str, setting.arguments), "-b", f"s3://{self._bucket}/{prefix}"]
         return self._runner.run(arguments, self._environment, days=setting.days, began=began)

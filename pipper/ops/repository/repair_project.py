@@ -223,7 +223,9 @@ class Mender:
             try:
                 self._import(survey, bundles[-1], work, folder)
             except ObjectAbsentError:
-                continue
+                # One answer is not enough: in format 2, a bundle that is left out is no longer published.
+                if self._store.head(bundles[-1].key) is not None:
+                    raise
             except IntegrityError as error:
                 self._keep_as_bundle(bundles[-1], error, work)
         stored = {info.key for info in survey.holding.bundles}

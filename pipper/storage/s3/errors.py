@@ -221,6 +221,15 @@ def incomplete(request: Request, missing: str) -> StoreError:
     )
 
 
+def not_created(request: Request) -> StoreError:
+    """Return the error for a 404 to a write that creates its object: nothing is absent there."""
+    return StoreError(
+        f"cannot {request.operation} {request.subject}: {request.host} answered NoSuchKey",
+        cause="only a read can be answered so",
+        hint=_LATER,
+    )
+
+
 def no_bucket(request: Request) -> StoreError:
     """Return the error for a bucket that does not exist."""
     return StoreError(

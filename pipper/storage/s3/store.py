@@ -15,7 +15,7 @@ from pipper.core.access import Credentials
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
-from pipper.storage.s3.errors import ConditionRefusedError
+from pipper.storage.s3.errors import ConditionRefusedError, not_created
 from pipper.storage.s3.fast.reads import list_pages, open_body, pieces
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.put import put_object
@@ -156,6 +156,8 @@ class S3Store:
             return _bare(put_object(self._connection, body, arguments))
         except ConditionRefusedError as refusal:
             raise taken(key, self.location) from refusal
+        except ObjectAbsentError as error:
+            raise not_created(self._connection.describe("write", self._root + key)) from error
 
     def replace(
         self,
