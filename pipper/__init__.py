@@ -14,11 +14,12 @@ neighbour in its layer; `tests/unit/test_layers.py` enforces it.
    downloads.
 5. The Source adapters `repository` (over a Store) and `index` (PEP 503, PEP 691). `solve`: from requirements to
    exact versions; pure, like `core`.
-6. `build`: wheels from source trees (PEP 517). `apply`: from a plan to a changed environment, whole or not at all.
+6. `build`: wheels from source trees (PEP 517, PEP 660). `apply`: from a plan to a changed environment, whole or
+   not at all.
 7. `ops`: the operation of each command, from values to values. `ops.lock` makes a lock, `ops.sync` makes an
    environment match it, `ops.edit` edits a manifest and does both, `ops.share` writes locks and wheels for others,
-   `ops.repository` publishes, checks and repairs, `ops.query` answers questions, `ops.context` finds the
-   project, environment, repositories and index of a command.
+   `ops.build` makes the environments of build backends, `ops.repository` publishes, checks and repairs,
+   `ops.query` answers questions, `ops.context` finds the project, environment, repositories and index of a command.
 8. `cli`: parses options, calls one operation, renders its result. One module a command in `cli.commands`.
 
 Files on disk: `pipper.toml` or `pyproject.toml` (the manifest) and `pipper.lock` in a project; `.pipper/` at the

@@ -3,6 +3,7 @@
     files/AB/SHA256              a complete file, verified on arrival
     wheels/AB/SHA256/tree/       a wheel's members, each at its path in the wheel
     wheels/AB/SHA256/index.json  the index of the wheel, with a seal
+    builds/AB/DIGEST/            an environment for build backends
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
     stamps/AB/SHA256             a lock that was up to date, for each project
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from pipper.cache.unpacked import UnpackedWheel
     from pipper.wheels.gate import WheelFile
 
+USED = ".pipper-used"
+"""The file in an environment for build backends whose time is that of its last use."""
+
 _DAY = 86_400
 _SILENT = Reporter()
 
@@ -78,6 +82,11 @@ class Cache:
     def interpreters(self) -> Path:
         """The folder for `inspect_interpreter`."""
         return self.root / "interpreters"
+
+    @property
+    def builds(self) -> Path:
+        """The folder for the environments of build backends."""
+        return self.root / "builds"
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.cache.cache import Cache
+from pipper.cache.cache import USED, Cache
 from pipper.cache.folder import PARTS, disk_errors
 from pipper.system.locks import os_lock
 
@@ -34,7 +34,8 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, waiting=waiting):
         freed = _remove(cache.root / "tmp")
-        for kind, clock in (("files", ""), ("wheels", "index.json"), ("index", ""), ("stamps", "")):
+        clocks = {"files": "", "wheels": "index.json", "builds": USED, "index": "", "stamps": ""}
+        for kind, clock in clocks.items():
             for entry in _entries(cache.root / kind):
                 try:
                     used = os.lstat(entry / clock).st_mtime

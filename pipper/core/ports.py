@@ -1,4 +1,4 @@
-"""The ports Store and Source. Their docstrings are the contract that every adapter keeps."""
+"""The ports Store, Source and BuildEnvironments. Their docstrings are the contract that every adapter keeps."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -223,3 +223,23 @@ class Source(Protocol):
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """Return the requirements of `file` of `release`."""
+
+
+class BuildEnvironment(Struct, frozen=True, kw_only=True):
+    """A Python environment that a build backend runs in."""
+
+    python: Path
+    """Its interpreter."""
+    scripts: Path
+    """The folder of its programs."""
+
+
+class BuildEnvironments(Protocol):
+    """Makes the environments that build backends run in."""
+
+    def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
+        """Return an environment with what these requirements (PEP 508) need, and nothing else.
+
+        `subject` is what is to be built, for messages. Raises UsageError for a requirement that cannot be used,
+        NoSolutionError, and the errors of sources and of the disk. The same packages may give the same environment.
+        """

@@ -2,7 +2,8 @@
 
 What a page may count on beside that folder: a bucket `acme-packages` on the S3 double and the same packages
 below `/srv/packages`, a bucket `old-packages` that pipper 0.11 filled, credentials for both, the wheels in
-`$WHEELS`, and pip and a build backend without any network. The README gets no bucket and no credentials.
+`$WHEELS`, and an index with nothing but a build backend; pip has no network. The README gets no bucket and no
+credentials.
 """
 
 import contextlib
@@ -46,8 +47,8 @@ class World:
     wheels: Path
     packages: Path
     """What is in the place of `/srv/packages`."""
-    links: Path
-    """Where pip finds build backends."""
+    index: Path
+    """An index with a build backend."""
     server: S3Double
     socket: Path
     """Where commands are sent: see `tests.preloaded`."""
@@ -82,9 +83,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Everything is published once and copied for each page."""
     root = tmp_path_factory.mktemp("world")
     wheels = acme_wheels(root / "wheels")
-    make_wheel(
-        root / "links", "setuptools", "99", files={"setuptools/build_meta.py": BACKEND.read_text("utf-8")}
+    page = root / "index" / "setuptools"
+    wheel = make_wheel(
+        page, "setuptools", "99", files={"setuptools/build_meta.py": BACKEND.read_text("utf-8")}
     )
+    (page / "index.html").write_text(f'<!DOCTYPE html><a href="{wheel.name}">{wheel.name}</a>')
     with S3Double() as server:
         server.endpoint.client.create_bucket(Bucket=BUCKET)
         for url in (f"s3://{BUCKET}", (root / "packages").as_uri()):
@@ -95,7 +98,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield World(
                 wheels=root / "wheels",
                 packages=root / "packages",
-                links=root / "links",
+                index=root / "index",
                 server=server,
                 socket=socket,
             )
@@ -145,7 +148,7 @@ def _environment(place: Path, world: World, server: S3Double | None) -> Mapping[
     env |= {
         "TERM": "dumb",
         "PRELOADED": str(world.socket),
-        "PIP_FIND_LINKS": str(world.links),
+        "PIPPER_INDEX_URL": world.index.as_uri(),
         "WHEELS": str(world.wheels),
     }
     if server:

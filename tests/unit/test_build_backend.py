@@ -2,15 +2,27 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
-from pipper.build.backend import build_wheel
+from pipper.build.backend import TIMEOUT, Builder, build_wheel
+from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter
-from pipper.errors import MachineError, PipperError, UsageError
+from pipper.errors import IntegrityError, MachineError, PipperError, UsageError
+from pipper.ops.build.environments import builder_for
+from pipper.ops.context.settings import Settings
+from pipper.system.process_group import run_in_group
 from pipper.wheels.gate import open_wheel
 from pipper.wheels.old_manifest import read_pipper_manifest
+from tests.commands import PATIENCE, clean_environment
+from tests.wheelhouse import make_wheel
 
 SETUP_PY = (
     "from setuptools import setup\nsetup(name='tiny_thing', version='1.2.3', packages=['tiny_thing'])\n"
@@ -59,6 +71,42 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+class Here:
+    """Build environments that are the interpreter of the tests."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
+        self.asked.append(tuple(requirements))
+        return BuildEnvironment(python=Path(sys.executable), scripts=Path(sys.executable).parent)
+
+
+def here(environ: Mapping[str, str] = {}, reporter: Reporter | None = None) -> Builder:
+    return Builder(environments=Here(), environ={**os.environ, **environ}, reporter=reporter or Reporter())
+
+
+def registry(source: Path) -> Builder:
+    """The builder of the command, with the registry that pip is configured with."""
+    env = clean_environment(source.parent, registry=True)
+    return builder_for(Settings(directory=source.parent, home=Path(env["HOME"]), environ=env), source)
+
+
+def own_backend(root: Path, code: str) -> Path:
+    """A project whose backend lies in it: `code` is the body of `build_wheel`, in a folder with a wheel."""
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
+        "own.py": "import os, shutil, subprocess, sys, time\nfrom pathlib import Path\n"
+        "def build_wheel(out, config_settings=None, metadata_directory=None):\n"
+        "    made = next(Path('made').glob('*.whl'))\n" + code + "    return made.name\n",
+    }
+    make_wheel(root / "made", "tiny-thing", "1.2.3")
+    return project(root, files)
+
+
+COPY = "    shutil.copy(made, out)\n"
+
+
 @pytest.mark.registry
 @pytest.mark.parametrize("files", BACKENDS.values(), ids=BACKENDS.keys())
 def test_every_backend_builds_a_wheel_that_passes_and_leaves_the_tree_clean(
@@ -72,7 +120,7 @@ def test_every_backend_builds_a_wheel_that_passes_and_leaves_the_tree_clean(
     }
     project(source, stale)
     before = tree(source)
-    wheel = build_wheel(source, tmp_path / "out", Reporter())
+    wheel = build_wheel(source, tmp_path / "out", registry(source))
     assert tree(source) == before
     assert wheel.parent == tmp_path / "out"
     with open_wheel(wheel, filename=wheel.name) as opened:
@@ -85,18 +133,18 @@ def test_every_backend_builds_a_wheel_that_passes_and_leaves_the_tree_clean(
 @pytest.mark.registry
 def test_K11_two_builds_of_one_tree_are_equal_and_name_no_path(tmp_path: Path) -> None:
     source = project(tmp_path / "source", BACKENDS["setuptools"])
-    bodies = [build_wheel(source, tmp_path / name, Reporter()).read_bytes() for name in ("a", "b")]
+    bodies = [build_wheel(source, tmp_path / name, registry(source)).read_bytes() for name in ("a", "b")]
     assert len({hashlib.sha256(body).hexdigest() for body in bodies}) == 1
 
 
-@pytest.mark.registry
-def test_a_failing_backend_is_told_with_its_last_lines(tmp_path: Path) -> None:
-    source = project(tmp_path / "source", {"setup.py": "raise SystemExit('no such thing as a tiny thing')\n"})
+def test_a_failing_backend_is_told_with_its_output_and_the_command_to_see_it_again(tmp_path: Path) -> None:
+    source = own_backend(tmp_path / "source", "    print('on the way')\n    sys.exit('no such tiny thing')\n")
     reporter = Listener()
-    with pytest.raises(UsageError, match=r"the build of .* failed") as caught:
-        build_wheel(source, tmp_path / "out", reporter)
-    assert "no such thing as a tiny thing" in caught.value.cause
-    assert "no such thing as a tiny thing" in reporter.lines
+    with pytest.raises(MachineError, match=r"the build of .* failed") as caught:
+        build_wheel(source, tmp_path / "out", here(reporter=reporter))
+    assert caught.value.cause.splitlines()[-2:] == ["on the way", "no such tiny thing"]
+    assert f"`pipper bundle {source} -v`" in caught.value.hint
+    assert "no such tiny thing" in reporter.lines
     assert not (tmp_path / "out").exists()
 
 
@@ -104,19 +152,129 @@ def test_a_failing_backend_is_told_with_its_last_lines(tmp_path: Path) -> None:
     "text",
     [
         "[build-system]\nrequires = 3\n",
-        "not toml",
-        '[build-system]\nrequires = ["=>1"]\nbuild-backend = "x"\n',
+        '[build-system]\nrequires = []\nbuild-backend = "x"\nbackend-path = ["absent"]\n',
+        "[build-system]\nrequires = []\nunknown = 1\n",
     ],
 )
 def test_a_build_system_table_that_cannot_be_used_is_a_usage_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="failed"):
-        build_wheel(project(tmp_path / "source", {"pyproject.toml": text}), tmp_path / "out", Reporter())
+        build_wheel(project(tmp_path / "source", {"pyproject.toml": text}), tmp_path / "out", here())
+
+
+def test_a_build_system_that_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    source = project(tmp_path / "source", {"pyproject.toml": "a = 1\nnot toml"})
+    with pytest.raises(UsageError, match=r"pyproject\.toml") as caught:
+        build_wheel(source, tmp_path / "out", here())
+    assert "line 2" in caught.value.cause + caught.value.message
 
 
 def test_a_folder_that_is_no_project_is_a_usage_error(tmp_path: Path) -> None:
     for source in (tmp_path, tmp_path / "absent"):
         with pytest.raises(UsageError, match="is not a Python project"):
-            build_wheel(source, tmp_path / "out", Reporter())
+            build_wheel(source, tmp_path / "out", here())
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("", "no such file"),
+        (COPY + "    return 'other-1-py3-none-any.whl'\n", "no such file"),
+        (COPY + "    return '../made/' + made.name + '.zip'\n", "no such file"),
+        (COPY + "    shutil.copy(made, Path(out, 'a-1-py3-none-any.whl'))\n", "a-1-py3-none-any.whl` too"),
+        (
+            f"{COPY}    Path(out, made.name).unlink()\n    Path(out, made.name).symlink_to(made.absolute())\n",
+            "no",
+        ),
+    ],
+    ids=["none", "another", "outside", "two", "a link"],
+)
+def test_a_backend_that_does_not_give_one_wheel_is_refused(tmp_path: Path, code: str, told: str) -> None:
+    source = own_backend(tmp_path / "source", code)
+    with pytest.raises(IntegrityError, match="breaks PEP 517") as caught:
+        build_wheel(source, tmp_path / "out", here())
+    assert told in caught.value.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_backend_gets_what_it_asks_for_in_addition(tmp_path: Path) -> None:
+    source = own_backend(tmp_path / "source", COPY)
+    with (source / "own.py").open("a") as file:
+        file.write("def get_requires_for_build_wheel(config_settings=None):\n    return ['extra>=2']\n")
+    builder = here()
+    build_wheel(source, tmp_path / "out", builder)
+    assert isinstance(builder.environments, Here)
+    assert builder.environments.asked == [(), ("extra>=2",)]
+
+
+def test_T09_a_backend_gets_no_credentials_and_no_way_to_an_index(tmp_path: Path) -> None:
+    source = own_backend(tmp_path / "source", "    print('\\n'.join(sorted(os.environ)))\n" + COPY)
+    secret = dict.fromkeys(
+        ("AWS_SECRET_ACCESS_KEY", "PIPPER_PROFILE", "PIP_INDEX_URL", "PYTHONPATH", "aws_profile"), "canary"
+    )
+    reporter = Listener()
+    build_wheel(source, tmp_path / "out", here({**secret, "CFLAGS": "-O1"}, reporter))
+    assert not set(secret) & set(reporter.lines)
+    assert {"CFLAGS", "PATH", "SOURCE_DATE_EPOCH", "PIP_NO_INDEX"} <= set(reporter.lines)
+
+
+def test_a_backend_that_prints_without_end_of_line_or_measure_costs_no_memory(tmp_path: Path) -> None:
+    talk = "    for _ in range(2000):\n        sys.stdout.write('x' * 65536)\n    sys.stdout.flush()\n"
+    source = own_backend(tmp_path / "source", talk + COPY)
+    reporter = Listener()
+    build_wheel(source, tmp_path / "out", here(reporter=reporter))
+    assert max(map(len, reporter.lines)) == 4096
+
+
+def test_a_backend_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    sleeper = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    hang = f"    Path({str(note)!r}).write_text(str({sleeper}.pid))\n    print('still here')\n    time.sleep(600)\n"
+    source = own_backend(tmp_path / "source", hang)
+    with pytest.raises(MachineError, match="did not finish in 3s") as caught:
+        build_wheel(source, tmp_path / "out", here({TIMEOUT: "3s"}))
+    assert TIMEOUT in caught.value.hint
+    assert ends(int(note.read_text()))
+
+
+def test_a_limit_that_is_no_duration_is_told_with_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{TIMEOUT}: `soon`"):
+        build_wheel(own_backend(tmp_path / "source", COPY), tmp_path / "out", here({TIMEOUT: "soon"}))
+
+
+def test_what_a_backend_leaves_running_is_ended_and_does_not_hold_the_build(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    fork = f"    Path({str(note)!r}).write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
+    build_wheel(own_backend(tmp_path / "source", fork + COPY), tmp_path / "out", here())
+    assert ends(int(note.read_text()))
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends: it is killed, but not ours to wait for."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        state = subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout
+        if not state or state.startswith("Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_program_that_a_signal_ends_is_told_from_one_that_fails() -> None:
+    def run(code: str) -> int | None:
+        ended = run_in_group(
+            [sys.executable, "-c", code],
+            cwd=None,
+            environ=os.environ,
+            seconds=PATIENCE,
+            told=lambda _: None,
+            kept_lines=1,
+        )
+        return ended.code
+
+    assert run("raise SystemExit(3)") == 3
+    assert run(f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})") == -signal.SIGTERM
 
 
 JSON = json.dumps(

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.settings import limit_option, output_options, settings_from
+from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.repository.publish import bundle_project
 
@@ -23,12 +23,12 @@ Examples:
     "-o", "--output", metavar="DIR", help="Write the bundle to DIR (default: the working directory)."
 )
 @limit_option
-@output_options
+@repository_options
 def command(directory: Path, output: Path | None, **shared: Any) -> None:
     """Build the project in DIR with its build backend (PEP 517) and write a bundle (.pipper).
 
-    The bundle includes the dependencies that a pipper.json or pipper.yaml in DIR names. The path of the bundle
-    goes to standard output.
+    pipper installs what the backend needs from the sources of the project. The bundle includes the dependencies
+    that a pipper.json or pipper.yaml in DIR names. The path of the bundle goes to standard output.
     """
     settings = settings_from(shared)
     settings.reporter.info(f"Building {directory}")

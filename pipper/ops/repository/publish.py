@@ -12,6 +12,8 @@ from pipper.build.backend import build_wheel
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, PipperError, UsageError
+from pipper.ops.build.environments import builder_for
+from pipper.ops.context.environments import open_cache
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.published_by import notes_of
@@ -50,7 +52,7 @@ class Published(Struct, frozen=True, kw_only=True):
 def bundle_project(settings: Settings, source: Path, output: Path | None) -> Path:
     """Build the project in `source` and write its bundle into `output` (default: the working directory).
 
-    Return the path of the bundle. Raises UsageError if the build fails, IntegrityError if the wheel is not valid.
+    Return the path of the bundle. Raises what `build_wheel` raises, IntegrityError if the wheel is not valid.
     """
     target = output or settings.directory
     refuse_link_out(target, settings.directory)
@@ -59,8 +61,8 @@ def bundle_project(settings: Settings, source: Path, output: Path | None) -> Pat
             raise UsageError(f"{source} is not a directory", hint="give the directory of a project")
         manifest = read_pipper_manifest(source)
         target.mkdir(parents=True, exist_ok=True)
-    with scratch_folder() as scratch:
-        wheel = build_wheel(source, scratch, settings.reporter)
+    with scratch_folder() as scratch, open_cache(settings).in_use():
+        wheel = build_wheel(source, scratch, builder_for(settings, source))
         return write_bundle(
             wheel, filename=wheel.name, output=target, manifest=manifest.values, limits=settings.limits
         )

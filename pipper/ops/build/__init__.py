@@ -1,0 +1,1 @@
+"""Build wheels: in environments that are locked and installed like those of projects."""

@@ -1,0 +1,84 @@
+"""Install locked packages into an environment in the cache, which build backends with the same needs share."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipper.apply.environment_lock import environment_lock
+from pipper.apply.recovery import recover
+from pipper.apply.transaction import apply_plan
+from pipper.apply.verify import verify
+from pipper.cache.cache import USED, Cache
+from pipper.cache.folder import disk_errors
+from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.plan import Wanted, make_plan
+from pipper.core.ports import BuildEnvironment
+from pipper.core.reporter import Reporter, Task
+from pipper.ops.sync.fetch import Origins, fetch_wheels
+from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
+from pipper.python.environment import environment_of, installed, make_venv, venv_python
+from pipper.python.fingerprint import fingerprint
+from pipper.python.interpreter import Interpreter, of_new_venv
+from pipper.system.digest import digest
+
+
+def install_build_environment(
+    lock: Lock,
+    part: LockedEnvironment,
+    wanted: Sequence[Wanted],
+    *,
+    interpreter: Interpreter,
+    origins: Callable[[], Origins],
+    cache: Cache,
+    reporter: Reporter,
+) -> BuildEnvironment:
+    """Return an environment of the cache with exactly the packages `wanted`, of the environment `part` of a lock.
+
+    It is made if it is missing, and mended if files of it are missing or were changed. Its folder is named after
+    the packages, their hashes and the interpreter. The caller is within `cache.in_use`. Raises what `fetch_wheels`,
+    `make_venv` and `apply_plan` raise.
+    """
+    quiet = _Quiet(reporter)
+    root = _folder(cache, interpreter, wanted)
+    wheels = dict(cached_wheels(wanted, cache))
+    if missing := [want for want in wanted if want.file.sha256 not in wheels]:
+        wheels |= fetch_wheels(missing, origins, cache, reporter)
+    require_locked_needs(lock, part, wanted, wheels)
+    if venv_python(root) is None:
+        make_venv(root, interpreter, cache.interpreters)
+    environment = environment_of(of_new_venv(root, interpreter, cache.interpreters))
+    with environment_lock(environment, quiet):
+        recover(environment, quiet)
+        present = installed(environment)
+        plan = make_plan(wanted, present, exact=True)
+        plan = plan.replacing({drift.distribution for drift in verify(environment, plan.kept)})
+        apply_plan(plan, environment=environment, present=present, wheels=wheels, cache=cache, reporter=quiet)
+    with disk_errors(root / USED):
+        (root / USED).touch()
+    return BuildEnvironment(python=environment.interpreter.executable, scripts=environment.scheme.scripts)
+
+
+def _folder(cache: Cache, interpreter: Interpreter, wanted: Sequence[Wanted]) -> Path:
+    facts = [fingerprint(interpreter.base_executable), interpreter.target.name]
+    facts += sorted(f"{want.name}=={want.version} {want.file.sha256}" for want in wanted)
+    key = digest(*(os.fsencode(fact) for fact in facts))
+    return cache.builds / key[:2] / key
+
+
+class _Quiet(Reporter):
+    """Messages about an environment that the user did not ask for are details."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def info(self, text: str) -> None:
+        self._reporter.detail(text)
+
+    def detail(self, text: str) -> None:
+        self._reporter.detail(text)
+
+    def warning(self, text: str) -> None:
+        self._reporter.warning(text)
+
+    def task(self, title: str, *, total: int, unit: str = "files") -> Task:  # noqa: ARG002 - shows no bar
+        return Task()
