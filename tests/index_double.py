@@ -124,6 +124,12 @@ class IndexDouble:
         own = _metadata(wheel) if metadata is None else metadata
         self._files.setdefault(name, {})[wheel.name] = _File(path=wheel, entry=entry, metadata=own)
 
+    def add_sdist(self, sdist: Path, **entry: Any) -> None:
+        """List a source distribution, which has no metadata file."""
+        name = re.sub(r"[-_.]+", "-", sdist.name.rpartition("-")[0]).lower()
+        own = {"core-metadata": False, **entry}
+        self._files.setdefault(name, {})[sdist.name] = _File(path=sdist, entry=own, metadata=b"")
+
     def add_name(self, name: str) -> None:
         """List a project without files."""
         self._files.setdefault(name, {})

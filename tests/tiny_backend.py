@@ -10,8 +10,9 @@ import zipfile
 from pathlib import Path
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None, version=None):
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project["version"] = version or project["version"]
     stem = f"{project['name'].replace('-', '_')}-{project['version']}"
     members = {
         path.as_posix(): path.read_bytes() for path in [*Path().glob("*.py"), *Path().glob("*/**/*.py")]

@@ -130,7 +130,9 @@ class Stage:
         return rows
 
     def _write_marks(self, wheel: UnpackedWheel, wanted: Wanted, *, python: str) -> list[Row]:
-        marks = {"source": wanted.source, "sha256": wheel.sha256}
+        # Of a built wheel, what the lock holds: the hash of its source distribution and what built it.
+        built = {"build": wanted.build} if wanted.build else {}
+        marks = {"source": wanted.source, "sha256": wanted.file.sha256, **built}
         marks_text = json.dumps({**marks, "python": python} if python else marks) + "\n"
         rows = []
         for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks_text)):
@@ -209,7 +211,8 @@ def _without_file(package: str) -> str:
 def _check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     # The index and the wheel may spell one version differently, such as 1.0 and 1.0.0.
     same = wheel.version == wanted.version or read_version(wheel.version) == read_version(wanted.version)
-    if wheel.name != wanted.name or not same or wheel.sha256 != wanted.file.sha256:
+    is_locked = bool(wanted.build) or wheel.sha256 == wanted.file.sha256
+    if wheel.name != wanted.name or not same or not is_locked:
         raise IntegrityError(
             f"{wheel.filename} is {wheel.name} {wheel.version}, but the lock has {wanted.name} {wanted.version}",
             hint=f"run `pipper lock -P {wanted.name}` to choose again",

@@ -27,6 +27,8 @@ class Builder(Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     """pipper's own variables; a backend gets those that are no secret."""
     reporter: Reporter
+    python: str = ""
+    """A digest of the interpreter of the environments: another one may build something else."""
 
     def __repr__(self) -> str:
         return "Builder()"  # variables may hold secrets

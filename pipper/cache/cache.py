@@ -4,6 +4,7 @@
     wheels/AB/SHA256/tree/       a wheel's members, each at its path in the wheel
     wheels/AB/SHA256/index.json  the index of the wheel, with a seal
     builds/AB/DIGEST/            an environment for build backends
+    built/AB/DIGEST              what a build came to: the hash of a wheel, or metadata (`notes`)
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
     stamps/AB/SHA256             a lock that was up to date, for each project

@@ -14,6 +14,8 @@ from pipper.cache.folder import PARTS, disk_errors
 from pipper.system.locks import os_lock
 
 _DAY = 86_400
+_CLOCKS = {"wheels": "index.json", "builds": USED}
+"""The file of an entry whose time is that of its last use, where the entry is a folder."""
 
 
 class Freed(Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, waiting=waiting):
         freed = _remove(cache.root / "tmp")
-        clocks = {"files": "", "wheels": "index.json", "builds": USED, "index": "", "stamps": ""}
+        clocks = {**dict.fromkeys(("files", "built", "index", "stamps"), ""), **_CLOCKS}
         for kind, clock in clocks.items():
             for entry in _entries(cache.root / kind):
                 try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipper.errors import MachineError
 from pipper.system.os_errors import os_errors
 
-PARTS = ("files", "wheels", "builds", "interpreters", "index", "stamps", "tmp")
+PARTS = ("files", "wheels", "builds", "built", "interpreters", "index", "stamps", "tmp")
 """All that the cache creates and `clean` removes."""
 
 _TAG_NAME = "CACHEDIR.TAG"

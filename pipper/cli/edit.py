@@ -8,6 +8,7 @@ import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.cli.command import F, Option, path_option, together
+from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.settings import limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
@@ -44,6 +45,7 @@ add_options = together(
         is_flag=True,
         help="Upgrade REQ, or everything, to the newest versions that fit.",
     ),
+    build_option,
     *_common(
         "Add to this dependency group.",
         "Short for --group dev. With -i: the development dependencies of FILE.",
@@ -96,6 +98,7 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         add=tuple(requested(text) for text in given.get("requirements", ())),
         remove=tuple(canonicalize_name(name) for name in given.get("names", ())),
         group=_group(group) if group is not None else None,
+        build=names_from(given.get("build", ())),
         upgrade=bool(given.get("upgrade")),
         place=Place(python=given["python"], target=given.get("target"), user=bool(given.get("user"))),
         anywhere=anywhere,

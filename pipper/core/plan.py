@@ -14,17 +14,21 @@ INSTALLER = "pipper"
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """A locked package with its wheel for one environment."""
+    """A locked package with its file for one environment: a wheel, or a source distribution to build."""
 
     name: NormalizedName
     version: str
     source: str
     """Alias of a repository, or `index`."""
     file: LockedFile
+    build: str = ""
+    """For a source distribution: a digest of all packages of its build; empty for a wheel."""
+    tools: tuple["Wanted", ...] = ()
+    """The packages of its build."""
 
     @property
     def filename(self) -> str:
-        """The wheel's own file name (PEP 427)."""
+        """The file's own name (PEP 427, PEP 625)."""
         return self.file.filename
 
 
@@ -40,7 +44,9 @@ class Installed(Struct, frozen=True, kw_only=True):
     source: str = ""
     """From `dist-info/pipper.json`; empty without one."""
     sha256: str = ""
-    """The hash of its wheel, from `dist-info/pipper.json`; empty without one."""
+    """The hash of its wheel or source distribution, from `dist-info/pipper.json`; empty without one."""
+    build: str = ""
+    """See `Wanted.build`; from `dist-info/pipper.json`."""
     python: str = ""
     """The interpreter of its scripts, from `dist-info/pipper.json`; empty without one."""
 
@@ -141,7 +147,8 @@ def make_plan(wanted: Iterable[Wanted], installed: Iterable[Installed], *, exact
 def _action(want: Wanted, found: list[Installed]) -> Action:
     if not found:
         return Install(wanted=want)
-    same = len(found) == 1 and found[0].ours and found[0].sha256 == want.file.sha256
+    known = (found[0].sha256, found[0].build)
+    same = len(found) == 1 and found[0].ours and known == (want.file.sha256, want.build)
     # The same wheel with another version means that the lock is wrong: the installation of the wheel reports it.
     if same and (
         found[0].version == want.version or read_version(found[0].version) == read_version(want.version)

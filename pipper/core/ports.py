@@ -12,7 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.lock.model import LockedFile
+from pipper.core.lock.model import Lock, LockedFile
+from pipper.core.target import Target
 
 NO_ETAG = "0" * 64
 """An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""
@@ -132,10 +133,10 @@ class Store(Protocol):
 
 
 class CandidateFile(Struct, frozen=True, kw_only=True):
-    """A wheel of a candidate, as its source describes it."""
+    """A wheel or a source distribution of a candidate, as its source describes it."""
 
     filename: str
-    """The wheel's own file name (PEP 427)."""
+    """Its own file name (PEP 427, PEP 625)."""
     locked: LockedFile
     """Its location, size and hash, as a lock records them."""
     requires_python: SpecifierSet | None = None
@@ -146,6 +147,11 @@ class CandidateFile(Struct, frozen=True, kw_only=True):
     """Who published it and with which program, for people; empty if unknown."""
     copied_from: str = ""
     """The source that it was copied from, for people; empty if it was published here first, or if unknown."""
+
+    @property
+    def is_sdist(self) -> bool:
+        """Whether it is a source distribution, from which a wheel has to be built."""
+        return not self.filename.endswith(".whl")
 
 
 class WheelKind(NamedTuple):
@@ -177,7 +183,9 @@ class Release(Struct, frozen=True, kw_only=True):
     source: str
     """Alias of a repository, or `index`."""
     files: Sequence[CandidateFile]
-    """A source with many files may create them on first access."""
+    """Wheels. A source with many files may create them on first access."""
+    sdists: Sequence[CandidateFile] = ()
+    """The source distribution, if the source has one."""
     assortment: Assortment | None = None
     """None where the source does not provide it; then the files are used."""
     gone: str = ""
@@ -242,4 +250,10 @@ class BuildEnvironments(Protocol):
 
         `subject` is what is to be built, for messages. Raises UsageError for a requirement that cannot be used,
         NoSolutionError, and the errors of sources and of the disk. The same packages may give the same environment.
+        """
+
+    def lock(self, requirements: Iterable[str], targets: Sequence[Target], *, subject: str) -> Lock:
+        """Return the packages that an environment has on each target; the first target must have a solution.
+
+        Raises as `make`.
         """

@@ -30,7 +30,7 @@ LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
 
 
-class CachedPage(Struct, frozen=True, kw_only=True, tag_field="format", tag=2):
+class CachedPage(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
     """A page, its validators and its freshness."""
 
     files: ProjectFiles | None

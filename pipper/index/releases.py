@@ -44,11 +44,15 @@ def releases_of(
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
     allowed: dict[str, bool] = {}
-    for file in page.files:
+
+    def is_allowed(file: IndexFile) -> bool:
         server = file.url[: file.url.find("/", len("https://"))]
         if server not in allowed:
             allowed[server] = is_allowed_file_url(file.url, index_url)
-        if not allowed[server]:
+        return allowed[server]
+
+    for file in page.files:
+        if not is_allowed(file):
             left_out[_URL_FAULT] += not split_url(file.url).scheme
             continue
         if file.version not in by_text:
@@ -59,25 +63,39 @@ def releases_of(
         if files is not None:
             # A page may list a file name twice, but a lock cannot: the first entry counts.
             files.setdefault(file.filename, file)
-    for text in page.unbuilt:
-        version = _version(text)
+    sdists: dict[Version, IndexFile] = {}
+    for file in page.sdists:
+        version = _version(file.version)
         if version is not None:
             by_version.setdefault(version, {})
+            if is_allowed(file):
+                sdists.setdefault(version, file)
     for cause, count in left_out.items():
         if count:
             warn(f"ignored {counted(count, 'file')} of {name} in the index: {cause}")
-    return tuple(_grouped(name, by_version, alias))
+    return tuple(_grouped(name, by_version, sdists, alias))
 
 
 def _grouped(
-    name: NormalizedName, by_version: Mapping[Version, Mapping[str, IndexFile]], alias: str
+    name: NormalizedName,
+    by_version: Mapping[Version, Mapping[str, IndexFile]],
+    sdists: Mapping[Version, IndexFile],
+    alias: str,
 ) -> Iterator[Release]:
     assorter = Assorter()
     for version, found in by_version.items():
         listed = tuple(found.values())
         wheels = (ListedWheel(file.filename, file.requires_python, file.yanked) for file in listed)
         made, assortment = _Files(listed) if listed else (), assorter.assort(wheels)
-        yield Release(name=name, version=version, source=alias, files=made, assortment=assortment)
+        sdist = sdists.get(version)
+        yield Release(
+            name=name,
+            version=version,
+            source=alias,
+            files=made,
+            sdists=_Files((sdist,)) if sdist else (),
+            assortment=assortment,
+        )
 
 
 class _Files(Sequence[CandidateFile]):

@@ -35,7 +35,7 @@ _ATTRIBUTES = ("href", "data-requires-python", "data-yanked", "data-core-metadat
 
 
 class IndexFile(NamedTuple):
-    """The entry of a wheel on a page.
+    """The entry of a wheel or a source distribution on a page.
 
     It is a named tuple, not a dataclass: a page has thousands, and the cache stores them as JSON.
     """
@@ -63,8 +63,8 @@ class ProjectFiles(NamedTuple):
 
     files: tuple[IndexFile, ...]
     """Wheels, in the order of the page."""
-    unbuilt: tuple[str, ...]
-    """Versions that have a source distribution and no wheel."""
+    sdists: tuple[IndexFile, ...]
+    """Source distributions, one for each version that has some."""
 
 
 def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName) -> ProjectFiles:
@@ -95,8 +95,7 @@ class _Link(NamedTuple):
 
 def _project_files(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles:
     files: list[IndexFile] = []
-    versions: set[str] = set()
-    unbuilt: dict[str, None] = {}
+    sdists: dict[str, IndexFile] = {}
     own: dict[str, bool] = {}
     for link in links:
         filename = link.filename
@@ -105,13 +104,13 @@ def _project_files(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles
             if written not in own:
                 own[written] = canonicalize_name(written) == name
             if own[written] and not _is_bomb(filename):
-                versions.add(version)
                 files.append(_index_file(link, version.replace("_", "-")))
         elif filename.endswith((".tar.gz", ".zip")):
-            version = _unbuilt_version(filename, name)
-            if version:
-                unbuilt[version] = None
-    return ProjectFiles(tuple(files), tuple(version for version in unbuilt if version not in versions))
+            version = _sdist_version(filename, name)
+            # Of several, the format that the standard asks for (PEP 625).
+            if version and (version not in sdists or sdists[version].filename.endswith(".zip")):
+                sdists[version] = _index_file(link, version)
+    return ProjectFiles(tuple(files), tuple(sdists.values()))
 
 
 def _index_file(link: _Link, version: str) -> IndexFile:
@@ -139,7 +138,7 @@ def _is_bomb(filename: str) -> bool:
     return tag_count(filename.removesuffix(".whl")) > MOST_TAGS
 
 
-def _unbuilt_version(filename: str, name: NormalizedName) -> str:
+def _sdist_version(filename: str, name: NormalizedName) -> str:
     try:
         project, version = read_sdist_name(filename)
     except InvalidSdistFilename:

@@ -125,7 +125,8 @@ class IndexSource:
     def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
         if name not in self._projects:
             page = self._page(name)
-            self._projects[name] = {file.filename: file for file in reversed(page.files)} if page else {}
+            listed = (*page.sdists, *page.files) if page else ()
+            self._projects[name] = {file.filename: file for file in reversed(listed)}
         return self._projects[name]
 
     def _page(self, name: NormalizedName) -> ProjectFiles | None:

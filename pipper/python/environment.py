@@ -285,6 +285,7 @@ def _distribution(folder: Path) -> Iterator[Installed]:
         source=marks.get("source", ""),
         sha256=marks.get("sha256", ""),
         python=marks.get("python", ""),
+        build=marks.get("build", ""),
     )
 
 

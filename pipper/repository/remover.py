@@ -20,6 +20,7 @@ from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.objects import arrange
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import ObjectInfo
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, ObjectAbsentError, ObjectExistsError
 from pipper.repository.legacy_bundles import wheel_sha256
@@ -68,7 +69,7 @@ class Remover:
         bundled = {
             bundle.key: wheel_sha256(self._store, bundle.key)
             for bundle in page.bundles
-            if Version(bundle.version) in versions
+            if read_version(bundle.version) in versions
         }
 
         def without(current: ProjectPage) -> ProjectPage:

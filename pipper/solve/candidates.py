@@ -28,24 +28,24 @@ _Verdict = tuple[tuple[int, ...], str | None] | str
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A release with wheels that fit the target."""
+    """A release with wheels that fit the target, or with a source distribution that may be built for it."""
 
     version: Version
     release: Release
     places: tuple[int, ...]
-    """The indexes of the release's files that fit, best first; never empty."""
+    """The indexes of the release's files that fit, best first; empty for a source distribution."""
     yanked: str | None
     """The reason, if every fitting file is yanked (PEP 592)."""
 
     @property
     def files(self) -> tuple[CandidateFile, ...]:
         """The fitting files, best first; never empty."""
-        return tuple(self.release.files[place] for place in self.places)
+        return tuple(self.release.files[place] for place in self.places) or tuple(self.release.sdists[:1])
 
     @property
     def best(self) -> CandidateFile:
-        """The file to install."""
-        return self.release.files[self.places[0]]
+        """The file to install, or to build from."""
+        return self.release.files[self.places[0]] if self.places else self.release.sdists[0]
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -54,6 +54,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
     version: Version
     why: str
     """Such as `needs Python >=3.12`."""
+    forbidden: bool = False
+    """Whether it could be built from its source distribution, if that were allowed."""
 
     @property
     def too_young(self) -> bool:
@@ -163,9 +165,26 @@ class Fitter:
             verdict = known if known is not None else self._judge(assortment, release)
             self._verdicts[assortment] = verdict
         if isinstance(verdict, str):
-            return Refusal(version=release.version, why=verdict)
+            return self._of_source(release, verdict)
         places, yanked = verdict
         return Candidate(version=release.version, release=release, places=places, yanked=yanked)
+
+    def _of_source(self, release: Release, why: str) -> Candidate | Refusal:
+        """Return the candidate to build where no wheel fits, or why there is none."""
+        builds = self._request.builds
+        if builds is None or not release.sdists:
+            return Refusal(version=release.version, why=why)
+        sdist = release.sdists[0]
+        needs = sdist.requires_python
+        if needs is not None and not self.serves_python(needs):
+            return Refusal(version=release.version, why=f"needs Python {needs}")
+        too_young = self._uploaded_late(sdist.upload_time)
+        if too_young:
+            return Refusal(version=release.version, why=too_young)
+        if builds is not True and release.name not in (builds or ()):
+            why = f"{why}, and building its source distribution is not allowed"
+            return Refusal(version=release.version, why=why, forbidden=True)
+        return Candidate(version=release.version, release=release, places=(), yanked=sdist.yanked)
 
     def _judge(self, assortment: Assortment, release: Release) -> _Verdict:
         if not assortment.kinds:
@@ -196,13 +215,16 @@ class Fitter:
         return None
 
     def _too_young(self, release: Release, place: int) -> tuple[int, str] | None:
-        as_of = self._request.as_of
-        if as_of is None:
+        if self._request.as_of is None:
             return None
-        uploaded = release.files[place].upload_time
-        if uploaded is None or uploaded > as_of:
-            return 1, _UPLOADED + ("at an unknown time" if uploaded is None else f"after {_moment(as_of)}")
-        return None
+        why = self._uploaded_late(release.files[place].upload_time)
+        return (1, why) if why else None
+
+    def _uploaded_late(self, uploaded: datetime | None) -> str:
+        as_of = self._request.as_of
+        if as_of is None or (uploaded is not None and uploaded <= as_of):
+            return ""
+        return _UPLOADED + ("at an unknown time" if uploaded is None else f"after {_moment(as_of)}")
 
     def serves_python(self, needs: SpecifierSet) -> bool:
         """Tell whether the target's Python satisfies a `Requires-Python`."""
@@ -251,6 +273,7 @@ def _merged(releases: list[Release]) -> list[Release]:
     for release in sorted(releases, key=lambda one: str(one.version)):
         known = by_version.get(release.version)
         if known is not None:
-            release = replace(known, files=(*known.files, *release.files), assortment=None)  # noqa: PLW2901 - one merged
+            files, sdists = (*known.files, *release.files), known.sdists or release.sdists
+            release = replace(known, files=files, sdists=sdists, assortment=None)  # noqa: PLW2901 - one merged
         by_version[release.version] = release
     return list(by_version.values())

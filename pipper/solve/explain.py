@@ -160,6 +160,8 @@ class _Story:
         if yanked is not None:
             return f"require the yanked release exactly: {need.name}=={yanked.version}"
         refused = [one for one in shelf.refusals if need.specifier.contains(one.version, prereleases=True)]
+        if any(one.forbidden for one in refused):
+            return f"allow it: `--build {need.name}` of `pipper add`, `pipper install` and `pipper lock`"
         if any(one.too_young for one in refused):
             return "set a later `as-of`, or a shorter `cool-down`"
         if refused:

@@ -42,6 +42,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """Projects that count as not required."""
     as_of: datetime | None = None
     """Ignore files uploaded later or at an unknown time. Must be aware."""
+    builds: bool | frozenset[NormalizedName] | None = None
+    """Choose source distributions where no wheel fits: of all projects, or of these. None: nothing can be built."""
     lowest_direct: bool = False
     """Choose the oldest fitting versions of the roots, to test lower bounds."""
 
@@ -59,7 +61,7 @@ class Solved(Struct, frozen=True, kw_only=True):
     """Alias of a repository, or `index`."""
     release: Release
     files: tuple[CandidateFile, ...]
-    """The wheels of the release that fit the target, best first; never empty."""
+    """The wheels of the release that fit the target, best first; its source distribution if none fits; never empty."""
     dependencies: tuple[NormalizedName, ...]
     """The projects it requires on the target with the extras below; sorted."""
     extras: tuple[NormalizedName, ...]

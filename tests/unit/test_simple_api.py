@@ -102,12 +102,14 @@ def test_a_size_that_is_none_is_unknown(value: object) -> None:
 def test_what_is_no_file_of_the_project_is_left_out(filename: str) -> None:
     found = from_json(wheel(), {"filename": filename, "url": "x"})
     assert [file.filename for file in found.files] == ["foo-1.0-py3-none-any.whl"]
-    assert found.unbuilt == ()
+    assert found.sdists == ()
 
 
-def test_a_version_with_a_source_distribution_alone_is_noted() -> None:
-    found = from_json(wheel("1.0"), *({"filename": f"foo-{v}.tar.gz", "url": "x"} for v in ("1.0", "2.0")))
-    assert found.unbuilt == ("2.0",)
+def test_one_source_distribution_of_each_version_is_listed() -> None:
+    names = ("foo-1.0.tar.gz", "foo-2.0.zip", "foo-2.0.tar.gz", "foo-3.0.zip", "foo-x.zip", "foo-4.0.tar.bz2")
+    found = from_json(wheel("1.0"), *({"filename": name, "url": "x"} for name in names))
+    listed = [(file.filename, file.version) for file in found.sdists]
+    assert listed == [("foo-1.0.tar.gz", "1.0"), ("foo-2.0.tar.gz", "2.0"), ("foo-3.0.zip", "3.0")]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://x/y", "data:,x"])

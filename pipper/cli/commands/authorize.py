@@ -66,7 +66,7 @@ def _print(reporter: Reporter, done: Authorized, *, as_json: bool, separator: st
     if as_json:
         give_signed(json.dumps(_document(done), indent=2))
     elif done.path is None:
-        give_signed(separator.join(file.url for package in done.packages for file in package.wheels))
+        give_signed(separator.join(file.url for package in done.packages for file in package.files))
     until = f"valid until {done.expires_at:%Y-%m-%d %H:%M:%S} UTC"
     reporter.info(f"Wrote {done.path}: its URLs are {until}" if done.path else f"The URLs are {until}")
 
@@ -83,7 +83,7 @@ def _document(done: Authorized) -> dict[str, object]:
                 "files": [
                     {"filename": file.filename, "sha256": file.sha256, "size": file.size}
                     | ({} if done.path else {"url": file.url})
-                    for file in package.wheels
+                    for file in package.files
                 ],
             }
             for package in done.packages

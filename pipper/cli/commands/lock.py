@@ -8,7 +8,8 @@ from msgspec.structs import asdict, replace
 from packaging.requirements import Requirement
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.settings import json_option, repository_options, settings_from
+from pipper.cli.options.build import build_option, names_from
+from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.cli.output import give, give_json, presentable
 from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
@@ -60,6 +61,8 @@ Examples:
     metavar="MODE",
     help="highest, or lowest-direct: the oldest versions of the manifest's own requirements.",
 )
+@build_option
+@limit_option
 @click.option("--offline", is_flag=True, help="Send no request to the index: use its cached answers.")
 @repository_options
 @json_option
@@ -75,6 +78,7 @@ def command(
     python: Path | None,
     as_of: str | None,
     resolution: str,
+    build: tuple[str, ...],
     offline: bool,
     as_json: bool,
     **shared: Any,
@@ -107,7 +111,7 @@ def command(
         lowest_direct=resolution == "lowest-direct",
         offline=offline,
     )
-    outcome = lock_project(settings, files, options, python=python, dry_run=dry_run)
+    outcome = lock_project(settings, files, options, python=python, dry_run=dry_run, build=names_from(build))
     if as_json:
         give_json(_document(outcome))
     else:

@@ -55,6 +55,9 @@ Examples:
     help="Replace NAME, or every package, even if it is as locked.",
 )
 @click.option("--exact", is_flag=True, help="Also remove packages that pipper did not install.")
+@click.option(
+    "--no-build", is_flag=True, help="Build no source distribution; wheels that were built before are used."
+)
 @click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
 @click.option("--verify", is_flag=True, help="With --check: compare every file with the locked wheels.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")

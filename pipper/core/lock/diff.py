@@ -30,12 +30,12 @@ def replaced_files(old: Lock | None, new: Lock) -> tuple[ReplacedFile, ...]:
     known = {
         (package.pin, file.filename): file.sha256
         for package in (old.packages if old else ())
-        for file in package.wheels
+        for file in package.files
     }
     return tuple(
         ReplacedFile(pin=package.pin, filename=file.filename, before=before, after=file.sha256)
         for package in new.packages
-        for file in package.wheels
+        for file in package.files
         if (before := known.get((package.pin, file.filename), file.sha256)) != file.sha256
     )
 

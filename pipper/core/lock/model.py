@@ -34,7 +34,7 @@ class LockedBundle(Struct, frozen=True, kw_only=True):
 
 
 class LockedFile(Struct, frozen=True, kw_only=True):
-    """A wheel: its size and hash, and the key or the URL of the wheel, or of the 0.x bundle that contains it.
+    """A wheel or a source distribution: size, hash, and the key or the URL of the file, or of its 0.x bundle.
 
     A file of a repository has a `key`, relative to its root. A file of the index and every file of an authorized
     lock has a `url`. Raises IntegrityError for both or neither.
@@ -48,7 +48,7 @@ class LockedFile(Struct, frozen=True, kw_only=True):
     url: str = ""
     """A signed URL is a secret."""
     wheel: str = ""
-    """The wheel's file name, if key or URL does not end with it."""
+    """The name of the file, if key or URL does not end with it."""
     bundle: LockedBundle | None = None
     """The bundle that key or URL name instead of the wheel; then `wheel` is given."""
 
@@ -72,7 +72,7 @@ class LockedFile(Struct, frozen=True, kw_only=True):
 
     @property
     def filename(self) -> str:
-        """The wheel's own file name (PEP 427)."""
+        """Its own file name (PEP 427, PEP 625)."""
         if self.wheel:
             return self.wheel
         if self.key:
@@ -98,6 +98,11 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
     groups: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
     """The packages of each group and their dependencies, without those in `packages`."""
     extras: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
+    builds: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
+    """The packages that are built here from their source distributions, each with all packages of its build."""
+    failed_groups: Mapping[str, str] = field(default_factory=dict)
+    """The groups without a solution here, each with the reason."""
+    failed_extras: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
     """The markers of the solution whose variables differ between machines of one kind."""
     failure: str = ""
@@ -109,9 +114,14 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
 
     @property
     def pins(self) -> frozenset[Pin]:
-        """Every pin of this environment, with those of all groups and extras."""
+        """Every pin of this environment, with those of all groups and extras, without those of builds."""
         more = [pin for closure in (*self.groups.values(), *self.extras.values()) for pin in closure]
         return frozenset((*self.packages, *more))
+
+    @property
+    def build_pins(self) -> frozenset[Pin]:
+        """Every pin of the builds."""
+        return frozenset(pin for closure in self.builds.values() for pin in closure)
 
 
 class Dependency(Struct, frozen=True, kw_only=True):
@@ -134,13 +144,22 @@ class Dependency(Struct, frozen=True, kw_only=True):
 
 
 class LockedPackage(Struct, frozen=True, kw_only=True):
-    """One version of one project, with its source and its wheels for the environments of the lock."""
+    """One version of one project, with its source and its files for the environments of the lock."""
 
     name: NormalizedName
     version: str
     source: str
     dependencies: tuple[Dependency, ...] = ()
-    wheels: tuple[LockedFile, ...]
+    wheels: tuple[LockedFile, ...] = ()
+    sdist: LockedFile | None = None
+    """The source distribution, from which the environments that list this package in `builds` build it."""
+    build_requires: tuple[Pin, ...] = ()
+    """What the build requires, in the versions of all these environments."""
+
+    @property
+    def files(self) -> tuple[LockedFile, ...]:
+        """The wheels and the source distribution."""
+        return (*self.wheels, *([self.sdist] if self.sdist else []))
 
     @property
     def pin(self) -> Pin:
@@ -168,7 +187,11 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
     def with_files(self, change: Callable[[LockedPackage, LockedFile], LockedFile]) -> "Lock":
         """Return the same lock with the file that `change` returns instead of each."""
         packages = (
-            replace(package, wheels=tuple(change(package, file) for file in package.wheels))
+            replace(
+                package,
+                wheels=tuple(change(package, file) for file in package.wheels),
+                sdist=change(package, package.sdist) if package.sdist else None,
+            )
             for package in self.packages
         )
         return replace(self, packages=tuple(packages))
@@ -180,18 +203,35 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
             twice = next(pin for pin in pins if pins.count(pin) > 1)
             raise inconsistent(f"{twice} has two [[packages]] entries")
         for environment in self.environments:
-            names = [pin.name for pin in sorted(environment.pins)]
-            if len(set(names)) != len(names):
-                doubled = next(name for name in names if names.count(name) > 1)
-                raise inconsistent(f"{environment.target.name} lists two versions of {doubled}")
+            for listing in (environment.pins, *environment.builds.values()):
+                names = [pin.name for pin in sorted(listing)]
+                if len(set(names)) != len(names):
+                    doubled = next(name for name in names if names.count(name) > 1)
+                    raise inconsistent(f"{environment.target.name} lists two versions of {doubled}")
         if not self.inputs.index and (taken := [each for each in self.packages if each.source == INDEX]):
             raise inconsistent(f"{taken[0].pin} is from the index, which the manifest excludes")
-        listed = {pin for environment in self.environments for pin in environment.pins}
+        listed = {pin for each in self.environments for pin in each.pins | each.build_pins}
         if missing := sorted(listed - set(self.by_pin)):
             raise inconsistent(f"an environment lists {missing[0]}, which has no [[packages]] entry")
         if orphans := sorted(set(self.by_pin) - listed):
             raise inconsistent(f"no environment lists {orphans[0]}")
+        self._check_builds()
         self._check_graph()
+
+    def _check_builds(self) -> None:
+        for environment in self.environments:
+            here = {pin.name: self.by_pin[pin] for pin in environment.pins}
+            for name in environment.builds:
+                if name not in here or here[NormalizedName(name)].sdist is None:
+                    raise inconsistent(f"{environment.target.name} builds {name}, which has no `sdist` there")
+            for pin in environment.build_pins:
+                if not self.by_pin[pin].wheels:
+                    raise inconsistent(f"{pin} takes part in a build, and has no wheel")
+            for package in here.values():
+                if not package.wheels and package.name not in environment.builds:
+                    raise inconsistent(
+                        f"{package.pin} has no wheel, and no build in {environment.target.name}"
+                    )
 
     def _check_graph(self) -> None:
         held: dict[Dependency, list[LockedPackage]] = {}
@@ -210,6 +250,7 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
             reached.add(next_one)
             for package in held.get(next_one, ()):
                 required.add(package.pin)
+                pending += [Dependency(name=pin.name, version=pin.version) for pin in package.build_requires]
                 for dependency in package.dependencies:
                     if dependency not in held:
                         raise inconsistent(

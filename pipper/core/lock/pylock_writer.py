@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 
 from pipper.core.lock.markers import PortablePackage, portable
 from pipper.core.lock.model import Lock, LockedFile
@@ -30,7 +30,7 @@ def to_pylock(lock: Lock, selection: Selection) -> Pylock:
 
 def _package(picked: PortablePackage) -> Package:
     package = picked.package
-    if all(file.bundle for file in package.wheels):
+    if package.wheels and all(file.bundle for file in package.wheels):
         raise UsageError(
             f"{package.pin} exists only as a 0.x bundle, which pylock.toml cannot contain",
             hint="run `pipper repository repair` to unpack it, then `pipper lock`; "
@@ -40,13 +40,21 @@ def _package(picked: PortablePackage) -> Package:
         name=package.name,
         version=read_version(package.version),
         marker=read_marker(picked.marker) if picked.marker else None,
-        wheels=[_wheel(file) for file in package.wheels if not file.bundle],
+        wheels=[_wheel(file) for file in package.wheels if not file.bundle] or None,
+        sdist=_sdist(package.sdist) if package.sdist else None,
     )
 
 
 def _wheel(file: LockedFile) -> PackageWheel:
     url, path = (file.url, None) if "://" in file.url else (None, file.url)
     return PackageWheel(
+        name=file.filename, url=url, path=path, size=file.size or None, hashes={"sha256": file.sha256}
+    )
+
+
+def _sdist(file: LockedFile) -> PackageSdist:
+    url, path = (file.url, None) if "://" in file.url else (None, file.url)
+    return PackageSdist(
         name=file.filename, url=url, path=path, size=file.size or None, hashes={"sha256": file.sha256}
     )
 
@@ -59,8 +67,9 @@ def dump_pylock(pylock: Pylock, *, comment: str = "") -> str:
     if not packages:
         lines.append("packages = []")
     for package in packages:
-        wheels = [f"    {toml_inline(_pairs(wheel))}," for wheel in package.pop("wheels")]
-        lines += ["", "[[packages]]", *_pairs(package), "wheels = [", *wheels, "]"]
+        wheels = [f"    {toml_inline(_pairs(wheel))}," for wheel in package.pop("wheels", ())]
+        lines += ["", "[[packages]]", *_pairs(package)]
+        lines += ["wheels = [", *wheels, "]"] if wheels else []
     return "\n".join(lines) + "\n"
 
 
@@ -84,7 +93,7 @@ def dump_requirements(lock: Lock, selection: Selection) -> str:
     lines = ["# Written by pipper export: pip install --require-hashes -r FILE"]
     for picked in portable(lock, selection).packages:
         marker = f" ; {picked.marker}" if picked.marker else ""
-        hashes = sorted({file.sha256 for file in picked.package.wheels})
+        hashes = sorted({file.sha256 for file in picked.package.files})
         lines.append(
             " \\\n    ".join([f"{picked.package.pin}{marker}", *(f"--hash=sha256:{each}" for each in hashes)])
         )

@@ -37,8 +37,11 @@ _LONGEST_VALUE = 500
 
 _TOP = ("lock-version", "authorized", "expires-at", "inputs", "repositories", "environments", "packages")
 _INPUTS = tuple(name.replace("_", "-") for name in Inputs.__struct_fields__)
-_ENVIRONMENT = ("name", "markers", "failure", "conditions", "packages", "groups", "extras")
-_PACKAGE = ("name", "version", "source", "dependencies", "wheels")
+_ENVIRONMENT = (
+    *("name", "markers", "failure", "conditions", "packages", "groups", "extras", "builds"),
+    *("failed-groups", "failed-extras"),
+)
+_PACKAGE = ("name", "version", "source", "dependencies", "wheels", "sdist", "build-requires")
 _FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256")
 
 
@@ -111,11 +114,11 @@ def _expiry(top: Node) -> datetime | None:
 
 def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
     """Refuse a truncated lock: packages are in order after the lists that name them, so the last are missing."""
-    listed = {pin for environment in lock.environments for pin in environment.pins}
+    listed = {pin for each in lock.environments for pin in each.pins | each.build_pins}
     held = [package.pin for package in lock.packages]
     solved = [environment for environment in lock.environments if not environment.failure]
-    groups = any(set(environment.groups) != set(lock.inputs.groups) for environment in solved)
-    extras = any(set(environment.extras) != set(lock.inputs.extras) for environment in solved)
+    groups = any({*each.groups, *each.failed_groups} != set(lock.inputs.groups) for each in solved)
+    extras = any({*each.extras, *each.failed_extras} != set(lock.inputs.extras) for each in solved)
     behind = listed - set(held)
     last = max(map(sort_key, held), default=None)
     after = all(last is None or sort_key(pin) > last for pin in behind)
@@ -126,7 +129,7 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
 
 def _inputs(node: Node) -> Inputs:
     node.only(_INPUTS)
-    prereleases = node.at("prereleases", False)
+    prereleases, build_allow = node.at("prereleases", False), node.at("build-allow", False)
     return Inputs(
         name=node.text_at("name", ""),
         requires_python=_specifiers(node.at("requires-python")),
@@ -144,6 +147,7 @@ def _inputs(node: Node) -> Inputs:
         environments=node.at("environments", []).texts(),
         as_of=node.text_at("as-of", ""),
         cool_down=node.text_at("cool-down", ""),
+        build_allow=build_allow.texts() if isinstance(build_allow.value, list) else build_allow.flag(),
     )
 
 
@@ -178,6 +182,9 @@ def _environment(node: Node) -> LockedEnvironment:
         packages=_pins(node.at("packages")),
         groups=node.at("groups", {}).mapping(_pins),
         extras=node.at("extras", {}).mapping(_pins),
+        builds=node.at("builds", {}).mapping(_pins),
+        failed_groups=node.at("failed-groups", {}).mapping(Node.text),
+        failed_extras=node.at("failed-extras", {}).mapping(Node.text),
         conditions=conditions,
     )
 
@@ -212,16 +219,19 @@ def _package(node: Node, inputs: Inputs, *, authorized: bool) -> LockedPackage:
     name, version = node.only(_PACKAGE).at("name"), node.at("version")
     if canonicalize_name(name.text()) != name.text():
         raise name.fail(f"`{name.text()}` is not a normalised name (PEP 503)")
-    wheels = tuple(_file(each, authorized=authorized) for each in node.at("wheels").items())
+    sdist = _sdist(node.at("sdist"), authorized=authorized) if "sdist" in node else None
+    listed = node.at("wheels") if sdist is None else node.at("wheels", [])
+    wheels = tuple(_wheel(each, authorized=authorized) for each in listed.items())
     source = node.text_at("source")
     label = f"{name.text()} {version.text()}"
-    if any(bool(file.url) != (authorized or inputs.has_index(source)) for file in wheels):
+    files = (*wheels, *([sdist] if sdist else []))
+    if any(bool(file.url) != (authorized or inputs.has_index(source)) for file in files):
         raise inconsistent(
             f"{label}: every file of an authorized lock must have a `url`"
             if authorized
             else f"{label}: files of an index must have a `url`, those of a repository a `key`"
         )
-    if not wheels:
+    if not files:
         raise inconsistent(f"{label} has no wheel")
     if len({file.filename for file in wheels}) != len(wheels):
         raise inconsistent(f"{label} lists one wheel twice")
@@ -231,6 +241,8 @@ def _package(node: Node, inputs: Inputs, *, authorized: bool) -> LockedPackage:
         source=source,
         dependencies=tuple(map(Dependency.parse, node.at("dependencies").texts())),
         wheels=wheels,
+        sdist=sdist,
+        build_requires=_pins(node.at("build-requires", [])),
     )
 
 
@@ -248,8 +260,22 @@ def _file(node: Node, *, authorized: bool) -> LockedFile:
         raise _bad_file(node, f"unsafe key `{file.key}`", "a key must be below the repository's root")
     if file.url:
         _check_url(node, file.url, authorized=authorized)
-    if "/" in file.filename or "\\" in file.filename or not file.filename.endswith(".whl"):
+    if "/" in file.filename or "\\" in file.filename:
+        raise _bad_file(node, f"`{file.filename}` is not a file name")
+    return file
+
+
+def _wheel(node: Node, *, authorized: bool) -> LockedFile:
+    file = _file(node, authorized=authorized)
+    if not file.filename.endswith(".whl"):
         raise _bad_file(node, f"`{file.filename}` is not a wheel's file name")
+    return file
+
+
+def _sdist(node: Node, *, authorized: bool) -> LockedFile:
+    file = _file(node, authorized=authorized)
+    if file.bundle is not None or not file.filename.endswith((".tar.gz", ".zip")):
+        raise _bad_file(node, f"`{file.filename}` is not the file name of a source distribution")
     return file
 
 

@@ -1,6 +1,7 @@
 """The packages that an environment gets from a lock, and the wheel of each."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName
@@ -12,7 +13,7 @@ from pipper.core.plan import Wanted
 from pipper.core.standards import read_wheel_name
 from pipper.core.target import Target
 from pipper.core.wording import quoted
-from pipper.errors import UsageError
+from pipper.errors import NoSolutionError, UsageError
 
 DEFAULT_GROUP = "dev"
 
@@ -33,12 +34,36 @@ class Selection(Struct, frozen=True, kw_only=True):
 def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[Wanted, ...]:
     """Return the packages of an environment, in the order of names.
 
-    Raises UsageError for an unknown group or extra, IntegrityError if no locked wheel of a package fits.
+    Raises UsageError for an unknown group or extra, NoSolutionError for one without a solution, IntegrityError if no
+    locked wheel of a package fits.
     """
     require_known("group", selection.groups | selection.only_groups, lock.inputs.groups, "the lock")
     require_known("extra", selection.extras, lock.inputs.extras, "the lock")
+    _refuse_failed(part, selection)
     pins = _only(lock, part, selection) if selection.only_groups else _union(part, selection)
-    return tuple(_wanted(lock.by_pin[pin], part.target) for pin in sorted(pins))
+    return tuple(_wanted(lock, part, lock.by_pin[pin]) for pin in sorted(pins))
+
+
+def _refuse_failed(part: LockedEnvironment, selection: Selection) -> None:
+    """Raise NoSolutionError if a selected group or extra has no solution for this environment."""
+    groups: set[str] = set(selection.groups | selection.only_groups)
+    extras: set[str] = set(selection.extras)
+    if not selection.only_groups:
+        groups |= {DEFAULT_GROUP} if selection.default_group else set()
+        groups |= set(part.failed_groups) if selection.all_groups else set()
+        extras |= set(part.failed_extras) if selection.all_extras else set()
+    for kind, names, reasons in (
+        ("group", groups, part.failed_groups),
+        ("extra", extras, part.failed_extras),
+    ):
+        for name in sorted(names & set(reasons)):
+            message, _, cause = reasons[name].partition("\n")
+            leave_out = "--no-dev" if name == DEFAULT_GROUP and kind == "group" else f"no `--{kind} {name}`"
+            raise NoSolutionError(
+                f"the {kind} `{name}` has no solution for {part.target.name}: {message}",
+                cause=cause,
+                hint=f"run `pipper lock` to try again, or sync with {leave_out}",
+            )
 
 
 def require_known(kind: str, asked: Iterable[str], known: Iterable[str], label: str) -> None:
@@ -71,7 +96,23 @@ def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]
     return set(reached(graph.children, [root.pin for root in graph.roots if root.label in groups]))
 
 
-def _wanted(package: LockedPackage, target: Target) -> Wanted:
+def _wanted(lock: Lock, part: LockedEnvironment, package: LockedPackage) -> Wanted:
+    if package.sdist is None or package.name not in part.builds:
+        return _wanted_wheel(package, part.target)
+    pins = sorted(part.builds[package.name])
+    tools = tuple(_wanted_wheel(lock.by_pin[pin], part.target) for pin in pins)
+    text = "".join(f"{tool.name}=={tool.version} {tool.file.sha256}\n" for tool in tools)
+    return Wanted(
+        name=package.name,
+        version=package.version,
+        source=package.source,
+        file=package.sdist,
+        build=sha256(text.encode()).hexdigest(),
+        tools=tools,
+    )
+
+
+def _wanted_wheel(package: LockedPackage, target: Target) -> Wanted:
     file = best_wheel(package.wheels, target)
     if file is None:
         raise inconsistent(f"{package.pin} has no wheel for {target.name}")

@@ -56,6 +56,10 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
         yield f"as-of = {toml_string(inputs.as_of)}"
     if inputs.cool_down:
         yield f"cool-down = {toml_string(inputs.cool_down)}"
+    if isinstance(inputs.build_allow, tuple):
+        yield f"build-allow = {toml_strings(inputs.build_allow, taken=14)}"
+    elif inputs.build_allow:
+        yield "build-allow = true"
 
 
 def _environment(environment: LockedEnvironment) -> Iterable[str]:
@@ -70,6 +74,12 @@ def _environment(environment: LockedEnvironment) -> Iterable[str]:
     yield from ["packages = [", *(f"    {toml_string(str(pin))}," for pin in environment.packages), "]"]
     yield from _closures("groups", {k: [str(pin) for pin in v] for k, v in environment.groups.items()})
     yield from _closures("extras", {k: [str(pin) for pin in v] for k, v in environment.extras.items()})
+    if environment.builds:
+        yield from _closures("builds", {k: [str(pin) for pin in v] for k, v in environment.builds.items()})
+    failed = {"failed-groups": environment.failed_groups, "failed-extras": environment.failed_extras}
+    for label, reasons in failed.items():
+        for name, reason in sorted(reasons.items()):
+            yield f"{label}.{toml_key(name)} = {toml_string(reason)}"
 
 
 def _package(package: LockedPackage) -> Iterable[str]:
@@ -77,7 +87,12 @@ def _package(package: LockedPackage) -> Iterable[str]:
     yield f"version = {toml_string(package.version)}"
     yield f"source = {toml_string(package.source)}"
     yield f"dependencies = {toml_strings([str(each) for each in package.dependencies], taken=15)}"
-    yield from ["wheels = [", *(f"    {_file(file)}," for file in package.wheels), "]"]
+    if package.wheels or package.sdist is None:
+        yield from ["wheels = [", *(f"    {_file(file)}," for file in package.wheels), "]"]
+    if package.sdist is not None:
+        yield f"sdist = {_file(package.sdist)}"
+        requires = [str(pin) for pin in package.build_requires]
+        yield f"build-requires = {toml_strings(requires, taken=17)}"
 
 
 def _file(file: LockedFile) -> str:

@@ -63,6 +63,22 @@ def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, la
     return tomlkit.dumps(document).encode()
 
 
+def allow_builds(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:
+    """Return the manifest in which `[build] allow` has these projects; unchanged if it has them already."""
+    known = parse_manifest(data, label=label).build_allow
+    new = sorted(set(names) - set(() if isinstance(known, bool) else known))
+    if known is True or not new:
+        return data
+    document = _parse(data, label)
+    table = _table(_own(document, label, make=True), "build", make=True)
+    if not isinstance(table.get("allow"), Array):
+        table["allow"] = tomlkit.array()
+    allowed = table["allow"]
+    if isinstance(allowed, Array):
+        allowed.extend(new)
+    return tomlkit.dumps(document).encode()
+
+
 def _parse(data: bytes, label: str) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse(data.decode("utf-8-sig"))

@@ -35,6 +35,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     as_of: str = ""
     """ISO 8601, UTC."""
     cool_down: str = ""
+    build_allow: bool | tuple[str, ...] = False
+    """The projects whose source distributions may be built; True for all."""
 
     def has_index(self, alias: str) -> bool:
         """Return whether `alias` names the index or a further one, not a repository."""

@@ -48,6 +48,7 @@ _OWN_KEYS = (
     "as-of",
     "cool-down",
     "environments",
+    "build",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
@@ -97,6 +98,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Timezone-aware; files published later are ignored."""
     cool_down: timedelta = timedelta()
     """The least time since the publication of a file; zero for no limit."""
+    build_allow: bool | tuple[NormalizedName, ...] = False
+    """The projects whose source distributions may be built where no wheel fits; True for all."""
     environments: tuple[DeclaredEnvironment, ...] = ()
     """The environments that must have a solution, in order; empty for the current one."""
 
@@ -124,6 +127,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             as_of=self.as_of.isoformat() if self.as_of else "",
             cool_down=format_duration(self.cool_down // timedelta(seconds=1)) if self.cool_down else "",
             environments=tuple(sorted(map(str, self.environments))),
+            build_allow=self.build_allow,
         )
 
 
@@ -190,13 +194,14 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
         index=index,
         index_url=url,
         indexes=indexes,
-        prereleases=_prereleases(own.at("prereleases", False)),
+        prereleases=_true_or_names(own.at("prereleases", False), "prereleases"),
         constraints=read_constraints(own.at("constraints", [])),
         overrides=read_overrides(own.at("overrides", [])),
         exclude=read_exclude(own.at("exclude", [])),
         as_of=read_as_of(own.at("as-of")) if "as-of" in own else None,
         cool_down=read_cool_down(own.at("cool-down", "0s")),
         environments=_environments(own.at("environments", [])),
+        build_allow=_true_or_names(own.at("build", {}).only(("allow",)).at("allow", False), "allow") or False,
     )
 
 
@@ -322,10 +327,10 @@ def _environments(node: Node) -> tuple[DeclaredEnvironment, ...]:
     return tuple(found.values())
 
 
-def _prereleases(node: Node) -> bool | tuple[NormalizedName, ...]:
+def _true_or_names(node: Node, key: str) -> bool | tuple[NormalizedName, ...]:
     if isinstance(node.value, list):
         return tuple(sorted({canonicalize_name(name) for name in node.texts()}))
     if isinstance(node.value, bool):
         return node.value
-    hint = 'write `prereleases = true` or `prereleases = ["NAME"]`'
+    hint = f'write `{key} = true` or `{key} = ["NAME"]`'
     raise node.wrong_type("true, false or an array of names", hint=hint)

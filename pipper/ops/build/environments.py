@@ -1,45 +1,72 @@
 """The environments of build backends: solved from `build-system.requires` by the rules of the project around."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.build.backend import Builder
-from pipper.core.lock.model import Lock
+from pipper.cache.cache import Cache
+from pipper.core.lock.model import Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
 from pipper.core.manifest.model import Manifest
 from pipper.core.ports import BuildEnvironment
 from pipper.core.redaction import redacted
+from pipper.core.standards import read_requirement
+from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UsageError
+from pipper.ops.build.from_lock import LockedBuilds
 from pipper.ops.build.install import install_build_environment
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
-from pipper.ops.context.project import Project, find_project
+from pipper.ops.context.open_sources import Sources, open_sources
+from pipper.ops.context.project import Goal, Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.context.surroundings import projects_around, with_rules_around
-from pipper.ops.lock.make_lock import make_lock
+from pipper.ops.lock.make_lock import LockBasis, lock_for_goals
 from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.targets import Goal as Solve
 from pipper.ops.sync.fetch import origins_of
+from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import Interpreter
+from pipper.system.digest import digest
+
+_NEWEST = LockOptions()
 
 
 class SolvedBuildEnvironments:
     """See `ports.BuildEnvironments`: the newest packages that fit, from the sources of a project and with its limits.
 
     Its manifest's `constraints`, `overrides`, `prereleases`, `as-of` and `cool-down` apply; its requirements do not.
+    Versions that its lock has for builds stay if they still fit.
     """
 
-    def __init__(self, settings: Settings, project: Project, interpreter: Interpreter) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        project: Project,
+        interpreter: Interpreter,
+        *,
+        options: LockOptions = _NEWEST,
+        old: Lock | None = None,
+    ) -> None:
         self._settings = settings
         self._project = project
         self._interpreter = interpreter
+        self._options = options
+        self._old = _of_builds(old) if old else None
         self._locks: dict[tuple[str, ...], Lock] = {}
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return open_sources(self._settings, self._project, old=None, offline=self._options.offline)
 
     def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
         settings, interpreter, cache = self._settings, self._interpreter, open_cache(self._settings)
-        lock = self._lock(tuple(sorted(set(requirements))), subject)
+        lock = self.lock(requirements, [interpreter.target], subject=subject)
         part = part_for(lock, interpreter, label=f"the build environment of {subject}")
         return install_build_environment(
             lock,
@@ -51,24 +78,41 @@ class SolvedBuildEnvironments:
             reporter=settings.reporter,
         )
 
-    def _lock(self, texts: tuple[str, ...], subject: str) -> Lock:
-        if texts not in self._locks:
+    def lock(self, requirements: Iterable[str], targets: Sequence[Target], *, subject: str) -> Lock:
+        texts = tuple(sorted(set(requirements)))
+        key = (*texts, *(target.name for target in targets))
+        if key not in self._locks:
             asked = for_build(self._project, [build_requirement(text, subject) for text in texts])
+            wanted = [Solve(target=target, required=target is targets[0]) for target in targets]
+            basis = LockBasis(old=self._old)
             try:
-                self._locks[texts] = make_lock(self._settings, asked, self._interpreter.target, LockOptions())
+                self._locks[key] = lock_for_goals(
+                    self._settings, asked, self._sources, wanted, self._options, basis
+                )
             except NoSolutionError as error:
                 raise NoSolutionError(
                     f"no environment for the build of {subject}: {error.message}",
                     cause=error.cause,
                     hint=error.hint,
                 ) from error
-        return self._locks[texts]
+        return self._locks[key]
+
+
+def _of_builds(old: Lock) -> Lock:
+    """Return a lock whose environments have the packages of all builds, each in its newest version."""
+    environments = []
+    for each in old.environments:
+        newest = {pin.name: pin for pin in sorted(each.build_pins, key=sort_key)}
+        environments.append(
+            LockedEnvironment(target=each.target, packages=tuple(newest[name] for name in sorted(newest)))
+        )
+    return replace(old, environments=tuple(environments))
 
 
 def build_requirement(text: str, subject: str) -> Requirement:
     """Return a requirement of a build; raise UsageError if it is malformed or names a URL."""
     try:
-        requirement = Requirement(text)
+        requirement = read_requirement(text)
     except InvalidRequirement as error:
         raise UsageError(
             f"the build of {subject} failed: `{redacted(text)[:200]}` is not a requirement (PEP 508)",
@@ -93,6 +137,7 @@ def for_build(project: Project, requirements: Iterable[Requirement]) -> Project:
         groups={},
         extras={},
         environments=(),
+        build_allow=False,
     )
     return replace(project, manifest=asked)
 
@@ -107,9 +152,53 @@ def builder_for(settings: Settings, source: Path) -> Builder:
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
     if project is None:
         project = Project(manifest_path=source / PIPPER_TOML, manifest=Manifest())
+    return project_builder(settings, project, interpreter)
+
+
+def project_builder(
+    settings: Settings,
+    project: Project,
+    interpreter: Interpreter,
+    *,
+    options: LockOptions = _NEWEST,
+    old: Lock | None = None,
+) -> Builder:
+    """Return what builds for a project: in environments for `interpreter`, by the project's rules.
+
+    `options` say which versions of what a build requires are taken; `old` is the lock whose versions stay.
+    """
     project = with_rules_around(settings, project, projects_around(settings, project.manifest_path))
+    kept = LockOptions(
+        upgrade=options.upgrade,
+        upgrade_packages=options.upgrade_packages,
+        as_of=options.as_of,
+        offline=options.offline,
+    )
+    facts = (fingerprint(interpreter.base_executable), interpreter.target.name)
     return Builder(
-        environments=SolvedBuildEnvironments(settings, project, interpreter),
+        environments=SolvedBuildEnvironments(settings, project, interpreter, options=kept, old=old),
         environ=settings.environ,
         reporter=settings.reporter,
+        python=digest(*map(os.fsencode, facts)),
+    )
+
+
+def locked_builds(
+    settings: Settings,
+    goal: Goal,
+    part: LockedEnvironment,
+    *,
+    interpreter: Interpreter,
+    cache: Cache,
+    allowed: bool,
+) -> LockedBuilds:
+    """Return the builds for one environment of a lock, which need no other package than the lock has."""
+    project = goal.project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
+    return LockedBuilds(
+        lock=goal.lock,
+        part=part,
+        interpreter=interpreter,
+        builder=project_builder(settings, project, interpreter),
+        cache=cache,
+        allowed=allowed,
     )

@@ -15,6 +15,7 @@ from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.edit import (
     add_requirements,
+    allow_builds,
     drop_sources,
     remove_requirements,
     set_repository,
@@ -24,6 +25,7 @@ from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.core.manifest.rules import FILES_ALIAS, served_by, with_rules
 from pipper.errors import UsageError
+from pipper.ops.build.environments import project_builder
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import default_repositories, given_repositories
@@ -61,6 +63,8 @@ class EditRequest(Struct, frozen=True, kw_only=True):
     """The project whose requirements are added: where they may come from is added too."""
     remove: tuple[NormalizedName, ...] = ()
     group: NormalizedName | None = None
+    build: tuple[NormalizedName, ...] = ()
+    """Projects whose source distributions the manifest is to allow."""
     upgrade: bool = False
     """Choose the newest versions that fit of the added projects, or of all if none is added."""
     place: Place = field(default_factory=Place)
@@ -168,6 +172,8 @@ def _edited(
             data, imported.repository, label=path.name, only=[name_of(imported.requirement)]
         )
         data = add_requirements(data, [imported.requirement], label=path.name, group=request.group)
+    if request.build:
+        data = allow_builds(data, request.build, label=path.name)
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
@@ -231,10 +237,13 @@ def _lock(
         upgrade_packages=named if request.upgrade else frozenset(),
         replaced=replaced,
         usual_platforms=not alone,
+        required_groups=frozenset({request.group} if request.group else ()),
     )
-    present = installed(environment) if alone else ()
-    target = environment.interpreter.target
-    return make_lock(settings, project, target, options, old=old, installed=present)
+    present, interpreter = installed(environment) if alone else (), environment.interpreter
+    builder = project_builder(settings, project, interpreter, options=options, old=old)
+    return make_lock(
+        settings, project, interpreter.target, options, old=old, installed=present, builder=builder
+    )
 
 
 def _carry_out(

@@ -15,7 +15,7 @@ from pipper.core.lock.model import (
     sort_key,
 )
 from pipper.core.manifest.inputs import Inputs
-from pipper.core.manifest.root_label import PROJECT, RootKind
+from pipper.core.manifest.root_label import PROJECT, RootKind, RootLabel
 from pipper.core.target import Target
 from pipper.ops.lock.resolve import Solutions
 from pipper.solve.request import Resolution
@@ -24,7 +24,10 @@ from pipper.solve.request import Resolution
 def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutions) -> Lock:
     """Return the lock with these solutions, sorted."""
     resolutions = solutions.resolutions
-    environments = [_environment(target, resolutions[target]) for target in resolutions]
+    failed = solutions.failed_parts
+    environments = [
+        _environment(target, resolutions[target], failed.get(target, {})) for target in resolutions
+    ]
     environments += [
         LockedEnvironment(target=target.reduced_to(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
@@ -39,7 +42,9 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
     )
 
 
-def _environment(target: Target, resolution: Resolution) -> LockedEnvironment:
+def _environment(
+    target: Target, resolution: Resolution, failed: Mapping[RootLabel, str]
+) -> LockedEnvironment:
     versions = {pin.name: str(pin.version) for pin in resolution.pins}
     project = resolution.closures[PROJECT]
 
@@ -55,6 +60,9 @@ def _environment(target: Target, resolution: Resolution) -> LockedEnvironment:
         packages=pins(project),
         groups=closures("group"),
         extras=closures("extra"),
+        builds={pin.name: () for pin in resolution.pins if pin.files[0].is_sdist},
+        failed_groups={label.name: why for label, why in failed.items() if label.kind == "group"},
+        failed_extras={label.name: why for label, why in failed.items() if label.kind == "extra"},
         conditions=tuple(sorted(resolution.conditions)),
     )
 
@@ -66,13 +74,15 @@ def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
             versions.setdefault(pin.name, set()).add(pin.version)
     sources: dict[tuple[NormalizedName, Version], str] = {}
     files: dict[tuple[NormalizedName, Version], set[LockedFile]] = {}
+    sdists: dict[tuple[NormalizedName, Version], LockedFile] = {}
     dependencies: dict[tuple[NormalizedName, Version], set[Dependency]] = {}
     for resolution in resolutions.values():
         here = {pin.name: pin.version for pin in resolution.pins}
         for pin in resolution.pins:
             key = (pin.name, pin.version)
             sources[key] = pin.source
-            files.setdefault(key, set()).update(file.locked for file in pin.files)
+            files.setdefault(key, set()).update(file.locked for file in pin.files if not file.is_sdist)
+            sdists.update((key, file.locked) for file in pin.files if file.is_sdist)
             dependencies.setdefault(key, set()).update(
                 Dependency(name=each, version=str(here[each]) if len(versions[each]) > 1 else "")
                 for each in pin.dependencies
@@ -84,6 +94,7 @@ def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
             source=sources[name, version],
             dependencies=tuple(sorted(dependencies[name, version], key=str)),
             wheels=tuple(sorted(files[name, version], key=lambda file: file.filename)),
+            sdist=sdists.get((name, version)),
         )
         for name, version in sources
     ]

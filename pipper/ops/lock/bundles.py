@@ -34,9 +34,7 @@ def with_completed(
     title: str,
 ) -> Lock:
     """Return the lock with the files that lack something completed, in parallel; `title` is for the progress bar."""
-    lacking = [
-        (package, file) for package in lock.packages for file in package.wheels if lacks(package, file)
-    ]
+    lacking = [(package, file) for package in lock.packages for file in package.files if lacks(package, file)]
     if not lacking:
         return lock
     with reporter.task(title, total=len(lacking)) as task:

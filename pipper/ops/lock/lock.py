@@ -3,9 +3,11 @@
 The solver and the sources are imported only if the old lock is not up to date.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.access import RepositoryOptions
@@ -13,15 +15,16 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.model import parse_manifest
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
-from pipper.ops.context.project import project_of
+from pipper.ops.context.project import Project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
 from pipper.ops.lock.options import BARE, LockOptions
-from pipper.ops.lock.targets import no_solution
+from pipper.ops.lock.targets import failed_parts, no_solution
 from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
 from pipper.system.files import read_bytes, write_document
 
@@ -43,10 +46,10 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A warning for each environment without a solution."""
-        return tuple(
-            no_solution(each.target, each.failure) for each in self.lock.environments if each.failure
-        )
+        """A warning for each environment, group and extra without a solution."""
+        environments = self.lock.environments
+        without = (no_solution(each.target, each.failure) for each in environments if each.failure)
+        return (*without, *failed_parts(environments))
 
 
 def check_lock(files: ProjectFiles) -> str:
@@ -61,14 +64,24 @@ def check_lock(files: ProjectFiles) -> str:
 
 
 def lock_project(
-    settings: Settings, files: ProjectFiles, options: LockOptions, *, python: Path | None, dry_run: bool
+    settings: Settings,
+    files: ProjectFiles,
+    options: LockOptions,
+    *,
+    python: Path | None,
+    dry_run: bool,
+    build: Sequence[NormalizedName] = (),
 ) -> LockOutcome:
     """Solve the manifest for the environments of the old lock and the interpreter at hand; write the lock.
 
-    `python` names that interpreter. A lock that is up to date stays, and no source is asked. Raises
+    `python` names that interpreter; `build` are projects whose source distributions the manifest is to allow, which
+    is written with the lock. A lock that is up to date stays, and no source is asked. Raises
     NoSolutionError, UsageError and what repositories raise; an error leaves the old lock unchanged.
     """
     project, data = project_of(files), files.lock.data
+    data_to_write = None
+    if build:
+        project, data_to_write = _allowing(project, files.manifest.data or b"", build)
     old = None if data is None else _old_lock(data, settings.reporter)
     _require_known(options.upgrade_packages, old)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python))
@@ -81,20 +94,35 @@ def lock_project(
         for warning in outcome.warnings:
             settings.reporter.warning(warning)
         return outcome
+    from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
     from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
 
-    lock = make_lock(settings, project, target, options, old=old)
+    builder = project_builder(settings, project, interpreter, options=options, old=old)
+    lock = make_lock(settings, project, target, options, old=old, builder=builder)
     text = dump_lock(lock).encode()
     written = not dry_run and read_bytes(project.lock_path) != text
+    if data_to_write is not None and not dry_run:
+        write_document(project.manifest_path, data_to_write)
     if written:
         write_document(project.lock_path, text)
-    stays = is_usual and is_up_to_date(settings, project, BARE, lock, text, target)
+    stays = is_usual and data_to_write is None and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
         lock=lock,
         changes=version_changes(old, lock),
         written=written,
         stamp_key=stamp_key(basis, text) if stays else "",
     )
+
+
+def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) -> tuple[Project, bytes | None]:
+    """Return the project that allows these builds, and its manifest if that changed."""
+    from pipper.core.manifest.edit import allow_builds  # noqa: PLC0415 - tomlkit is needed for this option only
+
+    label = project.manifest_path.name
+    changed = allow_builds(data, names, label=label)
+    if changed == data:
+        return project, None
+    return replace(project, manifest=parse_manifest(changed, label=label)), changed
 
 
 def _old_lock(data: bytes, reporter: Reporter) -> Lock:

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
+from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
@@ -22,20 +24,21 @@ from pipper.index.reader import Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_repositories import by_alias
-from pipper.ops.context.open_sources import open_sources
+from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.assemble import assemble
+from pipper.ops.lock.build_tools import with_build_tools
 from pipper.ops.lock.bundles import with_completed, with_hashes
+from pipper.ops.lock.index_files import take_file
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
-from pipper.ops.lock.targets import goals, no_solution
+from pipper.ops.lock.sdists import Sdists
+from pipper.ops.lock.targets import Goal, failed_parts, goals, no_solution
 from pipper.ops.lock.unmanaged import unmanaged_requirements
-from pipper.system.files import scratch_folder, sha256_of_file
-from pipper.system.os_errors import os_errors
 
 
 @contextmanager
@@ -58,31 +61,62 @@ def make_lock(
     *,
     old: Lock | None = None,
     installed: Sequence[Installed] = (),
+    builder: Builder | None = None,
 ) -> Lock:
     """Solve for every environment of the lock; write only to the cache.
 
     `target` is always among them. `installed` are the distributions of an environment that is its own
-    project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Raises
-    NoSolutionError, UsageError, IntegrityError if a source has other bytes for a version in `old` that is not to
-    be upgraded, and what repositories and the index raise.
+    project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Without a
+    `builder`, only wheels count. Raises NoSolutionError, UsageError, IntegrityError if a source has other bytes for
+    a version in `old` that is not to be upgraded, what repositories and the index raise, and what builds raise.
     """
-    manifest = project.manifest
-    options = replace(options, as_of=options.as_of or as_of(manifest))
     sources = open_sources(settings, project, old=old, offline=options.offline)
-    router = without_own_name(sources.router, manifest.name)
-    wanted = goals(manifest, old, target, usual_platforms=options.usual_platforms)
-    unmanaged = unmanaged_requirements(installed)
-    request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
-    preferred = preferred_versions(manifest, old, _versions(installed), options)
-    solutions = resolve(request, preferred, wanted, router, settings.reporter)
+    wanted = goals(project.manifest, old, target, usual_platforms=options.usual_platforms)
+    basis = LockBasis(old=old, installed=tuple(installed), builder=builder)
+    lock = lock_for_goals(settings, project, sources, wanted, options, basis)
+    for warning in failed_parts(lock.environments):
+        settings.reporter.warning(warning)
+    return lock
+
+
+class LockBasis(Struct, frozen=True, kw_only=True):
+    """What a new lock starts from, besides the manifest."""
+
+    old: Lock | None = None
+    installed: tuple[Installed, ...] = ()
+    builder: Builder | None = None
+
+
+def lock_for_goals(
+    settings: Settings,
+    project: Project,
+    sources: Sources,
+    wanted: Sequence[Goal],
+    options: LockOptions,
+    basis: LockBasis,
+) -> Lock:
+    """Solve for these environments from open sources; see `make_lock`."""
+    manifest, old, cache = project.manifest, basis.old, open_cache(settings)
+    options = replace(options, as_of=options.as_of or as_of(manifest))
+    sdists = Sdists(sources.indexes, basis.builder, cache) if sources.indexes and basis.builder else None
+    bare = sdists.over(sources.router) if sdists else sources.router
+    router = without_own_name(bare, manifest.name)
+    unmanaged = unmanaged_requirements(basis.installed)
+    request = solve_request(
+        manifest, wanted[0].target, options, old=old, unmanaged=unmanaged, can_build=sdists is not None
+    )
+    preferred = preferred_versions(manifest, old, _versions(basis.installed), options)
+    solutions = resolve(request, preferred, wanted, router, settings.reporter, options.required_groups)
     _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in sources.repositories}
-    names_us = is_required(manifest.name, solutions.resolutions.values(), sources.router)
+    names_us = is_required(manifest.name, solutions.resolutions.values(), bare)
     inputs = replace(manifest.inputs(), name=manifest.name if names_us else "")
     lock = assemble(inputs, urls, solutions)
-    cache = open_cache(settings)
+    lock = lock.with_files(sdists.completed) if sdists else lock
     lock = _complete_files(lock, sources.indexes, cache, settings.reporter) if sources.indexes else lock
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
+    if sdists and basis.builder:
+        lock = with_build_tools(lock, wanted, sdists, basis.builder.environments)
     lock.check()
     _require_same_bytes(project, options, old, lock)
     return lock
@@ -123,15 +157,9 @@ def _complete_files(lock: Lock, indexes: Mapping[str, IndexSource], cache: Cache
 
 def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:
     """Return the file with its size; one without sha256 is fetched into the cache and hashed."""
-    if file.sha256:
-        return replace(file, size=reader.size(address))
-    with scratch_folder() as folder, os_errors("keep", file.filename):
-        scratch = folder / "file"
-        with scratch.open("wb") as stream, reader.stream(address) as pieces:
-            stream.writelines(pieces)
-        digest, size = sha256_of_file(scratch), scratch.stat().st_size
-        cache.add_file(scratch, digest, subject=f"{file.filename} from the index")
-    return replace(file, sha256=digest, size=size)
+    if not file.sha256:
+        return take_file(file, address, reader, cache)
+    return replace(file, size=reader.size(address))
 
 
 def as_of(manifest: Manifest) -> datetime | None:

@@ -24,6 +24,8 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Aware; ignore later uploads. Replaces `as-of` and `cool-down` of the manifest."""
     lowest_direct: bool = False
     """Choose the oldest matching versions of the manifest's own requirements."""
+    required_groups: frozenset[str] = frozenset()
+    """Groups without which locking fails; for another one without a solution the lock holds the reason."""
     offline: bool = False
     """Read only cached pages of the index."""
 

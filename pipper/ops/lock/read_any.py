@@ -78,7 +78,7 @@ def goal_of(
 
 def refuse_expired(lock: Lock, *, label: str, now: datetime) -> None:
     """Raise AccessError with the time if a signature in the lock expired before `now` (aware)."""
-    signed = (signed_until(file.url) for package in lock.packages for file in package.wheels if file.url)
+    signed = (signed_until(file.url) for package in lock.packages for file in package.files if file.url)
     ends = [when for when in (lock.expires_at, *signed) if when is not None]
     if ends and min(ends) <= now:
         raise expired(min(ends), now, subject=label)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock, Pin
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError
@@ -28,6 +29,8 @@ class Solutions(Struct, frozen=True, kw_only=True):
 
     resolutions: Mapping[Target, Resolution]
     failures: Mapping[Target, str]
+    failed_parts: Mapping[Target, Mapping[RootLabel, str]] = field(default_factory=dict)
+    """The groups and extras without a solution, each with the reason; the resolutions leave them out."""
 
 
 def solve_request(
@@ -37,9 +40,11 @@ def solve_request(
     *,
     old: Lock | None = None,
     unmanaged: Mapping[Pin, tuple[Requirement, ...]],
+    can_build: bool = False,
 ) -> SolveRequest:
     """Return the manifest as a request for one environment, without preferred versions."""
-    admitted = manifest.prereleases
+    admitted, allowed = manifest.prereleases, manifest.build_allow
+    builds = frozenset(allowed) if isinstance(allowed, tuple) else allowed
     return SolveRequest(
         target=target,
         roots=manifest.roots,
@@ -52,6 +57,7 @@ def solve_request(
         overrides=manifest.overrides,
         exclude=frozenset(manifest.exclude),
         as_of=options.as_of,
+        builds=builds if can_build else None,
         lowest_direct=options.lowest_direct,
     )
 
@@ -62,17 +68,19 @@ def resolve(
     goals: Sequence[Goal],
     router: SourceRouter,
     reporter: Reporter,
+    required_groups: frozenset[str] = frozenset(),
 ) -> Solutions:
     """Solve `request` for each environment in turn; prefer the versions of the first in the others.
 
-    Raises NoSolutionError if a required environment has no solution, and what sources raise.
+    A group or an extra that has no solution with the project's own requirements is left out, unless it is among
+    `required_groups`. Raises NoSolutionError if a required environment has no solution, and what sources raise.
     """
     reporter = _Once(reporter)
     first = goals[0].target
     locked = preferred.locked_for(first) or preferred.newest
     request = replace(request, target=first, preferred={**preferred.installed, **locked})
-    base = solve(request, router, reporter)
-    resolutions, failures = {first: base}, {}
+    base, failed = _solved(request, router, reporter, required_groups)
+    resolutions, failures, parts = {first: base}, {}, {first: failed}
     versions = {pin.name: pin.version for pin in base.pins}
     others = {
         goal: _following(replace(request, target=goal.target), preferred, agreed=versions, before=locked)
@@ -84,14 +92,64 @@ def resolve(
         try:
             agreed = None if diverges else solve_with_versions(other, router, base, reporter)
             budget = BUDGET if goal.required else _OPTIONAL_STEPS
-            resolutions[goal.target] = agreed or solve(other, router, reporter, budget=budget)
+            solved, failed = (
+                (agreed, {}) if agreed else _solved(other, router, reporter, required_groups, budget)
+            )
+            resolutions[goal.target], parts[goal.target] = solved, failed
         except NoSolutionError as error:
             if goal.required:
                 raise NoSolutionError(
                     f"{goal.target.name}: {error.message}", cause=error.cause, hint=error.hint
                 ) from error
             failures[goal.target] = f"{error.message}\n{error.cause}".strip()
-    return Solutions(resolutions=resolutions, failures=failures)
+    return Solutions(
+        resolutions=resolutions,
+        failures=failures,
+        failed_parts={target: found for target, found in parts.items() if found},
+    )
+
+
+def _solved(
+    request: SolveRequest,
+    router: SourceRouter,
+    reporter: Reporter,
+    required_groups: frozenset[str],
+    budget: int = BUDGET,
+) -> tuple[Resolution, Mapping[RootLabel, str]]:
+    """Return the solution without the groups and extras that have none, and the reason for each of these."""
+    try:
+        return solve(request, router, reporter, budget=budget), {}
+    except NoSolutionError:
+        failed = _failed_parts(request, router, required_groups)
+        if not failed:
+            raise
+    left = {label: roots for label, roots in request.roots.items() if label not in failed}
+    return solve(replace(request, roots=left), router, reporter, budget=budget), failed
+
+
+def _failed_parts(
+    request: SolveRequest, router: SourceRouter, required_groups: frozenset[str]
+) -> Mapping[RootLabel, str]:
+    """Return each group and extra that has no solution beside the project's own requirements, with the reason.
+
+    None if these alone have no solution. Raises NoSolutionError for a required group.
+    """
+    own = {label: roots for label, roots in request.roots.items() if label == PROJECT}
+    failed: dict[RootLabel, str] = {}
+    if len(own) == len(request.roots):
+        return failed
+    try:
+        solve(replace(request, roots=own), router, budget=_OPTIONAL_STEPS)
+    except NoSolutionError:
+        return failed
+    for label, roots in request.roots.items():
+        try:
+            solve(replace(request, roots={**own, label: roots}), router, budget=_OPTIONAL_STEPS)
+        except NoSolutionError as error:
+            if label.kind == "group" and label.name in required_groups:
+                raise
+            failed[label] = f"{error.message}\n{error.cause}".strip()
+    return failed
 
 
 def _following(

@@ -1,8 +1,10 @@
 """Choose the environments of a lock and their order."""
 
+from collections.abc import Iterable, Iterator
+
 from msgspec import Struct
 
-from pipper.core.lock.model import Lock
+from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.manifest.declared import as_solved, other_usual_targets
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target, serves, system_version
@@ -48,6 +50,18 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
 def no_solution(target: Target, reason: str) -> str:
     """Return the warning for an environment without a solution that is not required."""
     return f"no solution for {target.name}: {reason.splitlines()[0]}"
+
+
+def failed_parts(environments: Iterable[LockedEnvironment]) -> Iterator[str]:
+    """Yield a warning for each group and each extra without a solution, with the environments."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for each in environments:
+        for kind, reasons in (("group", each.failed_groups), ("extra", each.failed_extras)):
+            for name, reason in reasons.items():
+                found.setdefault((kind, name), []).append((each.target.name, reason))
+    for (kind, name), where in found.items():
+        names = ", ".join(target for target, _ in where)
+        yield f"no solution for the {kind} `{name}` on {names}: {where[0][1].splitlines()[0]}"
 
 
 def _allowed(manifest: Manifest, target: Target) -> bool:

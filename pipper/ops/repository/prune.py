@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.standards import read_version
 from pipper.errors import ConflictError, PipperError, UsageError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import read_lock
@@ -178,7 +179,7 @@ def _held(settings: Settings, paths: Iterable[Path]) -> dict[tuple[NormalizedNam
         if isinstance(lock, Pylock):
             held |= {(each.name, each.version): str(path) for each in lock.packages if each.version}
         else:
-            held |= {(each.name, Version(each.version)): str(path) for each in lock.packages}
+            held |= {(each.name, read_version(each.version)): str(path) for each in lock.packages}
     return held
 
 

@@ -16,6 +16,7 @@ from pipper.core.lock.selection import Selection, select
 from pipper.core.plan import Wanted
 from pipper.errors import MachineError
 from pipper.http.client import Web
+from pipper.ops.build.from_lock import with_tools
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.settings import Place, Settings
@@ -92,7 +93,7 @@ def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> t
         parts = tuple(part for part in lock.environments if not part.failure)
     else:
         parts = (part_for(lock, interpreter, label=label),)
-    return tuple(want for part in parts for want in select(lock, part, goal.selection))
+    return with_tools([want for part in parts for want in select(lock, part, goal.selection)])
 
 
 def _save_all(
@@ -111,10 +112,11 @@ def _save_all(
 
 
 def _save(want: Wanted, directory: Path, cache: Cache, request: DownloadRequest) -> Iterator[Saved]:
-    parse_wheel_name(want.filename)  # the name is from a lock of another tool, and becomes a path
+    if not want.build:
+        parse_wheel_name(want.filename)  # the name is from a lock of another tool, and becomes a path
     wheel = require_cached(want.file.sha256, want.filename, cache)
     yield _place(wheel, directory / want.filename, want.file.sha256)
-    if not (request.bundles or request.extract):
+    if want.build or not (request.bundles or request.extract):
         return
     with _bundle(want, wheel, cache) as path:
         bundle = read_bundle(path)

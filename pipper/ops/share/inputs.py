@@ -13,6 +13,7 @@ from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
 from pipper.errors import UsageError
+from pipper.ops.build.environments import project_builder
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
@@ -106,9 +107,10 @@ def _lock_of(
         groups={},
         extras={},
     )
-    target = interpreter_at_hand(settings, project.root if project else None, Place()).target
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
     throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
-    return make_lock(settings, throwaway, target, LockOptions())
+    builder = project_builder(settings, throwaway, interpreter)
+    return make_lock(settings, throwaway, interpreter.target, LockOptions(), builder=builder)
 
 
 def _of_lock(settings: Settings, path: Path) -> ReadInput:
@@ -130,7 +132,8 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     project = with_rules_around(settings, project, projects_around(settings, path))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())
-    lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside)
+    builder = project_builder(settings, project, interpreter, old=beside)
+    lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside, builder=builder)
     return ReadInput(lock=lock, path=project.lock_path, project=project)
 
 

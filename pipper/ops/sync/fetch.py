@@ -58,7 +58,7 @@ def origins_of(
     index_url = project.manifest.index_url if project else ""
     further = project.manifest.indexes if project else {}
     taken = [
-        file for package in lock.packages if lock.inputs.has_index(package.source) for file in package.wheels
+        file for package in lock.packages if lock.inputs.has_index(package.source) for file in package.files
     ]
     # Signed URLs need no credentials.
     needs_account = bool(taken) and lock.expires_at is None

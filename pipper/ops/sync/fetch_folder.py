@@ -37,12 +37,12 @@ class _Folder:
             files = sorted(path for path in folder.iterdir() if path.is_file())
             self._sizes = {path: path.stat().st_size for path in files}
         self._reporter = reporter
-        self._wheels = [path for path in files if path.suffix == ".whl"]
+        self._whole = [path for path in files if path.name.endswith((".whl", ".tar.gz", ".zip"))]
         self._bundles = [path for path in files if path.suffix == BUNDLE_SUFFIX]
         self._inside: dict[str, list[Path]] | None = None
 
     def take(self, want: Wanted, cache: Cache) -> None:
-        for path in self._wheels:
+        for path in self._whole:
             likely = path.name == want.filename or self._sizes[path] == want.file.size
             if likely and sha256_of_file(path) == want.file.sha256:
                 cache.add_file(path, want.file.sha256)

@@ -41,6 +41,8 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     """A folder to search before fetching."""
     offline: bool = False
     """Fetch nothing: all files must be in the cache or in `folder`."""
+    no_build: bool = False
+    """Build nothing: all wheels of source distributions must be in the cache."""
     dry_run: bool = False
     """Return the plan; change nothing."""
     check: bool = False

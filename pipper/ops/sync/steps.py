@@ -3,10 +3,10 @@
 A sync never solves. It changes the environment only after all files are fetched and verified.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
@@ -35,6 +35,9 @@ from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs, wheels_at_hand
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import read_bytes, refuse_url
+
+if TYPE_CHECKING:
+    from pipper.ops.sync.fetch import Origins
 
 
 class SyncOutcome(Struct, frozen=True, kw_only=True):
@@ -220,20 +223,48 @@ class _Run:
     def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
         """Return these wheels by sha256, unpacked in the cache; raise what `fetch_wheels` and the checks raise."""
         wanted = tuple(wanted)
-        wheels = cached_wheels(wanted, cache)
-        missing = [want for want in wanted if want.file.sha256 not in wheels]
-        lock = self.goal.lock
+        ready = [want for want in wanted if not want.build]
+        wheels = dict(cached_wheels(ready, cache))
+        if len(ready) < len(wanted):
+            wheels |= self._built([want for want in wanted if want.build], cache)
+        missing = [want for want in ready if want.file.sha256 not in wheels]
         if missing:
             # Imported here: these imports take longer than an installation from the cache.
-            from pipper.ops.sync.fetch import fetch_wheels, origins_of  # noqa: PLC0415
+            from pipper.ops.sync.fetch import fetch_wheels  # noqa: PLC0415
 
-            settings, project = self.settings, self.goal.project
-            folder, offline = self.request.folder, self.request.offline
-            origins = partial(origins_of, settings, lock, project, folder=folder, offline=offline)
-            wheels = {**wheels, **fetch_wheels(missing, origins, cache, settings.reporter)}
+            wheels |= fetch_wheels(missing, self._origins, cache, self.settings.reporter)
         if wanted:
-            require_locked_needs(lock, self._part, wanted, wheels)
+            require_locked_needs(self.goal.lock, self._part, wanted, wheels)
         return wheels
+
+    def _built(self, wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
+        """Return the wheels of source distributions by the sha256 of these, unpacked; build what is missing."""
+        # Imported here: few locks have source distributions.
+        from pipper.ops.build.environments import locked_builds  # noqa: PLC0415 - see above
+
+        builds = locked_builds(
+            self.settings,
+            self.goal,
+            self._part,
+            interpreter=self.environment.interpreter,
+            cache=cache,
+            allowed=not self.request.no_build,
+        )
+        wheels = builds.cached(wanted)
+        missing = [want for want in wanted if want.file.sha256 not in wheels]
+        return {**wheels, **(builds.build(missing, self._origins()) if missing else {})}
+
+    def _origins(self) -> "Origins":
+        from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - most syncs fetch nothing
+
+        request = self.request
+        return origins_of(
+            self.settings,
+            self.goal.lock,
+            self.goal.project,
+            folder=request.folder,
+            offline=request.offline,
+        )
 
     def apply(
         self,

@@ -1,0 +1,43 @@
+"""Small results in the cache that took long to get, by a digest of all that they follow from, each with a seal."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from pipper.cache.cache import Cache
+from pipper.cache.folder import refuse_links
+from pipper.system.files import write_atomic
+from pipper.system.seals import read_sealed, sealed
+
+KIND = "built"
+"""The folder in the cache."""
+_DAY = 86_400
+
+
+def read_note(cache: Cache, key: str) -> bytes | None:
+    """Return the note with this key, a digest in hex; None if there is none, or none that this user sealed."""
+    path = _path(cache, key)
+    data = read_sealed(path, _subject(key))
+    # The time of the file is its last use, to a day; `prune` reads it.
+    with contextlib.suppress(OSError):
+        if data is not None and time.time() - os.stat(path).st_mtime > _DAY:
+            os.utime(path)
+    return data
+
+
+def keep_note(cache: Cache, key: str, data: bytes) -> None:
+    """Keep a note; do nothing if the disk refuses: the result is then made again."""
+    path = _path(cache, key)
+    refuse_links(os.path.dirname(path))
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_atomic(Path(path), sealed(data, _subject(key)))
+
+
+def _subject(key: str) -> str:
+    return f"{KIND} {key}"
+
+
+def _path(cache: Cache, key: str) -> str:
+    return f"{cache.root}/{KIND}/{key[:2]}/{key}"

@@ -1,0 +1,168 @@
+"""Build the wheels of locked source distributions, each once, with exactly the packages that the lock has for it."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import DecodeError, Struct, json
+from packaging.requirements import InvalidRequirement
+
+from pipper.build.backend import Builder
+from pipper.build.hooks import Hooks
+from pipper.build.sdist import unpack_sdist
+from pipper.cache.cache import Cache
+from pipper.cache.notes import keep_note, read_note
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.manifest.requirement import name_of
+from pipper.core.plan import Wanted
+from pipper.core.ports import BuildEnvironment
+from pipper.core.standards import read_requirement, read_version
+from pipper.core.wording import quoted
+from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.ops.build.install import install_build_environment
+from pipper.ops.lock.bundles import require_cached
+from pipper.ops.sync.fetch import Origins, fetch_files
+from pipper.ops.sync.wheel_checks import require_same_version
+from pipper.python.interpreter import Interpreter
+from pipper.system.digest import digest
+from pipper.system.files import sha256_of_file
+from pipper.system.os_errors import os_errors
+from pipper.wheels.name import parse_wheel_name
+
+_FORMAT = b"1"
+_AGAIN = "pipper sync --reinstall"
+
+
+class _Built(Struct, frozen=True, kw_only=True):
+    """The wheel that a build gave, as the cache keeps it."""
+
+    filename: str
+    sha256: str
+
+
+class LockedBuilds(Struct, frozen=True, kw_only=True):
+    """Builds for one environment of a lock."""
+
+    lock: Lock
+    part: LockedEnvironment
+    interpreter: Interpreter
+    builder: Builder
+    cache: Cache
+    allowed: bool
+    """Whether a wheel that is not in the cache may be built."""
+
+    def cached(self, wanted: Sequence[Wanted]) -> dict[str, UnpackedWheel]:
+        """Return the wheels that were built before, unpacked, by the sha256 of their source distributions."""
+        found = {}
+        for want in wanted:
+            wheel = self._cached(want)
+            if wheel is not None:
+                require_same_version(want, wheel)
+                found[want.file.sha256] = wheel
+        return found
+
+    def build(self, wanted: Sequence[Wanted], origins: Origins) -> dict[str, UnpackedWheel]:
+        """Build these wheels, one after the other, and return them as `cached` does.
+
+        The caller is within `Cache.in_use`. Raises UsageError if builds are not `allowed`, IntegrityError if a
+        wheel is not of the locked project and version or does not fit, and what `Hooks` and `fetch_files` raise.
+        """
+        if wanted and not self.allowed:
+            raise UsageError(
+                f"{quoted(want.filename for want in wanted)} would have to be built, and --no-build refuses that",
+                hint="leave out --no-build, or require versions that have a wheel for this environment",
+            )
+        fetch_files(wanted, origins, self.cache, self.builder.reporter)
+        return {want.file.sha256: self._build(want, origins) for want in wanted}
+
+    def _key(self, want: Wanted) -> str:
+        facts = (want.file.sha256, want.build, self.builder.python)
+        return digest(_FORMAT, b"wheel", *(fact.encode() for fact in facts))
+
+    def _cached(self, want: Wanted) -> UnpackedWheel | None:
+        with suppress(DecodeError):
+            built = json.decode(read_note(self.cache, self._key(want)) or b"", type=_Built)
+            found = self.cache.unpacked(built.sha256)
+            if found is None and self.cache.file(built.sha256) is not None:
+                return self.cache.unpack(built.sha256, built.filename)
+            return found
+        return None
+
+    def _build(self, want: Wanted, origins: Origins) -> UnpackedWheel:
+        builder, cache = self.builder, self.cache
+        subject = f"{want.name} {want.version}"
+        builder.reporter.info(f"Building {subject}")
+        environment = install_build_environment(
+            self.lock,
+            LockedEnvironment(target=self.part.target, packages=self.part.builds[want.name]),
+            want.tools,
+            interpreter=self.interpreter,
+            origins=lambda: origins,
+            cache=cache,
+            reporter=builder.reporter,
+        )
+        archive = require_cached(want.file.sha256, want.filename, cache)
+        with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
+            folder = tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True)
+        with folder as scratch:
+            into = Path(os.path.realpath(scratch))
+            tree, newest = unpack_sdist(archive, into / "source", filename=want.filename, limits=cache.limits)
+            rules = builder.rules(subject, again=_AGAIN, source_date=newest)
+            hooks = Hooks(tree, rules)
+            self._require_tools(want, hooks, environment)
+            wheel = hooks.wheel(environment, into / "wheel")
+            self._require_fit(want, wheel.name)
+            sha256 = sha256_of_file(wheel)
+            cache.add_file(wheel, sha256, subject=f"the wheel of {subject}")
+        unpacked = cache.unpack(sha256, wheel.name)
+        require_same_version(want, unpacked)
+        keep_note(cache, self._key(want), json.encode(_Built(filename=wheel.name, sha256=sha256)))
+        return unpacked
+
+    def _require_tools(self, want: Wanted, hooks: Hooks, environment: BuildEnvironment) -> None:
+        """Raise MachineError if the backend asks for more on this machine than on that of the lock."""
+        versions = {tool.name: tool.version for tool in want.tools}
+        for text in hooks.requires_for(environment):
+            try:
+                requirement = read_requirement(text)
+            except InvalidRequirement:
+                continue  # the backend itself decides whether it can do without
+            if requirement.marker is not None and not requirement.marker.evaluate(
+                dict(self.part.target.markers)
+            ):
+                continue
+            version = versions.get(name_of(requirement))
+            if version is None or not requirement.specifier.contains(version, prereleases=True):
+                raise MachineError(
+                    f"the build of {want.name} {want.version} requires {requirement} on this machine",
+                    cause=f"the lock has {version or 'nothing'} for it: it was made on a machine of another kind",
+                    hint=f"run `pipper lock -P {want.name}` here",
+                )
+
+    def _require_fit(self, want: Wanted, filename: str) -> None:
+        name, target = parse_wheel_name(filename), self.part.target
+        if (name.name, name.version) != (want.name, read_version(want.version)):
+            raise IntegrityError(
+                f"the build of {want.name} {want.version} gave {filename}",
+                cause="that is another project or another version",
+                hint=f"use another version of {want.name}, and tell its publisher",
+            )
+        if not any(tag in target.ranks for tag in name.tags):
+            raise IntegrityError(
+                f"the build of {want.name} {want.version} gave {filename}, which does not fit {target.name}",
+                hint=f"use another version of {want.name}, and tell its publisher",
+            )
+
+
+def divided(wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Wanted]]:
+    """Return the wheels and the source distributions."""
+    return [want for want in wanted if not want.build], [want for want in wanted if want.build]
+
+
+def with_tools(wanted: Sequence[Wanted]) -> tuple[Wanted, ...]:
+    """Return the files and those of all builds, each once."""
+    every: Mapping[str, Wanted] = {each.file.sha256: each for want in wanted for each in (want, *want.tools)}
+    return tuple(every.values())

@@ -1,0 +1,291 @@
+"""Packages that exist as source only: allowed, locked with what builds them, built once, installed everywhere."""
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.index_double import IndexDouble
+from tests.invariants import Workspace
+from tests.sdists import make_backend, make_sdist
+from tests.wheelhouse import make_wheel
+
+
+@pytest.fixture
+def index() -> Iterator[IndexDouble]:
+    with IndexDouble() as double:
+        yield double
+
+
+class Shop:
+    """A workspace whose index has a source distribution `promise`, its backend, and what it requires."""
+
+    def __init__(self, workspace: Workspace, index: IndexDouble) -> None:
+        self.workspace = workspace
+        self.index = index
+        self.folder = workspace.root / "files"
+        index.add(make_backend(self.folder, requires=["tiny-part"]))
+        index.add(make_wheel(self.folder, "tiny-part", "1.0"))
+        index.add(make_wheel(self.folder, "six", "1.0"))
+        self.add("promise", "2.0", requires=["six"])
+
+    def add(self, name: str, version: str, **parts: Any) -> Path:
+        path = make_sdist(self.folder, name, version, **parts)
+        self.index.add_sdist(path)
+        return path
+
+    def ask(self, *requirements: str, more: str = "") -> None:
+        listed = "".join(f"    {each!r},\n" for each in requirements)
+        self.workspace.app.mkdir(parents=True, exist_ok=True)
+        self.workspace.manifest.write_text(
+            f"dependencies = [\n{listed}]\n\n[index]\nurl = '{self.index.url}'\n{more}"
+        )
+
+    @property
+    def lock(self) -> dict[str, Any]:
+        return tomllib.loads(self.workspace.lock.read_text())
+
+    def package(self, name: str) -> dict[str, Any]:
+        (found,) = (each for each in self.lock["packages"] if each["name"] == name)
+        return found
+
+
+@pytest.fixture
+def shop(empty: Workspace, index: IndexDouble) -> Shop:
+    return Shop(empty, index)
+
+
+ALLOWED = "[build]\nallow = ['promise']\n"
+
+
+def test_R01_a_package_that_exists_as_source_only_needs_permission_and_the_hint_gives_it(shop: Shop) -> None:
+    shop.ask("promise")
+    done = shop.workspace.refused("lock", code=3, subject="promise")
+    assert "building its source distribution is not allowed" in done.stderr
+    assert "`--build promise`" in done.stderr
+    shop.workspace.run("lock", "--build", "promise")
+    assert tomllib.loads(shop.workspace.manifest.read_text())["build"] == {"allow": ["promise"]}
+    shop.workspace.run("lock", "--check")
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"promise": "2.0", "six": "1.0"}
+
+
+def test_R01_the_lock_holds_the_source_and_all_that_builds_it_with_hashes(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    promise = shop.package("promise")
+    assert "wheels" not in promise
+    assert promise["sdist"]["url"].endswith("/promise-2.0.tar.gz")
+    assert len(promise["sdist"]["sha256"]) == 64
+    assert promise["build-requires"] == ["tiny-build==1.0"]
+    assert promise["dependencies"] == ["six"]
+    for environment in shop.lock["environments"]:
+        assert environment["builds"] == {"promise": ["tiny-build==1.0", "tiny-part==1.0"]}
+        assert environment["packages"] == ["promise==2.0", "six==1.0"]
+    assert shop.package("tiny-build")["wheels"][0]["sha256"]
+    first = shop.workspace.lock.read_bytes()
+    shop.workspace.lock.unlink()
+    shop.workspace.run("lock")
+    assert shop.workspace.lock.read_bytes() == first
+    shop.workspace.run("lock", "-U")
+    assert shop.workspace.lock.read_bytes() == first
+
+
+def test_R01_a_lock_without_source_distributions_says_nothing_of_builds(shop: Shop) -> None:
+    shop.ask("six", more=ALLOWED)
+    shop.workspace.run("lock")
+    text = shop.workspace.lock.read_text()
+    assert 'build-allow = ["promise"]' in text
+    shop.ask("six")
+    shop.workspace.run("lock")
+    assert not [word for word in ("build", "sdist", "failed") if word in shop.workspace.lock.read_text()]
+
+
+def test_R01_static_metadata_is_read_and_other_metadata_is_asked_of_the_backend(shop: Shop) -> None:
+    shop.add("quiet", "1.0", static=False, requires=["six"])
+    shop.ask("quiet", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    assert shop.package("quiet")["dependencies"] == ["six"]
+
+
+def test_R01_a_build_happens_once_a_machine_and_the_second_sync_is_offline(shop: Shop) -> None:
+    log = shop.workspace.root / "built"
+    note = (
+        "_plain = build_wheel\ndef build_wheel(*a, **k):\n"
+        f"    open({str(log)!r}, 'a').write('x')\n    return _plain(*a, **k)\n"
+    )
+    shop.index.add(make_backend(shop.folder, "1.1", more=note))
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    assert not log.exists(), "static metadata needs no build"
+    shop.workspace.run("sync")
+    first = (shop.workspace.site / "promise-2.0.dist-info" / "RECORD").read_bytes()
+    assert "Nothing to do" in shop.workspace.run("sync").stderr
+    shutil.rmtree(shop.workspace.venv)
+    seen = len(shop.index.seen)
+    shop.workspace.run("sync", "--offline", "--no-build")
+    assert len(shop.index.seen) == seen
+    assert log.read_text() == "x"
+    assert (shop.workspace.site / "promise-2.0.dist-info" / "RECORD").read_bytes() == first
+    shop.workspace.run("sync", "--check", "--verify")
+
+
+def test_R01_no_build_refuses_what_is_not_built_yet(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    done = shop.workspace.refused("sync", "--no-build", code=2, subject="promise-2.0.tar.gz")
+    assert "--no-build refuses" in done.stderr
+
+
+def test_R01_a_changed_byte_in_the_source_is_an_integrity_error(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    path = shop.folder / "promise-2.0.tar.gz"
+    body = bytearray(path.read_bytes())
+    body[-1] ^= 1
+    path.write_bytes(body)
+    shutil.rmtree(shop.workspace.root / "cache")
+    done = shop.workspace.refused("sync", code=4, subject="promise")
+    assert "hash mismatch" in done.stderr
+
+
+def test_R01_build_tools_stay_until_an_upgrade_is_asked_for_and_then_the_package_is_built_again(
+    shop: Shop,
+) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.workspace.run("sync")
+    shop.index.add(make_backend(shop.folder, "2.0"))
+    shop.ask("promise", "tiny-part", more=ALLOWED)
+    shop.workspace.run("lock")
+    assert shop.package("promise")["build-requires"] == ["tiny-build==1.0"]
+    shop.workspace.run("lock", "-P", "tiny-build")
+    assert shop.package("promise")["build-requires"] == ["tiny-build==2.0"]
+    done = shop.workspace.run("sync", "--dry-run")
+    assert "promise" in done.stdout
+
+
+def test_R01_a_build_requirement_and_a_requirement_may_have_two_versions(shop: Shop) -> None:
+    shop.index.add(make_backend(shop.folder, "2.0"))
+    shop.add("older", "1.0", build_requires=["tiny-build<2"])
+    shop.ask("older", "tiny-build>=2", more="[build]\nallow = ['older']\n")
+    shop.workspace.run("lock")
+    assert shop.package("older")["build-requires"] == ["tiny-build==1.0"]
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"older": "1.0", "tiny_build": "2.0"}
+
+
+def test_R01_a_wheel_that_fits_is_taken_before_the_source(shop: Shop) -> None:
+    shop.index.add(make_wheel(shop.folder, "promise", "2.0", requires=["six"]))
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    assert "sdist" not in shop.package("promise")
+
+
+def test_R01_zip_sources_are_built_too(shop: Shop) -> None:
+    shop.add("zipped", "1.0", suffix=".zip")
+    shop.ask("zipped", more="[build]\nallow = ['zipped']\n")
+    shop.workspace.run("lock")
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"zipped": "1.0"}
+
+
+def test_R01_add_and_install_write_the_permission(shop: Shop) -> None:
+    shop.ask()
+    shop.workspace.run("add", "promise", "--build", "promise")
+    found = tomllib.loads(shop.workspace.manifest.read_text())
+    assert (found["dependencies"], found["build"]) == (["promise"], {"allow": ["promise"]})
+    shop.workspace.run("install", "promise", "--build", "Promise", "-t", "out")
+    assert (shop.workspace.app / "out" / "promise.py").exists()
+    shop.workspace.run("uninstall", "promise", "-t", "out")
+    assert not (shop.workspace.app / "out" / "promise.py").exists()
+
+
+def test_R01_download_saves_the_source_and_what_builds_it_for_a_host_without_network(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.workspace.run("download", "-d", "saved")
+    assert {path.name for path in (shop.workspace.app / "saved").iterdir()} == {
+        "promise-2.0.tar.gz",
+        "six-1.0-py3-none-any.whl",
+        "tiny_build-1.0-py3-none-any.whl",
+        "tiny_part-1.0-py3-none-any.whl",
+    }
+    shutil.rmtree(shop.workspace.root / "cache")
+    seen = len(shop.index.seen)
+    shop.workspace.run("sync", "--offline", "--from", "saved")
+    assert len(shop.index.seen) == seen
+    assert shop.workspace.installed() == {"promise": "2.0", "six": "1.0"}
+
+
+def test_R01_export_carries_the_source(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    pylock = tomllib.loads(shop.workspace.run("export", "-f", "pylock").stdout)
+    promise = next(each for each in pylock["packages"] if each["name"] == "promise")
+    sdist = shop.package("promise")["sdist"]
+    assert promise["sdist"]["hashes"] == {"sha256": sdist["sha256"]}
+    assert promise["sdist"]["url"] == sdist["url"]
+    assert "wheels" not in promise
+    assert {each["name"] for each in pylock["packages"]} == {"promise", "six"}
+    assert sdist["sha256"] in shop.workspace.run("export", "-f", "requirements").stdout
+
+
+NAME = "promise-2.0-py3-none-any.whl"
+RENAME = "n = _plain(d); m = n.replace('py3', 'cp27'); os.rename(f'{d}/{n}', f'{d}/{m}')"
+FAULTS = {
+    "fails": ("    raise SystemExit('no compiler here')\n", 8, "no compiler here"),
+    "another version": ("    return _plain(d, version='9.9')\n", 4, "gave promise-9.9"),
+    "two wheels": ("    open(d + '/a-1-py3-none-any.whl', 'w')\n    return _plain(d)\n", 4, "breaks PEP 517"),
+    "no wheel": (f"    return '{NAME}'\n", 4, "no such file"),
+    "damaged": (f"    open(d + '/{NAME}', 'w')\n    return '{NAME}'\n", 4, "too"),
+    "does not fit": (f"    import os; {RENAME}\n    return m\n", 4, "does not fit"),
+    "writes outside": ("    return '../../../../../etc/x.whl'\n", 4, "no such file"),
+}
+
+
+@pytest.mark.parametrize(("code", "exit_code", "told"), FAULTS.values(), ids=FAULTS)
+def test_R01_a_build_that_fails_or_lies_changes_nothing(
+    shop: Shop, code: str, exit_code: int, told: str
+) -> None:
+    wrapped = (
+        f"_plain = build_wheel\ndef build_wheel(d, config_settings=None, metadata_directory=None):\n{code}"
+    )
+    shop.index.add(make_backend(shop.folder, "1.1", more=wrapped))
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    done = shop.workspace.refused("sync", code=exit_code, subject="promise")
+    assert told in done.stderr
+    assert list((shop.workspace.root / "tmp").iterdir()) == []
+
+
+def test_R01_an_extra_or_group_without_a_solution_does_not_stop_the_rest(shop: Shop) -> None:
+    shop.ask(
+        "six",
+        more="[optional-dependencies]\nlater = ['promise']\n"
+        "[dependency-groups]\nodd = ['absent-thing']\ndev = ['tiny-part']\n",
+    )
+    done = shop.workspace.run("lock")
+    assert "no solution for the extra `later`" in done.stderr
+    assert "no solution for the group `odd`" in done.stderr
+    (environment, *_) = shop.lock["environments"]
+    assert "not allowed" in environment["failed-extras"]["later"]
+    assert environment["groups"] == {"dev": ["tiny-part==1.0"]}
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"six": "1.0", "tiny_part": "1.0"}
+    for option in (("--extra", "later"), ("--all-extras",)):
+        done = shop.workspace.refused("sync", *option, code=3, subject="extra `later`")
+        assert "not allowed" in done.stderr
+    shop.workspace.refused("sync", "--only-group", "odd", code=3, subject="group `odd`")
+    assert "no solution for the group `odd`" in shop.workspace.run("lock").stderr
+    shop.workspace.run("lock", "--check")
+    shop.workspace.refused("add", "-g", "more", "absent-too", code=3, subject="absent-too")
+
+
+def test_R01_two_extras_that_exclude_each_other_are_told_as_before(shop: Shop) -> None:
+    shop.index.add(make_wheel(shop.folder, "six", "2.0"))
+    shop.ask(more="[optional-dependencies]\na = ['six<2']\nb = ['six>=2']\n")
+    shop.workspace.refused("lock", code=3, subject="six")
