@@ -15,6 +15,8 @@ from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, UsageError
 from pipper.system.files import replacing
 
+SAME_COMMAND = "the same command with `-v`"
+"""The words for a command that builds, and that only its user knows."""
 TIMEOUT = "PIPPER_BUILD_TIMEOUT"
 """The environment variable that sets how long a backend may run, such as `3h`."""
 _USUAL_SECONDS = 3600
@@ -63,7 +65,7 @@ def build_wheel(source: Path, output: Path, builder: Builder) -> Path:
     MachineError if the file system fails.
     """
     require_project(source)
-    again = f"pipper bundle {source}"
+    again = f"`pipper bundle {source} -v`"
     try:
         with tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True) as scratch:
             copy = Path(scratch, "source", source.resolve().name or "project")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ class BuildRules(Struct, frozen=True, kw_only=True):
     subject: str
     """What is built, for messages."""
     again: str
-    """The command that builds it again."""
+    """The command that builds it again, and with `-v` shows all output: `` `pipper bundle DIR -v` ``, or in words."""
     environ: Mapping[str, str]
     """pipper's own variables; a backend gets those that are no secret."""
     seconds: int
@@ -120,7 +121,8 @@ class Hooks:
 
         subject = self._rules.subject
         try:
-            yield
+            with self._warnings_as_details():
+                yield
         except build.BuildBackendException as error:
             if isinstance(error.exception, PipperError):
                 raise error.exception from error
@@ -138,11 +140,22 @@ class Hooks:
                 hint="correct [build-system] in its pyproject.toml (PEP 518)",
             ) from error
 
+    @contextmanager
+    def _warnings_as_details(self) -> Iterator[None]:
+        """Report Python's warnings as details: `pyproject_hooks` repeats those of the backend in this process."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            finally:
+                for text in dict.fromkeys(str(each.message).strip() for each in caught):
+                    self._rules.reporter.detail(text)
+
     def _failed(self, lines: Sequence[str]) -> MachineError:
         return MachineError(
             f"the build of {self._rules.subject} failed",
             cause="\n".join([line for line in lines if line.strip()][-_SHOWN:]),
-            hint=f"correct what its build backend reports; `{self._rules.again} -v` shows all of it again",
+            hint=f"correct what its build backend reports; {self._rules.again} shows all of it again",
         )
 
     def _broken(self, why: str) -> IntegrityError:
@@ -174,7 +187,7 @@ class _Runner(Struct):
             raise MachineError(
                 f"the build of {rules.subject} did not finish in {format_duration(rules.seconds)}",
                 cause="\n".join([line for line in ended.lines if line.strip()][-_SHOWN:]),
-                hint=f"`{rules.again} -v` shows where it stops; {rules.limit_variable}=3h, say, gives it more time",
+                hint=f"{rules.again} shows where it stops; {rules.limit_variable}=3h, say, gives it more time",
             )
         if ended.code:
             raise subprocess.CalledProcessError(ended.code, list(cmd))

@@ -217,6 +217,13 @@ def test_T09_a_backend_gets_no_credentials_and_no_way_to_an_index(tmp_path: Path
     assert {"CFLAGS", "PATH", "SOURCE_DATE_EPOCH", "PIP_NO_INDEX"} <= set(reporter.lines)
 
 
+def test_a_warning_of_a_backend_is_a_detail(tmp_path: Path) -> None:
+    warn = "    import warnings\n    warnings.warn('an old way')\n"
+    reporter = Listener()
+    build_wheel(own_backend(tmp_path / "source", warn + COPY), tmp_path / "out", here(reporter=reporter))
+    assert [line for line in reporter.lines if "an old way" in line]
+
+
 def test_a_backend_that_prints_without_end_of_line_or_measure_costs_no_memory(tmp_path: Path) -> None:
     talk = "    for _ in range(2000):\n        sys.stdout.write('x' * 65536)\n    sys.stdout.flush()\n"
     source = own_backend(tmp_path / "source", talk + COPY)

@@ -228,6 +228,11 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
                 if not self.by_pin[pin].wheels:
                     raise inconsistent(f"{pin} takes part in a build, and has no wheel")
             for package in here.values():
+                for pin in package.build_requires:
+                    if pin not in self.by_pin:
+                        raise inconsistent(
+                            f"the build of {package.pin} requires {pin}, which has no [[packages]] entry"
+                        )
                 if not package.wheels and package.name not in environment.builds:
                     raise inconsistent(
                         f"{package.pin} has no wheel, and no build in {environment.target.name}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import DecodeError, Struct, json
 from packaging.requirements import InvalidRequirement
 
-from pipper.build.backend import Builder
+from pipper.build.backend import SAME_COMMAND, Builder
 from pipper.build.hooks import Hooks
 from pipper.build.sdist import unpack_sdist
 from pipper.cache.cache import Cache
@@ -33,7 +33,6 @@ from pipper.system.os_errors import os_errors
 from pipper.wheels.name import parse_wheel_name
 
 _FORMAT = b"1"
-_AGAIN = "pipper sync --reinstall"
 
 
 class _Built(Struct, frozen=True, kw_only=True):
@@ -110,7 +109,7 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
         with folder as scratch:
             into = Path(os.path.realpath(scratch))
             tree, newest = unpack_sdist(archive, into / "source", filename=want.filename, limits=cache.limits)
-            rules = builder.rules(subject, again=_AGAIN, source_date=newest)
+            rules = builder.rules(subject, again=SAME_COMMAND, source_date=newest)
             hooks = Hooks(tree, rules)
             self._require_tools(want, hooks, environment)
             wheel = hooks.wheel(environment, into / "wheel")

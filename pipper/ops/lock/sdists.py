@@ -10,7 +10,7 @@ from threading import Lock as ThreadLock
 from msgspec import DecodeError, Struct, json
 from msgspec.structs import replace
 
-from pipper.build.backend import Builder, environment_for
+from pipper.build.backend import SAME_COMMAND, Builder, environment_for
 from pipper.build.hooks import Hooks
 from pipper.build.sdist import has_static_requirements, read_pkg_info, unpack_sdist
 from pipper.cache.cache import Cache
@@ -30,7 +30,6 @@ from pipper.system.parallel import in_parallel
 from pipper.wheels.gate import open_wheel
 
 _FORMAT = b"1"
-_AGAIN = "pipper lock"
 
 
 class _Examined(Struct, frozen=True, kw_only=True):
@@ -116,7 +115,7 @@ class Sdists:
                 return note
         self._builder.reporter.info(f"Asking the build backend of {subject}")
         with _unpacked(file, self._cache) as (tree, newest):
-            rules = self._builder.rules(subject, again=_AGAIN, source_date=newest)
+            rules = self._builder.rules(subject, again=SAME_COMMAND, source_date=newest)
             hooks, environments = Hooks(tree, rules), self._builder.environments
             environment = environment_for(hooks, environments, subject=subject)
             requires = tuple(sorted({*hooks.requires(), *hooks.requires_for(environment)}))
