@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipper.system import seals
 from tests.commands import PATIENCE
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
@@ -132,6 +134,25 @@ def test_a_file_of_a_build_environment_that_is_gone_comes_back(empty: Workspace)
         module.unlink()
         empty.run("bundle", source, "-o", "dist")
         assert module.exists()
+
+
+@pytest.mark.parametrize("where", ["the same home", "a new home"])
+def test_T11_a_build_environment_of_a_restored_cache_is_made_anew(empty: Workspace, where: str) -> None:
+    cache = empty.root / "cache"
+    with IndexDouble() as index:
+        source = of_private_backend(empty, index)
+        empty.run("bundle", source, "-o", "dist")
+        shutil.copytree(cache, empty.root / "away", symlinks=True)
+        shutil.rmtree(cache)
+        (empty.root / "away").rename(cache)
+        (module,) = cache.glob("builds/*/*/lib/*/site-packages/acme_naming.py")
+        (module.parent / "evil.pth").write_text("import sys; sys.exit('evil')\n")
+        if where == "a new home":
+            shutil.rmtree(empty.root / "home")
+            seals._keys.clear()
+        empty.run("bundle", source, "-o", "dist")
+        assert module.exists()
+        assert not (module.parent / "evil.pth").exists()
 
 
 def test_cache_commands_know_build_environments(empty: Workspace) -> None:

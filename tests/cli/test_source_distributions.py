@@ -241,7 +241,7 @@ FAULTS = {
     "another version": ("    return _plain(d, version='9.9')\n", 4, "gave promise-9.9"),
     "two wheels": ("    open(d + '/a-1-py3-none-any.whl', 'w')\n    return _plain(d)\n", 4, "breaks PEP 517"),
     "no wheel": (f"    return '{NAME}'\n", 4, "no such file"),
-    "damaged": (f"    open(d + '/{NAME}', 'w')\n    return '{NAME}'\n", 4, "too"),
+    "damaged": (f"    open(d + '/{NAME}', 'w')\n    return '{NAME}'\n", 4, "damaged"),
     "does not fit": (f"    import os; {RENAME}\n    return m\n", 4, "does not fit"),
     "writes outside": ("    return '../../../../../etc/x.whl'\n", 4, "no such file"),
 }

@@ -1,7 +1,9 @@
 """Install locked packages into an environment in the cache, which build backends with the same needs share."""
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipper.apply.environment_lock import environment_lock
@@ -20,6 +22,9 @@ from pipper.python.environment import environment_of, installed, make_venv, venv
 from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import Interpreter, of_new_venv
 from pipper.system.digest import digest
+from pipper.system.files import write_atomic
+from pipper.system.locks import os_lock
+from pipper.system.seals import read_sealed, sealed
 
 
 def install_build_environment(
@@ -34,9 +39,9 @@ def install_build_environment(
 ) -> BuildEnvironment:
     """Return an environment of the cache with exactly the packages `wanted`, of the environment `part` of a lock.
 
-    It is made if it is missing, and mended if files of it are missing or were changed. Its folder is named after
-    the packages, their hashes and the interpreter. The caller is within `cache.in_use`. Raises what `fetch_wheels`,
-    `make_venv` and `apply_plan` raise.
+    It is made if it is missing or was restored from elsewhere, and mended if files of it are missing or were changed.
+    Its folder is named after the packages, their hashes and the interpreter. The caller is within `cache.in_use`.
+    Raises what `fetch_wheels`, `make_venv` and `apply_plan` raise.
     """
     quiet = _Quiet(reporter)
     root = _folder(cache, interpreter, wanted)
@@ -44,18 +49,41 @@ def install_build_environment(
     if missing := [want for want in wanted if want.file.sha256 not in wheels]:
         wheels |= fetch_wheels(missing, origins, cache, reporter)
     require_locked_needs(lock, part, wanted, wheels)
-    if venv_python(root) is None:
-        make_venv(root, interpreter, cache.interpreters)
-    environment = environment_of(of_new_venv(root, interpreter, cache.interpreters))
-    with environment_lock(environment, quiet):
-        recover(environment, quiet)
-        present = installed(environment)
-        plan = make_plan(wanted, present, exact=True)
-        plan = plan.replacing({drift.distribution for drift in verify(environment, plan.kept)})
-        apply_plan(plan, environment=environment, present=present, wheels=wheels, cache=cache, reporter=quiet)
-    with disk_errors(root / USED):
-        (root / USED).touch()
+    with os_lock(cache.builds / ".lock"):
+        if venv_python(root) is not None and not _is_as_left(root):
+            with disk_errors(root):
+                shutil.rmtree(root)
+        if venv_python(root) is None:
+            make_venv(root, interpreter, cache.interpreters)
+        environment = environment_of(of_new_venv(root, interpreter, cache.interpreters))
+        with environment_lock(environment, quiet):
+            recover(environment, quiet)
+            present = installed(environment)
+            plan = make_plan(wanted, present, exact=True)
+            plan = plan.replacing({drift.distribution for drift in verify(environment, plan.kept)})
+            apply_plan(
+                plan, environment=environment, present=present, wheels=wheels, cache=cache, reporter=quiet
+            )
+        with disk_errors(root / USED):
+            if _is_as_left(root):
+                os.utime(root / USED)
+            else:
+                write_atomic(root / USED, sealed(_times(root), str(root)))
     return BuildEnvironment(python=environment.interpreter.executable, scripts=environment.scheme.scripts)
+
+
+def _is_as_left(root: Path) -> bool:
+    """Tell whether an environment is where pipper left it: a restored cache may have other files in its place."""
+    with suppress(OSError):
+        return read_sealed(root / USED, str(root)) == _times(root)
+    return False
+
+
+def _times(root: Path) -> bytes:
+    """Return what no program can set, and what a copy of the environment has otherwise: change times and inodes."""
+    places = (root / "pyvenv.cfg", venv_python(root) or root)
+    found = [os.lstat(place) for place in places]
+    return " ".join(f"{each.st_ino}:{each.st_ctime_ns}" for each in found).encode()
 
 
 def _folder(cache: Cache, interpreter: Interpreter, wanted: Sequence[Wanted]) -> Path:
