@@ -32,9 +32,7 @@ STAGE = "stage"
 _SILENT = Reporter()
 
 
-def recover(
-    environment: Environment, reporter: Reporter = _SILENT, *, projects: Collection[Path] = ()
-) -> bool:
+def recover(environment: Environment, reporter: Reporter = _SILENT, projects: Collection[Path] = ()) -> bool:
     """Finish an interrupted change and remove leftover files; return True if there was such a change.
 
     Safe to repeat. Skips a distribution whose RECORD is neither the old nor the new one: another tool changed it,

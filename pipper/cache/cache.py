@@ -277,4 +277,6 @@ def _look(path: Path) -> tuple[int, ...]:
 
 def _touch(path: str | Path) -> None:
     with disk_errors(path), suppress(FileNotFoundError):
-        os.utime(path, follow_symlinks=os.utime not in os.supports_follow_symlinks)
+        found = os.lstat(path)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:  # else it may be a file outside the cache
+            os.utime(path)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -382,12 +383,10 @@ def children() -> Iterator[Children]:
     _CHILDREN.is_on = False
 
 
-def foreign_python(workspace: Workspace) -> Path:
-    """A program that is not the Python that runs the tests, and answers as one."""
-    program = workspace.root / "python"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    program.chmod(0o755)
-    return program
+def other_python(workspace: Workspace) -> Path:
+    """The Python of an environment that pipper has not seen yet."""
+    venv.EnvBuilder(symlinks=True).create(workspace.root / "env")
+    return workspace.root / "env" / "bin" / "python"
 
 
 def a_source(workspace: Workspace) -> None:
@@ -417,7 +416,7 @@ def test_T09_a_child_gets_neither_credentials_nor_options_of_pipper(
     args: list[str], workspace: Workspace, children: Children
 ) -> None:
     a_source(workspace)
-    python = str(foreign_python(workspace))
+    python = str(other_python(workspace))
     env = {"PIPPER_AWS_SECRET_ACCESS_KEY": "canary-own", "_PIPPER_X": "x", "KEPT": "kept"}
     workspace.run(*(each.format(python=python) for each in args), env=env)
     assert children.environments

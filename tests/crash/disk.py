@@ -16,7 +16,7 @@ from typing import Any
 
 import pipper.cache.cache
 
-_PATHS = {
+PATHS = {
     "os.chmod": (0,),
     "os.chown": (0,),
     "os.link": (1,),
@@ -30,9 +30,9 @@ _PATHS = {
     "os.utime": (0,),
 }
 """Which arguments of an audit event are paths that change."""
-_FOLDERS = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.chmod": 2, "os.utime": 3}
+FOLDERS = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.chmod": 2, "os.utime": 3}
 """Which argument says what a relative path is relative to, where `shutil.rmtree` uses that."""
-_CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FICLONE = 0x40049409
 
 GROWING = frozenset({"open", "os.link", "os.mkdir", "os.symlink", "write", "rest", "fsync", "clone"})
@@ -52,7 +52,7 @@ class _Watch:
 
     def tell(self, kind: str, path: object) -> None:
         """Let it happen where the change is below the folder."""
-        if f"{_place(path)}/".startswith(self._prefix):
+        if f"{place_of(path)}/".startswith(self._prefix):
             # A file system does one thing after another, and so do threads here.
             with self._turn:
                 self._count += 1
@@ -62,11 +62,11 @@ class _Watch:
         """The audit hook."""
         if event == "open":
             path, _, flags = args
-            if isinstance(flags, int) and flags & _CHANGES and not isinstance(path, int):
+            if isinstance(flags, int) and flags & CHANGES and not isinstance(path, int):
                 self.tell("open", path)
-        elif event in _PATHS:
-            folder = args[_FOLDERS[event]] if event in _FOLDERS else -1
-            places = [_place(args[number], folder) for number in _PATHS[event]]
+        elif event in PATHS:
+            folder = args[FOLDERS[event]] if event in FOLDERS else -1
+            places = [place_of(args[number], folder) for number in PATHS[event]]
             self.tell(event, next((each for each in places if each.startswith(self._prefix)), ""))
         elif event == "fcntl.ioctl" and args[1] == _FICLONE:
             self.tell("clone", args[0])
@@ -131,7 +131,7 @@ def refusal(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
-def _place(path: object, folder: object = -1) -> str:
+def place_of(path: object, folder: object = -1) -> str:
     if isinstance(path, int):
         try:
             return os.readlink(f"/proc/self/fd/{path}")  # noqa: PTH115 - not a path to be normalised
@@ -141,7 +141,7 @@ def _place(path: object, folder: object = -1) -> str:
         return ""
     text = os.fsdecode(path)
     if isinstance(folder, int) and folder >= 0 and not text.startswith("/"):
-        return f"{_place(folder)}/{text}"
+        return f"{place_of(folder)}/{text}"
     return os.path.abspath(text)  # noqa: PTH100 - keeps links as they are
 
 

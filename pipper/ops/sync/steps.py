@@ -126,7 +126,7 @@ def _sync_existing(
 ) -> SyncOutcome:
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
-        recover(environment, reporter, projects=[run.goal.project.root] if run.goal.project else [])
+        recover(environment, reporter, [run.goal.project.root] if run.goal.project else [])
         run = run.renewed()
         present = installed(environment)
         plan = run.repairing_plan(present)
