@@ -1,7 +1,7 @@
 """The folder of a cache on the disk: it is its user's alone, and nothing in it leads elsewhere."""
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from pipper.errors import MachineError
@@ -44,7 +44,9 @@ def _tag(root: Path) -> None:
     # Not beside other files: the tag would exclude them from backups.
     whole = tag.exists() and tag.stat().st_size == len(_TAG)
     if not whole and set(os.listdir(root)) <= {tag.name}:
-        tag.write_bytes(_TAG)
+        tag.unlink(missing_ok=True)  # cut off, or a link
+        with suppress(FileExistsError), tag.open("xb") as file:  # another process may be faster
+            file.write(_TAG)
 
 
 def refuse_links(*paths: str | Path) -> None:
