@@ -18,7 +18,7 @@ Examples:
   pipper sync -t build/packages         # into a plain directory
   pipper sync --lock pylock.toml        # from another lock
   pipper sync --offline --from wheels   # without a network
-  pipper sync --check --verify          # compare every file with the locked wheels
+  pipper sync --check --verify          # compare files with the locked wheels
   pipper sync --reinstall acme-models   # replace files edited by hand
   pipper sync --exact --dry-run         # show what would be removed
 """
@@ -59,7 +59,7 @@ Examples:
     "--no-build", is_flag=True, help="Build no source distribution; wheels that were built before are used."
 )
 @click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
-@click.option("--verify", is_flag=True, help="With --check: compare every file with the locked wheels.")
+@click.option("--verify", is_flag=True, help="With --check: compare files with the locked wheels.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @click.option("--offline", is_flag=True, help="Send no request: use the cache and the --from directory.")
 @path_option(

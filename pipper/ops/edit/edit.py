@@ -39,14 +39,13 @@ from pipper.ops.context.surroundings import (
     projects_around,
     with_rules_around,
 )
-from pipper.ops.edit.direct_files import import_file
+from pipper.ops.edit.direct_files import Imports
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import SyncOutcome, sync_to
 from pipper.python.environment import Environment, installed
 from pipper.system.files import read_bytes, write_document
-from pipper.system.trust import inner_target
 
 _FRESH = b"""\
 # What pipper installed into this environment; `pipper install` and `pipper uninstall` edit it.
@@ -94,7 +93,29 @@ def edit(
     """
     _refuse_twice(request)
     workplace = workplace or workplace_of(settings, request)
-    data, replaced = _edited(settings, request, workplace, now)
+    imports = Imports(settings, workplace.manifest_path.parent, now, workplace.environment)
+    documents: dict[Path, bytes] = {}
+    try:
+        outcome = _edit(settings, request, workplace, imports, documents)
+    except BaseException:
+        # A manifest or a lock that is written already names the imported files.
+        if not any(read_bytes(path) == content for path, content in documents.items()):
+            imports.take_back()
+        raise
+    if request.dry_run:
+        imports.take_back()
+    return outcome
+
+
+def _edit(
+    settings: Settings,
+    request: EditRequest,
+    workplace: "Workplace",
+    imports: Imports,
+    documents: dict[Path, bytes],
+) -> EditOutcome:
+    """Do the edit; `documents` gets manifest and lock before they are written."""
+    data, replaced = _edited(settings, request, workplace, imports)
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
     project = Project(
@@ -105,8 +126,8 @@ def edit(
     environment = workplace.environment or choose_environment(settings, project.root, request.place)
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
-    documents = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
-    documents = {path: content for path, content in documents.items() if read_bytes(path) != content}
+    wanted = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
+    documents |= {path: content for path, content in wanted.items() if read_bytes(path) != content}
     groups = frozenset({request.group} if request.group else ())
     goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
     return EditOutcome(
@@ -150,10 +171,10 @@ def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
 
 
 def _edited(
-    settings: Settings, request: EditRequest, workplace: Workplace, now: datetime
+    settings: Settings, request: EditRequest, workplace: Workplace, imports: Imports
 ) -> tuple[bytes, frozenset[NormalizedName]]:
     """Return the manifest after the edit, and the projects whose files were imported."""
-    imports = set()
+    replaced = set()
     path = workplace.manifest_path
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
@@ -166,8 +187,8 @@ def _edited(
             bare = request.upgrade and workplace.environment is not None
             data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
             continue
-        imported = import_file(settings, each, path.parent, now)
-        imports.add(name_of(imported.requirement))
+        imported = imports.add(each)
+        replaced.add(name_of(imported.requirement))
         data = set_repository(
             data, imported.repository, label=path.name, only=[name_of(imported.requirement)]
         )
@@ -177,7 +198,7 @@ def _edited(
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
-    return data, frozenset(imports)
+    return data, frozenset(replaced)
 
 
 def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
@@ -256,9 +277,21 @@ def _carry_out(
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
         return sync_to(settings, sync_request, goal, documents, environment)
-    for path in documents:
-        inner_target(path)  # all or none: nothing is written if one of them is refused
-    for path, content in documents.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_document(path, content)
+    _write_all(documents)
     return None
+
+
+def _write_all(documents: Mapping[Path, bytes]) -> None:
+    """Write all files or none; raises what `write_document` raises."""
+    before = {path: read_bytes(path) for path in documents}
+    try:
+        for path, content in documents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_document(path, content)
+    except BaseException:
+        for path, old in before.items():
+            if old is None:
+                path.unlink(missing_ok=True)
+            elif read_bytes(path) != old:
+                write_document(path, old)
+        raise

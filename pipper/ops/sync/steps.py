@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
 from pipper.apply.environment_lock import environment_lock
+from pipper.apply.new_environment import gone_on_error
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
@@ -21,7 +22,6 @@ from pipper.apply.verify import Drift, verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.selection import Selection, select
-from pipper.core.lock.writer import dump_lock
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
@@ -30,11 +30,12 @@ from pipper.ops.context.project import Goal, find_project, fresh_lock, no_projec
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
+from pipper.ops.sync.history import history
 from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs, wheels_at_hand
 from pipper.python.environment import Environment, installed, refuse_unwritable
-from pipper.system.files import read_bytes, refuse_url
+from pipper.system.files import refuse_url
 
 if TYPE_CHECKING:
     from pipper.ops.sync.fetch import Origins
@@ -114,7 +115,7 @@ def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
     """Create the environment only after all files are fetched, so that an error leaves nothing behind."""
     refuse_unwritable(run.environment)
     cache = open_cache(run.settings)
-    with cache.in_use():
+    with cache.in_use(), gone_on_error(run.environment, run.settings.reporter):
         wheels = run.fetch(run.wanted, cache)
         if run.environment.is_missing:
             make_environment(run.settings, run.environment)
@@ -275,6 +276,7 @@ class _Run:
     ) -> None:
         """Carry out the plan; fetch the incoming files that `wheels` does not have. The caller holds the lock."""
         cache = open_cache(self.settings)
+        kept = history(self.goal.lock, self.environment.state_dir) if plan.changes else {}
         with cache.in_use():
             missing = [want for want in plan.incoming if want.file.sha256 not in wheels]
             apply_plan(
@@ -283,23 +285,10 @@ class _Run:
                 present=present,
                 wheels={**wheels, **self.fetch(missing, cache)},
                 cache=cache,
-                documents={**documents, **self._history(plan)},
+                documents={**documents, **kept},
                 link_mode=self.request.link_mode,
                 reporter=self.settings.reporter,
             )
-
-    def _history(self, plan: Plan) -> Mapping[Path, bytes]:
-        """Return the applied and the previous lock to write: `sync --lock .pipper/previous.lock` undoes a sync.
-
-        An authorized lock is not stored: its URLs are secrets that expire.
-        """
-        if not plan.changes or self.goal.lock.expires_at is not None:
-            return {}
-        applied = self.environment.state_dir / "applied.lock"
-        now, before = dump_lock(self.goal.lock).encode(), read_bytes(applied)
-        if before is None or before == now:
-            return {applied: now}
-        return {applied: now, applied.with_name("previous.lock"): before}
 
 
 def _unproven(names: Iterable[str], error: PipperError) -> PipperError:

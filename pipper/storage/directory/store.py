@@ -26,7 +26,8 @@ from pipper.system.files import pieces, sync_folder, temporary_file
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
 
-_HIDDEN = ".pipper-store"
+HIDDEN = ".pipper-store"
+"""The folder of the store's own files: its lock, its notes, unfinished objects."""
 _LOCK_SECONDS = 60
 _LITTER_SECONDS = 24 * 3600
 
@@ -37,7 +38,7 @@ class DirectoryStore:
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.realpath(root))
         self.location = self._root.as_uri()
-        self._hidden = self._root / _HIDDEN
+        self._hidden = self._root / HIDDEN
         self._notes = Notes(self._hidden / "notes")
         self._turn = threading.Lock()
         self._swept = False
@@ -137,8 +138,8 @@ class DirectoryStore:
 
     def _path(self, key: str) -> Path:
         check_key(key, self.location)
-        if key.split("/", 1)[0] == _HIDDEN:
-            raise unsafe(key, self.location, f"{_HIDDEN} is reserved for pipper")
+        if key.split("/", 1)[0] == HIDDEN:
+            raise unsafe(key, self.location, f"{HIDDEN} is reserved for pipper")
         path = self._root / key
         with os_errors("examine", path):
             # Compared after links are resolved. This also covers drive letters on Windows.
@@ -220,7 +221,7 @@ class DirectoryStore:
         with os_errors("list", path):
             try:
                 with os.scandir(path) as entries:
-                    shown = (entry for entry in entries if folder or entry.name != _HIDDEN)
+                    shown = (entry for entry in entries if folder or entry.name != HIDDEN)
                     return tuple(entry for entry in shown if not flaw(entry.name))
             except FileNotFoundError:
                 return ()
