@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from pipper.cli.app import POINTERS, app
-from pipper.cli.output import ReaderGoneError, flush, render_error, to_nowhere
+from pipper.cli.output import ReaderGoneError, conceal, flush, render_error, to_nowhere
 from pipper.errors import MachineError, PipperError
 from pipper.ops.context.project_files import ProjectFiles
 
@@ -47,6 +47,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _code(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
+    conceal([*(sys.argv[1:] if arguments is None else arguments), *_variables()])
     try:
         result = app.main(args=arguments, prog_name="pipper", standalone_mode=False, obj=files)
         flush()
@@ -67,6 +68,11 @@ def _code(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
         return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
     except Exception as error:  # noqa: BLE001 - a bug; the exception's text is not shown, because it may hold a secret
         return _bug(error)
+
+
+def _variables() -> list[str]:
+    """Return the values of the variables that are options."""
+    return [value for name, value in os.environ.items() if name.startswith("PIPPER_")]
 
 
 def _of_output(error: OSError) -> int:

@@ -1,6 +1,7 @@
 """Commands and options of click with pipper's help layout, and with `-c KEY SECRET [TOKEN]`."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,7 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from pipper.cli.output import say
-from pipper.core.redaction import redacted
+from pipper.core.redaction import mistyped_account, redacted
+from pipper.errors import UsageError
+from pipper.system.files import refuse_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,9 +41,21 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
+class LocalPath(click.Path):
+    """A path, which is never a URL: pathlib would turn one into a folder of that name."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(path_type=Path, **settings)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raise UsageError for a URL; else see `click.Path`."""
+        refuse_url(Path(value))
+        return super().convert(value, param, ctx)
+
+
 def path_option(*names: str, **settings: Any) -> Callable[[F], F]:
     """Return click's option for a path, which need not exist."""
-    return click.option(*names, type=click.Path(path_type=Path), **settings)
+    return click.option(*names, type=LocalPath(), **settings)
 
 
 class Option(click.Option):
@@ -110,15 +125,24 @@ class Command(HelpLayout):
         if ctx.resilient_parsing:  # a shell completes the line, which need not be valid yet
             return super().parse_args(ctx, args)
         secrets = _after_credentials(args)
+        at = _credentials_at(args)
+        given = [*args[:at], *args[at + 4 :]]  # without the keys; click empties the list that it gets
         complete = _with_token(args, ctx)
         try:
-            return super().parse_args(ctx, complete)
+            rest = super().parse_args(ctx, complete)
         except click.UsageError as error:
             # The message quotes what click did not understand, which may be a secret in the wrong place.
             message = error.format_message()
             if redacted(message, secrets) == message:
                 raise
             raise click.UsageError(redacted(message, secrets), error.ctx) from None
+        _refuse_accounts([*given, *self._of_variables()])
+        return rest
+
+    def _of_variables(self) -> list[str]:
+        """Return the variables that are options of this command."""
+        names = (each.envvar for each in self.params if isinstance(each, click.Option))
+        return [os.environ.get(name, "") for name in names if isinstance(name, str)]
 
 
 class Group(click.Group, HelpLayout):
@@ -133,9 +157,24 @@ class Group(click.Group, HelpLayout):
         return super().parse_args(ctx, args)
 
 
+def _refuse_accounts(values: Sequence[str]) -> None:
+    """Raise UsageError for a URL with a user name or a password: it would end up in files and messages."""
+    for value in values:
+        if account := mistyped_account(value):
+            url = value.replace(account, "", 1).split("?")[0].split("#")[0]
+            raise UsageError(
+                f"a URL with a user name or a password: {url}",
+                cause="pipper would write it into files, where others can read it",
+                hint="remove them; -c, -p and -r give the credentials of a repository, netrc has those of an index",
+            )
+
+
+def _credentials_at(args: list[str]) -> int:
+    return next((index for index, arg in enumerate(args) if arg.startswith(CREDENTIALS)), len(args))
+
+
 def _after_credentials(args: list[str]) -> set[str]:
-    at = next((index for index, arg in enumerate(args) if arg.startswith(CREDENTIALS)), len(args))
-    return {arg for arg in args[at + 1 :] if not arg.startswith("-")}
+    return {arg for arg in args[_credentials_at(args) + 1 :] if not arg.startswith("-")}
 
 
 def _with_token(args: list[str], ctx: click.Context) -> list[str]:

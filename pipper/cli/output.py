@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from pipper.core.redaction import redacted
+from pipper.core.redaction import redacted, secrets_of
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import PipperError
 from pipper.system.os_errors import machine_error
@@ -26,9 +26,18 @@ def visible(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+_given: set[str] = set()
+
+
+def conceal(values: Iterable[str]) -> None:
+    """Repeat no secret in these values of the command line, in whatever form a message has it."""
+    _given.clear()
+    _given.update(*map(secrets_of, values))
+
+
 def presentable(text: str) -> str:
     """Return `text` as `say` writes it: redacted and with control characters escaped."""
-    return visible(redacted(text))
+    return visible(redacted(text, _given))
 
 
 def say(text: str) -> None:
@@ -44,7 +53,7 @@ def say(text: str) -> None:
 def give(text: str) -> None:
     """Write a line of data to stdout, redacted; raises as `flush`."""
     with _to_stdout():
-        sys.stdout.write(redacted(text) + "\n")
+        sys.stdout.write(redacted(text, _given) + "\n")
 
 
 def give_signed(text: str) -> None:

@@ -8,6 +8,16 @@ _SIGNED_QUERY = re.compile(
 )
 _SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+")
 """Also with one slash: pathlib turns `https://host` into `https:/host`. Bounded, for long words without a colon."""
+_LOOSE = re.compile(r"(?:https?|s3|file|ftps?|ssh|git(?:\+[a-z]+)?):[/\\]*|(?<![:/\\])//", re.IGNORECASE)
+_OF_SIGNATURE = re.compile(
+    r"(?:Signature|X-Amz-Security-Token|\bsig)=([^&]*)|(?:X-Amz-Credential|AWSAccessKeyId)=([^&/%]*)",
+    re.IGNORECASE,
+)
+_NEVER_ALONE = frozenset({"http:", "https:", "s3:"})
+"""Schemes whose user name alone is a secret, such as a token; in `ssh://git@host` it is not."""
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+_SHORTEST = 6
+"""Characters: to replace shorter texts everywhere would make messages unreadable."""
 _TOKEN = re.compile(r"[^\s\"`<>]*")
 _HOST = re.compile(r"[^:@\[\]]+|\[[^@\]]+\]")
 _HOST_AND_PORT = re.compile(r"(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}", re.IGNORECASE)
@@ -43,6 +53,38 @@ def without_account(url: str) -> str:
 def has_account(url: str) -> bool:
     """Return whether a URL contains a user name or a password."""
     return without_account(url) != url
+
+
+def mistyped_account(value: str) -> str:
+    """Return user name, password and `@` in a value of the command line that is, or was to be, a URL; else nothing.
+
+    Slashes may be missing or too many, and the scheme too. A colon makes the difference from a path with an `@`.
+    """
+    for start in _LOOSE.finditer(value):
+        rest = value[start.end() :]
+        scheme = start[0].rstrip("/\\").lower().removeprefix("git+")
+        length = 0 if scheme == "file:" and _DRIVE.match(rest) else _account_length(rest)
+        if length and (":" in rest[:length] or scheme in _NEVER_ALONE):
+            return rest[:length]
+    return ""
+
+
+def secrets_of(value: str) -> frozenset[str]:
+    """Return what must not be repeated of a value of the command line: passwords, and signatures in queries.
+
+    Also their parts between odd characters, because messages cut, quote and escape values.
+    """
+    found = {at[1] or at[2] or "" for at in _OF_SIGNATURE.finditer(value)}
+    if account := mistyped_account(value) or _anything_like_an_account(value):
+        user, _, password = account[:-1].partition(":")
+        found.add(password or user)
+    parts = {part for secret in found for part in re.split(r"[^A-Za-z0-9]+", secret)}
+    return frozenset(part for part in found | parts if len(part) >= _SHORTEST)
+
+
+def _anything_like_an_account(value: str) -> str:
+    found = re.search(r"[^\s/@:=]*:\S+@(?=\S)", value)
+    return found[0] if found else ""
 
 
 def _account_length(rest: str) -> int:

@@ -9,12 +9,12 @@ import netrc
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
 from pipper.core.reporter import Reporter
-from pipper.core.urls import plain, split_url
+from pipper.core.urls import is_loopback, plain, split_url
 from pipper.errors import UsageError
 from pipper.http.client import Account, origin_of
 from pipper.system.os_errors import os_errors
@@ -48,6 +48,8 @@ class IndexAddress:
     account: Account | None = field(default=None, repr=False)
     """User name and password from the address."""
     ca_file: Path | None = None
+    is_of_manifest: bool = False
+    """Whether a manifest names it, and not the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
         count = len(extra.split())
         around.reporter.detail(f"pip's extra-index-url ({count}) is ignored: pipper uses one index")
     cert = settings.get("cert")
-    return _parsed(url, step, Path(cert) if cert else None)
+    return replace(_parsed(url, step, Path(cert) if cert else None), is_of_manifest=bool(manifest_url))
 
 
 def certificates(around: Surroundings) -> Path | None:
@@ -85,16 +87,26 @@ class Accounts:
     """User names and passwords by server. The repr shows none of them."""
 
     def __init__(self, address: IndexAddress | None, environ: Mapping[str, str], home: Path) -> None:
-        """Take the account of the index's address for its own origin, those of netrc for all others."""
+        """Take the account of the index's address for its own origin, those of netrc for all others.
+
+        netrc knows hosts, not schemes. So over plain http its accounts go to this machine, or to the index that the
+        user names, and its `default` goes to that one only.
+        """
         self._own = {origin_of(address.url): address.account} if address and address.account else {}
+        self._named = origin_of(address.url) if address and not address.is_of_manifest else ""
         self._noted = _netrc(environ, home)
 
     def __call__(self, origin: str) -> Account | None:
         """Return the account for an origin (`https://host[:port]`), or None."""
         if origin in self._own:
             return self._own[origin]
-        host = split_url(origin).hostname
-        found = self._noted.authenticators(host) if self._noted and host else None
+        host = split_url(origin).hostname or ""
+        if self._noted is None or not host:
+            return None
+        is_named = origin == self._named
+        found = self._noted.authenticators(host) if is_named else self._noted.hosts.get(host)
+        if not (is_named or origin.startswith("https:") or is_loopback(host)):
+            return None
         return Account(user=found[0], password=found[2] or "") if found else None
 
 

@@ -35,7 +35,7 @@ def test_a_pyproject_with_our_table_is_a_project_already(empty: Workspace) -> No
         ("ac me=file:///srv", "repositories.ac me: `ac me` cannot be an alias"),
         ("index=file:///srv", "`index` cannot be an alias"),
         ('acme=file:///a"b\nx=1', ""),
-        ("acme=s3://me:secret@bucket", "credentials are not allowed in a manifest"),
+        ("acme=s3://me:secret@bucket", "a URL with a user name or a password: acme=s3://bucket"),
         ("acme=https://example.com", "`https://example.com` is not a repository"),
     ],
 )

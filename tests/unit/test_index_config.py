@@ -127,6 +127,30 @@ def test_netrc_knows_who_asks(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "is_sent"),
+    [
+        ("https://a.example.com", "me"),
+        ("http://a.example.com", ""),
+        ("http://a.example.com:8080", ""),
+        ("https://b.example.com", ""),
+        ("http://127.0.0.1:8080", "here"),
+    ],
+)
+def test_T10_netrc_goes_to_no_server_that_only_a_manifest_names_by_plain_http_or_by_default(
+    url: str, is_sent: str, home: Path
+) -> None:
+    (home / ".netrc").write_text(
+        "machine a.example.com login me password word\nmachine 127.0.0.1 login here password word\n"
+        "default login anybody password word\n"
+    )
+    of_manifest = Accounts(found(home, f"{url}/simple"), {}, home)(url)
+    assert (of_manifest.user if of_manifest else "") == is_sent
+    of_user = Accounts(found(home, PIP_INDEX_URL=f"{url}/simple"), {}, home)(url)
+    assert of_user is not None
+    assert of_user.user == (is_sent or ("me" if "//a." in url else "anybody"))
+
+
+@pytest.mark.parametrize(
     "text", ["machine a.example.com login me secret-word", "[global\nindex-url = secret-word"]
 )
 def test_a_broken_file_is_named_and_not_quoted(home: Path, text: str) -> None:

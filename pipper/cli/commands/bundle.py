@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, path_option
+from pipper.cli.command import Command, LocalPath, path_option
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.repository.publish import bundle_project
@@ -18,7 +18,7 @@ Examples:
 
 
 @click.command("bundle", cls=Command, epilog=_EXAMPLES)
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=LocalPath())
 @path_option(
     "-o", "--output", metavar="DIR", help="Write the bundle to DIR (default: the working directory)."
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, path_option
+from pipper.cli.command import Command, LocalPath, path_option
 from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
@@ -26,7 +26,7 @@ Examples:
 @click.option(
     "-d",
     "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     default=Path(),
     metavar="DIR",
     help="Save the files in DIR (default: the working directory).",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, LocalPath
 from pipper.cli.options.settings import output_options, project_option, settings_from
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.ops.context.project_files import PIPPER_TOML
@@ -32,7 +32,7 @@ Examples:
 @click.option(
     "--from",
     "source",
-    type=click.Path(path_type=Path, exists=True),
+    type=LocalPath(exists=True),
     metavar="FILE|DIR",
     help="Convert pipper.json, pipper.yaml, pyproject.toml (standard, Poetry, uv, PDM) or requirements.txt.",
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, LocalPath
 from pipper.cli.options.settings import by_option, limit_option, repository_options, settings_from
 from pipper.cli.output import give, render_error
 from pipper.errors import gravest
@@ -35,7 +35,7 @@ Examples:
 
 
 @click.command("publish", cls=Command, epilog=_EXAMPLES)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=LocalPath())
 @click.option("-f", "--force", is_flag=True, help="Replace published files that have other contents.")
 @click.option(
     "--strict",

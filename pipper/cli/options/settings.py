@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import CREDENTIALS, NO_TOKEN, Option, together
+from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, together
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
@@ -61,7 +61,7 @@ by_option = click.option(
 
 project_option = click.option(
     "--project",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=LocalPath(exists=True, file_okay=False),
     envvar="PIPPER_PROJECT",
     metavar="DIR",
     help="The project directory (default: the nearest one, from here upward, that has a manifest).",
