@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 from pipper.apply.installed_record import read_record
@@ -19,6 +20,10 @@ from pipper.system.trust import is_inside
 _PROGRAM = os.path.join(os.path.dirname(__file__), "compiling.py")
 _WORTH_A_PROCESS = 40
 """Number of modules: an interpreter takes as long to start as to compile some."""
+
+
+_SIZE = re.compile(r"[0-9]{1,18}")
+"""Of a line of RECORD, which another tool may have written."""
 
 
 def compile_modules(environment: Environment, installed: Iterable[Installed], reporter: Reporter) -> None:
@@ -52,7 +57,7 @@ def _modules(environment: Environment, installed: Iterable[Installed]) -> list[s
         rows = [row for row in read_record(str(each.dist_info)) or () if row.path.endswith(".py")]
         for path, row in recorded(rows, place_of(each.dist_info, layout), layout).items():
             if path.startswith(libraries) and is_here(path.rpartition("/")[0]):
-                found[layout.absolute(path)] = int(row.size or 0)
+                found[layout.absolute(path)] = int(row.size) if _SIZE.fullmatch(row.size) else 0
     return sorted(found, key=lambda path: (-found[path], path))
 
 

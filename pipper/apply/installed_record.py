@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pipper.errors import MachineError
 from pipper.system.files import digest_of
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import read_regular
 from pipper.wheels.record import Row, encoded, read_rows
 
 RECREATE = "recreate the environment: delete it, then run `pipper sync`"
@@ -37,8 +38,7 @@ def read_record_text(dist_info: str) -> str | None:
     path = f"{dist_info}/RECORD"
     with os_errors("read", path):
         try:
-            with open(path, encoding="utf-8", newline="") as stream:
-                return stream.read()
+            return read_regular(path).decode()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except UnicodeDecodeError as error:

@@ -15,7 +15,7 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 from pipper.apply.installed_record import RECREATE, read_record_text
 from pipper.apply.installer import Staged
 from pipper.apply.pending import JOURNAL
-from pipper.core.document import load_json
+from pipper.core.plain_json import load_json
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
 

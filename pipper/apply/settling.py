@@ -21,6 +21,7 @@ from pipper.apply.stamp import boot_id
 from pipper.core.reporter import Reporter
 from pipper.python.environment import MARKS, Environment
 from pipper.system.files import write_durable
+from pipper.system.regular_file import read_regular
 
 
 def settle(environment: Environment, layout: Layout, reporter: Reporter) -> None:
@@ -57,8 +58,7 @@ def _is_damaged(each: Staged, layout: Layout) -> bool:
     if os.path.islink(dist_info):
         return False
     try:
-        with open(f"{dist_info}/RECORD", "rb") as stream:
-            record = stream.read()
+        record = read_regular(f"{dist_info}/RECORD")
     except FileNotFoundError:
         return os.path.isdir(dist_info)
     written = each.record.encode()

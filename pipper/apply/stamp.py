@@ -10,6 +10,7 @@ import os
 import time
 
 from pipper.system.digest import digest
+from pipper.system.regular_file import read_regular
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
     """
     state = os.path.join(environment_root, STATE)
     try:
-        with open(os.path.join(state, _STAMP), "rb") as stream:
-            seal, _, text = stream.read().partition(b"\n")
+        seal, _, text = read_regular(os.path.join(state, _STAMP)).partition(b"\n")
         if seal != digest(text).encode():
             return False
         form, stamp_key, boot, began, count, *entries = os.fsdecode(text).split("\0")

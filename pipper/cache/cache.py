@@ -41,6 +41,7 @@ from pipper.errors import IntegrityError, MachineError
 from pipper.system.files import digest_of, pieces, write_atomic
 from pipper.system.locks import os_lock, os_lock_if_free
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pipper.cache.unpacked import UnpackedWheel
@@ -143,7 +144,7 @@ class Cache:
 
     def add_file(self, path: Path, sha256: str, *, subject: str = "") -> None:
         """Copy a file into the cache; raises as `receive` does."""
-        with os_errors("read", path), open(path, "rb") as source:
+        with os_errors("read", path), open_regular(path) as source:
             size = os.fstat(source.fileno()).st_size
             with self.receive(sha256, size, subject=subject or str(path)) as receiver:
                 for chunk in pieces(source, path):

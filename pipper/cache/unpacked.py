@@ -212,7 +212,7 @@ def read_index(place: Path, sha256: str) -> UnpackedWheel | None:
         return None
     try:
         wheel = replace(json.decode(text, type=UnpackedWheel), tree=place / "tree")
-    except (MsgspecError, ValueError):
+    except (MsgspecError, ValueError, RecursionError):
         return None
     return wheel if is_in_place(wheel) else None
 

@@ -8,10 +8,11 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
+from pipper.core.plain_json import excess
 from pipper.core.wording import quoted
 from pipper.errors import PipperError, UsageError
 
@@ -21,9 +22,6 @@ MANIFEST_LIMIT = 2**20
 DOCUMENT_LIMIT = 64 * 2**20
 """Bytes of a document that a program writes: a lock, the page of a project."""
 _LARGEST_INTEGER = 2**63 - 1
-_MOST_VALUES = 6_000_000
-"""Values of a JSON document: the smallest has two bytes, and takes up to 100 bytes of memory."""
-_MOST_CONTAINERS = 2_000_000
 _DEEPEST = 32
 _DOTTED = re.compile(rb"(?<![^\s=,.{}\[\]])(?:[^\s=,.{}\[\]]++[ \t]*+\.[ \t]*+){%d}" % _DEEPEST)
 """A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
@@ -206,7 +204,7 @@ def read_json(
     """Return the root of a JSON document, as `read_toml` does; refuse duplicate keys, `NaN` and lone surrogates."""
     origin = Origin(label, error, hint)
     text = _text(data, origin, limit)
-    if why := _excess(data):
+    if why := excess(data):
         raise _damage(origin, why)
     try:
         value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
@@ -223,27 +221,6 @@ def read_json(
     except ValueError as fault:  # the hooks below, or int() on a number of 10,000 digits
         raise _damage(origin, str(fault).partition(";")[0]) from fault
     return Node(value, origin)
-
-
-def load_json(data: bytes | str) -> Any:
-    """Return a JSON document of a program, without a place for errors; raises ValueError for whatever is wrong.
-
-    Use `read_json` for a document whose faults a user has to find.
-    """
-    if why := _excess(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")):
-        raise ValueError(why)
-    try:
-        return json.loads(data)
-    except RecursionError as fault:
-        raise ValueError("nested too deeply") from fault
-
-
-def _excess(data: bytes) -> str:
-    """Return why a JSON document would take far more memory than it is long, or an empty text."""
-    if len(data) <= _MOST_CONTAINERS:
-        return ""
-    containers = data.count(b"[") + data.count(b"{")
-    return "too many values" if containers > _MOST_CONTAINERS or data.count(b",") > _MOST_VALUES else ""
 
 
 def _text(data: bytes, origin: Origin, limit: int) -> str:

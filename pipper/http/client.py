@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipper import __version__
 from pipper.core.redaction import shown
 from pipper.core.urls import join_url, split_url, url_fault
-from pipper.errors import IntegrityError, StoreError
+from pipper.errors import IntegrityError, PipperError, StoreError
 from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
 from pipper.http.pool import Pool
 from pipper.system.retry import retry
@@ -35,6 +35,9 @@ _HEADERS = {"User-Agent": f"pipper/{__version__}", "Accept-Encoding": "identity"
 _PIECE = 1 << 20
 _SLOW_SECONDS, _SLOWEST = 60, 1024
 """After so many seconds, a body must have arrived at this average rate (bytes per second)."""
+REQUEST_SECONDS = 300
+"""For a body that is read whole into memory, with redirects; no new attempt begins later than a fifth of that."""
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _REDIRECT = "use the final URL, or correct the redirects of"
@@ -104,7 +107,7 @@ class Web:
         """Return the response to a GET of `url`.
 
         Transient failures are retried with growing waits. Raises IntegrityError for a body of more than `limit`
-        bytes.
+        bytes, StoreError for one that takes more than REQUEST_SECONDS.
         """
         return _with_retries(lambda: self._read(url, headers, limit))
 
@@ -126,11 +129,14 @@ class Web:
             return whole if response.status == 206 else response.headers.get("Content-Length", "")
 
     def _read(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        ends = time.monotonic() + REQUEST_SECONDS
         with self._answer(url, headers) as response:
             check(response, url)
             body = bytearray()
             for piece in _pieces(response, url):
                 body += piece
+                if time.monotonic() > ends:
+                    raise _too_slow(shown(url), len(body), REQUEST_SECONDS)
                 if len(body) > limit:
                     raise IntegrityError(
                         f"{shown(url)} is longer than {limit:,} bytes",
@@ -194,10 +200,16 @@ class Web:
 
 
 def _with_retries(work: Callable[[], T]) -> T:
+    ends = time.monotonic() + REQUEST_SECONDS / 5
+
+    def pause(error: PipperError) -> float | None:
+        # A server that never answers in time would hold a command for as many timeouts as there are attempts.
+        return error.wait if isinstance(error, TransientError) and time.monotonic() < ends else None
+
     return retry(
         work,
         attempts=_ATTEMPTS,
-        pause=lambda error: error.wait if isinstance(error, TransientError) else None,
+        pause=pause,
         first=_FIRST_WAIT,
     )
 
@@ -222,7 +234,7 @@ def _without(pieces: Iterator[bytes], skipped: int) -> Iterator[bytes]:
 def _pieces(response: "BaseHTTPResponse", url: str) -> Iterator[bytes]:
     announced = response.headers.get("Content-Length", "")
     with translated(url):
-        size = int(announced) if announced.isdigit() else None
+        size = int(announced) if _LENGTH.fullmatch(announced) else None
         yield from arriving(response, size, lambda: shown(url))
 
 
@@ -238,17 +250,21 @@ def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], s
         yield piece
         elapsed = time.monotonic() - started
         if elapsed > _SLOW_SECONDS and received < elapsed * _SLOWEST:
-            raise StoreError(
-                f"cannot read {subject()}: the response is too slow",
-                cause=f"{received} bytes in {elapsed:.0f} seconds",
-                hint=AGAIN,
-            )
+            raise _too_slow(subject(), received, elapsed)
     if size is not None and received != size:
         raise TransientError(
             f"cannot read {subject()}: the response is incomplete",
             cause=f"{received} of {size} bytes arrived",
             hint=AGAIN,
         )
+
+
+def _too_slow(subject: str, received: int, seconds: float) -> StoreError:
+    return StoreError(
+        f"cannot read {subject}: the response is too slow",
+        cause=f"{received} bytes in {seconds:.0f} seconds",
+        hint=AGAIN,
+    )
 
 
 def origin_of(url: str) -> str:

@@ -46,6 +46,13 @@ class Pool:
         return response
 
     def _open(self, proxy: str, secure: bool) -> "PoolManager":
+        from pipper.http.timely import POOLS  # noqa: PLC0415 - as below
+
+        manager = self._manager(proxy, secure)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def _manager(self, proxy: str, secure: bool) -> "PoolManager":
         import urllib3  # noqa: PLC0415 - 60 ms that most commands do without
 
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)

@@ -19,6 +19,7 @@ from pipper.errors import UsageError
 from pipper.http.client import Account, origin_of
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
+from pipper.system.regular_file import read_regular
 
 _HINT = 'set `url = "https://index.example.com/simple"` in [index] of the manifest, or set PIPPER_INDEX_URL'
 _BUILT_IN = """
@@ -206,7 +207,7 @@ def _read_pip_file(path: Path) -> dict[str, str]:
     try:
         with os_errors("read", path):
             try:
-                text = path.read_text(encoding="utf-8")
+                text = read_regular(path).decode()
             except (FileNotFoundError, NotADirectoryError):
                 return {}
         parser.read_string(text, source=str(path))

@@ -1,5 +1,6 @@
 """How an index source reads: over HTTP, or from an index in a directory (`file:` URLs)."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -9,13 +10,15 @@ from urllib.request import url2pathname
 
 from msgspec import Struct
 
+from pipper.core.redaction import shown
 from pipper.core.urls import split_url
 from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.http.client import Answer
 from pipper.system.files import pieces
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import open_regular
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _RESTORE = "restore the file in the index, or remove its entry and run `pipper lock -U`"
 
 
@@ -60,11 +63,11 @@ class Disk:
             path /= "index.html"
         with os_errors("read", path):
             try:
-                size = path.stat().st_size
-                start, stop = _range(headers, size)
-                if stop - start > limit:
-                    raise IntegrityError(f"{path} is longer than {limit:,} bytes", hint=_RESTORE)
-                with path.open("rb") as stream:
+                with open_regular(path) as stream:
+                    size = os.fstat(stream.fileno()).st_size
+                    start, stop = _range(headers, size)
+                    if stop - start > limit:
+                        raise IntegrityError(f"{path} is longer than {limit:,} bytes", hint=_RESTORE)
                     stream.seek(start)
                     body = stream.read(stop - start)
             except (FileNotFoundError, NotADirectoryError):
@@ -85,7 +88,7 @@ class Disk:
         """Open a file for reading from `start`; raises ObjectAbsentError."""
         path = _path(url)
         with _present(path):
-            stream = path.open("rb")
+            stream = open_regular(path)
         with stream:
             stream.seek(start)
             yield pieces(stream, path)
@@ -101,7 +104,10 @@ def _present(path: Path) -> Iterator[None]:
 
 
 def _path(url: str) -> Path:
-    return Path(url2pathname(split_url(url).path))
+    path = url2pathname(split_url(url).path)
+    if "\0" in path:
+        raise IntegrityError(f"unsafe URL: {shown(url)}", cause="it contains a NUL byte", hint=_RESTORE)
+    return Path(path)
 
 
 def _range(headers: Mapping[str, str], size: int) -> tuple[int, int]:

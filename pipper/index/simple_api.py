@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_name
 
-from pipper.core.document import load_json
+from pipper.core.plain_json import load_json
 from pipper.core.redaction import shown
 from pipper.core.standards import MOST_TAGS, read_sdist_name, tag_count
 from pipper.core.urls import join_url, split_url

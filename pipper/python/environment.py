@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.document import load_json
+from pipper.core.plain_json import load_json
 from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
@@ -20,6 +20,7 @@ from pipper.system.files import write_atomic
 from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import machine_error, os_errors
 from pipper.system.process import ProcessError, run
+from pipper.system.regular_file import read_regular
 from pipper.system.trust import require_own_folder
 
 STATE = ".pipper"
@@ -317,5 +318,5 @@ def _marks(folder: Path) -> dict[str, str]:
 
 def _read(path: Path) -> str:
     with os_errors("read", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular(path).decode("utf-8", "replace")
     return ""

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipper.core.document import load_json
+from pipper.core.plain_json import load_json
 from pipper.core.target import MARKER_NAMES, Target
 from pipper.errors import MachineError, UsageError
 from pipper.python import probe
@@ -20,6 +20,7 @@ from pipper.python.fingerprint import fingerprint
 from pipper.system.files import write_atomic
 from pipper.system.os_errors import os_errors
 from pipper.system.process import ProcessError, run
+from pipper.system.regular_file import read_regular
 from pipper.system.seals import read_sealed, sealed
 
 OLDEST = (3, 9)
@@ -229,7 +230,7 @@ def _external_manager(stdlib: Path) -> str:
     marker = stdlib / "EXTERNALLY-MANAGED"
     with os_errors("read", marker):
         try:
-            text = marker.read_text(encoding="utf-8", errors="replace")
+            text = read_regular(marker).decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
     # configparser takes 5 ms to import; only system interpreters have the file.

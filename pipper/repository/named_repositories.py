@@ -12,6 +12,7 @@ from pipper.core.reporter import Reporter
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import read_regular
 
 DEFAULT_PREFIX = "pipper"
 
@@ -64,7 +65,7 @@ def read_named_repositories(path: Path, reporter: Reporter) -> NamedRepositories
     """
     with os_errors("read", path):
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
             mode = path.stat().st_mode
         except FileNotFoundError:
             return NamedRepositories(path=path)

@@ -19,6 +19,7 @@ from pipper.core.redaction import shown
 from pipper.errors import MachineError, UsageError
 from pipper.system.locks import hold, is_free
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import read_regular
 from pipper.system.trust import inner_target
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return the bytes of a file, or None if it does not exist; raises MachineError if it cannot be read."""
+    """Return the bytes of a document, or None if it does not exist.
+
+    Raises MachineError if it cannot be read, is not a regular file or has more than 64 MiB.
+    """
     with os_errors("read", path), contextlib.suppress(FileNotFoundError):
-        return path.read_bytes()
+        return read_regular(path)
     return None
 
 

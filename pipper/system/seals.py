@@ -9,42 +9,23 @@ The fast ways of `lock` import this module, so it imports little.
 """
 
 import os
-import stat
 
 from pipper.errors import PipperError
 from pipper.system.digest import digest
+from pipper.system.regular_file import read_regular
 
 LARGEST = 256 << 20
 """Bytes: longer files are not read. The index of a wheel with a million members has less."""
 
 _KEY = ("~", ".pipper", "cache-key")
 _LENGTH = 64
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
 _keys: dict[str, bytes] = {}
-
-
-def read_plain(path: "str | os.PathLike[str]", limit: int = LARGEST) -> bytes:
-    """Return the bytes of a regular file; raises OSError, also for a link, for a device, or for more than `limit`."""
-    descriptor = os.open(path, os.O_RDONLY | _NO_LINKS)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
-            raise OSError(f"{path} is not a regular file of at most {limit:,} bytes")
-        text = b""
-        while piece := os.read(descriptor, found.st_size + 1):
-            text = text + piece if text else piece
-            if len(text) > limit:
-                raise OSError(f"{path} has more than {limit:,} bytes")
-        return text
-    finally:
-        os.close(descriptor)
 
 
 def read_sealed(path: "str | os.PathLike[str]", subject: str) -> bytes | None:
     """Return the text that was `sealed` for a subject; None if it was not, or if the file cannot be read."""
     try:
-        seal, _, text = read_plain(path).partition(b"\n")
+        seal, _, text = read_regular(path, LARGEST, follow=False).partition(b"\n")
     except OSError:
         return None
     key = seal_key()
@@ -73,7 +54,7 @@ def _read(path: str) -> bytes:
         found = os.stat(path)
         if os.name != "nt" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
             return b""
-        key = read_plain(os.path.realpath(path), _LENGTH).strip()
+        key = read_regular(path, _LENGTH).strip()
     except OSError:
         return b""
     return key if len(key) == _LENGTH else b""

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from pipper.core.document import MANIFEST_LIMIT, Node, Origin, read_json
 from pipper.errors import UsageError
 from pipper.system.os_errors import os_errors
+from pipper.system.regular_file import read_regular
 
 FILE_NAMES = ("pipper.json", "pipper.yaml")
 """In order of preference."""
@@ -46,7 +47,7 @@ def read_pipper_manifest(source: Path) -> OldManifest:
         return OldManifest()
     path = found[0]
     with os_errors("read", path):
-        raw = path.read_bytes()
+        raw = read_regular(path)
     document = _document(raw, path.name, is_json=path.suffix == ".json")
     _refuse_misspelt(document)
     lists = {key: document.at(key, []).texts() for key in _LISTS}

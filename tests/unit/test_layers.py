@@ -51,6 +51,22 @@ IMPORTED_AS = {
     "build": {"build", "pyproject_hooks"},
 }
 
+PARSERS = {
+    **dict.fromkeys(("Version", "Specifier", "SpecifierSet", "Requirement", "Marker"), ("core.standards",)),
+    **dict.fromkeys(("parse_wheel_filename", "parse_sdist_filename"), ("core.standards",)),
+    **dict.fromkeys(("urlsplit", "urlparse", "urljoin"), ("core.urls",)),
+    **dict.fromkeys(("json.loads", "json.load"), ("core.plain_json", "core.document")),
+    **dict.fromkeys(("tomllib.loads", "tomllib.load"), ("core.document",)),
+    "json.decode": ("cache.unpacked", "index.cache", "storage.directory.notes"),
+    "fromisoformat": ("core.wheel_kinds", "core.manifest.constraints", "storage.s3.fast.client"),
+    **dict.fromkeys(("strptime", "fromtimestamp"), ("core.urls", "storage.directory.store")),
+    **dict.fromkeys(("HeaderParser", "message_from_bytes", "message_from_string"), ("wheels.metadata",)),
+    "HTMLParser": ("index.simple_api",),
+    **dict.fromkeys(("ElementTree.fromstring", "ElementTree.XML"), ("storage.s3.fast.client",)),
+    "isdigit": (),  # true for a superscript two, which int() refuses
+}
+"""Parsers that raise plain errors for bad text, and the modules that guard them."""
+
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "fcntl", "getpass", "glob", "http", "io.open", "locale", "logging"),
     *(
@@ -182,6 +198,20 @@ def strays(modules: Mapping[str, Module]) -> list[str]:
     ]
 
 
+def unguarded(modules: Mapping[str, Module]) -> list[str]:
+    """Calls of a parser, with a text, outside the module that turns its errors into typed ones."""
+    found = []
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call) or not (node.args or isinstance(node.func, ast.Attribute)):
+                continue
+            words = ast.unparse(node.func).split(".")
+            for name in {words[-1], ".".join(words[-2:])} & PARSERS.keys():
+                if module.name.removeprefix("pipper.") not in PARSERS[name] and module.name not in PROGRAMS:
+                    found.append(f"{module.name}:{node.lineno} calls {name}")
+    return found
+
+
 def undeclared(modules: Mapping[str, Module], declared: set[str]) -> list[str]:
     """Imports of what is neither the standard library nor a declared dependency."""
     known = sys.stdlib_module_names | declared | {"pipper"}
@@ -269,6 +299,25 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 def test_each_library_stands_in_its_own_part() -> None:
     assert strays(house()) == []
+
+
+def test_B01_text_from_outside_is_parsed_by_guarded_modules_alone() -> None:
+    assert unguarded(house()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Version(text)",
+        "packaging.version.Version(text)",
+        "urllib.parse.urljoin(base, text)",
+        "json.loads(text)",
+        "datetime.datetime.fromisoformat(text)",
+        "text.isdigit()",
+    ],
+)
+def test_B01_a_bare_parser_is_found(text: str) -> None:
+    assert len(unguarded({"pipper.ops.x": Module(name="pipper.ops.x", text=text)})) == 1
 
 
 def test_every_library_in_use_is_declared() -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, load_json, read_json
+from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
 from pipper.core.layout.notes import (
     NO_NOTES,
     FileNotes,
@@ -20,6 +20,7 @@ from pipper.core.layout.notes import (
     unknown_entries,
     without_returned,
 )
+from pipper.core.plain_json import load_json
 from pipper.core.standards import read_version, version_of
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError

@@ -86,7 +86,7 @@ def _top(data: bytes, label: str) -> Node:
         top = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=RESTORE)
     except UsageError as error:
         cause = error.cause or error.message
-        place = re.search(r"line (\d+)", cause)
+        place = re.search(r"line ([0-9]{1,9})", cause)
         line = int(place[1]) if place else data.count(b"\n") + 1
         raise UsageError(f"{label} is damaged at line {line}", cause=cause, hint=RESTORE) from error
     version = top.at("lock-version").integer()

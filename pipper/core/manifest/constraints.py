@@ -67,7 +67,7 @@ def _limits(node: Node) -> list[tuple[Node, Requirement]]:
 def specifier_of(text: str) -> str:
     """Return the specifier of a constraint: `1.2` means `==1.2`, and `*` any version."""
     bare = text.strip()
-    return "" if bare == "*" else f"=={bare}" if bare[:1].isdigit() else bare
+    return "" if bare == "*" else f"=={bare}" if bare[:1].isdecimal() else bare
 
 
 def read_as_of(node: Node) -> datetime:
@@ -86,11 +86,11 @@ def parse_as_of(text: str, *, where: str) -> datetime:
             begins = datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
             return begins + timedelta(days=1) - timedelta(microseconds=1)
         moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{where}: `{text[:40]}` is not a date", hint="write 2026-11-01 or 2026-11-01T12:00:00Z"
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def read_cool_down(node: Node) -> timedelta:

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 
+from pipper.system.regular_file import read_regular
 from pipper.system.trust import is_own
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -32,8 +33,7 @@ class ReadFile:
         self._mark = _mark(path)
         self.data: bytes | None = None
         if self._mark:
-            with open(path, "rb") as stream:
-                self.data = stream.read()
+            self.data = read_regular(path)
 
     @property
     def is_outdated(self) -> bool:
@@ -114,5 +114,5 @@ def _mark(path: str) -> tuple[int, int, int] | None:
     if not is_own(path, place) or not is_own(path, found):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -17,7 +17,8 @@ from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
-from pipper.system.seals import read_plain, seal_key
+from pipper.system.regular_file import read_regular
+from pipper.system.seals import seal_key
 from pipper.system.trust import is_own_folder
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -61,7 +62,7 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         found = os.stat(root)
         if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
             return None
-        stamp = read_plain(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT)
+        stamp = read_regular(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT, follow=False)
         seal, _, text = stamp.decode().partition("\n")
         lines = text.split("\n")
         venv = environment_path(files.root, os.environ)

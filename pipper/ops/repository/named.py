@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipper.core.access import RepositoryOptions
-from pipper.core.document import load_json
+from pipper.core.plain_json import load_json
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
 from pipper.core.urls import split_url

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from pipper.core.document import load_json
 from pipper.core.layout.keys import JSON, MARKER_KEY, bundle_version, marker_body, parse_marker
 from pipper.core.layout.objects import Holding, arrange
+from pipper.core.plain_json import load_json
 from pipper.core.ports import ObjectInfo, Store
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import (

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import MsgspecError, Struct, field, json
 
 from pipper.system.files import put_in_place, temporary_file
+from pipper.system.regular_file import read_regular
 
 
 class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,8 +41,8 @@ class Notes:
     def get(self, key: str) -> Note | None:
         """Return the note of `key`, or None if it is missing or damaged."""
         try:
-            return json.decode(self._path(key).read_bytes(), type=Note)
-        except (FileNotFoundError, MsgspecError, ValueError):
+            return json.decode(read_regular(self._path(key)), type=Note)
+        except (FileNotFoundError, MsgspecError, ValueError, RecursionError):
             return None
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
