@@ -4,6 +4,7 @@
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,14 @@ def test_a_mutant_is_the_same_each_time(grammar: Grammar) -> None:
     mutants = [grammar.mutant(7, index) for index in range(8)]
     assert mutants == [grammar.mutant(7, index) for index in range(8)]
     assert len(set(mutants)) > 1
+
+
+@EACH
+def test_B01_mutants_are_read_or_refused_by_a_typed_error(grammar: Grammar) -> None:
+    for seed, count in ((20_261_130, 100), (secrets.randbelow(1 << 32), 30)):
+        tally = tried(grammar, count, seed)
+        again = f"python -m tests.fuzz --target {grammar.name} --seed {seed} --only"
+        assert not tally.findings, [(again, each.index, each.kind, each.text) for each in tally.findings]
 
 
 def made(read: Callable[[bytes], Any], **more: Any) -> Grammar:
