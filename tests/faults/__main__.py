@@ -1,9 +1,12 @@
 """`python -m tests.faults`: every disturbance at every request of every command that changes a repository.
 
-On a real S3 server (Ceph), through a proxy. Prints what was tried and what was found; exit 1 if anything was found.
+On a real S3 server (Ceph), through a proxy. Prints what was tried and what was found, also if it is interrupted; exit 1
+if anything was found.
 """
 
 import argparse
+import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -22,20 +25,24 @@ def main() -> int:
     parser.add_argument("--sample", action="store_true", help="a few points of each command")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th point")
     parser.add_argument("--jobs", type=int, default=2, help="how many points at once")
-    parser.add_argument("--only", default="", metavar="TEXT", help="points whose description contains this")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="points whose description has it")
     parser.add_argument("worlds", nargs="*", choices=[[], *WORLDS], metavar="COMMAND", help="default: all")
     chosen = parser.parse_args()
     began = time.monotonic()
+    tally = Tally()
     with default_signals(), running_ceph() as server, tempfile.TemporaryDirectory() as folder:
-        tally = try_all(
-            server,
-            Path(folder),
-            worlds=chosen.worlds or list(WORLDS),
-            every=SAMPLE if chosen.sample else chosen.every,
-            jobs=chosen.jobs,
-            only=chosen.only,
-            failed=_failed,
-        )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            try_all(
+                server,
+                Path(folder),
+                tally,
+                worlds=chosen.worlds or list(WORLDS),
+                every=SAMPLE if chosen.sample else chosen.every,
+                jobs=chosen.jobs,
+                only=chosen.only,
+                failed=_failed,
+            )
     _report(tally, time.monotonic() - began)
     return int(bool(tally.failures))
 

@@ -1,6 +1,7 @@
 """Tries many points, several at once."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.runner import Runner
 from tests.s3_endpoint import S3Endpoint
 
-SAMPLE = 37
+SAMPLE = 53
 """A sample has one point of so many."""
 
 
@@ -30,15 +31,15 @@ class Tally:
 def try_all(
     server: S3Endpoint,
     root: Path,
+    tally: Tally,
     *,
     worlds: Sequence[str],
     every: int = 1,
     jobs: int = 2,
     only: str = "",
     failed: Callable[[Point, list[str]], None] = lambda point, problems: None,
-) -> Tally:
-    """Try `every` n-th point of these worlds whose description contains `only`; `failed` is told at once."""
-    tally = Tally()
+) -> None:
+    """Try `every` n-th point of these worlds whose description has the pattern `only`; `failed` is told at once."""
     with contextlib.ExitStack() as stack:
         proxy = stack.enter_context(Proxy(server))
         bucket = server.fresh_bucket()
@@ -47,18 +48,20 @@ def try_all(
             place = root / str(number)
             place.mkdir()
             free.put(Bench(server, proxy, stack.enter_context(Runner(place)), bucket, place))
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        pool = ThreadPoolExecutor(jobs)
+        stack.callback(
+            pool.shutdown, cancel_futures=True
+        )  # an interrupt waits for what runs, and not for all
         for turn, name in enumerate(worlds):
             with _taken(free) as bench:
                 world = bench.world(name)
-            points = [point for point in world.points() if only in str(point)]
+            points = [point for point in world.points() if re.search(only, str(point))]
             chosen = points[turn % every :: every]
-            tally.worlds[name] = (len(world.requests), len(points), len(chosen))
-            for point, problems in pool.map(partial(_tried, free, world), chosen):
+            for tried, (point, problems) in enumerate(pool.map(partial(_tried, free, world), chosen), 1):
+                tally.worlds[name] = (len(world.requests), len(points), tried)
                 if problems:
                     tally.failures[point] = problems
                     failed(point, problems)
-    return tally
 
 
 @contextmanager
