@@ -26,6 +26,7 @@ from pipper.core.layout.keys import (
 )
 from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
@@ -261,12 +262,7 @@ class Publisher:
         listed = self._bundles(publication.name)
         key = f"{self._folder(publication.name, bundle.folder)}/{bundle.safe_version}.pipper"
         found = next((info for info in listed if info.key == key), None)
-        if found is None:
-            try:
-                self._store.create(key, bundle.path, content_type=ZIP, metadata=bundle.metadata)
-                return
-            except ObjectExistsError:  # created after the listing
-                found = self._store.head(key)
+        found = found or self._create_bundle(key, bundle)
         if found is None or wheel_sha256(self._store, key) == publication.sha256:
             return
         if not self._force:
@@ -276,6 +272,18 @@ class Publisher:
                 hint="publish with --force to replace it, or raise the version",
             )
         self._store.replace(key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata)
+
+    def _create_bundle(self, key: str, bundle: BundleFile) -> ObjectInfo | None:
+        """Store a bundle; if one was stored after the listing, return that."""
+        for _ in range(ROUNDS):
+            try:
+                self._store.create(key, bundle.path, content_type=ZIP, metadata=bundle.metadata)
+            except ObjectExistsError:
+                if found := self._store.head(key):
+                    return found
+                continue  # it was removed again, or the refusal was wrong
+            return None
+        raise outrun(f"{self._store.location}/{key}")
 
     def _folder(self, name: NormalizedName, given: str) -> str:
         """Return the folder that 0.x created for the project, else its name as given."""

@@ -410,6 +410,23 @@ def simple_index(folder: Path) -> Iterator[str]:
         yield f"{server.url}/"
 
 
+@pytest.mark.parametrize("harm", ["drop", "put"])
+def test_a_restored_wheel_that_the_store_refuses_is_not_told_as_restored(
+    harm: str, s3_double: S3Double, tmp_path: Path
+) -> None:
+    shelf = Shelf(root=tmp_path, server=s3_double.endpoint, bucket=s3_double.endpoint.fresh_bucket())
+    shelf.publish(shelf.wheel("beta"))
+    key = shelf.key("beta-1.0.0-py3-none-any.whl")
+    wheel = shelf.body(key)
+    shelf.drop(key) if harm == "drop" else shelf.put(key, b"damaged")
+    refusal = Answer(status=412, code="PreconditionFailed")
+    s3_double.script(Rule(operation="PutObject", key=f"*{key}", fault=refusal, times=2))
+    assert repair(shelf.settings, now=datetime.now(UTC)).exit_code == 7
+    s3_double.forget()
+    assert [mend.subject for mend in shelf.repair().mends] == [key]
+    assert shelf.body(key) == wheel
+
+
 @pytest.mark.parametrize(
     ("operation", "key"),
     [("PutObject", "*acme_base-1.0.0-py3-none-any.whl"), ("GetObject", "*Acme_Base/v1-0-0.pipper")],

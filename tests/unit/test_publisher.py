@@ -12,7 +12,7 @@ import pytest
 
 from pipper.core.layout.keys import MARKER_KEY, marker_body
 from pipper.core.reporter import Reporter
-from pipper.errors import ConflictError, IntegrityError, ObjectChangedError
+from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, ObjectExistsError
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
@@ -131,6 +131,30 @@ def test_B04_a_flipped_bit_in_a_page_from_the_disk_is_never_written_back(tmp_pat
     files = page(root)["files"]
     assert isinstance(files, list)
     assert files[:1] == before
+
+
+class Refusing(DirectoryStore):
+    """Says of bundles that they exist already, so many times."""
+
+    times = 1
+
+    def create(self, key: str, *args: object, **more: object) -> str:
+        if key.endswith(".pipper") and self.times:
+            self.times -= 1
+            raise ObjectExistsError("a refusal that is wrong")
+        return super().create(key, *args, **more)  # type: ignore[arg-type]  # passed on as they came
+
+
+def test_a_bundle_that_is_refused_and_is_not_there_is_stored_or_told(tmp_path: Path) -> None:
+    store = Refusing(tmp_path / "r")
+    assert run(Publisher(Repository(store, "acme"), now=NOW), publication(tmp_path)) == ["published"]
+    assert store.head("Foo_Bar/v1-0-0.pipper")
+    worker, given = Publisher(Repository(store, "acme"), now=NOW), publication(tmp_path, "2.0.0")
+    store.times = 99
+    worker.upload(given)
+    worker.write_page([given])
+    (outcome,) = worker.store_bundles([given])
+    assert isinstance(outcome.error, ConflictError)
 
 
 def test_a_version_somebody_else_put_on_the_page_meanwhile_is_a_conflict(tmp_path: Path) -> None:

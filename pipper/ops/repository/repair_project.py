@@ -305,9 +305,16 @@ class Mender:
         return now is None or (look.info is not None and now.etag == look.info.etag)
 
     def _put(self, key: str, body: bytes | Path, content_type: str, found: ObjectInfo | None) -> None:
-        """Store an object in place of the one found; if another process wrote first, its object stays."""
-        with suppress(ObjectExistsError, ObjectChangedError):
+        """Store an object in place of the one found; if another process wrote first, its object stays.
+
+        Raises ConflictError if the store refuses, and nobody wrote.
+        """
+        try:
             put(self._store, key, body, etag=found.etag if found else None, content_type=content_type)
+        except (ObjectExistsError, ObjectChangedError):
+            now = self._store.head(key)
+            if now is None or (found is not None and now.etag == found.etag):
+                raise
 
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:
