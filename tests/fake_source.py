@@ -39,31 +39,40 @@ def release_from(
     """Build a release, and the metadata of each of its files by name.
 
     `content` may have `tags`, `python` (on the page), `uploaded`, `yanked` and `not-yanked` (tags), and
-    `requires`, `extras`, `metadata-python`, `unusable` of the metadata; `wheels` has other content by tag.
+    `requires`, `extras`, `metadata-python`, `unusable` of the metadata; `wheels` has other content by tag;
+    `source` is the content of a source distribution.
     """
     stem = f"{name.replace('-', '_')}-{version}"
     files, metadata = [], {}
     for tag in content.get("tags", ["py3-none-any"]):
         own = {**content, **content.get("wheels", {}).get(tag, {})}
-        filename = f"{stem}-{tag}.whl"
-        files.append(
-            CandidateFile(
-                filename=filename,
-                locked=LockedFile(
-                    sha256=sha256(f"{alias}/{name}/{version}/{tag}".encode()).hexdigest(),
-                    size=1000,
-                    key=f"{name}/{filename}",
-                ),
-                requires_python=SpecifierSet(own["python"]) if "python" in own else None,
-                upload_time=datetime.fromisoformat(own["uploaded"]) if "uploaded" in own else None,
-                yanked=own.get("yanked") if tag not in content.get("not-yanked", ()) else None,
-            )
-        )
-        metadata[filename] = metadata_from(own)
+        is_kept = tag in content.get("not-yanked", ())
+        file = _file(f"{stem}-{tag}.whl", f"{alias}/{name}/{version}/{tag}", name, own, is_kept=is_kept)
+        files.append(file)
+        metadata[file.filename] = metadata_from(own)
+    sdists = []
+    if "source" in content:
+        own = {**content, **content["source"]}
+        sdists.append(_file(f"{stem}.tar.gz", f"{alias}/{name}/{version}", name, own, is_kept=False))
+        metadata[f"{stem}.tar.gz"] = metadata_from(own)
     release = Release(
-        name=canonicalize_name(name), version=Version(version), source=alias, files=tuple(files)
+        name=canonicalize_name(name),
+        version=Version(version),
+        source=alias,
+        files=tuple(files),
+        sdists=tuple(sdists),
     )
     return release, metadata
+
+
+def _file(filename: str, seed: str, name: str, own: dict[str, Any], *, is_kept: bool) -> CandidateFile:
+    return CandidateFile(
+        filename=filename,
+        locked=LockedFile(sha256=sha256(seed.encode()).hexdigest(), size=1000, key=f"{name}/{filename}"),
+        requires_python=SpecifierSet(own["python"]) if "python" in own else None,
+        upload_time=datetime.fromisoformat(own["uploaded"]) if "uploaded" in own else None,
+        yanked=None if is_kept else own.get("yanked"),
+    )
 
 
 def metadata_from(content: dict[str, Any]) -> ReleaseMetadata:

@@ -201,9 +201,10 @@ def _solutions(
         for by, texts in turned(case.get("unmanaged", {}), backwards).items()
     }
     wanted = _goals(case, manifest, old)
-    request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged)
+    request = solve_request(manifest, wanted[0].target, options, old=old, unmanaged=unmanaged, can_build=True)
     preferred = preferred_versions(manifest, old, installed, options)
-    return resolve(request, preferred, wanted, router, reporter)
+    required = frozenset(manifest.groups)
+    return resolve(request, preferred, wanted, router, reporter, required)
 
 
 def _goals(case: Mapping[str, Any], manifest: Manifest, old: Lock | None) -> list[Goal]:
