@@ -5,11 +5,13 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from msgspec import Struct
 from packaging.version import InvalidVersion, Version
 
 from pipper.build.source_tree import OLDEST
@@ -57,6 +59,28 @@ def has_static_requirements(pkg_info: bytes, *, filename: str) -> bool:
         return False
     dynamic = {name.strip().lower() for name in headers.get("dynamic", ())}
     return version >= _STATIC and not dynamic & _NEEDED
+
+
+class Unpacked(Struct, frozen=True, kw_only=True):
+    """A source distribution in a temporary folder."""
+
+    tree: Path
+    """Its one top folder."""
+    newest: int
+    """The time of its newest file, in seconds since 1970."""
+    scratch: Path
+    """The temporary folder, for results of a build."""
+
+
+@contextlib.contextmanager
+def unpacked_sdist(path: Path, *, filename: str, limits: Limits) -> Iterator[Unpacked]:
+    """Unpack a source distribution for a build; everything is removed afterwards. Raises as `unpack_sdist`."""
+    with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
+        folder = tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True)
+    with folder as name:
+        scratch = Path(name).resolve()  # backends compare real paths
+        tree, newest = unpack_sdist(path, scratch / "source", filename=filename, limits=limits)
+        yield Unpacked(tree=tree, newest=newest, scratch=scratch)
 
 
 def unpack_sdist(path: Path, into: Path, *, filename: str, limits: Limits) -> tuple[Path, int]:

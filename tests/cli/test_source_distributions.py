@@ -10,8 +10,9 @@ import pytest
 
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
-from tests.sdists import make_backend, make_sdist
+from tests.sdists import BACKEND, make_backend, make_sdist
 from tests.wheelhouse import make_wheel
+from tests.workshop import this_interpreter
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ FAULTS = {
     "another version": ("    return _plain(d, version='9.9')\n", 4, "gave promise-9.9"),
     "two wheels": ("    open(d + '/a-1-py3-none-any.whl', 'w')\n    return _plain(d)\n", 4, "breaks PEP 517"),
     "no wheel": (f"    return '{NAME}'\n", 4, "no such file"),
-    "damaged": (f"    open(d + '/{NAME}', 'w')\n    return '{NAME}'\n", 4, "damaged"),
+    "damaged": (f"    open(d + '/{NAME}', 'w')\n    return '{NAME}'\n", 4, "damaged zip"),
     "does not fit": (f"    import os; {RENAME}\n    return m\n", 4, "does not fit"),
     "writes outside": ("    return '../../../../../etc/x.whl'\n", 4, "no such file"),
 }
@@ -290,3 +291,43 @@ def test_R01_two_extras_that_exclude_each_other_are_told_as_before(shop: Shop) -
     shop.index.add(make_wheel(shop.folder, "six", "2.0"))
     shop.ask(more="[optional-dependencies]\na = ['six<2']\nb = ['six>=2']\n")
     shop.workspace.refused("lock", code=3, subject="six")
+
+
+def test_R01_a_build_without_a_solution_on_another_platform_does_not_stop_this_one(shop: Shop) -> None:
+    target = this_interpreter().target
+    own = f"py3-none-{target.name.partition('-')[2]}"
+    shop.index.add(make_wheel(shop.folder, "native-part", "1.0", tag=own))
+    shop.add("native", "1.0", build_requires=["tiny-build", "native-part"])
+    shop.ask("native", more="[build]\nallow = ['native']\n")
+    done = shop.workspace.run("lock")
+    assert "no solution for cp3" in done.stderr
+    failures = [each["failure"] for each in shop.lock["environments"] if "failure" in each]
+    assert failures
+    assert all(each.startswith("no environment for the build of native 1.0") for each in failures)
+    assert shop.package("native")["build-requires"] == ["native-part==1.0", "tiny-build==1.0"]
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"native": "1.0"}
+
+
+def test_R01_what_a_build_requires_must_have_a_wheel_itself(shop: Shop) -> None:
+    shop.add("tool-source", "1.0")
+    shop.add("stacked", "1.0", build_requires=["tool-source", "tiny-build"])
+    shop.ask("stacked", more="[build]\nallow = true\n")
+    done = shop.workspace.refused("lock", code=3, subject="the build of stacked 1.0")
+    assert "tool-source 1.0 is skipped: no wheel at all" in done.stderr
+
+
+def test_R01_names_of_builds_stay_private_too(shop: Shop) -> None:
+    shop.add("careful", "1.0", build_requires=["acme-build"])
+    shop.ask("careful", more="[build]\nallow = ['careful']\n[repositories]\nacme = 'file:../repository'\n")
+    shop.workspace.publish(shop.workspace.wheel("other"))
+    with shop.workspace.manifest.open("a") as file:
+        file.write("[sources]\n'acme-*' = 'acme'\n")
+    shop.workspace.refused("lock", code=3, subject="careful")
+    assert "acme-build" not in shop.index.names()
+    backend = make_wheel(shop.folder, "acme-build", "1.0", files={"tiny_backend.py": BACKEND})
+    shop.workspace.publish(backend)
+    shop.workspace.run("lock")
+    assert shop.package("acme-build")["source"] == "acme"
+    shop.workspace.run("sync")
+    assert "acme-build" not in shop.index.names()

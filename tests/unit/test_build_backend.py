@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipper.build.backend import TIMEOUT, Builder, build_wheel
+from pipper.build.hooks import Hooks
 from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError, PipperError, UsageError
@@ -204,6 +205,24 @@ def test_a_backend_gets_what_it_asks_for_in_addition(tmp_path: Path) -> None:
     build_wheel(source, tmp_path / "out", builder)
     assert isinstance(builder.environments, Here)
     assert builder.environments.asked == [(), ("extra>=2",)]
+
+
+def test_an_editable_wheel_is_built_by_the_hooks_of_pep_660(tmp_path: Path) -> None:
+    source = own_backend(tmp_path / "source", COPY)
+    with (source / "own.py").open("a") as file:
+        file.write(
+            "def get_requires_for_build_editable(config_settings=None):\n    return ['editables']\n"
+            "def build_editable(out, config_settings=None, metadata_directory=None):\n"
+            "    print('editable')\n    return build_wheel(out)\n"
+        )
+    reporter = Listener()
+    builder = here(reporter=reporter)
+    hooks = Hooks(source, builder.rules("tiny", again="", source_date=0))
+    environment = builder.environments.make((), subject="tiny")
+    assert hooks.requires_for(environment, editable=True) == ("editables",)
+    assert hooks.wheel(environment, tmp_path / "out", editable=True).name.startswith("tiny_thing-1.2.3")
+    assert "editable" in reporter.lines
+    assert hooks.metadata(environment, tmp_path / "metadata") is None
 
 
 def test_T09_a_backend_gets_no_credentials_and_no_way_to_an_index(tmp_path: Path) -> None:

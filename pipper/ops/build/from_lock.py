@@ -1,17 +1,14 @@
 """Build the wheels of locked source distributions, each once, with exactly the packages that the lock has for it."""
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from msgspec import DecodeError, Struct, json
 from packaging.requirements import InvalidRequirement
 
 from pipper.build.backend import SAME_COMMAND, Builder
 from pipper.build.hooks import Hooks
-from pipper.build.sdist import unpack_sdist
+from pipper.build.sdist import unpacked_sdist
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
@@ -29,7 +26,6 @@ from pipper.ops.sync.wheel_checks import require_same_version
 from pipper.python.interpreter import Interpreter
 from pipper.system.digest import digest
 from pipper.system.files import sha256_of_file
-from pipper.system.os_errors import os_errors
 from pipper.wheels.name import parse_wheel_name
 
 _FORMAT = b"1"
@@ -104,15 +100,10 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             reporter=builder.reporter,
         )
         archive = require_cached(want.file.sha256, want.filename, cache)
-        with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
-            folder = tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True)
-        with folder as scratch:
-            into = Path(os.path.realpath(scratch))
-            tree, newest = unpack_sdist(archive, into / "source", filename=want.filename, limits=cache.limits)
-            rules = builder.rules(subject, again=SAME_COMMAND, source_date=newest)
-            hooks = Hooks(tree, rules)
+        with unpacked_sdist(archive, filename=want.filename, limits=cache.limits) as source:
+            hooks = Hooks(source.tree, builder.rules(subject, again=SAME_COMMAND, source_date=source.newest))
             self._require_tools(want, hooks, environment)
-            wheel = hooks.wheel(environment, into / "wheel")
+            wheel = hooks.wheel(environment, source.scratch / "wheel")
             self._require_fit(want, wheel.name)
             sha256 = sha256_of_file(wheel)
             cache.add_file(wheel, sha256, subject=f"the wheel of {subject}")

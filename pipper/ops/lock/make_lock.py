@@ -117,6 +117,7 @@ def lock_for_goals(
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
     if sdists and basis.builder:
         lock = with_build_tools(lock, wanted, sdists, basis.builder.environments)
+        _warn_of_builds(lock, solutions, settings.reporter)
     lock.check()
     _require_same_bytes(project, options, old, lock)
     return lock
@@ -183,6 +184,14 @@ def _warn(solutions: Solutions, reporter: Reporter) -> None:
                 )
     for text in sorted(warnings):
         reporter.warning(text)
+
+
+def _warn_of_builds(lock: Lock, solutions: Solutions, reporter: Reporter) -> None:
+    """Warn of each environment that has a solution, but for whose builds there is none."""
+    known = {target.name for target in solutions.failures}
+    for each in lock.environments:
+        if each.failure and each.target.name not in known:
+            reporter.warning(no_solution(each.target, each.failure))
 
 
 def _versions(installed: Iterable[Installed]) -> dict[NormalizedName, Version]:

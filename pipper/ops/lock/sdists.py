@@ -1,10 +1,7 @@
 """Source distributions in a solve: their requirements, and those of their builds."""
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from threading import Lock as ThreadLock
 
 from msgspec import DecodeError, Struct, json
@@ -12,7 +9,7 @@ from msgspec.structs import replace
 
 from pipper.build.backend import SAME_COMMAND, Builder, environment_for
 from pipper.build.hooks import Hooks
-from pipper.build.sdist import has_static_requirements, read_pkg_info, unpack_sdist
+from pipper.build.sdist import has_static_requirements, read_pkg_info, unpacked_sdist
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.core.lock.model import LockedFile, LockedPackage
@@ -114,35 +111,23 @@ class Sdists:
             if note.metadata or not with_metadata:
                 return note
         self._builder.reporter.info(f"Asking the build backend of {subject}")
-        with _unpacked(file, self._cache) as (tree, newest):
-            rules = self._builder.rules(subject, again=SAME_COMMAND, source_date=newest)
-            hooks, environments = Hooks(tree, rules), self._builder.environments
+        path, limits = require_cached(file.sha256, file.filename, self._cache), self._cache.limits
+        with unpacked_sdist(path, filename=file.filename, limits=limits) as source:
+            rules = self._builder.rules(subject, again=SAME_COMMAND, source_date=source.newest)
+            hooks, environments = Hooks(source.tree, rules), self._builder.environments
             environment = environment_for(hooks, environments, subject=subject)
             requires = tuple(sorted({*hooks.requires(), *hooks.requires_for(environment)}))
             metadata = ""
             if with_metadata:
-                scratch = tree.parent.parent
-                found = hooks.metadata(environment, scratch / "metadata")
+                found = hooks.metadata(environment, source.scratch / "metadata")
                 if found is None:
-                    wheel = hooks.wheel(environment, scratch / "wheel")
-                    with open_wheel(wheel, filename=wheel.name, limits=self._cache.limits) as opened:
+                    wheel = hooks.wheel(environment, source.scratch / "wheel")
+                    with open_wheel(wheel, filename=wheel.name, limits=limits) as opened:
                         found = opened.metadata.raw
                 metadata = headers_only(found).decode("utf-8", "replace")
         examined = _Examined(requires=requires, metadata=metadata)
         keep_note(self._cache, key, json.encode(examined))
         return examined
-
-
-@contextmanager
-def _unpacked(file: LockedFile, cache: Cache) -> Iterator[tuple[Path, int]]:
-    """Yield the tree of a cached source distribution, and the time of its newest file; it is removed afterwards."""
-    path = require_cached(file.sha256, file.filename, cache)
-    hint = "set TMPDIR to a folder with free space"
-    with os_errors("write", "a temporary folder", hint=hint):
-        folder = tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True)
-    with folder as scratch:
-        into = Path(os.path.realpath(scratch)) / "source"
-        yield unpack_sdist(path, into, filename=file.filename, limits=cache.limits)
 
 
 class _WithSdists(WrappedSource):
