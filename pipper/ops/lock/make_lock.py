@@ -15,11 +15,12 @@ from pipper.cache.cache import Cache
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.target import Target
-from pipper.errors import IntegrityError
+from pipper.errors import IntegrityError, NoSolutionError
 from pipper.index.reader import Reader
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
@@ -119,8 +120,32 @@ def lock_for_goals(
         lock = with_build_tools(lock, wanted, sdists, basis.builder.environments)
         _warn_of_builds(lock, solutions, settings.reporter)
     lock.check()
+    _keep_private_names(old, lock)
     _require_same_bytes(project, options, old, lock)
     return lock
+
+
+def _keep_private_names(old: Lock | None, new: Lock) -> None:
+    """Raise NoSolutionError if a group or extra without a solution may need packages that `old` took from a repository.
+
+    Without them the lock would no longer know that these names are private, and the next one would ask the index.
+    """
+    locked = {package.name for package in new.packages}
+    private = {package.name for package in (old.packages if old else ()) if package.source != INDEX}
+    lost = private - locked
+    for each in new.environments if lost else ():
+        for kind, reasons in (("groups", each.failed_groups), ("extras", each.failed_extras)):
+            for part, reason in reasons.items():
+                closures = (getattr(one, kind).get(part, ()) for one in (old.environments if old else ()))
+                needed = {pin.name for closure in closures for pin in closure}
+                needed |= {name_of(parse_requirement(text)) for text in getattr(new.inputs, kind)[part]}
+                if found := sorted(name for name in lost if name in needed or f"`{name}`" in reason):
+                    message, _, cause = reason.partition("\n")
+                    raise NoSolutionError(
+                        f"no solution for the {kind[:-1]} `{part}`: {message}",
+                        cause=cause,
+                        hint=f"publish `{found[0]}` again, or remove what requires it from the manifest",
+                    )
 
 
 def _require_same_bytes(project: Project, options: LockOptions, old: Lock | None, new: Lock) -> None:
