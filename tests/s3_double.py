@@ -80,7 +80,7 @@ class Rule:
     """Which requests meet a fault: of those that fit, the `nth` (from 1) and the `times - 1` after it."""
 
     operation: str
-    """`PutObject`, `GetObject`, `HeadObject`, `DeleteObject`, `ListObjectsV2`, `HeadBucket`, or `*`."""
+    """`PutObject`, `CopyObject`, `GetObject`, `HeadObject`, `DeleteObject`, `ListObjectsV2`, `HeadBucket`, or `*`."""
     fault: Fault
     key: str = "*"
     """A glob over the whole key, prefix and all."""
@@ -245,6 +245,8 @@ class S3Double:
                 return _list(request, objects, self.page_size)
             case "PutObject":
                 return self._put(request, objects, body)
+            case "CopyObject":
+                return self._copy(request, objects)
             case "DeleteObject":
                 objects.pop(request.key, None)
                 return _Reply(status=204)
@@ -253,6 +255,18 @@ class S3Double:
                 missing = _refusal(Answer(status=404, code="NoSuchKey"), method)
                 return missing if found is None else _get(request, found)
         return _refusal(Answer(status=501, code="NotImplemented"), method)
+
+    def _copy(self, request: Seen, objects: dict[str, _Object]) -> _Reply:
+        bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
+        held = self._buckets.get(bucket, {}).get(key)
+        if held is None:
+            return _refusal(Answer(status=404, code="NoSuchKey"), "PUT")
+        wanted = request.headers.get("x-amz-copy-source-if-match")
+        if wanted is not None and wanted.strip('"') != held.etag:
+            return _refusal(Answer(status=412, code="PreconditionFailed"), "PUT")
+        objects[request.key] = held
+        text = f"<CopyObjectResult><ETag>&quot;{held.etag}&quot;</ETag></CopyObjectResult>"
+        return _Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
 
     def _put(self, request: Seen, objects: dict[str, _Object], body: bytes) -> _Reply:
         held = objects.get(request.key)
@@ -406,6 +420,8 @@ class _Handler(QuietHandler):
             "PUT": "CreateBucket",
             "DELETE": "DeleteBucket",
         }
+        if key and "x-amz-copy-source" in self.headers:
+            names["PUT"] = "CopyObject"
         return Seen(
             operation=(names if key else roots)[self.command],
             bucket=bucket,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 from packaging.requirements import Requirement
@@ -130,6 +130,23 @@ class Store(Protocol):
 
         Raises UsageError if `lifetime` returns None: a directory cannot presign.
         """
+
+
+@runtime_checkable
+class CopiesWithin(Protocol):
+    """A store that can copy objects of another one without moving their bytes through this machine."""
+
+    def can_copy_from(self, other: Store) -> bool:
+        """Return whether both are on one server, under one identity. Sends no request."""
+        ...
+
+    def copy_from(self, other: Store, key: str, *, etag: str) -> None:
+        """Copy the object `key` of `other`, if it still has this etag, to the same key here, with its metadata.
+
+        An object of that key here may be replaced: for keys that contain the hash of the bytes. Raises
+        ObjectChangedError if the object has another etag, ObjectAbsentError if it is gone.
+        """
+        ...
 
 
 class CandidateFile(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version, wheel_key
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
-from pipper.core.ports import ObjectInfo
+from pipper.core.ports import CopiesWithin, ObjectInfo
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, PipperError
@@ -42,6 +42,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """The entry for the page; None if it can only be made from the wheel."""
     fetch: Callable[[Path], Publication]
     """Fetches the file into a folder and verifies it; the result has the entry for the page."""
+    within: Callable[[CopiesWithin], bool] | None = None
+    """Has the server of a target copy wheel and METADATA, after it has verified them; returns whether it could."""
 
     def __repr__(self) -> str:
         return f"Offer({self.filename!r})"  # the URL in `fetch` may be signed
@@ -117,6 +119,14 @@ class Copier:
         Raises IntegrityError if the bytes are not the published ones, and what both sides raise.
         """
         if offer.entry is not None and self._is_stored(offer.entry, offer.name):
+            return offer.entry
+        store = self._store
+        if (
+            offer.entry is not None
+            and offer.within
+            and isinstance(store, CopiesWithin)
+            and offer.within(store)
+        ):
             return offer.entry
         with (
             os_errors("write below", self._scratch),

@@ -390,6 +390,29 @@ def test_between_buckets_each_page_is_read_once_and_again_costs_no_byte(
     remote.run("repository", "check", "-b", away[1])
 
 
+def test_between_buckets_of_one_server_no_wheel_is_sent_again(
+    remote: Workspace, double: S3Double, away: tuple[str, str]
+) -> None:
+    double.forget()
+    copy(remote, "alpha", "--all", "--from", away[0], "--to", away[1])
+    bucket = away[1].split("/")[2]
+    assert double.count("PutObject", "*.whl") == double.count("PutObject", "*.metadata") == 0
+    assert double.count("CopyObject") == 4
+    here = {key: etag for key, etag in double.contents(bucket).items() if key.endswith((".whl", ".metadata"))}
+    assert here.items() <= double.contents(remote.bucket).items()
+    remote.run("repository", "check", "-b", away[1])
+
+
+def test_a_wheel_with_other_bytes_is_not_copied_within_the_server_either(
+    remote: Workspace, double: S3Double, away: tuple[str, str]
+) -> None:
+    (key,) = (key for key in double.contents(remote.bucket) if key.endswith("beta-1.0.0-py3-none-any.whl"))
+    body = double.body(remote.bucket, key)
+    double.endpoint.client.put_object(Bucket=remote.bucket, Key=key, Body=body[:-1] + b"x")
+    copy(remote, "beta", "--from", away[0], "--to", away[1], code=4)
+    assert [each for each in double.contents(away[1].split("/")[2]) if each.endswith(".whl")] == []
+
+
 def test_a_refused_page_of_the_target_is_not_an_absent_one(
     remote: Workspace, double: S3Double, away: tuple[str, str]
 ) -> None:

@@ -13,9 +13,10 @@ from urllib.parse import unquote, urlsplit
 import boto3
 import pytest
 from moto import mock_aws
+from msgspec.structs import replace
 
 from pipper.core.access import Credentials
-from pipper.core.ports import Store
+from pipper.core.ports import CopiesWithin, Store
 from pipper.errors import (
     AccessError,
     IntegrityError,
@@ -509,3 +510,53 @@ def test_a_directory_cannot_presign(tmp_path: Path) -> None:
     assert DirectoryStore(tmp_path).lifetime() is None
     with pytest.raises(UsageError, match="cannot sign"):
         DirectoryStore(tmp_path).presign("x", seconds=60)
+
+
+@pytest.fixture(params=("moto", *REMOTE))
+def copying_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """An empty store of each kind that copies within its server."""
+    yield from _stores(request)
+
+
+def _beside(store: S3Store, prefix: str) -> S3Store:
+    """Another prefix of the same bucket, with the same credentials."""
+    connection = store._connection
+    return S3Store(replace(connection.location, prefix=prefix), credentials=connection._credentials)
+
+
+def test_an_object_is_copied_within_the_server_with_its_metadata(copying_store: Store) -> None:
+    assert isinstance(copying_store, S3Store)
+    assert isinstance(copying_store, CopiesWithin)
+    other = _beside(copying_store, "copies é")
+    key = "foo/0123456789abcdef/foo-1!2.0+local.1-py3-none-any.whl"
+    etag = copying_store.create(key, b"body", content_type=PLAIN, metadata={"a": "b"})
+    assert other.can_copy_from(copying_store)
+    other.copy_from(copying_store, key, etag=etag)
+    assert other.read(key).body == b"body"
+    found = other.head(key)
+    assert found is not None
+    assert (found.size, dict(found.metadata)) == (4, {"a": "b"})
+    other.copy_from(copying_store, key, etag=etag)
+
+
+def test_a_copy_within_the_server_takes_only_the_object_that_was_looked_at(copying_store: Store) -> None:
+    assert isinstance(copying_store, S3Store)
+    other = _beside(copying_store, "copies")
+    etag = copying_store.create("a/b", b"body", content_type=PLAIN)
+    copying_store.replace("a/b", b"other", etag=etag, content_type=PLAIN)
+    with pytest.raises(ObjectChangedError):
+        other.copy_from(copying_store, "a/b", etag=etag)
+    with pytest.raises(ObjectAbsentError):
+        other.copy_from(copying_store, "a/c", etag=etag)
+    assert list(other.list()) == []
+
+
+def test_stores_of_different_servers_or_identities_copy_byte_by_byte(
+    s3_server: S3Endpoint, tmp_path: Path
+) -> None:
+    store = s3_server.store()
+    location = S3Location(bucket="other", endpoint_url=s3_server.url, region=s3_server.region)
+    other = S3Store(location, credentials=Credentials(access_key_id="AKIAOTHER", secret_access_key="x"))
+    assert not other.can_copy_from(store)
+    assert not store.can_copy_from(DirectoryStore(tmp_path))
+    assert not isinstance(DirectoryStore(tmp_path), CopiesWithin)

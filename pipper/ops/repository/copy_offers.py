@@ -15,7 +15,7 @@ from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, wheel_key
 from pipper.core.layout.notes import FileNotes, FileOrigin
 from pipper.core.layout.page import PageBundle, PageFile
-from pipper.core.ports import CandidateFile
+from pipper.core.ports import CandidateFile, CopiesWithin
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError
@@ -62,6 +62,7 @@ def repository_offers(source: Repository, name: NormalizedName, ways: Ways) -> l
                 yanked=file.yanked,
                 entry=entry,
                 fetch=partial(_published_wheel, source, name, entry),
+                within=partial(_copied_within, source, name, entry),
             )
         )
     published = {offer.version for offer in offers}
@@ -105,6 +106,25 @@ def _published_wheel(source: Repository, name: NormalizedName, entry: PageFile, 
         needs=entry.needs,
         listed=entry,
     )
+
+
+def _copied_within(source: Repository, name: NormalizedName, entry: PageFile, target: CopiesWithin) -> bool:
+    """Have the server copy a wheel and its METADATA, if it can: the wheel is read, but not sent again."""
+    store = source.store
+    if not target.can_copy_from(store):
+        return False
+    key = wheel_key(name, entry.sha256, entry.filename)
+    for each, expected in ((key, entry.sha256), (key + METADATA_SUFFIX, entry.metadata_sha256)):
+        found = store.head(each)
+        if found is None:
+            return False  # the other way raises the error
+        digest = sha256()
+        with store.stream(each) as pieces:
+            for piece in pieces:
+                digest.update(piece)
+        _require(f"{store.location}/{each}", expected, digest.hexdigest(), _REPAIR)
+        target.copy_from(store, each, etag=found.etag)
+    return True
 
 
 def _bundled_wheel(source: Repository, bundle: PageBundle, ways: Ways, folder: Path) -> Publication:

@@ -44,6 +44,14 @@ class Connection:
         self._bucket_seen = False
         self._home: str | None = None
 
+    def is_like(self, other: "Connection") -> bool:
+        """Return whether both ask one server under one identity, as far as their settings tell."""
+        ours, theirs = self.location, other.location
+        return (
+            (ours.endpoint_url, ours.region, self._profile)
+            == (theirs.endpoint_url, theirs.region, other._profile)
+        ) and self._credentials == other._credentials
+
     def direct(self) -> Direct | None:
         """Return the client that reads without boto3, or None if only boto3 can read."""
         with self._lock:

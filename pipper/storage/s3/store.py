@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec import structs
 
 from pipper.core.access import Credentials
-from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo
+from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo, Store
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
 from pipper.storage.s3.errors import ConditionRefusedError, not_created
@@ -24,7 +24,7 @@ from pipper.storage.s3.whole import WholeReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType
-    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import CopyObjectRequestTypeDef, PutObjectRequestTypeDef
 
 _LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
 _BROKEN_READS = 3
@@ -213,6 +213,37 @@ class S3Store:
         if now is None:
             raise changed(key, self.location, _DELETED) from failure
         return now
+
+    def can_copy_from(self, other: Store) -> bool:
+        return isinstance(other, S3Store) and self._connection.is_like(other._connection)
+
+    def copy_from(self, other: Store, key: str, *, etag: str) -> None:
+        """See `CopiesWithin.copy_from`.
+
+        Some servers, Ceph among them, ignore the condition. So the copy's etag is compared; one that differs for
+        another reason (encryption) is accepted if the object did not change.
+        """
+        check_key(key, self.location)
+        assert isinstance(other, S3Store), other  # noqa: S101 - see `can_copy_from`
+        arguments: CopyObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": self._root + key,
+            "CopySource": {"Bucket": other._bucket, "Key": other._root + key},
+            "CopySourceIfMatch": etag,
+        }
+        if self._acl is not None:
+            arguments["ACL"] = cast("ObjectCannedACLType", self._acl)
+        try:
+            with self._request("write", key):
+                answer = self._connection.client().copy_object(**arguments)
+        except ConditionRefusedError as refusal:
+            raise changed(key, other.location, "another process replaced it") from refusal
+        if _bare(answer.get("CopyObjectResult", {}).get("ETag", "")) == etag:
+            return
+        now = other.head(key)
+        if now is None or now.etag != etag:
+            self.delete(key)
+            raise changed(key, other.location, "another process replaced it")
 
     def delete(self, key: str) -> None:
         check_key(key, self.location)
