@@ -47,7 +47,7 @@ class CopySource(Struct, frozen=True, kw_only=True):
         """Return all files of a project."""
         if self.repository is not None:
             return repository_offers(self.repository, name, self.ways)
-        assert self.index is not None  # noqa: S101 - see the class
+        assert self.index is not None  # noqa: S101 - one of both is given
         return index_offers(self.index, name, self.ways)
 
     def require_public(self, names: Iterable[NormalizedName], target: Repository | None) -> None:

@@ -224,7 +224,7 @@ class S3Store:
         another reason (encryption) is accepted if the object did not change.
         """
         check_key(key, self.location)
-        assert isinstance(other, S3Store), other  # noqa: S101 - see `can_copy_from`
+        assert isinstance(other, S3Store), other  # noqa: S101 - `can_copy_from` tells callers
         arguments: CopyObjectRequestTypeDef = {
             "Bucket": self._bucket,
             "Key": self._root + key,

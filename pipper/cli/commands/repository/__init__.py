@@ -3,7 +3,7 @@
 import click
 
 from pipper.cli.command import Group
-from pipper.cli.commands.repository import check, copy, named, packages, policy, prune, repair
+from pipper.cli.commands.repository import check, copy, named, packages, policy, prune, repair, serve
 
 _EXAMPLES = """
 Examples:
@@ -18,7 +18,7 @@ Examples:
 
 @click.group("repository", cls=Group, epilog=_EXAMPLES)
 def command() -> None:
-    """See what a repository holds, copy, prune, check and repair it; name the repositories of this machine.
+    """See, copy, prune, serve, check and repair repositories; name the repositories of this machine.
 
     Named repositories (add, modify, remove, list, exists) are in ~/.pipper/repositories.json, which pipper 0.x
     reads too. They hold the credentials for a bucket; the manifest says which repositories a project uses.
@@ -36,6 +36,7 @@ for _each in (
     prune.prune_,
     check.check_,
     repair.repair_,
+    serve.serve_,
     policy.policy_,
 ):
     command.add_command(_each)
