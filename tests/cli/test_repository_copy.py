@@ -331,6 +331,19 @@ def test_a_name_that_the_target_holds_is_private_also_outside_a_project(
     assert index.seen == []
 
 
+@pytest.mark.parametrize("more", [(), ("--deps",)])
+def test_a_name_that_uv_takes_from_a_path_is_not_asked_of_the_index(
+    more: tuple[str, ...], empty: Workspace, index: IndexDouble
+) -> None:
+    index.add(empty.wheel("lab", "99.0"))
+    index.add(empty.wheel("public", "1.0"))
+    empty.app.mkdir(parents=True, exist_ok=True)
+    (empty.app / "pyproject.toml").write_text("[tool.pipper]\n[tool.uv.sources]\nlab = { path = '../lab' }\n")
+    done = mirror(empty, index, "public", "lab", *more, code=2)
+    assert "`lab` comes from" in done.stderr
+    assert index.seen == []
+
+
 def test_where_the_manifest_excludes_the_index_nothing_is_mirrored(
     staging: Workspace, index: IndexDouble
 ) -> None:

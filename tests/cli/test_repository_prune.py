@@ -193,6 +193,23 @@ def test_what_is_published_while_it_is_removed_is_stored_again(
     assert shelf.kinds() == {}
 
 
+def test_a_large_file_that_is_published_while_it_is_removed_is_told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore = remover.Remover._restore
+    entry = next(file for file in shelf.page("alpha")["files"] if "-2.0.0-" in file["filename"])
+
+    def published(self: remover.Remover, *args: Any) -> None:
+        shelf.edit_page("alpha", lambda page: page["files"].append(entry))
+        restore(self, *args)
+
+    monkeypatch.setattr(remover.Remover, "_restore", published)
+    monkeypatch.setattr(remover, "_KEPT", 0)
+    outcome = prune(shelf.settings, PruneRequest(releases=("alpha:2.0.0",)), now=datetime.now(UTC))
+    assert (outcome.exit_code, outcome.removed) == (7, ())
+    assert "publish the file again" in outcome.errors[0].hint
+
+
 def test_a_lock_holds_what_it_holds(workspace: Workspace) -> None:
     workspace.publish(workspace.wheel("beta", "2.0.0"), workspace.wheel("beta", "3.0.0"))
     done = workspace.run(

@@ -54,11 +54,13 @@ class CopySource(Struct, frozen=True, kw_only=True):
         """Raise NoSolutionError for a name that the index must not receive; nothing to check for a repository.
 
         That is a name that a repository of the project or the target holds, unless it is a copy of the index's,
-        one that `[sources]` gives to a repository, and one that the project's lock took from a repository.
+        one that `[sources]` gives to a repository, and one that the project's lock took from a repository. Raises
+        UsageError for one that another tool's table gives to a path or to git. Then reads the pages of the index.
         """
         if self.sources is None:
             return
-        for name in names:
+        asked = tuple(names)
+        for name in asked:
             routed = self.sources.router.route(name)
             by_alias = {each.alias: each for each in self.sources.repositories}
             if routed is None:
@@ -68,6 +70,7 @@ class CopySource(Struct, frozen=True, kw_only=True):
                 raise _private(name, f"it comes from `{routed.alias}` ({holder.store.location})")
             if target is not None and name in target.folders() and not target.page(name).is_mirror:
                 raise _private(name, f"{target.store.location} holds it, and not as a copy of the index's")
+        self.sources.router.prefetch(asked)
 
 
 def _private(name: NormalizedName, why: str) -> NoSolutionError:

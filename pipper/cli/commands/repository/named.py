@@ -58,7 +58,7 @@ Examples:
 )
 @_change_options
 @output_options
-def add(name: str, default: bool, **given: Any) -> None:
+def add_(name: str, default: bool, **given: Any) -> None:
     """Add a named repository: a bucket, and a profile or an access key for it."""
     settings = settings_from(given)
     add_named(settings, name, default=default)
@@ -76,7 +76,7 @@ Examples:
 )
 @_change_options
 @output_options
-def modify(name: str, default: bool, **given: Any) -> None:
+def modify_(name: str, default: bool, **given: Any) -> None:
     """Change a named repository. Values without an option stay as they are."""
     settings = settings_from(given)
     modify_named(settings, name, default=default)
@@ -93,7 +93,7 @@ Example:
 )
 @click.argument("name", metavar="NAME")
 @output_options
-def remove(name: str, **shared: Any) -> None:
+def remove_(name: str, **shared: Any) -> None:
     """Remove a named repository from this machine. The bucket does not change."""
     settings = settings_from(shared)
     remove_named(settings, name)
@@ -131,7 +131,7 @@ Example:
 )
 @click.argument("name", metavar="NAME")
 @output_options
-def exists(name: str, **shared: Any) -> int:
+def exists_(name: str, **shared: Any) -> int:
     """Exit with 0 if a named repository exists, else with 1."""
     settings = settings_from(shared)
     found = name in list_named(settings).entries
