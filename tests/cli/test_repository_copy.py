@@ -257,6 +257,18 @@ def test_all_that_a_package_requires_is_copied(workspace: Workspace) -> None:
     assert statuses(told).keys() == {"alpha-1.0.0-py3-none-any.whl", "beta-1.0.0-py3-none-any.whl"}
 
 
+def test_what_comes_from_another_source_is_not_copied_and_told(empty: Workspace, index: IndexDouble) -> None:
+    empty.publish(empty.wheel("private", "1.0.0", requires=["public", "base"]), empty.wheel("base"))
+    index.add(empty.wheel("public", "1.0"))
+    empty.app.mkdir(parents=True, exist_ok=True)
+    empty.manifest.write_text(f"[repositories]\nacme = '{empty.url}'\n[index]\nurl = '{index.url}'\n")
+    words = ("repository", "copy", "private", "--deps", "--from", "acme", "--to", "file:../production")
+    done = empty.run(*words)
+    assert "not copied, because they come from another source: public" in done.stderr
+    assert "copied 2 files" in done.stderr
+    assert not (empty.root / "production" / "public").exists()
+
+
 def mirror(workspace: Workspace, index: IndexDouble, *args: str | Path, code: int = 0) -> Any:
     return copy(workspace, *args, "--from", "index", code=code, env={"PIPPER_INDEX_URL": index.url})
 

@@ -1,5 +1,9 @@
 """Copy and prune on a real S3 server, also many at once."""
 
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +14,7 @@ from pipper.ops.repository.copy import CopyOutcome, CopyRequest, copy
 from pipper.ops.repository.packages import packages
 from pipper.ops.repository.prune import PruneRequest, prune
 from pipper.ops.repository.publish import PublishRequest, publish
+from tests.commands import CHECKOUT, clean_environment, start
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf
 
@@ -94,3 +99,29 @@ def test_two_copies_a_publish_and_a_prune_at_once_lose_nothing(shelf: Shelf, oth
         assert [future.result() for future in [pool.submit(job) for job in jobs]] == [0, 0, 0, 0]
     assert other.page("alpha")["versions"] == ["1.0.0", "2.0.0", "6.0.0"]
     assert other.kinds() == {}
+
+
+@pytest.mark.parametrize("more", [(), ("--redirect",)])
+def test_stock_pip_installs_from_a_bucket_through_serve(
+    shelf: Shelf, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    assert shelf.server
+    env = {**clean_environment(tmp_path), **shelf.server.environment, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-m", "pipper", "repository", "serve", *more, "-b", shelf.url]
+    server = start(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert server.stdout
+    url = server.stdout.readline().strip()
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir"]
+    stock = {
+        name: value for name, value in env.items() if not name.startswith(("PIP_", "AWS_", "PYTHONPATH"))
+    }
+    subprocess.run(
+        [*pip, "--index-url", url, "--target", str(tmp_path / "packages"), "alpha"],
+        check=True,
+        env={**stock, "PIP_CONFIG_FILE": os.devnull},
+        cwd=tmp_path,
+    )
+    assert [path.name for path in (tmp_path / "packages").glob("*.dist-info")] == ["alpha-2.0.0.dist-info"]
+    server.send_signal(signal.SIGINT)
+    server.communicate(timeout=60)
+    assert server.returncode == 0
