@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version, wheel_key
+from pipper.core.layout.notes import removal_of
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.ports import CopiesWithin, ObjectInfo
 from pipper.core.standards import read_version
@@ -55,7 +56,7 @@ class Copied(Struct, frozen=True, kw_only=True):
     name: NormalizedName
     filename: str
     status: str
-    """`new` (to be done), `copied`, `yanked` (the mark is new), `already there` or `failed`."""
+    """`new` (to be done), `copied`, `yanked` (the mark is new), `already there`, `removed there` or `failed`."""
     size: int = 0
     error: PipperError | None = None
 
@@ -96,8 +97,13 @@ class Copier:
                 self._target, name, lambda page: page if page.files else replace(page, mirror_of="index")
             )
 
-    def examine(self, page: ProjectPage, offer: Offer) -> Copied:
-        """Compare an offer with the target's page; write nothing."""
+    def examine(self, page: ProjectPage, offer: Offer, *, restores: bool) -> Copied:
+        """Compare an offer with the target's page; write nothing.
+
+        Only if the copy `restores`, a version comes back that `prune` removed from the target.
+        """
+        if not restores and removal_of(page.removed, offer.version) and offer.sha256 not in _hashes(page):
+            return copied(offer, "removed there")
         try:
             if not offer.sha256:
                 known = {wheel_identity(file.filename).version for file in page.files}
@@ -175,7 +181,7 @@ class Copier:
 
     def _confirm(self, page: ProjectPage, entries: Iterable[tuple[Offer, PageFile]]) -> None:
         """Transfer again what a sweep removed before the page named it; after the write no sweep removes it."""
-        named = {file.sha256 for file in page.files}
+        named = _hashes(page)
         for offer, entry in entries:
             for _ in range(ROUNDS):
                 if entry.sha256 not in named or self._is_stored(entry, offer.name):
@@ -224,6 +230,10 @@ class Copier:
             )
             outcomes = self._publisher.store_bundles([_of_entry(file, page.name, path, bundle)])
         return [outcome.error for outcome in outcomes if outcome.error is not None]
+
+
+def _hashes(page: ProjectPage) -> set[str]:
+    return {file.sha256 for file in page.files}
 
 
 def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFile) -> Publication:

@@ -145,6 +145,19 @@ def test_a_yank_at_the_source_comes_along_later_and_is_never_taken_away(staging:
     assert entries(staging.root / "production", "acme-base")[wheel]["yanked"] == "bad"
 
 
+def test_what_the_target_pruned_comes_back_only_by_its_version(staging: Workspace) -> None:
+    copy(staging, "--all")
+    production = staging.root / "production"
+    staging.run("repository", "prune", "acme-models:1.0.0", "-b", production.as_uri())
+    wheel = "acme_models-1.0.0-py3-none-any.whl"
+    assert statuses(copy(staging, "--all"))[wheel] == "removed there"
+    assert statuses(copy(staging, "acme-models", "--all"))[wheel] == "removed there"
+    assert wheel not in entries(production, "acme-models")
+    assert statuses(copy(staging, "acme-models:1.0.0"))[wheel] == "copied"
+    assert objects(production) == objects(staging.repository)
+    assert staging.run("repository", "check", "-b", production.as_uri()).code == 0
+
+
 def test_other_bytes_are_a_conflict_and_the_rest_is_copied(staging: Workspace) -> None:
     other = staging.wheel("acme_base", "1.0.0", files={"acme_base/__init__.py": "other = 1\n"})
     production = (staging.root / "production").as_uri()
