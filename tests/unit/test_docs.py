@@ -46,7 +46,10 @@ def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
         assert command
         yield (name,), command
         if isinstance(command, click.Group):
-            yield from (((name, below), found) for below, found in command.commands.items())
+            for below in command.commands:
+                found = command.get_command(context, below)
+                assert found
+                yield (name, below), found
 
 
 COMMANDS = dict(commands())
