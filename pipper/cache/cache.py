@@ -94,11 +94,15 @@ class Cache:
     def in_use(self) -> Iterator[None]:
         """Make `prune` and `clean` (`cleaning`) of other processes wait while the block runs.
 
-        If no other process uses the cache, the unfinished files of killed commands are removed first.
+        If no other process uses the cache, what killed commands left is removed first, and at the end what the disk
+        refused to remove in between: the next command may have nothing to do.
         """
         self._sweep()
-        with os_lock(self.lock, shared=True):
-            yield
+        try:
+            with os_lock(self.lock, shared=True):
+                yield
+        finally:
+            self._sweep()
 
     def file(self, sha256: str) -> Path | None:
         """Return the file with this hash, or None if it is not cached.

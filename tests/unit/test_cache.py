@@ -1,5 +1,6 @@
 """The cache: nothing half-written is seen, nothing tampered with is used."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -282,6 +283,26 @@ def test_cleaning_and_pruning_leave_what_is_not_the_caches_own(tmp_path: Path) -
 def test_a_new_cache_is_tagged_so_that_backups_pass_it_over(cache: Cache) -> None:
     tag = (cache.root / "CACHEDIR.TAG").read_bytes()
     assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+
+
+def test_what_the_disk_refused_to_remove_is_gone_at_the_end(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = os.rmdir
+    refused: list[str] = []
+
+    def refusing(path: str, *, dir_fd: int | None = None) -> None:
+        if not refused:
+            refused.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        remove(path, dir_fd=dir_fd)
+
+    with cache.in_use():
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rmdir", refusing)
+            receive(cache, [BODY])
+        assert len(litter(cache)) == 1
+    assert litter(cache) == []
 
 
 def test_pruning_takes_what_was_not_used_for_long_and_litter(cache: Cache) -> None:
