@@ -40,6 +40,8 @@ def sealed(text: bytes, subject: str) -> bytes:
 def seal_key() -> bytes:
     """Return the secret of this user; empty if it can be neither read nor made. Never raises."""
     path = os.path.join(os.path.expanduser(_KEY[0]), *_KEY[1:])
+    if not os.path.isabs(path):
+        return b""  # a user without a home, as in some containers
     if path not in _keys:
         _keys[path] = _read(path) or _made(path)
     return _keys[path]
