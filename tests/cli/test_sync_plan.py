@@ -9,7 +9,7 @@ import pytest
 
 from tests.invariants import Workspace, tree
 
-TOP = ["environment", "actions", "drift"]
+TOP = ["environment", "actions", "drift", "unproven"]
 COMES = ["action", "name", "version", "before", "source", "sha256"]
 STAYS_OR_GOES = ["action", "name", "version"]
 KEYS = {"install": COMES, "replace": COMES, "keep": STAYS_OR_GOES, "remove": STAYS_OR_GOES}
@@ -81,7 +81,8 @@ def test_json_of_an_empty_environment_has_every_key(workspace: Workspace) -> Non
     workspace.write_manifest()
     workspace.run("lock")
     workspace.run("sync")
-    assert document(workspace, "--check") == {"environment": str(workspace.venv), "actions": [], "drift": []}
+    nothing = {"actions": [], "drift": [], "unproven": None}
+    assert document(workspace, "--check") == {"environment": str(workspace.venv), **nothing}
 
 
 def test_a_check_tells_drift_and_a_sync_mends_it(workspace: Workspace) -> None:
