@@ -6,6 +6,7 @@ the repository go there; those that pipper would find by itself go only where th
 
 import re
 from collections.abc import Iterator, Mapping
+from shlex import quote
 
 from pipper.core.access import Access, Chooser, RepositoryOptions
 from pipper.core.manifest.model import RepositoryEntry
@@ -44,12 +45,12 @@ def require_confirmed(
     if cause := _objection(access, url, named):
         alias = repository.alias
         verb = "modify" if alias in named.entries else "add"
-        whose = f" -p {access.owner}" if access.owner and access.chooser is not Chooser.USER else ""
+        whose = f" -p {quote(access.owner)}" if access.owner and access.chooser is not Chooser.USER else ""
         raise AccessError(
             f"no credentials are sent to the endpoint of `{alias}`: {shown(url)} is not confirmed",
             cause=cause,
             hint=f"if you trust that server, confirm it once: "
-            f"pipper repository {verb} {alias} --endpoint-url {shown(url)}{whose}",
+            f"pipper repository {verb} {alias} --endpoint-url {quote(shown(url))}{whose}",
         )
 
 

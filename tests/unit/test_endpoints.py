@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,15 @@ def test_T10_plain_http_is_for_this_machine_unless_the_user_confirms_the_server(
         confirm(GIVEN, url)
     assert "plain http" in caught.value.cause
     confirm(GIVEN, url, lab=NamedRepository(name="lab", endpoint_url=url))
+
+
+def test_T10_the_hint_can_be_copied_into_a_shell_whatever_the_manifest_says() -> None:
+    of_manifest = Access(step="the profile", chooser=Chooser.MANIFEST, owner="x; touch y")
+    with pytest.raises(AccessError) as caught:
+        confirm(of_manifest, "https://evil.example/$(touch${IFS}z)")
+    words = shlex.split(caught.value.hint.partition("once: ")[2])
+    assert words[-4:] == ["--endpoint-url", "https://evil.example/$(touch${IFS}z)", "-p", "x; touch y"]
+    assert "'https://evil.example/$(touch${IFS}z)'" in caught.value.hint
 
 
 def test_T10_a_server_is_its_scheme_host_and_port() -> None:
