@@ -1,10 +1,12 @@
 """The paths that a journal may name: a stranger may have written it, as part of a clone."""
 
 import os
+import posixpath
 from collections.abc import Collection
 from pathlib import Path
 
 from pipper.apply.installed_record import RECREATE
+from pipper.apply.installer import Staged
 from pipper.apply.journal import Journal
 from pipper.apply.schemes import Layout
 from pipper.errors import IntegrityError
@@ -20,6 +22,18 @@ def check_distributions(journal: Journal, environment: Environment, layout: Layo
     for place in places:
         if not _is_in_library(place, layout):
             raise _strange(environment, place)
+
+
+def own_distributions(journal: Journal, environment: Environment, layout: Layout) -> tuple[Staged, ...]:
+    """Return what came in and is in a library of the environment; leave out what a Python had that it lost since.
+
+    Raises IntegrityError for a path that leads out of the environment.
+    """
+    for each in journal.incoming:
+        path = posixpath.normpath(each.dist_info)
+        if path.startswith("../") or os.path.isabs(path):
+            raise _strange(environment, each.dist_info)
+    return tuple(each for each in journal.incoming if _is_in_library(each.dist_info, layout))
 
 
 def check_documents(journal: Journal, environment: Environment, projects: Collection[Path]) -> None:

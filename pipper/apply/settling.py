@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pipper.apply.installed_record import file_hash, parse_record
 from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Journal, read_journal
-from pipper.apply.journal_paths import check_distributions
+from pipper.apply.journal_paths import own_distributions
 from pipper.apply.schemes import Layout
 from pipper.apply.stamp import boot_id
 from pipper.core.reporter import Reporter
@@ -27,28 +27,33 @@ from pipper.system.regular_file import read_regular
 def settle(environment: Environment, layout: Layout, reporter: Reporter) -> None:
     """Check the distributions of the last changes, if the system was restarted since.
 
-    Raises OSError, and IntegrityError if their journal names one that is not in the environment.
+    Raises OSError, and IntegrityError if their journal names one outside the environment.
     """
     state = environment.state_dir
     journal = read_journal(state, UNSETTLED)
     if journal is None:
         return
-    check_distributions(journal, environment, layout)
+    incoming = own_distributions(journal, environment, layout)
     if journal.boot == boot_id():
         return
-    for each in journal.incoming:
+    for each in incoming:
         if _is_damaged(each, layout):
             reporter.warning(f"{each.name} was damaged when the system went down, and is reinstalled")
             _unmark(each, layout)
     (state / UNSETTLED).unlink()
 
 
-def with_unsettled(state: Path, journal: Journal) -> Journal:
-    """Return the journal to keep, with the distributions of earlier changes since the system started."""
-    earlier = read_journal(state, UNSETTLED)
+def with_unsettled(environment: Environment, layout: Layout, journal: Journal) -> Journal:
+    """Return the journal to keep, with the distributions of earlier changes since the system started.
+
+    Raises what `settle` raises.
+    """
+    earlier = read_journal(environment.state_dir, UNSETTLED)
     if earlier is None or earlier.boot != journal.boot:
         return journal
-    incoming: Mapping[str, Staged] = {each.name: each for each in (*earlier.incoming, *journal.incoming)}
+    incoming: Mapping[str, Staged] = {
+        each.name: each for each in (*own_distributions(earlier, environment, layout), *journal.incoming)
+    }
     return replace(journal, incoming=tuple(incoming.values()))
 
 

@@ -103,7 +103,7 @@ class _Transaction:
             journal, gone = self._stage(plan, wheels, present)
             journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
             self._mover.keep_documents(journal.documents)
-            journal = with_unsettled(self._state, journal)
+            journal = with_unsettled(self._environment, self.layout, journal)
             write_journal(self._state, journal)
             self._mover.write_documents(journal.documents)
             self._mover.take_out_infos(dict(enumerate(journal.outgoing)))

@@ -14,6 +14,7 @@ import pytest
 from pipper.apply.installer import Staged
 from pipper.apply.journal import UNSETTLED, Document, Journal, Outgoing, write_journal
 from pipper.apply.pending import JOURNAL
+from pipper.apply.stamp import boot_id
 from pipper.system.trust import TRUSTED_FOLDERS
 from tests.commands import PATIENCE, clean_environment
 from tests.invariants import CANARIES, Tree, Workspace, tree
@@ -132,6 +133,16 @@ def test_T05_the_repository_of_files_beside_the_manifest_is_not_behind_a_link(
     assert tree(outside) == before
 
 
+def test_T05_a_lock_file_of_an_environment_is_not_made_behind_a_link(
+    workspace: Workspace, outside: Path
+) -> None:
+    (workspace.venv / ".pipper" / "lock").unlink(missing_ok=True)
+    (workspace.venv / ".pipper" / "lock").symlink_to(outside / "new")
+    done = workspace.run("add", "gamma", code=8)
+    assert "remove the symbolic link" in done.stderr
+    assert not (outside / "new").exists()
+
+
 @pytest.mark.parametrize("name", ["tmp", "wheels", "files", "interpreters"])
 def test_T05_a_cache_with_a_link_in_it_is_refused(name: str, workspace: Workspace, outside: Path) -> None:
     (workspace.root / "cache").mkdir(exist_ok=True)
@@ -235,6 +246,17 @@ def test_T06_a_journal_of_done_changes_reaches_nothing_outside(workspace: Worksp
     assert tree(outside) == before
 
 
+def test_T06_a_journal_of_done_changes_may_name_the_library_of_a_python_that_is_gone(
+    workspace: Workspace,
+) -> None:
+    state = workspace.venv / ".pipper"
+    each = Staged(name="foo", dist_info="lib/python2.7/site-packages/foo-1.dist-info", record="x\n")
+    write_journal(state, Journal(anchor=_anchor(workspace), boot=boot_id(), incoming=(each,)))
+    (state / JOURNAL).rename(state / UNSETTLED)
+    workspace.run("add", "gamma")
+    assert "foo" not in (state / UNSETTLED).read_text()
+
+
 @pytest.mark.parametrize("folder", ["stage", "stage/tree", "stage/old", "stage/removing"])
 def test_T06_a_staging_tree_that_is_a_link_moves_nothing_in(
     folder: str, workspace: Workspace, outside: Path
@@ -265,7 +287,7 @@ def test_T06_a_folder_of_an_environment_that_leads_out_of_it_is_refused(
     if folder.endswith("site-packages"):
         inner = workspace.site
     before = lead_away(inner, outside)
-    workspace.run(*command, code=4)
+    assert "symbolic link" in workspace.run(*command, code=4).stderr
     assert tree(outside) == before
 
 
@@ -276,7 +298,7 @@ def test_T06_a_folder_of_a_target_that_leads_out_of_it_is_refused(
     workspace.run("install", "-t", "vendor", "alpha")
     before = lead_away(workspace.app / "vendor" / folder, outside)
     for command in (["install", "-t", "vendor", "gamma"], ["uninstall", "-t", "vendor", "alpha"]):
-        workspace.run(*command, code=4)
+        assert "symbolic link" in workspace.run(*command, code=4).stderr
     assert tree(outside) == before
 
 
@@ -436,12 +458,14 @@ def test_T09_only_isolated_interpreters_are_asked(workspace: Workspace, children
 
 @pytest.fixture
 def exposed(remote: Workspace) -> Workspace:
-    """A work tree of git, whose configuration names a program for git to run."""
+    """A work tree of git, whose configuration names a program to run, and a list of what git is to ignore."""
+    (remote.root / "ignored").write_text("*\n")
     env = {**remote.environment, "GIT_CONFIG_NOSYSTEM": "1"}
     for words in (
         ["init", "-q"],
         ["add", "pipper.toml"],
         ["config", "core.fsmonitor", str(_hostile(remote))],
+        ["config", "core.excludesFile", str(remote.root / "ignored")],
     ):
         subprocess.run(["git", *words], cwd=remote.app, env=env, check=True, capture_output=True)
     assert not _was_run(remote)
