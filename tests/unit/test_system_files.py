@@ -24,7 +24,7 @@ def test_C2_what_a_killed_command_left_is_gone_after_the_next(tmp_path: Path) ->
     assert (tmp_path / "pipper.lock").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize(("step", "private"), [("fchmod", False), ("fsync", False), ("fsync", True)])
+@pytest.mark.parametrize(("step", "private"), [("chmod", False), ("fsync", False), ("fsync", True)])
 def test_C6_a_refused_write_leaves_the_old_bytes_and_nothing_beside_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, private: bool
 ) -> None:
@@ -32,6 +32,7 @@ def test_C6_a_refused_write_leaves_the_old_bytes_and_nothing_beside_them(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "file").chmod(0o666)  # more than a new file has
     monkeypatch.setattr(f"pipper.system.files.os.{step}", refuse)
     with pytest.raises(MachineError, match="cannot write"):
         write_bytes(tmp_path / "file", b"new", private=private)
