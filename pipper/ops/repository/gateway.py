@@ -114,7 +114,7 @@ class Gateway:
         page = repository.read_page(name).page
 
         def address(file: PageFile) -> str:
-            return f"../../files/{quote(repository.alias)}/{quote(name)}/{quote(file.url)}"
+            return f"../../files/{quote(repository.alias, safe='')}/{quote(name)}/{quote(file.url)}"
 
         if prefers_json(accept):
             return reply(200, project_json(page, address), JSON_TYPE)
