@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _LARGEST_WHEEL = 256 * 2**20
 """Bytes of a wheel that is downloaded whole for its metadata, from a server without range requests."""
+_MOST_UNUSABLE = 500
+"""Files of one project whose metadata cannot be used, before the solver is stopped."""
 _ABSENT = (404, 410)
 _SIZE = re.compile(r"[0-9]{1,15}")
 _SERVER = "report this to the administrator of the index"
@@ -63,6 +66,7 @@ class IndexSource:
         self._failed: dict[NormalizedName, PipperError] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
         self._tails: dict[str, int] = {}
+        self._unusable: Counter[NormalizedName] = Counter()
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
 
     @property
@@ -104,7 +108,21 @@ class IndexSource:
                 self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
             else:
                 self._metadata[key] = metadata_from(headers, release, subject=subject)
+            if self._metadata[key].unusable:
+                self._count_unusable(release.name, self._metadata[key].unusable)
         return self._metadata[key]
+
+    def _count_unusable(self, name: NormalizedName, why: str) -> None:
+        """Raise StoreError after too many unusable files of a project: each costs a request, and a page has many."""
+        with self._lock:
+            self._unusable[name] += 1
+            count = self._unusable[name]
+        if count >= _MOST_UNUSABLE:
+            raise StoreError(
+                f"gave up `{name}` after {count} files of the index that cannot be used",
+                cause=f"the last one: {why}",
+                hint=f"require versions that can be used, as in `{name}<2`, or {_SERVER}",
+            )
 
     def address(self, name: NormalizedName, filename: str) -> str:
         """Return the URL of a file, as written on the project's page; it may be signed."""

@@ -1,5 +1,6 @@
 """Fault rows B1 and B3: texts, servers and files that no parser was made for, in bounded time and memory."""
 
+import json
 import os
 import sys
 import threading
@@ -251,6 +252,22 @@ def test_B03_a_page_that_would_take_all_memory_is_refused(
     ask(empty, index.url, "public")
     code, told = limited(empty, "lock")
     assert (code, words in told) == (6, True), told
+
+
+def test_B03_a_project_of_which_no_version_can_be_used_is_given_up(
+    empty: Workspace, index: IndexDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipper.index.source._MOST_UNUSABLE", 20)
+    index.add_name("public")
+    names = [f"public-{number}-py3-none-any.whl" for number in range(1_000)]
+    entries = [{"filename": name, "url": f"../../files/{name}", "hashes": {}} for name in names]
+    body = json.dumps({"meta": {"api-version": "1.0"}, "files": entries}).encode()
+    index.script(Fault(path="/simple/public/", body=body, times=float("inf")))
+    ask(empty, index.url, "public")
+    told = empty.run("lock", code=6).stderr
+    assert "gave up `public` after 2" in told
+    assert "the page lists a file that does not exist" in told
+    assert index.count("/files/*") < 200
 
 
 @POSIX
