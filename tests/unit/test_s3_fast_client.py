@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipper.core.access import Credentials
+from pipper.errors import StoreError
 from pipper.http.pool import Pool
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import PlainAccess
@@ -102,6 +103,16 @@ def test_a_body_that_nobody_reads_to_its_end_takes_its_connection_along(
         next(pieces)
     assert store.read("b").body == b"2"
     assert server.connections == 2
+
+
+def test_B03_a_listing_that_has_no_end_is_given_up(server: Scripted, store: S3Store) -> None:
+    entry = "<Key>{}</Key><Size>1</Size><ETag>e</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+    pages = [f"{more}<Contents>{entry.format(key)}</Contents>" for key in ("a", "b", "a")]
+    pages.insert(1, more)  # an empty page is none of its faults
+    server.answers = [answer(f"<ListBucketResult>{page}</ListBucketResult>".encode()) for page in pages]
+    with pytest.raises(StoreError, match="cannot list s3://acme/"):
+        list(store.list())
 
 
 def test_a_space_in_a_listing_may_be_written_as_a_plus(server: Scripted, store: S3Store) -> None:
