@@ -62,6 +62,8 @@ _RAW = (
     '"',
     "",
 )
+_LARGEST = 200_000
+"""Characters that a repetition adds, about."""
 _VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -147,7 +149,8 @@ def _repeat(rng: random.Random, slots: list[Slot], words: Sequence[str]) -> None
     lists = [(table, key) for table, key in slots if isinstance(table, list)]
     if lists:
         table, key = rng.choice(lists)
-        table[key:key] = [table[key]] * rng.choice((1, 1, 20, 1_000))
+        size = len(json_text(table[key])) + 1
+        table[key:key] = [table[key]] * min(rng.choice((1, 1, 20, 1_000)), _LARGEST // size)
 
 
 def _key_again(rng: random.Random, slots: list[Slot], words: Sequence[str]) -> None:
