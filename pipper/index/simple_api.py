@@ -150,7 +150,7 @@ def _from_json(body: bytes, url: str) -> Iterable[_Link]:
     try:
         page = load_json(body)
     except ValueError as error:
-        raise _not_a_page(url, "it is not JSON, or has too many values") from error
+        raise _not_a_page(url, f"it is not JSON: {str(error).partition(';')[0][:100]}") from error
     if not isinstance(page, dict) or not isinstance(page.get("files"), list):
         raise _not_a_page(url, "it has no list of files")
     if len(page["files"]) > _MOST_LINKS:
