@@ -110,10 +110,12 @@ def test_B01_what_the_user_wrote_is_refused_in_words(
             "environments[0]",
         ),
         (f"x = {DIGITS}", "pipper.toml"),
+        ("dependency-groups = { '' = ['a'] }", "pipper.toml: dependency-groups"),
+        ("optional-dependencies = { '' = ['a'] }", "pipper.toml: optional-dependencies"),
         (f"x = {'[' * 5_000}{']' * 5_000}", "pipper.toml"),
     ],
 )
-def test_B01_a_manifest_with_an_endless_number_is_refused_with_the_place(
+def test_B01_a_manifest_that_cannot_be_used_is_refused_with_the_place(
     empty: Workspace, top: str, place: str
 ) -> None:
     ask(empty, "https://index.example.com/simple", top=top)

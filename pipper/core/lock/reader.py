@@ -129,6 +129,9 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
 
 def _inputs(node: Node) -> Inputs:
     node.only(_INPUTS)
+    for table in (node.at("groups"), node.at("extras")):
+        if "" in table.entries():
+            raise table.fail("a group or an extra without a name")
     prereleases, build_allow = node.at("prereleases", False), node.at("build-allow", False)
     return Inputs(
         name=node.text_at("name", ""),

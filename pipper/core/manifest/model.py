@@ -236,6 +236,8 @@ def _refuse_two_spellings(read: Iterable[tuple[Node, Requirement]]) -> None:
 def _groups(node: Node) -> dict[NormalizedName, tuple[Requirement, ...]]:
     raw: dict[str, list[str | Mapping[str, str]]] = {}
     for name, group in node.table().items():
+        if not name:
+            raise group.fail("a group must have a name", hint='write it as in `dev = ["pytest"]`')
         raw[name] = []
         for each in group.items():
             if isinstance(each.value, Mapping):
@@ -257,6 +259,8 @@ def _groups(node: Node) -> dict[NormalizedName, tuple[Requirement, ...]]:
 def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requirement, ...]]:
     found: dict[NormalizedName, tuple[Requirement, ...]] = {}
     for name, node in tables.items():
+        if not name:
+            raise node.fail("an extra must have a name", hint='write it as in `fast = ["orjson"]`')
         if canonicalize_name(name) in found:
             raise node.fail(f"`{name}` is defined twice, in two spellings", hint="merge the two entries")
         found[canonicalize_name(name)] = _requirements(node)

@@ -1,6 +1,7 @@
 """Converting the table of uv (`[tool.uv]`) to standard requirements."""
 
 from collections.abc import Container, Iterator
+from datetime import date
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -109,4 +110,4 @@ def _elsewhere(table: Node, default: str) -> Iterator[tuple[NormalizedName, str]
 
 
 def _moment(node: Node) -> str:
-    return node.value if isinstance(node.value, str) else str(node.value).replace(" ", "T")
+    return str(node.value).replace(" ", "T") if isinstance(node.value, date) else node.text()
