@@ -43,14 +43,7 @@ def releases_of(
     left_out: Counter[str] = Counter()
     by_version: dict[Version, dict[str, IndexFile]] = {}
     by_text: dict[str, dict[str, IndexFile] | None] = {}
-    allowed: dict[str, bool] = {}
-
-    def is_allowed(file: IndexFile) -> bool:
-        server = file.url[: file.url.find("/", len("https://"))]
-        if server not in allowed:
-            allowed[server] = is_allowed_file_url(file.url, index_url)
-        return allowed[server]
-
+    is_allowed = _server_check(index_url)
     for file in page.files:
         if not is_allowed(file):
             left_out[_URL_FAULT] += not split_url(file.url).scheme
@@ -96,6 +89,19 @@ def _grouped(
             sdists=_Files((sdist,)) if sdist else (),
             assortment=assortment,
         )
+
+
+def _server_check(index_url: str) -> Callable[[IndexFile], bool]:
+    """Return whether a file's server is allowed, as a function that looks at each server once."""
+    allowed: dict[str, bool] = {}
+
+    def is_allowed(file: IndexFile) -> bool:
+        server = file.url[: file.url.find("/", len("https://"))]
+        if server not in allowed:
+            allowed[server] = is_allowed_file_url(file.url, index_url)
+        return allowed[server]
+
+    return is_allowed
 
 
 class _Files(Sequence[CandidateFile]):

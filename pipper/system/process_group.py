@@ -62,21 +62,26 @@ def run_in_group(
     lines: deque[str] = deque(maxlen=kept_lines)
     done = threading.Event()
     reading = threading.Thread(target=_read, args=(process.stdout, lines, told, done), daemon=True)
-    deadline = time.monotonic() + seconds
-    in_time = True
+    in_time = False
     try:
         reading.start()
-        while not _has_ended(process):
-            if time.monotonic() > deadline:
-                in_time = False
-                break
-            if done.wait(_TICK):
-                time.sleep(_TICK / 20)  # its output is closed: it ends now, or works on in silence
+        in_time = _ends_in_time(process, done, seconds)
     finally:
         _kill_group(process)
         process.wait()
         reading.join(_GRACE)
     return Ended(code=process.returncode if in_time else None, lines=tuple(lines.copy()))
+
+
+def _ends_in_time(process: "subprocess.Popen[bytes]", done: threading.Event, seconds: float) -> bool:
+    """Wait for a program and return True, or return False after so many seconds; `done` is the end of its output."""
+    deadline = time.monotonic() + seconds
+    while not _has_ended(process):
+        if time.monotonic() > deadline:
+            return False
+        if done.wait(_TICK):
+            time.sleep(_TICK / 20)  # its output is closed: it ends now, or works on in silence
+    return True
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:

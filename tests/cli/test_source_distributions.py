@@ -74,6 +74,17 @@ def test_R01_a_package_that_exists_as_source_only_needs_permission_and_the_hint_
     assert shop.workspace.installed() == {"promise": "2.0", "six": "1.0"}
 
 
+def test_R01_a_permission_that_was_taken_back_is_given_again(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.ask("promise")
+    shop.workspace.run("lock", "--build", "promise", "--dry-run")
+    assert "build" not in shop.workspace.manifest.read_text()
+    shop.workspace.run("lock", "--build", "promise")
+    assert "promise" in tomllib.loads(shop.workspace.manifest.read_text())["build"]["allow"]
+    shop.workspace.run("lock", "--check")
+
+
 def test_R01_the_lock_holds_the_source_and_all_that_builds_it_with_hashes(shop: Shop) -> None:
     shop.ask("promise", more=ALLOWED)
     shop.workspace.run("lock")

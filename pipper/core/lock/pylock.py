@@ -184,7 +184,8 @@ def _locked(package: Package, found: object, base: Path, label: str) -> LockedPa
         raise UsageError(
             f"{label}: {package.name} has no wheel for this environment",
             cause=f"its source is {kinds.get(type(found).__name__, 'a folder or an archive')}",
-            hint="pipper installs wheels: build and publish one, then lock it",
+            hint="pipper builds only what its own lock holds with all that the build requires: use `pipper lock`,"
+            " or publish a wheel and lock that",
         )
     _check_wheel(wheel, f"{label}: {package.name}")
     version = read_wheel_name(wheel.filename)[1]

@@ -1,6 +1,6 @@
 """Add to a lock what its builds require: exact versions with hashes, for each environment that builds something."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,23 +47,9 @@ def with_build_tools(
         building = _building(lock, goals, package)
         if not building or package.sdist is None:
             continue
-        subject = f"{package.name} {package.version}"
-        requires = sdists.requires(subject, package.sdist)
-        while building:
-            try:
-                tools = environments.lock(requires, [goal.target for goal in building], subject=subject)
-            except NoSolutionError as error:
-                if building[0].required:
-                    raise
-                failures[building.pop(0).target.name] = f"{error.message}\n{error.cause}".strip()
-                continue
-            for part in tools.environments:
-                if part.failure:
-                    reason = f"no environment for the build of {subject}: {part.failure}"
-                    failures[part.target.name] = reason
-                else:
-                    builds[part.target.name][package.name] = _Build(pin=package.pin, tools=tools, part=part)
-            break
+        requires = sdists.requires(f"{package.name} {package.version}", package.sdist)
+        for build in _builds(package, requires, building, environments, failures):
+            builds[build.part.target.name][package.name] = build
     _require(goals, failures)
     targets = {goal.target.name: goal for goal in goals}
     built = [
@@ -72,6 +58,31 @@ def with_build_tools(
     ]
     every = [build.tools for found in builds.values() for build in found.values()]
     return _merged(replace(lock, environments=tuple(built)), every, builds)
+
+
+def _builds(
+    package: LockedPackage,
+    requires: Sequence[str],
+    building: list[Goal],
+    environments: BuildEnvironments,
+    failures: dict[str, str],
+) -> Iterator[_Build]:
+    """Yield the build of a package for each of these environments; add those without a solution to `failures`."""
+    subject = f"{package.name} {package.version}"
+    while building:
+        try:
+            tools = environments.lock(requires, [goal.target for goal in building], subject=subject)
+        except NoSolutionError as error:
+            if building[0].required:
+                raise
+            failures[building.pop(0).target.name] = f"{error.message}\n{error.cause}".strip()
+            continue
+        for part in tools.environments:
+            if part.failure:
+                failures[part.target.name] = f"no environment for the build of {subject}: {part.failure}"
+            else:
+                yield _Build(pin=package.pin, tools=tools, part=part)
+        return
 
 
 def _building(lock: Lock, goals: Sequence[Goal], package: LockedPackage) -> list[Goal]:

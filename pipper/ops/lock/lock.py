@@ -87,31 +87,42 @@ def lock_project(
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python))
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
     is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
-    if old and data and is_up_to_date(settings, project, options, old, data, target):
-        key = stamp_key(basis, data) if is_usual else ""
-        outcome = LockOutcome(lock=old, changes=(), written=False, stamp_key=key)
-        settings.reporter.detail(f"{LOCK_NAME} is up to date: no source is asked")
-        for warning in outcome.warnings:
-            settings.reporter.warning(warning)
-        return outcome
+    is_same = data_to_write is None
+    if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
+        return _unchanged(old, stamp_key(basis, data) if is_usual else "", settings.reporter)
     from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
     from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
 
     builder = project_builder(settings, project, interpreter, options=options, old=old)
     lock = make_lock(settings, project, target, options, old=old, builder=builder)
     text = dump_lock(lock).encode()
-    written = not dry_run and read_bytes(project.lock_path) != text
-    if data_to_write is not None and not dry_run:
-        write_document(project.manifest_path, data_to_write)
-    if written:
-        write_document(project.lock_path, text)
-    stays = is_usual and data_to_write is None and is_up_to_date(settings, project, BARE, lock, text, target)
+    written = not dry_run and _write(project, data_to_write, text)
+    stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
         lock=lock,
         changes=version_changes(old, lock),
         written=written,
         stamp_key=stamp_key(basis, text) if stays else "",
     )
+
+
+def _unchanged(lock: Lock, key: str, reporter: Reporter) -> LockOutcome:
+    """Return the outcome for a lock that is up to date, and say what it warns of."""
+    outcome = LockOutcome(lock=lock, changes=(), written=False, stamp_key=key)
+    reporter.detail(f"{LOCK_NAME} is up to date: no source is asked")
+    for warning in outcome.warnings:
+        reporter.warning(warning)
+    return outcome
+
+
+def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:
+    """Write manifest and lock; return whether the lock changed."""
+    if manifest is not None:
+        write_document(project.manifest_path, manifest)
+    if read_bytes(project.lock_path) == lock:
+        return False
+    write_document(project.lock_path, lock)
+    return True
 
 
 def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) -> tuple[Project, bytes | None]:
