@@ -342,3 +342,16 @@ def test_R01_names_of_builds_stay_private_too(shop: Shop) -> None:
     assert shop.package("acme-build")["source"] == "acme"
     shop.workspace.run("sync")
     assert "acme-build" not in shop.index.names()
+
+
+def test_R01_queries_know_packages_that_are_built(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.workspace.run("sync")
+    done = shop.workspace.run("outdated")
+    assert "not published" not in done.stderr
+    shop.add("promise", "2.1", requires=["six"])
+    assert "2.1" in shop.workspace.run("outdated").stdout
+    told = shop.workspace.run("info", "promise").stdout
+    assert "only a source distribution" in told
+    assert "six" in shop.workspace.run("tree").stdout

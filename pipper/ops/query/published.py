@@ -27,7 +27,7 @@ class PublishedVersion(Struct, frozen=True, kw_only=True):
 
     release: Release
     file: CandidateFile | None
-    """The wheel that fits best, or the first if none fits; None if there is no wheel."""
+    """The wheel that fits best, or the first if none fits, or the source distribution; None without any file."""
     yanked: str | None = None
     """None, or the reason (PEP 592), which may be empty."""
     unfit: str = ""
@@ -58,15 +58,17 @@ class Publications:
         target: Target,
         *,
         prereleases: bool | frozenset[str],
+        builds: bool | frozenset[NormalizedName],
         locations: Mapping[str, str],
     ) -> None:
         """`prereleases` is True to admit all pre-releases, or the names of projects whose pre-releases are admitted.
 
+        `builds` is the same for releases that have to be built from their source distributions.
         `locations` are the URLs of the repositories by alias.
         """
         self.locations = locations
         self._router = router
-        self._fitter = Fitter(SolveRequest(target=target, roots={}))
+        self._fitter = Fitter(SolveRequest(target=target, roots={}, builds=builds))
         self._prereleases = prereleases
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
@@ -105,6 +107,8 @@ class Publications:
         """Return the metadata of a version."""
         if one.file is None:
             return ReleaseMetadata(unusable="it has no wheel")
+        if one.file.is_sdist:
+            return ReleaseMetadata(unusable="it has no wheel, only a source distribution")
         return self._router.source(one.release).metadata(one.release, one.file)
 
     def searched(self, name: NormalizedName) -> str:
@@ -116,10 +120,11 @@ class Publications:
 
 
 def _unfit(release: Release, why: str) -> PublishedVersion:
-    yanked = [file.yanked for file in release.files]
+    files = (*release.files, *release.sdists)
+    yanked = [file.yanked for file in files]
     return PublishedVersion(
         release=release,
-        file=release.files[0] if release.files else None,
+        file=files[0] if files else None,
         yanked=None if None in yanked or not yanked else yanked[0],
         unfit=why,
     )
@@ -139,10 +144,11 @@ def open_publications(
     sources = open_sources(settings, project, old=lock, use_index=use_index)
     if not sources.indexes:
         require_repository(sources.repositories)
-    admitted = project.manifest.prereleases
+    admitted, allowed = project.manifest.prereleases, project.manifest.build_allow
     return Publications(
         sources.router,
         target,
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
+        builds=frozenset(allowed) if isinstance(allowed, tuple) else allowed,
         locations={repository.alias: repository.store.location for repository in sources.repositories},
     )
