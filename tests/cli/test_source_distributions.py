@@ -1,5 +1,6 @@
 """Packages that exist as source only: allowed, locked with what builds them, built once, installed everywhere."""
 
+import contextlib
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ class Shop:
         self.workspace.manifest.write_text(
             f"dependencies = [\n{listed}]\n\n[index]\nurl = '{self.index.url}'\n{more}"
         )
+
+    @contextlib.contextmanager
+    def index_is_quiet(self) -> Iterator[None]:
+        seen = len(self.index.seen)
+        yield
+        assert self.index.seen[seen:] == []
 
     @property
     def lock(self) -> dict[str, Any]:
@@ -355,3 +362,17 @@ def test_R01_queries_know_packages_that_are_built(shop: Shop) -> None:
     told = shop.workspace.run("info", "promise").stdout
     assert "only a source distribution" in told
     assert "six" in shop.workspace.run("tree").stdout
+
+
+def test_R01_a_lock_offline_asks_nobody_for_sources_and_build_tools(shop: Shop) -> None:
+    shop.ask("six", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    shop.ask("promise", more="[build]\nallow = true\n")
+    with shop.index_is_quiet():
+        shop.workspace.refused("lock", "--offline", code=6, subject="not in the cache")
+    shop.workspace.run("lock")
+    first = shop.workspace.lock.read_bytes()
+    shop.workspace.lock.unlink()
+    with shop.index_is_quiet():
+        shop.workspace.run("lock", "--offline")
+    assert shop.workspace.lock.read_bytes() == first

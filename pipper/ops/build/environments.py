@@ -73,7 +73,7 @@ class SolvedBuildEnvironments:
             part,
             select(lock, part, Selection()),
             interpreter=interpreter,
-            origins=lambda: origins_of(settings, lock, self._project),
+            origins=lambda: origins_of(settings, lock, self._project, offline=self._options.offline),
             cache=cache,
             reporter=settings.reporter,
         )

@@ -99,7 +99,9 @@ def lock_for_goals(
     """Solve for these environments from open sources; see `make_lock`."""
     manifest, old, cache = project.manifest, basis.old, open_cache(settings)
     options = replace(options, as_of=options.as_of or as_of(manifest))
-    sdists = Sdists(sources.indexes, basis.builder, cache) if sources.indexes and basis.builder else None
+    sdists = None
+    if sources.indexes and basis.builder:
+        sdists = Sdists(sources.indexes, basis.builder, cache, offline=options.offline)
     bare = sdists.over(sources.router) if sdists else sources.router
     router = without_own_name(bare, manifest.name)
     unmanaged = unmanaged_requirements(basis.installed)

@@ -14,7 +14,7 @@ from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.core.lock.model import LockedFile, LockedPackage
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
-from pipper.errors import IntegrityError, PipperError
+from pipper.errors import IntegrityError, PipperError, StoreError
 from pipper.index.releases import metadata_from
 from pipper.index.remote_metadata import headers_only
 from pipper.index.source import IndexSource
@@ -41,11 +41,14 @@ class _Examined(Struct, frozen=True, kw_only=True):
 class Sdists:
     """The source distributions of indexes. Backends run in the calling thread only, so that an interrupt ends them."""
 
-    def __init__(self, indexes: Mapping[str, IndexSource], builder: Builder, cache: Cache) -> None:
-        """Take the indexes by alias."""
+    def __init__(
+        self, indexes: Mapping[str, IndexSource], builder: Builder, cache: Cache, *, offline: bool
+    ) -> None:
+        """Take the indexes by alias; with `offline`, only files in the cache are used."""
         self.indexes = indexes
         self._builder = builder
         self._cache = cache
+        self._offline = offline
         self._lock = ThreadLock()
         self._files: dict[str, LockedFile] = {}
         self._metadata: dict[str, ReleaseMetadata] = {}
@@ -64,6 +67,10 @@ class Sdists:
             if path is not None:
                 with os_errors("read", path):
                     known = replace(known, size=path.stat().st_size)
+            elif self._offline:
+                raise StoreError(
+                    f"{file.filename} is not in the cache", hint="run `pipper lock` without --offline"
+                )
             else:
                 index = self.indexes[release.source]
                 address = index.address(release.name, file.filename)
