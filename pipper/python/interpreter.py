@@ -129,7 +129,11 @@ def _read_cached(entry: Path, subject: str, executable: Path) -> Interpreter | N
     text = read_sealed(entry, subject)
     try:
         facts = load_json(text) if text else {}
-        return _interpreter(executable, facts) if facts["format"] == _FORMAT else None
+        if facts["format"] != _FORMAT:
+            return None
+        found = _interpreter(executable, facts)
+        found.target.python  # noqa: B018 - it raises UsageError for what is no version
+        return found
     except _MALFORMED:
         return None
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipper.system import seals
-from pipper.system.seals import read_plain, read_sealed, seal_key, sealed
+from pipper.system.regular_file import read_regular
+from pipper.system.seals import read_sealed, seal_key, sealed
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +65,12 @@ def test_without_a_home_nothing_is_sealed_and_nothing_is_written(
 def test_only_a_plain_file_of_bounded_size_is_read(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(b"x" * 100)
-    assert read_plain(plain, 100) == b"x" * 100
+    assert read_regular(plain, 100, follow=False) == b"x" * 100
     (tmp_path / "link").symlink_to(plain)
     os.mkfifo(tmp_path / "fifo")
     refused = "not a regular file|symbolic link"
     for path, limit in ((plain, 99), (tmp_path / "link", 100), (tmp_path / "fifo", 100), (tmp_path, 100)):
         with pytest.raises(OSError, match=refused):
-            read_plain(path, limit)
+            read_regular(path, limit, follow=False)
     with pytest.raises(OSError, match=refused):
-        read_plain("/dev/zero", 100)
+        read_regular("/dev/zero", 100, follow=False)
