@@ -10,7 +10,8 @@ from pipper.apply import stamp
 from pipper.apply.installer import Staged
 from pipper.apply.journal import Document, Journal, Outgoing, read_journal, sha256_of, write_journal
 from pipper.apply.stamp import is_current
-from pipper.cache.unpacked import UnpackedMember, UnpackedWheel, from_index, to_index
+from pipper.cache import unpacked
+from pipper.cache.unpacked import UnpackedMember, UnpackedWheel, read_index, to_index
 from pipper.core.access import RepositoryOptions
 from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, UsageError
@@ -20,6 +21,7 @@ from pipper.python import interpreter
 from pipper.repository.access import choose_access, choose_repositories, open_bucket, read_named_repositories
 from pipper.storage.directory.notes import Note, Notes
 from pipper.system.digest import digest
+from pipper.system.seals import sealed
 from pipper.wheels.entry_points import EntryPoint
 from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.grammars.places import folder, scratch
@@ -112,11 +114,16 @@ def _stamp_text() -> str:
 
 def _page(data: bytes) -> object:
     cache = PageCache(folder(), "https://index.example.com/simple/")
-    scratch(f"{cache._folder.name}/foo.page", data)
+    scratch(f"{cache._folder.name}/foo.page", sealed(data, cache._subject("foo.page")))
     found = cache.page("foo")  # type: ignore[arg-type] # a normalised name
     if found is not None:
         assert found.is_fresh in (True, False)
     return found
+
+
+def _wheel(data: bytes) -> object:
+    place = scratch("wheel/index.json", sealed(data, unpacked._subject(_SHA))).parent
+    return read_index(place, _SHA)
 
 
 def _note(data: bytes) -> object:
@@ -132,7 +139,8 @@ def _facts() -> str:
 
 
 def _interpreter(data: bytes) -> object:
-    found = interpreter._read_cached(scratch("facts.json", data), Path("/usr/bin/python3"))
+    entry = scratch("facts.json", sealed(data, "facts"))
+    found = interpreter._read_cached(entry, "facts", Path("/usr/bin/python3"))
     if found is not None:
         found.target.python  # noqa: B018 - it is made when it is asked for
     return found
@@ -169,7 +177,7 @@ GRAMMARS = (
     ),
     Grammar(name="stamp", shape="word", examples=lambda: (_stamp_text(),), read=_stamp, codes=frozenset()),
     _json("cached-page", lambda: msgspec_json.encode(_PAGE), _page),
-    _json("cached-wheel", lambda: to_index(_WHEEL), lambda data: from_index(data, Path("/tree"))),
+    _json("cached-wheel", lambda: to_index(_WHEEL).partition(b"\n")[2], _wheel),
     _json("store-note", lambda: msgspec_json.encode(_NOTE), _note),
     _json("cached-interpreter", _facts, _interpreter),
 )
