@@ -171,6 +171,11 @@ def test_B04_a_listing_that_always_contradicts_itself_is_refused(line: Line, nam
         line.store.folders()
 
 
+def test_B04_a_listing_in_an_unknown_encoding_is_requested_again(line: Line) -> None:
+    line.changes(lambda answer: replace(answer, body=answer.body.replace(b"UTF-8", b"UTF-9", 1)), good)
+    assert [info.key for info in line.store.list()] == ["a/page", "b/page"]
+
+
 def test_B04_a_key_without_the_prefix_that_was_asked_for_is_no_key(line: Line) -> None:
     line.changes(lambda answer: replace(answer, body=answer.body.replace(b"pipper/a", b"pippes/a")))
     with pytest.raises(StoreError, match="cannot list") as refused:
