@@ -110,6 +110,8 @@ class Mender:
                 self._repository,
                 survey.holding.name,
                 lambda current: self._applied(current, survey, work),
+                # Not read again: its etag tells whether it has changed since.
+                read=survey.read if survey.read.etag else None,
                 salvage=True,
             ).page
             self._publisher.confirm(work.taken)
