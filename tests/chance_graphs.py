@@ -145,7 +145,8 @@ def locked(graph: ChanceGraph, targets: Sequence[Target] = TARGETS) -> tuple[str
     goals = [Goal(target=target, required=place == 0) for place, target in enumerate(targets)]
     try:
         request = solve_request(manifest, targets[0], LockOptions(as_of=manifest.as_of), unmanaged={})
-        solutions = resolve(request, Preferred(), goals, router, Reporter())
+        required = frozenset(manifest.groups)
+        solutions = resolve(request, Preferred(), goals, router, Reporter(), required)
     except NoSolutionError as error:
         return f"{error.message}\n{error.cause}\n{error.hint}", None
     lock = assemble(manifest.inputs(), {}, solutions)

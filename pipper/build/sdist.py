@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from msgspec import Struct
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from pipper.build.source_tree import OLDEST
 from pipper.core.archive_limits import LimitName, Limits
@@ -23,7 +23,7 @@ from pipper.wheels.member_paths import path_fault, refusal, shortened
 from pipper.wheels.metadata import parse_headers
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 
-_STATIC = Version("2.2")
+_STATIC = read_version("2.2")
 _NEEDED = frozenset({"requires-dist", "requires-python", "provides-extra"})
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError, ValueError)
 _NEWEST = 4_102_444_800

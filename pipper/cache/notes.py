@@ -4,6 +4,9 @@ import contextlib
 import os
 import time
 from pathlib import Path
+from typing import TypeVar
+
+from msgspec import MsgspecError, Struct, json
 
 from pipper.cache.cache import Cache
 from pipper.cache.folder import refuse_links
@@ -14,25 +17,30 @@ KIND = "built"
 """The folder in the cache."""
 _DAY = 86_400
 
+T = TypeVar("T")
 
-def read_note(cache: Cache, key: str) -> bytes | None:
-    """Return the note with this key, a digest in hex; None if there is none, or none that this user sealed."""
+
+def read_note(cache: Cache, key: str, kind: type[T]) -> T | None:
+    """Return the note with this key, a digest in hex; None if there is none of this kind that this user sealed."""
     path = _path(cache, key)
     data = read_sealed(path, _subject(key))
     # The time of the file is its last use, to a day; `prune` reads it.
     with contextlib.suppress(OSError):
         if data is not None and time.time() - os.stat(path).st_mtime > _DAY:
             os.utime(path)
-    return data
+    try:
+        return None if data is None else json.decode(data, type=kind)
+    except (MsgspecError, ValueError, RecursionError):
+        return None
 
 
-def keep_note(cache: Cache, key: str, data: bytes) -> None:
+def keep_note(cache: Cache, key: str, note: Struct) -> None:
     """Keep a note; do nothing if the disk refuses: the result is then made again."""
     path = _path(cache, key)
     refuse_links(os.path.dirname(path))
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_atomic(Path(path), sealed(data, _subject(key)))
+        write_atomic(Path(path), sealed(json.encode(note), _subject(key)))
 
 
 def _subject(key: str) -> str:

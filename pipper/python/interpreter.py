@@ -134,7 +134,7 @@ def _read_cached(entry: Path, subject: str, executable: Path) -> Interpreter | N
         found = _interpreter(executable, facts)
         found.target.python  # noqa: B018 - it raises UsageError for what is no version
         return found
-    except _MALFORMED:
+    except (MachineError, *_MALFORMED):  # the probe tells whether it is unusable
         return None
 
 

@@ -24,6 +24,7 @@ from pipper.python.environment import (
 )
 from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import inspect_interpreter
+from pipper.system.seals import sealed
 from tests.workshop import this_interpreter
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses POSIX scripts")
@@ -48,12 +49,16 @@ def test_an_interpreter_says_where_its_packages_go() -> None:
     assert found.is_virtual == (sys.prefix != sys.base_prefix)
 
 
+def change_facts(stored: Path, **changes: object) -> None:
+    """Change what was remembered of an interpreter, with a right seal."""
+    facts = json.loads(stored.read_bytes().partition(b"\n")[2])
+    stored.write_bytes(sealed(json.dumps({**facts, **changes}).encode(), f"interpreter {stored.stem}"))
+
+
 def test_facts_are_asked_once(tmp_path: Path, venv: Path) -> None:
     first = inspect_interpreter(venv, tmp_path / "facts")
     (memory,) = (tmp_path / "facts").iterdir()
-    facts = json.loads(memory.read_text())
-    facts["version"] = [3, 12, 99]
-    memory.write_text(json.dumps(facts))
+    change_facts(memory, version=[3, 12, 99])
     assert inspect_interpreter(venv, tmp_path / "facts").version == (3, 12, 99)
     assert inspect_interpreter(venv, None) == first
 
@@ -210,9 +215,7 @@ def test_the_mark_of_a_managed_python_is_read_anew_each_time(
     memory = tmp_path / "facts"
     inspect_interpreter(venv, memory)
     (stored,) = memory.iterdir()
-    facts = json.loads(stored.read_text())
-    facts.update(stdlib=str(tmp_path / "stdlib"), prefix="/same", base_prefix="/same")
-    stored.write_text(json.dumps(facts))
+    change_facts(stored, stdlib=str(tmp_path / "stdlib"), prefix="/same", base_prefix="/same")
     (tmp_path / "stdlib").mkdir()
     assert inspect_interpreter(venv, memory).externally_managed == ""
     (tmp_path / "stdlib" / "EXTERNALLY-MANAGED").write_text(text)

@@ -1,5 +1,6 @@
 """Through a company's proxy and with its certificates: the index and a bucket alike."""
 
+import hashlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -22,7 +23,7 @@ BODY = b"behind the proxy"
 def _answer(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(BODY)))
-    handler.send_header("ETag", '"1"')
+    handler.send_header("ETag", f'"{hashlib.md5(BODY, usedforsecurity=False).hexdigest()}"')
     handler.end_headers()
     handler.wfile.write(BODY)
 

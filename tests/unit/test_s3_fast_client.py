@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,9 @@ KEYS = Credentials(access_key_id="AKIA", secret_access_key="SECRET")
 
 
 def answer(body: bytes, headers: str = "", status: str = "200 OK") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nETag: e\r\n{headers}\r\n".encode() + body
+    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nETag: {etag}\r\n{headers}\r\n"
+    return head.encode() + body
 
 
 class Scripted:

@@ -1,9 +1,8 @@
 """Build the wheels of locked source distributions, each once, with exactly the packages that the lock has for it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
-from msgspec import DecodeError, Struct, json
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement
 
 from pipper.build.backend import SAME_COMMAND, Builder
@@ -78,13 +77,11 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
         return digest(_FORMAT, b"wheel", *(fact.encode() for fact in facts))
 
     def _cached(self, want: Wanted) -> UnpackedWheel | None:
-        with suppress(DecodeError):
-            built = json.decode(read_note(self.cache, self._key(want)) or b"", type=_Built)
-            found = self.cache.unpacked(built.sha256)
-            if found is None and self.cache.file(built.sha256) is not None:
-                return self.cache.unpack(built.sha256, built.filename)
-            return found
-        return None
+        built = read_note(self.cache, self._key(want), _Built)
+        found = self.cache.unpacked(built.sha256) if built else None
+        if built and found is None and self.cache.file(built.sha256) is not None:
+            return self.cache.unpack(built.sha256, built.filename)
+        return found
 
     def _build(self, want: Wanted, origins: Origins) -> UnpackedWheel:
         builder, cache = self.builder, self.cache
@@ -109,7 +106,7 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             cache.add_file(wheel, sha256, subject=f"the wheel of {subject}")
         unpacked = cache.unpack(sha256, wheel.name)
         require_same_version(want, unpacked)
-        keep_note(cache, self._key(want), json.encode(_Built(filename=wheel.name, sha256=sha256)))
+        keep_note(cache, self._key(want), _Built(filename=wheel.name, sha256=sha256))
         return unpacked
 
     def _require_tools(self, want: Wanted, hooks: Hooks, environment: BuildEnvironment) -> None:

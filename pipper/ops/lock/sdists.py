@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Lock as ThreadLock
 
-from msgspec import DecodeError, Struct, json
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pipper.build.backend import SAME_COMMAND, Builder, environment_for
@@ -113,10 +113,9 @@ class Sdists:
 
     def _examined(self, subject: str, file: LockedFile, *, with_metadata: bool) -> _Examined:
         key = digest(_FORMAT, b"examined", file.sha256.encode(), self._builder.python.encode())
-        with suppress(DecodeError):
-            note = json.decode(read_note(self._cache, key) or b"", type=_Examined)
-            if note.metadata or not with_metadata:
-                return note
+        note = read_note(self._cache, key, _Examined)
+        if note and (note.metadata or not with_metadata):
+            return note
         self._builder.reporter.info(f"Asking the build backend of {subject}")
         path, limits = require_cached(file.sha256, file.filename, self._cache), self._cache.limits
         with unpacked_sdist(path, filename=file.filename, limits=limits) as source:
@@ -133,7 +132,7 @@ class Sdists:
                         found = opened.metadata.raw
                 metadata = headers_only(found).decode("utf-8", "replace")
         examined = _Examined(requires=requires, metadata=metadata)
-        keep_note(self._cache, key, json.encode(examined))
+        keep_note(self._cache, key, examined)
         return examined
 
 

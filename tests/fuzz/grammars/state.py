@@ -18,7 +18,8 @@ from pipper.errors import AccessError, UsageError
 from pipper.index.cache import CachedPage, PageCache
 from pipper.index.simple_api import IndexFile, ProjectFiles
 from pipper.python import interpreter
-from pipper.repository.access import choose_access, choose_repositories, open_bucket, read_named_repositories
+from pipper.repository.access import choose_access, choose_repositories, open_bucket
+from pipper.repository.named_repositories import read_named_repositories
 from pipper.storage.directory.notes import Note, Notes
 from pipper.system.digest import digest
 from pipper.system.seals import sealed
@@ -51,7 +52,8 @@ _JOURNAL = Journal(
 )
 _PAGE = CachedPage(
     files=ProjectFiles(
-        (IndexFile("foo-1.0-py3-none-any.whl", "1.0", "https://h/f", _SHA, 1, ">=3", "", None, ""),), ("2.0",)
+        (IndexFile("foo-1.0-py3-none-any.whl", "1.0", "https://h/f", _SHA, 1, ">=3", "", None, ""),),
+        (IndexFile("foo-2.0.tar.gz", "2.0", "https://h/g", _SHA, 1, ">=3", "", None, ""),),
     ),
     digest=_SHA,
     etag='"x"',
@@ -65,6 +67,7 @@ _WHEEL = UnpackedWheel(
     dist_info="foo-1.0.dist-info",
     root_is_purelib=True,
     owner=0,
+    folders=(),
     members=(UnpackedMember("foo/a.py", "purelib", "foo/a.py", 1, "digest", False, False, 1_700_000_000),),
     entry_points=(EntryPoint(kind="console", name="tool", module="foo", attr="main"),),
     metadata_sha256=_SHA,
