@@ -20,13 +20,15 @@ acme = "s3://acme-packages/pipper"
 
 def make_lock(place: Path) -> str:
     """Build the fixtures, publish them into a bucket on loopback, lock in `place`, and return the lock."""
-    (place / "pipper.toml").write_text(MANIFEST, encoding="utf-8")
+    elsewhere = place / "elsewhere"  # where the index of pip's configuration has the build backend
+    elsewhere.mkdir()
     with S3Double() as double:
         env = double.endpoint.environment
         double.endpoint.client.create_bucket(Bucket="acme-packages")
         for project in PROJECTS:
             source = CHECKOUT / "fixtures" / "projects" / project
-            run_pipper("bundle", source, "-o", place / "bundles", cwd=place, env=env, registry=True)
+            run_pipper("bundle", source, "-o", place / "bundles", cwd=elsewhere, registry=True)
+        (place / "pipper.toml").write_text(MANIFEST, encoding="utf-8")
         run_pipper("publish", *sorted((place / "bundles").iterdir()), cwd=place, env=env)
         run_pipper("lock", cwd=place, env=env)
     return (place / "pipper.lock").read_text(encoding="utf-8")

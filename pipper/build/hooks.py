@@ -16,6 +16,7 @@ from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError, PipperError, UsageError
 from pipper.system.files import read_bytes
+from pipper.system.process import child_environment
 from pipper.system.process_group import run_in_group
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 40
 """Lines of a failed build's output that the error shows."""
-_WITHHELD = ("AWS_", "PIPPER_", "PIP_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-"""The starts of variables that a backend does not get: credentials, and what would lead to other packages."""
+_WITHHELD = ("PIP_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+"""The starts of variables that would lead a backend to other packages."""
 
 
 class BuildRules(Struct, frozen=True, kw_only=True):
@@ -195,7 +196,8 @@ class _Runner(Struct):
 
 def backend_environ(environ: Mapping[str, str], environment: BuildEnvironment) -> dict[str, str]:
     """Return the variables of a backend: `environ` without secrets, and without a way to other packages."""
-    kept = {name: value for name, value in environ.items() if not name.upper().startswith(_WITHHELD)}
+    bare = child_environment(environ=environ)
+    kept = {name: value for name, value in bare.items() if not name.upper().startswith(_WITHHELD)}
     paths = [str(environment.scripts), *filter(None, [kept.get("PATH", os.defpath)])]
     return {
         **kept,

@@ -37,8 +37,20 @@ class ReadPage(Struct, frozen=True, kw_only=True):
 class Repository:
     """A store in pipper's layout. See `ports.Source`. Pages are read once and kept in memory."""
 
-    def __init__(self, store: Store, alias: str, *, url: str = "", reporter: Reporter | None = None) -> None:
-        """Read `store` as the source `alias`; `url` is the URL for the lock, as in the manifest or option."""
+    def __init__(
+        self,
+        store: Store,
+        alias: str,
+        *,
+        url: str = "",
+        may_be_empty: bool = False,
+        reporter: Reporter | None = None,
+    ) -> None:
+        """Read `store` as the source `alias`; `url` is the URL for the lock, as in the manifest or option.
+
+        With `may_be_empty`, a place without a repository counts as an empty one.
+        """
+        self._may_be_empty = may_be_empty
         self.store = store
         self.url = url
         self.alias = alias
@@ -99,7 +111,7 @@ class Repository:
 
     def require(self) -> None:
         """Raise UsageError if there is no repository: a typo must not send private names to the index."""
-        if not self.layout_format:
+        if not (self.layout_format or self._may_be_empty):
             raise UsageError(
                 f"{self.store.location} is not a repository",
                 cause="it has neither pipper-repository.json nor a project",

@@ -1,8 +1,7 @@
 """Run another program and return its output."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 _OURS = ("AWS_", "PIPPER_", "_PIPPER_")
 """The beginnings of the names of variables that are for pipper alone: credentials, and options that may hold some."""
@@ -18,24 +17,15 @@ class ProcessError(Exception):
         """The last line of its output, or that it did not finish."""
 
 
-def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of every program that pipper starts: this one without credentials and options of pipper.
+def child_environment(
+    more: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment of every program that pipper starts: `environ` without credentials and options of pipper.
 
     `more` adds variables or replaces them. The program may be one that a stranger put into a clone.
     """
-    return {name: value for name, value in os.environ.items() if not _is_ours(name)} | dict(more or {})
-
-
-@contextlib.contextmanager
-def clean_environment() -> Iterator[None]:
-    """Make `child_environment` this process's own while the block runs, for a library that starts programs itself."""
-    hidden = {name: value for name, value in os.environ.items() if _is_ours(name)}
-    for name in hidden:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith(_OURS)}
+    return kept | dict(more or {})
 
 
 def run(
@@ -66,7 +56,3 @@ def run(
         raise ProcessError(command[0], lines[-1] if lines else f"exit code {error.returncode}") from error
     except subprocess.TimeoutExpired as error:
         raise ProcessError(command[0], f"it did not finish in {seconds:g} s") from error
-
-
-def _is_ours(name: str) -> bool:
-    return name.upper().startswith(_OURS)

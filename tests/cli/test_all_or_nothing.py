@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.system.files import write_bytes
+from pipper.system.files import write_document
 from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace, tree
 from tests.loopback import QuietHandler, served
@@ -213,9 +213,9 @@ def test_T14_without_a_sync_manifest_and_lock_are_written_together_or_not_at_all
     def refuse_locks(path: Path, data: bytes, *, private: bool = False) -> None:
         if path == workspace.lock and b"good" in data:
             raise KeyboardInterrupt
-        write_bytes(path, data, private=private)
+        write_document(path, data)
 
-    monkeypatch.setattr("pipper.ops.edit.edit.write_bytes", refuse_locks)
+    monkeypatch.setattr("pipper.ops.edit.edit.write_document", refuse_locks)
     command = ("add", "--no-sync", workspace.wheel("good"))
     require_nothing(workspace, *command, code=130, subject="", monkeypatch=monkeypatch)
 

@@ -126,6 +126,19 @@ def test_a_backend_comes_from_the_sources_of_the_project_and_the_index_hears_of_
     assert "builds" not in {path.name for path in (empty.root / "tmp").iterdir()}
 
 
+def test_the_first_package_of_a_repository_is_built_before_it_is_published(empty: Workspace) -> None:
+    with IndexDouble() as index:
+        index.add(make_wheel(empty.root / "public", "public-build", "1.0", files={"own.py": BACKEND}))
+        project = source(empty.root / "source")
+        (project / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["public-build"]\nbuild-backend = "own"\n'
+            f"[tool.pipper.index]\nurl = '{index.url}'\n[tool.pipper.repositories]\nacme = '{empty.url}'\n"
+        )
+        empty.run("bundle", project, "-o", "dist")
+    (bundle,) = (empty.app / "dist").iterdir()
+    empty.run("publish", bundle, "-b", empty.url)
+
+
 def test_a_file_of_a_build_environment_that_is_gone_comes_back(empty: Workspace) -> None:
     with IndexDouble() as index:
         source = of_private_backend(empty, index)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.canaries import HEAD, TAIL, sample, traces
 from tests.commands import clean_environment, run_here
 from tests.invariants import CANARIES, Workspace
+from tests.mistyped import HEAD, TAIL, sample, traces
 from tests.recorder import recording
 
 COUNT = int(os.environ.get("PIPPER_CANARIES", "72"))

@@ -59,7 +59,7 @@ def write(workspace: Workspace, recorder: Recorder, more: str = "") -> None:
 def store(workspace: Workspace, default: str | None = None, **entries: dict[str, str]) -> None:
     """Write `repositories.json`."""
     folder = workspace.root / "home" / ".pipper"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     file = folder / "repositories.json"
     file.write_text(json.dumps({"repositories": entries, "default": default}))
     file.chmod(0o600)

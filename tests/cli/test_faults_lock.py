@@ -187,7 +187,7 @@ def test_M13_a_file_of_the_index_is_refused_where_there_is_none(remote: Workspac
         f"http://169.254.169.254/{wheel}": "unsafe URL",
     }
     cases = {re.sub(r'key = "[^"]*"', f'url = "{url}"', text, count=1): why for url, why in urls.items()}
-    cases[text] = "files of `index` must have a `url`"
+    cases[text] = "files of an index must have a `url`"
     before = remote.state()
     for lock, why in cases.items():
         remote.lock.write_text(lock)

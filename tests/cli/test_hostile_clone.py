@@ -149,8 +149,8 @@ def test_T05_a_cache_with_a_link_in_it_is_refused(name: str, workspace: Workspac
     (workspace.root / "cache").chmod(0o700)
     (workspace.root / "cache" / name).symlink_to(outside)
     before = tree(outside)
-    done = workspace.run("add", "gamma", code=4)
-    assert f"`{workspace.root / 'cache' / name}` is a symbolic link" in done.stderr
+    done = workspace.run("add", "gamma", code=8)
+    assert f"`{workspace.root / 'cache' / name}` in the cache is a symbolic link" in done.stderr
     assert tree(outside) == before
 
 

@@ -29,6 +29,7 @@ def count(module, name):
 
 for name in NAMES:
     count("pipper.ops.sync.steps", name)
+count("pipper.ops.sync.history", "dump_lock")
 count("pipper.ops.context.environments", "inspect_interpreter")
 BEFORE
 sys.addaudithook(heard)
@@ -42,9 +43,9 @@ finally:
         json.dump({"opened": opened, "called": called}, stream)
 """
 STEPS = {
-    *("choose_environment", "recover", "part_for", "select", "installed", "make_plan", "verify", "dump_lock"),
+    *("choose_environment", "recover", "part_for", "select", "installed", "make_plan", "verify"),
 }
-ONCE = STEPS | {"inspect_interpreter"}
+ONCE = STEPS | {"inspect_interpreter", "dump_lock"}
 
 
 class Seen:

@@ -138,9 +138,8 @@ class Bench:
         requests = self._proxy.seen(prefix)
         end = self.look(prefix)
         shelf = self._shelf(prefix)
-        assert shelf.repair(days=3).mends == (), (
-            "a repair finds something to do after the undisturbed command"
-        )
+        mends = shelf.repair(days=3).mends
+        assert mends == (), f"{mends} a repair finds something to do after the undisturbed command"
         assert shelf.kinds(days=3) == {}
         assert self.look(prefix).facts == end.facts
         return World(

@@ -153,14 +153,14 @@ def _travel(days: int) -> None:
     """Let `repository repair` believe that it is so many days later."""
     from datetime import datetime, timedelta, tzinfo
 
-    from pipper.cli.commands import repository
+    from pipper.cli.commands.repository import repair
 
     class Later(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> "Later":
             return super().now(tz) + timedelta(days=days)
 
-    repository.datetime = Later
+    repair.datetime = Later
 
 
 if __name__ == "__main__":

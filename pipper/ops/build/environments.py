@@ -62,7 +62,14 @@ class SolvedBuildEnvironments:
 
     @cached_property
     def _sources(self) -> Sources:
-        return open_sources(self._settings, self._project, old=None, offline=self._options.offline)
+        options = self._options
+        return open_sources(
+            self._settings,
+            self._project,
+            old=None,
+            offline=options.offline,
+            may_be_empty=options.may_be_empty,
+        )
 
     def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
         settings, interpreter, cache = self._settings, self._interpreter, open_cache(self._settings)
@@ -152,7 +159,7 @@ def builder_for(settings: Settings, source: Path) -> Builder:
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
     if project is None:
         project = Project(manifest_path=source / PIPPER_TOML, manifest=Manifest())
-    return project_builder(settings, project, interpreter)
+    return project_builder(settings, project, interpreter, options=LockOptions(may_be_empty=True))
 
 
 def project_builder(
@@ -172,6 +179,7 @@ def project_builder(
         upgrade=options.upgrade,
         upgrade_packages=options.upgrade_packages,
         as_of=options.as_of,
+        may_be_empty=options.may_be_empty,
         offline=options.offline,
     )
     facts = (fingerprint(interpreter.base_executable), interpreter.target.name)

@@ -26,9 +26,17 @@ from pipper.storage.directory.store import DirectoryStore
 
 
 def open_repositories(
-    settings: Settings, declared: tuple[RepositoryEntry, ...], *, base: Path, acl: str | None = None
+    settings: Settings,
+    declared: tuple[RepositoryEntry, ...],
+    *,
+    base: Path,
+    acl: str | None = None,
+    may_be_empty: bool = False,
 ) -> tuple[Repository, ...]:
-    """Return the repositories a command reads, in order of trust; send no request."""
+    """Return the repositories a command reads, in order of trust; send no request.
+
+    With `may_be_empty`, a place without a repository counts as an empty one.
+    """
     named = list_named(settings)
     entries = choose_repositories(settings.repositories, declared, named)
     if not entries and settings.repositories.repository:
@@ -44,7 +52,10 @@ def open_repositories(
             access = choose_access(settings.repositories, entry, named, settings.environ)
             store = open_bucket(entry, access, acl=acl)
             settings.reporter.detail(f"{store.location}: uses {access.step}")
-        repositories.append(Repository(store, entry.alias, url=entry.url, reporter=settings.reporter))
+        found = Repository(
+            store, entry.alias, url=entry.url, may_be_empty=may_be_empty, reporter=settings.reporter
+        )
+        repositories.append(found)
     return tuple(repositories)
 
 

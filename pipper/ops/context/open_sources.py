@@ -32,7 +32,13 @@ class Sources(Struct, frozen=True, kw_only=True):
 
 
 def open_sources(
-    settings: Settings, project: Project, *, old: Lock | None, use_index: bool = True, offline: bool = False
+    settings: Settings,
+    project: Project,
+    *,
+    old: Lock | None,
+    use_index: bool = True,
+    offline: bool = False,
+    may_be_empty: bool = False,
 ) -> Sources:
     """Return the sources for the requirements of a project; send no request.
 
@@ -43,7 +49,9 @@ def open_sources(
     """
     around = projects_around(settings, project.manifest_path)
     manifest = with_rules_around(settings, project, around).manifest
-    repositories = open_repositories(settings, declared_repositories(manifest, old), base=project.root)
+    repositories = open_repositories(
+        settings, declared_repositories(manifest, old), base=project.root, may_be_empty=may_be_empty
+    )
     aliases = [*manifest.indexes, *([INDEX] if manifest.index else [])] if use_index else []
     indexes = {
         alias: open_index(settings, manifest, root=project.root, alias=alias, offline=offline)

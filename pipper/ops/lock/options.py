@@ -26,6 +26,8 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Choose the oldest matching versions of the manifest's own requirements."""
     required_groups: frozenset[str] = frozenset()
     """Groups without which locking fails; for another one without a solution the lock holds the reason."""
+    may_be_empty: bool = False
+    """Take a place without a repository for an empty one: what is built may be the first that is published there."""
     offline: bool = False
     """Read only cached pages of the index."""
 
