@@ -10,8 +10,8 @@ import socket
 import time
 from typing import Any
 
+import urllib3  # whole, before its parts: another thread may be importing it at this moment
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 HEAD_SECONDS = 60.0
 """From the request to the last header."""
@@ -70,11 +70,11 @@ class _SecureConnection(HTTPSConnection):
     response_class = _Response
 
 
-class _Pool(HTTPConnectionPool):
+class _Pool(urllib3.HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 

@@ -1,6 +1,8 @@
 """Reading URLs: what is asked, what is retried, what is never sent, and what the errors say."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -355,3 +357,38 @@ def test_https_goes_through_the_proxy_of_the_environment(
             "https://a.invalid/x",
         )
     assert bool(asked) == proxied
+
+
+FIRST_REQUESTS = """
+import threading
+from pipper.http.errors import translated
+from pipper.http.pool import Pool
+
+start, wrong = threading.Barrier(8), []
+
+def first(number):
+    start.wait()
+    try:
+        if number % 2:
+            with translated("http://127.0.0.1"):
+                pass
+        else:
+            Pool({})._open("", False)
+    except ImportError as error:
+        wrong.append(error)
+
+threads = [threading.Thread(target=first, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not wrong, wrong
+"""
+
+
+def test_the_first_requests_of_many_threads_import_what_they_need_together() -> None:
+    for _ in range(5):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_REQUESTS], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
