@@ -62,14 +62,6 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
         return False
 
 
-def void_stamp(state: "str | os.PathLike[str]") -> None:
-    """Remove the stamp in this state folder, if there is one; raises OSError."""
-    try:
-        os.unlink(os.path.join(state, _STAMP))
-    except FileNotFoundError:
-        return
-
-
 def write_stamp(environment: "Environment", key: str) -> None:
     """Record that a sync with this key would not change the environment now.
 

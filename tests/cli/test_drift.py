@@ -38,30 +38,6 @@ def test_a_sync_right_after_a_sync_has_nothing_to_do_and_says_so_from_the_stamp(
     assert "Nothing to do: the environment matches the lock" in workspace.run("sync", "--no-dev").stderr
 
 
-@pytest.mark.parametrize("check", [("--check",), ("--check", "--verify")])
-def test_R10_a_sync_mends_what_a_check_found(workspace: Workspace, check: tuple[str, ...]) -> None:
-    workspace.run("sync")
-    module = workspace.site / "beta" / "__init__.py"
-    before = module.read_bytes()
-    module.unlink()  # it may be a link into the cache
-    module.write_bytes(b"#" * (len(before) + (len(check) == 1)))
-    assert "beta" in workspace.run("sync", *check, code=1).stdout
-    assert workspace.run("sync", "--dry-run").stdout == " ~ beta 1.0.0 (damaged)\n"
-    assert " ~ beta 1.0.0 (damaged)\n" in workspace.run("sync").stderr
-    assert module.read_bytes() == before
-    workspace.run("sync", *check)
-    assert "Nothing to do" in workspace.run("sync").stderr
-    assert not (workspace.venv / ".pipper" / "drift").exists()
-
-
-@pytest.mark.parametrize("note", [b"", b"nobody\n", b"\xff\x00\n", b"../../x"])
-def test_R10_a_note_of_strangers_replaces_at_most_what_is_locked(workspace: Workspace, note: bytes) -> None:
-    workspace.run("sync")
-    (workspace.venv / ".pipper" / "drift").write_bytes(note)
-    (workspace.venv / ".pipper" / "stamp").unlink()
-    assert "Nothing to do" in workspace.run("sync").stderr
-
-
 def test_a_reinstallation_replaces_what_is_as_locked_or_edited_within_its_size(workspace: Workspace) -> None:
     workspace.run("sync")
     module = workspace.site / "beta" / "__init__.py"

@@ -29,7 +29,6 @@ from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, find_project, fresh_lock, no_project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
-from pipper.ops.sync.found_drift import forget_drift, note_drift, noted_drift
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.history import history
 from pipper.ops.sync.request import ALL, SyncRequest
@@ -136,7 +135,6 @@ def _sync_existing(
             refuse_self_change(plan, environment)
             run.apply(plan, present, documents, wheels)
             present = ()
-        forget_drift(environment.state_dir)
         if run.request.compile_bytecode:
             ours = [each for each in present or installed(environment) if each.ours]
             compile_modules(environment, ours, reporter)
@@ -169,21 +167,15 @@ class _Run:
         return _Run(self.settings, self.request, self.environment, goal)
 
     def look(self) -> SyncOutcome:
-        """Return what a sync would do, and for a check the differences from RECORD or the lock.
-
-        It changes nothing; what a check found is noted for the next sync.
-        """
+        """Return what a sync would do, and for a check the differences from RECORD or the lock; change nothing."""
         present = installed(self.environment)
         if not self.request.check:
             return SyncOutcome(environment=self.environment, plan=self.repairing_plan(present))
         plan = self._plan(present)
         if self.request.hashes:
-            found = self._proven(plan)
-        else:
-            drift = verify(self.environment, plan.kept)
-            found = SyncOutcome(environment=self.environment, plan=plan, drift=drift)
-        note_drift(self.environment.state_dir, {each.distribution for each in found.drift})
-        return found
+            return self._proven(plan)
+        drift = verify(self.environment, plan.kept)
+        return SyncOutcome(environment=self.environment, plan=plan, drift=drift)
 
     def _proven(self, plan: Plan) -> SyncOutcome:
         """Return the differences from the locked wheels; from RECORD for wheels that cannot be had."""
@@ -210,7 +202,7 @@ class _Run:
         """Return the plan that also replaces locked packages with files missing or of another size."""
         plan = self._plan(present)
         damaged = {drift.distribution for drift in verify(self.environment, plan.kept)}
-        return plan.replacing(damaged | noted_drift(self.environment.state_dir) | self._reinstalled())
+        return plan.replacing(damaged | self._reinstalled())
 
     def _reinstalled(self) -> set[NormalizedName]:
         """Return the packages to reinstall; raise UsageError for one that the lock does not have here."""
