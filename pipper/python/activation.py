@@ -8,6 +8,7 @@ from pipper.errors import MachineError, UsageError
 TYPE_CHECKING = False  # importing `typing` takes longer than the rest of this
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
 _SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
@@ -33,9 +34,7 @@ def run_in(root: str, words: "Sequence[str]") -> int:
     try:
         if os.name == "nt":
             return _waited_for(program, arguments, environ)
-        for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and the program would inherit that
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-        os.execvpe(program, [program, *arguments], environ)  # noqa: S606 - the user asked for this program
+        _become(program, [program, *arguments], environ)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"there is no program `{program}`",
@@ -48,6 +47,16 @@ def run_in(root: str, words: "Sequence[str]") -> int:
             cause=error.strerror or "",
             hint="check that it is executable on this system; `pipper run python FILE` runs a Python file",
         ) from error
+
+
+def _become(program: str, words: "list[str]", environ: "Mapping[str, str]") -> "NoReturn":
+    # Python ignores these signals, and the program would inherit that.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGPIPE, signal.SIGXFSZ)}
+    try:
+        os.execvpe(program, words, environ)  # noqa: S606 - the user asked for this program
+    finally:  # it could not be started: this process goes on
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _waited_for(program: str, arguments: "Sequence[str]", environ: "Mapping[str, str]") -> int:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipper.errors import UsageError
 from pipper.ops.sync.freshness import KEEPS_OTHERS
 from pipper.ops.sync.request import SyncRequest
+from pipper.python.activation import run_in
 from tests.invariants import Workspace
 
 SAY_PREFIX = "import sys; print(sys.prefix)"
@@ -90,6 +92,14 @@ def test_a_program_that_is_missing_or_cannot_run_is_an_error_of_pipper(
     assert done.stderr.startswith("error: there is no program `nowhere`\n")
     (workspace.app / "data").write_text("no program")
     assert workspace.process("run", "./data", code=8).stderr.startswith("error: cannot run `./data`\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_program_that_cannot_run_leaves_pipper_its_signals(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGPIPE), signal.getsignal(signal.SIGXFSZ)
+    with pytest.raises(UsageError):
+        run_in(str(tmp_path), ["nowhere-at-all"])
+    assert (signal.getsignal(signal.SIGPIPE), signal.getsignal(signal.SIGXFSZ)) == before
 
 
 def test_outside_a_project_and_without_a_program_the_error_says_what_is_missing(empty: Workspace) -> None:
