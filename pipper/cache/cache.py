@@ -24,7 +24,6 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -33,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pipper.cache.folder import disk_errors, make_private, refuse_links
+from pipper.cache.folder import disk_errors, make_private, mark_used, refuse_links
 from pipper.cache.receiver import Receiver
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.reporter import Reporter
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 USED = ".pipper-used"
 """The file in an environment for build backends whose time is that of its last use."""
 
-_DAY = 86_400
 _SILENT = Reporter()
 
 
@@ -163,11 +161,7 @@ class Cache:
         wheel = read_index(place, sha256)
         # The time of the index is the last use of the wheel, to a day; `prune` reads it.
         if wheel:
-            index = f"{place}/index.json"
-            with os_errors("read", index):
-                if time.time() - os.stat(index).st_mtime > _DAY:
-                    _touch(index)
-                    _touch(self._place("files", sha256))
+            mark_used(f"{place}/index.json", self._place("files", sha256))
         return wheel
 
     def unpack(self, sha256: str, filename: str) -> "UnpackedWheel":
@@ -278,10 +272,3 @@ def _look(path: Path) -> tuple[int, ...]:
     """Return what identifies the content of a regular file, empty for anything else; raises OSError."""
     found = os.lstat(path)
     return (found.st_ino, found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else ()
-
-
-def _touch(path: str | Path) -> None:
-    with disk_errors(path), suppress(FileNotFoundError):
-        found = os.lstat(path)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:  # else it may be a file outside the cache
-            os.utime(path)

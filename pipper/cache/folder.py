@@ -1,6 +1,8 @@
 """The folder of a cache on the disk: it is its user's alone, and nothing in it leads elsewhere."""
 
 import os
+import stat
+import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from pipper.system.os_errors import os_errors
 PARTS = ("files", "wheels", "builds", "built", "interpreters", "index", "stamps", "tmp")
 """All that the cache creates and `clean` removes."""
 
+_DAY = 86_400
 _TAG_NAME = "CACHEDIR.TAG"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
@@ -57,6 +60,22 @@ def refuse_links(*paths: str | Path) -> None:
                 f"`{path}` in the cache is a symbolic link, to `{os.readlink(path)}`",
                 hint="remove it; PIPPER_CACHE_DIR moves the whole cache to another place",
             )
+
+
+def mark_used(path: str | Path, *more: str | Path) -> None:
+    """Give a file the present time, and `more` with it, if its own is older than a day: `prune` reads it as last use.
+
+    Raises MachineError if the disk refuses. A link and a file with several names are left alone: they may be files
+    outside the cache.
+    """
+    with disk_errors(path):
+        if time.time() - os.stat(path).st_mtime <= _DAY:
+            return
+    for each in (path, *more):
+        with disk_errors(each), suppress(FileNotFoundError):
+            found = os.lstat(each)
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                os.utime(each)
 
 
 def disk_errors(path: str | Path, size: int = 0) -> AbstractContextManager[None]:

@@ -2,20 +2,19 @@
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec import MsgspecError, Struct, json
 
 from pipper.cache.cache import Cache
-from pipper.cache.folder import refuse_links
+from pipper.cache.folder import mark_used, refuse_links
+from pipper.errors import MachineError
 from pipper.system.files import write_atomic
 from pipper.system.seals import read_sealed, sealed
 
 KIND = "built"
 """The folder in the cache."""
-_DAY = 86_400
 
 T = TypeVar("T")
 
@@ -24,12 +23,12 @@ def read_note(cache: Cache, key: str, kind: type[T]) -> T | None:
     """Return the note with this key, a digest in hex; None if there is none of this kind that this user sealed."""
     path = _path(cache, key)
     data = read_sealed(path, _subject(key))
-    # The time of the file is its last use, to a day; `prune` reads it.
-    with contextlib.suppress(OSError):
-        if data is not None and time.time() - os.stat(path).st_mtime > _DAY:
-            os.utime(path)
+    if data is None:
+        return None
+    with contextlib.suppress(MachineError):  # the note is as good without the mark
+        mark_used(path)
     try:
-        return None if data is None else json.decode(data, type=kind)
+        return json.decode(data, type=kind)
     except (MsgspecError, ValueError, RecursionError):
         return None
 

@@ -4,18 +4,17 @@ import os
 import signal
 
 from pipper.errors import MachineError, UsageError
+from pipper.python.venv import SCRIPTS
 
 TYPE_CHECKING = False  # importing `typing` takes longer than the rest of this
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-_SCRIPTS = "Scripts" if os.name == "nt" else "bin"
-
 
 def activated(environ: "Mapping[str, str]", root: str) -> dict[str, str]:
     """Return the variables of a process in the virtual environment at `root`, as its `activate` sets them."""
-    scripts = os.path.join(root, _SCRIPTS)
+    scripts = os.path.join(root, SCRIPTS)
     path = environ.get("PATH", "")
     left = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
     return {**left, "VIRTUAL_ENV": root, "PATH": f"{scripts}{os.pathsep}{path}" if path else scripts}
@@ -38,7 +37,7 @@ def run_in(root: str, words: "Sequence[str]") -> int:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"there is no program `{program}`",
-            cause=f"neither {os.path.join(root, _SCRIPTS)} nor another folder on PATH has it",
+            cause=f"neither {os.path.join(root, SCRIPTS)} nor another folder on PATH has it",
             hint="run `pipper add NAME` to add the package that brings it",
         ) from error
     except OSError as error:

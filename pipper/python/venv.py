@@ -5,7 +5,10 @@ import os
 UNFINISHED = ".pipper-unfinished"
 """The file in a virtual environment that is being created."""
 
-_PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+"""The folder of programs in a virtual environment."""
+
+_PYTHON = f"{SCRIPTS}/python.exe" if os.name == "nt" else f"{SCRIPTS}/python"
 
 
 def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:

@@ -184,6 +184,11 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
         """The packages by pin."""
         return {package.pin: package for package in self.packages}
 
+    @property
+    def private(self) -> tuple[LockedPackage, ...]:
+        """The packages that came from a repository: no index must receive their names."""
+        return tuple(each for each in self.packages if not self.inputs.has_index(each.source))
+
     def with_files(self, change: Callable[[LockedPackage, LockedFile], LockedFile]) -> "Lock":
         """Return the same lock with the file that `change` returns instead of each."""
         packages = (

@@ -73,13 +73,7 @@ def private_names(
     nobody knows what is private.
     """
     locks = [known or read_for_names(project.lock_path), *(read_for_names(each.lock_path) for each in around)]
-    return frozenset(
-        package.name
-        for lock in locks
-        if lock
-        for package in lock.packages
-        if not lock.inputs.has_index(package.source)
-    )
+    return frozenset(package.name for lock in locks if lock for package in lock.private)
 
 
 def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, str]:
@@ -88,12 +82,7 @@ def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, s
     Raises what `load_lock` raises.
     """
     locks = [lock for each in around if (lock := read_for_names(each.lock_path))]
-    locked = {
-        package.name: package.source
-        for lock in locks
-        for package in lock.packages
-        if not lock.inputs.has_index(package.source)
-    }
+    locked = {package.name: package.source for lock in locks for package in lock.private}
     return {
         name: alias
         for name, alias in sorted(locked.items())

@@ -133,9 +133,7 @@ def _keep_private_names(old: Lock | None, new: Lock) -> None:
     Without them the lock would no longer know that these names are private, and the next one would ask the index.
     """
     locked = {package.name for package in new.packages}
-    before = old.packages if old else ()
-    private = {each.name for each in before if old and not old.inputs.has_index(each.source)}
-    lost = private - locked
+    lost = {package.name for package in (old.private if old else ())} - locked
     for each in new.environments if lost else ():
         for kind, reasons in (("groups", each.failed_groups), ("extras", each.failed_extras)):
             for part, reason in reasons.items():

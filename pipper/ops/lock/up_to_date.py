@@ -66,7 +66,7 @@ def _has_repositories(settings: Settings, manifest: Manifest, lock: Lock) -> boo
     options = settings.repositories
     entries = choose_repositories(options, declared_repositories(manifest, lock), list_named(settings))
     urls = {entry.alias: entry.url for entry in entries}
-    used = {package.source for package in lock.packages if not lock.inputs.has_index(package.source)}
+    used = {package.source for package in lock.private}
     if options.endpoint_url or not used <= urls.keys():
         return False
     if manifest.repositories and not (options.bucket or options.repository):
