@@ -11,14 +11,23 @@ from pathlib import Path
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None, version=None):
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    modules = [*Path().glob("*.py"), *Path().glob("*/**/*.py")]
+    return _write(wheel_directory, {path.as_posix(): path.read_bytes() for path in modules}, version)
+
+
+def _project():
+    return tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def _write(wheel_directory, members, version=None):
+    project = _project()
     project["version"] = version or project["version"]
     stem = f"{project['name'].replace('-', '_')}-{project['version']}"
-    members = {
-        path.as_posix(): path.read_bytes() for path in [*Path().glob("*.py"), *Path().glob("*/**/*.py")]
-    }
     metadata = [f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"]
     metadata += [f"Requires-Dist: {each}\n" for each in project.get("dependencies", ())]
+    for extra, requires in project.get("optional-dependencies", {}).items():
+        metadata += [f"Provides-Extra: {extra}\n"]
+        metadata += [f"Requires-Dist: {each} ; extra == '{extra}'\n" for each in requires]
     members[f"{stem}.dist-info/METADATA"] = "".join(metadata).encode()
     members[f"{stem}.dist-info/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: tiny\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -31,6 +40,10 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None, 
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name, (2020, 2, 2, 0, 0, 0)), data)
     return f"{stem}-py3-none-any.whl"
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    return _write(wheel_directory, {f"{_project()['name']}.pth": f"{Path().absolute()}\n".encode()})
 
 
 def _digest(data):

@@ -18,6 +18,7 @@ from pipper.apply.placing import Placer
 from pipper.apply.schemes import Layout
 from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
+from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError
@@ -135,7 +136,13 @@ class Stage:
         marks = {"source": wanted.source, "sha256": wanted.file.sha256, **built}
         marks_text = json.dumps({**marks, "python": python} if python else marks) + "\n"
         rows = []
-        for name, text in (("INSTALLER", f"{INSTALLER}\n"), (MARKS, marks_text)):
+        texts = {"INSTALLER": f"{INSTALLER}\n", MARKS: marks_text}
+        if wanted.source == PATH:
+            editable = {"editable": True} if wanted.build == "editable" else {}
+            texts["direct_url.json"] = (
+                json.dumps({"url": wanted.file.url, "dir_info": editable}) + "\n"
+            )  # PEP 610
+        for name, text in texts.items():
             path = f"{wheel.dist_info}/{name}"
             self._write(f"{self.info}/{path}", text.encode(), 0o644)
             rows.append(row_of(path, text.encode()))
@@ -210,7 +217,10 @@ def _without_file(package: str) -> str:
 
 def _check_identity(wheel: UnpackedWheel, wanted: Wanted) -> None:
     # The index and the wheel may spell one version differently, such as 1.0 and 1.0.0.
-    same = wheel.version == wanted.version or read_version(wheel.version) == read_version(wanted.version)
+    # The backend of a member may compute its version.
+    same = wanted.version in ("", wheel.version) or read_version(wheel.version) == read_version(
+        wanted.version
+    )
     is_locked = bool(wanted.build) or wheel.sha256 == wanted.file.sha256
     if wheel.name != wanted.name or not same or not is_locked:
         raise IntegrityError(

@@ -1,6 +1,7 @@
 """The stamp of a completed sync, with which the next one can tell quickly that nothing has changed.
 
-It covers the folder of scripts, the folders of the libraries two levels deep, and each RECORD: inode, size and time.
+It covers the folder of scripts, the folders of the libraries two levels deep, and each RECORD: inode, size and time;
+and of members, the files whose change makes their installation void.
 So it detects files that were added or removed there, but no edited module, which `sync --check` detects.
 
 `is_current` has to be fast, so this module imports little.
@@ -14,6 +15,7 @@ from pipper.system.regular_file import read_regular
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pipper.python.environment import Environment
@@ -62,11 +64,14 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
         return False
 
 
-def write_stamp(environment: "Environment", key: str) -> None:
+def write_stamp(
+    environment: "Environment", key: str, files: "Iterable[str]" = (), more: "Iterable[str]" = ()
+) -> None:
     """Record that a sync with this key would not change the environment now.
 
-    Writes no stamp if that fails, or if the last change is too recent to tell later changes from it; the next
-    sync then checks everything.
+    It also covers these files, which may be missing, and the names of what is in the folders `more`. Writes no stamp
+    if that fails, or if the last change is too recent to tell later changes from it; the next sync then checks
+    everything.
     """
     # Imported here: `is_current` does not need them.
     import contextlib  # noqa: PLC0415 - see above
@@ -85,6 +90,8 @@ def write_stamp(environment: "Environment", key: str) -> None:
                 os.utime(stream.fileno())
                 began = os.fstat(stream.fileno()).st_mtime_ns
                 covers, folders = _covered(environment.libraries, environment.scheme.scripts)
+                covers += [(file, _look(file)) for file in files]
+                folders += [(folder, _look(folder), _names(folder)) for folder in more]
                 if all(_time_of(seen[1]) < began for seen in (*covers, *folders)):
                     head = (_FORMAT, key, boot_id(), str(began), str(len(covers)))
                     fields = (*head, *(field for seen in (*covers, *folders) for field in seen))

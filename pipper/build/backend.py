@@ -85,9 +85,11 @@ def build_wheel(source: Path, output: Path, builder: Builder) -> Path:
         ) from error
 
 
-def environment_for(hooks: Hooks, environments: BuildEnvironments, *, subject: str) -> BuildEnvironment:
+def environment_for(
+    hooks: Hooks, environments: BuildEnvironments, *, subject: str, editable: bool = False
+) -> BuildEnvironment:
     """Return the environment that a project's backend needs: what it requires, and what it asks for then."""
     requires = hooks.requires()
     environment = environments.make(requires, subject=subject)
-    more = hooks.requires_for(environment)
+    more = hooks.requires_for(environment, editable=editable)
     return environments.make((*requires, *more), subject=subject) if more else environment

@@ -119,6 +119,7 @@ class Hooks:
     @contextmanager
     def _translated(self, lines: Sequence[str]) -> Iterator[None]:
         import build  # noqa: PLC0415 - a heavy import that only builds need
+        import pyproject_hooks  # noqa: PLC0415 - see above
 
         subject = self._rules.subject
         try:
@@ -127,6 +128,12 @@ class Hooks:
         except build.BuildBackendException as error:
             if isinstance(error.exception, PipperError):
                 raise error.exception from error
+            if isinstance(error.exception, pyproject_hooks.HookMissing):
+                raise UsageError(
+                    f"the build backend of {subject} cannot do what is asked: it has no `{error.exception}`",
+                    cause="an editable installation needs a backend with the hooks of PEP 660",
+                    hint="write `editable = false` beside its path in [sources], or use a newer backend",
+                ) from error
             if isinstance(error.exception, OSError):
                 raise MachineError(
                     f"cannot build {subject}",

@@ -1,7 +1,9 @@
 """Copy a source tree for a build: stale files do not get into the wheel, new ones do not get into the tree."""
 
 import contextlib
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipper.errors import UsageError
@@ -59,6 +61,20 @@ def _is_excluded(folder: Path, name: str, *, at_root: bool) -> bool:
         name.endswith(".pipper")
         or (name in _EXCLUDED_AT_ROOT and not (folder / name / "__init__.py").is_file())
     )
+
+
+def tree_files(source: Path) -> Iterator[Path]:
+    """Yield the files that `copy_tree` copies, folder by folder; raises OSError."""
+    for folder, folders, names in os.walk(source, onerror=_raise):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not _is_excluded(here, name, at_root=here == source))
+        yield from (
+            here / name for name in sorted(names) if not _is_excluded(here, name, at_root=here == source)
+        )
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def copy_error(error: OSError) -> str:

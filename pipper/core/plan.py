@@ -18,11 +18,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     name: NormalizedName
     version: str
+    """Empty for a member whose build backend computes it."""
     source: str
-    """Alias of a repository, or `index`."""
+    """Alias of a repository, `index`, or `path` for a member."""
     file: LockedFile
+    """Of a member: the URL of its folder, and a digest of its state in the place of a hash."""
     build: str = ""
-    """For a source distribution: a digest of all packages of its build; empty for a wheel."""
+    """For a source distribution: a digest of all packages of its build; for a member: how it is installed; empty for a
+    wheel."""
     tools: tuple["Wanted", ...] = ()
     """The packages of its build."""
 
@@ -151,7 +154,9 @@ def _action(want: Wanted, found: list[Installed]) -> Action:
     same = len(found) == 1 and found[0].ours and known == (want.file.sha256, want.build)
     # The same wheel with another version means that the lock is wrong: the installation of the wheel reports it.
     if same and (
-        found[0].version == want.version or read_version(found[0].version) == read_version(want.version)
+        not want.version
+        or found[0].version == want.version
+        or read_version(found[0].version) == read_version(want.version)
     ):
         return Keep(installed=found[0], wanted=want)
     return Replace(installed=tuple(found), wanted=want)

@@ -188,7 +188,7 @@ class SourceRouter:
             asked.append(INDEX)
         where = f"looked in {listed(f'`{alias}`' for alias in asked)}" if asked else "no source is configured"
         if name in self._locked_private:
-            where += "; skipped the index, because the lock took this project from a repository"
+            where += "; skipped the index, because the lock took this project from a repository or a folder"
         return where
 
     def _find(self, name: NormalizedName) -> Source | None:

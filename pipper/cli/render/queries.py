@@ -38,7 +38,7 @@ def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:
 def _row(tree: Tree, row: Row) -> str:
     asked = [str(root.label) for root in tree.graph.roots if root.pin == row.pin] if tree.inverted else []
     return (
-        f"{row.pin.name} {row.pin.version}"
+        row.pin.shown
         + (f" [{', '.join(dict.fromkeys(asked))}]" if asked else "")
         + (" (*)" if row.repeated else "")
     )
@@ -58,7 +58,7 @@ def tree_document(tree: Tree) -> dict[str, object]:
         "packages": [
             {
                 "name": pin.name,
-                "version": pin.version,
+                "version": pin.version or None,
                 "source": tree.lock.by_pin[pin].source,
                 "dependencies": [child.name for child in tree.graph.children[pin]],
                 "required_by": [parent.name for parent in tree.graph.parents[pin]],
@@ -74,14 +74,14 @@ def _root_document(root: Root) -> dict[str, object]:
         "label": root.label.name or None,
         "requirement": root.requirement,
         "name": root.pin.name,
-        "version": root.pin.version,
+        "version": root.pin.version or None,
     }
 
 
 def why_lines(reasons: Reasons) -> Iterator[str]:
     """Yield one chain a line: the place in the manifest, its requirement, and each package up to the last."""
     for chain in reasons.chains.chains:
-        way = " -> ".join(f"{pin.name} {pin.version}" for pin in chain.pins)
+        way = " -> ".join(pin.shown for pin in chain.pins)
         yield f"{chain.root.label}: {chain.root.requirement} -> {way}"
 
 
@@ -89,12 +89,12 @@ def why_document(reasons: Reasons) -> dict[str, object]:
     """`why --json`: name, version, environment, chains (root, packages), complete (false: there may be more)."""
     return {
         "name": reasons.pin.name,
-        "version": reasons.pin.version,
+        "version": reasons.pin.version or None,
         "environment": reasons.environment,
         "chains": [
             {
                 "root": _root_document(chain.root),
-                "packages": [{"name": pin.name, "version": pin.version} for pin in chain.pins],
+                "packages": [{"name": pin.name, "version": pin.version or None} for pin in chain.pins],
             }
             for chain in reasons.chains.chains
         ],

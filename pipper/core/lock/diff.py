@@ -61,5 +61,5 @@ def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
 def _versions(lock: Lock | None) -> dict[NormalizedName, tuple[str, ...]]:
     found: dict[NormalizedName, tuple[str, ...]] = {}
     for package in lock.packages if lock else ():
-        found[package.name] = (*found.get(package.name, ()), package.version)
+        found[package.name] = (*found.get(package.name, ()), package.version or package.path)
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin
-from pipper.core.lock.selection import Selection, select
+from pipper.core.lock.selection import Selection, selected_pins
 from pipper.core.target import VOLATILE, condition_holds, parse_name
 from pipper.errors import UsageError
 
@@ -40,7 +40,7 @@ def portable(lock: Lock, selection: Selection) -> PortableLock:
             hint="change the requirements or `environments` in the manifest, then run `pipper lock`",
         )
     clauses = {part.target.name: _clauses(part) for part in parts}
-    pins = {part.target.name: _pins(lock, part, selection) for part in parts}
+    pins = {part.target.name: frozenset(selected_pins(lock, part, selection)) for part in parts}
     _refuse_alike(clauses, pins)
     common = set.intersection(*(set(each) for each in clauses.values()))
     packages = []
@@ -56,10 +56,6 @@ def portable(lock: Lock, selection: Selection) -> PortableLock:
         environments=tuple(dict.fromkeys(" and ".join(each) for each in clauses.values())),
         packages=tuple(packages),
     )
-
-
-def _pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> frozenset[Pin]:
-    return frozenset(Pin(name=want.name, version=want.version) for want in select(lock, part, selection))
 
 
 def _clauses(part: LockedEnvironment) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.manifest.inputs import INDEX, Inputs
+from pipper.core.manifest.inputs import INDEX, PATH, Inputs
 from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
@@ -81,13 +81,21 @@ class LockedFile(Struct, frozen=True, kw_only=True):
 
 
 class Pin(Struct, frozen=True, kw_only=True, order=True):
-    """`name==version`, as an environment of the lock lists it."""
+    """`name==version`, as an environment of the lock lists it, or `name @ path` for a member."""
 
     name: NormalizedName
-    version: str
+    version: str = ""
+    """Empty for a member."""
+    path: str = ""
+    """The folder of a member, relative to that of the lock; else empty."""
 
     def __str__(self) -> str:
-        return f"{self.name}=={self.version}"
+        return f"{self.name} @ {self.path}" if self.path else f"{self.name}=={self.version}"
+
+    @property
+    def shown(self) -> str:
+        """Name and version, or name and folder, for people."""
+        return f"{self.name} ({self.path})" if self.path else f"{self.name} {self.version}"
 
 
 class LockedEnvironment(Struct, frozen=True, kw_only=True):
@@ -148,6 +156,7 @@ class LockedPackage(Struct, frozen=True, kw_only=True):
 
     name: NormalizedName
     version: str
+    """Empty for a member whose build backend computes it."""
     source: str
     dependencies: tuple[Dependency, ...] = ()
     wheels: tuple[LockedFile, ...] = ()
@@ -155,6 +164,9 @@ class LockedPackage(Struct, frozen=True, kw_only=True):
     """The source distribution, from which the environments that list this package in `builds` build it."""
     build_requires: tuple[Pin, ...] = ()
     """What the build requires, in the versions of all these environments."""
+    path: str = ""
+    """The folder of a member, relative to that of the lock; else empty. A member has no files."""
+    editable: bool = False
 
     @property
     def files(self) -> tuple[LockedFile, ...]:
@@ -164,7 +176,7 @@ class LockedPackage(Struct, frozen=True, kw_only=True):
     @property
     def pin(self) -> Pin:
         """The entry of this package in the lists of environments."""
-        return Pin(name=self.name, version=self.version)
+        return Pin(name=self.name, path=self.path) if self.path else Pin(name=self.name, version=self.version)
 
 
 class Lock(Struct, frozen=True, kw_only=True, dict=True):
@@ -187,7 +199,14 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def private(self) -> tuple[LockedPackage, ...]:
         """The packages that came from a repository: no index must receive their names."""
-        return tuple(each for each in self.packages if not self.inputs.has_index(each.source))
+        return tuple(
+            each for each in self.packages if not each.path and not self.inputs.has_index(each.source)
+        )
+
+    @property
+    def members(self) -> tuple[LockedPackage, ...]:
+        """The packages that are installed from their folders."""
+        return tuple(each for each in self.packages if each.path)
 
     def with_files(self, change: Callable[[LockedPackage, LockedFile], LockedFile]) -> "Lock":
         """Return the same lock with the file that `change` returns instead of each."""
@@ -215,6 +234,7 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
                     raise inconsistent(f"{environment.target.name} lists two versions of {doubled}")
         if not self.inputs.index and (taken := [each for each in self.packages if each.source == INDEX]):
             raise inconsistent(f"{taken[0].pin} is from the index, which the manifest excludes")
+        self._check_members()
         listed = {pin for each in self.environments for pin in each.pins | each.build_pins}
         if missing := sorted(listed - set(self.by_pin)):
             raise inconsistent(f"an environment lists {missing[0]}, which has no [[packages]] entry")
@@ -222,6 +242,21 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
             raise inconsistent(f"no environment lists {orphans[0]}")
         self._check_builds()
         self._check_graph()
+
+    def _check_members(self) -> None:
+        for package in self.packages:
+            known = self.inputs.members.get(package.name)
+            if package.path != (known.path if known else ""):
+                where = f"is from `{package.path}`" if package.path else f"is from `{package.source}`"
+                raise inconsistent(
+                    f"{package.name} {where}, and [inputs] have it from `{known.path}`"
+                    if known
+                    else f"{package.name} {where}, and [inputs] do not have that member"
+                )
+            if bool(package.path) != (package.source == PATH):
+                raise inconsistent(
+                    f"{package.name} must have both a `path` and the source `{PATH}`, or neither"
+                )
 
     def _check_builds(self) -> None:
         for environment in self.environments:
@@ -238,7 +273,8 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
                         raise inconsistent(
                             f"the build of {package.pin} requires {pin}, which has no [[packages]] entry"
                         )
-                if not package.wheels and package.name not in environment.builds:
+                is_built = package.path or package.name in environment.builds
+                if not package.wheels and not is_built:
                     raise inconsistent(
                         f"{package.pin} has no wheel, and no build in {environment.target.name}"
                     )
@@ -284,4 +320,4 @@ def inconsistent(why: str) -> IntegrityError:
 
 def sort_key(package: LockedPackage | Pin) -> tuple[str, Version]:
     """Return the sort key of a package in a lock: name and version."""
-    return package.name, read_version(package.version)
+    return package.name, read_version(package.version or "0")

@@ -22,7 +22,7 @@ from pipper.core.lock.model import (
     inconsistent,
     sort_key,
 )
-from pipper.core.manifest.inputs import Inputs
+from pipper.core.manifest.inputs import PATH, Inputs, MemberInputs
 from pipper.core.standards import read_marker, read_specifiers, read_version
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
@@ -31,6 +31,7 @@ from pipper.errors import IntegrityError, UsageError
 _CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
+_UNSAFE_PATH = re.compile(r"^[/~]|\\|^[A-Za-z]:")
 
 _LONGEST_VALUE = 500
 """Characters of a variable of an environment."""
@@ -41,6 +42,8 @@ _ENVIRONMENT = (
     *("name", "markers", "failure", "conditions", "packages", "groups", "extras", "builds"),
     *("failed-groups", "failed-extras"),
 )
+_MEMBER = tuple(name.replace("_", "-") for name in MemberInputs.__struct_fields__)
+_LOCKED_MEMBER = ("name", "version", "source", "path", "editable", "dependencies")
 _PACKAGE = ("name", "version", "source", "dependencies", "wheels", "sdist", "build-requires")
 _FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256")
 
@@ -151,7 +154,33 @@ def _inputs(node: Node) -> Inputs:
         as_of=node.text_at("as-of", ""),
         cool_down=node.text_at("cool-down", ""),
         build_allow=build_allow.texts() if isinstance(build_allow.value, list) else build_allow.flag(),
+        members=node.at("members", {}).mapping(_member),
     )
+
+
+def _member(node: Node) -> MemberInputs:
+    node.only(_MEMBER)
+    return MemberInputs(
+        path=_path(node.at("path")),
+        editable=node.at("editable").flag(),
+        version=node.text_at("version", ""),
+        requires_python=_specifiers(node.at("requires-python", "")),
+        requirements=node.at("requirements", []).texts(),
+        extras=node.at("extras", {}).mapping(Node.texts),
+        build_files=node.text_at("build-files", ""),
+    )
+
+
+def _path(node: Node) -> str:
+    """Return the path of a member; raise IntegrityError if it is not relative."""
+    text = node.text()
+    if not text or not text.isprintable() or _UNSAFE_PATH.search(text):
+        raise IntegrityError(
+            f"{node.place}: unsafe path `{text[:200]}`",
+            cause="the path of a member must be relative to the folder of the lock",
+            hint=RESTORE,
+        )
+    return text
 
 
 def _specifiers(node: Node) -> str:
@@ -204,9 +233,12 @@ def _pins(node: Node) -> tuple[Pin, ...]:
 
 
 def _pin(node: Node) -> Pin:
+    name, separator, path = node.text().partition(" @ ")
+    if separator and canonicalize_name(name) == name:
+        return Pin(name=canonicalize_name(name), path=_path(node.replaced(path)))
     name, separator, version = node.text().partition("==")
     if not separator or canonicalize_name(name) != name:
-        raise node.fail("not NAME==VERSION")
+        raise node.fail("neither NAME==VERSION nor NAME @ PATH")
     return Pin(name=canonicalize_name(name), version=_version(version, node))
 
 
@@ -218,7 +250,21 @@ def _version(text: str, node: Node) -> str:
     return text
 
 
+def _locked_member(node: Node) -> LockedPackage:
+    name, version = node.only(_LOCKED_MEMBER).at("name"), node.at("version", "")
+    return LockedPackage(
+        name=canonicalize_name(name.text()),
+        version=_version(version.text(), version) if version.text() else "",
+        source=node.text_at("source"),
+        dependencies=tuple(map(Dependency.parse, node.at("dependencies").texts())),
+        path=_path(node.at("path")),
+        editable=node.at("editable").flag(),
+    )
+
+
 def _package(node: Node, inputs: Inputs, *, authorized: bool) -> LockedPackage:
+    if node.text_at("source", "") == PATH:
+        return _locked_member(node)
     name, version = node.only(_PACKAGE).at("name"), node.at("version")
     if canonicalize_name(name.text()) != name.text():
         raise name.fail(f"`{name.text()}` is not a normalised name (PEP 503)")

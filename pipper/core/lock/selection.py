@@ -32,16 +32,30 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[Wanted, ...]:
-    """Return the packages of an environment, in the order of names.
+    """Return the packages of an environment that have files, in the order of names; see `select_members`.
 
     Raises UsageError for an unknown group or extra, NoSolutionError for one without a solution, IntegrityError if no
     locked wheel of a package fits.
     """
+    pins = selected_pins(lock, part, selection)
+    return tuple(_wanted(lock, part, lock.by_pin[pin]) for pin in sorted(pins) if not pin.path)
+
+
+def select_members(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[LockedPackage, ...]:
+    """Return the members of an environment, in the order of names; raises as `selected_pins`."""
+    pins = selected_pins(lock, part, selection) if lock.members else ()
+    return tuple(lock.by_pin[pin] for pin in sorted(pins) if pin.path)
+
+
+def selected_pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]:
+    """Return all packages of an environment.
+
+    Raises UsageError for an unknown group or extra, NoSolutionError for one without a solution.
+    """
     require_known("group", selection.groups | selection.only_groups, lock.inputs.groups, "the lock")
     require_known("extra", selection.extras, lock.inputs.extras, "the lock")
     _refuse_failed(part, selection)
-    pins = _only(lock, part, selection) if selection.only_groups else _union(part, selection)
-    return tuple(_wanted(lock, part, lock.by_pin[pin]) for pin in sorted(pins))
+    return _only(lock, part, selection) if selection.only_groups else _union(part, selection)
 
 
 def _refuse_failed(part: LockedEnvironment, selection: Selection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 
 from pipper.core.lock.model import LOCK_VERSION, Lock, LockedEnvironment, LockedFile, LockedPackage
-from pipper.core.manifest.inputs import Inputs
+from pipper.core.manifest.inputs import Inputs, MemberInputs
 from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
 
 _HEADER = "# Written by pipper: edit the manifest, then run `pipper lock`."
@@ -60,6 +60,24 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
         yield f"build-allow = {toml_strings(inputs.build_allow, taken=14)}"
     elif inputs.build_allow:
         yield "build-allow = true"
+    for name, member in sorted(inputs.members.items()):
+        yield f"members.{toml_key(name)} = {_member(member)}"
+
+
+def _member(member: MemberInputs) -> str:
+    pairs = [f"path = {toml_string(member.path)}", f"editable = {str(member.editable).lower()}"]
+    for key in ("version", "requires-python", "build-files"):
+        if text := getattr(member, key.replace("-", "_")):
+            pairs.append(f"{key} = {toml_string(text)}")
+    if member.requirements:
+        pairs.append(f"requirements = [{', '.join(map(toml_string, member.requirements))}]")
+    if member.extras:
+        extras = [
+            f"{toml_key(name)} = [{', '.join(map(toml_string, texts))}]"
+            for name, texts in sorted(member.extras.items())
+        ]
+        pairs.append(f"extras = {toml_inline(extras)}")
+    return toml_inline(pairs)
 
 
 def _environment(environment: LockedEnvironment) -> Iterable[str]:
@@ -84,10 +102,14 @@ def _environment(environment: LockedEnvironment) -> Iterable[str]:
 
 def _package(package: LockedPackage) -> Iterable[str]:
     yield f"name = {toml_string(package.name)}"
-    yield f"version = {toml_string(package.version)}"
+    if package.version:
+        yield f"version = {toml_string(package.version)}"
     yield f"source = {toml_string(package.source)}"
+    if package.path:
+        yield f"path = {toml_string(package.path)}"
+        yield f"editable = {str(package.editable).lower()}"
     yield f"dependencies = {toml_strings([str(each) for each in package.dependencies], taken=15)}"
-    if package.wheels or package.sdist is None:
+    if package.wheels or (package.sdist is None and not package.path):
         yield from ["wheels = [", *(f"    {_file(file)}," for file in package.wheels), "]"]
     if package.sdist is not None:
         yield f"sdist = {_file(package.sdist)}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Mapping
 
 from pipper.core.document import Node
-from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.redaction import has_account
 
 CREDENTIALS = "credentials are not allowed in a manifest"
@@ -39,14 +39,15 @@ def read_indexes(node: Node, repositories: Container[str]) -> dict[str, str]:
 
 def is_alias(text: str) -> bool:
     """Return whether `text` can name a repository or a further index."""
-    return bool(_ALIAS.fullmatch(text)) and text != INDEX
+    return bool(_ALIAS.fullmatch(text)) and text not in (INDEX, PATH)
 
 
 def require_alias(alias: str, node: Node) -> None:
     """Raise UsageError if `alias` cannot name a repository or an index."""
     if not is_alias(alias):
         raise node.fail(
-            f"`{alias}` cannot be an alias", hint="use letters, digits, `.`, `_` and `-`; `index` is reserved"
+            f"`{alias}` cannot be an alias",
+            hint="use letters, digits, `.`, `_`, `-`; `index` and `path` are reserved",
         )
 
 

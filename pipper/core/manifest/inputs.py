@@ -11,6 +11,42 @@ INDEX = "index"
 """The name of the index in `[sources]` and in the lock."""
 
 
+PATH = "path"
+"""The source of members in the lock; no repository and no index has this alias."""
+
+
+class MemberInputs(Struct, frozen=True, kw_only=True):
+    """What a lock depends on of a member."""
+
+    path: str
+    """Relative to the folder of the lock, separated by `/`."""
+    editable: bool = True
+    version: str = ""
+    """Empty if its build backend computes it."""
+    requires_python: str = ""
+    requirements: tuple[str, ...] = ()
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    build_files: str = ""
+    """If its backend computes what it requires: a digest of the files that the backend reads for that."""
+
+    def difference(self, now: "MemberInputs") -> str:
+        """Return the first difference from the member as it is `now`, in words; empty without one."""
+        labels = ("requirements", "extras")
+        for label in labels:
+            before, after = (_texts(label, getattr(each, label)) for each in (self, now))
+            if added := sorted(after - before):
+                return f"requires {added[0]}, and the lock does not know that"
+            if gone := sorted(before - after):
+                return f"no longer requires {gone[0]}, and the lock was made with it"
+        if self.build_files != now.build_files:
+            return "has other build files than when it was locked"
+        for label in self.__struct_fields__:
+            before, after = getattr(self, label), getattr(now, label)
+            if before != after and label not in labels:
+                return f"has {label.replace('_', '-')} {_plain(after)}, in the lock it is {_plain(before)}"
+        return ""
+
+
 class Inputs(Struct, frozen=True, kw_only=True):
     """Every manifest key that can change a solution, normalised and sorted; a lock with equal inputs is fresh."""
 
@@ -37,6 +73,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     cool_down: str = ""
     build_allow: bool | tuple[str, ...] = False
     """The projects whose source distributions may be built; True for all."""
+    members: Mapping[str, MemberInputs] = field(default_factory=dict)
 
     def has_index(self, alias: str) -> bool:
         """Return whether `alias` names the index or a further one, not a repository."""
@@ -60,12 +97,25 @@ class Inputs(Struct, frozen=True, kw_only=True):
                 return f"the manifest asks for {added[0]}, the lock does not"
             if gone := sorted(old - new):
                 return f"the lock was made with {gone[0]}, the manifest no longer asks for it"
+        if self.members != manifest.members:
+            return _members_difference(self.members, manifest.members)
         for label in self.__struct_fields__:
             then, now = getattr(self, label), getattr(manifest, label)
             if then != now and label not in lists:
                 key = label.replace("_", "-")
                 return f"{key} is {_plain(now)} in the manifest and {_plain(then)} in the lock"
         return "the order of the manifest's entries"
+
+
+def _members_difference(before: Mapping[str, MemberInputs], now: Mapping[str, MemberInputs]) -> str:
+    for name in sorted({*before, *now}):
+        if name not in before:
+            return f"`{name}` is a member ({now[name].path}) now, and the lock does not have it"
+        if name not in now:
+            return f"the lock was made with the member `{name}` ({before[name].path}), which is none any more"
+        if why := before[name].difference(now[name]):
+            return f"the member `{name}` ({now[name].path}) {why}"
+    return "the order of members"
 
 
 def _texts(label: str, value: tuple[str, ...] | Mapping[str, tuple[str, ...]]) -> set[str]:

@@ -5,7 +5,7 @@ Requirements in `pyproject.toml` are in the standard tables `[project]` (PEP 621
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -28,6 +28,7 @@ from pipper.core.manifest.constraints import (
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.indexes import CREDENTIALS, read_index, read_indexes, require_alias
 from pipper.core.manifest.inputs import INDEX, Inputs
+from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.manifest.self_reference import OwnProject
@@ -49,6 +50,7 @@ _OWN_KEYS = (
     "cool-down",
     "environments",
     "build",
+    "workspace",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
@@ -80,6 +82,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """In order of trust: the first one that has a project is its source."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Project name or pattern -> alias of its only source."""
+    paths: Mapping[NormalizedName, PathSource] = field(default_factory=dict)
+    """The entries of `[sources]` that name the folder of a member."""
+    workspace: tuple[str, ...] = ()
+    """Patterns of folders: all projects in them are members, and their requirements are the project's."""
+    is_package: bool = False
+    """Whether the project itself is installed: a `pyproject.toml` with `[build-system]` and `[project]`."""
+    members: tuple[Member, ...] = ()
+    """What is found at these places; empty until it is read from the disk."""
+    reserved: Mapping[NormalizedName, str] = field(default_factory=dict)
+    """The members of projects around this one, each with its folder: no source may be asked for them."""
     elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
     """Projects that `[tool.uv.sources]` gives to a path, git or the like, in words: not to be asked of the index."""
     index: bool = True
@@ -128,7 +140,12 @@ class Manifest(Struct, frozen=True, kw_only=True):
             cool_down=format_duration(self.cool_down // timedelta(seconds=1)) if self.cool_down else "",
             environments=tuple(sorted(map(str, self.environments))),
             build_allow=self.build_allow,
+            members={member.name: member.inputs() for member in sorted(self.members, key=_name)},
         )
+
+
+def _name(member: Member) -> str:
+    return member.name
 
 
 def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
@@ -148,22 +165,31 @@ def parse_manifest(data: bytes, *, label: str) -> Manifest:
 
 
 def _from_pyproject(top: Node) -> Manifest:
-    project = top.at("project", {})
+    project, tool = top.at("project", {}), top.at("tool", {})
+    own = tool.at("pipper", {}).only((*_OWN_KEYS, "package"))
+    is_package = own.at("package", True).flag() and "build-system" in top and "name" in project
     dynamic = project.at("dynamic", [])
     for key in ("dependencies", "optional-dependencies"):
-        if key in dynamic.texts():
+        if key in dynamic.texts() and not is_package:
             raise dynamic.fail(
                 f"`{key}` must not be dynamic",
-                cause="pipper reads pyproject.toml without building the project",
+                cause="without [build-system], or with `package = false`, nothing tells what it is",
                 hint=f"write `{key}` in [project], and remove it from `dynamic`",
             )
-    tool = top.at("tool", {})
-    found = _manifest(project, top, tool.at("pipper", {}).only(_OWN_KEYS))
+    found = replace(_manifest(project, top, own), is_package=is_package)
     if "sources" not in tool.at("uv", {}):
         return found
     from pipper.core.manifest.imports.uv import uv_elsewhere  # noqa: PLC0415 - only a project of uv needs it
 
     return replace(found, elsewhere=uv_elsewhere(tool.at("uv")))
+
+
+def parse_member(top: Node) -> Manifest:
+    """Return what the `pyproject.toml` of a member states in the tables of the standards: requirements and name.
+
+    Raises UsageError with file and place.
+    """
+    return _manifest(top.at("project", {}), top, Node({}, top.origin))
 
 
 def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
@@ -190,7 +216,9 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
             for each, found in extras.items()
         },
         repositories=repositories,
-        sources=_sources(own.at("sources", {}), aliases),
+        sources=read_sources(own.at("sources", {}), aliases),
+        paths=read_paths(own.at("sources", {})),
+        workspace=read_workspace(own.at("workspace", {})),
         index=index,
         index_url=url,
         indexes=indexes,
@@ -298,11 +326,14 @@ def _repository_url(node: Node) -> str:
     return url
 
 
-def _sources(node: Node, aliases: list[str]) -> dict[str, str]:
+def read_sources(node: Node, aliases: Sequence[str] | None) -> dict[str, str]:
+    """Return the entries of `[sources]` that name an alias, which must be one of `aliases`. Raises UsageError."""
     found: dict[str, str] = {}
     for pattern, entry in node.table().items():
-        if entry.text() not in aliases:
-            hint = f"known sources: {quoted(aliases)}"
+        if isinstance(entry.value, Mapping):
+            continue  # see `read_paths`
+        if aliases is not None and entry.text() not in aliases:
+            hint = f'known sources: {quoted(aliases)}; a folder is written as {{ path = "../lab" }}'
             raise entry.fail(f"`{entry.value}` is not a source of this manifest", hint=hint)
         name = re.sub(r"[-_.]+", "-", pattern).lower()
         if found.setdefault(name, entry.text()) != entry.text():

@@ -36,6 +36,7 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         repositories=tuple(repositories.values()),
         sources=sources,
         elsewhere={**around.elsewhere, **own.elsewhere},
+        reserved={**around.reserved, **{each.name: each.path for each in around.members}, **own.reserved},
         index=index,
         indexes={alias: url for alias, url in indexes.items() if alias not in repositories},
         index_url=(first.index_url or second.index_url) if index else "",

@@ -20,6 +20,7 @@ from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.build.from_lock import LockedBuilds
 from pipper.ops.build.install import install_build_environment
+from pipper.ops.build.members import MemberBuilds
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Goal, Project, find_project
@@ -102,7 +103,19 @@ class SolvedBuildEnvironments:
                     cause=error.cause,
                     hint=error.hint,
                 ) from error
+            _refuse_members(self._locks[key], subject)
         return self._locks[key]
+
+
+def _refuse_members(lock: Lock, subject: str) -> None:
+    """Raise UsageError if a build needs a member: its environment has only what has a hash."""
+    for package in lock.members:
+        raise UsageError(
+            f"the build of {subject} requires `{package.name}`, which is a member ({package.path})",
+            cause="a build environment is made from wheels of repositories and indexes",
+            hint=f"publish `{package.name}` and build with the published one, or name its code in"
+            " `build-system.backend-path` (PEP 517)",
+        )
 
 
 def _of_builds(old: Lock) -> Lock:
@@ -209,4 +222,21 @@ def locked_builds(
         builder=project_builder(settings, project, interpreter),
         cache=cache,
         allowed=allowed,
+    )
+
+
+def member_builds(
+    settings: Settings,
+    goal: Goal,
+    *,
+    interpreter: Interpreter,
+    cache: Cache,
+    allowed: bool,
+    offline: bool,
+) -> MemberBuilds:
+    """Return the builds of the members of a project."""
+    project = goal.project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
+    options = LockOptions(offline=offline)
+    return MemberBuilds(
+        builder=project_builder(settings, project, interpreter, options=options), cache=cache, allowed=allowed
     )

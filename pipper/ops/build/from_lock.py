@@ -30,7 +30,7 @@ from pipper.wheels.name import parse_wheel_name
 _FORMAT = b"1"
 
 
-class _Built(Struct, frozen=True, kw_only=True):
+class Built(Struct, frozen=True, kw_only=True):
     """The wheel that a build gave, as the cache keeps it."""
 
     filename: str
@@ -77,7 +77,7 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
         return digest(_FORMAT, b"wheel", *(fact.encode() for fact in facts))
 
     def _cached(self, want: Wanted) -> UnpackedWheel | None:
-        built = read_note(self.cache, self._key(want), _Built)
+        built = read_note(self.cache, self._key(want), Built)
         found = self.cache.unpacked(built.sha256) if built else None
         if built and found is None and self.cache.file(built.sha256) is not None:
             return self.cache.unpack(built.sha256, built.filename)
@@ -106,7 +106,7 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             cache.add_file(wheel, sha256, subject=f"the wheel of {subject}")
         unpacked = cache.unpack(sha256, wheel.name)
         require_same_version(want, unpacked)
-        keep_note(cache, self._key(want), _Built(filename=wheel.name, sha256=sha256))
+        keep_note(cache, self._key(want), Built(filename=wheel.name, sha256=sha256))
         return unpacked
 
     def _require_tools(self, want: Wanted, hooks: Hooks, environment: BuildEnvironment) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
 from pipper.index.source import IndexSource
 from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.guarded_index import GuardedIndex
+from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
@@ -29,6 +30,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     """In order of trust."""
     indexes: Mapping[str, IndexSource]
     """The index, unless the rules exclude it, and the further ones of the manifest, by alias."""
+    members: MemberSource
 
 
 def open_sources(
@@ -44,8 +46,9 @@ def open_sources(
 
     The rules are those of its manifest and of the projects around it: the index is asked only if all of them allow
     it, and never for a name that a repository holds, that `[sources]` gives to one, or that a lock of theirs took
-    from one. `old` is the project's lock if the caller has it; else it is read. Raises what `find_project`,
-    `load_lock` and `open_repositories` raise.
+    from one. The name of a member is asked of nobody.
+    `old` is the project's lock if the caller has it; else it is read. Raises what `find_project`, `load_lock` and
+    `open_repositories` raise.
     """
     around = projects_around(settings, project.manifest_path)
     manifest = with_rules_around(settings, project, around).manifest
@@ -58,15 +61,19 @@ def open_sources(
         for alias in aliases
     }
     guarded = [GuardedIndex(index, manifest) if alias == INDEX else index for alias, index in indexes.items()]
-    sources: list[Source] = [*repositories, *guarded]
+    members = MemberSource(manifest.members, manifest.reserved)
+    sources: list[Source] = [*repositories, *guarded, *([members] if members.names else [])]
     known = {source.alias for source in sources} | set(manifest.indexes)
     pinned = served_by(manifest.sources, known, given_alias(settings))
     left_out = {INDEX, *manifest.indexes} - indexes.keys()
     router = SourceRouter(
         sources,
-        pinned={pattern: alias for pattern, alias in pinned.items() if alias not in left_out},
-        pinned_only=frozenset(manifest.indexes),
+        pinned={
+            **{pattern: alias for pattern, alias in pinned.items() if alias not in left_out},
+            **dict.fromkeys(members.names, PATH),
+        },
+        pinned_only=frozenset((PATH, *manifest.indexes)),
         locked_private=private_names(project, old, around),
         spread=spread,
     )
-    return Sources(router=router, repositories=repositories, indexes=indexes)
+    return Sources(router=router, repositories=repositories, indexes=indexes, members=members)

@@ -10,6 +10,7 @@ from pipper.core.lock.selection import Selection
 from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.members import with_members
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
 from pipper.system.files import read_bytes
 
@@ -46,7 +47,7 @@ class Goal(Struct, frozen=True, kw_only=True):
 def find_project(directory: Path) -> Project | None:
     """Return the project that `directory` is in, None if there is none; raise what `load_project` raises."""
     path = find_manifest(directory)
-    return _project(path, read_bytes(path)) if path else None
+    return _existing(path, read_bytes(path)) if path else None
 
 
 def load_project(directory: Path) -> Project:
@@ -59,15 +60,24 @@ def load_project(directory: Path) -> Project:
 
 def project_of(files: ProjectFiles) -> Project:
     """Return the project with these files; raise UsageError if the manifest is invalid."""
-    return _project(Path(files.manifest.path), files.manifest.data)
+    return _existing(Path(files.manifest.path), files.manifest.data)
 
 
-def _project(path: Path, data: bytes | None) -> Project:
+def read_project(path: Path, data: bytes) -> Project:
+    """Return the project whose manifest at `path` has these bytes, with its members.
+
+    Raises UsageError if the manifest or one of a member is invalid, and what `with_members` raises.
+    """
+    manifest = parse_manifest(data, label=path.name)
+    return Project(manifest_path=path, manifest=with_members(manifest, path.parent, data=data))
+
+
+def _existing(path: Path, data: bytes | None) -> Project:
     if data is None:
         raise UsageError(
             f"{path} was removed during the command", hint="restore it, then run the command again"
         )
-    return Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+    return read_project(path, data)
 
 
 def no_project(directory: Path) -> UsageError:

@@ -1,5 +1,6 @@
 """The projects around a manifest that is not their own: their rules on sources and their private names count for it."""
 
+import os
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,22 +59,26 @@ def with_rules_around(settings: Settings, project: Project, around: Iterable[Pro
 
 
 def portable_rules(settings: Settings, project: Project) -> Manifest:
-    """Return the manifest of a project with absolute directories, and the prefix and the endpoint of options."""
+    """Return the manifest of a project with absolute directories, also of its members, and the prefix and the
+    endpoint of options."""
     absolute = (absolute_entry(entry, project.root) for entry in project.manifest.repositories)
     entries = tuple(with_options(entry, settings.repositories) for entry in absolute)
-    return replace(project.manifest, repositories=entries)
+    members = tuple(
+        replace(each, path=os.path.normpath(project.root / each.path)) for each in project.manifest.members
+    )
+    return replace(project.manifest, repositories=entries, members=members)
 
 
 def private_names(
     project: Project, known: Lock | None, around: Iterable[Project]
 ) -> frozenset[NormalizedName]:
-    """Return the names that the lock of the project, or of one `around` it, took from a repository.
+    """Return the names that the lock of the project, or of one `around` it, took from a repository or a folder.
 
     `known` is the project's own lock if the caller has read it. Raises what `load_lock` raises: without the lock,
     nobody knows what is private.
     """
     locks = [known or read_for_names(project.lock_path), *(read_for_names(each.lock_path) for each in around)]
-    return frozenset(package.name for lock in locks if lock for package in lock.private)
+    return frozenset(package.name for lock in locks if lock for package in (*lock.private, *lock.members))
 
 
 def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, str]:

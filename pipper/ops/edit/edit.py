@@ -29,7 +29,7 @@ from pipper.ops.build.environments import project_builder
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import default_repositories, given_repositories
-from pipper.ops.context.project import Goal, Project, load_lock
+from pipper.ops.context.project import Goal, Project, load_lock, read_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.context.surroundings import (
@@ -118,10 +118,7 @@ def _edit(
     data, replaced = _edited(settings, request, workplace, imports)
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
-    project = Project(
-        manifest_path=workplace.manifest_path,
-        manifest=parse_manifest(data, label=workplace.manifest_path.name),
-    )
+    project = read_project(workplace.manifest_path, data)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(settings, project.root, request.place)
     alone = workplace.environment is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -14,11 +15,11 @@ from pipper.core.lock.model import (
     Pin,
     sort_key,
 )
-from pipper.core.manifest.inputs import Inputs
+from pipper.core.manifest.inputs import PATH, Inputs, MemberInputs
 from pipper.core.manifest.root_label import PROJECT, RootKind, RootLabel
 from pipper.core.target import Target
 from pipper.ops.lock.resolve import Solutions
-from pipper.solve.request import Resolution
+from pipper.solve.request import Resolution, Solved
 
 
 def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutions) -> Lock:
@@ -26,13 +27,13 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
     resolutions = solutions.resolutions
     failed = solutions.failed_parts
     environments = [
-        _environment(target, resolutions[target], failed.get(target, {})) for target in resolutions
+        _environment(inputs, target, resolutions[target], failed.get(target, {})) for target in resolutions
     ]
     environments += [
         LockedEnvironment(target=target.reduced_to(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
     ]
-    packages = _packages(resolutions)
+    packages = _packages(inputs, resolutions)
     used = {package.source for package in packages}
     return Lock(
         inputs=inputs,
@@ -43,13 +44,13 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
 
 
 def _environment(
-    target: Target, resolution: Resolution, failed: Mapping[RootLabel, str]
+    inputs: Inputs, target: Target, resolution: Resolution, failed: Mapping[RootLabel, str]
 ) -> LockedEnvironment:
-    versions = {pin.name: str(pin.version) for pin in resolution.pins}
+    chosen = {pin.name: _pin(pin, inputs) for pin in resolution.pins}
     project = resolution.closures[PROJECT]
 
     def pins(names: Iterable[NormalizedName]) -> tuple[Pin, ...]:
-        return tuple(Pin(name=name, version=versions[name]) for name in sorted(names))
+        return tuple(chosen[name] for name in sorted(names))
 
     def closures(kind: RootKind) -> dict[str, tuple[Pin, ...]]:
         found = {label.name: names for label, names in resolution.closures.items() if label.kind == kind}
@@ -67,7 +68,18 @@ def _environment(
     )
 
 
-def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
+def _pin(solved: Solved, inputs: Inputs) -> Pin:
+    if solved.source == PATH:
+        return Pin(name=solved.name, path=inputs.members[solved.name].path)
+    return Pin(name=solved.name, version=str(solved.version))
+
+
+def _member(package: LockedPackage, member: MemberInputs) -> LockedPackage:
+    """Return the entry of a member, without what only its backend knows."""
+    return replace(package, version=member.version, wheels=(), path=member.path, editable=member.editable)
+
+
+def _packages(inputs: Inputs, resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
     versions: dict[NormalizedName, set[Version]] = {}
     for resolution in resolutions.values():
         for pin in resolution.pins:
@@ -87,7 +99,7 @@ def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
                 Dependency(name=each, version=str(here[each]) if len(versions[each]) > 1 else "")
                 for each in pin.dependencies
             )
-    return [
+    found = [
         LockedPackage(
             name=name,
             version=str(version),
@@ -97,4 +109,8 @@ def _packages(resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
             sdist=sdists.get((name, version)),
         )
         for name, version in sources
+    ]
+    return [
+        _member(package, inputs.members[package.name]) if package.source == PATH else package
+        for package in found
     ]

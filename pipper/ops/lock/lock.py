@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.access import RepositoryOptions
@@ -15,11 +14,10 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.model import parse_manifest
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
-from pipper.ops.context.project import Project, project_of
+from pipper.ops.context.project import Project, project_of, read_project
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
@@ -133,7 +131,7 @@ def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) ->
     changed = allow_builds(data, names, label=label)
     if changed == data:
         return project, None
-    return replace(project, manifest=parse_manifest(changed, label=label)), changed
+    return read_project(project.manifest_path, changed), changed
 
 
 def _old_lock(data: bytes, reporter: Reporter) -> Lock:

@@ -14,6 +14,7 @@ from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
+from pipper.core.manifest.members import ITSELF
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Installed
@@ -33,6 +34,7 @@ from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.build_tools import with_build_tools
 from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.index_files import take_file
+from pipper.ops.lock.member_questions import MemberQuestions
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
@@ -98,12 +100,16 @@ def lock_for_goals(
 ) -> Lock:
     """Solve for these environments from open sources; see `make_lock`."""
     manifest, old, cache = project.manifest, basis.old, open_cache(settings)
+    if basis.builder and any(not each.version for each in manifest.members):
+        sources.members.complete(MemberQuestions(project.root, basis.builder, cache).answered)
     options = replace(options, as_of=options.as_of or as_of(manifest))
     sdists = None
     if sources.indexes and basis.builder:
         sdists = Sdists(sources.indexes, basis.builder, cache, offline=options.offline)
     bare = sdists.over(sources.router) if sdists else sources.router
-    router = without_own_name(bare, manifest.name)
+    # As a member it is a candidate like others.
+    own = NormalizedName("") if any(each.path == ITSELF for each in manifest.members) else manifest.name
+    router = without_own_name(bare, own)
     unmanaged = unmanaged_requirements(basis.installed)
     request = solve_request(
         manifest, wanted[0].target, options, old=old, unmanaged=unmanaged, can_build=sdists is not None
@@ -112,7 +118,7 @@ def lock_for_goals(
     solutions = resolve(request, preferred, wanted, router, settings.reporter, options.required_groups)
     _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in sources.repositories}
-    names_us = is_required(manifest.name, solutions.resolutions.values(), bare)
+    names_us = is_required(own, solutions.resolutions.values(), bare)
     inputs = replace(manifest.inputs(), name=manifest.name if names_us else "")
     lock = assemble(inputs, urls, solutions)
     lock = lock.with_files(sdists.completed) if sdists else lock
@@ -133,7 +139,7 @@ def _keep_private_names(old: Lock | None, new: Lock) -> None:
     Without them the lock would no longer know that these names are private, and the next one would ask the index.
     """
     locked = {package.name for package in new.packages}
-    lost = {package.name for package in (old.private if old else ())} - locked
+    lost = {package.name for package in ((*old.private, *old.members) if old else ())} - locked
     for each in new.environments if lost else ():
         for kind, reasons in (("groups", each.failed_groups), ("extras", each.failed_extras)):
             for part, reason in reasons.items():

@@ -42,13 +42,17 @@ def preferred_versions(
         free = free.union(name_of(each) for requirements in manifest.roots.values() for each in requirements)
     return Preferred(
         by_target={
-            each.target: {pin.name: read_version(pin.version) for pin in each.pins if pin.name not in free}
+            each.target: {
+                pin.name: read_version(pin.version)
+                for pin in each.pins
+                if pin.version and pin.name not in free
+            }
             for each in (old.environments if old else ())
         },
         newest={  # packages of a lock are sorted by version: the last one wins
             package.name: read_version(package.version)
             for package in (old.packages if old else ())
-            if package.name not in free
+            if package.name not in free and not package.path
         },
         installed={name: version for name, version in installed.items() if name not in free},
     )

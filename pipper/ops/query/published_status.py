@@ -97,7 +97,7 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
     scope = find_lock(settings, place)
     part, limits = scope.part, _limits(graph_of(scope.lock, scope.part))
     sources = open_publications(settings, scope.project, scope.lock, part.target)
-    pins = sorted(part.pins)
+    pins = sorted(pin for pin in part.pins if not pin.path)  # members are not published
     sources.prefetch(pin.name for pin in pins)
     found = []
     for pin in pins:

@@ -9,7 +9,7 @@ from packaging.pylock import Pylock
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
 from pipper.errors import UsageError
@@ -22,7 +22,14 @@ from pipper.ops.context.open_repositories import (
     given_repositories,
     require_repository,
 )
-from pipper.ops.context.project import Project, find_project, load_lock, load_project, require_fresh
+from pipper.ops.context.project import (
+    Project,
+    find_project,
+    load_lock,
+    load_project,
+    read_project,
+    require_fresh,
+)
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.context.surroundings import projects_around, with_rules_around
@@ -128,7 +135,7 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
         return _of_lock(settings, path)
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
-    project = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
+    project = read_project(path, data)
     project = with_rules_around(settings, project, projects_around(settings, path))
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place())

@@ -11,7 +11,7 @@ ALL = "*"
 """What `reinstall` holds for all packages."""
 _STAMPED = (
     *("groups", "only_groups", "all_groups", "no_dev", "extras", "all_extras"),
-    *("exact", "keeps_others", "compile_bytecode"),
+    *("no_project", "no_editable", "exact", "keeps_others", "compile_bytecode"),
 )
 """Options that change the resulting environment."""
 
@@ -31,6 +31,10 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     all_extras: bool = False
     reinstall: tuple[str, ...] = ()
     """Names of packages to replace even if they are as locked; `ALL` for every one."""
+    no_project: bool = False
+    """Leave out the project itself, not what it requires."""
+    no_editable: bool = False
+    """Install members from wheels."""
     exact: bool = False
     keeps_others: bool = False
     """Remove nothing, for `run`: an earlier sync may have chosen more extras and groups."""

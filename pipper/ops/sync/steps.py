@@ -21,7 +21,8 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.selection import Selection, select
+from pipper.core.lock.selection import Selection, select, select_members
+from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
@@ -140,7 +141,9 @@ def _sync_existing(
             compile_modules(environment, ours, reporter)
         if run.goal.files and run.request.is_stamped:
             python = environment.interpreter.executable
-            write_stamp(environment, stamp_key(run.goal.files, run.request.stamped_options, python))
+            key = stamp_key(run.goal.files, run.request.stamped_options, python)
+            files, folders = run.watched()
+            write_stamp(environment, key, files, folders)
     return SyncOutcome(environment=environment, plan=plan)
 
 
@@ -156,7 +159,27 @@ class _Run:
         self.goal = goal
         label = str(request.lock_path or LOCK_NAME)
         self._part = part_for(goal.lock, environment.interpreter, label=label)
-        self.wanted = select(goal.lock, self._part, goal.selection)
+        self.wanted = (*select(goal.lock, self._part, goal.selection), *self._members(label))
+
+    def _members(self, label: str) -> tuple[Wanted, ...]:
+        members = select_members(self.goal.lock, self._part, self.goal.selection)
+        if not members:
+            return ()
+        # Imported here, as in `watched`: few projects have members.
+        from pipper.ops.sync.members import MemberOptions, member_wants  # noqa: PLC0415 - see above
+
+        options = MemberOptions(no_project=self.request.no_project, no_editable=self.request.no_editable)
+        return member_wants(members, self.goal.project, self.environment, options, label=label)
+
+    def watched(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the files and folders of members whose change makes the stamp void."""
+        project = self.goal.project
+        if project is None or not (project.manifest.members or project.manifest.workspace):
+            return (), ()
+        from pipper.ops.sync.members import watched  # noqa: PLC0415 - see above
+
+        found = watched(project, self.wanted)
+        return found.files, found.folders
 
     def renewed(self) -> "_Run":
         """Return this run, or one from the current manifest and lock if another process changed them."""
@@ -182,7 +205,8 @@ class _Run:
         # Imported here: only a check needs them.
         from pipper.apply.proof import prove  # noqa: PLC0415 - see above
 
-        kept = [action for action in plan.actions if isinstance(action, Keep)]
+        every = [action for action in plan.actions if isinstance(action, Keep)]
+        kept = [keep for keep in every if keep.wanted.source != PATH]  # no lock has the hash of a member
         wanted = [keep.wanted for keep in kept]
         cache = open_cache(self.settings)
         unproven = None
@@ -194,7 +218,7 @@ class _Run:
                 unproven = _unproven((want.name for want in wanted if want.file.sha256 not in wheels), error)
             known = [keep for keep in kept if keep.wanted.file.sha256 in wheels]
             drift = prove(self.environment, known, wheels)
-        rest = [keep.installed for keep in kept if keep not in known]
+        rest = [keep.installed for keep in every if keep not in known]
         drift += verify(self.environment, rest, hashes=True)
         return SyncOutcome(environment=self.environment, plan=plan, drift=drift, unproven=unproven)
 
@@ -226,14 +250,16 @@ class _Run:
         wanted = tuple(wanted)
         ready = [want for want in wanted if not want.build]
         wheels = dict(cached_wheels(ready, cache))
-        if len(ready) < len(wanted):
-            wheels |= self._built([want for want in wanted if want.build], cache)
+        if sdists := [want for want in wanted if want.build and want.source != PATH]:
+            wheels |= self._built(sdists, cache)
         missing = [want for want in ready if want.file.sha256 not in wheels]
         if missing:
             # Imported here: these imports take longer than an installation from the cache.
             from pipper.ops.sync.fetch import fetch_wheels  # noqa: PLC0415
 
             wheels |= fetch_wheels(missing, self._origins, cache, self.settings.reporter)
+        if members := [want for want in wanted if want.source == PATH]:
+            wheels |= self._built_members(members, cache)
         if wanted:
             require_locked_needs(self.goal.lock, self._part, wanted, wheels)
         return wheels
@@ -254,6 +280,20 @@ class _Run:
         wheels = builds.cached(wanted)
         missing = [want for want in wanted if want.file.sha256 not in wheels]
         return {**wheels, **(builds.build(missing, self._origins()) if missing else {})}
+
+    def _built_members(self, wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
+        # Imported here: few syncs build something.
+        from pipper.ops.build.environments import member_builds  # noqa: PLC0415 - see above
+
+        builds = member_builds(
+            self.settings,
+            self.goal,
+            interpreter=self.environment.interpreter,
+            cache=cache,
+            allowed=not self.request.no_build,
+            offline=self.request.offline,
+        )
+        return builds.wheels(wanted)
 
     def _origins(self) -> "Origins":
         from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - most syncs fetch nothing

@@ -7,14 +7,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedEnvironment, Pin
-from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_requirement, read_version
-from pipper.errors import IntegrityError
+from pipper.errors import IntegrityError, PipperError, UsageError
 from pipper.solve.catalogue import active_overrides
 from pipper.solve.markers import MarkerError, Markers
 from pipper.wheels.metadata import bounds_fault
+
+_ANY = "*"
+"""The version of a member that its build backend computes: it meets every requirement."""
 
 
 def cached_wheels(wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
@@ -57,23 +60,28 @@ def require_locked_needs(
     name each dependency in the lock; one of a repository need not, since the `package.meta` of a bundle may add
     some. Raises IntegrityError if the lock was made from other metadata than the wheel's.
     """
-    here = {pin.name: pin.version for pin in part.pins}
+    here = {pin.name: pin.version or lock.by_pin[pin].version or _ANY for pin in part.pins}
     markers = Markers(part.target)
     overridden = active_overrides(map(read_requirement, lock.inputs.overrides), markers)
     missing = {lock.inputs.name, *lock.inputs.exclude}
     for want in wanted:
-        if not (lock.inputs.has_index(want.source) or want.source in lock.repositories):
+        known = (*lock.repositories, PATH)
+        if not (lock.inputs.has_index(want.source) or want.source in known):
             continue
-        package = lock.by_pin[Pin(name=want.name, version=want.version)]
+        path = lock.inputs.members[want.name].path if want.source == PATH else ""
+        package = lock.by_pin[Pin(name=want.name, version="" if path else want.version, path=path)]
         locked = {dependency.name for dependency in package.dependencies} | {want.name}
         # The project itself meets a requirement on its own name, and nothing has to meet one that is excluded.
         needed = [each for each in _needed(want, wheels[want.file.sha256]) if name_of(each) not in missing]
         for requirement in needed:
             name = name_of(requirement)
             version = here.get(name) if name in locked else None
-            if _active(markers, requirement, want) and not (
-                version and (name in overridden or requirement.specifier.contains(version, prereleases=True))
-            ):
+            is_met = version and (
+                version == _ANY
+                or name in overridden
+                or requirement.specifier.contains(version, prereleases=True)
+            )
+            if _active(markers, requirement, want) and not is_met:
                 raise _differs(want, f"the wheel requires {requirement}, the lock has {version or 'nothing'}")
         strange = sorted((locked & here.keys()) - {want.name, *map(name_of, needed)})
         if strange and want.source == INDEX:
@@ -97,7 +105,13 @@ def _active(markers: Markers, requirement: Requirement, want: Wanted) -> bool:
         raise _differs(want, "the wheel has a marker that cannot be evaluated") from error
 
 
-def _differs(want: Wanted, why: str) -> IntegrityError:
+def _differs(want: Wanted, why: str) -> PipperError:
+    if want.source == PATH:
+        return UsageError(
+            f"the lock does not have what the member {want.filename} requires",
+            cause=why,
+            hint=f"run `pipper lock -P {want.name}`",
+        )
     place = "in the index" if want.source == INDEX else f"on its page in `{want.source}`"
     return IntegrityError(
         f"metadata for {want.name} {want.version} {place} is not that of the wheel",

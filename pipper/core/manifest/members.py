@@ -1,0 +1,111 @@
+"""Members: projects whose source lies beside the manifest. They are installed from there, and no source is asked."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+
+from msgspec import Struct, field
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from pipper.core.document import Node
+from pipper.core.manifest.inputs import MemberInputs
+from pipper.core.manifest.requirement import normalised
+
+ITSELF = "."
+"""The path of the project itself as a member."""
+_ENTRY = 'write it as in { path = "../lab" } or { path = "../lab", editable = false }'
+
+
+class PathSource(Struct, frozen=True, kw_only=True):
+    """An entry of `[sources]` that names the folder of a member."""
+
+    path: str
+    """Relative to the folder of the manifest, separated by `/`."""
+    editable: bool = True
+    place: str = ""
+    """The place in the manifest, for messages."""
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A member, with what its own files state of it."""
+
+    name: NormalizedName
+    path: str
+    """Relative to the folder of the lock, separated by `/`; `ITSELF` for the project itself."""
+    editable: bool = True
+    version: str = ""
+    """Empty if its build backend computes it."""
+    requires_python: SpecifierSet = field(default_factory=SpecifierSet)
+    dependencies: tuple[Requirement, ...] = ()
+    extras: Mapping[NormalizedName, tuple[Requirement, ...]] = field(default_factory=dict)
+    build_files: str = ""
+    """If its backend computes what it requires: a digest of the files that the backend reads for that."""
+
+    def inputs(self) -> MemberInputs:
+        """Return what a lock depends on."""
+        return MemberInputs(
+            path=self.path,
+            editable=self.editable,
+            version=self.version,
+            requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
+            requirements=_sorted(self.dependencies),
+            extras={name: _sorted(self.extras[name]) for name in sorted(self.extras)},
+            build_files=self.build_files,
+        )
+
+
+def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    return tuple(sorted({normalised(requirement) for requirement in requirements}))
+
+
+def read_paths(node: Node) -> dict[NormalizedName, PathSource]:
+    """Return the entries of `[sources]` that are tables: the folders of members by name. Raises UsageError."""
+    found: dict[NormalizedName, PathSource] = {}
+    for name, entry in node.table().items():
+        if not isinstance(entry.value, Mapping):
+            continue
+        if "path" not in entry.only(("path", "editable")):
+            raise entry.fail("`path` is missing", hint=_ENTRY)
+        if not re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", name, re.ASCII):
+            raise entry.fail(f"`{name}` is not the name of a project", hint="a pattern cannot have a path")
+        source = PathSource(
+            path=_relative(entry.at("path")), editable=entry.at("editable", True).flag(), place=entry.place
+        )
+        normal = NormalizedName(re.sub(r"[-_.]+", "-", name).lower())
+        if found.setdefault(normal, source).path != source.path:
+            raise entry.fail(f"`{normal}` has two sources, in two spellings", hint="keep one of them")
+    return found
+
+
+def read_workspace(node: Node) -> tuple[str, ...]:
+    """Return the patterns of `[workspace] members`; raises UsageError for one that leads out of the folder."""
+    patterns = []
+    for each in node.only(("members",)).at("members", []).items():
+        pattern = _relative(each)
+        if ".." in pattern.split("/"):
+            raise each.fail(
+                f"`{pattern}` is outside the project",
+                cause="a workspace has the folders below its manifest",
+                hint='name the folder in [sources] instead: NAME = { path = "../lab" }',
+            )
+        patterns.append(pattern)
+    return tuple(dict.fromkeys(patterns))
+
+
+def _relative(node: Node) -> str:
+    """Return a relative path, normalised; raise UsageError for any other."""
+    text = node.text()
+    if (
+        not text
+        or not text.isprintable()
+        or PurePosixPath(text).is_absolute()
+        or PureWindowsPath(text).anchor
+    ):
+        raise node.fail(
+            f"`{text[:200]}` is not a relative path",
+            cause="the lock holds this path, and is to be the same on every machine",
+            hint='write it relative to the folder of the manifest, as in "../lab"',
+        )
+    return PurePosixPath(text.replace("\\", "/")).as_posix()

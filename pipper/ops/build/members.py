@@ -1,0 +1,85 @@
+"""Build members, each once for a state of its files, into the cache."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from pipper.build.backend import Builder
+from pipper.build.member import build_member
+from pipper.cache.cache import Cache
+from pipper.cache.notes import keep_note, read_note
+from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.plan import Wanted
+from pipper.core.standards import read_version
+from pipper.core.urls import split_url
+from pipper.core.wording import quoted
+from pipper.errors import IntegrityError, UsageError
+from pipper.ops.build.from_lock import Built
+from pipper.ops.sync.members import EDITABLE
+from pipper.system.digest import digest
+from pipper.system.files import scratch_folder, sha256_of_file
+
+_FORMAT = b"1"
+
+
+class MemberBuilds(Struct, frozen=True, kw_only=True):
+    """Builds of members by their state, which `Wanted.file` has in the place of a hash."""
+
+    builder: Builder
+    cache: Cache
+    allowed: bool
+    """Whether a wheel that is not in the cache may be built."""
+
+    def wheels(self, wanted: Sequence[Wanted]) -> Mapping[str, UnpackedWheel]:
+        """Return the wheels by state, unpacked; build those that the cache does not have, one after the other.
+
+        The caller is within `Cache.in_use`. Raises UsageError if builds are not `allowed`, IntegrityError if a wheel is
+        of another project or version, and what `build_member` raises.
+        """
+        found = {want.file.sha256: self._cached(want) for want in wanted}
+        missing = [want for want in wanted if found[want.file.sha256] is None]
+        if missing and not self.allowed:
+            raise UsageError(
+                f"{quoted(want.filename for want in missing)} would have to be built, and --no-build refuses that",
+                hint="leave out --no-build, or the members with --no-project",
+            )
+        built = {want.file.sha256: self._build(want) for want in missing}
+        return {**{state: wheel for state, wheel in found.items() if wheel is not None}, **built}
+
+    def _key(self, want: Wanted) -> str:
+        return digest(_FORMAT, b"member wheel", want.file.sha256.encode(), want.build.encode())
+
+    def _cached(self, want: Wanted) -> UnpackedWheel | None:
+        note = read_note(self.cache, self._key(want), Built)
+        if note is None:
+            return None
+        found = self.cache.unpacked(note.sha256)
+        if found is None and self.cache.file(note.sha256) is not None:
+            found = self.cache.unpack(note.sha256, note.filename)
+        return found
+
+    def _build(self, want: Wanted) -> UnpackedWheel:
+        self.builder.reporter.info(f"Building {want.filename}")
+        with scratch_folder() as scratch:
+            wheel = build_member(
+                folder_of(want), scratch, self.builder, subject=want.filename, editable=want.build == EDITABLE
+            )
+            sha256 = sha256_of_file(wheel)
+            self.cache.add_file(wheel, sha256, subject=f"the wheel of {want.filename}")
+        unpacked = self.cache.unpack(sha256, wheel.name)
+        same = not want.version or read_version(unpacked.version) == read_version(want.version)
+        if unpacked.name != want.name or not same:
+            raise IntegrityError(
+                f"the build of {want.filename} gave {wheel.name}",
+                cause="that is another project, or another version than its pyproject.toml says",
+                hint="correct name and version of that project, then run `pipper lock`",
+            )
+        keep_note(self.cache, self._key(want), Built(filename=wheel.name, sha256=sha256))
+        return unpacked
+
+
+def folder_of(want: Wanted) -> Path:
+    """Return the folder of a member."""
+    return Path(unquote(split_url(want.file.url).path))

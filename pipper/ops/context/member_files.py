@@ -1,0 +1,107 @@
+"""The files of a member that say what it is, and a digest of those that decide what its backend computes."""
+
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+
+from pipper.build.member_state import BUILD_FILES
+from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
+from pipper.core.manifest.imports.uv import uv_elsewhere
+from pipper.core.manifest.members import read_paths
+from pipper.core.manifest.model import Manifest, parse_manifest, parse_member, read_sources
+from pipper.core.manifest.stated_name import stated_name
+from pipper.errors import UsageError
+from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
+from pipper.system.digest import digest
+from pipper.system.files import read_bytes
+from pipper.system.os_errors import os_errors
+from pipper.system.trust import refuse_foreign
+
+_MOST = 1000
+
+
+class StatedProject(Struct, frozen=True, kw_only=True):
+    """What the files of a folder state of the project in it."""
+
+    name: NormalizedName
+    """Empty if nothing but a build tells it."""
+    is_package: bool
+    """Whether it can be built."""
+    version: str
+    """Empty if its backend computes it."""
+    manifest: Manifest
+    """Its requirements, groups, extras, `[sources]`, and what is not to be asked of an index."""
+    build_files: str
+    """See `Member.build_files`."""
+
+
+def read_stated(folder: Path, *, label: str, pyproject: bytes | None = None) -> StatedProject | None:
+    """Return what the project in `folder` states, None if it has no project.
+
+    `pyproject` is its `pyproject.toml` if that is not written yet. Raises UsageError if it has two manifests or an
+    invalid one, MachineError if a file belongs to another user or cannot be read.
+    """
+    refuse_foreign(folder)
+    files = {name: _read(folder / name) for name in (*BUILD_FILES, PIPPER_TOML)}
+    if pyproject is not None:
+        files[PYPROJECT_TOML] = pyproject
+    own, setup_py = files.pop(PIPPER_TOML), files["setup.py"]
+    if own is None and files[PYPROJECT_TOML] is None and setup_py is None:
+        return None
+    top = read_toml(files[PYPROJECT_TOML] or b"", label=f"{label}/{PYPROJECT_TOML}", limit=MANIFEST_LIMIT)
+    manifest = _manifest(top, own, folder, label)
+    project = top.at("project", {})
+    dynamic = project.at("dynamic", []).texts()
+    is_package = setup_py is not None or "build-system" in top
+    if not top.at("tool", {}).at("pipper", {}).at("package", True).flag() or own is not None:
+        is_package = False
+    is_static = "name" in project and not {"dependencies", "optional-dependencies", "requires-python"} & {
+        *dynamic
+    }
+    return StatedProject(
+        name=stated_name(top, files["setup.cfg"] or b"", setup_py or b""),
+        is_package=is_package,
+        version=project.text_at("version", "") if is_static else "",
+        manifest=manifest,
+        build_files="" if is_static else digest_of_build_files(folder),
+    )
+
+
+def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifest:
+    tool = top.at("tool", {})
+    if own is None:
+        sources = tool.at("pipper", {}).at("sources", {})
+        return replace(
+            parse_member(top),
+            paths=read_paths(sources),
+            sources=read_sources(sources, None),
+            elsewhere=uv_elsewhere(tool.at("uv")) if "sources" in tool.at("uv", {}) else {},
+        )
+    if "pipper" in tool:
+        raise UsageError(
+            f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
+            hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
+        )
+    return parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
+
+
+def digest_of_build_files(folder: Path) -> str:
+    """Return a digest of the files that a backend reads to compute requirements, the same on every system.
+
+    That are `BUILD_FILES` and the requirements files beside them, which setup.py and setup.cfg often read.
+    """
+    with os_errors("read", folder):
+        listed = sorted(path.name for path in folder.glob("requirements*.txt"))
+    facts: list[bytes] = []
+    for name in (*BUILD_FILES, *listed[:_MOST]):
+        data = _read(folder / name)
+        if data is not None:
+            facts += [name.encode(errors="surrogateescape"), data.replace(b"\r\n", b"\n")]
+    return digest(*facts)
+
+
+def _read(path: Path) -> bytes | None:
+    refuse_foreign(path)
+    return read_bytes(path)

@@ -1,0 +1,236 @@
+"""The members of a project: the folders that its manifest and theirs name, and what they state of themselves."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+
+from pipper.core.manifest.members import ITSELF, Member, PathSource
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import name_of, normalised
+from pipper.core.standards import read_requirement
+from pipper.errors import UsageError
+from pipper.ops.context.member_files import StatedProject, read_stated
+from pipper.system.os_errors import os_errors
+from pipper.system.trust import refuse_link_out
+
+_WILD = frozenset("*?[")
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """A member, and what it says besides."""
+
+    member: Member
+    folder: str
+    """Its real path."""
+    stated: StatedProject
+    is_required: bool
+    """Whether the project requires it without saying so: itself, and what is in the workspace."""
+
+
+def with_members(manifest: Manifest, root: Path, *, data: bytes | None = None) -> Manifest:
+    """Return the manifest of the project at `root` with its members, and with what those in its workspace require.
+
+    `data` is its `pyproject.toml`, if that is what the manifest was read from. Raises UsageError, with the place, for a
+    folder that is missing, has no project or two manifests, and for a name that two members have; MachineError if
+    a folder belongs to another user or a link leads it out of the project.
+    """
+    if not (manifest.paths or manifest.workspace or manifest.is_package):
+        return manifest
+    reading = _Reading(manifest, root)
+    if manifest.is_package:
+        reading.add(
+            root, editable=True, stated=read_stated(root, label=ITSELF, pyproject=data), is_required=True
+        )
+    for folder in workspace_folders(manifest.workspace, root):
+        reading.add_of_workspace(folder)
+    reading.add_paths(manifest.paths, root)
+    return reading.merged()
+
+
+def workspace_folders(patterns: Iterable[str], root: Path) -> list[Path]:
+    """Return the folders that the patterns of a workspace match, without duplicates; hidden ones only if named."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        with os_errors("look into", root):
+            if not _WILD & set(pattern):
+                found[root / pattern] = None
+                continue
+            matching = sorted(path for path in root.glob(pattern) if path.is_dir())
+        hidden = {part for part in pattern.split("/") if part.startswith(".")}
+        for path in matching:
+            parts = path.relative_to(root).parts
+            if not any(part.startswith(".") and part not in hidden for part in parts):
+                found[path] = None
+    return [path for path in found if path != root]
+
+
+class _Reading:
+    def __init__(self, manifest: Manifest, root: Path) -> None:
+        self._manifest = manifest
+        self._root = root
+        self._found: dict[NormalizedName, _Found] = {}
+        self._plain: list[Manifest] = []
+        """The manifests of folders in the workspace that are not packages."""
+        self._sources: dict[str, str] = {}
+        self._elsewhere: dict[NormalizedName, str] = {}
+
+    def add_of_workspace(self, folder: Path) -> None:
+        refuse_link_out(folder, self._root)
+        label = self._label(folder)
+        if not folder.is_dir():
+            raise UsageError(
+                f"workspace.members: there is no folder `{label}`",
+                hint="restore the folder, or remove it from [workspace] in the manifest",
+            )
+        stated = read_stated(folder, label=label)
+        if stated is None:
+            return
+        if stated.is_package:
+            self.add(folder, editable=True, stated=stated, is_required=True)
+            return
+        self._plain.append(stated.manifest)
+        self._take_rules(stated, folder)
+
+    def add_paths(self, paths: Mapping[NormalizedName, PathSource], base: Path) -> None:
+        """Add the members that `[sources]` of the manifest in `base` name, and theirs."""
+        for name, source in paths.items():
+            folder = Path(os.path.normpath(base / source.path))
+            if not folder.is_dir():
+                raise UsageError(
+                    f"{source.place}: there is no folder `{source.path}`",
+                    cause=f"that is `{folder}`",
+                    hint=f"restore the folder, or remove `{name}` from [sources]",
+                )
+            known = self._found.get(name)
+            if known is not None and known.folder == os.path.realpath(folder):
+                if base == self._root:  # what the manifest itself says of a member of its workspace
+                    changed = replace(known.member, editable=source.editable)
+                    self._found[name] = replace(known, member=changed)
+                continue
+            stated = read_stated(folder, label=self._label(folder))
+            self._require_package(stated, name, source)
+            self.add(folder, editable=source.editable, stated=stated, is_required=False, name=name)
+
+    def _require_package(
+        self, stated: StatedProject | None, name: NormalizedName, source: PathSource
+    ) -> None:
+        if stated is None or (not stated.is_package and not stated.name):
+            raise UsageError(
+                f"{source.place}: `{source.path}` is not a Python project that can be installed",
+                cause="it has neither a pyproject.toml with [build-system] nor a setup.py",
+                hint="correct the path, or add [build-system] to its pyproject.toml",
+            )
+        if stated.name and stated.name != name:
+            raise UsageError(
+                f"{source.place}: the project in `{source.path}` is `{stated.name}`",
+                hint=f"write `{stated.name}` instead of `{name}` in [sources], or correct the path",
+            )
+
+    def add(
+        self,
+        folder: Path,
+        *,
+        editable: bool,
+        stated: StatedProject | None,
+        is_required: bool,
+        name: NormalizedName = NormalizedName(""),  # noqa: B008 - a NewType of str
+    ) -> None:
+        """Add a member and what its own manifest leads to."""
+        if stated is None:
+            return
+        path, name = self._label(folder), name or stated.name
+        if not name:
+            raise UsageError(
+                f"`{path}` does not say its name: setup.py computes it",
+                hint=f'write it into [sources] of the manifest: NAME = {{ path = "{path}" }}',
+            )
+        if name in self._found:
+            first = self._found[name]
+            if first.folder == os.path.realpath(folder):
+                return
+            raise UsageError(
+                f"two members have the name `{name}`: `{first.member.path}` and `{path}`",
+                hint="rename one of the two projects, or leave one out of the manifest",
+            )
+        own = stated.manifest
+        is_static = not stated.build_files
+        member = Member(
+            name=name,
+            path=path,
+            editable=editable,
+            version=stated.version,
+            requires_python=own.requires_python,
+            dependencies=own.dependencies if is_static else (),
+            extras=own.extras if is_static else {},
+            build_files=stated.build_files,
+        )
+        self._found[name] = _Found(
+            member=member, folder=os.path.realpath(folder), stated=stated, is_required=is_required
+        )
+        if path != ITSELF:
+            self._take_rules(stated, folder)
+
+    def _take_rules(self, stated: StatedProject, folder: Path) -> None:
+        self.add_paths(stated.manifest.paths, folder)
+        label = self._label(folder)
+        manifest = self._manifest
+        known = {entry.alias for entry in manifest.repositories} | {*manifest.indexes} | {"index"}
+        for pattern, alias in stated.manifest.sources.items():
+            if alias in known:
+                self._sources.setdefault(pattern, alias)
+            elif not _WILD & set(pattern):
+                self._elsewhere.setdefault(NormalizedName(pattern), f"the source `{alias}` of `{label}`")
+        self._elsewhere |= stated.manifest.elsewhere
+
+    def _label(self, folder: Path) -> str:
+        return Path(os.path.relpath(folder, self._root)).as_posix()
+
+    def merged(self) -> Manifest:
+        """Return the manifest with its members, and with what those in its workspace require."""
+        manifest, members = self._manifest, {name: found.member for name, found in self._found.items()}
+        required = [found for found in self._found.values() if found.is_required]
+        inside = [found for found in required if found.member.path != ITSELF]
+        groups, extras = {**manifest.groups}, {**manifest.extras}
+        for each in (*(found.stated.manifest for found in inside), *self._plain):
+            for group, asked in each.groups.items():
+                groups[group] = _joined(groups.get(group, ()), asked)
+        for found in inside:
+            for extra in found.member.extras:
+                asked_extra = read_requirement(f"{found.member.name}[{extra}]")
+                extras[extra] = _joined(extras.get(extra, ()), (asked_extra,))
+        for each in self._plain:
+            for extra, asked in each.extras.items():
+                extras[extra] = _joined(extras.get(extra, ()), asked)
+        plain = [requirement for each in self._plain for requirement in each.dependencies]
+        named = {name_of(each) for each in manifest.dependencies if each.marker is None}
+        asked_for = (
+            read_requirement(found.member.name) for found in required if found.member.name not in named
+        )
+        return replace(
+            manifest,
+            dependencies=_joined(manifest.dependencies, (*plain, *asked_for)),
+            groups=groups,
+            extras=extras,
+            sources={**self._sources, **manifest.sources},
+            elsewhere={
+                name: where
+                for name, where in {**self._elsewhere, **manifest.elsewhere}.items()
+                if name not in members
+            },
+            members=tuple(members[name] for name in sorted(members)),
+        )
+
+
+def _joined(one: Iterable[Requirement], other: Iterable[Requirement]) -> tuple[Requirement, ...]:
+    return tuple({normalised(each): each for each in (*one, *other)}.values())
+
+
+def member_folders(manifest: Manifest, root: Path) -> Iterator[Path]:
+    """Yield the folders of all members, and those that the workspace's patterns match now."""
+    yield from (root / member.path for member in manifest.members)
+    yield from workspace_folders(manifest.workspace, root)

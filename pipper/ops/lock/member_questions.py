@@ -1,0 +1,88 @@
+"""What a member does not state and its build backend computes: its version, and perhaps its requirements."""
+
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
+
+from pipper.build.backend import Builder
+from pipper.build.member import member_metadata
+from pipper.build.member_state import tree_state
+from pipper.cache.cache import Cache
+from pipper.cache.notes import keep_note, read_note
+from pipper.core.manifest.members import Member
+from pipper.core.ports import Release
+from pipper.errors import IntegrityError, UsageError
+from pipper.index.releases import metadata_from
+from pipper.index.remote_metadata import headers_only
+from pipper.system.digest import digest
+from pipper.wheels.metadata import parse_metadata
+
+_FORMAT = b"1"
+
+
+class _Answer(Struct, frozen=True, kw_only=True):
+    """What a backend said, as the cache keeps it."""
+
+    metadata: str
+    """METADATA without the description."""
+
+
+class MemberQuestions:
+    """Asks the backends of members. They run in the calling thread, so that an interrupt ends them."""
+
+    def __init__(self, root: Path, builder: Builder, cache: Cache) -> None:
+        self._root = root
+        self._builder = builder
+        self._cache = cache
+
+    def answered(self, member: Member) -> Member:
+        """Return the member with its version, and with its requirements if its files do not state them.
+
+        Raises UsageError if the backend answers for another project or with requirements that cannot be used, and
+        what `member_metadata` raises.
+        """
+        subject = f"{member.name} ({member.path})"
+        headers = self._headers(member, subject)
+        try:
+            core = parse_metadata(headers, subject=subject)
+        except IntegrityError as error:
+            raise UsageError(
+                f"the build backend of {subject} gives no valid metadata",
+                cause=error.message,
+                hint=error.hint,
+            ) from error
+        if core.normalized_name != member.name:
+            raise UsageError(
+                f"the build backend of {subject} says that its name is `{core.normalized_name}`",
+                hint=f"name it `{core.normalized_name}` in [sources], or correct its name",
+            )
+        if not member.build_files:
+            return replace(member, version=str(core.version))
+        release = Release(name=member.name, version=core.version, source="", files=())
+        found = metadata_from(headers, release, subject=subject)
+        if found.unusable:
+            raise UsageError(
+                f"the requirements of {subject} cannot be used: {found.unusable}",
+                hint="correct the metadata of that project",
+            )
+        return replace(
+            member,
+            version=str(core.version),
+            requires_python=found.requires_python or SpecifierSet(),
+            dependencies=found.requires_dist,
+            extras=dict.fromkeys(found.provides_extra, ()),
+        )
+
+    def _headers(self, member: Member, subject: str) -> bytes:
+        folder = self._root / member.path
+        key = digest(_FORMAT, b"member", self._builder.python.encode(), tree_state(folder).encode())
+        note = read_note(self._cache, key, _Answer)
+        if note is None:
+            self._builder.reporter.info(f"Asking the build backend of {subject}")
+            limits = self._cache.limits
+            found = member_metadata(folder, self._builder, subject=subject, limits=limits)
+            note = _Answer(metadata=headers_only(found).decode("utf-8", "replace"))
+            keep_note(self._cache, key, note)
+        return note.metadata.encode()

@@ -1,0 +1,113 @@
+"""The members among what a sync installs: which, from where, in which state, and what to watch of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipper.build.member_state import BUILD_FILES, Watched, member_state, watched_of
+from pipper.core.lock.model import LockedFile, LockedPackage
+from pipper.core.manifest.inputs import PATH
+from pipper.core.manifest.members import ITSELF
+from pipper.core.plan import Wanted
+from pipper.errors import UsageError
+from pipper.ops.context.members import workspace_folders
+from pipper.ops.context.project import Project
+from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.python.environment import Environment
+
+EDITABLE = "editable"
+WHEEL = "wheel"
+"""What `Wanted.build` says of a member, and with it the marks of the installed distribution."""
+
+
+class MemberOptions(Struct, frozen=True, kw_only=True):
+    """How a command installs members."""
+
+    no_project: bool = False
+    """Leave out the project itself."""
+    no_editable: bool = False
+    """Install all from wheels."""
+
+
+def member_wants(
+    packages: Iterable[LockedPackage],
+    project: Project | None,
+    environment: Environment,
+    options: MemberOptions,
+    *,
+    label: str,
+) -> tuple[Wanted, ...]:
+    """Return the members of a lock, in the state in which they are now.
+
+    In a plain directory none is editable: Python reads no `.pth` there. Raises UsageError if the project does not
+    have such a member: a lock from elsewhere does not say what is built here; MachineError if a file cannot be read.
+    """
+    known = {member.name: member.path for member in (project.manifest.members if project else ())}
+    found = []
+    for package in packages:
+        if options.no_project and package.path == ITSELF:
+            continue
+        if project is None or known.get(package.name) != package.path:
+            raise UsageError(
+                f"{label} has the member `{package.name}` in `{package.path}`, which the project here does not have",
+                cause="a member is built from its folder, and only a project's own manifest names folders to build",
+                hint="run the command in the project of that lock",
+            )
+        editable = is_editable(package, environment, options)
+        found.append(_want(package, project.root, editable=editable, environment=environment))
+    return tuple(found)
+
+
+def is_editable(package: LockedPackage, environment: Environment, options: MemberOptions) -> bool:
+    """Return whether a member is installed so that edits of its modules count at once."""
+    return package.editable and not options.no_editable and not environment.is_target
+
+
+def _want(package: LockedPackage, root: Path, *, editable: bool, environment: Environment) -> Wanted:
+    folder = (root / package.path).resolve()
+    interpreter = environment.interpreter
+    python = (
+        f"{interpreter.base_executable} {interpreter.target.name} {interpreter.target.python_full_version}"
+    )
+    return Wanted(
+        name=package.name,
+        version=package.version,
+        source=PATH,
+        file=LockedFile(
+            sha256=member_state(folder, editable=editable, python=python),
+            size=0,
+            url=folder.as_uri(),
+            wheel=f"{package.name} ({package.path})",
+        ),
+        build=EDITABLE if editable else WHEEL,
+    )
+
+
+def watched(project: Project, wanted: Iterable[Wanted]) -> Watched:
+    """Return the paths that the stamp of a sync with these members covers besides the environment.
+
+    Raises MachineError if a folder cannot be read.
+    """
+    manifest, root = project.manifest, project.root
+    files: list[str] = []
+    folders: list[str] = []
+    editable = {want.name: want.build == EDITABLE for want in wanted if want.source == PATH}
+    for member in manifest.members:
+        found = watched_of(root / member.path, editable=editable.get(member.name, True))
+        files += found.files
+        folders += found.folders
+    for pattern in manifest.workspace:
+        folders += _above(pattern, root)
+    for folder in workspace_folders(manifest.workspace, root):
+        files += [str(folder / name) for name in (*BUILD_FILES, PIPPER_TOML)]
+    return Watched(files=tuple(dict.fromkeys(files)), folders=tuple(dict.fromkeys(folders)))
+
+
+def _above(pattern: str, root: Path) -> list[str]:
+    """Return the folders in which a folder may appear that a pattern matches."""
+    parts = pattern.split("/")[:-1]
+    found = [root]
+    for end in range(len(parts)):
+        found += sorted(path for path in root.glob("/".join(parts[: end + 1])) if path.is_dir())
+    return [str(path) for path in (found[1:] or found)]
