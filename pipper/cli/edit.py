@@ -14,6 +14,7 @@ from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
 from pipper.ops.context.settings import Place
 from pipper.ops.edit.edit import EditRequest
+from pipper.ops.edit.folders import MemberFolder
 from pipper.ops.edit.install import install, requested, uninstall
 
 
@@ -44,6 +45,20 @@ add_options = together(
         old=("--update",),
         is_flag=True,
         help="Upgrade REQ, or everything, to the newest versions that fit.",
+    ),
+    path_option(
+        "--path",
+        "paths",
+        multiple=True,
+        metavar="DIR",
+        help="Require the project in DIR, and build it from there whenever it changed.",
+    ),
+    path_option(
+        "--editable",
+        "editable",
+        multiple=True,
+        metavar="DIR",
+        help="Require the project in DIR; edits there count without a sync.",
     ),
     build_option,
     *_common(
@@ -89,13 +104,18 @@ def run_edit(given: Mapping[str, Any], *, anywhere: bool) -> None:
 
 def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
     from_file = given.get("source") is not None
-    if from_file and given["requirements"]:
+    folders = (
+        *(MemberFolder(path=path, editable=False) for path in given.get("paths", ())),
+        *(MemberFolder(path=path, editable=True) for path in given.get("editable", ())),
+    )
+    if from_file and (given["requirements"] or folders):
         raise click.UsageError("give REQ or -i FILE, not both")
     if given["dev"] and given["group"] not in (None, "dev"):
         raise click.UsageError("--dev means --group dev: give one of them")
     group = "dev" if given["dev"] and not from_file else given["group"]
     return EditRequest(
         add=tuple(requested(text) for text in given.get("requirements", ())),
+        folders=folders,
         remove=tuple(canonicalize_name(name) for name in given.get("names", ())),
         group=_group(group) if group is not None else None,
         build=names_from(given.get("build", ())),

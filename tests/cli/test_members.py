@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -165,3 +166,293 @@ def test_a_member_is_installed_editable_and_an_edit_needs_no_sync(yard: Yard) ->
         "dir_info": {"editable": True},
     }
     assert "lab-1.0.dist-info/direct_url.json,sha256=" in (info / "RECORD").read_text()
+
+
+def test_a_member_is_built_again_only_when_its_build_files_changed(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    (lab / "lab.py").write_text("VALUE = 2\n")
+    assert "Building" not in yard.workspace.run("sync", "--reinstall", "six", code=2).stderr
+    (lab / "setup.cfg").write_text("[metadata]\n")
+    done = yard.workspace.run("sync")
+    assert "Building lab (../lab)" in done.stderr
+    assert "lab 1.0" in done.stderr
+    yard.member("../lab", "lab", version="2.0")
+    done = yard.workspace.run("lock", "--check", code=1)
+    assert "the member `lab` (../lab) has version `2.0`, in the lock it is `1.0`" in done.stdout
+    assert "out of date" in yard.workspace.run("sync", code=2).stderr
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"lab": "2.0"}
+
+
+def test_a_member_that_is_not_editable_is_built_again_when_any_file_changed(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more="[sources]\nlab = { path = '../lab', editable = false }\n")
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (lab / "lab.py").write_text("VALUE = 333\n")
+    assert installed_value(yard, "lab") == "1"
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert installed_value(yard, "lab") == "333"
+    (lab / "more.py").write_text("VALUE = 4\n")
+    yard.workspace.run("sync")
+    assert installed_value(yard, "more") == "4"
+    (lab / "more.py").unlink()
+    yard.workspace.run("sync")
+    assert not (yard.workspace.site / "more.py").exists()
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_lock_check_says_which_member_changed_and_how(yard: Yard) -> None:
+    yard.member("../lab", "lab", requires="'six'")
+    yard.member("../core", "core")
+    more = "lab = { path = '../lab' }\ncore = { path = '../core' }\n"
+    yard.ask("lab", "core", more=f"[sources]\n{more}")
+    yard.workspace.run("lock")
+    first = yard.workspace.lock.read_bytes()
+    yard.member("../lab", "lab", requires="'six', 'seven>=1'")
+    done = yard.workspace.run("lock", "--check", code=1)
+    assert "the member `lab` (../lab) requires `seven>=1`, and the lock does not know that" in done.stdout
+    yard.member("../lab", "lab", requires="'six'")
+    yard.workspace.run("lock", "--check")
+    yard.ask("lab", more="[sources]\nlab = { path = '../lab' }\n")
+    done = yard.workspace.run("lock", "--check", code=1)
+    assert "core" in done.stdout
+    yard.workspace.run("lock")
+    yard.ask("lab", "core", more=f"[sources]\n{more}")
+    yard.workspace.run("lock")
+    assert yard.workspace.lock.read_bytes() == first
+
+
+def test_the_project_itself_is_installed_unless_it_says_otherwise(yard: Yard) -> None:
+    yard.project(requires="'six'", tables="[project.scripts]\nhello = 'app:main'\n")
+    yard.workspace.run("lock")
+    assert yard.package("app")["path"] == "."
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"app": "1.0", "six": "1.0"}
+    assert installed_value(yard, "app") == "1"
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    yard.workspace.run("sync", "--no-project")
+    assert yard.workspace.installed() == {"six": "1.0"}
+    yard.workspace.run("sync", "--no-editable")
+    assert (yard.workspace.site / "app.py").exists()
+    yard.project("package = false\n", requires="'six'")
+    yard.workspace.run("lock")
+    assert [each["name"] for each in yard.lock["packages"]] == ["six"]
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"six": "1.0"}
+
+
+def workspace_of_three(yard: Yard) -> None:
+    """A workspace in `app`: the application itself, `core`, `lab`, and a folder that is no package."""
+    yard.project(
+        requires="'lab'",
+        tables="[dependency-groups]\ndev = ['seven']\n[tool.pipper.workspace]\nmembers = ['packages/*', 'tools']\n",
+    )
+    yard.member(
+        "packages/lab",
+        "lab",
+        requires="'core>=1', 'six'",
+        more="[tool.pipper]\n[dependency-groups]\ndocs = ['seven']\n",
+    )
+    yard.member(
+        "packages/core", "core", requires="'lab'", more="[project.optional-dependencies]\nfast = ['seven']\n"
+    )
+    tools = yard.workspace.app / "tools"
+    tools.mkdir()
+    (tools / "pipper.toml").write_text("dependencies = ['six']\n")
+
+
+def test_a_workspace_has_one_lock_with_the_same_bytes_from_any_folder(yard: Yard) -> None:
+    workspace_of_three(yard)
+    app = yard.workspace.app
+    yard.workspace.run("lock")
+    first = yard.workspace.lock.read_bytes()
+    for folder in ("packages/lab", "packages/core", "tools"):
+        yard.workspace.lock.unlink()
+        yard.workspace.run("lock", cwd=app / folder)
+        assert yard.workspace.lock.read_bytes() == first
+        assert not (app / folder / "pipper.lock").exists()
+    assert [each["name"] for each in yard.lock["packages"]] == ["app", "core", "lab", "seven", "six"]
+    environment = yard.lock["environments"][0]
+    assert environment["packages"] == ["app @ .", "core @ packages/core", "lab @ packages/lab", "six==1.0"]
+    assert environment["groups"] == {"dev": ["seven==1.0"], "docs": ["seven==1.0"]}
+    assert environment["extras"] == {"fast": ["seven==1.0"]}
+    yard.workspace.run("sync", cwd=app / "packages" / "lab")
+    assert yard.workspace.installed() == {
+        "app": "1.0",
+        "core": "1.0",
+        "lab": "1.0",
+        "seven": "1.0",
+        "six": "1.0",
+    }
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    assert "Nothing to do" in yard.workspace.run("sync", cwd=app / "tools").stderr
+    new = yard.member("packages/new", "new")
+    assert "`new`" in yard.workspace.run("sync", code=2).stderr
+    shutil.rmtree(new)
+    shutil.rmtree(app / "packages" / "core")
+    assert "core" in yard.workspace.run("lock", "--check", code=1).stdout
+
+
+def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) -> None:
+    lab = yard.member("../lab", "Lab", requires="'six'")
+    yard.ask()
+    before = yard.workspace.manifest.read_text()
+    yard.workspace.run("add", "--editable", "../lab")
+    found = tomllib.loads(yard.workspace.manifest.read_text())
+    assert (found["dependencies"], found["sources"]) == (["lab"], {"lab": {"path": "../lab"}})
+    assert installed_value(yard, "Lab") == "1"
+    yard.workspace.run("remove", "lab")
+    assert tomllib.loads(yard.workspace.manifest.read_text()) == tomllib.loads(before)
+    assert yard.workspace.installed() == {}
+    yard.workspace.run("add", "--path", lab, "--dev")
+    found = tomllib.loads(yard.workspace.manifest.read_text())
+    assert found["sources"] == {"lab": {"path": "../lab", "editable": False}}
+    yard.workspace.run("add", "lab")
+    yard.workspace.run("remove", "lab", "--dev")
+    assert "sources" in tomllib.loads(yard.workspace.manifest.read_text())
+    assert "add --editable ../lab" in yard.workspace.run("add", "../lab", code=2).stderr
+    assert "setup.py" in yard.workspace.run("add", "--path", "..", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("tables", "code", "said"),
+    [
+        (
+            "[sources]\nlab = { path = '../gone' }\n",
+            2,
+            "pipper.toml: sources.lab: there is no folder `../gone`",
+        ),
+        ("[sources]\nlab = { path = '../files' }\n", 2, "not a Python project"),
+        ("[sources]\nlab = { path = '/lab' }\n", 2, "sources.lab.path: `/lab` is not a relative path"),
+        ("[sources]\nlab = { folder = '../lab' }\n", 2, "unknown key"),
+        ("[sources]\n'lab-*' = { path = '../lab' }\n", 2, "a pattern cannot have a path"),
+        ("[sources]\nother = { path = '../lab' }\n", 2, "the project in `../lab` is `lab`"),
+        ("[sources]\nlab = { path = '../twice' }\n", 2, "has two manifests"),
+        ("[workspace]\nmembers = ['../lab']\n", 2, "workspace.members[0]: `../lab` is outside the project"),
+        ("[workspace]\nmembers = ['gone']\n", 2, "there is no folder `gone`"),
+        ("[workspace]\nmembers = ['link']\n", 8, "leads out of"),
+        ("[workspace]\nmembers = ['one', 'two']\n", 2, "two members have the name `same`: `one` and `two`"),
+        ("[workspace]\nmembers = ['nameless']\n", 2, "`nameless` does not say its name"),
+    ],
+)
+def test_a_member_that_cannot_be_used_is_named_with_its_place(
+    yard: Yard, tables: str, code: int, said: str
+) -> None:
+    app = yard.workspace.app
+    yard.member("../lab", "lab")
+    twice = yard.member("../twice", "lab", more="[tool.pipper]\n")
+    (twice / "pipper.toml").write_text("")
+    yard.member("one", "same")
+    yard.member("two", "same")
+    (app / "nameless").mkdir()
+    (app / "nameless" / "setup.py").write_text("from setuptools import setup\nsetup(name=f'{1}')\n")
+    (app / "link").symlink_to("../lab")
+    yard.ask(more=tables)
+    done = yard.workspace.refused("lock", code=code, subject="")
+    assert said in " ".join(done.stderr.split())
+
+
+def test_a_build_that_gives_another_project_changes_nothing(yard: Yard) -> None:
+    yard.member("../lab", "lab")
+    yard.index.add(
+        make_backend(
+            yard.files, "1.1", more="_p = _project\ndef _project():\n    return {**_p(), 'version': '7'}\n"
+        )
+    )
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    done = yard.workspace.refused("sync", code=4, subject="lab (../lab)")
+    assert "another version than its pyproject.toml says" in done.stderr
+    assert not yard.workspace.venv.exists()
+
+
+def test_a_backend_without_editable_builds_is_told_with_the_mend(yard: Yard) -> None:
+    yard.index.add(make_backend(yard.files, "1.1", more="del build_editable\n"))
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    done = yard.workspace.refused("sync", code=2, subject="lab (../lab)")
+    assert "`editable = false`" in done.stderr
+    yard.ask("lab", more="[sources]\nlab = { path = '../lab', editable = false }\n")
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert installed_value(yard, "lab") == "1"
+
+
+def test_R05_requirements_that_a_backend_computes_are_asked_of_it(yard: Yard) -> None:
+    code = (
+        "_p = _project\ndef _project():\n    found = _p()\n    found.setdefault('version', '3.1')\n"
+        "    return {**found, 'dependencies': Path('requirements.txt').read_text().split()}\n"
+    )
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    lab = yard.member("../lab", "lab")
+    text = (lab / "pyproject.toml").read_text()
+    text = text.replace("version = '1.0'\ndependencies = []\n", "dynamic = ['version', 'dependencies']\n")
+    (lab / "pyproject.toml").write_text(text)
+    (lab / "requirements.txt").write_text("six\n")
+    yard.ask("lab>=3", more=LAB)
+    yard.workspace.run("lock")
+    assert "version" not in yard.package("lab")
+    assert yard.package("lab")["dependencies"] == ["six"]
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"lab": "3.1", "six": "1.0"}
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (lab / "requirements.txt").write_text("seven\n")
+    done = yard.workspace.run("lock", "--check", code=1)
+    assert "the member `lab` (../lab) has other build files than when it was locked" in done.stdout
+    yard.workspace.run("lock")
+    assert yard.package("lab")["dependencies"] == ["seven"]
+
+
+def test_T04_a_member_that_is_forgotten_or_around_is_not_asked_of_the_index(yard: Yard) -> None:
+    yard.index.add(make_wheel(yard.files, "lab", "99.0"))
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    with yard.nobody_is_asked_for("lab"):
+        done = yard.workspace.run("install", "lab", "-t", "out", code=2)
+        assert "a member of the project around" in done.stderr
+        yard.ask("lab")
+        yard.workspace.run("lock", code=3)
+
+
+def test_a_build_that_requires_a_member_is_refused_by_name(yard: Yard) -> None:
+    yard.member("../lab", "tiny-build")
+    yard.member("../core", "core")
+    yard.ask("core", more="[sources]\ncore = { path = '../core' }\ntiny-build = { path = '../lab' }\n")
+    yard.workspace.run("lock")
+    done = yard.workspace.refused("sync", code=2, subject="tiny-build")
+    assert "the build of core (../core) requires `tiny-build`, which is a member" in done.stderr
+
+
+def test_the_lock_of_another_project_builds_nothing_here(yard: Yard) -> None:
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    other = yard.workspace.app / "other.lock"
+    yard.workspace.lock.rename(other)
+    yard.ask()
+    done = yard.workspace.refused("sync", "--lock", "other.lock", code=2, subject="lab")
+    assert "which the project here does not have" in done.stderr
+
+
+def test_members_appear_in_tree_why_list_and_json_by_their_folder(yard: Yard) -> None:
+    yard.member("../lab", "lab", requires="'six'")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    assert "lab (../lab)" in yard.workspace.run("tree").stdout
+    assert "lab (../lab) -> six 1.0" in yard.workspace.run("why", "six").stdout
+    document = json.loads(yard.workspace.run("tree", "--json").stdout)
+    assert {
+        "name": "lab",
+        "version": None,
+        "source": "path",
+        "dependencies": ["six"],
+        "required_by": [],
+    } in document["packages"]

@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
+from pipper.cli.options.selection import (
+    input_options,
+    inputs_from,
+    member_options,
+    members_from,
+    selection_from,
+    selection_options,
+)
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_signed
 from pipper.core.duration import parse_duration
@@ -41,6 +48,7 @@ Examples:
     help="How long the URLs are valid: 18s, 12mins, 3hr; at most 7d.",
 )
 @selection_options
+@member_options
 @click.option("-l", "--list", "as_list", is_flag=True, hidden=True)
 @repository_options
 @json_option
@@ -55,6 +63,7 @@ def command(output: Path | None, expires: str, as_list: bool, as_json: bool, **g
         seconds=parse_duration(expires),
         input=inputs_from(given),
         selection=selection_from(given),
+        members=members_from(given),
         output=output,
     )
     done = authorize(settings, request, now=datetime.now(UTC))

@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, LocalPath, path_option
-from pipper.cli.options.selection import input_options, inputs_from, selection_from, selection_options
+from pipper.cli.options.selection import (
+    input_options,
+    inputs_from,
+    member_options,
+    members_from,
+    selection_from,
+    selection_options,
+)
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download
@@ -34,6 +41,7 @@ Examples:
 @input_options
 @path_option("--lock", "lock_path", metavar="FILE", help="Use this lock.")
 @selection_options
+@member_options
 @click.option("--all-environments", is_flag=True, help="Save the wheels for every environment of the lock.")
 @click.option("--bundles", is_flag=True, help="Also save a bundle (.pipper) of each wheel.")
 @click.option("-e", "--extract", is_flag=True, help="Also save the metadata of each bundle: WHEEL.meta.json.")
@@ -51,6 +59,7 @@ def command(directory: Path, all_environments: bool, bundles: bool, extract: boo
         directory=directory,
         input=inputs_from(given),
         selection=selection_from(given),
+        members=members_from(given),
         bundles=bundles,
         extract=extract,
         all_environments=all_environments,

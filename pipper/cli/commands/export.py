@@ -6,7 +6,12 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.selection import selection_from, selection_options
+from pipper.cli.options.selection import (
+    member_options,
+    members_from,
+    selection_from,
+    selection_options,
+)
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.export import export
@@ -36,6 +41,7 @@ class _Format(click.Choice[str]):
 )
 @path_option("-o", "--output", metavar="FILE", help="Write FILE (default: standard output).")
 @selection_options
+@member_options
 @repository_options
 def command(kind: Any, output: Path | None, **given: Any) -> None:
     """Write the project's lock in the format of another tool.
@@ -43,7 +49,7 @@ def command(kind: Any, output: Path | None, **given: Any) -> None:
     The file has no signed URLs and no secrets: to install from it, a host needs access to the repositories.
     """
     settings = settings_from(given)
-    text = export(settings, kind, selection_from(given), output)
+    text = export(settings, kind, selection_from(given), output, members_from(given))
     if output is None:
         give(text.removesuffix("\n"))
     else:

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from pipper.cli.command import path_option, together
 from pipper.core.lock.selection import Selection
 from pipper.ops.share.inputs import InputOptions
+from pipper.ops.share.members import MemberChoice
 
 input_options = together(
     click.argument("requirements", metavar="[REQ]...", nargs=-1),
@@ -29,6 +30,20 @@ selection_options = together(
     click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default."),
     click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra."),
 )
+
+member_options = together(
+    click.option(
+        "--build-members",
+        is_flag=True,
+        help="Build the projects that the lock has from folders, and carry their wheels.",
+    ),
+    click.option("--no-project", is_flag=True, help="Leave out the project itself, not what it requires."),
+)
+
+
+def members_from(given: Mapping[str, Any]) -> MemberChoice:
+    """Return the choice for the values of `member_options`."""
+    return MemberChoice(build=given["build_members"], no_project=given["no_project"])
 
 
 def inputs_from(given: Mapping[str, Any]) -> InputOptions:

@@ -9,6 +9,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, Table
 
 from pipper.core.document import CORRECT
+from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.errors import UsageError
@@ -60,6 +61,34 @@ def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, la
     for name in names:
         if sources.get(name) == alias:
             del sources[name]
+    return tomlkit.dumps(document).encode()
+
+
+def set_path(data: bytes, name: NormalizedName, source: PathSource, *, label: str) -> bytes:
+    """Return the manifest in which `[sources]` gives a project to the folder of a member."""
+    document = _parse(data, label)
+    sources = _table(_own(document, label, make=True), "sources", make=True)
+    value = tomlkit.inline_table()
+    value.update({"path": source.path} if source.editable else {"path": source.path, "editable": False})
+    key = next((key for key in sources if canonicalize_name(key) == name), str(name))
+    sources[key] = value
+    return tomlkit.dumps(document).encode()
+
+
+def drop_paths(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:
+    """Return the manifest without the folders of these projects in `[sources]`, but of those that it still requires."""
+    manifest = parse_manifest(data, label=label)
+    required = {name_of(each) for requirements in manifest.roots.values() for each in requirements}
+    gone = {name for name in names if name in manifest.paths and name not in required}
+    if not gone:
+        return data
+    document = _parse(data, label)
+    own = _own(document, label, make=False)
+    sources = _table(own, "sources", make=False)
+    for key in [key for key in sources if canonicalize_name(key) in gone]:
+        del sources[key]
+    if not sources:
+        del own["sources"]
     return tomlkit.dumps(document).encode()
 
 

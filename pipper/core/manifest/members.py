@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath, PureWindowsPath
 
 from msgspec import Struct, field
@@ -92,6 +93,19 @@ def read_workspace(node: Node) -> tuple[str, ...]:
             )
         patterns.append(pattern)
     return tuple(dict.fromkeys(patterns))
+
+
+def is_listed(path: str, patterns: Iterable[str]) -> bool:
+    """Return whether one of the patterns of a workspace matches a path below it, as `Path.glob` does."""
+    return any(_matches(path.split("/"), pattern.split("/")) for pattern in patterns)
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _relative(node: Node) -> str:

@@ -12,9 +12,43 @@ from pipper.system.trust import refuse_foreign, refuse_link_out
 def find_manifest(directory: Path) -> Path | None:
     """Return the manifest of the nearest project from `directory` upward, None if there is no project.
 
-    Raises UsageError if a folder has two manifests, MachineError if one cannot be read or if manifest or lock
-    belong to another user.
+    A folder that the `[workspace]` of a manifest above lists belongs to that one. Raises UsageError if a folder has two
+    manifests, MachineError if one cannot be read or if manifest or lock belong to another user.
     """
+    nearest = _nearest(directory)
+    if nearest is not None:
+        above = nearest.parent.parent
+        while above != above.parent:
+            if _lists(above, nearest.parent):
+                return _nearest(above)
+            above = above.parent
+    return nearest
+
+
+def _lists(folder: Path, member: Path) -> bool:
+    """Return whether a manifest in `folder` has a workspace that lists the folder `member`."""
+    for name in (PIPPER_TOML, PYPROJECT_TOML):
+        with os_errors("look into", folder):
+            data = (read_bytes(folder / name) or b"") if (folder / name).is_file() else b""
+        if b"workspace" not in data:
+            continue
+        # Most folders above a project need no reader of TOML.
+        from pipper.core.document import MANIFEST_LIMIT, read_toml  # noqa: PLC0415 - see above
+        from pipper.core.manifest.members import is_listed, read_workspace  # noqa: PLC0415 - see above
+
+        try:
+            top = read_toml(data, label=name, limit=MANIFEST_LIMIT)
+            own = top if name == PIPPER_TOML else top.at("tool", {}).at("pipper", {})
+            patterns = read_workspace(own.at("workspace", {}))
+        except UsageError:
+            continue  # it may be the manifest of another tool; as a project of its own it raises the error
+        if is_listed(member.relative_to(folder).as_posix(), patterns):
+            refuse_foreign(folder / name)
+            return True
+    return False
+
+
+def _nearest(directory: Path) -> Path | None:
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
         with os_errors("look into", folder):
@@ -51,7 +85,7 @@ def find_project_files(directory: Path, likely: ProjectFiles | None) -> ProjectF
     if likely is not None:
         is_own = likely.manifest.path.endswith(PIPPER_TOML)
         if is_own or _has_table(likely.manifest.data or b""):
-            return likely
+            return likely  # it does not return a project with a workspace above
     manifest = find_manifest(directory)
     return read_project_files(str(manifest)) if manifest else None
 

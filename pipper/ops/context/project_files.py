@@ -94,10 +94,23 @@ def _likely(folder: str) -> ProjectFiles | None:
         if is_own and names_us:
             return None
         if is_own or names_us:
+            if _may_be_member(os.path.dirname(folder), folder):
+                return None
             return ProjectFiles(ReadFile(own) if is_own else standard, ReadFile(lock_beside(own)))
         folder, below = os.path.dirname(folder), folder
         if folder == below:
             return None
+
+
+def _may_be_member(folder: str, below: str) -> bool:
+    """Return whether a manifest in `folder` or above it may have a workspace."""
+    while folder != below:
+        for name in (PIPPER_TOML, PYPROJECT_TOML):
+            path = os.path.join(folder, name)
+            if os.path.exists(path) and b"workspace" in read_regular(path):
+                return True
+        folder, below = os.path.dirname(folder), folder
+    return False
 
 
 def _mark(path: str) -> tuple[int, int, int] | None:

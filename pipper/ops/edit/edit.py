@@ -16,6 +16,7 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.edit import (
     add_requirements,
     allow_builds,
+    drop_paths,
     drop_sources,
     remove_requirements,
     set_repository,
@@ -40,6 +41,7 @@ from pipper.ops.context.surroundings import (
     with_rules_around,
 )
 from pipper.ops.edit.direct_files import Imports
+from pipper.ops.edit.folders import MemberFolder, with_folder
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -58,6 +60,8 @@ class EditRequest(Struct, frozen=True, kw_only=True):
 
     add: tuple[Requirement | str, ...] = ()
     """Requirements; strings are bundles and wheels by path or https URL."""
+    folders: tuple[MemberFolder, ...] = ()
+    """Members to require, with their folders."""
     origin: Project | None = None
     """The project whose requirements are added: where they may come from is added too."""
     remove: tuple[NormalizedName, ...] = ()
@@ -190,11 +194,14 @@ def _edited(
             data, imported.repository, label=path.name, only=[name_of(imported.requirement)]
         )
         data = add_requirements(data, [imported.requirement], label=path.name, group=request.group)
+    for folder in request.folders:
+        data = with_folder(data, folder, path, settings.directory, group=request.group)
     if request.build:
         data = allow_builds(data, request.build, label=path.name)
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
         data = remove_requirements(data, request.remove, label=path.name, group=request.group)
+        data = drop_paths(data, request.remove, label=path.name)
     return data, frozenset(replaced)
 
 

@@ -36,7 +36,8 @@ def requested(text: str) -> Requirement | str:
         raise UsageError(
             f"`{text}` is a path, not a requirement",
             cause="the only files to install are wheels (.whl) and bundles (.pipper)",
-            hint=f"run `pipper bundle {text}` to build the project, then `pipper install` the bundle",
+            hint=f"`pipper add --editable {text}` installs the project in it, and edits there count at once;"
+            f" `pipper bundle {text}` builds it",
         )
     return parse_requirement(text)
 
@@ -50,7 +51,7 @@ def install(
     """
     if source is not None:
         return _install_file(settings, request, source, dev=dev, now=now)
-    if request.add:
+    if request.add or request.folders:
         return edit(settings, request, now=now)
     return _install_again(settings, request, dev=dev, now=now)
 

@@ -14,6 +14,7 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.members import ITSELF
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
@@ -85,6 +86,7 @@ def lock_project(
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python))
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
     is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
+    is_usual = is_usual and _is_whole(project)
     is_same = data_to_write is None
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         return _unchanged(old, stamp_key(basis, data) if is_usual else "", settings.reporter)
@@ -111,6 +113,13 @@ def _unchanged(lock: Lock, key: str, reporter: Reporter) -> LockOutcome:
     for warning in outcome.warnings:
         reporter.warning(warning)
     return outcome
+
+
+def _is_whole(project: Project) -> bool:
+    """Return whether nothing but its manifest says what a project requires: the stamp covers no other file."""
+    manifest = project.manifest
+    others = any(each.path != ITSELF or each.build_files for each in manifest.members)
+    return not (others or manifest.workspace)
 
 
 def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:

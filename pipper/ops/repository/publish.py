@@ -14,8 +14,10 @@ from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.build.environments import builder_for
 from pipper.ops.context.environments import open_cache
+from pipper.ops.context.project import find_project
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.member_needs import missing_members
 from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
 from pipper.repository.publisher import Outcome, Publication, Publisher, failed
@@ -85,6 +87,10 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
         read = attempt_each(reading, paths, settings.reporter, "Checking")
         publications = [each for each in read if isinstance(each, Publication)]
         outcomes = _Run(publisher, settings.reporter, dry_run=request.dry_run).publish(publications)
+    project = find_project(settings.directory)
+    done = [outcome.publication for outcome in outcomes if outcome.error is None]
+    for warning in missing_members(done, project.manifest.members if project else (), repository):
+        settings.reporter.warning(warning)
     by_path = {outcome.publication.source: outcome for outcome in outcomes}
     results = [
         Published(path=path, status="failed", error=each)

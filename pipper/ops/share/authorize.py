@@ -18,11 +18,14 @@ from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
 from pipper.core.urls import url_fault
 from pipper.errors import AccessError, UsageError
+from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_repositories import locked_repositories
+from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.git_ignore import is_exposed
 from pipper.ops.share.inputs import InputOptions, read_input
+from pipper.ops.share.members import MemberChoice, require_output, save_wheels, without_members
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
@@ -37,6 +40,7 @@ class AuthorizeRequest(Struct, frozen=True, kw_only=True):
     """How long the URLs are to be valid."""
     input: InputOptions = field(default_factory=InputOptions)
     selection: Selection = field(default_factory=Selection)
+    members: MemberChoice = field(default_factory=MemberChoice)
     """For URLs and pylock.toml; pipper's own format contains the whole lock, and the sync selects from it."""
     output: Path | None = None
 
@@ -77,12 +81,36 @@ def authorize(settings: Settings, request: AuthorizeRequest, *, now: datetime) -
             cause="the input already contains URLs",
             hint="give requirements or a lock made by `pipper lock`",
         )
-    repositories = locked_repositories(settings, asked.lock, asked.project)
+    with open_cache(settings).in_use():
+        return _authorized(settings, request, asked.lock, asked.project, output=output, now=now)
+
+
+def _authorized(
+    settings: Settings,
+    request: AuthorizeRequest,
+    lock: Lock,
+    project: Project | None,
+    *,
+    output: Path | None,
+    now: datetime,
+) -> Authorized:
+    whole = output is None or is_valid_pylock_path(output)
+    selection = request.selection if whole else None
+    found = without_members(settings, lock, project, selection, request.members)
+    require_output(found, output)
+    if found.wheels and output is not None and not is_valid_pylock_path(output):
+        raise UsageError(
+            f"{output} cannot carry the wheels of members: pipper's own format has only URLs",
+            hint="give -o pylock.toml, whose wheels lie beside it; or publish the members",
+        )
+    repositories = locked_repositories(settings, found.lock, project)
     expires_at = _lowered(repositories, now, request.seconds, settings.reporter)
-    signed = _signed(asked.lock, repositories, expires_at, now)
+    beside = {wheel.url: wheel.filename for wheel in found.wheels}
+    signed = _signed(found.lock, repositories, expires_at, now, beside)
     if output is None:
         packages = tuple(each.package for each in portable(signed, request.selection).packages)
         return Authorized(packages=packages, expires_at=expires_at)
+    save_wheels(found.wheels, output.parent, open_cache(settings))
     _write(output, signed, request.selection, settings.reporter)
     return Authorized(packages=signed.packages, expires_at=expires_at, path=output)
 
@@ -118,10 +146,19 @@ def _lowered(
     return ends
 
 
-def _signed(lock: Lock, repositories: Mapping[str, Repository], expires_at: datetime, now: datetime) -> Lock:
+def _signed(
+    lock: Lock,
+    repositories: Mapping[str, Repository],
+    expires_at: datetime,
+    now: datetime,
+    beside: Mapping[str, str],
+) -> Lock:
+    """Return the lock with signed URLs; `beside` are the names of files that lie beside it, by their URLs."""
     seconds = max(1, int((expires_at - now.replace(microsecond=0)).total_seconds()))
 
     def signed(package: LockedPackage, file: LockedFile) -> LockedFile:
+        if file.url in beside:
+            return file.at_url(beside[file.url])
         url = file.url or repositories[package.source].store.presign(file.key, seconds=seconds)
         if fault := url_fault(url):
             raise UsageError(

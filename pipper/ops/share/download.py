@@ -23,6 +23,7 @@ from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.bundles import require_cached
 from pipper.ops.lock.read_any import goal_of, refuse_expired
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
+from pipper.ops.share.members import MemberChoice, without_members
 from pipper.ops.sync.fetch import Origins, fetch_files, origins_of
 from pipper.ops.sync.fetch_url import fetch_urls
 from pipper.system.files import pieces, read_bytes, replacing, scratch_folder, sha256_of_file, write_bytes
@@ -37,6 +38,7 @@ class DownloadRequest(Struct, frozen=True, kw_only=True):
     directory: Path
     input: InputOptions = field(default_factory=InputOptions)
     selection: Selection = field(default_factory=Selection)
+    members: MemberChoice = field(default_factory=MemberChoice)
     bundles: bool = False
     """Also save a bundle (`.pipper`) of each wheel."""
     extract: bool = False
@@ -87,7 +89,7 @@ def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> t
     project = asked.project
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place())
     goal = goal_of(asked.lock, interpreter.target, request.selection, path=asked.path, project=project)
-    lock = goal.lock
+    lock = without_members(settings, goal.lock, project, goal.selection, request.members).lock
     refuse_expired(lock, label=label, now=datetime.now(UTC))
     if request.all_environments:
         parts = tuple(part for part in lock.environments if not part.failure)

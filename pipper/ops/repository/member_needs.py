@@ -1,0 +1,58 @@
+"""What published members require of members that the repository does not have: they install nowhere else."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pipper.core.manifest.members import Member
+from pipper.core.manifest.requirement import name_of
+from pipper.core.standards import read_requirement, read_version
+from pipper.core.wheel_identity import wheel_identity
+from pipper.repository.publisher import Publication
+from pipper.repository.source import Repository
+
+
+def missing_members(
+    publications: Sequence[Publication], members: Iterable[Member], repository: Repository
+) -> Iterator[str]:
+    """Yield a warning for each requirement of these on a member of which the repository has no version that fits.
+
+    `publications` count as published. Raises what the repository raises.
+    """
+    paths = {member.name: member.path for member in members}
+    here: dict[NormalizedName, set[Version]] = {}
+    for each in publications:
+        here.setdefault(each.name, set()).add(each.version)
+    for each in publications:
+        for requirement in _on_members(each, paths):
+            name = name_of(requirement)
+            versions = here.get(name, set()) | _published(repository, name)
+            if not any(requirement.specifier.contains(version, prereleases=True) for version in versions):
+                yield (
+                    f"{each.filename} requires `{requirement}`, a member in `{paths[name]}`,"
+                    f" and `{repository.alias}` has {_told(versions)}: publish it too"
+                )
+
+
+def _on_members(publication: Publication, paths: Mapping[NormalizedName, str]) -> Iterator[Requirement]:
+    for text in publication.needs.requires_dist:
+        try:
+            requirement = read_requirement(text)
+        except InvalidRequirement:
+            continue  # the publication reports it
+        if name_of(requirement) in paths and name_of(requirement) != publication.name:
+            yield requirement
+
+
+def _published(repository: Repository, name: NormalizedName) -> set[Version]:
+    page = repository.page(name)
+    found = {wheel_identity(file.filename).version for file in page.files}
+    return found | {read_version(bundle.version) for bundle in page.bundles}
+
+
+def _told(versions: set[Version]) -> str:
+    if not versions:
+        return "no version of it"
+    return f"only {', '.join(str(version) for version in sorted(versions)[-3:])}"

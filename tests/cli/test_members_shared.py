@@ -1,0 +1,102 @@
+"""What other hosts and repositories get of members: wheels that are built of them, or their names and a mend."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_members import LAB, Yard, index
+from tests.index_double import IndexDouble
+from tests.invariants import Workspace
+
+__all__ = ["index"]  # a fixture of `yard`
+
+
+@pytest.fixture
+def yard(empty: Workspace, index: object) -> Yard:
+    found = Yard(empty, index)  # type: ignore[arg-type]  # the fixture is an IndexDouble
+    found.member("../lab", "lab", requires="'six'")
+    found.ask("lab", more=LAB)
+    found.workspace.run("lock")
+    return found
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("export", "-f", "pylock"), ("export", "-f", "requirements"), ("download", "-d", "out"), ("authorize",)],
+)
+def test_a_member_that_cannot_travel_is_named_with_the_mend(yard: Yard, command: tuple[str, ...]) -> None:
+    done = yard.workspace.refused(*command, code=2, subject="lab (../lab)")
+    assert "cannot travel" in done.stderr
+    assert "--build-members" in done.stderr
+
+
+def test_export_carries_built_members_beside_the_lock(yard: Yard) -> None:
+    out = yard.workspace.app / "out"
+    out.mkdir()
+    yard.workspace.refused("export", "-f", "pylock", "--build-members", code=2, subject="-o FILE")
+    yard.workspace.run("export", "-f", "pylock", "-o", "out/pylock.toml", "--build-members")
+    assert {path.name for path in out.iterdir()} == {"pylock.toml", "lab-1.0-py3-none-any.whl"}
+    (lab,) = (
+        each for each in tomllib.loads((out / "pylock.toml").read_text())["packages"] if each["name"] == "lab"
+    )
+    assert lab["wheels"][0]["path"] == "lab-1.0-py3-none-any.whl"
+    yard.workspace.run("sync", "--lock", "out/pylock.toml", "-t", "packages")
+    assert (yard.workspace.app / "packages" / "lab.py").exists()
+    yard.workspace.run("export", "-f", "requirements", "-o", "out/requirements.txt", "--build-members")
+    assert "lab==1.0 \\\n    --hash=sha256:" in (out / "requirements.txt").read_text()
+
+
+def test_download_saves_built_members(yard: Yard) -> None:
+    yard.workspace.run("download", "-d", "out", "--build-members")
+    assert {path.name for path in (yard.workspace.app / "out").iterdir()} == {
+        "lab-1.0-py3-none-any.whl",
+        "six-1.0-py3-none-any.whl",
+    }
+
+
+def test_the_project_itself_can_be_left_out(yard: Yard) -> None:
+    yard.workspace.manifest.unlink()
+    yard.project(requires="'six'")
+    yard.workspace.run("lock")
+    done = yard.workspace.run("export", "-f", "requirements", code=2)
+    assert "--no-project" in done.stderr
+    text = yard.workspace.run("export", "-f", "requirements", "--no-project").stdout
+    assert "six==1.0" in text
+    assert "app" not in text
+    yard.workspace.run("download", "-d", "out", "--no-project")
+    assert [path.name for path in (yard.workspace.app / "out").iterdir()] == ["six-1.0-py3-none-any.whl"]
+
+
+def test_authorize_carries_built_members_beside_a_pylock(remote: Workspace, index: IndexDouble) -> None:
+    yard = Yard(remote, index)
+    yard.member("../lab", "lab")
+    yard.ask("lab", "alpha", more=f"{LAB}[repositories]\nacme = '{remote.url}'\n")
+    remote.run("lock")
+    done = remote.refused("authorize", "-o", "app.lock", "--build-members", code=2, subject="app.lock")
+    assert "-o pylock.toml" in done.stderr
+    out = remote.app / "out"
+    out.mkdir()
+    remote.run("authorize", "-o", "out/pylock.toml", "--build-members")
+    assert {path.name for path in out.iterdir()} == {"pylock.toml", "lab-1.0-py3-none-any.whl"}
+    found = {each["name"]: each for each in tomllib.loads((out / "pylock.toml").read_text())["packages"]}
+    assert found["lab"]["wheels"][0]["path"] == "lab-1.0-py3-none-any.whl"
+    assert "X-Amz-Signature" in found["alpha"]["wheels"][0]["url"]
+
+
+def test_publish_warns_of_members_that_the_repository_does_not_have(yard: Yard) -> None:
+    yard.member("../core", "core", version="2.0")
+    yard.member("../lab", "lab", requires="'core>=2', 'six'")
+    yard.ask("lab", more=f"{LAB}core = {{ path = '../core' }}\n")
+    yard.workspace.run("bundle", "../core", "-o", "dist")
+    yard.workspace.run("bundle", "../lab", "-o", "dist")
+    repository = ("-b", yard.workspace.url)
+    (core, lab) = sorted(Path(yard.workspace.app / "dist").glob("*.pipper"))
+    done = yard.workspace.run("publish", lab, *repository)
+    assert "requires `core>=2`, a member in `../core`" in done.stderr
+    assert "has no version of it: publish it too" in done.stderr
+    yard.workspace.publish(yard.workspace.wheel("core", "1.0.0"))
+    done = yard.workspace.run("publish", lab, *repository)
+    assert "has only 1.0.0" in done.stderr
+    assert "a member" not in yard.workspace.run("publish", lab, core, *repository).stderr
+    assert "a member" not in yard.workspace.run("publish", lab, *repository).stderr
