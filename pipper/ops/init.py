@@ -1,17 +1,24 @@
 """`init`: make a `pipper.toml`, also from the requirements of another tool's project."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec.structs import replace
+from packaging.utils import NormalizedName
+
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
-from pipper.errors import UsageError
+from pipper.errors import PipperError, UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
+from pipper.ops.context.member_files import StatedProject, read_stated
+from pipper.ops.context.members import workspace_folders
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes, write_document
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
@@ -54,7 +61,7 @@ def adopt_project(
     """
     _refuse_project(directory)
     file = _found(source)
-    adopted = _read(file)
+    adopted = _with_usable_members(_read(file), file, directory)
     urls = {each.alias: each.url for each in repositories}
     text = manifest_text(adopted, source=file.name, python=python, repositories=urls)
     _write(directory, text, label=f"{file.name} as {PIPPER_TOML}")
@@ -80,6 +87,37 @@ def _found(source: Path) -> Path:
         if (source / name).is_file():
             return source / name
     raise UsageError(f"{source} has no file to convert", cause=f"looked for {', '.join(_KNOWN)}", hint=_HINT)
+
+
+def _with_usable_members(found: ImportedManifest, file: Path, directory: Path) -> ImportedManifest:
+    """Return the requirements with paths relative to `directory`, and those whose folders have no project left out."""
+    if not (found.paths or found.workspace):
+        return found
+    base, lost = file.parent, set()
+    moved: dict[NormalizedName, PathSource] = {}
+    for name, source in found.paths.items():
+        stated = _stated(base / source.path)
+        if stated is None or stated.name not in ("", name):
+            lost.add(name)
+        else:
+            path = Path(os.path.relpath(base / source.path, directory)).as_posix()
+            moved[name] = replace(source, path=path)
+    above = Path(os.path.relpath(base, directory))
+    patterns = () if ".." in above.parts else tuple((above / each).as_posix() for each in found.workspace)
+    folders = workspace_folders(patterns, directory)
+    names = {stated.name for stated in map(_stated, folders) if stated is not None and stated.is_package}
+    lost |= found.in_workspace - names
+    if lost:
+        again = from_pyproject(read_bytes(file) or b"", label=file.name, lost=lost)
+        return _with_usable_members(again, file, directory)
+    return replace(found, paths=moved, workspace=patterns)
+
+
+def _stated(folder: Path) -> StatedProject | None:
+    try:
+        return read_stated(folder, label=folder.name) if folder.is_dir() else None
+    except PipperError:
+        return None  # it is named as one that was not converted
 
 
 def _read(file: Path) -> ImportedManifest:

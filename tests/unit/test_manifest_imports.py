@@ -160,13 +160,11 @@ url = "https://main.example.com/simple"
 default = true
 """
     )
-    assert found.dependencies == ("of-index", "public", "of-default")
-    assert dict(found.extras) == {"a": ("public",)}
+    assert found.dependencies == ("Of_Path>=1", "of-index", "public", "of-default")
+    assert dict(found.extras) == {"a": ("of-path", "public")}
     assert dict(found.groups) == {"dev": ("public", {"include-group": "more"}), "more": ("nowhere",)}
     assert left_out(found) == {
         "of-workspace": "the workspace",
-        "Of_Path": "a path",
-        "of-path": "a path",
         "of-git": "git",
         "of-url": "a URL",
         "of-strange": "the index `nowhere`",
@@ -179,6 +177,9 @@ default = true
     manifest = parse_manifest(text.encode(), label="pipper.toml")
     assert manifest.indexes == {"inner": "https://inner.example.com/simple"}
     assert manifest.sources == {"of-index": "inner"}
+    assert {name: (each.path, each.editable) for name, each in manifest.paths.items()} == {
+        "of-path": ("../lib", True)
+    }
 
 
 def test_T04_the_sources_of_poetry_are_brought_over_or_said() -> None:
@@ -206,14 +207,16 @@ url = "https://main.example.com/simple"
 """
     )
     assert found.index_url == "https://main.example.com/simple"
-    assert found.dependencies == ("public>=1,<2", "inner>=1,<2", "main>=1,<2", "early>=1,<2")
+    assert found.dependencies == ("public>=1,<2", "inner>=1,<2", "main>=1,<2", "lib", "early>=1,<2")
+    assert {name: (each.path, each.editable) for name, each in found.paths.items()} == {
+        "lib": ("../lib", True)
+    }
     assert found.sources == {"inner": "inner"}
     assert found.indexes == {"inner": "https://inner.example.com/simple"}
     assert dict(found.groups) == {"dev": ({"include-group": "lint"}, "test>=2.20,<3"), "lint": ("ruff",)}
     notes = "\n".join(found.notes)
     assert "`strange` from the index `nowhere`" in notes
     assert notes.count("the index") == 1
-    assert "`lib` from path" in notes
     assert "`early`: `allow-prereleases`" in notes
     assert "[tool.poetry.group.dev]: `optional`" in notes
     assert "secret" not in notes
@@ -237,8 +240,8 @@ url = "https://any.example.com/simple"
     assert found.index_url == ""
     assert found.dependencies == ("public", "inner-lib")
     assert found.sources == {"inner-lib": "inner", "acme-*": "inner"}
-    assert dict(found.groups) == {"dev": ("pytest",)}
-    assert left_out(found) == {"-e": "a path or a URL"}
+    assert dict(found.groups) == {"dev": ("pytest", "sub")}
+    assert {name: (each.path, each.editable) for name, each in found.paths.items()} == {"sub": ("sub", True)}
     assert [note for note in found.notes if "the index" in note] == [
         further_index("any", "https://any.example.com/simple")
     ]
@@ -274,8 +277,8 @@ excludes = ["other"]
     ("text", "said"),
     [
         (
-            "[tool.uv]\nworkspace = { members = ['a'] }\nfind-links = ['x']\n",
-            "[tool.uv]: `workspace`, `find-links`",
+            "[tool.uv]\nworkspace = { members = ['a'], exclude = ['b'] }\nfind-links = ['x']\n",
+            "[tool.uv.workspace]: `exclude`",
         ),
         ("[tool.uv]\nprerelease = 'if-necessary'\n", "[tool.uv]: `prerelease = if-necessary`"),
         ("[tool.uv]\nextra-index-url = ['https://x.example.com']\n", "the index (https://x.example.com)"),

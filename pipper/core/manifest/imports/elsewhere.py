@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
 
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
@@ -9,16 +10,76 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.indexes import SCHEMES, is_alias
+from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
 
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 """The name at the start of a requirement."""
+
+_FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
+_FOLDER = re.compile(
+    r"(?P<option>-e\s+|--editable[\s=]+)?((?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*)?"
+    r"(file:///?\$\{PROJECT_ROOT\}|\{root:uri\})/(?P<path>[^#?\s]+)(#egg=(?P<egg>[\w.-]+))?"
+)
 
 
 def name_at_start(entry: object) -> NormalizedName | None:
     """Return the name of the project that an entry requires, None if it is not a requirement."""
     found = NAME.match(entry) if isinstance(entry, str) else None
     return canonicalize_name(found[1]) if found else None
+
+
+def folder_source(path: str, *, editable: bool = True) -> PathSource | None:
+    """Return the source for a relative folder, None for any other path and for that of a file."""
+    place = PurePosixPath(path.replace("\\", "/"))
+    if not path.isprintable() or place.is_absolute() or PureWindowsPath(path).anchor or path.endswith(_FILES):
+        return None
+    return PathSource(path=place.as_posix(), editable=editable)
+
+
+def with_folders(found: ImportedManifest) -> ImportedManifest:
+    """Return the requirements in which those on a folder of the project are names, with the folder beside them.
+
+    They are URLs below `${PROJECT_ROOT}` (PDM) or `{root:uri}` (Hatch), editable or not.
+    """
+    paths: dict[NormalizedName, PathSource] = {}
+
+    def named(entry: str) -> str:
+        parts = _FOLDER.fullmatch(entry.strip())
+        name = name_at_start(parts["name"] or parts["egg"] or "") if parts else None
+        source = folder_source(parts["path"], editable=bool(parts["option"])) if parts else None
+        if name is None or source is None:
+            return entry
+        paths[name] = source
+        return f"{name}{parts['extras'] or ''}" if parts else entry
+
+    def group(entries: Group) -> Group:
+        return tuple(named(entry) if isinstance(entry, str) else entry for entry in entries)
+
+    return replace(
+        found,
+        dependencies=tuple(map(named, found.dependencies)),
+        extras={name: tuple(map(named, texts)) for name, texts in found.extras.items()},
+        groups={name: group(entries) for name, entries in found.groups.items()},
+        paths={**found.paths, **paths},
+    )
+
+
+def with_members(found: ImportedManifest, lost: Container[NormalizedName]) -> ImportedManifest:
+    """Return the requirements whose names in folders are members, but for those whose folders are `lost`."""
+    paths = {name: source for name, source in found.paths.items() if name not in lost}
+    inside = frozenset(name for name in found.in_workspace if name not in lost)
+    gone = {name: "a path" for name in found.paths if name in lost}
+    return replace(
+        found,
+        paths=paths,
+        in_workspace=inside,
+        elsewhere={
+            name: where
+            for name, where in {**gone, **found.elsewhere}.items()
+            if name not in paths and name not in inside
+        },
+    )
 
 
 def without_elsewhere(found: ImportedManifest) -> ImportedManifest:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.toml import toml_key, toml_string, toml_strings
+from pipper.core.manifest.members import PathSource
+from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
 
 Group = tuple[str | Mapping[str, str], ...]
 
@@ -29,6 +30,12 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     """Further indexes, alias to URL."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Project name or pattern -> alias of the further index that it comes from."""
+    paths: Mapping[NormalizedName, PathSource] = field(default_factory=dict)
+    """Projects that come from a folder, which is relative to that of the converted file."""
+    workspace: tuple[str, ...] = ()
+    """Patterns of folders, relative to that of the converted file."""
+    in_workspace: frozenset[NormalizedName] = frozenset()
+    """Projects that are in one of these folders."""
     elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
     """Projects that the other tool does not take from its index, and where they come from, in words."""
     notes: tuple[str, ...] = ()
@@ -49,6 +56,9 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             index_url=self.index_url or other.index_url,
             indexes={**other.indexes, **self.indexes},
             sources={**other.sources, **self.sources},
+            paths={**other.paths, **self.paths},
+            workspace=_once(self.workspace + other.workspace),
+            in_workspace=self.in_workspace | other.in_workspace,
             elsewhere={**other.elsewhere, **self.elsewhere},
             notes=_once(self.notes + other.notes),
         )
@@ -89,13 +99,23 @@ def manifest_text(
     lines += [f"{toml_key(name)} = {_group(group)}" for name, group in project.groups.items()] or ["dev = []"]
     if project.index_url:
         lines += ["", "[index]", f"url = {toml_string(project.index_url)}"]
-    for table, pairs in (("indexes", project.indexes), ("sources", project.sources)):
+    if project.workspace:
+        lines += ["", "[workspace]", _array("members", project.workspace)]
+    sources = {name: toml_string(alias) for name, alias in project.sources.items()}
+    sources |= {name: _folder(source) for name, source in project.paths.items()}
+    indexes = {alias: toml_string(url) for alias, url in project.indexes.items()}
+    for table, pairs in (("indexes", indexes), ("sources", sources)):
         if pairs:
             lines += ["", f"[{table}]"]
-            lines += [f"{toml_key(key)} = {toml_string(value)}" for key, value in pairs.items()]
+            lines += [f"{toml_key(key)} = {value}" for key, value in pairs.items()]
     lines += ["", "[repositories]", "# In order of trust: the first one that has a project is its source."]
     urls = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
     return "\n".join([*lines, *(urls or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
+
+
+def _folder(source: PathSource) -> str:
+    pairs = [f"path = {toml_string(source.path)}", *([] if source.editable else ["editable = false"])]
+    return toml_inline(pairs)
 
 
 def _array(key: str, texts: tuple[str, ...]) -> str:

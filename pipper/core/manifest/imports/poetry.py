@@ -4,12 +4,13 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from packaging.specifiers import InvalidSpecifier
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
 from pipper.core.standards import read_specifier, read_specifiers, read_version
 
@@ -52,6 +53,7 @@ def from_poetry(table: Node) -> ImportedManifest:
         index_url=without_account(index.text_at("url", "")) if index is not None else "",
         indexes=indexes,
         sources=reader.sources,
+        paths=reader.paths,
         notes=(*reader.notes, *_further(others), *unread_keys(table, "[tool.poetry]", _READ)),
     )
 
@@ -82,6 +84,7 @@ class _Reader:
         """Take the name of Poetry's main source, and the aliases of further indexes."""
         self.notes: list[str] = []
         self.sources: dict[str, str] = {}
+        self.paths: dict[NormalizedName, PathSource] = {}
         self._index = index
         self._indexes = indexes
 
@@ -119,7 +122,12 @@ class _Reader:
         if isinstance(node.value, str):
             node = node.replaced({"version": node.value})
         entry = node.table()
-        if where := [key for key in _ELSEWHERE if key in entry]:
+        folder = _folder(entry)
+        if folder is not None:
+            self.paths[canonicalize_name(name)] = folder
+            entry = {key: each for key, each in entry.items() if key not in ("path", "develop", "source")}
+            node = node.replaced({key: each.value for key, each in entry.items()})
+        elif where := [key for key in _ELSEWHERE if key in entry]:
             self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")
             return
         source = entry["source"].text() if "source" in entry else self._index
@@ -139,6 +147,14 @@ class _Reader:
             specifiers, markers = "", []
         extras = f"[{','.join(entry['extras'].texts())}]" if "extras" in entry else ""
         yield f"{name}{extras}{specifiers}" + (f" ; {' and '.join(markers)}" if markers else "")
+
+
+def _folder(entry: Mapping[str, Node]) -> PathSource | None:
+    """Return the folder that an entry names, None if it names none."""
+    if "path" not in entry:
+        return None
+    develop = entry.get("develop")
+    return folder_source(entry["path"].text(), editable=develop is not None and develop.value is True)
 
 
 def _markers(entry: Mapping[str, Node]) -> Iterator[str]:

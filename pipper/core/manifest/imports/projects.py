@@ -2,14 +2,19 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.imports.elsewhere import name_at_start, without_elsewhere
+from pipper.core.manifest.imports.elsewhere import (
+    name_at_start,
+    with_folders,
+    with_members,
+    without_elsewhere,
+)
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.pdm import from_pdm
 from pipper.core.manifest.imports.poetry import from_poetry
@@ -27,10 +32,11 @@ _HASHES = re.compile(r"\s--hash[=\s]\S+")
 _SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-url", "f": "find-links"}
 
 
-def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
+def from_pyproject(data: bytes, *, label: str, lost: Container[NormalizedName] = ()) -> ImportedManifest:
     """Return the requirements of `pyproject.toml`: `[project]`, `[dependency-groups]`, tables of Poetry, uv, PDM.
 
-    Raises UsageError, with the place, for an invalid document.
+    Requirements on folders become members, but for the names in `lost`, which then count as from elsewhere. Raises
+    UsageError, with the place, for an invalid document.
     """
     top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     tool = top.at("tool", {})
@@ -38,7 +44,7 @@ def from_pyproject(data: bytes, *, label: str) -> ImportedManifest:
     for name, read in (("poetry", from_poetry), ("uv", from_uv), ("pdm", from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
-    found = without_elsewhere(found)
+    found = without_elsewhere(with_members(with_folders(found), lost))
     own = top.at("project", {}).text_at("name", "") or tool.at("poetry", {}).text_at("name", "")
     found = _without_self_references(found, own, label)
     if found == ImportedManifest():

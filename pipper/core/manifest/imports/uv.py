@@ -6,8 +6,9 @@ from datetime import date
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
 
 _READ = (
@@ -20,7 +21,7 @@ _READ = (
         "index",
         "index-url",
     ),
-    *("override-dependencies", "prerelease", "sources"),
+    *("override-dependencies", "prerelease", "sources", "workspace"),
 )
 _ELSEWHERE = {"workspace": "the workspace", "path": "a path", "git": "git", "url": "a URL"}
 
@@ -46,6 +47,9 @@ def from_uv(table: Node) -> ImportedManifest:
         ),
         indexes=indexes,
         sources=sources,
+        paths=_paths(table),
+        workspace=_workspace(table),
+        in_workspace=frozenset(_of_workspace(table)),
         elsewhere={name: where for name, where in uv_elsewhere(table).items() if name not in sources},
         notes=(
             *_further(table, default),
@@ -55,6 +59,7 @@ def from_uv(table: Node) -> ImportedManifest:
                 for text in overrides
                 if ";" in text
             ),
+            *unread_keys(table.at("workspace", {}), "[tool.uv.workspace]", ("members",)),
             *unread_keys(table, "[tool.uv]", _READ),
         ),
     )
@@ -80,6 +85,37 @@ def _index_sources(table: Node, indexes: Container[str]) -> dict[str, str]:
         if alias in indexes and "marker" not in entries[0]:
             found[canonicalize_name(name)] = alias
     return found
+
+
+def _only_entry(node: Node) -> Node | None:
+    """Return the one entry of a source; None if there are several, or if it depends on the environment."""
+    entries = list(node.items()) if isinstance(node.value, list) else [node]
+    return entries[0] if len(entries) == 1 and "marker" not in entries[0] else None
+
+
+def _paths(table: Node) -> dict[NormalizedName, PathSource]:
+    """Return the folders of `[tool.uv.sources]`."""
+    found: dict[NormalizedName, PathSource] = {}
+    for name, node in table.at("sources", {}).table().items():
+        entry = _only_entry(node)
+        if entry is not None and "path" in entry:
+            editable = entry.at("editable", False).value is True
+            source = folder_source(entry.text_at("path"), editable=editable)
+            found |= {canonicalize_name(name): source} if source else {}
+    return found
+
+
+def _workspace(table: Node) -> tuple[str, ...]:
+    patterns = table.at("workspace", {}).at("members", []).texts()
+    return tuple(source.path for text in patterns if (source := folder_source(text)) and ".." not in text)
+
+
+def _of_workspace(table: Node) -> Iterator[NormalizedName]:
+    """Yield the names that come from the workspace of this file."""
+    for name, node in table.at("sources", {}).table().items() if "workspace" in table else ():
+        entry = _only_entry(node)
+        if entry is not None and entry.at("workspace", False).value is True:
+            yield canonicalize_name(name)
 
 
 def _further(table: Node, default: Node | None) -> Iterator[str]:
