@@ -39,8 +39,6 @@ def with_members(manifest: Manifest, root: Path, *, data: bytes | None = None) -
     folder that is missing, has no project or two manifests, and for a name that two members have; MachineError if
     a folder belongs to another user or a link leads it out of the project.
     """
-    if not (manifest.paths or manifest.workspace or manifest.is_package):
-        return manifest
     reading = _Reading(manifest, root)
     if manifest.is_package:
         reading.add(

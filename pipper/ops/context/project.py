@@ -10,7 +10,6 @@ from pipper.core.lock.selection import Selection
 from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.members import with_members
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
 from pipper.system.files import read_bytes
 
@@ -69,7 +68,11 @@ def read_project(path: Path, data: bytes) -> Project:
     Raises UsageError if the manifest or one of a member is invalid, and what `with_members` raises.
     """
     manifest = parse_manifest(data, label=path.name)
-    return Project(manifest_path=path, manifest=with_members(manifest, path.parent, data=data))
+    if manifest.paths or manifest.workspace or manifest.is_package:
+        from pipper.ops.context.members import with_members  # noqa: PLC0415 - most projects have no members
+
+        manifest = with_members(manifest, path.parent, data=data)
+    return Project(manifest_path=path, manifest=manifest)
 
 
 def _existing(path: Path, data: bytes | None) -> Project:

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.ports import Source
@@ -130,7 +130,7 @@ def wanted_by_lock(path: Path, source: str, alias: str) -> list[Wanted]:
             hashes=frozenset(file.sha256 for file in package.wheels),
         )
         for package in lock.packages
-        if _is_of(package.source, lock, source, alias)
+        if not package.path and _is_of(package.source, lock, source, alias)
     ]
 
 
@@ -195,7 +195,7 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
 
 
 def _comes_from(alias: str, source: str, sources: Sources) -> bool:
-    if INDEX in (source, alias):
+    if INDEX in (source, alias) or alias == PATH:
         return source == alias
     return alias == source or len(sources.repositories) == 1
 

@@ -1,0 +1,174 @@
+"""Members as values: what files state of them, patterns of a workspace, and how a lock holds them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipper.core.document import MANIFEST_LIMIT, read_toml
+from pipper.core.lock.model import Pin
+from pipper.core.lock.reader import parse_lock
+from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.inputs import Inputs, MemberInputs
+from pipper.core.manifest.members import is_listed
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.stated_name import stated_name
+from pipper.errors import IntegrityError, UsageError
+from pipper.ops.context.members import workspace_folders
+
+MARKERS = {
+    "implementation_name": "cpython",
+    "implementation_version": "3.11.9",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.11.9",
+    "python_version": "3.11",
+    "sys_platform": "linux",
+}
+REQUIRED = 'requirements = ["six"], extras = { fast = ["seven>=1"] }'
+LOCK = """\
+# Written by pipper: edit the manifest, then run `pipper lock`.
+lock-version = 1
+
+[inputs]
+requires-python = ""
+requirements = ["lab"]
+groups = {}
+extras = {}
+sources = {}
+repositories = []
+index = true
+members.lab = { path = "../lab", editable = true, requires-python = ">=3.9", build-files = "ab", REQUIRED }
+
+[[environments]]
+name = "cp311-manylinux_2_28_x86_64"
+markers = { MARKERS }
+packages = [
+    "lab @ ../lab",
+]
+groups = {}
+extras = {}
+
+[[packages]]
+name = "lab"
+source = "path"
+path = "../lab"
+editable = true
+dependencies = []
+""".replace("MARKERS", ", ".join(f'{name} = "{value}"' for name, value in MARKERS.items())).replace(
+    "REQUIRED", REQUIRED
+)
+
+
+def test_a_lock_with_a_member_is_read_and_written_as_the_same_bytes() -> None:
+    lock = parse_lock(LOCK.encode(), label="pipper.lock")
+    assert dump_lock(lock) == LOCK
+    (member,) = lock.members
+    assert (str(member.pin), member.pin.shown) == ("lab @ ../lab", "lab (../lab)")
+    assert lock.private == ()
+    assert member.pin == Pin(name=member.name, path="../lab")
+    assert lock.inputs.members["lab"].extras == {"fast": ("seven>=1",)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        ('path = "../lab", editable', 'path = "/lab", editable', IntegrityError, "unsafe path `/lab`"),
+        ('path = "../lab"\n', 'path = "C:/lab"\n', IntegrityError, "unsafe path"),
+        ('"lab @ ../lab"', '"lab @ ..\\\\lab"', IntegrityError, "unsafe path"),
+        ('path = "../lab"\n', 'path = "../other"\n', IntegrityError, "the lock is inconsistent"),
+        ('source = "path"', 'source = "index"', UsageError, "unknown key"),
+        ("members.lab", "members.other", IntegrityError, "the lock is inconsistent"),
+        ("dependencies = []\n", "dependencies = []\nwheels = []\n", UsageError, "unknown key"),
+        ('"lab @ ../lab"', '"lab"', UsageError, "neither NAME==VERSION nor NAME @ PATH"),
+    ],
+)
+def test_a_lock_whose_member_is_odd_is_refused(old: str, new: str, error: type[Exception], said: str) -> None:
+    assert old in LOCK
+    with pytest.raises(error, match=said):
+        parse_lock(LOCK.replace(old, new).encode(), label="pipper.lock")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (
+            MemberInputs(path="a", requirements=("six", "seven")),
+            "requires `seven`, and the lock does not know that",
+        ),
+        (MemberInputs(path="a"), "no longer requires `six`"),
+        (MemberInputs(path="a", requirements=("six",), extras={"x": ()}), "the extra `x`"),
+        (MemberInputs(path="b", requirements=("six",)), "has path `b`, in the lock it is `a`"),
+        (
+            MemberInputs(path="a", requirements=("six",), editable=False),
+            "has editable false, in the lock it is true",
+        ),
+        (MemberInputs(path="a", requirements=("six",), build_files="x"), "has other build files"),
+    ],
+)
+def test_the_first_difference_of_a_member_is_told(now: MemberInputs, said: str) -> None:
+    before = Inputs(members={"lab": MemberInputs(path="a", requirements=("six",))})
+    assert said in before.difference(Inputs(members={"lab": now}))
+    assert before.difference(before) == ""
+    assert "`lab` (a), which is none any more" in before.difference(Inputs())
+    assert "`lab` is a member (a) now" in Inputs().difference(before)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "listed"),
+    [
+        ("packages/*", True),
+        ("packages/lab", True),
+        ("**/lab", True),
+        ("**", True),
+        ("packages/l?b", True),
+        ("packages", False),
+        ("packages/*/x", False),
+        ("*", False),
+    ],
+)
+def test_a_workspace_lists_what_its_patterns_match_on_the_disk(
+    tmp_path: Path, pattern: str, listed: bool
+) -> None:
+    (tmp_path / "packages" / "lab").mkdir(parents=True)
+    assert is_listed("packages/lab", [pattern]) is listed
+    found = [path.relative_to(tmp_path).as_posix() for path in workspace_folders([pattern], tmp_path)]
+    assert ("packages/lab" in found) is listed
+
+
+def test_hidden_folders_are_in_a_workspace_only_if_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "lib").mkdir(parents=True)
+    (tmp_path / ".tools" / "lab").mkdir(parents=True)
+    assert workspace_folders(["*", "**"], tmp_path) == []
+    assert workspace_folders([".tools/*"], tmp_path) == [tmp_path / ".tools" / "lab"]
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "setup_cfg", "setup_py", "name"),
+    [
+        ("[project]\nname = 'A_b'\n", "", "", "a-b"),
+        ("[tool.poetry]\nname = 'lab'\n", "", "", "lab"),
+        ("", "[metadata]\nname = lab\n", "", "lab"),
+        ("", "", "from setuptools import setup\nsetup(name='lab')\n", "lab"),
+        ("", "", "import setuptools as s\ns.setup(\n  version='1', name='lab',\n)\n", "lab"),
+        ("", "", "setup(name=NAME)\n", ""),
+        ("", "", "def broken(:\n", ""),
+        ("", "name = lab\n", "\0", ""),
+        ("", "", "(" * 5000, ""),
+        ("[project]\nname = '../x'\n", "", "", ""),
+    ],
+)
+def test_a_name_is_read_without_running_anything(
+    pyproject: str, setup_cfg: str, setup_py: str, name: str
+) -> None:
+    top = read_toml(pyproject.encode(), label="pyproject.toml", limit=MANIFEST_LIMIT)
+    assert stated_name(top, setup_cfg.encode(), setup_py.encode()) == name
+
+
+def test_a_member_in_two_spellings_and_an_alias_path_are_refused() -> None:
+    text = "[sources]\na_b = { path = 'x' }\na-b = { path = 'y' }\n"
+    with pytest.raises(UsageError, match="two sources, in two spellings"):
+        parse_manifest(text.encode(), label="pipper.toml")
+    with pytest.raises(UsageError, match="cannot be an alias"):
+        parse_manifest(b"[repositories]\npath = 's3://b/p'\n", label="pipper.toml")
