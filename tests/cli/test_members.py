@@ -339,6 +339,11 @@ def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) 
         ("[workspace]\nmembers = ['link']\n", 8, "leads out of"),
         ("[workspace]\nmembers = ['one', 'two']\n", 2, "two members have the name `same`: `one` and `two`"),
         ("[workspace]\nmembers = ['nameless']\n", 2, "`nameless` does not say its name"),
+        (
+            "[workspace]\nmembers = ['pinned']\n",
+            2,
+            "takes `acme-*` from `acme`, which the project does not have",
+        ),
     ],
 )
 def test_a_member_that_cannot_be_used_is_named_with_its_place(
@@ -350,6 +355,7 @@ def test_a_member_that_cannot_be_used_is_named_with_its_place(
     (twice / "pipper.toml").write_text("")
     yard.member("one", "same")
     yard.member("two", "same")
+    yard.member("pinned", "pinned", more="[tool.pipper.sources]\n'acme-*' = 'acme'\n")
     (app / "nameless").mkdir()
     (app / "nameless" / "setup.py").write_text("from setuptools import setup\nsetup(name=f'{1}')\n")
     (app / "link").symlink_to("../lab")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.members import ITSELF, Member, PathSource
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
@@ -143,46 +144,33 @@ class _Reading:
             return
         path, name = self._label(folder), name or stated.name
         if not name:
-            raise UsageError(
-                f"`{path}` does not say its name: setup.py computes it",
-                hint=f'write it into [sources] of the manifest: NAME = {{ path = "{path}" }}',
-            )
-        if name in self._found:
-            first = self._found[name]
-            if first.folder == os.path.realpath(folder):
-                return
-            raise UsageError(
-                f"two members have the name `{name}`: `{first.member.path}` and `{path}`",
-                hint="rename one of the two projects, or leave one out of the manifest",
-            )
-        own = stated.manifest
-        is_static = not stated.build_files
-        member = Member(
-            name=name,
-            path=path,
-            editable=editable,
-            version=stated.version,
-            requires_python=own.requires_python,
-            dependencies=own.dependencies if is_static else (),
-            extras=own.extras if is_static else {},
-            build_files=stated.build_files,
-        )
+            raise _nameless(path)
+        known = self._found.get(name)
+        if known is not None:
+            if known.folder != os.path.realpath(folder):
+                raise _twice(name, known.member.path, path)
+            return
         self._found[name] = _Found(
-            member=member, folder=os.path.realpath(folder), stated=stated, is_required=is_required
+            member=_member(stated, name, path, editable=editable),
+            folder=os.path.realpath(folder),
+            stated=stated,
+            is_required=is_required,
         )
         if path != ITSELF:
             self._take_rules(stated, folder)
 
     def _take_rules(self, stated: StatedProject, folder: Path) -> None:
         self.add_paths(stated.manifest.paths, folder)
-        label = self._label(folder)
         manifest = self._manifest
-        known = {entry.alias for entry in manifest.repositories} | {*manifest.indexes} | {"index"}
+        known = {entry.alias for entry in manifest.repositories} | {*manifest.indexes, INDEX}
         for pattern, alias in stated.manifest.sources.items():
-            if alias in known:
-                self._sources.setdefault(pattern, alias)
-            elif not _WILD & set(pattern):
-                self._elsewhere.setdefault(NormalizedName(pattern), f"the source `{alias}` of `{label}`")
+            if alias not in known:
+                raise UsageError(
+                    f"`{self._label(folder)}` takes `{pattern}` from `{alias}`, which the project does not have",
+                    cause="repositories and indexes are those of the project that has the lock",
+                    hint=f"add `{alias}` to its [repositories] or [indexes], or remove the entry from [sources]",
+                )
+            self._sources.setdefault(pattern, alias)
         self._elsewhere |= stated.manifest.elsewhere
 
     def _label(self, folder: Path) -> str:
@@ -222,6 +210,34 @@ class _Reading:
             },
             members=tuple(members[name] for name in sorted(members)),
         )
+
+
+def _member(stated: StatedProject, name: NormalizedName, path: str, *, editable: bool) -> Member:
+    own = stated.manifest if not stated.build_files else Manifest()
+    return Member(
+        name=name,
+        path=path,
+        editable=editable,
+        version=stated.version,
+        requires_python=own.requires_python,
+        dependencies=own.dependencies,
+        extras=own.extras,
+        build_files=stated.build_files,
+    )
+
+
+def _nameless(path: str) -> UsageError:
+    return UsageError(
+        f"`{path}` does not say its name: setup.py computes it",
+        hint=f'write it into [sources] of the manifest: NAME = {{ path = "{path}" }}',
+    )
+
+
+def _twice(name: str, one: str, other: str) -> UsageError:
+    return UsageError(
+        f"two members have the name `{name}`: `{one}` and `{other}`",
+        hint="rename one of the two projects, or leave one out of the manifest",
+    )
 
 
 def _joined(one: Iterable[Requirement], other: Iterable[Requirement]) -> tuple[Requirement, ...]:

@@ -85,8 +85,7 @@ def lock_project(
     _require_known(options.upgrade_packages, old)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python))
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
-    is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
-    is_usual = is_usual and _is_whole(project)
+    is_usual = python is None and not dry_run and _is_bare(settings, project)
     is_same = data_to_write is None
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         return _unchanged(old, stamp_key(basis, data) if is_usual else "", settings.reporter)
@@ -115,11 +114,11 @@ def _unchanged(lock: Lock, key: str, reporter: Reporter) -> LockOutcome:
     return outcome
 
 
-def _is_whole(project: Project) -> bool:
-    """Return whether nothing but its manifest says what a project requires: the stamp covers no other file."""
+def _is_bare(settings: Settings, project: Project) -> bool:
+    """Return whether nothing but its manifest says what a project requires and from where: a stamp covers no more."""
     manifest = project.manifest
     others = any(each.path != ITSELF or each.build_files for each in manifest.members)
-    return not (others or manifest.workspace)
+    return settings.repositories == RepositoryOptions() and not (others or manifest.workspace)
 
 
 def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:

@@ -32,10 +32,9 @@ def export(
 ) -> str:
     """Return the project's lock in a format, and write it to `output` if that is not None.
 
-    In pylock.toml a file of a bucket has its unsigned URL, which grants no access, and one of a directory its
-    path relative to the output. Wheels that are built of members are written beside it. Raises UsageError if the
-    project's lock is out of date or the output must not be overwritten, and what `to_pylock` and `without_members`
-    raise.
+    In pylock.toml a file of a bucket has its unsigned URL, which grants no access, and one of a directory its path
+    relative to the output. Wheels that are built of members are written beside it. Raises UsageError if the lock is
+    out of date or the output must not be overwritten, and what `to_pylock` and `without_members` raise.
     """
     if output is not None:
         refuse_url(output)
