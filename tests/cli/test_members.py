@@ -178,7 +178,8 @@ def test_a_member_is_built_again_only_when_its_build_files_changed(yard: Yard) -
     (lab / "setup.cfg").write_text("[metadata]\n")
     done = yard.workspace.run("sync")
     assert "Building lab (../lab)" in done.stderr
-    assert "lab 1.0" in done.stderr
+    assert " ~ lab 1.0 (built again)" in done.stderr
+    assert " ~ lab 1.0 (reinstalled)" in yard.workspace.run("sync", "--reinstall", "lab").stderr
     yard.member("../lab", "lab", version="2.0")
     done = yard.workspace.run("lock", "--check", code=1)
     assert "the member `lab` (../lab) has version `2.0`, in the lock it is `1.0`" in done.stdout
@@ -409,6 +410,7 @@ def test_R05_requirements_that_a_backend_computes_are_asked_of_it(yard: Yard) ->
     yard.workspace.run("sync")
     assert yard.workspace.installed() == {"lab": "3.1", "six": "1.0"}
     assert "Nothing to do" in yard.workspace.run("sync").stderr
+    assert " ~ lab 3.1 (reinstalled)" in yard.workspace.run("sync", "--reinstall", "lab").stderr
     (lab / "requirements.txt").write_text("seven\n")
     done = yard.workspace.run("lock", "--check", code=1)
     assert "the member `lab` (../lab) has other build files than when it was locked" in done.stdout
@@ -454,6 +456,9 @@ def test_members_appear_in_tree_why_list_and_json_by_their_folder(yard: Yard) ->
     yard.workspace.run("lock")
     assert "lab (../lab)" in yard.workspace.run("tree").stdout
     assert "lab (../lab) -> six 1.0" in yard.workspace.run("why", "six").stdout
+    assert "`lab` is a member" in yard.workspace.run("info", "lab", code=2).stderr
+    (action, _) = json.loads(yard.workspace.run("sync", "--dry-run", "--json").stdout)["actions"]
+    assert (action["source"], action["sha256"]) == ("path", None)
     document = json.loads(yard.workspace.run("tree", "--json").stdout)
     assert {
         "name": "lab",

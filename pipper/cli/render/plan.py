@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from pipper.cli.output import give, give_json
 from pipper.core.lock.diff import VersionChange
-from pipper.core.plan import Install, Remove, Replace
+from pipper.core.manifest.inputs import PATH
+from pipper.core.plan import Install, Remove, Replace, Wanted
 from pipper.core.reporter import Reporter
 from pipper.core.wording import counted
 from pipper.ops.sync.request import SyncRequest
@@ -35,7 +36,7 @@ def plan_lines(outcome: "SyncOutcome", *, reinstalls: bool = False) -> Iterator[
     """Yield a line for each install, replacement and removal; `reinstalls` if the request asks for replacements."""
     for action in outcome.plan.changes:
         if isinstance(action, Install):
-            yield f" + {action.wanted.name} {action.wanted.version}"
+            yield f" + {_shown(action.wanted)}"
         elif isinstance(action, Remove):
             yield f" - {action.installed.name} {action.installed.version}"
         else:
@@ -44,17 +45,27 @@ def plan_lines(outcome: "SyncOutcome", *, reinstalls: bool = False) -> Iterator[
 
 def _replaced(action: Replace, same_wheel: str) -> str:
     before = ", ".join(each.version for each in action.installed)
+    if action.wanted.source == PATH and before in ("", action.wanted.version or before):
+        return f" ~ {action.wanted.name} {before} ({same_wheel if _is_same(action) else 'built again'})"
     if before != action.wanted.version:
         return f" ~ {action.wanted.name} {before} -> {action.wanted.version}"
-    same = all(each.sha256 == action.wanted.file.sha256 for each in action.installed)
     why = (
         same_wheel
-        if same
+        if _is_same(action)
         else "another wheel"
         if all(each.ours for each in action.installed)
         else "not installed by pipper"
     )
     return f" ~ {action.wanted.name} {before} ({why})"
+
+
+def _is_same(action: Replace) -> bool:
+    return all(each.sha256 == action.wanted.file.sha256 for each in action.installed)
+
+
+def _shown(wanted: Wanted) -> str:
+    """Return name and version; of a member whose backend computes its version, its folder."""
+    return f"{wanted.name} {wanted.version}" if wanted.version else wanted.filename
 
 
 def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
@@ -102,7 +113,8 @@ def _document(outcome: "SyncOutcome") -> dict[str, object]:
             before = [each.version for each in action.installed] if isinstance(action, Replace) else []
             wanted = action.wanted
             entry |= {"name": wanted.name, "version": wanted.version, "before": before}
-            entry |= {"source": wanted.source, "sha256": wanted.file.sha256}
+            is_member = wanted.source == PATH  # it has no hash
+            entry |= {"source": wanted.source, "sha256": None if is_member else wanted.file.sha256}
         else:
             entry |= {"name": action.installed.name, "version": action.installed.version}
         actions.append(entry)

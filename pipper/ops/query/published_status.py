@@ -12,8 +12,8 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.core.standards import read_version
-from pipper.errors import NoSolutionError
-from pipper.ops.context.project import load_lock
+from pipper.errors import NoSolutionError, UsageError
+from pipper.ops.context.project import Project, load_lock
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.query.installed import find_environment
 from pipper.ops.query.locked import project_name
@@ -55,7 +55,7 @@ class Outdated(Struct, frozen=True, kw_only=True):
 def package_info(settings: Settings, text: str, place: Place, *, local: bool) -> PackageInfo:
     """Return the installed and, unless `local`, the published versions of a package.
 
-    Raises NoSolutionError if no source has the name.
+    Raises NoSolutionError if no source has the name, UsageError unless `local` for a member of the project.
     """
     name = project_name(text)
     if local:
@@ -65,6 +65,7 @@ def package_info(settings: Settings, text: str, place: Place, *, local: bool) ->
         return PackageInfo(name=name, environment=environment, installed=here, status=status)
     scope = find_scope(settings, place)
     here = _find(scope.environment, name)
+    _refuse_member(name, scope.project)
     lock = load_lock(scope.project.lock_path) if scope.project else None
     sources = open_publications(settings, scope.project, lock, scope.environment.interpreter.target)
     versions = sources.versions(name)
@@ -87,6 +88,17 @@ def package_info(settings: Settings, text: str, place: Place, *, local: bool) ->
         needs=sources.metadata(newest) if newest else None,
         location=sources.locations.get(versions[0].release.source, ""),
     )
+
+
+def _refuse_member(name: NormalizedName, project: Project | None) -> None:
+    """Raise UsageError for a member: no source is asked what is published under its name."""
+    for member in project.manifest.members if project else ():
+        if member.name == name:
+            raise UsageError(
+                f"`{name}` is a member: it is installed from its folder, `{member.path}`",
+                cause="no source is asked what is published under the name of a member",
+                hint=f"run `pipper info --local {name}` for the installed version",
+            )
 
 
 def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
