@@ -39,7 +39,6 @@ CONFINED = {
     "botocore": ("pipper.storage.s3",),
     "mypy_boto3_s3": ("pipper.storage.s3",),
     "s3transfer": ("pipper.storage.s3",),
-    "tomlkit": ("pipper.core.manifest.edit",),
     "installer": ("pipper.apply", "pipper.wheels"),
     "build": ("pipper.build",),
     "resolvelib": ("pipper.solve.provider",),

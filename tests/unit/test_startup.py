@@ -11,7 +11,7 @@ from tests.commands import clean_environment, run_pipper, run_pipper_apart
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
-HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "tomlkit", "yaml"}
+HEAVY = {"boto3", "botocore", "build", "resolvelib", "rich", "yaml"}
 OF_OTHER_COMMANDS = {
     "click",
     "datetime",

@@ -1,17 +1,16 @@
-"""Editing a manifest: add and remove entries, and keep its comments and order."""
+"""Editing a manifest: add and remove entries; every byte that the edit is not about stays as it is."""
 
+import re
 from collections.abc import Iterable
 
-import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Array, Table
 
-from pipper.core.document import CORRECT
 from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import Manifest, RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.toml_document import TomlDocument
+from pipper.core.toml_text import Path
 from pipper.errors import UsageError
 
 
@@ -29,11 +28,11 @@ def add_requirements(
     `bare_replaces`. Any other is added at the end, or in its place in a list that is sorted by name. `label` is the
     file's name, which also decides the layout. Raises UsageError for invalid TOML.
     """
-    document = _parse(data, label)
-    array = _array(document, label, group, make=True)
+    document = TomlDocument(data, label)
+    path = _path_of(document, group)
     for requirement in requirements:
-        _put(array, requirement, bare_replaces=bare_replaces)
-    return tomlkit.dumps(document).encode()
+        _put(document, path, requirement, bare_replaces=bare_replaces)
+    return document.bytes()
 
 
 def remove_requirements(
@@ -41,38 +40,38 @@ def remove_requirements(
 ) -> bytes:
     """Return the manifest without any requirement on these projects.
 
-    Raises UsageError for a project that is not required there; the hint names the group that requires it.
+    A list that is empty then goes too, where it stands as `add_requirements` makes one: one item a line. Raises
+    UsageError for a project that is not required there; the hint names the group that requires it.
     """
-    document = _parse(data, label)
+    document = TomlDocument(data, label)
+    path = _path_of(document, group)
     for name in names:
-        array = _array(document, label, group, make=False)
-        found = [index for index, text in enumerate(array) if _name(text) == name]
+        found = [index for index, text in enumerate(document.items(path)) if _name(text) == name]
         if not found:
-            raise _not_required(document, label, name, group)
+            raise _not_required(document, name, group)
         for index in reversed(found):
-            del array[index]
-    return tomlkit.dumps(document).encode()
+            document.remove_item(path, index, keep=_is_included(document, path))
+    return document.bytes()
 
 
 def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, label: str) -> bytes:
     """Return the manifest without the entries of `[sources]` that map these projects to the source `alias`."""
-    document = _parse(data, label)
-    sources = _table(_own(document, label, make=False), "sources", make=False)
-    for name in names:
-        if sources.get(name) == alias:
-            del sources[name]
-    return tomlkit.dumps(document).encode()
+    document = TomlDocument(data, label)
+    gone = set(names)
+    for pattern, source in list(document.table(_own(document, "sources")).items()):
+        if source == alias and re.sub(r"[-_.]+", "-", pattern).lower() in gone:
+            document.remove(_own(document, "sources", pattern))
+    return document.bytes()
 
 
 def set_path(data: bytes, name: NormalizedName, source: PathSource, *, label: str) -> bytes:
     """Return the manifest in which `[sources]` gives a project to the folder of a member."""
-    document = _parse(data, label)
-    sources = _table(_own(document, label, make=True), "sources", make=True)
-    value = tomlkit.inline_table()
-    value.update({"path": source.path} if source.editable else {"path": source.path, "editable": False})
-    key = next((key for key in sources if canonicalize_name(key) == name), str(name))
-    sources[key] = value
-    return tomlkit.dumps(document).encode()
+    document = TomlDocument(data, label)
+    known = document.table(_own(document, "sources"))
+    key = next((key for key in known if canonicalize_name(key) == name), str(name))
+    value = {"path": source.path} if source.editable else {"path": source.path, "editable": False}
+    document.set(_own(document, "sources", key), value)
+    return document.bytes()
 
 
 def drop_paths(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:
@@ -80,16 +79,11 @@ def drop_paths(data: bytes, names: Iterable[NormalizedName], *, label: str) -> b
     manifest = parse_manifest(data, label=label)
     required = {name_of(each) for requirements in manifest.roots.values() for each in requirements}
     gone = {name for name in names if name in manifest.paths and name not in required}
-    if not gone:
-        return data
-    document = _parse(data, label)
-    own = _own(document, label, make=False)
-    sources = _table(own, "sources", make=False)
-    for key in [key for key in sources if canonicalize_name(key) in gone]:
-        del sources[key]
-    if not sources:
-        del own["sources"]
-    return tomlkit.dumps(document).encode()
+    document = TomlDocument(data, label)
+    for key in list(document.table(_own(document, "sources"))):
+        if canonicalize_name(key) in gone:
+            document.remove(_own(document, "sources", key))
+    return document.bytes()
 
 
 def allow_builds(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:
@@ -98,58 +92,14 @@ def allow_builds(data: bytes, names: Iterable[NormalizedName], *, label: str) ->
     new = sorted(set(names) - set(() if isinstance(known, bool) else known))
     if known is True or not new:
         return data
-    document = _parse(data, label)
-    table = _table(_own(document, label, make=True), "build", make=True)
-    if not isinstance(table.get("allow"), Array):
-        table["allow"] = tomlkit.array()
-    allowed = table["allow"]
-    if isinstance(allowed, Array):
-        allowed.extend(new)
-    return tomlkit.dumps(document).encode()
-
-
-def _parse(data: bytes, label: str) -> tomlkit.TOMLDocument:
-    try:
-        return tomlkit.parse(data.decode("utf-8-sig"))
-    except (TOMLKitError, UnicodeDecodeError) as error:
-        cause = str(error).splitlines()[0]
-        raise UsageError(f"{label}: not valid TOML", cause=cause, hint=CORRECT) from error
-
-
-def _array(document: tomlkit.TOMLDocument, label: str, group: NormalizedName | None, *, make: bool) -> Array:
-    table: tomlkit.TOMLDocument | Table = document
-    key = "dependencies"
-    if group is not None:
-        table = _table(document, "dependency-groups", make=make)
-        key = next((name for name in table if canonicalize_name(name) == group), str(group))
-    elif label.rpartition("/")[2] == "pyproject.toml":
-        table = _table(document, "project", make=make)
-    found = table.get(key)
-    if found is None:
-        found = tomlkit.array()
-        if make:
-            table[key] = found
-            found = table[key]
-    if not isinstance(found, Array):
-        raise UsageError(f"{label}: {key}: expected an array", hint=f'write {key} = ["NAME"]')
-    return found
-
-
-def _own(document: tomlkit.TOMLDocument, label: str, *, make: bool) -> tomlkit.TOMLDocument | Table:
-    if label.rpartition("/")[2] == "pyproject.toml":
-        return _table(_table(document, "tool", make=make), "pipper", make=make)
-    return document
-
-
-def _table(parent: tomlkit.TOMLDocument | Table, key: str, *, make: bool) -> Table:
-    found = parent.get(key)
-    if found is None:
-        found = tomlkit.table(is_super_table=key == "tool")
-        if make:
-            parent[key] = found
-    if not isinstance(found, Table):
-        raise UsageError(f"{key}: expected a table", hint=f"write its keys under the header [{key}]")
-    return found
+    document = TomlDocument(data, label)
+    path = _own(document, "build", "allow")
+    if not isinstance(document.get(path), list):
+        document.set(path, new)
+        return document.bytes()
+    for name in new:
+        document.insert_item(path, len(document.items(path)), name)
+    return document.bytes()
 
 
 def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Iterable[str] = ()) -> bytes:
@@ -157,18 +107,15 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
 
     With `only`, `[sources]` also maps the projects with these names to it.
     """
-    document = _parse(data, label)
-    own = _own(document, label, make=True)
+    document = TomlDocument(data, label)
     more = {"endpoint-url": entry.endpoint_url, "region": entry.region, "profile": entry.profile}
     given = {key: text for key, text in more.items() if text}
-    value: object = entry.url
-    if given:
-        value = tomlkit.inline_table()
-        value.update({"url": entry.url, **given})
-    _table(own, "repositories", make=True)[entry.alias] = value
+    document.set(
+        _own(document, "repositories", entry.alias), {"url": entry.url, **given} if given else entry.url
+    )
     for name in only:
-        _table(own, "sources", make=True)[name] = entry.alias
-    return tomlkit.dumps(document).encode()
+        document.set(_own(document, "sources", name), entry.alias)
+    return document.bytes()
 
 
 def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
@@ -180,38 +127,63 @@ def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
     for entry in wanted.repositories:
         if entry not in own.repositories:
             data = set_repository(data, entry, label=label)
-    document = _parse(data, label)
-    top = _own(document, label, make=True)
+    document = TomlDocument(data, label)
     for alias, url in wanted.indexes.items():
         if own.indexes.get(alias) != url:
-            _table(top, "indexes", make=True)[alias] = url
+            document.set(_own(document, "indexes", alias), url)
     for pattern, alias in wanted.sources.items():
         if own.sources.get(pattern) != alias:
-            _table(top, "sources", make=True)[pattern] = alias
+            document.set(_own(document, "sources", pattern), alias)
     if (wanted.index, wanted.index_url) != (own.index, own.index_url):
-        top.pop("index", None)  # a value in the place of a table would become part of the table above it
+        document.remove(_own(document, "index", "url"))
+        document.remove(_own(document, "index"))
         if wanted.index:
-            _table(top, "index", make=True)["url"] = wanted.index_url
+            document.set(_own(document, "index", "url"), wanted.index_url)
         else:
-            top["index"] = False
-    return tomlkit.dumps(document).encode()
+            document.set(_own(document, "index"), False)
+    return document.bytes()
 
 
-def _put(array: Array, requirement: Requirement, *, bare_replaces: bool) -> None:
+def _is_standard(document: TomlDocument) -> bool:
+    return document.label.rpartition("/")[2] == "pyproject.toml"
+
+
+def _own(document: TomlDocument, *keys: str) -> Path:
+    """Return the path of one of pipper's own keys."""
+    return ("tool", "pipper", *keys) if _is_standard(document) else keys
+
+
+def _path_of(document: TomlDocument, group: NormalizedName | None) -> Path:
+    """Return the path of the dependencies, or of a group in the spelling that the manifest has."""
+    if group is None:
+        return ("project", "dependencies") if _is_standard(document) else ("dependencies",)
+    names = document.table(("dependency-groups",))
+    return ("dependency-groups", next((each for each in names if canonicalize_name(each) == group), group))
+
+
+def _is_included(document: TomlDocument, path: Path) -> bool:
+    """Return whether another group includes this group, so that it must stay."""
+    included = {
+        canonicalize_name(str(name))
+        for items in document.table(("dependency-groups",)).values()
+        for each in (items if isinstance(items, list) else ())
+        for name in (each.values() if isinstance(each, dict) else ())
+    }
+    return path[0] == "dependency-groups" and canonicalize_name(path[-1]) in included
+
+
+def _put(document: TomlDocument, path: Path, requirement: Requirement, *, bare_replaces: bool) -> None:
     text, name = str(requirement), name_of(requirement)
+    array = document.items(path)
     names = [_name(each) for each in array]
     for index, each in enumerate(array):
         if names[index] == name and _marker(each) == str(requirement.marker or ""):
             if bare_replaces or requirement.specifier or requirement.extras or requirement.url:
-                array[index] = text
+                document.replace_item(path, index, text)
             return
     known = [each for each in names if each is not None]
     in_order = len(known) == len(names) and known == sorted(known) and len(known) > 1
-    place = sum(each < name for each in known) if in_order else len(array)
-    spread = "\n" in array.as_string()
-    array.insert(place, text)
-    if spread:
-        array.multiline(multiline=True)
+    document.insert_item(path, sum(each < name for each in known) if in_order else len(array), text)
 
 
 def _name(text: object) -> NormalizedName | None:
@@ -222,14 +194,12 @@ def _marker(text: object) -> str:
     return str(parse_requirement(text).marker or "") if isinstance(text, str) else ""
 
 
-def _not_required(
-    document: tomlkit.TOMLDocument, label: str, name: NormalizedName, group: NormalizedName | None
-) -> UsageError:
-    where = f"the group `{group}` of {label}" if group else label
+def _not_required(document: TomlDocument, name: NormalizedName, group: NormalizedName | None) -> UsageError:
+    where = f"the group `{group}` of {document.label}" if group else document.label
     holding = [
         other
-        for other, texts in document.get("dependency-groups", {}).items()
-        if any(_name(text) == name for text in texts)
+        for other, texts in document.table(("dependency-groups",)).items()
+        if isinstance(texts, list) and any(_name(text) == name for text in texts)
     ]
     in_a_group = f"it is in a group: use `-g {holding[0]}`" if holding and not group else ""
     hint = in_a_group or f"`pipper why {name}` shows what requires it"

@@ -133,7 +133,7 @@ def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:
 
 def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) -> tuple[Project, bytes | None]:
     """Return the project that allows these builds, and its manifest if that changed."""
-    from pipper.core.manifest.edit import allow_builds  # noqa: PLC0415 - tomlkit is needed for this option only
+    from pipper.core.manifest.edit import allow_builds  # noqa: PLC0415 - for this option only
 
     label = project.manifest_path.name
     changed = allow_builds(data, names, label=label)
