@@ -36,6 +36,15 @@ class Layout(Struct, frozen=True, kw_only=True):
     untouchable: tuple[str, ...]
     """Prefixes of paths that no RECORD may own."""
 
+    @property
+    def is_library(self) -> bool:
+        """Whether all of it is below one library: a `--target` directory.
+
+        pip and pipper 0.11 fill one from a folder `lib/python` beside `bin`, and their RECORD keeps those paths:
+        there `../../bin/x` means `bin/x`.
+        """
+        return self.prefixes["purelib"] == ""
+
     def absolute(self, relative: str) -> str:
         """Return the path in the environment."""
         return f"{self.anchor}/{relative}"
@@ -67,6 +76,8 @@ class Layout(Struct, frozen=True, kw_only=True):
             if os.path.isabs(recorded):
                 relative = os.path.relpath(recorded, self.anchor).replace(os.sep, "/")
             relative = posixpath.normpath(relative)
+            if self.is_library:
+                relative = relative.removeprefix("../../")
         return relative if self.inside(relative) else None
 
 

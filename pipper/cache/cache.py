@@ -183,6 +183,8 @@ class Cache:
                 hint="run the command again: it downloads the file again",
             )
         with gate.open_wheel(path, filename=filename, limits=self.limits) as opened:
+            if opened.other_tags:
+                self._reporter.warning(f"{filename}: {opened.other_tags}; the file name counts")
             return self._proven(sha256, opened) or self._unpacked_anew(sha256, opened)
 
     def renew(self, wheel: "UnpackedWheel") -> "UnpackedWheel":

@@ -64,9 +64,9 @@ def upload_moment(text: str) -> datetime | None:
 
 @cache
 def specifiers(text: str) -> SpecifierSet | None:
-    """Return the Requires-Python of a page; None where it is missing or malformed.
+    """Return the Requires-Python of a page or of METADATA; None where it is missing or malformed.
 
-    METADATA contains the same and is read before a release is chosen: a malformed value is reported then.
+    pip too ignores a malformed one, such as `>=3.6.*`: many old releases have it.
     """
     try:
         return read_specifiers(text) if text else None

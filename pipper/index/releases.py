@@ -7,14 +7,13 @@ from typing import overload
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.lock.model import LockedFile
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseMetadata
-from pipper.core.standards import MOST_DIGITS, is_excessive, read_requirement, read_specifiers, version_of
+from pipper.core.standards import MOST_DIGITS, is_excessive, read_requirement, version_of
 from pipper.core.urls import is_allowed_file_url, plain, split_url
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.core.wording import counted
@@ -129,8 +128,13 @@ class _Files(Sequence[CandidateFile]):
         return made
 
 
-def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseMetadata:
-    """Return the requirements in a release's METADATA, or why it cannot be used."""
+def metadata_from(
+    headers: bytes, release: Release, *, subject: str, note: Callable[[str], object] = str
+) -> ReleaseMetadata:
+    """Return the requirements in a release's METADATA, or why it cannot be used.
+
+    A malformed Requires-Python is told to `note`, and counts as none, as for pip.
+    """
     try:
         core = parse_metadata(headers, subject=subject)
     except IntegrityError as error:
@@ -145,10 +149,9 @@ def metadata_from(headers: bytes, release: Release, *, subject: str) -> ReleaseM
         if isinstance(requirement, str):
             return ReleaseMetadata(unusable=requirement)
         requires.append(requirement)
-    try:
-        python = read_specifiers(core.requires_python) if core.requires_python else None
-    except InvalidSpecifier:
-        return ReleaseMetadata(unusable=f"its Requires-Python is malformed: {core.requires_python[:60]}")
+    python = specifiers(core.requires_python)
+    if core.requires_python and python is None:
+        note(f"{subject}: its Requires-Python `{core.requires_python[:60]}` is malformed, and counts as none")
     return ReleaseMetadata(
         requires_dist=tuple(requires),
         provides_extra=frozenset(canonicalize_name(extra) for extra in core.provides_extra),

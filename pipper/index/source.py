@@ -107,7 +107,8 @@ class IndexSource:
                 # One broken version does not stop the solver: only a requirement for that version fails.
                 self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
             else:
-                self._metadata[key] = metadata_from(headers, release, subject=subject)
+                note = self._reporter.detail
+                self._metadata[key] = metadata_from(headers, release, subject=subject, note=note)
             if self._metadata[key].unusable:
                 self._count_unusable(release.name, self._metadata[key].unusable)
         return self._metadata[key]

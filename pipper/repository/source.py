@@ -6,7 +6,6 @@ from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -16,7 +15,7 @@ from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Store
 from pipper.core.reporter import Reporter
-from pipper.core.standards import read_specifiers, read_version
+from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
@@ -288,10 +287,12 @@ class Repository:
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
         """See `Source.metadata`: it is part of the page, so nothing is read."""
         needs = self._needs[release.name, file.filename]
+        if needs.requires_python and file.requires_python is None:
+            malformed = f"Requires-Python `{needs.requires_python[:60]}` is malformed, and counts as none"
+            self._reporter.detail(f"{file.filename}: its {malformed}")
         try:
             requires = tuple(_requirement(text) for text in (*needs.requires_dist, *needs.dependencies))
-            read_specifiers(needs.requires_python)
-        except (UsageError, InvalidSpecifier) as error:
+        except UsageError as error:
             return ReleaseMetadata(unusable=str(error))
         extras = frozenset(canonicalize_name(extra) for extra in needs.provides_extra)
         return ReleaseMetadata(requires_dist=requires, provides_extra=extras)

@@ -40,6 +40,8 @@ class WheelFile:
     tags: frozenset[Tag]
     metadata: CoreMetadata
     root_is_purelib: bool
+    other_tags: str
+    """How the tags in WHEEL differ from those of the file name, which count; empty if they agree."""
     dist_info: str
     """The name of the folder in the wheel."""
     entry_points: tuple[EntryPoint, ...]
@@ -122,8 +124,8 @@ class WheelFile:
 def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[WheelFile]:
     """Open the wheel at `path`, whose file name is `filename`, and check it except for the members' bytes.
 
-    Checks the file name (PEP 427); the zip's structure (`read_layout`); that one `.dist-info`, METADATA and
-    the tags in WHEEL match the file name; Wheel-Version 1.x; that RECORD lists exactly the members, each with
+    Checks the file name (PEP 427); the zip's structure (`read_layout`); that one `.dist-info` and METADATA match
+    the file name; Wheel-Version 1.x; that RECORD lists exactly the members, each with
     a hash; entry points; install schemes; that no two members collide when installed. `verify` and `unpack`
     check the bytes.
 
@@ -146,6 +148,7 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) ->
             tags=name.tags,
             metadata=metadata,
             root_is_purelib=tree.root_is_purelib,
+            other_tags=tree.other_tags,
             dist_info=tree.dist_info,
             entry_points=entry_points,
             members=tree.members(_digests(tree, record)),

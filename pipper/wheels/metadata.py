@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 from packaging.requirements import InvalidRequirement
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.standards import read_requirement, read_specifiers, read_version
+from pipper.core.standards import read_requirement, read_version
 from pipper.core.wording import counted
 from pipper.wheels.member_paths import refusal, shortened
 
@@ -50,16 +49,12 @@ class CoreMetadata(Struct, frozen=True, kw_only=True):
     def unusable(self) -> str:
         """Return why a solver cannot use these requirements, or an empty text.
 
-        It cannot if a requirement is malformed or names a URL, if they are too many or too long, or if
-        Requires-Python is malformed. Takes bounded time.
+        It cannot if a requirement is malformed or names a URL, or if they are too many or too long. A malformed
+        Requires-Python counts as none (`core.wheel_kinds.specifiers`). Takes bounded time.
         """
         fault = bounds_fault(self.requires_dist) or bounds_fault([self.requires_python])
         if fault:
             return fault
-        try:
-            read_specifiers(self.requires_python)
-        except InvalidSpecifier:
-            return f"its Requires-Python is malformed: {shortened(self.requires_python)}"
         return next(filter(None, map(requirement_fault, self.requires_dist)), "")
 
 

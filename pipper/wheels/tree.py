@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.archive_limits import LimitName
 from pipper.core.standards import version_of
+from pipper.errors import IntegrityError
 from pipper.wheels.entry_points import EntryPoint, script_fault
 from pipper.wheels.member_paths import refusal, refuse_collisions, shortened
 from pipper.wheels.metadata import parse_headers
@@ -52,6 +53,8 @@ class WheelTree(Struct, frozen=True, kw_only=True):
     """By path, without folders."""
     places: Mapping[str, tuple[Scheme, str]]
     """Scheme and target by path."""
+    other_tags: str
+    """How the tags in WHEEL differ from those of the file name, which count; empty if they agree."""
     has_data: bool
     """Whether the wheel has a `.data` folder; without one, targets are the paths in the archive."""
 
@@ -99,7 +102,7 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     """Return the tree of the wheel in `archive`.
 
     Raises IntegrityError if `.dist-info` is missing, a duplicate or that of another distribution; if WHEEL
-    has another major version or other tags than `name`; if a file has no target or a reserved one.
+    has another major version; if a file has no target or a reserved one.
     """
     files = {entry.name: entry for entry in archive.entries if not entry.is_folder}
     roots = {path.partition("/")[0] for path in files if "/" in path}
@@ -107,7 +110,7 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
     wheel = files.get(f"{dist_info}/WHEEL")
     if wheel is None:
         raise refusal(archive.subject, f"{dist_info} has no WHEEL")
-    is_pure = _check_wheel(archive.read(wheel, "text"), name)
+    is_pure, other_tags = _check_wheel(archive.read(wheel, "text"), name)
     for path in files:
         first = path.partition("/")[0]
         fault = "" if first == dist_info else _library_fault(first.lower())
@@ -123,6 +126,7 @@ def read_tree(archive: ZipArchive, name: WheelName) -> WheelTree:
         root_is_purelib=is_pure,
         files=files,
         places=places,
+        other_tags=other_tags,
         has_data=bool(data),
     )
 
@@ -148,8 +152,11 @@ def _is_of(stem: str, name: WheelName) -> bool:
     )
 
 
-def _check_wheel(raw: bytes, name: WheelName) -> bool:
-    """Return whether the root is installed in purelib; raises IntegrityError for the WHEEL of another wheel."""
+def _check_wheel(raw: bytes, name: WheelName) -> tuple[bool, str]:
+    """Return whether the root is installed in purelib, and how the tags differ from those of the file name.
+
+    Raises IntegrityError for another major version.
+    """
     subject = name.filename
     headers = parse_headers(raw, subject=subject)
     version = headers.get("wheel-version", [""])[0]
@@ -158,11 +165,18 @@ def _check_wheel(raw: bytes, name: WheelName) -> bool:
     is_pure = headers.get("root-is-purelib", [""])[0].lower()
     if is_pure not in ("true", "false"):
         raise refusal(subject, f"Root-Is-Purelib is {shortened(is_pure)}, neither true nor false")
-    tags = expand_tags(headers.get("tag", []), subject=subject)
-    if not tags_agree(tags, name.tags):
-        other = ", ".join(shortened(tag) for tag in sorted(map(str, tags ^ name.tags))[:3])
-        raise refusal(subject, f"the tags in WHEEL do not match those of the file name: {other}")
-    return is_pure == "true"
+    return is_pure == "true", _other_tags(headers.get("tag", []), name)
+
+
+def _other_tags(lines: list[str], name: WheelName) -> str:
+    try:
+        tags = expand_tags(lines, subject=name.filename)
+    except IntegrityError as error:
+        return error.message.removeprefix(f"{name.filename}: ")
+    if tags_agree(tags, name.tags):
+        return ""
+    other = ", ".join(shortened(tag) for tag in sorted(map(str, tags ^ name.tags))[:3])
+    return f"the tags in WHEEL do not match those of the file name: {other}"
 
 
 def _place(path: str, name: WheelName) -> tuple[Scheme, str]:

@@ -118,6 +118,28 @@ def test_H26_a_file_shared_with_a_distribution_of_another_tool_stays_with_it(wor
     assert {path: before[path] for path in kept} == {path: after[path] for path in kept}
 
 
+def test_R09_a_directory_that_pip_filled_can_be_upgraded_and_emptied(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("tool", "2.0", entry_points={"tool": "tool:main"}))
+    target = workspace.root / "target"
+    info = target / "tool-1.0.dist-info"
+    (target / "bin").mkdir(parents=True)
+    info.mkdir()
+    (target / "bin" / "tool").write_text("#!/old\n")
+    (target / "tool.py").write_text("")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n")
+    (info / "INSTALLER").write_text("pip\n")
+    own = [f"{info.name}/{path.name},," for path in info.iterdir()]
+    (info / "RECORD").write_text(
+        "\n".join(["../../bin/tool,,", "tool.py,,", *own, f"{info.name}/RECORD,,"]) + "\n"
+    )
+    workspace.run("install", "-t", target, "-u", "tool")
+    assert (target / "tool-2.0.dist-info").is_dir()
+    assert not info.exists()
+    assert "#!/old" not in (target / "bin" / "tool").read_text()
+    workspace.run("uninstall", "-t", target, "tool")
+    assert not (target / "bin" / "tool").exists()
+
+
 def test_H27_files_in_the_installers_name_are_replaced_by_pippers_own(arena: Arena) -> None:
     forged = {
         f"{INFO}/{name}": b"forged\n"

@@ -172,9 +172,6 @@ def test_H25_a_wheel_without_dist_info_is_refused(arena: Arena) -> None:
     [
         (b"Wheel-Version: 1.0", b"Wheel-Version: 2.0", "Wheel-Version is '2.0'"),
         (b"Wheel-Version: 1.0\n", b"", "Wheel-Version"),
-        (b"Tag: py3-none-any", b"Tag: py2-none-any", "the tags in WHEEL do not match those of the file name"),
-        (b"Tag: py3-none-any\n", b"", "the tags in WHEEL do not match those of the file name"),
-        (b"Tag: py3-none-any", b"Tag: py3", "malformed tag"),
         (b"Root-Is-Purelib: true", b"Root-Is-Purelib: maybe", "Root-Is-Purelib"),
     ],
 )
@@ -183,6 +180,28 @@ def test_H27_a_wheel_file_that_contradicts_the_file_name_is_refused(
 ) -> None:
     assert old in info_file("WHEEL")
     arena.refuses(wheel_with(WHEEL=info_file("WHEEL").replace(old, new)), told)
+
+
+@pytest.mark.parametrize(
+    ("tag", "told"),
+    [
+        (b"Tag: py2-none-any", "the tags in WHEEL do not match those of the file name"),
+        (b"", "the tags in WHEEL do not match those of the file name"),
+        (b"Tag: py3", "WHEEL has the malformed tag 'py3'"),
+    ],
+)
+def test_R07_the_tags_of_the_file_name_count_and_others_in_the_wheel_are_warned_of(
+    tag: bytes, told: str, arena: Arena
+) -> None:
+    assert b"Tag: py3-none-any" in info_file("WHEEL")
+    wheel = wheel_with(WHEEL=info_file("WHEEL").replace(b"Tag: py3-none-any", tag))
+    target = arena.base / "w" / "target"
+    with arena.planted(wheel):
+        arena.locked()
+        done = arena.workspace.run("sync", "-t", target)
+    assert f"{NAME}: {told}" in done.stderr
+    assert "the file name counts" in done.stderr
+    assert (target / INFO / "RECORD").exists()
 
 
 @pytest.mark.parametrize("method", [1, 9, 12, 14, 93, 99])

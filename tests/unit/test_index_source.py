@@ -170,6 +170,15 @@ def test_metadata_of_another_project_or_version_is_unusable(start: Start, tmp_pa
     assert "3.1" in needs(opened(index, tmp_path / "cache"), "3.0").unusable
 
 
+def test_R06_a_malformed_requires_python_counts_as_none_and_is_told_with_v(
+    start: Start, tmp_path: Path
+) -> None:
+    index = start()
+    index.add(make_wheel(tmp_path / "old", "foo", "3.0", requires_python=">=3.6.*"))
+    found = needs(opened(index, tmp_path / "cache"), "3.0")
+    assert (found.unusable, found.requires_python) == ("", None)
+
+
 def test_what_is_known_is_not_sent_again(start: Start, tmp_path: Path) -> None:
     index = start()
     needs(opened(index, tmp_path / "cache"))
