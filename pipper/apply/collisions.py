@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pipper.apply.installed_record import Claim, file_hash
 from pipper.apply.removal import owned_by_others
 from pipper.apply.schemes import Layout
+from pipper.core.manifest.files import rule_for
 from pipper.core.plan import Installed
 from pipper.errors import IntegrityError, MachineError, PipperError
 
@@ -37,13 +38,18 @@ def check_collisions(
     if not bad:
         return
     comers = {path: _claim_at(path, claims) for path in bad}
+    staying = tuple(staying)
+    ours = {each.name for each in staying if each.ours}
     owners = owned_by_others({each for path in bad for each in _files_at(path, layout)}, staying, layout)
     for path, comer in comers.items():
         owner = _claim_at(path, owners)
         if owner and comer and (not bad[path] or owner.hash != comer.hash):
+            hint = f"uninstall {owner.owner}, or remove {comer.owner} from the requirements"
+            if owner.owner in ours:
+                hint = rule_for(layout.shown(path), owner.owner)
             raise IntegrityError(
                 f"`{path}` is in both {owner.owner}, which is installed, and {comer.owner}, with different bytes",
-                hint=f"uninstall {owner.owner}, or remove {comer.owner} from the requirements",
+                hint=hint,
             )
     raise _unowned(comers, layout)
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import posixpath
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from pipper.apply.schemes import Layout
 from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.core.manifest.inputs import PATH
+from pipper.core.manifest.files import rule_for
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError
@@ -49,17 +51,21 @@ class Stage:
         self._executable = executable
         self._placer = placer
         self._folders: set[str] = set()
+        self._lost: frozenset[str] = frozenset()
+        self._yields: list[str] = []
         self.claims: dict[str, Claim] = {}
         """Every file outside `.dist-info`, by its path below the anchor."""
         self.staged: list[Staged] = []
         """The distributions in the order of `add`."""
 
-    def add(self, wheel: UnpackedWheel, wanted: Wanted) -> None:
+    def add(self, wheel: UnpackedWheel, wanted: Wanted, *, lost: frozenset[str] = frozenset()) -> None:
         """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact.
 
-        Raises IntegrityError if it is not the locked one.
+        It is installed without the paths `lost`, below the anchor, which other packages win. Raises IntegrityError if
+        it is not the locked one.
         """
         _check_identity(wheel, wanted)
+        self._lost, self._yields = lost, []
         library = self._layout.prefixes["purelib" if wheel.root_is_purelib else "platlib"]
         try:
             rows = self._place_members(wheel, library)
@@ -97,6 +103,9 @@ class Stage:
                     " which belongs to the environment itself",
                     hint=_without_file(wheel.name),
                 )
+            if relative in self._lost:
+                self._yields.append(path)
+                continue
             if member.python_script:
                 content = with_interpreter(_read_member(source, member), self._executable)
                 rows.append(self._generate(relative, path, content, wheel.name))
@@ -127,6 +136,9 @@ class Stage:
         rows = []
         for entry in wheel.entry_points:
             name, content = entry.name + SCRIPT_SUFFIX, script_of(entry, self._executable)
+            if scripts + name in self._lost:
+                self._yields.append(recorded + name)
+                continue
             rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
         return rows
 
@@ -134,6 +146,8 @@ class Stage:
         # Of a built wheel, what the lock holds: the hash of its source distribution and what built it.
         built = {"build": wanted.build} if wanted.build else {}
         marks = {"source": wanted.source, "sha256": wanted.file.sha256, **built}
+        if self._yields:
+            marks["yields"] = "\n".join(sorted(self._yields))
         marks_text = json.dumps({**marks, "python": python} if python else marks) + "\n"
         rows = []
         texts = {"INSTALLER": f"{INSTALLER}\n", MARKS: marks_text}
@@ -161,12 +175,13 @@ class Stage:
         if first is claim:
             return True
         if first.hash != row.hash:
-            where, wrong = f"both {first.owner} and {owner}", "one of the two packages"
-            if first.owner == owner:
-                where, wrong = f"{owner} twice", owner
-            raise IntegrityError(
-                f"`{relative}` is in {where}, with different bytes", hint=_without_file(wrong)
+            where, hint = (
+                f"both {first.owner} and {owner}",
+                rule_for(self._layout.shown(relative), first.owner),
             )
+            if first.owner == owner:
+                where, hint = f"{owner} twice", _without_file(owner)
+            raise IntegrityError(f"`{relative}` is in {where}, with different bytes", hint=hint)
         return False
 
     def _put(self, source: str, destination: str, member: UnpackedMember) -> None:
@@ -194,11 +209,27 @@ class _Unwritten(Stage):
         pass
 
 
-def record_of(wheel: UnpackedWheel, wanted: Wanted, *, layout: Layout, executable: Path) -> str:
+def record_of(
+    wheel: UnpackedWheel,
+    wanted: Wanted,
+    *,
+    layout: Layout,
+    executable: Path,
+    lost: frozenset[str] = frozenset(),
+) -> str:
     """Return the RECORD that an installation of this wheel has; raises IntegrityError as `Stage.add` does."""
     stage = _Unwritten(Path(), layout=layout, executable=executable, placer=Placer())
-    stage.add(wheel, wanted)
+    stage.add(wheel, wanted, lost=lost)
     return stage.staged[0].record
+
+
+def claims_of(
+    wheel: UnpackedWheel, wanted: Wanted, *, layout: Layout, executable: Path
+) -> Mapping[str, Claim]:
+    """Return the files of a wheel outside `.dist-info` by their path below the anchor; raises as `Stage.add` does."""
+    stage = _Unwritten(Path(), layout=layout, executable=executable, placer=Placer())
+    stage.add(wheel, wanted)
+    return stage.claims
 
 
 def _read_member(source: str, member: UnpackedMember) -> bytes:

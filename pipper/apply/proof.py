@@ -11,6 +11,7 @@ from pathlib import Path
 from pipper.apply.installed_record import parse_record, read_record_text
 from pipper.apply.installer import record_of
 from pipper.apply.schemes import Layout, layout_of
+from pipper.apply.shared_paths import yielded
 from pipper.apply.verify import Drift, file_problem, starts_here
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import Installed, Keep
@@ -22,12 +23,17 @@ _OTHER_PLACE = "the locked wheel does not contain it"
 
 
 def prove(
-    environment: Environment, kept: Iterable[Keep], wheels: Mapping[str, UnpackedWheel]
+    environment: Environment,
+    kept: Iterable[Keep],
+    wheels: Mapping[str, UnpackedWheel],
+    rules: Mapping[str, str],
 ) -> tuple[Drift, ...]:
     """Return all differences between distributions and their locked wheels, given by sha256.
 
-    Reads every file. Does not look at bytecode, which Python rewrites, nor at files that neither the wheel nor
-    RECORD names. Raises MachineError if a file cannot be read.
+    A path that `[files]` (`rules`) names may be missing in the package that loses it.
+
+    Reads every file. Does not look at bytecode, which Python rewrites, nor at files that neither the wheel nor RECORD
+    names. Raises MachineError if a file cannot be read.
     """
     layout = layout_of(environment)
     found: list[Drift] = []
@@ -40,7 +46,8 @@ def prove(
                 found.append(Drift(distribution=each.name, path=environment.scheme.scripts, problem=problem))
             wheel = wheels[keep.wanted.file.sha256]
             executable = Path(python or environment.interpreter.executable)
-            record = record_of(wheel, keep.wanted, layout=layout, executable=executable)
+            lost = yielded(each, layout, rules)
+            record = record_of(wheel, keep.wanted, layout=layout, executable=executable, lost=lost)
             for path, problem in _differences(each.dist_info, wheel, record, layout):
                 found.append(Drift(distribution=each.name, path=Path(path), problem=problem))
         return tuple(found)

@@ -49,6 +49,13 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return the path in the environment."""
         return f"{self.anchor}/{relative}"
 
+    def shown(self, relative: str) -> str:
+        """Return a path below the anchor as `[files]` names it: that of a module below its library."""
+        for library in (self.prefixes["purelib"], self.prefixes["platlib"]):
+            if relative.startswith(library):
+                return relative.removeprefix(library)
+        return relative
+
     def keeps(self, folder: str) -> bool:
         """Tell whether a folder is kept when it becomes empty."""
         if folder in self.protected:

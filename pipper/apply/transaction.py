@@ -33,6 +33,7 @@ from pipper.apply.recovery import STAGE, clear_stage
 from pipper.apply.removal import moves, owned_by, owned_by_others, place_of
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
+from pipper.apply.shared_paths import Shares, shares_of
 from pipper.apply.stamp import boot_id
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel, intact
@@ -76,11 +77,15 @@ def apply_plan(
         renewed = {
             sha256: wheel if intact(wheel) else cache.renew(wheel) for sha256, wheel in renewed.items()
         }
-        _Transaction(environment, link_mode, reporter).run(plan, renewed, present, documents or {})
+        shares = shares_of(plan, renewed, environment)
+        _Transaction(environment, link_mode, reporter, shares).run(plan, renewed, present, documents or {})
 
 
 class _Transaction:
-    def __init__(self, environment: Environment, link_mode: LinkMode, reporter: Reporter) -> None:
+    def __init__(
+        self, environment: Environment, link_mode: LinkMode, reporter: Reporter, shares: Shares
+    ) -> None:
+        self._shares = shares
         self.layout: Layout = layout_of(environment)
         self._environment = environment
         self._state = environment.state_dir
@@ -144,7 +149,8 @@ class _Transaction:
         )
         with self._reporter.task("installing", total=len(plan.incoming), unit="packages") as task:
             for want in plan.incoming:
-                stage.add(wheels[want.file.sha256], want)
+                lost = self._shares.lost.get(want.name, frozenset())
+                stage.add(wheels[want.file.sha256], want, lost=lost)
                 task.advance()
             self._placer.finish()
         for path, claim in stage.claims.items():

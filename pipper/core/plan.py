@@ -1,9 +1,10 @@
 """The plan: the difference between a lock and an environment; `--dry-run`, `--check` and sync use the same one."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import LockedFile
@@ -50,6 +51,9 @@ class Installed(Struct, frozen=True, kw_only=True):
     """The hash of its wheel or source distribution, from `dist-info/pipper.json`; empty without one."""
     build: str = ""
     """See `Wanted.build`; from `dist-info/pipper.json`."""
+    yields: tuple[str, ...] = ()
+    """The files that it was installed without because another package won them, as RECORD would name them; from
+    `dist-info/pipper.json`."""
     python: str = ""
     """The interpreter of its scripts, from `dist-info/pipper.json`; empty without one."""
 
@@ -95,6 +99,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Actions in the order of names."""
 
     actions: tuple[Action, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """`[files]` of the manifest: which package wins a path that several bring with other bytes."""
 
     @property
     def changes(self) -> tuple[Install | Replace | Remove, ...]:
@@ -114,17 +120,18 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def without_removals(self) -> "Plan":
         """The plan that leaves distributions that are not in the lock."""
-        return Plan(actions=tuple(each for each in self.actions if not isinstance(each, Remove)))
+        return replace(self, actions=tuple(each for each in self.actions if not isinstance(each, Remove)))
 
     def replacing(self, damaged: Collection[NormalizedName]) -> "Plan":
         """Return the plan that replaces those kept distributions that are damaged."""
-        return Plan(
+        return replace(
+            self,
             actions=tuple(
                 Replace(installed=(action.installed,), wanted=action.wanted)
                 if isinstance(action, Keep) and action.installed.name in damaged
                 else action
                 for action in self.actions
-            )
+            ),
         )
 
 

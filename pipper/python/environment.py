@@ -287,6 +287,7 @@ def _distribution(folder: Path) -> Iterator[Installed]:
         sha256=marks.get("sha256", ""),
         python=marks.get("python", ""),
         build=marks.get("build", ""),
+        yields=tuple(marks["yields"].split("\n")) if "yields" in marks else (),
     )
 
 

@@ -153,6 +153,7 @@ def _inputs(node: Node) -> Inputs:
         environments=node.at("environments", []).texts(),
         as_of=node.text_at("as-of", ""),
         cool_down=node.text_at("cool-down", ""),
+        files=node.at("files", {}).mapping(Node.text),
         build_allow=build_allow.texts() if isinstance(build_allow.value, list) else build_allow.flag(),
         members=node.at("members", {}).mapping(_member),
     )

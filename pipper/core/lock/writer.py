@@ -62,6 +62,9 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
         yield "build-allow = true"
     for name, member in sorted(inputs.members.items()):
         yield f"members.{toml_key(name)} = {_member(member)}"
+    if inputs.files:
+        pairs = [f"{toml_key(path)} = {toml_string(name)}" for path, name in sorted(inputs.files.items())]
+        yield f"files = {toml_inline(pairs)}"
 
 
 def _member(member: MemberInputs) -> str:

@@ -74,6 +74,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     build_allow: bool | tuple[str, ...] = False
     """The projects whose source distributions may be built; True for all."""
     members: Mapping[str, MemberInputs] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """`[files]`: no solution depends on it, but each sync to the lock does."""
 
     def has_index(self, alias: str) -> bool:
         """Return whether `alias` names the index or a further one, not a repository."""

@@ -26,6 +26,7 @@ from pipper.core.manifest.constraints import (
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.files import read_files
 from pipper.core.manifest.indexes import CREDENTIALS, read_index, read_indexes, require_alias
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
@@ -51,6 +52,7 @@ _OWN_KEYS = (
     "environments",
     "build",
     "workspace",
+    "files",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
@@ -112,6 +114,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """The least time since the publication of a file; zero for no limit."""
     build_allow: bool | tuple[NormalizedName, ...] = False
     """The projects whose source distributions may be built where no wheel fits; True for all."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path or pattern -> the package that wins it where several bring other bytes, or `first`."""
     environments: tuple[DeclaredEnvironment, ...] = ()
     """The environments that must have a solution, in order; empty for the current one."""
 
@@ -141,6 +145,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             environments=tuple(sorted(map(str, self.environments))),
             build_allow=self.build_allow,
             members={member.name: member.inputs() for member in sorted(self.members, key=_name)},
+            files={pattern: self.files[pattern] for pattern in sorted(self.files)},
         )
 
 
@@ -229,6 +234,7 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
         as_of=read_as_of(own.at("as-of")) if "as-of" in own else None,
         cool_down=read_cool_down(own.at("cool-down", "0s")),
         environments=_environments(own.at("environments", [])),
+        files=read_files(own.at("files", {})),
         build_allow=_true_or_names(own.at("build", {}).only(("allow",)).at("allow", False), "allow") or False,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
@@ -16,6 +17,7 @@ from pipper.apply.environment_lock import environment_lock
 from pipper.apply.new_environment import gone_on_error
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
+from pipper.apply.shared_paths import shares_of
 from pipper.apply.stamp import write_stamp
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
@@ -134,7 +136,7 @@ def _sync_existing(
         plan = run.repairing_plan(present)
         if plan.changes or documents:
             refuse_self_change(plan, environment)
-            run.apply(plan, present, documents, wheels)
+            plan = run.apply(plan, present, documents, wheels)
             present = ()
         if run.request.compile_bytecode:
             ours = [each for each in present or installed(environment) if each.ours]
@@ -217,7 +219,7 @@ class _Run:
                 wheels = wheels_at_hand(wanted, cache)
                 unproven = _unproven((want.name for want in wanted if want.file.sha256 not in wheels), error)
             known = [keep for keep in kept if keep.wanted.file.sha256 in wheels]
-            drift = prove(self.environment, known, wheels)
+            drift = prove(self.environment, known, wheels, self.goal.lock.inputs.files)
         rest = [keep.installed for keep in every if keep not in known]
         drift += verify(self.environment, rest, hashes=True)
         return SyncOutcome(environment=self.environment, plan=plan, drift=drift, unproven=unproven)
@@ -226,7 +228,8 @@ class _Run:
         """Return the plan that also replaces locked packages with files missing or of another size."""
         plan = self._plan(present)
         damaged = {drift.distribution for drift in verify(self.environment, plan.kept)}
-        return plan.replacing(damaged | self._reinstalled())
+        plan = plan.replacing(damaged | self._reinstalled())
+        return plan.replacing(shares_of(plan, {}, self.environment).wrong)
 
     def _reinstalled(self) -> set[NormalizedName]:
         """Return the packages to reinstall; raise UsageError for one that the lock does not have here."""
@@ -243,6 +246,7 @@ class _Run:
 
     def _plan(self, present: Iterable[Installed]) -> Plan:
         plan = make_plan(self.wanted, present, exact=self.request.exact)
+        plan = replace(plan, files=self.goal.lock.inputs.files)
         return plan.without_removals if self.request.keeps_others else plan
 
     def fetch(self, wanted: Iterable[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
@@ -313,22 +317,35 @@ class _Run:
         present: tuple[Installed, ...],
         documents: Mapping[Path, bytes],
         wheels: Mapping[str, UnpackedWheel],
-    ) -> None:
-        """Carry out the plan; fetch the incoming files that `wheels` does not have. The caller holds the lock."""
+    ) -> Plan:
+        """Carry out the plan; fetch the incoming files that `wheels` does not have. The caller holds the lock.
+
+        Returns the plan with the packages that `[files]` makes install again too.
+        """
         cache = open_cache(self.settings)
         kept = history(self.goal.lock, self.environment.state_dir) if plan.changes else {}
         with cache.in_use():
-            missing = [want for want in plan.incoming if want.file.sha256 not in wheels]
+            wheels = {**wheels, **self._missing(plan, wheels, cache)}
+            while wrong := shares_of(plan, wheels, self.environment).wrong:
+                plan = plan.replacing(wrong)
+                refuse_self_change(plan, self.environment)
+                wheels |= self._missing(plan, wheels, cache)
             apply_plan(
                 plan,
                 environment=self.environment,
                 present=present,
-                wheels={**wheels, **self.fetch(missing, cache)},
+                wheels=wheels,
                 cache=cache,
                 documents={**documents, **kept},
                 link_mode=self.request.link_mode,
                 reporter=self.settings.reporter,
             )
+        return plan
+
+    def _missing(
+        self, plan: Plan, wheels: Mapping[str, UnpackedWheel], cache: Cache
+    ) -> Mapping[str, UnpackedWheel]:
+        return self.fetch([want for want in plan.incoming if want.file.sha256 not in wheels], cache)
 
 
 def _unproven(names: Iterable[str], error: PipperError) -> PipperError:
