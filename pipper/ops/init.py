@@ -9,8 +9,11 @@ from pathlib import Path
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
+from pipper.core.document import MANIFEST_LIMIT, read_toml
+from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import RepositoryEntry, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
@@ -23,8 +26,9 @@ from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes, write_document
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
 
+SETUP_CFG = "setup.cfg"
 _REQUIREMENTS = "requirements.txt"
-_KNOWN = (*FILE_NAMES, PYPROJECT_TOML, _REQUIREMENTS)
+_KNOWN = (*FILE_NAMES, PYPROJECT_TOML, SETUP_CFG, _REQUIREMENTS)
 _HINT = "name a manifest or a requirements file, as in `pipper init --from requirements.txt`"
 
 _TEMPLATE = """\
@@ -84,7 +88,7 @@ def _found(source: Path) -> Path:
             raise UsageError(f"{source} does not exist", hint=_HINT)
         return source
     for name in _KNOWN:
-        if (source / name).is_file():
+        if (source / name).is_file() and not (name == PYPROJECT_TOML and _states_nothing(source)):
             return source / name
     raise UsageError(f"{source} has no file to convert", cause=f"looked for {', '.join(_KNOWN)}", hint=_HINT)
 
@@ -120,6 +124,17 @@ def _stated(folder: Path) -> StatedProject | None:
         return None  # it is named as one that was not converted
 
 
+def _states_nothing(folder: Path) -> bool:
+    """Return whether `pyproject.toml` leaves the requirements to the other files of the folder."""
+    others = (SETUP_CFG, _REQUIREMENTS)
+    if not any((folder / name).is_file() for name in others):
+        return False
+    top = read_toml(read_bytes(folder / PYPROJECT_TOML) or b"", label=PYPROJECT_TOML, limit=MANIFEST_LIMIT)
+    tool = top.at("tool", {})
+    stated = "project" in top or "dependency-groups" in top
+    return not stated and not any(name in tool for name in ("poetry", "uv", "pdm"))
+
+
 def _read(file: Path) -> ImportedManifest:
     data = read_bytes(file) or b""
     kind = input_kind(data, file.name)
@@ -129,6 +144,8 @@ def _read(file: Path) -> ImportedManifest:
         return from_pyproject(data, label=file.name)
     if kind in (InputKind.LOCK, InputKind.PYLOCK, InputKind.PACKAGE):
         raise not_needed(file, kind, "a manifest or a requirements file")
+    if file.name == SETUP_CFG:
+        return carried(from_setup_cfg(data.decode("utf-8-sig", "replace"), label=file.name))
     folder = file.parent
 
     def read(name: str) -> str:
@@ -140,7 +157,7 @@ def _read(file: Path) -> ImportedManifest:
             )
         return data.decode("utf-8-sig", "replace")
 
-    return from_requirements(file.name, read)
+    return carried(from_requirements(file.name, read))
 
 
 def _from_old(old: OldManifest) -> ImportedManifest:

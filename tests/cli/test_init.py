@@ -85,3 +85,52 @@ def test_what_is_left_behind_is_said(empty: Workspace) -> None:
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
     assert empty.environment
     empty.refused("init", "--from", ".", code=2, subject="has no file to convert")
+
+
+FOREIGN = {
+    "uv.lock": 'version = 1\nrequires-python = ">=3.11"\n[[package]]\nname = "x"\nsource = { virtual = "." }\n',
+    "poetry.lock": "",
+    "pdm.lock": '[metadata]\ngroups = ["default"]\n',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_R03_the_first_lock_prefers_what_another_tool_locked(name: str, empty: Workspace) -> None:
+    empty.publish(*(empty.wheel("Alpha", version) for version in ("1.0", "1.1", "2.0")), empty.wheel("beta"))
+    empty.write_manifest("alpha", "beta")
+    pins = '[[package]]\nname = "alpha"\nversion = "1.1"\n[[package]]\nname = "gone"\nversion = "3"\n'
+    (empty.app / name).write_text(FOREIGN[name] + pins)
+    done = empty.run("lock")
+    assert f"Preferring the versions of 2 packages in {name}" in done.stderr
+    assert empty.locked() == {"alpha": "1.1", "beta": "1.0.0"}
+    assert "Preferring" not in empty.run("lock", "-U").stderr
+    assert empty.locked()["alpha"] == "2.0"
+
+
+def test_R03_a_lock_of_another_tool_that_cannot_be_read_is_warned_of(empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha"))
+    empty.write_manifest("alpha")
+    (empty.app / "uv.lock").write_text("package = 3\n")
+    assert "the versions in uv.lock are not preferred" in empty.run("lock").stderr
+
+
+def test_R05_a_project_of_setuptools_with_an_empty_table_of_pipper_is_told(empty: Workspace) -> None:
+    manifest, cfg = empty.app / "pyproject.toml", empty.app / "setup.cfg"
+    empty.app.mkdir(parents=True)
+    manifest.write_text("[tool.pipper]\n")
+    cfg.write_text("[metadata]\nname = x\n[options]\ninstall_requires =\n    alpha>=1\n")
+    done = empty.refused("lock", code=2, subject="the requirements are in setup.cfg")
+    assert "pipper init --from setup.cfg" in done.stderr
+    manifest.write_text("[build-system]\nrequires = ['setuptools']\n")
+    empty.run("init", "--from", ".")
+    assert 'dependencies = ["alpha>=1"]' in empty.manifest.read_text()
+
+
+def test_R05_a_project_with_setup_py_alone_is_told_what_to_write(empty: Workspace) -> None:
+    empty.app.mkdir(parents=True)
+    (empty.app / "pyproject.toml").write_text("[tool.pipper]\n")
+    (empty.app / "setup.py").write_text("")
+    done = empty.refused("lock", code=2, subject="the requirements are in setup.py")
+    assert "under [project]" in done.stderr
+    (empty.app / "pyproject.toml").write_text("[tool.pipper]\n[dependency-groups]\ndev = []\n")
+    empty.run("lock", "--dry-run")

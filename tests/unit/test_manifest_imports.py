@@ -7,6 +7,7 @@ import pytest
 from pipper.core.manifest.imports.elsewhere import further_index
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.model import parse_manifest
 from pipper.errors import UsageError
 
@@ -35,6 +36,21 @@ def requirements(**files: str) -> ImportedManifest:
 )  # fmt: skip
 def test_a_constraint_of_poetry_is_said_as_pep_440_says_it(written: str, meant: str) -> None:
     assert poetry(f'foo = "{written}"').dependencies == (f"foo{meant}",)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("^1 || ^2", ">=1,<3"), ("^2 || ^1", ">=1,<3"), ("^1.2|^3", ">=1.2,!=2.*,<4"), ("<1 || >=2", "!=1.*"),
+        ("^2.7 || ^3.6", ">=2.7,!=3.0.*,!=3.1.*,!=3.2.*,!=3.3.*,!=3.4.*,!=3.5.*,<4"), (">=1 || >=3,<4", ">=1"),
+        ("1.2 || 1.4", None), ("^1.5a1 || ^3", None), ("<1.5 || >=3", None), ("1.* || 3.*", None),
+        (">=2.20 <3", ">=2.20,<3"), ("*", ""), ("x", ""),
+    ],
+)  # fmt: skip
+def test_R04_a_choice_of_poetry_is_said_where_pep_440_can_say_it(written: str, meant: str | None) -> None:
+    found = poetry(f'foo = "{written}"')
+    assert found.dependencies == (f"foo{meant or ''}",)
+    assert bool(found.notes) == (meant is None)
 
 
 def test_poetry_tables_become_requirements() -> None:
@@ -105,9 +121,11 @@ def test_a_requirements_file_is_read_as_pip_reads_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["a=>1\n", "not a requirement\n", "-r main.txt\n"])
-def test_what_is_no_requirements_file_is_told_with_its_place(text: str) -> None:
-    with pytest.raises(UsageError, match=r"main\.txt"):
-        requirements(main=text)
+def test_R03_a_line_that_is_no_requirement_is_noted_with_its_place_and_the_rest_is_read(text: str) -> None:
+    found = requirements(main=f"{text}b>=1\n")
+    assert "b>=1" in found.dependencies
+    assert all(note.startswith("main.txt: line 1: ") for note in found.notes)
+    assert len(found.notes) == 1
 
 
 def test_a_pyproject_that_asks_for_nothing_is_told() -> None:
@@ -311,3 +329,98 @@ def test_R04_extras_of_poetry_that_are_spelled_in_two_ways_are_the_same() -> Non
         "[tool.poetry.extras]\nx = ['foo_bar']\n"
     )
     assert dict(found.extras) == {"x": ("foo-bar",)}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("7 days", "7d"),
+        ("1 week", "7d"),
+        ("P30D", "30d"),
+        ("P2W", "14d"),
+        ("PT24H", "1d"),
+        ("36 hours", "36h"),
+    ],
+)
+def test_R03_a_relative_date_of_uv_becomes_a_cool_down(written: str, meant: str) -> None:
+    found = pyproject(
+        f'[project]\nname = "x"\ndependencies = ["a"]\n[tool.uv]\nexclude-newer = "{written}"\n'
+    )
+    assert (found.as_of, found.cool_down) == ("", meant)
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    assert parse_manifest(text.encode(), label="pipper.toml").cool_down
+
+
+ODD = {
+    "a date that is none": ('[tool.uv]\nexclude-newer = "soon"', "`soon`: it is neither a date nor"),
+    "an editable path": (
+        '[tool.pdm.dev-dependencies]\ndev = ["-e file:///${PROJECT_ROOT}/sub#egg=sub", "b"]',
+        "`-e sub` from a path or a URL",
+    ),
+    "a bare URL": (
+        '[dependency-groups]\ndev = ["https://me:s3cret@index.example.com/x-1.0-py3-none-any.whl"]',
+        "`https://index.example.com/x-1.0-py3-none-any.whl` from a URL",
+    ),
+    "a requirement that is none": ('[dependency-groups]\ndev = ["what is this", "b"]', "`what is this`: "),
+    "a group that is not there": (
+        '[dependency-groups]\ndev = [{include-group = "nope"}]',
+        "the group `nope`",
+    ),
+    "an override with extras": ('[tool.uv]\noverride-dependencies = ["b[x]==1"]', "`overrides: b[x]==1`"),
+    "an exclusion that is no name": ('[tool.uv]\nexclude-dependencies = ["a b"]', "`exclude: a b`"),
+    "a version of Python that is none": ('[tool.poetry.dependencies]\npython = "what"', "what"),
+}
+
+
+@pytest.mark.parametrize(("tables", "told"), ODD.values(), ids=ODD.keys())
+def test_R03_one_odd_entry_is_noted_and_stops_nothing(tables: str, told: str) -> None:
+    found = pyproject(f'[project]\nname = "x"\ndependencies = ["a>=1"]\n{tables}\n')
+    assert any(told in note for note in found.notes), found.notes
+    assert "s3cret" not in str(found)
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    assert "s3cret" not in text
+    assert [str(each) for each in parse_manifest(text.encode(), label="pipper.toml").dependencies] == ["a>=1"]
+
+
+def test_R03_two_spellings_of_one_project_become_one() -> None:
+    found = pyproject('[project]\nname = "x"\ndependencies = ["Foo_Bar>=1", "foo-bar<3"]\n')
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    assert parse_manifest(text.encode(), label="pipper.toml").dependencies
+
+
+def test_R03_an_included_file_may_have_spaces_in_its_path_or_be_missing() -> None:
+    texts = {"main.txt": '-r "sub dir/x.txt"\n-r gone.txt\nb\n', "sub dir/x.txt": "a\n"}
+
+    def read(name: str) -> str:
+        if name not in texts:
+            raise UsageError(f"{name} does not exist")
+        return texts[name]
+
+    found = from_requirements("main.txt", read)
+    assert found.dependencies == ("a", "b")
+    assert found.notes == ("main.txt: line 2: gone.txt does not exist",)
+
+
+def test_the_sections_of_setuptools_are_brought_over() -> None:
+    found = from_setup_cfg(
+        "[metadata]\nname = x\n[options]\npython_requires = >=3.9\ninstall_requires =\n    a>=1\n    # why\n"
+        "    b; os_name == 'nt'\n[options.extras_require]\nfast = file: fast.txt\nmore = c\n",
+        label="setup.cfg",
+    )
+    assert (found.requires_python, found.dependencies) == (">=3.9", ("a>=1", "b; os_name == 'nt'"))
+    assert dict(found.extras) == {"fast": (), "more": ("c",)}
+    assert any("fast = file: fast.txt" in note for note in found.notes)
+    for text in ("[flake8]\nx = 1\n", "no section\n"):
+        with pytest.raises(UsageError, match=r"setup\.cfg"):
+            from_setup_cfg(text, label="setup.cfg")
+
+
+@pytest.mark.parametrize(
+    "tables", ['dependencies = { python = "^3.11", a = "^1" }', "group.dev.dependencies.a = '*'"]
+)
+def test_R05_a_project_of_poetry_with_an_empty_table_of_pipper_is_told(tables: str) -> None:
+    text = f"[tool.poetry]\n{tables}\n[tool.pipper]\n"
+    with pytest.raises(UsageError) as caught:
+        parse_manifest(text.encode(), label="pyproject.toml")
+    assert "pipper init --from pyproject.toml" in caught.value.hint
+    parse_manifest(f'[project]\nname = "x"\ndependencies = []\n{text}'.encode(), label="pyproject.toml")

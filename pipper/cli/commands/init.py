@@ -34,7 +34,7 @@ Examples:
     "source",
     type=LocalPath(exists=True),
     metavar="FILE|DIR",
-    help="Convert pipper.json, pipper.yaml, pyproject.toml (standard, Poetry, uv, PDM) or requirements.txt.",
+    help="Convert pipper.json, pipper.yaml, pyproject.toml (standard, Poetry, uv, PDM), setup.cfg or requirements.txt.",
 )
 @project_option
 @output_options

@@ -181,6 +181,7 @@ def _from_pyproject(top: Node) -> Manifest:
                 cause="without [build-system], or with `package = false`, nothing tells what it is",
                 hint=f"write `{key}` in [project], and remove it from `dynamic`",
             )
+    _refuse_poetry(top)
     found = replace(_manifest(project, top, own), is_package=is_package)
     if "sources" not in tool.at("uv", {}):
         return found
@@ -195,6 +196,19 @@ def parse_member(top: Node) -> Manifest:
     Raises UsageError with file and place.
     """
     return _manifest(top.at("project", {}), top, Node({}, top.origin))
+
+
+def _refuse_poetry(top: Node) -> None:
+    """Raise UsageError if the requirements are in the tables of Poetry alone: a lock without them would be wrong."""
+    project, poetry = top.at("project", {}), top.at("tool", {}).at("poetry", {})
+    needs = poetry.at("dependencies", {}).table().keys() - {"python"} or "group" in poetry
+    stated = "dependencies" in project or "dependencies" in project.at("dynamic", []).texts()
+    if needs and not stated and "dependency-groups" not in top:
+        raise poetry.fail(
+            "the requirements are here, where pipper does not read them",
+            cause="pipper reads [project] and [dependency-groups]",
+            hint="remove the table [tool.pipper], then run `pipper init --from pyproject.toml`",
+        )
 
 
 def _manifest(project: Node, groups: Node, own: Node) -> Manifest:

@@ -80,7 +80,28 @@ def _existing(path: Path, data: bytes | None) -> Project:
         raise UsageError(
             f"{path} was removed during the command", hint="restore it, then run the command again"
         )
-    return read_project(path, data)
+    project = read_project(path, data)
+    found = project.manifest
+    stated = found.name or found.groups or found.members or found.workspace
+    if path.name == PYPROJECT_TOML and not stated:
+        _refuse_setup_files(path.parent)
+    return project
+
+
+def _refuse_setup_files(folder: Path) -> None:
+    """Raise UsageError if the requirements of a folder are in the files of setuptools alone."""
+    cfg, script = folder / "setup.cfg", folder / "setup.py"
+    if b"install_requires" in (read_bytes(cfg) or b""):
+        name, hint = cfg, "remove the table [tool.pipper], then run `pipper init --from setup.cfg`"
+    elif script.is_file():
+        name, hint = script, "write them under [project] in pyproject.toml: name, version, dependencies"
+    else:
+        return
+    raise UsageError(
+        f"{folder / PYPROJECT_TOML}: it has no [project], and the requirements are in {name.name}",
+        cause="pipper reads [project] and [dependency-groups]",
+        hint=hint,
+    )
 
 
 def no_project(directory: Path) -> UsageError:

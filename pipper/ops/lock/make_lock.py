@@ -33,6 +33,7 @@ from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.build_tools import with_build_tools
 from pipper.ops.lock.bundles import with_completed, with_hashes
+from pipper.ops.lock.foreign_pins import foreign_pins
 from pipper.ops.lock.index_files import take_file
 from pipper.ops.lock.member_questions import MemberQuestions
 from pipper.ops.lock.options import LockOptions
@@ -114,7 +115,10 @@ def lock_for_goals(
     request = solve_request(
         manifest, wanted[0].target, options, old=old, unmanaged=unmanaged, can_build=sdists is not None
     )
-    preferred = preferred_versions(manifest, old, _versions(basis.installed), options)
+    known = _versions(basis.installed)
+    if old is None and not known and not options.upgrade:
+        known = dict(foreign_pins(project.root, settings.reporter))
+    preferred = preferred_versions(manifest, old, known, options)
     solutions = resolve(request, preferred, wanted, router, settings.reporter, options.required_groups)
     _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in sources.repositories}

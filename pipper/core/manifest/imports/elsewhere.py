@@ -11,7 +11,7 @@ from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.indexes import SCHEMES, is_alias
 from pipper.core.manifest.members import PathSource
-from pipper.core.redaction import without_account
+from pipper.core.redaction import shown, without_account
 
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 """The name at the start of a requirement."""
@@ -119,15 +119,18 @@ def _where(entry: str | Mapping[str, str], elsewhere: Mapping[NormalizedName, st
     if entry.lstrip().startswith("-"):
         return "a path or a URL"
     name = name_at_start(entry)
-    if re.match(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@", entry):
+    if re.match(r"\s*[\w.-]+\s*(\[[^\]]*\])?\s*@", entry) or re.match(r"\s*[a-z+]+://", entry):
         return "a URL"
     return elsewhere.get(name, "") if name else ""
 
 
 def _shown(entry: str) -> str:
     """Return an entry without its URL, which may contain a secret."""
+    egg = re.search(r"#(?:.*&)?egg=([A-Za-z0-9][\w.-]*)", entry)
     if entry.lstrip().startswith("-"):
-        return entry.split(maxsplit=1)[0]
+        return " ".join(filter(None, (entry.split(maxsplit=1)[0], egg and egg[1])))
+    if "://" in entry.partition("@")[0]:
+        return egg[1] if egg else shown(entry.partition(";")[0])
     return entry.partition("@")[0].strip() if "@" in entry.partition(";")[0] else entry
 
 

@@ -25,6 +25,8 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     prereleases: bool = False
     as_of: str = ""
+    """A date, or as another tool writes it until `carried` has read it."""
+    cool_down: str = ""
     index_url: str = ""
     indexes: Mapping[str, str] = field(default_factory=dict)
     """Further indexes, alias to URL."""
@@ -53,6 +55,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             exclude=_once(self.exclude + other.exclude),
             prereleases=self.prereleases or other.prereleases,
             as_of=self.as_of or other.as_of,
+            cool_down=self.cool_down or other.cool_down,
             index_url=self.index_url or other.index_url,
             indexes={**other.indexes, **self.indexes},
             sources={**other.sources, **self.sources},
@@ -92,6 +95,7 @@ def manifest_text(
         lines += [_array(key, texts)] if texts else []
     lines += ["prereleases = true"] if project.prereleases else []
     lines += [f"as-of = {toml_string(project.as_of)}"] if project.as_of else []
+    lines += [f"cool-down = {toml_string(project.cool_down)}"] if project.cool_down else []
     if project.extras:
         lines += ["", "[optional-dependencies]"]
         lines += [_array(toml_key(name), texts) for name, texts in project.extras.items()]

@@ -11,11 +11,13 @@ from pipper.core.document import Node
 from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.members import PathSource
+from pipper.core.manifest.imports.ranges import union_of
 from pipper.core.redaction import without_account
 from pipper.core.standards import read_specifier, read_specifiers, read_version
 
 _CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
 _SEPARATOR = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
+_CHOICE = re.compile(r"\s*\|\|?\s*")
 _ELSEWHERE = ("git", "path", "url", "file")
 _READ = ("dependencies", "dev-dependencies", "extras", "group", "name", "source")
 _ENTRY = ("version", "python", "platform", "markers", "extras", "optional", "source")
@@ -173,7 +175,12 @@ def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
 def _specifiers(text: str) -> str:
     """Return a constraint of Poetry as specifiers of PEP 440; raises UntranslatableError."""
     if "|" in text:
-        raise UntranslatableError(f"`{text}` is a choice of ranges, which PEP 440 cannot express")
+        union = union_of(read_specifiers(_specifiers(each)) for each in _CHOICE.split(text))
+        if union is None:
+            raise UntranslatableError(f"`{text}` is a choice of ranges, which PEP 440 cannot express")
+        return union
+    if text.strip() in ("x", "X"):
+        return ""
     clauses = []
     for part in _SEPARATOR.split(text.strip()):
         found = _CLAUSE.fullmatch(part)

@@ -9,6 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
+from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.elsewhere import (
     name_at_start,
     with_folders,
@@ -19,9 +20,9 @@ from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.pdm import from_pdm
 from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.imports.uv import from_uv
-from pipper.core.manifest.requirement import REQUIREMENT_HINT, parse_requirement
+from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.self_reference import OwnProject
-from pipper.core.redaction import without_account
+from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 
@@ -44,7 +45,7 @@ def from_pyproject(data: bytes, *, label: str, lost: Container[NormalizedName] =
     for name, read in (("poetry", from_poetry), ("uv", from_uv), ("pdm", from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
-    found = without_elsewhere(with_members(with_folders(found), lost))
+    found = carried(without_elsewhere(with_members(with_folders(found), lost)))
     own = top.at("project", {}).text_at("name", "") or tool.at("poetry", {}).text_at("name", "")
     found = _without_self_references(found, own, label)
     if found == ImportedManifest():
@@ -121,13 +122,9 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
     """Return the requirements of a requirements file (pip's format) and of the files that it includes.
 
     `read` returns the text of a file; a relative path is relative to the folder of the first one. Hashes are
-    ignored: a lock has its own. Raises UsageError, with the line, for an invalid requirement.
+    ignored: a lock has its own. What cannot be read gets a note, also a file that it includes. Raises what `read`
+    raises for the first file.
     """
-    if depth > _DEEPEST:
-        raise UsageError(
-            f"{path}: more than {_DEEPEST} requirements files include each other",
-            hint="remove the `-r` or `-c` line that includes an earlier file",
-        )
     found = ImportedManifest()
     for number, line in _lines(read(path)):
         place = f"{path}: line {number}"
@@ -137,8 +134,7 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
             continue
         name, value = _SHORT.get(option["name"], option["name"]), option["value"].strip()
         if name in ("requirement", "constraint"):
-            folder = path.rpartition("/")[0]
-            inner = from_requirements(f"{folder}/{value}" if folder else value, read, depth=depth + 1)
+            inner = _included(path, value, place, read, depth)
             if name == "constraint":
                 inner = ImportedManifest(constraints=inner.dependencies, notes=inner.notes)
             found = found.joined(inner)
@@ -149,6 +145,17 @@ def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) 
         else:
             found = found.joined(ImportedManifest(notes=(f"{place}: the option --{name}",)))
     return found
+
+
+def _included(path: str, value: str, place: str, read: Callable[[str], str], depth: int) -> ImportedManifest:
+    folder, value = path.rpartition("/")[0], value.strip("\"'")
+    inner = f"{folder}/{value}" if folder else value
+    if depth >= _DEEPEST:
+        return ImportedManifest(notes=(f"{place}: {inner}: {_DEEPEST} files include each other",))
+    try:
+        return from_requirements(inner, read, depth=depth + 1)
+    except UsageError as error:
+        return ImportedManifest(notes=(f"{place}: {error.message}",))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -174,5 +181,5 @@ def _requirement(line: str, place: str) -> ImportedManifest:
         return ImportedManifest(notes=(f"{place}: a file or URL; publish it to a repository",))
     try:
         return ImportedManifest(dependencies=(str(read_requirement(text)),))
-    except InvalidRequirement as error:
-        raise UsageError(f"{place}: not a requirement", cause=str(error), hint=REQUIREMENT_HINT) from error
+    except InvalidRequirement:
+        return ImportedManifest(notes=(f"{place}: `{shown(text)[:120]}` is not a requirement",))

@@ -1,0 +1,54 @@
+"""Converting the sections of setuptools in `setup.cfg` to standard requirements."""
+
+from collections.abc import Iterator
+from configparser import ConfigParser, Error
+
+from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.errors import UsageError
+
+_COMPUTED = ("file:", "attr:")
+
+
+def from_setup_cfg(text: str, *, label: str) -> ImportedManifest:
+    """Return the requirements in `[options]` and `[options.extras_require]`. Raises UsageError for an invalid file."""
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except Error as error:
+        raise UsageError(
+            f"{label}: not a valid file of setuptools",
+            cause=str(error).splitlines()[0],
+            hint="correct it there",
+        ) from error
+    notes: list[str] = []
+
+    def lines(section: str, key: str) -> tuple[str, ...]:
+        value = parser.get(section, key, fallback="").strip()
+        if value.startswith(_COMPUTED):
+            notes.append(f"[{section}]: `{key} = {value}`: write the requirements into pipper.toml")
+            return ()
+        return tuple(_lines(value))
+
+    extras = "options.extras_require"
+    names = parser.options(extras) if parser.has_section(extras) else []
+    own = parser.get("metadata", "name", fallback="")
+    found = ImportedManifest(
+        requires_python=parser.get("options", "python_requires", fallback="").strip(),
+        dependencies=lines("options", "install_requires"),
+        extras={name: lines(extras, name) for name in names},
+        groups={"dev": lines("options", "tests_require")},
+    )
+    if not (found.dependencies or found.extras or found.groups["dev"] or notes or own):
+        raise UsageError(
+            f"{label} has no requirements",
+            cause="it has none of [metadata], [options] install_requires and [options.extras_require]",
+            hint="run `pipper init` without --from",
+        )
+    itself = (f"`{own}` itself: pipper installs its requirements, not the project",) if own else ()
+    return found.joined(ImportedManifest(notes=(*itself, *notes)))
+
+
+def _lines(value: str) -> Iterator[str]:
+    for line in value.replace(";\n", "\n").splitlines():
+        if line.strip() and not line.strip().startswith("#"):
+            yield line.strip()
