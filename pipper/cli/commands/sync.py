@@ -19,7 +19,8 @@ Examples:
   pipper sync --lock pylock.toml        # from another lock
   pipper sync --offline --from wheels   # without a network
   pipper sync --check --verify          # compare files with the locked wheels
-  pipper sync --reinstall acme-models   # replace files edited by hand
+  pipper sync --verify                  # and replace packages that differ
+  pipper sync --reinstall acme-models
   pipper sync --exact --dry-run         # show what would be removed
 """
 
@@ -61,7 +62,7 @@ Examples:
     "--no-build", is_flag=True, help="Build no source distribution; wheels that were built before are used."
 )
 @click.option("--check", is_flag=True, help="Show differences, change nothing; exit 1 if there are any.")
-@click.option("--verify", is_flag=True, help="With --check: compare files with the locked wheels.")
+@click.option("--verify", is_flag=True, help="Compare files with the locked wheels; replace what differs.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @click.option("--offline", is_flag=True, help="Send no request: use the cache and the --from directory.")
 @path_option(
@@ -86,8 +87,6 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
     The environment is the project's .venv, which pipper creates if it is missing. pipper changes it only after
     it has downloaded and verified all files.
     """
-    if verify and not check:
-        raise click.UsageError("--verify needs --check")
     settings = settings_from(given)
     place = Place(python=given["python"], target=given["target"], active=given["active"])
     options = {name: given[name] for name in SyncRequest.__struct_fields__ if name in given}

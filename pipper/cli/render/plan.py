@@ -99,6 +99,9 @@ def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter,
     if outcome.unproven and not differs:
         raise outcome.unproven
     reporter.info(plan_summary(outcome, done=not looks))
+    if request.check and outcome.drift:
+        # The next bare sync may be answered by its stamp, which does not cover the content of files.
+        reporter.info("hint: `pipper sync --verify`, with the same options, replaces these packages")
     if outcome.unproven:
         reporter.warning(outcome.unproven.message)
     return int(differs)

@@ -16,7 +16,8 @@ from pipper.system.trust import is_own_folder
 
 KEEPS_OTHERS = "{'keeps_others': True}"
 """`SyncRequest.stamped_options` of a `run` without options."""
-NOTHING_TO_DO = "Nothing to do: the environment matches the lock"
+NOTHING_TO_DO = "Nothing to do: the environment has the packages of the lock"
+"""The stamp does not cover the content of modules, so it says no more."""
 
 _PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 

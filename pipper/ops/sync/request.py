@@ -52,7 +52,7 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     check: bool = False
     """Return the plan, and the differences of kept packages from their RECORD; change nothing."""
     hashes: bool = False
-    """For a check: compare every installed file with its locked wheel; otherwise only presence and size."""
+    """Compare every installed file with its locked wheel; otherwise only presence and size."""
     whole_plan: bool = False
     """Return a plan with the kept packages even if the stamp shows that there is nothing to do."""
 

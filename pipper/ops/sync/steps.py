@@ -225,9 +225,18 @@ class _Run:
         return SyncOutcome(environment=self.environment, plan=plan, drift=drift, unproven=unproven)
 
     def repairing_plan(self, present: Iterable[Installed]) -> Plan:
-        """Return the plan that also replaces locked packages with files missing or of another size."""
+        """Return the plan that also replaces locked packages with files missing or changed.
+
+        Changed are files of another size; if the request compares hashes, all that are not as in the locked wheel.
+        """
         plan = self._plan(present)
-        damaged = {drift.distribution for drift in verify(self.environment, plan.kept)}
+        drift = verify(self.environment, plan.kept)
+        if self.request.hashes:
+            proven = self._proven(plan)
+            drift += proven.drift
+            if proven.unproven:
+                self.settings.reporter.warning(proven.unproven.message)
+        damaged = {each.distribution for each in drift}
         plan = plan.replacing(damaged | self._reinstalled())
         return plan.replacing(shares_of(plan, {}, self.environment).wrong)
 

@@ -18,13 +18,13 @@ def sync(
     """Make the environment match the lock, or return what that would change (`dry_run`, `check`).
 
     Return None if the stamp of the last sync shows that there is nothing to do, unless the request needs the
-    whole plan. `likely` is the result of `likely_project` for `settings.directory`, if the caller has it. An
-    error leaves environment and lock unchanged.
+    whole plan or compares files. `likely` is the result of `likely_project` for `settings.directory`, if the caller
+    has it. An error leaves environment and lock unchanged.
     """
     files = None
     if request.lock_path is None:
         files = find_project_files(settings.directory, likely or likely_project(str(settings.directory)))
-        looks = request.dry_run or request.check or request.whole_plan or request.reinstall
+        looks = request.dry_run or request.check or request.hashes or request.whole_plan or request.reinstall
         if request.is_stamped and not looks and _is_fresh(request, files):
             return None
     from pipper.ops.sync.steps import run_sync  # noqa: PLC0415 - see above
