@@ -126,6 +126,10 @@ class S3Double:
         self.quoting: Literal["any", "bare"] = "any"
         """`bare`: a quoted etag in If-Match never matches, and an absent key is a 412, as with Ceph."""
         self.page_size = 1000
+        self.public = False
+        """True: reads need no signature."""
+        self.demand: Callable[[Seen], Answer | None] = lambda _: None
+        """The bucket's policy: the refusal of a request, or None."""
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
@@ -203,7 +207,7 @@ class S3Double:
                 return _Reply(status=500), fault
             if isinstance(fault, Answer):
                 return _refusal(fault, method), fault
-            if refused := self._refused(request):
+            if refused := self._refused(request) or self._demanded(request):
                 return _refusal(refused, method), None
             return self._do(request, method, body), fault
 
@@ -220,7 +224,13 @@ class S3Double:
                     return rule.fault
         return None
 
+    def _demanded(self, request: Seen) -> Answer | None:
+        return None if request.operation == "CreateBucket" else self.demand(request)
+
     def _refused(self, request: Seen) -> Answer | None:
+        reads = ("GetObject", "HeadObject", "ListObjectsV2", "HeadBucket")
+        if self.public and request.operation in reads and "authorization" not in request.headers:
+            return None
         signed = request.headers.get("authorization", "").partition("Credential=")[2]
         signed = signed or request.query.get("X-Amz-Credential", "")
         if signed.split("/")[0] != self.endpoint.access_key_id:

@@ -19,8 +19,8 @@ from pipper.apply.placing import Placer
 from pipper.apply.schemes import Layout
 from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
-from pipper.core.manifest.inputs import PATH
 from pipper.core.manifest.files import rule_for
+from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import INSTALLER, Wanted
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError

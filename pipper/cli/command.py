@@ -21,7 +21,11 @@ NO_TOKEN = "0"  # noqa: S105 - what the command line gives for an access key wit
 _OWN, _REPOSITORY, _OUTPUT = "Options", "Repository options", "Output options"
 _SECTIONS = {
     **dict.fromkeys(
-        ("bucket", "repository", "profile", "credentials", "prefix", "endpoint_url"), _REPOSITORY
+        (
+            *("bucket", "repository", "profile", "credentials", "prefix", "endpoint_url"),
+            *("anonymous", "request_payer", "acl", "sse", "sse_kms_key_id"),
+        ),
+        _REPOSITORY,
     ),
     **dict.fromkeys(("as_json", "quiet", "verbose"), _OUTPUT),
 }

@@ -5,6 +5,8 @@ from enum import Enum
 
 from msgspec import Struct
 
+from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -30,7 +32,7 @@ class Chooser(Enum):
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """Credentials, a profile, or neither (boto3 then searches by itself); and the step that found them."""
+    """Credentials, a profile, nobody, or none of them (boto3 then searches by itself); and the step that found them."""
 
     step: str
     credentials: Credentials | None = None
@@ -40,6 +42,8 @@ class Access(Struct, frozen=True, kw_only=True):
     """The profile that is used, also if boto3 finds it by itself; empty if unknown."""
     entry: str = ""
     """The named repository that they come from."""
+    anonymous: bool = False
+    """Whether nobody is asked and requests have no signature."""
 
 
 class RepositoryOptions(Struct, frozen=True, kw_only=True):
@@ -51,5 +55,6 @@ class RepositoryOptions(Struct, frozen=True, kw_only=True):
     credentials: Credentials | None = None
     prefix: str = ""
     endpoint_url: str = ""
+    bucket_options: BucketOptions = NO_OPTIONS
     access_only: bool = False
     """Whether the options give only credentials, because the manifest or lock already names the repositories."""

@@ -17,6 +17,11 @@ _METADATA = frozenset(
 _SIGNED = frozenset({"signature", "awsaccesskeyid", "sig"})
 _MOST_SECONDS = 10**10
 _PORTS = {"http": 80, "https": 443}
+_ACCESS_POINT = re.compile(
+    r"s3://(?P<arn>arn:[a-z-]+:s3(?:-outposts)?:[a-z0-9-]*:[0-9]{12}:"
+    r"(?:outpost[/:][a-z0-9-]+[/:])?accesspoint[/:][a-z0-9.-]+)(?P<path>(?:/[^?#@\\s]*)?)"
+)
+"""The URL of an access point, whose ARN has colons and may have a slash, as the AWS CLI takes it."""
 _INVALID = SplitResult("", "", "", "", "")
 
 
@@ -28,6 +33,24 @@ def split_url(url: str) -> SplitResult:
         return parts
     except ValueError:
         return _INVALID
+
+
+def split_s3_url(url: str) -> tuple[str, str]:
+    """Return the bucket of an `s3://` URL, or the ARN of its access point, and the path behind it.
+
+    Both are empty for another URL, and for one with a user name, a query or a fragment.
+    """
+    if found := _ACCESS_POINT.fullmatch(url):
+        return found["arn"], found["path"]
+    parts = split_url(url)
+    if parts.scheme != "s3" or "@" in parts.netloc or parts.query or parts.fragment:
+        return "", ""
+    return parts.netloc, parts.path
+
+
+def is_access_point(bucket: str) -> bool:
+    """Return whether this is the ARN of an access point of S3."""
+    return bucket.startswith("arn:") and split_s3_url(f"s3://{bucket}") == (bucket, "")
 
 
 def join_url(base: str, link: str) -> str:

@@ -6,17 +6,22 @@ The manifest names the repositories. `~/.pipper/repositories.json` (the file of 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from msgspec.structs import replace
 
 from pipper.core.access import Access, Chooser, Credentials, RepositoryOptions
+from pipper.core.bucket_options import NO_OPTIONS
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.redaction import shown
-from pipper.core.urls import split_url
+from pipper.core.urls import split_s3_url, split_url
 from pipper.errors import AccessError, UsageError
 from pipper.repository.named_repositories import DEFAULT_PREFIX, NamedRepositories, NamedRepository
+
+if TYPE_CHECKING:
+    from pipper.storage.s3.location import S3Location
 
 DEFAULT_ALIAS = "default"
 """The alias of a repository given with `-b`."""
@@ -33,15 +38,16 @@ def choose_repositories(
     default repository. Empty if none exists.
     """
     if options.access_only:
-        return declared
+        return tuple(with_bucket_options(_with_own(entry, named), options) for entry in declared)
     if options.bucket:
         given = options.bucket
         url = given if "://" in given or given.startswith("file:") else f"s3://{given}"
-        return (with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url), options),)
+        own = named.get(options.repository).options if options.repository else NO_OPTIONS
+        return (with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url, options=own), options),)
     if options.repository and (entry := named.get(options.repository)).bucket:
         return (with_options(_of_named(entry), options),)
     if declared:
-        return tuple(with_options(entry, options) for entry in declared)
+        return tuple(with_options(_with_own(entry, named), options) for entry in declared)
     if named.default and (entry := named.get(named.default)).bucket:
         return (with_options(_of_named(entry), options),)
     return ()
@@ -49,16 +55,26 @@ def choose_repositories(
 
 def _of_named(entry: NamedRepository) -> RepositoryEntry:
     url = f"s3://{entry.bucket}/{entry.root_prefix}"
-    return RepositoryEntry(alias=entry.name, url=url, endpoint_url=entry.endpoint_url)
+    return RepositoryEntry(alias=entry.name, url=url, endpoint_url=entry.endpoint_url, options=entry.options)
+
+
+def _with_own(entry: RepositoryEntry, named: NamedRepositories) -> RepositoryEntry:
+    """Return a repository of a manifest with what the user's own file says of this alias, which counts more."""
+    own = named.entries.get(entry.alias)
+    return replace(entry, options=own.options.over(entry.options)) if own else entry
 
 
 def with_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
-    """Return a repository with the prefix and the endpoint that options give."""
-    url = entry.url
-    bucket = split_url(url).netloc
-    if options.prefix and bucket and url.startswith("s3://"):
-        url = f"s3://{bucket}/{options.prefix.strip('/')}"
-    return replace(entry, url=url, endpoint_url=options.endpoint_url or entry.endpoint_url)
+    """Return a repository with the prefix, the endpoint and the options of buckets that options give."""
+    bucket, _ = split_s3_url(entry.url)
+    url = f"s3://{bucket}/{options.prefix.strip('/')}" if options.prefix and bucket else entry.url
+    endpoint = options.endpoint_url or entry.endpoint_url
+    return with_bucket_options(replace(entry, url=url, endpoint_url=endpoint), options)
+
+
+def with_bucket_options(entry: RepositoryEntry, options: RepositoryOptions) -> RepositoryEntry:
+    """Return a repository with the options of buckets that the command line gives."""
+    return replace(entry, options=options.bucket_options.over(entry.options))
 
 
 def choose_access(
@@ -72,6 +88,9 @@ def choose_access(
     # Imported here: a lock that is up to date chooses repositories and opens none.
     from pipper.repository.endpoints import require_confirmed  # noqa: PLC0415 - see above
 
+    if options.bucket_options.anonymous and (options.credentials or options.profile):
+        given = "-c" if options.credentials else "-p"
+        raise UsageError(f"--anonymous and {given} exclude each other", hint="give one of them")
     access = next(access for access in _steps(options, entry, named, environ) if access is not None)
     require_confirmed(access, entry, options, named, environ)
     return access
@@ -81,14 +100,23 @@ def _steps(
     options: RepositoryOptions, entry: RepositoryEntry, named: NamedRepositories, environ: Mapping[str, str]
 ) -> Iterator[Access | None]:
     given = options.credentials
+    yield (
+        Access(step="no credentials (--anonymous)", anonymous=True)
+        if options.bucket_options.anonymous
+        else None
+    )
     yield Access(step="the credentials given with -c", credentials=given) if given else None
     yield _of_entry(named.get(options.repository), "given with -r") if options.repository else None
     yield _profile(options.profile, "given with -p")
     found = _from_environment(environ, "PIPPER_AWS_")
     yield Access(step="the variables PIPPER_AWS_*", credentials=found) if found else None
+    own = named.entries.get(entry.alias)
+    if entry.options.anonymous:
+        # Whoever publishes there has an entry or an option for it.
+        yield _of_entry(own, "named like the alias") if own else None
+        yield Access(step="no credentials (`anonymous`)", anonymous=True)
     yield from _of_variables(environ)
-    if entry.alias in named.entries:
-        yield _of_entry(named.entries[entry.alias], "named like the alias")
+    yield _of_entry(own, "named like the alias") if own else None
     yield _profile(entry.profile, "of the manifest", Chooser.MANIFEST)
     yield from _of_machine(named, environ)
 
@@ -159,11 +187,22 @@ def _from_environment(environ: Mapping[str, str], prefix: str) -> Credentials | 
     )
 
 
-def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = None) -> Store:
+def open_bucket(entry: RepositoryEntry, access: Access) -> Store:
     """Return the store of a repository in S3, without a request. Raises UsageError for another URL."""
     # Imported here: a lock that is up to date chooses repositories and opens none.
-    from pipper.storage.s3.location import S3Location  # noqa: PLC0415 - see above
     from pipper.storage.s3.store import S3Store  # noqa: PLC0415 - see above
+
+    options = replace(entry.options, anonymous=access.anonymous)
+    if options.fault:
+        raise UsageError("the options for encryption exclude each other", cause=options.fault)
+    return S3Store(
+        bucket_location(entry), credentials=access.credentials, profile=access.profile, options=options
+    )
+
+
+def bucket_location(entry: RepositoryEntry) -> "S3Location":
+    """Return the place of a repository in S3; raises UsageError for another URL."""
+    from pipper.storage.s3.location import S3Location  # noqa: PLC0415 - as in `open_bucket`
 
     parts = split_url(entry.url)
     if "@" in parts.netloc:
@@ -171,18 +210,18 @@ def open_bucket(entry: RepositoryEntry, access: Access, *, acl: str | None = Non
             "the URL of a repository contains credentials",
             hint="give them with -c or -p, or store them with `pipper repository add`",
         )
-    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+    bucket, path = split_s3_url(entry.url)
+    if not bucket:
         raise UsageError(
             f"`{shown(entry.url)}` is not a repository URL", hint="write s3://BUCKET[/PREFIX] or file:///DIR"
         )
     # `s3://BUCKET` means the prefix `pipper`, `s3://BUCKET/` the root of the bucket.
-    location = S3Location(
-        bucket=parts.netloc,
-        prefix=parts.path.strip("/") if parts.path else DEFAULT_PREFIX,
+    return S3Location(
+        bucket=bucket,
+        prefix=path.strip("/") if path else DEFAULT_PREFIX,
         endpoint_url=entry.endpoint_url or None,
         region=entry.region or None,
     )
-    return S3Store(location, credentials=access.credentials, profile=access.profile, acl=acl)
 
 
 def directory_of(url: str, base: Path) -> Path:

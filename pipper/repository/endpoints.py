@@ -40,6 +40,8 @@ def require_confirmed(
     if not url:
         return
     check_endpoint(url)
+    if access.anonymous:
+        return
     if is_amazon(url) or origin(url) in map(origin, _told(options, named, environ)):
         return
     if cause := _objection(access, url, named):

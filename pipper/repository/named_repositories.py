@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipper.core.access import Credentials
+from pipper.core.bucket_options import NO_OPTIONS, BucketOptions, read_bucket_options
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
 from pipper.core.reporter import Reporter
 from pipper.core.wording import quoted
@@ -32,6 +33,7 @@ class NamedRepository(Struct, frozen=True, kw_only=True):
     credentials: Credentials | None = None
     endpoint_url: str = ""
     """The server that its credentials are for; empty for Amazon's, and for those of pipper 0.x."""
+    options: BucketOptions = NO_OPTIONS
 
 
 class NamedRepositories(Struct, frozen=True, kw_only=True):
@@ -99,4 +101,5 @@ def _entry(name: str, node: Node) -> NamedRepository:
         profile=texts["profile"],
         credentials=credentials,
         endpoint_url=node.text_at(ENDPOINT, ""),
+        options=read_bucket_options(node),
     )

@@ -7,22 +7,16 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, LocalPath
-from pipper.cli.options.settings import by_option, limit_option, repository_options, settings_from
+from pipper.cli.options.settings import (
+    by_option,
+    limit_option,
+    object_options,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give, render_error
 from pipper.errors import gravest
 from pipper.ops.repository.publish import PublishRequest, publish
-
-_ACLS = (
-    "private",
-    "public-read",
-    "public-read-write",
-    "authenticated-read",
-    "aws-exec-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-)
-"""S3's canned ACLs for objects."""
-
 
 _EXAMPLES = """
 Examples:
@@ -43,22 +37,16 @@ Examples:
     help="Fail (exit 7) if a file is published already, even with the same contents.",
 )
 @click.option("--skip-fails", is_flag=True, hidden=True)
-@click.option(
-    "--acl",
-    type=click.Choice(_ACLS),
-    metavar="ACL",
-    help="Set this canned ACL on the objects.",
-)
 @by_option
 @click.option("--dry-run", is_flag=True, help="Check the files and show what would be published.")
 @limit_option
+@object_options
 @repository_options
 def command(
     paths: tuple[Path, ...],
     force: bool,
     strict: bool,
     skip_fails: bool,
-    acl: str | None,
     by: str,
     dry_run: bool,
     **shared: Any,
@@ -71,9 +59,7 @@ def command(
     URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
-    request = PublishRequest(
-        paths=paths, force=force, strict=strict or skip_fails, acl=acl, by=by, dry_run=dry_run
-    )
+    request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, by=by, dry_run=dry_run)
     results = publish(settings, request, now=datetime.now(UTC))
     for result in results:
         if result.error is not None:

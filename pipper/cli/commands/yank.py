@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import repository_options, settings_from
+from pipper.cli.options.settings import object_options, repository_options, settings_from
 from pipper.ops.repository.yank import YankRequest, yank
 
 _EXAMPLES = """
@@ -19,6 +19,7 @@ Examples:
 @click.argument("release", metavar="NAME:VERSION")
 @click.option("--reason", default="", metavar="TEXT", help="Why, in one line, for other users.")
 @click.option("--undo", is_flag=True, help="Remove the mark.")
+@object_options
 @repository_options
 def command(release: str, reason: str, undo: bool, **shared: Any) -> None:
     """Mark a published version as yanked (PEP 592), so that it is not chosen any more.

@@ -11,6 +11,7 @@ from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, togethe
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
+from pipper.core.bucket_options import CANNED_ACLS, ENCRYPTIONS, BucketOptions
 from pipper.errors import MachineError, UsageError
 from pipper.ops.context.settings import Settings
 
@@ -91,6 +92,49 @@ _endpoint_option = click.option(
     help="The S3 server, if it is not Amazon's.",
 )
 
+_reading_options = together(
+    click.option(
+        "--anonymous",
+        is_flag=True,
+        envvar="PIPPER_ANONYMOUS",
+        help="Read a public bucket without credentials.",
+    ),
+    click.option(
+        "--request-payer",
+        is_flag=True,
+        envvar="PIPPER_REQUEST_PAYER",
+        help="Agree to pay for the requests to a bucket whose owner does not.",
+    ),
+)
+
+object_options = together(
+    click.option(
+        "--acl",
+        type=click.Choice(CANNED_ACLS),
+        envvar="PIPPER_ACL",
+        metavar="ACL",
+        help="Set this canned ACL on the objects.",
+    ),
+    click.option(
+        "--sse",
+        type=click.Choice(ENCRYPTIONS),
+        envvar="PIPPER_SSE",
+        metavar="METHOD",
+        help=f"Have the server encrypt the objects: {', '.join(ENCRYPTIONS)}.",
+    ),
+    click.option(
+        "--sse-kms-key-id",
+        envvar="PIPPER_SSE_KMS_KEY_ID",
+        metavar="KEY",
+        callback=_not_empty,
+        help="Encrypt the objects with this key of KMS: an id, an ARN or an alias.",
+    ),
+)
+"""For every command that writes objects into a repository."""
+
+bucket_options_of_repository = together(object_options, _reading_options)
+"""For the commands that store a named repository."""
+
 _which = (
     click.option(
         "-b",
@@ -121,6 +165,7 @@ _where = (
         help="The folder in the bucket that holds the packages (default: pipper).",
     ),
     _endpoint_option,
+    _reading_options,
 )
 
 repository_options = together(project_option, *_which, _credentials_option, *_where, output_options)
@@ -130,7 +175,12 @@ source_options = together(project_option, *_which, *_where, output_options)
 """The same without `-c`, for `run`: there it may be an option of the program (`python -c`)."""
 
 ends_options = together(
-    project_option, _profile_option, _credentials_option, _endpoint_option, output_options
+    project_option,
+    _profile_option,
+    _credentials_option,
+    _endpoint_option,
+    _reading_options,
+    output_options,
 )
 """The options of a command that names two repositories itself."""
 
@@ -148,6 +198,7 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
             credentials=_credentials(given.get("credentials")),
             prefix=given.get("prefix") or "",
             endpoint_url=given.get("endpoint_url") or "",
+            bucket_options=_bucket_options(given),
         ),
         reporter=TerminalReporter(quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose"))),
         limits=parse_limits(given.get("limits") or ()),
@@ -169,6 +220,19 @@ def _home() -> Path:
         return Path.home()
     except RuntimeError as error:
         raise MachineError("this user has no home directory", hint="set the variable HOME") from error
+
+
+def _bucket_options(given: Mapping[str, Any]) -> BucketOptions:
+    found = BucketOptions(
+        acl=given.get("acl") or "",
+        sse=given.get("sse") or "",
+        sse_kms_key_id=given.get("sse_kms_key_id") or "",
+        request_payer=bool(given.get("request_payer")),
+        anonymous=bool(given.get("anonymous")),
+    )
+    if found.fault:
+        raise UsageError("--sse and --sse-kms-key-id exclude each other", cause=found.fault)
+    return found
 
 
 def _credentials(values: tuple[str, str, str] | None) -> Credentials | None:

@@ -19,7 +19,7 @@ def named_lines(named: NamedRepositories) -> Iterator[str]:
 def named_document(named: NamedRepositories) -> dict[str, object]:
     """`repository list --json`: repositories (name, bucket, prefix, profile, key: if one is stored), default.
 
-    A repository with an endpoint also has `endpoint-url`.
+    A repository also has `endpoint-url` and the options of its bucket, by the keys of a manifest, if it has them.
     """
     return {
         "repositories": [
@@ -30,6 +30,7 @@ def named_document(named: NamedRepositories) -> dict[str, object]:
                 "profile": entry.profile or None,
                 "key": entry.credentials is not None,
                 **({"endpoint-url": entry.endpoint_url} if entry.endpoint_url else {}),
+                **entry.options.document(),
             }
             for entry in named.entries.values()
         ],
@@ -45,4 +46,6 @@ def _url(entry: NamedRepository) -> str:
 def _credentials(entry: NamedRepository) -> str:
     if entry.profile:
         return f"profile {entry.profile}"
+    if entry.options.anonymous and not entry.credentials:
+        return "anonymous"
     return "key" if entry.credentials else "-"

@@ -13,14 +13,19 @@ _GRANTS: dict[Purpose, tuple[str, list[str]]] = {
 PURPOSES = tuple(_GRANTS)
 
 
-def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = "") -> dict[str, object]:
+def least_policy(
+    purpose: Purpose, *, bucket: str, prefix: str, region: str = "", kms_key: str = ""
+) -> dict[str, object]:
     """Return the policy document (IAM JSON, version 2012-10-17); an empty `prefix` is the bucket's own root.
 
     Listing is granted below the prefix only. For a missing object, S3 compares its key with `s3:prefix` and
-    answers 404 below the prefix, 403 elsewhere. `authorize` signs keys from a lock: it lists nothing.
+    answers 404 below the prefix, 403 elsewhere. `authorize` signs keys from a lock: it lists nothing. `bucket` may be
+    the ARN of an access point, and `kms_key` the ARN of the key that encrypts the objects.
     """
-    bucket_arn = f"arn:{_partition(region)}:s3:::{bucket}"
+    is_point = bucket.startswith("arn:")
+    bucket_arn = bucket if is_point else f"arn:{_partition(region)}:s3:::{bucket}"
     below = f"{prefix}/*" if prefix else "*"
+    objects = f"{bucket_arn}/object/{below}" if is_point else f"{bucket_arn}/{below}"
     statements: list[dict[str, object]] = []
     if purpose != "authorize":
         listing: dict[str, object] = {
@@ -33,9 +38,12 @@ def least_policy(purpose: Purpose, *, bucket: str, prefix: str, region: str = ""
             listing["Condition"] = {"StringLike": {"s3:prefix": [below]}}
         statements.append(listing)
     sid, actions = _GRANTS[purpose]
-    statements.append(
-        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": [f"{bucket_arn}/{below}"]}
-    )
+    statements.append({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": [objects]})
+    if kms_key.startswith("arn:"):
+        uses = ["kms:Decrypt", *(["kms:GenerateDataKey"] if "s3:PutObject" in actions else [])]
+        statements.append(
+            {"Sid": "PipperUseKeyOfPackages", "Effect": "Allow", "Action": uses, "Resource": [kms_key]}
+        )
     return {"Version": "2012-10-17", "Statement": statements}
 
 

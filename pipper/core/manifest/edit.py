@@ -109,7 +109,7 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
     """
     document = TomlDocument(data, label)
     more = {"endpoint-url": entry.endpoint_url, "region": entry.region, "profile": entry.profile}
-    given = {key: text for key, text in more.items() if text}
+    given = {key: text for key, text in more.items() if text} | entry.options.document()
     document.set(
         _own(document, "repositories", entry.alias), {"url": entry.url, **given} if given else entry.url
     )

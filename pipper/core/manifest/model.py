@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.bucket_options import KEYS as OPTION_KEYS
+from pipper.core.bucket_options import NO_OPTIONS, BucketOptions, read_bucket_options
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.duration import format_duration
 from pipper.core.manifest.constraints import (
@@ -68,6 +70,7 @@ class RepositoryEntry(Struct, frozen=True, kw_only=True):
     endpoint_url: str = ""
     region: str = ""
     profile: str = ""
+    options: BucketOptions = NO_OPTIONS
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -321,7 +324,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
         return RepositoryEntry(alias=alias, url=_repository_url(node))
     if not isinstance(node.value, Mapping):
         raise node.wrong_type("a string (the URL) or a table with `url`", hint=_ENTRY)
-    node.only(("url", "endpoint-url", "region", "profile"))
+    node.only(("url", "endpoint-url", "region", "profile", *OPTION_KEYS))
     if "url" not in node:
         raise node.fail("`url` is missing", hint=_ENTRY)
     endpoint = node.at("endpoint-url", "")
@@ -333,6 +336,7 @@ def _repository(alias: str, node: Node) -> RepositoryEntry:
         endpoint_url=endpoint.text(),
         region=node.text_at("region", ""),
         profile=node.text_at("profile", ""),
+        options=read_bucket_options(node),
     )
 
 

@@ -30,7 +30,6 @@ def open_repositories(
     declared: tuple[RepositoryEntry, ...],
     *,
     base: Path,
-    acl: str | None = None,
     may_be_empty: bool = False,
 ) -> tuple[Repository, ...]:
     """Return the repositories a command reads, in order of trust; send no request.
@@ -50,7 +49,7 @@ def open_repositories(
             store: Store = DirectoryStore(directory_of(entry.url, base))
         else:
             access = choose_access(settings.repositories, entry, named, settings.environ)
-            store = open_bucket(entry, access, acl=acl)
+            store = open_bucket(entry, access)
             settings.reporter.detail(f"{store.location}: uses {access.step}")
         found = Repository(
             store, entry.alias, url=entry.url, may_be_empty=may_be_empty, reporter=settings.reporter

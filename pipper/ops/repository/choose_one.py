@@ -13,14 +13,14 @@ from pipper.ops.context.settings import Settings
 from pipper.repository.source import Repository
 
 
-def single_repository(settings: Settings, command: str, *, acl: str | None = None) -> Repository:
+def single_repository(settings: Settings, command: str) -> Repository:
     """Return the one repository that an option, the manifest or the default names, without a request to it.
 
     `command` is the command line after `pipper`, for the hint. Raises UsageError if there is none, or if the
     manifest has several and no option chooses one.
     """
     declared, base = declared_here(settings)
-    repositories = open_repositories(settings, declared, base=base, acl=acl)
+    repositories = open_repositories(settings, declared, base=base)
     chosen = require_repository(repositories)
     if len(repositories) > 1:
         aliases = [each.alias for each in repositories]

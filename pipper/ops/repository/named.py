@@ -8,9 +8,9 @@ from typing import Any
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.plain_json import load_json
-from pipper.core.redaction import shown
+from pipper.core.redaction import has_account, shown
 from pipper.core.reporter import Reporter
-from pipper.core.urls import split_url
+from pipper.core.urls import split_s3_url, split_url
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
@@ -109,31 +109,33 @@ def _put(
         document["default"] = name
 
 
-def _location(options: RepositoryOptions) -> dict[str, str]:
-    """Return the fields for bucket, prefix and endpoint, if given; `-b` may contain two, as in s3://BUCKET/PREFIX."""
-    found = {"root_prefix": options.prefix.strip("/")} if options.prefix else {}
+def _location(options: RepositoryOptions) -> dict[str, object]:
+    """Return the fields for the place and the options of the bucket, as given; s3://BUCKET/PREFIX is two of them."""
+    found: dict[str, str] = {"root_prefix": options.prefix.strip("/")} if options.prefix else {}
     if options.endpoint_url:
         found[ENDPOINT] = options.endpoint_url
     bucket = options.bucket
     if "://" in bucket:
-        parts = split_url(bucket)
-        if parts.scheme != "s3" or parts.username or parts.query or parts.fragment:
+        name, path = split_s3_url(bucket)
+        if not name and (
+            split_url(bucket).scheme != "s3" or has_account(bucket) or "?" in bucket or "#" in bucket
+        ):
             raise UsageError(
                 "a named repository must be an S3 bucket",
                 cause="the file of pipper 0.x cannot store another URL",
                 hint=f"write {_BUCKET}, or add a directory to [repositories] of the manifest",
             )
-        bucket = parts.netloc
+        bucket = name
         if not bucket:
             raise UsageError(f"`{shown(options.bucket)}` does not name a bucket", hint=f"write {_BUCKET}")
-        if parts.path == "/":
+        if path == "/":
             raise UsageError(
                 "the root of a bucket cannot be a named repository",
                 cause="pipper 0.x always has a prefix",
                 hint=f"write {_BUCKET}",
             )
-        if parts.path:
-            found = {"root_prefix": parts.path.strip("/"), **found}
+        if path:
+            found = {"root_prefix": path.strip("/"), **found}
     if bucket:
         found["bucket"] = bucket
     # raises UsageError for an invalid part
@@ -142,7 +144,7 @@ def _location(options: RepositoryOptions) -> dict[str, str]:
         prefix=found.get("root_prefix", ""),
         endpoint_url=options.endpoint_url or None,
     )
-    return found
+    return {**found, **options.bucket_options.document()}
 
 
 def _entry(document: dict[str, Any], name: str) -> dict[str, Any]:

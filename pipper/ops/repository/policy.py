@@ -1,15 +1,13 @@
 """`repository policy`: the least IAM policy for a repository, without a request to it."""
 
-from pipper.core.access import Access
 from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.core.redaction import shown
-from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import list_named
 from pipper.ops.context.open_repositories import require_repository
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import declared_here, several_repositories
-from pipper.repository.access import choose_repositories, open_bucket
+from pipper.repository.access import bucket_location, choose_repositories
 
 
 def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:
@@ -29,5 +27,11 @@ def policy(settings: Settings, purpose: Purpose) -> dict[str, object]:
             cause="IAM policies are for S3 buckets",
             hint="set the permissions of the directory and its files",
         )
-    location = split_url(open_bucket(entry, Access(step="none")).location)
-    return least_policy(purpose, bucket=location.netloc, prefix=location.path.strip("/"), region=entry.region)
+    location = bucket_location(entry)
+    return least_policy(
+        purpose,
+        bucket=location.bucket,
+        prefix=location.prefix,
+        region=entry.region,
+        kms_key=entry.options.sse_kms_key_id,
+    )

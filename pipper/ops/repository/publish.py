@@ -36,7 +36,6 @@ class PublishRequest(Struct, frozen=True, kw_only=True):
     force: bool = False
     strict: bool = False
     """Whether a file that is published already is a conflict."""
-    acl: str | None = None
     by: str = ""
     """Who publishes, in one line; empty for what the variables of a CI job say."""
     dry_run: bool = False
@@ -80,7 +79,7 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     # A file may be named twice, or be in a folder that is named too.
     paths = [each for each in dict.fromkeys(found) if isinstance(each, Path)]
     unusable = [each for each in found if isinstance(each, Published)]
-    repository = single_repository(settings, "publish PATH", acl=request.acl)
+    repository = single_repository(settings, "publish PATH")
     publisher = Publisher(repository, now=now, notes=notes, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
         reading = partial(read_publication, scratch=scratch, limits=settings.limits)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipper.core.access import Credentials
+from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
 from pipper.core.ports import Lifetime
 from pipper.core.urls import split_url
 from pipper.errors import AccessError, ObjectAbsentError, UsageError
@@ -20,6 +21,7 @@ from pipper.storage.s3.location import S3Location
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 5
@@ -31,16 +33,22 @@ class Connection:
     """A location and its credentials. Imports, reads and sends nothing before the first client."""
 
     def __init__(
-        self, location: S3Location, *, credentials: Credentials | None = None, profile: str | None = None
+        self,
+        location: S3Location,
+        *,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        options: BucketOptions = NO_OPTIONS,
     ) -> None:
         self.location = location
+        self._options = options
         self._credentials = credentials
         self._profile = profile
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
         self._clients: dict[str | None, S3Client] = {}
         self._direct: Direct | None = None
-        self._is_plain = True
+        self._is_plain = not options.anonymous
         self._bucket_seen = False
         self._home: str | None = None
 
@@ -48,8 +56,8 @@ class Connection:
         """Return whether both ask one server under one identity, as far as their settings tell."""
         ours, theirs = self.location, other.location
         return (
-            (ours.endpoint_url, ours.region, self._profile)
-            == (theirs.endpoint_url, theirs.region, other._profile)
+            (ours.endpoint_url, ours.region, self._profile, self._options.anonymous)
+            == (theirs.endpoint_url, theirs.region, other._profile, other._options.anonymous)
         ) and self._credentials == other._credentials
 
     def direct(self) -> Direct | None:
@@ -62,6 +70,7 @@ class Connection:
                     profile=self._profile,
                     environ=os.environ,
                     home=Path.home(),
+                    request_payer=self._options.request_payer,
                 )
                 self._is_plain = access is not None
                 self._direct = Direct(access, os.environ) if access else None
@@ -166,28 +175,30 @@ class Connection:
                 aws_session_token=given.session_token if given else None,
                 profile_name=self._profile,
             )
-            if given is None:
+            if given is None and not self._options.anonymous:
                 _run_profile(session, self.location, self._profile)
             self._session = session
         return self._session
 
     def _open(self, signing_region: str | None) -> "S3Client":
         session = self._boto()
+        from botocore import UNSIGNED  # noqa: PLC0415 - as boto3
         from botocore.config import Config  # noqa: PLC0415 - as boto3
 
-        # botocore chooses the addressing style: by path if an endpoint is given, by host otherwise. Checksums only
-        # where S3 requires them: other servers do not know the newer ones. Signed URLs need the virtual style:
-        # otherwise they contain Amazon's global host, which does not serve every region.
+        # botocore chooses the addressing style: by path if an endpoint is given, by host otherwise. It sends
+        # checksums unless the user's AWS_REQUEST_CHECKSUM_CALCULATION or profile says otherwise: a bucket with
+        # Object Lock refuses objects without one. Signed URLs need the virtual style: otherwise they contain
+        # Amazon's global host, which does not serve every region.
         style = Config(s3={"addressing_style": "virtual"}) if signing_region else Config()
         config = style.merge(
             Config(
-                signature_version="s3v4",
+                signature_version=UNSIGNED if self._options.anonymous else "s3v4",
                 connect_timeout=webpool.CONNECT_SECONDS,
                 read_timeout=webpool.READ_SECONDS,
                 max_pool_connections=_CONNECTIONS,
                 tcp_keepalive=True,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                request_checksum_calculation="when_required",
+                # bodies are held against ETags and checksums here (`arrival`), where a damaged one is read again
                 response_checksum_validation="when_required",
             )
         )
@@ -202,6 +213,8 @@ class Connection:
                 hint=ENDPOINT,
             ) from error
         client.meta.events.register("before-call.s3.HeadBucket", _follow_nothing)
+        if self._options.request_payer:
+            client.meta.events.register("before-sign.s3", _agree_to_pay)
         return client
 
 
@@ -211,6 +224,14 @@ def _follow_nothing(context: dict[str, dict[str, object]], **_: object) -> None:
     To learn the region it sends another one, and without end to a server that redirects all of them.
     """
     context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _agree_to_pay(request: "AWSRequest", signature_version: str, **_: object) -> None:
+    """Tell S3 that the requester pays: in a header, or in a signed URL, whose users know no header to send."""
+    if signature_version.endswith("-query"):
+        request.params["x-amz-request-payer"] = "requester"
+    else:
+        request.headers["x-amz-request-payer"] = "requester"
 
 
 def _run_profile(session: "boto3.Session", location: S3Location, profile: str | None) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from msgspec import structs
 
 from pipper.core.access import Credentials
+from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
 from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo, Store
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
@@ -23,8 +24,9 @@ from pipper.storage.s3.session import Connection
 from pipper.storage.s3.whole import WholeReader
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.literals import ObjectCannedACLType
+    from mypy_boto3_s3.literals import ObjectCannedACLType, ServerSideEncryptionType
     from mypy_boto3_s3.type_defs import CopyObjectRequestTypeDef, PutObjectRequestTypeDef
+
 
 _LONGEST_SIGNATURE = 7 * 24 * 3600  # seconds: the limit of SigV4
 _BROKEN_READS = 3
@@ -43,18 +45,18 @@ class S3Store:
         *,
         credentials: Credentials | None = None,
         profile: str | None = None,
-        acl: str | None = None,
+        options: BucketOptions = NO_OPTIONS,
     ) -> None:
-        """Use `credentials`, a `profile` or the credentials that boto3 finds; `acl` is a canned ACL for new objects.
+        """Use `credentials`, a `profile`, or the credentials that boto3 finds unless the `options` are anonymous.
 
         Sends nothing and does not import boto3 before the first request.
         """
-        self._connection = Connection(location, credentials=credentials, profile=profile)
+        self._connection = Connection(location, credentials=credentials, profile=profile, options=options)
         self._whole = WholeReader(self._connection)
         self._bucket = location.bucket
         self._root = f"{location.prefix}/" if location.prefix else ""
         self.location = location.url
-        self._acl = acl
+        self._options = options
         self._quoted_first = True
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
@@ -231,8 +233,7 @@ class S3Store:
             "CopySource": {"Bucket": other._bucket, "Key": other._root + key},
             "CopySourceIfMatch": etag,
         }
-        if self._acl is not None:
-            arguments["ACL"] = cast("ObjectCannedACLType", self._acl)
+        _write_with(self._options, arguments)
         try:
             with self._request("write", key):
                 answer = self._connection.client().copy_object(**arguments)
@@ -271,6 +272,8 @@ class S3Store:
         check_key(key, self.location)
         with self._request("name", key):
             endpoint = self._connection.client().meta.endpoint_url
+        if host := self._connection.location.access_point_host:
+            return f"https://{host}/{quote(self._root + key)}"
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
 
     def lifetime(self) -> Lifetime:
@@ -293,8 +296,7 @@ class S3Store:
             "ContentType": content_type,
             "Metadata": dict(metadata or {}),
         }
-        if self._acl is not None:
-            arguments["ACL"] = cast("ObjectCannedACLType", self._acl)
+        _write_with(self._options, arguments)
         return arguments
 
     def _explain_refusal(self, key: str) -> None:
@@ -306,6 +308,18 @@ class S3Store:
 
     def _request(self, operation: str, key: str) -> AbstractContextManager[None]:
         return self._connection.request(operation, self._root + key)
+
+
+def _write_with(
+    options: BucketOptions, arguments: "PutObjectRequestTypeDef | CopyObjectRequestTypeDef"
+) -> None:
+    """Add what every write says of the ACL and the encryption of its object."""
+    if options.acl:
+        arguments["ACL"] = cast("ObjectCannedACLType", options.acl)
+    if options.encryption:
+        arguments["ServerSideEncryption"] = cast("ServerSideEncryptionType", options.encryption)
+    if options.sse_kms_key_id:
+        arguments["SSEKMSKeyId"] = options.sse_kms_key_id
 
 
 def _bare(etag: str) -> str:

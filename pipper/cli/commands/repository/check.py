@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
+from pipper.cli.options.settings import (
+    json_option,
+    limit_option,
+    object_options,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give_result, render_errors
 from pipper.cli.render.findings import check_document, check_lines
 from pipper.ops.repository.check import check
@@ -23,6 +29,7 @@ Examples:
 """,
 )
 @limit_option
+@object_options
 @repository_options
 @json_option
 def check_(as_json: bool, **shared: Any) -> int:

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.settings import by_option, ends_options, json_option, limit_option, settings_from
+from pipper.cli.options.settings import (
+    by_option,
+    ends_options,
+    json_option,
+    limit_option,
+    object_options,
+    settings_from,
+)
 from pipper.cli.output import give, give_json, render_errors
 from pipper.cli.render.copies import copy_document, copy_lines, copy_summary
 from pipper.ops.repository.copy import CopyRequest, copy
@@ -42,6 +49,7 @@ Examples:
 @by_option
 @click.option("--dry-run", is_flag=True, help="Compare the pages and show what would be copied.")
 @limit_option
+@object_options
 @ends_options
 @json_option
 def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json: bool, **given: Any) -> int:

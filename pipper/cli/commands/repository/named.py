@@ -5,7 +5,12 @@ from typing import Any
 import click
 
 from pipper.cli.command import CREDENTIALS, Command, Option, together
-from pipper.cli.options.settings import json_option, output_options, settings_from
+from pipper.cli.options.settings import (
+    bucket_options_of_repository,
+    json_option,
+    output_options,
+    settings_from,
+)
 from pipper.cli.output import give_result
 from pipper.cli.render.named_repositories import named_document, named_lines
 from pipper.ops.context.declared_repositories import list_named
@@ -42,6 +47,7 @@ _change_options = together(
         metavar="URL",
         help="Store the S3 server that the credentials are for. A manifest may name it, too.",
     ),
+    bucket_options_of_repository,
 )
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import by_option, json_option, repository_options, settings_from
+from pipper.cli.options.settings import (
+    by_option,
+    json_option,
+    object_options,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give, give_json, render_errors
 from pipper.cli.render.prunes import prune_document, prune_lines, prune_summary
 from pipper.core.duration import parse_duration
@@ -43,6 +49,7 @@ Examples:
 )
 @by_option
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@object_options
 @repository_options
 @json_option
 def prune_(

@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
+from pipper.cli.options.settings import (
+    json_option,
+    limit_option,
+    object_options,
+    repository_options,
+    settings_from,
+)
 from pipper.cli.output import give_result, render_errors
 from pipper.cli.render.findings import repair_document, repair_lines
 from pipper.ops.repository.repair import repair
@@ -32,6 +38,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @limit_option
+@object_options
 @repository_options
 @json_option
 def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: Any) -> int:

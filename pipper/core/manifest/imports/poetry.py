@@ -10,8 +10,8 @@ from packaging.version import InvalidVersion
 from pipper.core.document import Node
 from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
-from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.imports.ranges import union_of
+from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
 from pipper.core.standards import read_specifier, read_specifiers, read_version
 

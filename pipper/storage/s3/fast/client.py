@@ -146,7 +146,8 @@ def _signed(access: PlainAccess, url: str, headers: Mapping[str, str]) -> dict[s
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
     keys = cast("ReadOnlyCredentials", _SigningKeys(access.credentials))
-    request = AWSRequest("GET", url, headers={"User-Agent": f"pipper/{__version__}", **headers})
+    payer = {"x-amz-request-payer": "requester"} if access.request_payer else {}
+    request = AWSRequest("GET", url, headers={"User-Agent": f"pipper/{__version__}", **payer, **headers})
     S3SigV4Auth(keys, "s3", access.region).add_auth(request)
     return dict(request.headers.items())
 

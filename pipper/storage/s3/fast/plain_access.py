@@ -64,6 +64,8 @@ class PlainAccess:
     credentials: Credentials = field(repr=False)
     ca_file: Path | None
     """Additional certificates (`AWS_CA_BUNDLE`)."""
+    request_payer: bool = False
+    """Whether the requester pays."""
 
 
 def plain_access(
@@ -73,6 +75,7 @@ def plain_access(
     profile: str | None,
     environ: Mapping[str, str],
     home: Path,
+    request_payer: bool = False,
 ) -> PlainAccess | None:
     """Return the access to `location` that botocore would find; None if only botocore can decide."""
     variables = {name: value for name, value in environ.items() if name.startswith(("AWS_", "BOTO"))}
@@ -102,6 +105,7 @@ def plain_access(
         region=region or _OLDEST_REGION,
         credentials=found,
         ca_file=Path(bundle) if bundle else None,
+        request_payer=request_payer,
     )
 
 
@@ -175,7 +179,7 @@ def _root(bucket: str, endpoint: str, region: str | None) -> str:
 
 
 def _below(endpoint: str, bucket: str) -> str:
-    if not _ENDPOINT.fullmatch(endpoint) or "--" in bucket:
+    if not _ENDPOINT.fullmatch(endpoint) or "--" in bucket or ":" in bucket:
         return ""
     parts = split_url(endpoint)
     host = parts.hostname or ""
