@@ -59,6 +59,10 @@ class ObjectAbsentError(StoreError):
     """No object has this key: the store answered with a real 404."""
 
 
+class StoreLacksError(StoreError):
+    """The store cannot do what pipper needs of it, however often it is asked."""
+
+
 class ConflictError(PipperError):
     """Another process wrote first, or the version exists with other bytes."""
 

@@ -128,12 +128,19 @@ class S3Double:
         self.page_size = 1000
         self.public = False
         """True: reads need no signature."""
+        self.versioned = False
+        """True: a version of each write stays, and a deletion hides them."""
+        self.settings: dict[str, str] = {}
+        """The answers to `versioning` and `object-lock`, as XML; without one, there is no such setting."""
+        self.shape: Callable[[Seen, Mapping[str, str]], Mapping[str, str]] = lambda _, headers: headers
+        """What becomes of the headers of every answer."""
         self.demand: Callable[[Seen], Answer | None] = lambda _: None
         """The bucket's policy: the refusal of a request, or None."""
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._buckets: dict[str, dict[str, _Object]] = {}
+        self._versions: dict[tuple[str, str], list[tuple[str, _Object | None]]] = {}
         self._rules: list[tuple[Rule, list[int]]] = []
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -186,6 +193,13 @@ class S3Double:
         """Return every key of `bucket` with its etag, whatever the script says of requests."""
         with self._lock:
             return {key: held.etag for key, held in sorted(self._buckets[bucket].items())}
+
+    def versions(self, bucket: str) -> list[str]:
+        """Return the keys of all versions and deletions, each as often as it has some."""
+        with self._lock:
+            return [
+                key for (name, key), kept in sorted(self._versions.items()) for _ in kept if name == bucket
+            ]
 
     def lose(self, bucket: str, key: str) -> None:
         """Let an object be gone."""
@@ -249,6 +263,10 @@ class S3Double:
         if objects is None:
             return _refusal(Answer(status=404, code="NoSuchBucket"), method)
         match request.operation:
+            case "GetBucketVersioning" | "GetObjectLockConfiguration":
+                found = self.settings.get(request.operation)
+                missing = Answer(status=404, code="ObjectLockConfigurationNotFoundError")
+                return _refusal(missing, method) if found is None else _Reply(status=200, body=found.encode())
             case "HeadBucket":
                 return _Reply(status=200, headers={"x-amz-bucket-region": self.endpoint.region})
             case "ListObjectsV2":
@@ -258,13 +276,28 @@ class S3Double:
             case "CopyObject":
                 return self._copy(request, objects)
             case "DeleteObject":
-                objects.pop(request.key, None)
+                self._delete(request, objects)
                 return _Reply(status=204)
             case "GetObject" | "HeadObject":
-                found = objects.get(request.key)
-                missing = _refusal(Answer(status=404, code="NoSuchKey"), method)
-                return missing if found is None else _get(request, found)
+                held = objects.get(request.key)
+                if held is None:
+                    return _refusal(Answer(status=404, code="NoSuchKey"), method)
+                return _get(request, held)
         return _refusal(Answer(status=501, code="NotImplemented"), method)
+
+    def _delete(self, request: Seen, objects: dict[str, _Object]) -> None:
+        kept = self._versions.setdefault((request.bucket, request.key), [])
+        if version := request.query.get("versionId"):
+            kept[:] = [each for each in kept if each[0] != version]
+        elif self.versioned:
+            kept.append((f"v{len(self.seen)}", None))
+        else:
+            kept.clear()
+        current = kept[-1][1] if kept else None
+        if current is None:
+            objects.pop(request.key, None)
+        else:
+            objects[request.key] = current
 
     def _copy(self, request: Seen, objects: dict[str, _Object]) -> _Reply:
         bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
@@ -301,7 +334,12 @@ class S3Double:
             modified=datetime.now(UTC).replace(microsecond=0),
         )
         objects[request.key] = stored
-        return _Reply(status=200, headers={"ETag": f'"{stored.etag}"'})
+        headers = {"ETag": f'"{stored.etag}"'}
+        if self.versioned:
+            headers["x-amz-version-id"] = f"v{len(self.seen)}"
+            kept = self._versions.setdefault((request.bucket, request.key), [])
+            kept.append((headers["x-amz-version-id"], stored))
+        return _Reply(status=200, headers=headers)
 
 
 def _fits(request: Seen, operation: str, key: str) -> bool:
@@ -405,17 +443,28 @@ class _Handler(QuietHandler):
         if isinstance(fault, OtherBody):
             reply = _other(reply, fault)
         self.send_response_only(reply.status)
-        for name, value in {"Date": format_datetime(datetime.now(UTC), usegmt=True), **reply.headers}.items():
+        date, length = format_datetime(datetime.now(UTC), usegmt=True), str(len(reply.body))
+        headers = self.server.double.shape(request, {"Date": date, **reply.headers, "Content-Length": length})
+        for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if self.command == "HEAD":
             return
-        if isinstance(fault, BrokenBody):
+        if isinstance(fault, BrokenBody) and "Transfer-Encoding" not in headers:
             self.wfile.write(reply.body[: fault.sent])
             self._reset() if fault.reset else self._end()
             return
+        if "Transfer-Encoding" in headers:
+            self._write_chunked(reply.body, whole=not isinstance(fault, BrokenBody))
+            return
+        self.close_connection |= "Content-Length" not in headers
         self.wfile.write(reply.body)
+
+    def _write_chunked(self, body: bytes, *, whole: bool) -> None:
+        for start in range(0, len(body), 1000):
+            piece = body[start : start + 1000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n") if whole else self._end()
 
     do_GET = do_HEAD = do_PUT = do_DELETE = _serve  # noqa: N815 -- the base class looks for these names
 
@@ -432,6 +481,8 @@ class _Handler(QuietHandler):
         }
         if key and "x-amz-copy-source" in self.headers:
             names["PUT"] = "CopyObject"
+        settings = {"versioning": "GetBucketVersioning", "object-lock": "GetObjectLockConfiguration"}
+        roots["GET"] = next((settings[name] for name in query if name in settings), "ListObjectsV2")
         return Seen(
             operation=(names if key else roots)[self.command],
             bucket=bucket,

@@ -10,6 +10,7 @@ from msgspec import Struct
 from pipper.cache.cache import Cache
 from pipper.cache.receiver import Receiver
 from pipper.core.reporter import Reporter, Task
+from pipper.core.same_cause import once_each
 from pipper.core.wording import counted
 from pipper.errors import ObjectAbsentError, PipperError, StoreError, gravest
 from pipper.system.parallel import spread
@@ -150,8 +151,11 @@ def _raise_gravest(failures: Sequence[BaseException], reporter: Reporter) -> Non
     if not known:
         return
     code = gravest(error.exit_code for error in known)
-    worst = next(error for error in known if error.exit_code == code)
-    for error in known:
+    kinds = once_each(known)
+    worst = next(error for error in kinds if error.exit_code == code)
+    for error in kinds:
         if error is not worst:
             reporter.warning(error.message)
+    for error in known:
+        reporter.detail(error.message)
     raise worst

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from pipper.core.redaction import redacted, secrets_of
 from pipper.core.reporter import Reporter, Task
-from pipper.errors import PipperError
+from pipper.core.same_cause import once_each
+from pipper.errors import AccessError, MachineError, PipperError, StoreError
 from pipper.system.os_errors import machine_error
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -108,8 +109,8 @@ def render_error(message: str, cause: str, hint: str) -> None:
 
 
 def render_errors(errors: Iterable[PipperError]) -> None:
-    """Write several errors to stderr."""
-    for error in errors:
+    """Write several errors to stderr, those of one cause in this machine or the store as one."""
+    for error in once_each(errors, (AccessError, StoreError, MachineError)):
         render_error(error.message, error.cause, error.hint)
 
 

@@ -149,6 +149,41 @@ class CopiesWithin(Protocol):
         ...
 
 
+@runtime_checkable
+class UndoesWrites(Protocol):
+    """A store that may turn out to ignore conditions, and can then take back what it should not have written."""
+
+    def undo(self, key: str, *, existed: bool) -> None:
+        """Delete every version of `key` that was written through this value, if the store keeps versions.
+
+        Else delete `key`, unless it `existed` before: then its bytes are the same as they were.
+        """
+        ...
+
+
+class Ability(Struct, frozen=True, kw_only=True):
+    """What a store does about one thing, and what that means for its users."""
+
+    name: str
+    """`conditions`, `checksums`, `encryption`, `versioning` or `object lock`."""
+    state: str
+    """In a word or two, such as `on`, `off`, `AES256`; `unknown` if the store did not tell."""
+    meaning: str = ""
+    """In a clause; empty if there is nothing to know."""
+
+
+@runtime_checkable
+class TellsAbilities(Protocol):
+    """A store that can differ from others of its kind."""
+
+    def abilities(self, key: str) -> tuple[Ability, ...]:
+        """Return what it does with objects, as far as `key` and the settings of the bucket show it.
+
+        What may not be asked is `unknown`. Raises nothing that a store raises.
+        """
+        ...
+
+
 class CandidateFile(Struct, frozen=True, kw_only=True):
     """A wheel or a source distribution of a candidate, as its source describes it."""
 

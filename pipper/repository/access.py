@@ -196,7 +196,11 @@ def open_bucket(entry: RepositoryEntry, access: Access) -> Store:
     if options.fault:
         raise UsageError("the options for encryption exclude each other", cause=options.fault)
     return S3Store(
-        bucket_location(entry), credentials=access.credentials, profile=access.profile, options=options
+        bucket_location(entry),
+        credentials=access.credentials,
+        profile=access.profile,
+        options=options,
+        step=access.step,
     )
 
 

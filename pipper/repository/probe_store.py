@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
-from pipper.core.ports import NO_ETAG, Store
+from pipper.core.ports import NO_ETAG, Store, UndoesWrites
 from pipper.errors import (
     AccessError,
     MachineError,
@@ -15,6 +15,7 @@ from pipper.errors import (
     ObjectExistsError,
     PipperError,
     StoreError,
+    StoreLacksError,
 )
 
 _ABSENT = f"{MARKER_KEY}.absent"
@@ -45,35 +46,48 @@ def probe_store(store: Store) -> tuple[Probe, ...]:
     )
 
 
-class IgnoredConditionError(StoreError):
+class IgnoredConditionError(StoreLacksError):
     """The store ignores the condition of a write."""
 
-    def __init__(self, location: str, header: str) -> None:
+    def __init__(self, location: str, header: str, *, left: str = "") -> None:
         super().__init__(
             f"{location} does not support conditional writes",
-            cause=f"it accepted a write that {header} forbids: two publishers could overwrite each other",
+            cause=f"it accepted a write that {header} forbids: two publishers could overwrite each other"
+            + (f"; it could not be deleted again: {left}" if left else ""),
             hint="use a store with conditional writes: Amazon S3, Ceph radosgw, or a directory",
         )
 
 
-def check_conditions(store: Store, marker: bytes, *, exists: bool = True) -> None:
+def check_conditions(store: Store, marker: bytes, *, exists: bool = True, keep: bool = True) -> None:
     """Require that the store refuses two conditional writes of the current marker's bytes.
 
     Without a marker (not `exists`), only `If-Match` can be tested without writing. Raises IgnoredConditionError
-    if the store accepts a write.
+    if the store accepts a write; what it wrote is deleted again, and the marker as well, unless it is to be kept.
     """
+    kept = exists and keep
     if exists:
         try:
             store.create(MARKER_KEY, marker, content_type=JSON)
         except ObjectExistsError:
             pass
         else:
-            raise IgnoredConditionError(store.location, "If-None-Match")
+            raise IgnoredConditionError(store.location, "If-None-Match", left=_undone(store, kept=kept))
     try:
         store.replace(MARKER_KEY, marker, etag=NO_ETAG, content_type=JSON)
     except ObjectChangedError:
         return
-    raise IgnoredConditionError(store.location, "If-Match")
+    raise IgnoredConditionError(store.location, "If-Match", left=_undone(store, kept=kept))
+
+
+def _undone(store: Store, *, kept: bool) -> str:
+    """Take back the writes of the test; return what of it is left, as far as it is known."""
+    if not isinstance(store, UndoesWrites):
+        return ""
+    try:
+        store.undo(MARKER_KEY, existed=kept)
+    except (AccessError, StoreError) as error:
+        return error.message
+    return ""
 
 
 def _tried(attempt: Callable[[], object]) -> PipperError | None:
@@ -81,7 +95,7 @@ def _tried(attempt: Callable[[], object]) -> PipperError | None:
         attempt()
     except ObjectAbsentError:
         return None
-    except (AccessError, MachineError, IgnoredConditionError) as error:
+    except (AccessError, MachineError, StoreLacksError) as error:
         return error
     return None
 

@@ -122,16 +122,18 @@ class Publisher:
     def prepare(self) -> None:
         """Create the format marker if it is absent, and test the store's conditional writes.
 
-        Raises StoreError if the store ignores the condition of a write.
+        Raises StoreError if the store ignores the condition of a write; then nothing of the test is left behind.
         """
         marker = self._repository.marker
+        is_new = not marker
         if not marker:
             marker = marker_body(self._repository.layout_format or 2)
+            check_conditions(self._store, marker, exists=False)
             try:
                 self._store.create(MARKER_KEY, marker, content_type=JSON)
             except ObjectExistsError:  # another process created it in the meantime
-                marker = self._store.read(MARKER_KEY).body
-        check_conditions(self._store, marker)
+                marker, is_new = self._store.read(MARKER_KEY).body, False
+        check_conditions(self._store, marker, keep=not is_new)
 
     def examine(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Compare publications of one project with the published files. Nothing is written."""

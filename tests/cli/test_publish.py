@@ -253,6 +253,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
     remote = Workspace(root=tmp_path / "w", server=double, bucket=double.endpoint.fresh_bucket())
     assert requests(remote, remote.wheel("alpha", "1.0.0")) == [
         *OPENING,
+        "PUT pipper-repository.json if-match",
         "PUT pipper-repository.json if-none-match",
         *CONDITIONS,
         *files("alpha", "1.0.0"),

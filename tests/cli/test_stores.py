@@ -1,14 +1,15 @@
 """Buckets as their owners set them up: what they demand of every request, and that every command gives it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from pipper.core.bucket_options import KEYS, BucketOptions
+from pipper.storage.s3.fast.client import has_end, size_of
 from tests.commands import Completed, run_pipper
-from tests.s3_double import Answer, S3Double, Seen
+from tests.s3_double import Answer, BrokenBody, Rule, S3Double, Seen
 from tests.wheelhouse import make_wheel
 
 _WRITES = ("PutObject", "CopyObject")
@@ -284,3 +285,187 @@ def test_N03_an_access_points_files_have_urls_of_its_host() -> None:
     )
     host = "https://acme-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/pipper/foo/x.whl"
     assert store.url("foo/x.whl") == host
+
+
+_ABSENT = "absent"
+
+
+def _reshaped(**headers: str) -> Callable[[Seen, Mapping[str, str]], Mapping[str, str]]:
+    """Change the headers of answers to reads of objects; a value of `absent` leaves one out."""
+    changes = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def shape(request: Seen, given: Mapping[str, str]) -> Mapping[str, str]:
+        if request.operation != "GetObject":
+            return given
+        return {name: value for name, value in (dict(given) | changes).items() if value != _ABSENT}
+
+    return shape
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "boto3"])
+def test_N04_bodies_in_chunks_without_a_length_are_read(bucket: Bucket, fast: bool) -> None:
+    bucket.declare()
+    if not fast:
+        bucket.environment["AWS_USE_DUALSTACK_ENDPOINT"] = "false"  # an unknown variable: boto3 decides
+    bucket.double.shape = _reshaped(Content_Length=_ABSENT, Transfer_Encoding="chunked")
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.run("add", "foo")
+    bucket.run("yank", "foo:1.0.0")
+
+
+def test_N04_a_chunked_body_that_breaks_off_is_not_taken_for_a_whole_one(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.double.shape = _reshaped(Content_Length=_ABSENT, Transfer_Encoding="chunked", ETag='"opaque-1"')
+    bucket.double.script(Rule(operation="GetObject", fault=BrokenBody(sent=0), times=float("inf")))
+    done = bucket.run("info", "foo", ok=False)
+    assert (done.code, "the response is incomplete" in done.stderr) == (6, True)
+
+
+def test_N04_a_body_whose_end_nothing_shows_is_refused_in_words(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.double.shape = _reshaped(Content_Length=_ABSENT)
+    done = bucket.run("info", "foo", ok=False)
+    assert (done.code, "it has no Content-Length, and is not chunked" in done.stderr) == (6, True)
+
+
+def test_N04_a_range_without_a_length_is_as_long_as_it_says() -> None:
+    assert size_of({"content-range": "bytes 3-10/99"}) == 8
+    assert size_of({"content-range": "bytes */99"}) is None
+    assert has_end({"transfer-encoding": "Chunked"})
+    assert not has_end({})
+
+
+def test_N04_etags_that_a_proxy_made_weak_are_those_of_the_store(bucket: Bucket) -> None:
+    bucket.declare()
+
+    def weak(_: Seen, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: f"W/{value}" if name == "ETag" else value for name, value in headers.items()}
+
+    bucket.double.shape = weak
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "2.0.0"))
+    bucket.run("yank", "foo:1.0.0")
+    bucket.run("add", "foo")
+    assert not [seen for seen in bucket.double.seen if "W/" in seen.headers.get("if-match", "")]
+
+
+@pytest.mark.parametrize(
+    ("message", "lacks", "mend"),
+    [
+        (
+            "A header you provided implies functionality: If-None-Match",
+            "conditional writes",
+            "Amazon S3, Ceph",
+        ),
+        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "S3's checksums", "CHECKSUM_CALCULATION=when_required"),
+        ("server side encryption", "this encryption", "another `sse`"),
+        ("x-amz-acl", "ACLs", "remove `acl`"),
+        (
+            "not implemented",
+            "this request",
+            "conditional writes: Amazon S3, Ceph radosgw, or a directory; or set",
+        ),
+    ],
+)
+def test_N04_what_a_store_does_not_implement_is_told_at_once_and_for_good(
+    bucket: Bucket, message: str, lacks: str, mend: str
+) -> None:
+    fault = Answer(status=501, code="NotImplemented", message=message)
+    bucket.double.script(Rule(operation="PutObject", fault=fault, times=float("inf")))
+    bucket.declare()
+    done = bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"), ok=False)
+    assert done.code == 6
+    assert f"does not support {lacks}" in done.stderr
+    assert mend in done.stderr
+    assert "later" not in done.stderr
+    assert (bucket.double.count("PutObject"), bucket.double.contents(bucket.name)) == (1, {})
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+@pytest.mark.parametrize("command", ["publish", "check"])
+def test_N04_nothing_stays_behind_in_a_store_that_ignores_conditions(
+    bucket: Bucket, versioned: bool, command: str
+) -> None:
+    bucket.double.conditions, bucket.double.versioned = False, versioned
+    bucket.declare()
+    wheel = make_wheel(bucket.root / "dist", "foo", "1.0.0")
+    args = ("publish", wheel) if command == "publish" else ("repository", "check")
+    done = bucket.run(*args, ok=False)
+    assert done.code in (6, 2)
+    assert bucket.double.contents(bucket.name) == {}
+    assert bucket.double.versions(bucket.name) == []
+
+
+@pytest.mark.parametrize("command", ["publish", "yank", "check", "repair", "prune"])
+def test_N04_no_command_writes_into_a_store_that_ignores_conditions(bucket: Bucket, command: str) -> None:
+    bucket.declare()
+    bucket.double.versioned = True
+    old, new = (make_wheel(bucket.root / "dist", "foo", version) for version in ("1.0.0", "2.0.0"))
+    bucket.run("publish", old)
+    bucket.double.conditions = False
+    before = bucket.double.contents(bucket.name), bucket.double.versions(bucket.name)
+    args: dict[str, tuple[str | Path, ...]] = {
+        "publish": ("publish", new),
+        "yank": ("yank", "foo:1.0.0"),
+        "check": ("repository", "check"),
+        "repair": ("repository", "repair"),
+        "prune": ("repository", "prune", "foo:1.0.0"),
+    }
+    done = bucket.run(*args[command], ok=False)
+    assert (done.code, "does not support conditional writes" in done.stderr) == (6, True)
+    assert (bucket.double.contents(bucket.name), bucket.double.versions(bucket.name)) == before
+
+
+def test_N04_a_marker_that_may_not_be_deleted_again_is_told(bucket: Bucket) -> None:
+    bucket.double.conditions = False
+    bucket.double.script(Rule(operation="DeleteObject", fault=_DENIED, times=float("inf")))
+    bucket.declare()
+    done = bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"), ok=False)
+    assert done.code == 6
+    assert "could not be deleted again: cannot delete s3://" in done.stderr
+
+
+_LOCKED = (
+    "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+    "<Mode>GOVERNANCE</Mode><Days>30</Days></DefaultRetention></Rule></ObjectLockConfiguration>"
+)
+
+
+def test_N04_a_check_says_first_what_the_store_can_do(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    plain = bucket.run("repository", "check").stdout.splitlines()
+    assert [line.partition(":")[0] for line in plain[:5]] == [
+        "conditions honoured",
+        "checksums none stored",
+        "encryption none shown",
+        "versioning unknown",
+        "object lock off",
+    ]
+    bucket.double.settings = {
+        "GetBucketVersioning": "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+        "GetObjectLockConfiguration": _LOCKED,
+    }
+    more = {"x-amz-checksum-crc32": "AAAA", _SSE: "aws:kms", _KMS: "key/canary"}
+    bucket.double.shape = lambda seen, given: {**given, **more} if seen.operation == "HeadObject" else given
+    rich = json.loads(bucket.run("repository", "check", "--json").stdout)["abilities"]
+    assert {each["name"]: each["state"] for each in rich} == {
+        "conditions": "honoured",
+        "checksums": "CRC32",
+        "encryption": "aws:kms",
+        "versioning": "on",
+        "object lock": "governance for 30 days",
+    }
+    assert "kms:Decrypt on key/canary" in json.dumps(rich)
+
+
+def test_N04_a_check_says_what_it_may_not_ask(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    for operation in ("GetBucketVersioning", "GetObjectLockConfiguration"):
+        bucket.double.script(Rule(operation=operation, fault=_DENIED, times=float("inf")))
+    lines = bucket.run("repository", "check").stdout.splitlines()
+    assert "versioning unknown: s3:GetBucketVersioning is not allowed" in lines
+    assert "object lock unknown: s3:GetBucketObjectLockConfiguration is not allowed" in lines

@@ -76,6 +76,15 @@ def store(s3_double: S3Double, clock: Clock) -> S3Store:
     return s3_double.endpoint.store(prefix="")
 
 
+ACTIONS = {
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+    "ListObjectsV2": "s3:ListBucket",
+}
+
+
 def _told(error: PipperError) -> str:
     return f"{error.message}\n{error.cause}\n{error.hint}"
 
@@ -257,7 +266,7 @@ def test_a_404_of_another_server_is_not_absent(s3_double: S3Double, store: S3Sto
     "operation", ["GetObject", "HeadObject", "PutObject", "DeleteObject", "ListObjectsV2"]
 )
 @pytest.mark.parametrize("there", [True, False])
-def test_S09_a_403_names_both_possibilities(
+def test_S09_a_403_names_the_permission_and_to_a_read_both_possibilities(
     s3_double: S3Double, store: S3Store, operation: str, there: bool
 ) -> None:
     if there:
@@ -267,7 +276,9 @@ def test_S09_a_403_names_both_possibilities(
     with pytest.raises(AccessError, match="foo/") as refused:
         _every_request(store)[operation]()
     assert "no permission" in refused.value.cause
-    assert "the key does not exist" in refused.value.cause
+    reads = operation in ("GetObject", "HeadObject")
+    assert ("the key does not exist" in refused.value.cause) == reads
+    assert f"allow {ACTIONS[operation]}: `pipper repository policy" in refused.value.hint
     assert s3_double.count(operation) == before + 1 + FIRST.get(operation, 0)
 
 

@@ -14,7 +14,7 @@ from pipper.cli.options.settings import (
     repository_options,
     settings_from,
 )
-from pipper.cli.output import give, render_error
+from pipper.cli.output import give, render_errors
 from pipper.errors import gravest
 from pipper.ops.repository.publish import PublishRequest, publish
 
@@ -63,9 +63,10 @@ def command(
     results = publish(settings, request, now=datetime.now(UTC))
     for result in results:
         if result.error is not None:
-            render_error(result.error.message, result.error.cause, result.error.hint)
-        elif dry_run:
+            continue
+        if dry_run:
             give(f"{'would publish' if result.status == 'new' else result.status} {result.path.name}")
         else:
             settings.reporter.info(f"{result.status} {result.path.name}")
+    render_errors(result.error for result in results if result.error is not None)
     return gravest(result.error.exit_code for result in results if result.error is not None)

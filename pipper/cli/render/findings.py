@@ -12,7 +12,9 @@ from pipper.ops.repository.repair import RepairOutcome
 
 
 def check_lines(outcome: CheckOutcome) -> Iterator[str]:
-    """Yield a line for each permission, difference and note, and a summary."""
+    """Yield a line for each ability, permission, difference and note, and a summary."""
+    for ability in outcome.abilities:
+        yield f"{ability.name} {ability.state}" + (f": {ability.meaning}" if ability.meaning else "")
     for probe in outcome.probes:
         yield (
             f"may not {probe.permission}: {probe.error.message}" if probe.error else f"may {probe.permission}"
@@ -38,11 +40,12 @@ def repair_lines(outcome: RepairOutcome) -> Iterator[str]:
 
 
 def check_document(outcome: CheckOutcome) -> dict[str, object]:
-    """`check --json`: location, format, projects, permissions (permission, granted, reason), findings, errors."""
+    """`check --json`: location, format, projects, abilities, permissions (with granted, reason), findings, errors."""
     return {
         "location": outcome.location,
         "format": outcome.layout_format or None,
         "projects": outcome.projects,
+        "abilities": [asdict(ability) for ability in outcome.abilities],
         "permissions": [
             {
                 "permission": probe.permission,

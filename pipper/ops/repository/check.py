@@ -6,11 +6,12 @@ from msgspec import Struct
 
 from pipper.core.layout.keys import MARKER_KEY
 from pipper.core.layout.objects import Holdings, arrange
-from pipper.errors import PipperError, gravest
+from pipper.core.ports import Ability, TellsAbilities
+from pipper.errors import PipperError, StoreLacksError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import REPAIR, Finding, findings_of
-from pipper.repository.probe_store import IgnoredConditionError, Probe, probe_store
+from pipper.repository.probe_store import Probe, probe_store
 from pipper.repository.source import Repository
 from pipper.repository.survey import Surveyor
 from pipper.system.files import scratch_folder
@@ -29,6 +30,8 @@ class CheckOutcome(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     errors: tuple[PipperError, ...] = ()
     """Why parts could not be checked."""
+    abilities: tuple[Ability, ...] = ()
+    """What the store can do, and what that means."""
 
     @property
     def exit_code(self) -> int:
@@ -49,11 +52,15 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
         probe.error
         for probe in probes
         if probe.error is not None
-        and (probe.permission in _NEEDED or isinstance(probe.error, IgnoredConditionError))
+        and (probe.permission in _NEEDED or isinstance(probe.error, StoreLacksError))
     ]
     if any(probe.error is not None for probe in probes if probe.permission in _NEEDED):
         return CheckOutcome(
-            location=repository.store.location, layout_format=0, probes=probes, errors=tuple(errors)
+            location=repository.store.location,
+            layout_format=0,
+            probes=probes,
+            errors=tuple(errors),
+            abilities=_abilities(repository, probes),
         )
     repository.require()
     holdings = arrange(repository.store.list())
@@ -65,7 +72,20 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
         projects=len(holdings.projects),
         findings=(*_marker(repository, holdings), *findings, *_strange(holdings)),
         errors=(*errors, *failed),
+        abilities=_abilities(repository, probes),
     )
+
+
+def _abilities(repository: Repository, probes: tuple[Probe, ...]) -> tuple[Ability, ...]:
+    store = repository.store
+    (written,) = (probe.error for probe in probes if probe.permission == "write on condition")
+    state, meaning = "honoured", "several may publish at the same time"
+    if isinstance(written, StoreLacksError):
+        state, meaning = "not supported", "pipper reads from it, and does not write into it"
+    elif written is not None:
+        state, meaning = "unknown", "these credentials may not write"
+    conditions = Ability(name="conditions", state=state, meaning=meaning)
+    return (conditions, *(store.abilities(MARKER_KEY) if isinstance(store, TellsAbilities) else ()))
 
 
 def _look(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.layout.keys import bundle_version
+from pipper.core.layout.keys import bundle_version, marker_body
 from pipper.core.layout.page import ProjectPage
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
@@ -15,6 +15,7 @@ from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.repository.page_swap import swap_page
+from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import Repository
 
 _RELEASE = re.compile(r"(?P<name>[^:=]+?)\s*(:={0,2}|==)\s*(?P<version>[^:=]+)")
@@ -76,6 +77,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
         )
         return replace(page, files=tuple(files))
 
+    check_conditions(repository.store, repository.marker or marker_body(1), exists=bool(repository.marker))
     after = swap_page(repository, request.name, marked).page
     return YankOutcome(location=repository.store.location, changed=after != before)
 

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from pipper.storage.s3.fast.client import Opened
+from pipper.storage.s3.listing import bare
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ENCRYPTION = "x-amz-server-side-encryption"
@@ -57,7 +58,7 @@ class Arrival:
     def __init__(self, opened: Opened) -> None:
         """Take the response to a GET of a whole object, before its body is read."""
         headers = opened.headers
-        self.etag = opened.etag.strip('"')
+        self.etag = bare(opened.etag)
         is_opaque = headers.get(_ENCRYPTION, "").startswith("aws:kms") or (
             f"{_ENCRYPTION}-customer-algorithm" in headers
         )

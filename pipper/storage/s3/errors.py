@@ -6,26 +6,20 @@ Classes of botocore are compared by name, with their bases: older versions lack 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from pipper.core.wording import counted
-from pipper.errors import AccessError, ConflictError, PipperError, StoreError, UsageError
+from pipper.errors import AccessError, ConflictError, PipperError, StoreError, StoreLacksError, UsageError
 from pipper.http.errors import AGAIN, explained, names_of
 from pipper.storage.keys import absent
+from pipper.storage.s3.identity import no_session, one_line, other_host, unfound
+from pipper.storage.s3.refusals import Request, is_refusal, refused, skewed
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 ENDPOINT = "correct the bucket name or the endpoint (--endpoint-url or AWS_ENDPOINT_URL_S3)"
 _LATER = "run the command again later"
-_CREDENTIALS = "use -p PROFILE, -r NAME, -c KEY SECRET or the variables PIPPER_AWS_*"
-_OTHER_KEY = f"{_CREDENTIALS}; `-v` prints where the credentials come from"
-_SESSION = "log in again (`aws sso login`), or set new PIPPER_AWS_* or AWS_* variables"
-_CLOCK = "set the clock of this machine"
 _CONNECTION = "check the network, HTTPS_PROXY and the endpoint (--endpoint-url or AWS_ENDPOINT_URL_S3)"
 
 _REGION_CODES = frozenset(
@@ -42,18 +36,6 @@ _REGION_CODES = frozenset(
 )
 
 _DIGEST_CODES = frozenset({"BadDigest", "XAmzContentSHA256Mismatch"})
-
-_KEY_CODES = {
-    "InvalidAccessKeyId": ("the server does not know this access key", _OTHER_KEY),
-    "SignatureDoesNotMatch": ("the secret access key does not belong to the access key", _OTHER_KEY),
-    "ExpiredToken": ("the session has ended", _SESSION),
-    "ExpiredTokenException": ("the session has ended", _SESSION),
-    "TokenRefreshRequired": ("the session has ended", _SESSION),
-    "InvalidToken": ("the session token is invalid", _SESSION),
-    "RequestExpired": ("the request was too old when it arrived", _CLOCK),
-    "AccountProblem": ("the server reports a problem with the account", _OTHER_KEY),
-}
-"""Cause and hint, by the code of S3."""
 
 _ACCESS_CLASSES = frozenset(
     {
@@ -109,25 +91,15 @@ _FAILURES = {
 }
 """Cause and hint, by the class of botocore or urllib3."""
 
-_ACTIONS = {
-    "read": ("s3:GetObject", "read"),
-    "list": ("s3:ListBucket", "read"),
-    "write": ("s3:PutObject", "publish"),
-    "delete": ("s3:DeleteObject", "repair"),
+_WITH_CONDITIONS = "use a store with conditional writes: Amazon S3, Ceph radosgw, or a directory"
+_FEWER_CHECKSUMS = "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required, for a server without S3's checksums"
+_LACKS = {
+    r"if-(?:none-)?match|condition": ("conditional writes", _WITH_CONDITIONS),
+    r"checksum|crc|trailer|chunked|sdk-": ("S3's checksums", _FEWER_CHECKSUMS),
+    r"encrypt|kms": ("this encryption", "set another `sse` for this repository, or none"),
+    r"\bacl\b|x-amz-acl|control list": ("ACLs", "remove `acl` from this repository and from the command"),
 }
-"""The IAM action of an operation, and the purpose for `pipper repository policy`."""
-
-
-class Request(Struct, frozen=True, kw_only=True):
-    """A request, for the message."""
-
-    operation: str
-    """The verb after `cannot`: `read`, `list`, `write`, `delete`."""
-    subject: str
-    """`s3://BUCKET/KEY`."""
-    bucket: str
-    host: str
-    region: str
+"""What a server lacks, and what to do, by a pattern in its answer."""
 
 
 class ConditionRefusedError(ConflictError):
@@ -161,7 +133,8 @@ def translated(describe: Callable[[], Request]) -> Iterator[None]:
 
         if isinstance(error, ClientError):
             if error.operation_name in _CREDENTIAL_OPERATIONS:
-                raise _no_session(error, describe()) from error
+                request = describe()
+                raise no_session(error, request.identity, request.what) from error
             raise _of_answer(error, describe()) from error
         if isinstance(error, BotoCoreError | ResponseParserError | HTTPError):
             raise _of_failure(error, describe()) from error
@@ -180,14 +153,13 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     if status in {409, 412}:
         return ConditionRefusedError(what, status=status)
     if code == "RequestTimeTooSkewed":
-        return _skewed(error, request)
+        return skewed(error, request)
     if code in _REGION_CODES:
         return _elsewhere(error, request)
-    if code in _KEY_CODES:
-        cause, hint = _KEY_CODES[code]
-        return AccessError(f"{what}: {code}", cause=cause, hint=hint)
-    if status in {401, 403} or code == "400":
-        return _refused(error, request)
+    if is_refusal(code, status):
+        return refused(error, request)
+    if status == 501 or code == "NotImplemented":
+        return _lacking(error, request)
     is_damaged = code in _DIGEST_CODES
     return (UploadDamagedError if is_damaged else StoreError)(
         f"{what}: {request.host} answered {code or status}",
@@ -196,19 +168,21 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     )
 
 
-def _no_session(error: "ClientError", request: Request) -> PipperError:
-    """Return the error for a response of another service than S3, which does not concern the bucket."""
-    what = f"cannot {request.operation} {request.subject}"
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    details = error.response.get("Error", {})
-    answered = f"{error.operation_name} was answered with {details.get('Code', '') or status}"
-    if status >= 500 or status == 429:
-        return StoreError(f"{what}: {answered}", cause=_attempted(error), hint=_LATER)
-    text = _one_line(str(details.get("Message", "")))
-    return AccessError(
-        f"{what}: no usable credentials",
-        cause=f"{answered}: {text}" if text else answered,
-        hint="log in again (`aws sso login`), or correct the profile's role_arn and the trust policy of that role",
+def _lacking(error: "ClientError", request: Request) -> StoreLacksError:
+    """Return the error for a request that the server does not implement: not now, and not later."""
+    details = " ".join(map(str, dict(error.response.get("Error", {})).values()))
+    text = one_line(str(error.response.get("Error", {}).get("Message", "")))
+    lacks, hint = "this request", ENDPOINT
+    if request.operation == "write":
+        hint = f"{_WITH_CONDITIONS}; or {_FEWER_CHECKSUMS}"
+    lacks, hint = next(
+        (words for pattern, words in _LACKS.items() if re.search(pattern, details, re.IGNORECASE)),
+        (lacks, hint),
+    )
+    return StoreLacksError(
+        f"cannot {request.operation} {request.subject}: {request.host} does not support {lacks}",
+        cause=f"it answered NotImplemented: {text}" if text else "it answered NotImplemented",
+        hint=hint,
     )
 
 
@@ -239,42 +213,11 @@ def no_bucket(request: Request) -> StoreError:
     )
 
 
-def _refused(error: "ClientError", request: Request) -> AccessError:
-    """Return the error for a 403, which S3 also sends for a missing key."""
-    text = _one_line(str(error.response.get("Error", {}).get("Message", "")))
-    code = error.response.get("Error", {}).get("Code", "")
-    action, purpose = _ACTIONS.get(request.operation, _ACTIONS["read"])
-    return AccessError(
-        f"cannot {request.operation} {request.subject}: access denied by {request.host} ({code})",
-        cause="no permission, or the key does not exist: without s3:ListBucket, S3 answers 403 for a missing key"
-        + (f" ({text})" if text and code not in {"403", "400"} else ""),
-        hint=f"allow {action}: `pipper repository policy --for {purpose}` prints the IAM policy; "
-        "or use other credentials (-p PROFILE, -r NAME)",
-    )
-
-
-def _skewed(error: "ClientError", request: Request) -> AccessError:
-    date = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    here = datetime.now(UTC)
-    cause = f"the local time is {here:%Y-%m-%d %H:%M:%S} UTC"
-    try:
-        there = parsedate_to_datetime(date)
-        # `-0000` means that the server does not say its zone, and HTTP has none but UTC.
-        there = (there if there.tzinfo else there.replace(tzinfo=UTC)).astimezone(UTC)
-    except ValueError:
-        cause += "; the server sends no time"
-    else:
-        apart = abs(round((here - there).total_seconds()))
-        cause += f", the time of the server {there:%Y-%m-%d %H:%M:%S} UTC: {apart} seconds apart"
-    what = f"cannot {request.operation} {request.subject}: RequestTimeTooSkewed"
-    return AccessError(what, cause=cause, hint=_CLOCK)
-
-
 def _elsewhere(error: "ClientError", request: Request) -> AccessError:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     # botocore stores every element of the error document there; its types have only the common two
     element = dict(error.response.get("Error", {})).get("Region", "")
-    region = _one_line(headers.get("x-amz-bucket-region", "") or str(element))
+    region = one_line(headers.get("x-amz-bucket-region", "") or str(element))
     return AccessError(
         f"cannot {request.operation} {request.subject}: the bucket is not in region {request.region}",
         cause=f"{request.host} names the region {region}" if region else f"{request.host} names no region",
@@ -286,15 +229,11 @@ def _elsewhere(error: "ClientError", request: Request) -> AccessError:
 def _of_failure(error: Exception, request: Request) -> PipperError:
     names = names_of(error)
     what = f"cannot {request.operation} {request.subject}"
-    if not _ACCESS_CLASSES.isdisjoint(names):
-        return AccessError(
-            f"{what}: no usable credentials",
-            cause=_one_line(str(error)),
-            hint=f"{_CREDENTIALS}, or log in (`aws sso login`)",
-        )
+    if not _ACCESS_CLASSES.isdisjoint(names) or other_host(error, request.host):
+        return unfound(error, request.identity, what)
     if not _USAGE_CLASSES.isdisjoint(names):
         return UsageError(
-            what, cause=_one_line(str(error)), hint=f"set `region` or AWS_DEFAULT_REGION, or {ENDPOINT}"
+            what, cause=one_line(str(error)), hint=f"set `region` or AWS_DEFAULT_REGION, or {ENDPOINT}"
         )
     cause, hint = explained(error, _FAILURES, _CONNECTION)
     place = "from" if request.operation in {"read", "list"} else "at"
@@ -302,12 +241,7 @@ def _of_failure(error: Exception, request: Request) -> PipperError:
 
 
 def _attempted(error: "ClientError") -> str:
-    text = _one_line(str(error.response.get("Error", {}).get("Message", "")))
+    text = one_line(str(error.response.get("Error", {}).get("Message", "")))
     attempts = int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) + 1
     times = f"after {counted(attempts, 'attempt')}"
     return f"{times}: {text}" if text else times
-
-
-def _one_line(text: str) -> str:
-    """Return `text` without line breaks, and without the queries of URLs, which may be signatures."""
-    return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1", " ".join(text.split()))[:300]

@@ -1,4 +1,7 @@
-"""Check the pages of a listing: no digest covers them, so what one says must agree with itself and the page before."""
+"""The ETags of objects, and a check of the pages of a listing.
+
+No digest covers a page, so what one says must agree with itself and with the page before.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
@@ -8,6 +11,11 @@ if TYPE_CHECKING:
 
 _MOST_PAGES = 100_000
 """Pages of one listing: at most 100 million objects."""
+
+
+def bare(etag: str) -> str:
+    """Return an ETag without quotes, and as a strong one: proxies that compress mark those of S3 as weak."""
+    return etag.removeprefix("W/").strip('"')
 
 
 class ListingCheck:

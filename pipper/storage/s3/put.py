@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from msgspec import Struct
+
 from pipper.errors import PipperError, UsageError
 from pipper.storage.s3.errors import ConditionRefusedError, UploadDamagedError
 from pipper.storage.s3.session import Connection
@@ -20,21 +22,31 @@ _ATTEMPTS, _CONFLICT_WAIT = 4, 0.4
 """How often a write is sent while another one is in progress (409), and the seconds before the second time."""
 
 
-def put_object(connection: Connection, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
-    """Send a PUT with these arguments and this body, and return the etag of the new object, with its quotes.
+class Written(Struct, frozen=True, kw_only=True):
+    """A new object, as its server tells it."""
+
+    etag: str
+    """With its quotes."""
+    version: str
+    """Empty if the bucket keeps no versions."""
+
+
+def put_object(connection: Connection, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> Written:
+    """Send a PUT with these arguments and this body, and return what became of it.
 
     Raises ConditionRefusedError, UsageError for more than 5 GiB, and as `Store.create` does.
     """
     with _opened(body) as content:
 
-        def put() -> str:
+        def put() -> Written:
             if not isinstance(content, bytes):
                 content.seek(0)
             arguments["Body"] = content
             with connection.request("write", arguments["Key"]):
                 response = connection.client().put_object(**arguments)
             connection.check(response, "write", arguments["Key"], "ETag")
-            return response["ETag"]
+            version = response.get("VersionId", "")
+            return Written(etag=response["ETag"], version="" if version == "null" else version)
 
         return retry(put, attempts=_ATTEMPTS, pause=_pause, first=_CONFLICT_WAIT)
 

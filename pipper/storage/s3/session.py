@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,15 @@ from pipper.core.access import Credentials
 from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
 from pipper.core.ports import Lifetime
 from pipper.core.urls import split_url
-from pipper.errors import AccessError, ObjectAbsentError, UsageError
+from pipper.errors import AccessError, ObjectAbsentError, PipperError, UsageError
 from pipper.http import pool as webpool
-from pipper.storage.s3.errors import ENDPOINT, Request, incomplete, no_bucket, translated
+from pipper.storage.s3.errors import ENDPOINT, incomplete, no_bucket, translated
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import plain_access
+from pipper.storage.s3.identity import Identity, no_session, of_process, require_sendable, unfound
 from pipper.storage.s3.location import S3Location
+from pipper.storage.s3.refusals import Request
+from pipper.storage.s3.surroundings import ask_codes_in_terminals, require_certificates
 
 if TYPE_CHECKING:
     import boto3
@@ -39,8 +42,12 @@ class Connection:
         credentials: Credentials | None = None,
         profile: str | None = None,
         options: BucketOptions = NO_OPTIONS,
+        step: str = "",
     ) -> None:
         self.location = location
+        self._step = step
+        self._is_known = False
+        self._unfound: PipperError | None = None
         self._options = options
         self._credentials = credentials
         self._profile = profile
@@ -82,7 +89,16 @@ class Connection:
         Raises UsageError for an invalid endpoint URL, AccessError if the profile's `credential_process` returns no
         credentials, and botocore's errors for a missing profile.
         """
-        return self._client(None)
+        client = self._client(None)
+        with self._lock:
+            if not (self._is_known or self._options.anonymous):
+                self._require_identity(self._boto())
+                self._is_known = True
+        return client
+
+    def endpoint(self) -> str:
+        """Return the URL of the server, without looking for credentials."""
+        return self._client(None).meta.endpoint_url
 
     def signing_client(self) -> "S3Client":
         """Return the boto3 client that signs URLs in the bucket's region; raises as `client` does.
@@ -143,7 +159,57 @@ class Connection:
             bucket=self.location.bucket,
             host=self.host,
             region=self.region,
+            identity=self._identity(),
         )
+
+    def _identity(self) -> Identity:
+        session = self._session
+        if session is None or self._options.anonymous or self._credentials:
+            return Identity(step=self._step, profile=self._profile or "")
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only an error asks
+
+        try:
+            settings = session._session.get_scoped_config()  # boto3 has no public name for it
+        except BotoCoreError:
+            settings = {}
+        profile = self._profile or (session.profile_name if settings else "")
+        is_sso = "sso_session" in settings or "sso_start_url" in settings
+        return Identity(step=self._step, profile=profile, is_sso=is_sso)
+
+    def _require_identity(self, session: "boto3.Session") -> None:
+        """Find the credentials now: a failure of theirs is not one of the bucket, and its host is another one."""
+        with self._finding():
+            found = session.get_credentials()  # the session keeps them
+            keys = found.get_frozen_credentials() if found else None
+        if keys is not None:
+            require_sendable(keys, self._identity(), f"cannot reach {self.location.url}")
+
+    @contextmanager
+    def _finding(self) -> Iterator[None]:
+        """Translate the errors of botocore in the block, which asks for credentials, and keep them."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as boto3
+
+        what = f"cannot reach {self.location.url}"
+        try:
+            yield
+            return
+        except PipperError as error:
+            self._unfound = error
+            raise
+        except ClientError as error:
+            self._unfound = no_session(error, self._identity(), what)
+            raise self._unfound from error
+        except BotoCoreError as error:
+            self._unfound = unfound(error, self._identity(), what)
+            raise self._unfound from error
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            is_file = isinstance(error, OSError) and error.filename and not self._runs_process()
+            self._unfound = (unfound if is_file else of_process)(error, self._identity(), what)
+            raise self._unfound from error
+
+    def _runs_process(self) -> bool:
+        session = self._session
+        return session is not None and "credential_process" in session._session.get_scoped_config()
 
     def request(self, operation: str, key: str) -> AbstractContextManager[None]:
         """Translate the errors of a request in the block, as `translated` does."""
@@ -167,6 +233,8 @@ class Connection:
     def _boto(self) -> "boto3.Session":
         import boto3  # noqa: PLC0415 - takes 0.2 s, and most commands do not need it
 
+        if self._unfound is not None:
+            raise self._unfound  # a second question (MFA) gets no other answer
         if self._session is None:
             given = self._credentials
             session = boto3.Session(
@@ -175,9 +243,11 @@ class Connection:
                 aws_session_token=given.session_token if given else None,
                 profile_name=self._profile,
             )
-            if given is None and not self._options.anonymous:
-                _run_profile(session, self.location, self._profile)
             self._session = session
+            ask_codes_in_terminals(session, self._identity())
+            if not self._options.anonymous:
+                with self._finding():
+                    session.get_credentials()  # a client asks for them, too, and does not translate errors
         return self._session
 
     def _open(self, signing_region: str | None) -> "S3Client":
@@ -203,6 +273,7 @@ class Connection:
             )
         )
         endpoint = self.location.endpoint_url
+        require_certificates(session)
         try:
             region = signing_region or self.location.region
             client = session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
@@ -232,17 +303,3 @@ def _agree_to_pay(request: "AWSRequest", signature_version: str, **_: object) ->
         request.params["x-amz-request-payer"] = "requester"
     else:
         request.headers["x-amz-request-payer"] = "requester"
-
-
-def _run_profile(session: "boto3.Session", location: S3Location, profile: str | None) -> None:
-    """Run the `credential_process` of a profile now, because botocore does not translate its errors."""
-    try:
-        session.get_credentials()  # the session keeps them
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        # The output of the program may contain a key, so no message contains it.
-        reason = error.strerror if isinstance(error, OSError) else "its output is not credentials"
-        raise AccessError(
-            f"cannot reach {location.url}: no usable credentials",
-            cause=f"the credential_process of the profile `{profile or session.profile_name}`: {reason}",
-            hint="run that program by hand, or use another profile (-p PROFILE)",
-        ) from error

@@ -13,11 +13,13 @@ from msgspec import structs
 
 from pipper.core.access import Credentials
 from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
-from pipper.core.ports import NO_ETAG, Blob, Lifetime, ObjectInfo, Store
-from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, UsageError
+from pipper.core.ports import NO_ETAG, Ability, Blob, Lifetime, ObjectInfo, Store
+from pipper.errors import AccessError, ObjectAbsentError, PipperError, StoreError, StoreLacksError, UsageError
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken
+from pipper.storage.s3.abilities import abilities_of
 from pipper.storage.s3.errors import ConditionRefusedError, not_created
 from pipper.storage.s3.fast.reads import list_pages, open_body, pieces
+from pipper.storage.s3.listing import bare
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.put import put_object
 from pipper.storage.s3.session import Connection
@@ -46,18 +48,24 @@ class S3Store:
         credentials: Credentials | None = None,
         profile: str | None = None,
         options: BucketOptions = NO_OPTIONS,
+        step: str = "",
     ) -> None:
         """Use `credentials`, a `profile`, or the credentials that boto3 finds unless the `options` are anonymous.
+        `step` says in words who chose them, for messages.
 
         Sends nothing and does not import boto3 before the first request.
         """
-        self._connection = Connection(location, credentials=credentials, profile=profile, options=options)
+        self._connection = Connection(
+            location, credentials=credentials, profile=profile, options=options, step=step
+        )
         self._whole = WholeReader(self._connection)
         self._bucket = location.bucket
         self._root = f"{location.prefix}/" if location.prefix else ""
         self.location = location.url
         self._options = options
         self._quoted_first = True
+        self._versions: dict[str, list[str]] = {}
+        """What was written here, by whole keys, if the bucket keeps versions."""
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """See `Store.read`. An incomplete body is read again, at most three times in all."""
@@ -73,7 +81,7 @@ class S3Store:
                 return Blob(body=b"", etag=self._etag(key))
             try:
                 return Blob(
-                    body=b"".join(pieces(self._connection, self._root + key, opened)), etag=_bare(opened.etag)
+                    body=b"".join(pieces(self._connection, self._root + key, opened)), etag=bare(opened.etag)
                 )
             except StoreError:
                 if attempt == _BROKEN_READS:
@@ -116,7 +124,7 @@ class S3Store:
         return ObjectInfo(
             key=key,
             size=response["ContentLength"],
-            etag=_bare(response["ETag"]),
+            etag=bare(response["ETag"]),
             modified=response["LastModified"].astimezone(UTC),
             metadata={name.lower(): value for name, value in response["Metadata"].items()},
         )
@@ -135,7 +143,7 @@ class S3Store:
                     yield ObjectInfo(
                         key=key,
                         size=entry["Size"],
-                        etag=_bare(entry["ETag"]),
+                        etag=bare(entry["ETag"]),
                         modified=entry["LastModified"].astimezone(UTC),
                     )
 
@@ -155,7 +163,7 @@ class S3Store:
         arguments = self._arguments(key, content_type, metadata)
         arguments["IfNoneMatch"] = "*"
         try:
-            return _bare(put_object(self._connection, body, arguments))
+            return self._put(body, arguments)
         except ConditionRefusedError as refusal:
             raise taken(key, self.location) from refusal
         except ObjectAbsentError as error:
@@ -184,9 +192,11 @@ class S3Store:
         for quoted in (self._quoted_first, not self._quoted_first):
             arguments["IfMatch"] = f'"{etag}"' if quoted else etag
             try:
-                stored = _bare(put_object(self._connection, body, arguments))
+                stored = self._put(body, arguments)
             except ObjectAbsentError as error:
                 raise changed(key, self.location, _DELETED) from error
+            except StoreLacksError:
+                raise
             except (ConditionRefusedError, StoreError) as refusal:
                 now = self._written_since(key, etag, refusal)
                 if now.metadata.get(_MARK) == mark:
@@ -199,6 +209,27 @@ class S3Store:
             self._quoted_first = quoted
             return stored
         raise changed(key, self.location, "the store refuses the condition, or another write is in progress")
+
+    def _put(self, body: bytes | Path, arguments: "PutObjectRequestTypeDef") -> str:
+        written = put_object(self._connection, body, arguments)
+        if written.version:
+            self._versions.setdefault(arguments["Key"], []).append(written.version)
+        return bare(written.etag)
+
+    def undo(self, key: str, *, existed: bool) -> None:
+        check_key(key, self.location)
+        for version in self._versions.pop(self._root + key, []):
+            with contextlib.suppress(ObjectAbsentError), self._request("delete", key):
+                self._connection.client().delete_object(
+                    Bucket=self._bucket, Key=self._root + key, VersionId=version
+                )
+            existed = True  # by its versions, it is as before
+        if not existed:
+            self.delete(key)
+
+    def abilities(self, key: str) -> tuple[Ability, ...]:
+        check_key(key, self.location)
+        return abilities_of(self._connection, self._root + key)
 
     def _written_since(self, key: str, etag: str, failure: PipperError) -> ObjectInfo:
         """Return what a key holds after a failed write, which may have happened or lost against another one."""
@@ -239,7 +270,7 @@ class S3Store:
                 answer = self._connection.client().copy_object(**arguments)
         except ConditionRefusedError as refusal:
             raise changed(key, other.location, "another process replaced it") from refusal
-        if _bare(answer.get("CopyObjectResult", {}).get("ETag", "")) == etag:
+        if bare(answer.get("CopyObjectResult", {}).get("ETag", "")) == etag:
             return
         now = other.head(key)
         if now is None or now.etag != etag:
@@ -271,7 +302,7 @@ class S3Store:
     def url(self, key: str) -> str:
         check_key(key, self.location)
         with self._request("name", key):
-            endpoint = self._connection.client().meta.endpoint_url
+            endpoint = self._connection.endpoint()
         if host := self._connection.location.access_point_host:
             return f"https://{host}/{quote(self._root + key)}"
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
@@ -320,7 +351,3 @@ def _write_with(
         arguments["ServerSideEncryption"] = cast("ServerSideEncryptionType", options.encryption)
     if options.sse_kms_key_id:
         arguments["SSEKMSKeyId"] = options.sse_kms_key_id
-
-
-def _bare(etag: str) -> str:
-    return etag.strip('"')

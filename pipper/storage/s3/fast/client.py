@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LONGEST_ERROR, _LONGEST_PAGE = 1 << 16, 1 << 24  # bytes
 _ATTEMPTS = 2
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,25 @@ class Opened:
 
     etag: str
     """As it was sent, with its quotes."""
-    size: int
-    """Bytes of the body (Content-Length)."""
+    size: int | None
+    """Bytes of the body; None if only the end of a chunked body shows it."""
     headers: Mapping[str, str] = field(repr=False)
     """To be asked for by names in lower case."""
     body: "BaseHTTPResponse" = field(repr=False)
+
+
+def size_of(headers: Mapping[str, str]) -> int | None:
+    """Return the bytes of a body: its length, or that of its range; None if neither is given."""
+    if _LENGTH.fullmatch(length := headers.get("content-length", "")):
+        return int(length)
+    if found := _RANGE.fullmatch(headers.get("content-range", "")):
+        return int(found[2]) - int(found[1]) + 1
+    return None
+
+
+def has_end(headers: Mapping[str, str]) -> bool:
+    """Return whether a body that breaks off can be told from a whole one (RFC 9112, section 8)."""
+    return size_of(headers) is not None or "chunked" in headers.get("transfer-encoding", "").lower()
 
 
 class _SigningKeys:
@@ -80,9 +95,10 @@ class Direct:
         response = self._send(f"/{quote(key)}", {name: value for name, value in headers.items() if value})
         if response is None:
             return None
-        length, etag = response.headers.get("Content-Length", ""), response.headers.get("ETag", "")
-        if response.status == (206 if span else 200) and _LENGTH.fullmatch(length) and etag:
-            return Opened(etag=etag, size=int(length), headers=response.headers, body=response)
+        etag = response.headers.get("ETag", "")
+        if response.status == (206 if span else 200) and has_end(response.headers) and etag:
+            size = size_of(response.headers)
+            return Opened(etag=etag, size=size, headers=response.headers, body=response)
         if response.status == 404 and _code(self._text(response, _LONGEST_ERROR)) == "NoSuchKey":
             raise absent(subject)
         response.close()

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 
 from pipper.errors import StoreError
 from pipper.http.client import arriving
-from pipper.storage.s3.errors import ENDPOINT
-from pipper.storage.s3.fast.client import Opened
+from pipper.storage.s3.errors import ENDPOINT, incomplete
+from pipper.storage.s3.fast.client import Opened, has_end, size_of
 from pipper.storage.s3.listing import ListingCheck
 from pipper.storage.s3.session import Connection
 
@@ -44,7 +44,10 @@ def open_body(
             if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
                 return None
             raise
-    connection.check(response, "read", key, "ETag", "ContentLength")
+    connection.check(response, "read", key, "ETag")
+    headers = response["ResponseMetadata"]["HTTPHeaders"]
+    if not has_end(headers):
+        raise incomplete(connection.describe("read", key), "Content-Length, and is not chunked")
     # botocore returns urllib3's response here; its types are wrong
     body = cast("BaseHTTPResponse", response["Body"].__enter__())
     if span and not response.get("ContentRange"):
@@ -56,8 +59,8 @@ def open_body(
         )
     return Opened(
         etag=response["ETag"],
-        size=response["ContentLength"],
-        headers=response["ResponseMetadata"]["HTTPHeaders"],
+        size=size_of(headers),
+        headers=headers,
         body=body,
     )
 
