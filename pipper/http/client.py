@@ -18,7 +18,15 @@ from pipper import __version__
 from pipper.core.redaction import shown
 from pipper.core.urls import join_url, split_url, url_fault
 from pipper.errors import IntegrityError, PipperError, StoreError
-from pipper.http.errors import AGAIN, TransientError, check, host_of, require_there, translated
+from pipper.http.errors import (
+    AGAIN,
+    TransientError,
+    check,
+    host_of,
+    refuses_ranges,
+    require_there,
+    translated,
+)
 from pipper.http.pool import Pool
 from pipper.system.retry import retry
 
@@ -94,14 +102,25 @@ class Web:
 
         Raises ObjectAbsentError for a 404, StoreError for an incomplete body.
         """
-        with self._answer(url, {"Range": f"bytes={start}-"} if start else {}) as response:
-            if start and response.status == 416:
+        with self._ranged(url, f"bytes={start}-" if start else "") as response:
+            if start and response.status == 416:  # also without a range
                 yield iter(())
                 return
             check(response, url)
             require_there(response, url)
             skipped = start if start and not _begins_at(response, start) else 0
             yield _without(_pieces(response, url), skipped)
+
+    @contextmanager
+    def _ranged(self, url: str, span: str) -> "Iterator[BaseHTTPResponse]":
+        """Yield the response for a range, or for everything if the server refuses the range."""
+        if span:
+            with self._answer(url, {"Range": span}) as response:
+                if not refuses_ranges(response.status):
+                    yield response
+                    return
+        with self._answer(url, {}) as response:
+            yield response
 
     def get(self, url: str, headers: Mapping[str, str] = _NO_HEADERS, *, limit: int) -> Answer:
         """Return the response to a GET of `url`.
@@ -112,21 +131,22 @@ class Web:
         return _with_retries(lambda: self._read(url, headers, limit))
 
     def size(self, url: str) -> int:
-        """Return the size of `url` in bytes, from a GET of the first byte: a signed URL allows no HEAD."""
-        size = _with_retries(lambda: self._size(url))
-        if not re.fullmatch(r"[0-9]{1,15}", size):
-            raise StoreError(
-                f"{host_of(url)} does not send the size of {shown(url)}",
-                hint="use a server that sends Content-Length or Content-Range",
-            )
-        return int(size)
+        """Return the size of `url` in bytes, from a GET of the first byte: a signed URL allows no HEAD.
 
-    def _size(self, url: str) -> str:
-        with self._answer(url, {"Range": "bytes=0-0"}) as response:
+        If the server does not say it, the whole file is read.
+        """
+        return _with_retries(lambda: self._size(url))
+
+    def _size(self, url: str) -> int:
+        with self._ranged(url, "bytes=0-0") as response:
             check(response, url)
             require_there(response, url)
             whole = response.headers.get("Content-Range", "").rpartition("/")[2]
-            return whole if response.status == 206 else response.headers.get("Content-Length", "")
+            size = whole if response.status == 206 else response.headers.get("Content-Length", "")
+        if re.fullmatch(r"[0-9]{1,15}", size):
+            return int(size)
+        with self.stream(url) as pieces:
+            return sum(map(len, pieces))
 
     def _read(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         ends = time.monotonic() + REQUEST_SECONDS

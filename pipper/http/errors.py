@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AGAIN = "check the network, then run the command again"
 _PROXY = "set HTTPS_PROXY if this network needs a proxy"
 _ANSWERS = frozenset({200, 206, 304, 404, 410})
+_FOR_GOOD = frozenset({501, 505})
+"""Statuses of 500 and above that the same request gets again: not implemented."""
 _FAILURES = {
     "NameResolutionError": ("the host name is unknown", f"correct the host name, or {_PROXY}"),
     "ConnectTimeoutError": ("no connection in time", f"check the network, or {_PROXY}"),
@@ -61,11 +63,19 @@ def check(response: "BaseHTTPResponse", url: str) -> None:
             hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
         )
     what = f"cannot read {shown(url)}: {host_of(url)} answered {f'{status} {code}'.strip()}"
-    if status == 429 or status >= 500:
+    if status == 429 or (status >= 500 and status not in _FOR_GOOD):
         seconds = response.headers.get("Retry-After", "")
         wait = float(seconds) if re.fullmatch(r"[0-9]{1,4}", seconds) else 0.0
         raise TransientError(what, hint="run the command again later", wait=wait)
     raise StoreError(what, hint="correct the URL, or the proxy in HTTPS_PROXY")
+
+
+def refuses_ranges(status: int) -> bool:
+    """Return whether a status may mean that the server or a proxy refuses the `Range` header, and not the file.
+
+    There is no such status: servers answer 400, 403, 405, 416 or 501, among others. Load and failures are none.
+    """
+    return status not in _ANSWERS and status != 429 and (status < 500 or status in _FOR_GOOD)
 
 
 def require_there(response: "BaseHTTPResponse", url: str) -> None:
