@@ -38,17 +38,12 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
     yield f"requirements = {toml_strings(inputs.requirements, taken=15)}"
     yield from _closures("groups", inputs.groups)
     yield from _closures("extras", inputs.extras)
-    pairs = [f"{toml_key(name)} = {toml_string(alias)}" for name, alias in sorted(inputs.sources.items())]
-    yield f"sources = {toml_inline(pairs)}"
+    yield f"sources = {_strings_by_key(inputs.sources)}"
     yield f"repositories = {toml_strings(inputs.repositories, taken=15)}"
     yield f"index = {str(inputs.index).lower()}"
     if inputs.indexes:
-        pairs = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in sorted(inputs.indexes.items())]
-        yield f"indexes = {toml_inline(pairs)}"
-    if isinstance(inputs.prereleases, tuple):
-        yield f"prereleases = {toml_strings(inputs.prereleases, taken=14)}"
-    elif inputs.prereleases:
-        yield "prereleases = true"
+        yield f"indexes = {_strings_by_key(inputs.indexes)}"
+    yield from _all_or_some("prereleases", inputs.prereleases)
     for name in ("constraints", "overrides", "exclude", "environments"):
         if texts := getattr(inputs, name):
             yield f"{name} = {toml_strings(texts, taken=len(name) + 3)}"
@@ -56,15 +51,22 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
         yield f"as-of = {toml_string(inputs.as_of)}"
     if inputs.cool_down:
         yield f"cool-down = {toml_string(inputs.cool_down)}"
-    if isinstance(inputs.build_allow, tuple):
-        yield f"build-allow = {toml_strings(inputs.build_allow, taken=14)}"
-    elif inputs.build_allow:
-        yield "build-allow = true"
+    yield from _all_or_some("build-allow", inputs.build_allow)
     for name, member in sorted(inputs.members.items()):
         yield f"members.{toml_key(name)} = {_member(member)}"
     if inputs.files:
-        pairs = [f"{toml_key(path)} = {toml_string(name)}" for path, name in sorted(inputs.files.items())]
-        yield f"files = {toml_inline(pairs)}"
+        yield f"files = {_strings_by_key(inputs.files)}"
+
+
+def _strings_by_key(texts: Mapping[str, str]) -> str:
+    return toml_inline([f"{toml_key(key)} = {toml_string(text)}" for key, text in sorted(texts.items())])
+
+
+def _all_or_some(key: str, value: bool | tuple[str, ...]) -> Iterable[str]:
+    if isinstance(value, tuple):
+        yield f"{key} = {toml_strings(value, taken=len(key) + 3)}"
+    elif value:
+        yield f"{key} = true"
 
 
 def _member(member: MemberInputs) -> str:
