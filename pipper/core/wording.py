@@ -1,6 +1,8 @@
-"""Parts of messages: counts and lists of words."""
+"""Parts of messages: counts, sizes and lists of words."""
 
 from collections.abc import Iterable
+
+_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -19,3 +21,13 @@ def listed(words: Iterable[str], last: str = "and") -> str:
 def quoted(words: Iterable[str], last: str = "and") -> str:
     """Return words in backticks as a list in a sentence, as in "`a`, `b` and `c`"; "none" for no words."""
     return listed((f"`{word}`" for word in words), last) or "none"
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes in words: `18.3 kB` (1 kB is 1000 bytes)."""
+    amount, unit = float(size), "bytes"
+    for larger in _UNITS:
+        if amount < 999.95:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"

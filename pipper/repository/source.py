@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from pipper.core.layout.keys import MARKER_KEY, bundle_version, page_key, parse_marker, wheel_key
+from pipper.core.layout.keys import (
+    MARKER_KEY,
+    bundle_version,
+    marks_site,
+    page_key,
+    parse_marker,
+    wheel_key,
+)
 from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, parse_page, salvage_page
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
@@ -75,6 +82,11 @@ class Repository:
         """The bytes of the format marker; empty if it does not exist."""
         self.folders()
         return self._marker
+
+    @property
+    def has_site(self) -> bool:
+        """Whether the repository has a site, which its publishers keep up to date."""
+        return marks_site(self.marker)
 
     def folders(self) -> dict[NormalizedName, list[str]]:
         """Return the folders of each project by its normalised name."""

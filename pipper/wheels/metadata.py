@@ -134,6 +134,12 @@ def parse_headers(raw: bytes, *, subject: str) -> dict[str, list[str]]:
     return headers
 
 
+def parse_description(raw: bytes) -> str:
+    """Return what follows the headers: the description, in METADATA of format 2.1 and newer."""
+    end = _BLANK_LINE.search(raw)
+    return raw[end.end() :].decode("utf-8", "replace") if end else ""
+
+
 def _single(headers: dict[str, list[str]], key: str, subject: str) -> str:
     values = headers.get(key, [])
     if len(values) != 1:

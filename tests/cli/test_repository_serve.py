@@ -3,20 +3,18 @@
 import base64
 import http.client
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from pipper.core.layout.simple_pages import JSON_TYPE, prefers_json
+from pipper.core.layout.site.frame import POLICY
+from tests.installers import install_with_stock_tools
 from tests.invariants import Workspace
 from tests.s3_double import Answer, Rule, S3Double
 
@@ -61,30 +59,8 @@ def shop(empty: Workspace) -> Workspace:
 
 
 def test_stock_pip_and_uv_install_with_hashes(shop: Workspace) -> None:
-    locked = shop.root / "requirements.txt"
-    shop.write_manifest("alpha")
-    shop.run("lock")
-    shop.run("export", "-f", "requirements", "-o", locked)
-    text = "\n".join(line for line in locked.read_text().splitlines() if not line.startswith("-"))
-    locked.write_text(text)
-    assert "--hash=sha256:" in text
     with served(shop, "-b", shop.url) as url:
-        for tool in (
-            [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir"],
-            [str(Path(sys.executable).with_name("uv")), "pip", "install", "-q", "--no-cache"],
-        ):
-            target = shop.root / f"by-{Path(tool[0]).name}-{len(tool)}"
-            env = {name: value for name, value in shop.environment.items() if not name.startswith("PIP_")}
-            subprocess.run(
-                [*tool, "--index-url", url, "--require-hashes", "-r", str(locked), "--target", str(target)],
-                check=True,
-                env={**env, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"},
-                cwd=shop.root,
-            )
-            assert {path.name for path in target.glob("*.dist-info")} == {
-                "alpha-1.0.0.dist-info",
-                "beta-1.0.0.dist-info",
-            }
+        install_with_stock_tools(shop, url, "alpha==1.0.0", "beta==1.0.0")
 
 
 def test_pages_files_and_metadata_are_given_and_nothing_else(shop: Workspace) -> None:
@@ -96,7 +72,7 @@ def test_pages_files_and_metadata_are_given_and_nothing_else(shop: Workspace) ->
         status, headers, body = ask(url, "/simple/beta/")
         assert headers["content-type"].startswith("text/html")
         assert b'data-yanked="&lt;b&gt;bad&lt;/b&gt;"' in body
-        assert headers["content-security-policy"] == "default-src 'none'"
+        assert headers["content-security-policy"] == f"{POLICY}; frame-ancestors 'none'"
         page = json.loads(ask(url, "/simple/alpha/", headers={"Accept": JSON_TYPE})[2])
         (file,) = page["files"]
         place = "/" + file["url"].removeprefix("../../")

@@ -43,9 +43,11 @@ CONFINED = {
     "build": ("pipper.build",),
     "resolvelib": ("pipper.solve.provider",),
     "yaml": ("pipper.wheels.plain_yaml",),
+    "markdown_it": ("pipper.core.layout.site.description",),
 }
 IMPORTED_AS = {
     "pyyaml": {"yaml"},
+    "markdown-it-py": {"markdown_it"},
     "boto3": {"boto3", "botocore", "s3transfer"},
     "build": {"build", "pyproject_hooks"},
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipper.core.wording import counted, listed
+from pipper.core.wording import counted, human_size, listed
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,20 @@ def test_a_noun_may_have_its_own_plural() -> None:
 def test_words_are_listed_with_commas_and_a_last_word(words: list[str], text: str) -> None:
     assert listed(words) == text
     assert listed(iter(words), last="or") == text.replace(" and ", " or ")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (18_324, "18.3 kB"),
+        (999_949, "999.9 kB"),
+        (999_999, "1.0 MB"),
+        (5 * 10**9, "5.0 GB"),
+        (10**16, "10000.0 TB"),
+    ],
+)
+def test_a_size_is_told_in_the_unit_that_suits_it(size: int, said: str) -> None:
+    assert human_size(size) == said

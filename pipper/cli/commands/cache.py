@@ -11,8 +11,7 @@ from pipper.cache.cleaning import Freed
 from pipper.cli.command import Group
 from pipper.cli.options.settings import json_option, output_options, settings_from
 from pipper.cli.output import give, give_json, give_result
-from pipper.cli.render.queries import human_size
-from pipper.core.wording import counted
+from pipper.core.wording import counted, human_size
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.settings import Settings
 

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipper.cli.output import visible
-from pipper.cli.render.queries import human_size
-from pipper.core.wording import counted
+from pipper.core.wording import counted, human_size
 from pipper.ops.repository.copy import CopyOutcome
 from pipper.repository.copier import Copied
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pipper.cli.render.findings import error_documents
-from pipper.cli.render.queries import human_size
-from pipper.core.wording import counted
-from pipper.ops.repository.packages import PackagesOutcome, PackageVersion, PublishedPackage
+from pipper.core.layout.published import PackageVersion, PublishedPackage
+from pipper.core.wording import counted, human_size
+from pipper.ops.repository.packages import PackagesOutcome
 
 PACKAGE_HEADERS = ("Name", "Newest", "Versions", "Uploaded", "Yanked", "Size")
 VERSION_HEADERS = ("Name", "Version", "Uploaded", "Files", "Size", "Notes")

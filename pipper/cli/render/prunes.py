@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from pipper.cli.render.findings import error_documents
-from pipper.cli.render.queries import human_size
-from pipper.core.wording import counted
+from pipper.core.wording import counted, human_size
 from pipper.ops.repository.prune import PruneOutcome
 from pipper.ops.repository.prune_rules import Doomed
 

@@ -7,8 +7,8 @@ from msgspec.structs import asdict
 
 from pipper.cli.output import visible
 from pipper.cli.render.installed import installed_document
-from pipper.cli.render.queries import human_size
 from pipper.core.plan import Installed
+from pipper.core.wording import human_size
 from pipper.ops.query.published import PublishedVersion
 from pipper.ops.query.published_status import Outdated, PackageInfo
 

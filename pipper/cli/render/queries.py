@@ -5,18 +5,6 @@ from collections.abc import Iterator
 from pipper.core.lock.graph import Root, Row, reached
 from pipper.ops.query.locked import Reasons, Tree
 
-_UNITS = ("kB", "MB", "GB", "TB")
-
-
-def human_size(size: int) -> str:
-    """Return a number of bytes in words: `18.3 kB` (1 kB is 1000 bytes)."""
-    amount, unit = float(size), "bytes"
-    for larger in _UNITS:
-        if amount < 999.95:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-
 
 def tree_lines(tree: Tree, *, drawn: bool) -> Iterator[str]:
     """Yield the tree with lines (`drawn`), or indented by two spaces a level. `(*)`: its dependencies are above."""

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.layout.keys import MARKER_KEY, METADATA_SUFFIX, PAGE_NAME, bundle_version
+from pipper.core.layout.keys import (
+    LISTING_KEY,
+    MARKER_KEY,
+    METADATA_SUFFIX,
+    PAGE_NAME,
+    SITE_PAGE,
+    bundle_version,
+)
 from pipper.core.ports import ObjectInfo
 
 _WHEEL = re.compile(r"[0-9a-f]{16}/[^/]+\.whl")
@@ -33,6 +40,8 @@ class Holdings(Struct, frozen=True, kw_only=True):
     """In the order of their names."""
     strange: tuple[ObjectInfo, ...]
     """Objects that pipper does not use; readers skip them."""
+    site: frozenset[str] = frozenset()
+    """Keys that belong to the site, if there is one: the list of projects, and pages."""
 
 
 def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
@@ -42,6 +51,7 @@ def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
     metadata: dict[NormalizedName, dict[str, ObjectInfo]] = {}
     bundles: dict[NormalizedName, list[ObjectInfo]] = {}
     strange: list[ObjectInfo] = []
+    site: set[str] = set()
     for info in objects:
         folder, _, rest = info.key.partition("/")
         name = canonicalize_name(folder)
@@ -53,6 +63,8 @@ def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
             metadata.setdefault(name, {})[rest.removesuffix(METADATA_SUFFIX)] = info
         elif rest and bundle_version(info.key) is not None:
             bundles.setdefault(name, []).append(info)
+        elif info.key in (LISTING_KEY, SITE_PAGE) or (folder == name and rest == SITE_PAGE):
+            site.add(info.key)
         elif info.key != MARKER_KEY:
             strange.append(info)
     return Holdings(
@@ -67,4 +79,5 @@ def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
             for name in sorted({*pages, *wheels, *metadata, *bundles})
         ),
         strange=tuple(strange),
+        site=frozenset(site),
     )

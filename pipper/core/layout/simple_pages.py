@@ -1,9 +1,8 @@
-"""The simple API for stock clients: JSON (PEP 691, 700) and HTML (PEP 503, 592, 658, 714), from a project's page."""
+"""The simple API for stock clients: JSON (PEP 691, 700), and the links of HTML pages (PEP 503, 592, 658, 714)."""
 
 import json
 from collections.abc import Callable, Iterable
 from html import escape
-from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
@@ -11,8 +10,6 @@ from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.wheel_identity import wheel_identity
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-HTML_TYPE = "text/html; charset=utf-8"
-_HEAD = '<!DOCTYPE html><html><head><meta charset="utf-8"><meta name="pypi:repository-version" content="1.1">'
 
 Address = Callable[[PageFile], str]
 """Returns the URL of a file, relative to the page of its project."""
@@ -21,12 +18,6 @@ Address = Callable[[PageFile], str]
 def root_json(names: Iterable[NormalizedName]) -> bytes:
     """Return the list of projects as JSON."""
     return _dump({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]})
-
-
-def root_html(names: Iterable[NormalizedName]) -> bytes:
-    """Return the list of projects as HTML."""
-    links = "\n".join(f'<a href="{quote(name)}/">{escape(name)}</a><br>' for name in names)
-    return f"{_HEAD}<title>Simple index</title></head><body>\n{links}\n</body></html>\n".encode()
 
 
 def project_json(page: ProjectPage, address: Address) -> bytes:
@@ -57,20 +48,14 @@ def _entry(file: PageFile, url: str) -> dict[str, object]:
     return entry
 
 
-def project_html(page: ProjectPage, address: Address) -> bytes:
-    """Return the files of a project as HTML."""
-    links = "\n".join(_anchor(file, address(file)) for file in page.files)
-    title = escape(f"Links for {page.name}")
-    return f"{_HEAD}<title>{title}</title></head><body>\n<h1>{title}</h1>\n{links}\n</body></html>\n".encode()
-
-
-def _anchor(file: PageFile, url: str) -> str:
+def anchor(file: PageFile, url: str) -> str:
+    """Return the link to a file of a project on an HTML page."""
     more = f' data-core-metadata="sha256={file.metadata_sha256}"'
     if file.needs.requires_python:
         more += f' data-requires-python="{escape(file.needs.requires_python)}"'
     if file.yanked is not False:
         more += f' data-yanked="{escape(file.yanked if isinstance(file.yanked, str) else "")}"'
-    return f'<a href="{escape(url)}#sha256={file.sha256}"{more}>{escape(file.filename)}</a><br>'
+    return f'<a href="{escape(url)}#sha256={file.sha256}"{more}>{escape(file.filename)}</a>'
 
 
 def prefers_json(accept: str) -> bool:

@@ -7,11 +7,13 @@ from msgspec import Struct
 from pipper.core.layout.keys import MARKER_KEY
 from pipper.core.layout.objects import Holdings, arrange
 from pipper.core.ports import Ability, TellsAbilities
-from pipper.errors import PipperError, StoreLacksError, gravest
+from pipper.errors import IntegrityError, PipperError, StoreLacksError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import REPAIR, Finding, findings_of
+from pipper.ops.repository.site import SITE_COMMAND
 from pipper.repository.probe_store import Probe, probe_store
+from pipper.repository.site.keeper import SiteKeeper
 from pipper.repository.source import Repository
 from pipper.repository.survey import Surveyor
 from pipper.system.files import scratch_folder
@@ -65,13 +67,14 @@ def check(settings: Settings, *, now: datetime) -> CheckOutcome:
     repository.require()
     holdings = arrange(repository.store.list())
     findings, failed = _look(repository, holdings, settings, now)
+    site, unread = _site(repository, settings)
     return CheckOutcome(
         location=repository.store.location,
         layout_format=repository.layout_format,
         probes=probes,
         projects=len(holdings.projects),
-        findings=(*_marker(repository, holdings), *findings, *_strange(holdings)),
-        errors=(*errors, *failed),
+        findings=(*_marker(repository, holdings), *findings, *site, *_strange(repository, holdings)),
+        errors=(*errors, *failed, *unread),
         abilities=_abilities(repository, probes),
     )
 
@@ -111,12 +114,27 @@ def _marker(repository: Repository, holdings: Holdings) -> list[Finding]:
     return [Finding(kind="missing marker", subject=MARKER_KEY, text=text)]
 
 
-def _strange(holdings: Holdings) -> list[Finding]:
+def _site(repository: Repository, settings: Settings) -> tuple[list[Finding], list[PipperError]]:
+    """Find the pages of the site that do not show what is published; damaged pages of projects are told already."""
+    if not repository.has_site:
+        return [], []
+    found = SiteKeeper(repository, settings.reporter, dry_run=True).refresh()
+    text = f"it does not show what is published: {SITE_COMMAND} or {REPAIR} writes it"
+    gone = f"nothing is published under this name: {SITE_COMMAND} or {REPAIR} removes it"
+    return [
+        *(Finding(kind="outdated site", subject=key, text=text) for key in found.written),
+        *(Finding(kind="outdated site", subject=key, text=gone) for key in found.removed),
+    ], [error for error in found.errors if not isinstance(error, IntegrityError)]
+
+
+def _strange(repository: Repository, holdings: Holdings) -> list[Finding]:
+    keys = [info.key for info in holdings.strange]
+    keys += () if repository.has_site else sorted(holdings.site)
     return [
         Finding(
             kind="strange object",
-            subject=info.key,
+            subject=key,
             text="this key is not of pipper's layout; pipper ignores the object and leaves it",
         )
-        for info in holdings.strange
+        for key in sorted(keys)
     ]

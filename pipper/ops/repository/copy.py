@@ -23,6 +23,7 @@ from pipper.ops.repository.copy_wanted import (
 )
 from pipper.ops.repository.endpoints import at_end, is_index, open_end
 from pipper.ops.repository.published_by import doer
+from pipper.ops.repository.site import keep_site
 from pipper.repository.copier import Copied, Copier, Offer, copied
 from pipper.repository.publisher import Publisher
 from pipper.system.files import scratch_folder
@@ -90,6 +91,8 @@ def copy(settings: Settings, request: CopyRequest, *, now: datetime) -> CopyOutc
         if not request.dry_run and any(plan.offers or plan.entries or not plan.has_failed for plan in plans):
             publisher.prepare()
             run.execute(plans)
+    if not request.dry_run:
+        keep_site(target, by_project, settings.reporter)
     files = [each for plan in plans for each in plan.results.values()]
     return CopyOutcome(
         source=source.location,

@@ -35,6 +35,7 @@ Kind = Literal[
     "missing bundle",
     "damaged bundle",
     "removed bundle",
+    "outdated site",
     "unnamed object",
     "recent object",
     "bundle without page",

@@ -9,24 +9,22 @@ from urllib.parse import quote, unquote
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.layout.keys import METADATA_SUFFIX
+from pipper.core.layout.keys import HTML, METADATA_SUFFIX
 from pipper.core.layout.page import PageFile, ProjectPage
-from pipper.core.layout.simple_pages import (
-    HTML_TYPE,
-    JSON_TYPE,
-    prefers_json,
-    project_html,
-    project_json,
-    root_html,
-    root_json,
-)
+from pipper.core.layout.simple_pages import JSON_TYPE, prefers_json, project_json, root_json
+from pipper.core.layout.site.frame import made_from
+from pipper.core.layout.site.listing import EMPTY, ListedProject, described_file
+from pipper.core.layout.site.project_page import project_page, view_of
+from pipper.core.layout.site.root_page import root_page
 from pipper.errors import ObjectAbsentError
+from pipper.repository.site.about import read_about
 from pipper.repository.source import Repository
 
 _FRESH = 5.0
 """Seconds for which a listing of names is used: a resolver asks for many names at once."""
 _SIGNED = 600
 """Seconds that a signed URL of a redirect is valid."""
+_SERVED = made_from("served")
 _WHEEL_TYPE = "application/zip"
 _TEXT_TYPE = "text/plain; charset=utf-8"
 
@@ -76,9 +74,9 @@ class Gateway:
         match parts:
             case [""] | ["simple"]:
                 return Reply(status=301, location="/simple/")
-            case ["simple", ""]:
+            case ["simple", "" | "index.html"]:
                 return self._root(accept)
-            case ["simple", name, ""] if name:
+            case ["simple", name, "" | "index.html"] if name:
                 return self._project(name, accept)
             case ["simple", name] if name:
                 return Reply(status=301, location=f"/simple/{quote(canonicalize_name(name))}/")
@@ -101,7 +99,8 @@ class Gateway:
         names = sorted(frozenset().union(*self._held()))
         if prefers_json(accept):
             return reply(200, root_json(names), JSON_TYPE)
-        return reply(200, root_html(names), HTML_TYPE)
+        listed = [ListedProject(name=name) for name in names]
+        return reply(200, root_page(listed, inputs=_SERVED), HTML)
 
     def _project(self, given: str, accept: str) -> Reply:
         name = canonicalize_name(given)
@@ -118,7 +117,9 @@ class Gateway:
 
         if prefers_json(accept):
             return reply(200, project_json(page, address), JSON_TYPE)
-        return reply(200, project_html(page, address), HTML_TYPE)
+        about = read_about(repository.store, page, described_file(page))
+        listed = EMPTY.changed({each: ListedProject(name=each) for each in frozenset().union(*self._held())})
+        return reply(200, project_page(view_of(page, about, listed), address, inputs=_SERVED), HTML)
 
     def _file(self, alias: str, name: NormalizedName, url: str) -> Reply:
         repository = next((each for each in self._repositories if each.alias == alias), None)

@@ -10,15 +10,16 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.layout.published import PackageVersion, PublishedPackage, versions_of
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.standards import read_version
 from pipper.errors import ConflictError, PipperError, UsageError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import read_lock
 from pipper.ops.repository.choose_one import single_repository
-from pipper.ops.repository.packages import PackageVersion, PublishedPackage, versions_of
 from pipper.ops.repository.prune_rules import Doomed, Rules, named, ruled_out
 from pipper.ops.repository.published_by import doer
+from pipper.ops.repository.site import keep_site
 from pipper.repository.publisher import Publisher
 from pipper.repository.remover import Removal, Remover
 from pipper.repository.source import Repository
@@ -84,6 +85,8 @@ def prune(settings: Settings, request: PruneRequest, *, now: datetime) -> PruneO
         if not request.dry_run:
             Publisher(repository, now=now, reporter=settings.reporter).prepare()
             removals += attempt_each(run.remove, found, settings.reporter, "Removing")
+            gone = {plan.package.name for plan in found if plan.doomed or plan.tombs}
+            keep_site(repository, gone, settings.reporter)
     return _outcome(repository, plans, removals)
 
 

@@ -8,7 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.ops.repository.packages import PackageVersion, PublishedPackage
+from pipper.core.layout.published import PackageVersion, PublishedPackage
 
 
 class Rules(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.member_needs import missing_members
 from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
+from pipper.ops.repository.site import keep_site
 from pipper.repository.publisher import Outcome, Publication, Publisher, failed
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import machine_error, os_errors
@@ -90,6 +91,9 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     done = [outcome.publication for outcome in outcomes if outcome.error is None]
     for warning in missing_members(done, project.manifest.members if project else (), repository):
         settings.reporter.warning(warning)
+    if not request.dry_run:
+        # Also where nothing was new: an earlier run may have stopped before this.
+        keep_site(repository, {each.name for each in done}, settings.reporter)
     by_path = {outcome.publication.source: outcome for outcome in outcomes}
     results = [
         Published(path=path, status="failed", error=each)

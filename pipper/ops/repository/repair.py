@@ -22,9 +22,10 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import Finding
 from pipper.ops.repository.repair_project import Mender, Work
+from pipper.ops.repository.site import write_marker
 from pipper.ops.repository.sweep import Mend
-from pipper.repository.page_swap import ROUNDS, outrun, put
 from pipper.repository.publisher import Publisher
+from pipper.repository.site.keeper import SiteKeeper, read_listing
 from pipper.repository.source import Repository
 from pipper.repository.survey import Survey, Surveyor
 from pipper.storage.rehearsal import RehearsalStore
@@ -70,7 +71,7 @@ def repair(
     failed = any(isinstance(result, PipperError) for result in results)
     layout_format = repository.layout_format
     if to_format_2 and layout_format == 1 and not failed:
-        _write_marker(repository.store, 2)
+        write_marker(repository, layout_format=2)
         mends += (
             Mend(subject=MARKER_KEY, text="set format 2: from now on, only wheels on pages are published"),
         )
@@ -78,12 +79,13 @@ def repair(
         # In format 2, bundles that 0.x published during this run are invisible unless they are imported.
         results += run.everything()
     mended = [result for result in results if isinstance(result, Work)]
+    pages, unwritten = _mend_site(repository, settings, dry_run=dry_run)
     return RepairOutcome(
         location=repository.store.location,
         layout_format=layout_format,
-        mends=(*mends, *(mend for each in mended for mend in each.mends)),
+        mends=(*mends, *(mend for each in mended for mend in each.mends), *pages),
         left=tuple(finding for each in mended for finding in each.left),
-        errors=tuple(result for result in results if isinstance(result, PipperError)),
+        errors=(*(result for result in results if isinstance(result, PipperError)), *unwritten),
     )
 
 
@@ -120,6 +122,21 @@ class _Run:
             return attempt_each(mended, surveys, self._settings.reporter, "Repairing projects")
 
 
+def _mend_site(
+    repository: Repository, settings: Settings, *, dry_run: bool
+) -> tuple[list[Mend], tuple[PipperError, ...]]:
+    """Write the pages of the site that do not show what is published now."""
+    repository = _on(repository, repository.store, settings)
+    if not repository.has_site:
+        return [], ()
+    found = SiteKeeper(repository, settings.reporter, dry_run=dry_run).refresh()
+    mends = [Mend(subject=key, text="wrote it: it did not show what is published") for key in found.written]
+    mends += [
+        Mend(subject=key, text="removed it: nothing is published under this name") for key in found.removed
+    ]
+    return mends, tuple(error for error in found.errors if not isinstance(error, IntegrityError))
+
+
 def _bundles(holding: Holding) -> frozenset[tuple[str, str]]:
     """Return key and etag of each bundle of a project."""
     return frozenset((info.key, info.etag) for info in holding.bundles)
@@ -138,7 +155,7 @@ def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
         if found != 2:
             return ()
         with suppress(ObjectExistsError):
-            store.create(MARKER_KEY, marker_body(found), content_type=JSON)
+            store.create(MARKER_KEY, _marker(repository, found), content_type=JSON)
         return (mend,)
     try:
         parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}")
@@ -147,7 +164,7 @@ def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
             raise
         found, mend = _restored(repository, error.cause or error.message)
         try:
-            store.replace(MARKER_KEY, marker_body(found), etag=blob.etag, content_type=JSON)
+            store.replace(MARKER_KEY, _marker(repository, found), etag=blob.etag, content_type=JSON)
         except ObjectChangedError:
             return ()
         return (mend,)
@@ -163,6 +180,11 @@ def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
     reason = f"{waiting[0]} is on no page" if waiting else "there are no pages"
     hint = "if it was format 2, run `pipper repository repair --format 2`"
     return 1, Mend(subject=MARKER_KEY, text=f"{why}: wrote it with format 1, because {reason}; {hint}")
+
+
+def _marker(repository: Repository, layout_format: int) -> bytes:
+    """Return a new marker; it notes a site if there is a list of projects, which nothing else writes."""
+    return marker_body(layout_format, has_site=read_listing(repository.store).listing is not None)
 
 
 def _on_no_page(repository: Repository, holding: Holding) -> list[ObjectInfo]:
@@ -181,21 +203,3 @@ def _is_newer(body: bytes) -> bool:
         return False
     found = document.get("format") if isinstance(document, dict) else None
     return isinstance(found, int) and found > 2
-
-
-def _write_marker(store: Store, layout_format: int) -> None:
-    """Write the format into the marker by compare-and-swap; raises ConflictError if other writers win each time."""
-    body = marker_body(layout_format)
-    for _ in range(ROUNDS):
-        try:
-            blob = store.read(MARKER_KEY)
-        except ObjectAbsentError:
-            etag = None
-        else:
-            if parse_marker(blob.body, label=f"{store.location}/{MARKER_KEY}") == layout_format:
-                return
-            etag = blob.etag
-        with suppress(ObjectExistsError, ObjectChangedError):
-            put(store, MARKER_KEY, body, etag=etag, content_type=JSON)
-            return
-    raise outrun(f"{store.location}/{MARKER_KEY}")

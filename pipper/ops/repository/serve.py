@@ -13,6 +13,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from pipper.core.layout.keys import HTML
+from pipper.core.layout.site.frame import POLICY
 from pipper.core.redaction import redacted
 from pipper.core.reporter import Reporter
 from pipper.core.urls import is_loopback
@@ -140,7 +142,6 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     _HEADERS: ClassVar = {
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'",
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
     }
@@ -200,6 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("WWW-Authenticate", 'Basic realm="pipper"')
             if answer.location:
                 self.send_header("Location", answer.location)
+            policy = POLICY if answer.content_type == HTML else "default-src 'none'"
+            self.send_header("Content-Security-Policy", f"{policy}; frame-ancestors 'none'")
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(answer.size))
             self.end_headers()

@@ -14,6 +14,7 @@ from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.site import keep_site
 from pipper.repository.page_swap import swap_page
 from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import Repository
@@ -79,6 +80,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
 
     check_conditions(repository.store, repository.marker or marker_body(1), exists=bool(repository.marker))
     after = swap_page(repository, request.name, marked).page
+    keep_site(repository, [request.name], settings.reporter)
     return YankOutcome(location=repository.store.location, changed=after != before)
 
 

@@ -8,7 +8,7 @@ from pipper.cli.command import Group
 
 _MODULES = {
     **dict.fromkeys(("add", "modify", "remove", "list", "exists"), "named"),
-    **{name: name for name in ("packages", "copy", "prune", "serve", "check", "repair", "policy")},
+    **{name: name for name in ("packages", "copy", "prune", "site", "serve", "check", "repair", "policy")},
 }
 """The module of each command, which is imported only when the command runs."""
 
@@ -18,6 +18,7 @@ Examples:
   pipper repository packages -r acme
   pipper repository copy acme-models:1.4.2 --from staging --to acme
   pipper repository prune --keep 5 --older-than 90d --dry-run -r acme
+  pipper repository site -r acme
   pipper repository check -r acme
   pipper repository policy --for publish -r acme
 """
@@ -39,7 +40,7 @@ class _LazyGroup(Group):
     epilog=_EXAMPLES,
 )
 def command() -> None:
-    """See, copy, prune, serve, check and repair repositories; name the repositories of this machine.
+    """See, copy, prune, show, serve, check and repair repositories; name the repositories of this machine.
 
     Named repositories (add, modify, remove, list, exists) are in ~/.pipper/repositories.json, which pipper 0.x
     reads too. They hold the credentials for a bucket; the manifest says which repositories a project uses.

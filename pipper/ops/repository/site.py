@@ -1,0 +1,166 @@
+"""`repository site`: makes the static pages of a repository; and what keeps them up to date afterwards."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+
+from pipper.core.layout.keys import (
+    JSON,
+    LISTING_KEY,
+    MARKER_KEY,
+    SITE_PAGE,
+    marker_body,
+    marks_site,
+    parse_marker,
+)
+from pipper.core.layout.objects import arrange
+from pipper.core.layout.site.frame import is_own
+from pipper.core.layout.site.listing import parse_listing
+from pipper.core.reporter import Reporter
+from pipper.errors import (
+    ConflictError,
+    IntegrityError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+    PipperError,
+    gravest,
+)
+from pipper.ops.context.settings import Settings
+from pipper.ops.repository.choose_one import single_repository
+from pipper.repository.page_swap import ROUNDS, outrun, put
+from pipper.repository.probe_store import check_conditions
+from pipper.repository.site.keeper import SiteChange, SiteKeeper
+from pipper.repository.source import Repository
+from pipper.system.parallel import attempt_each
+
+SITE_COMMAND = "`pipper repository site`"
+
+
+class SiteOutcome(Struct, frozen=True, kw_only=True):
+    """The result of `repository site`."""
+
+    location: str
+    url: str
+    """Where the root page lies: the URL without access rights, or the `file:` URL."""
+    change: SiteChange
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the gravest error, else 0."""
+        return gravest(error.exit_code for error in self.change.errors)
+
+
+def make_site(settings: Settings, *, dry_run: bool = False) -> SiteOutcome:
+    """Write every page of the site that does not show what is published; from now on publishers keep it so.
+
+    Raises UsageError if the repository does not exist, ConflictError if an object is in the way that pipper did not
+    write, StoreError if the store ignores conditions, and what the store raises before the first page.
+    """
+    repository = single_repository(settings, "repository site")
+    repository.require()
+    if not repository.has_site:
+        _require_free(repository)
+    if not dry_run:
+        check_conditions(repository.store, _begin(repository))
+    change = SiteKeeper(repository, settings.reporter, dry_run=dry_run).refresh()
+    return _outcome(repository, change)
+
+
+def remove_site(settings: Settings, *, dry_run: bool = False) -> SiteOutcome:
+    """Delete the pages of the site; publishers stop keeping it. Raises as `make_site`."""
+    repository = single_repository(settings, "repository site")
+    repository.require()
+    if not repository.has_site:
+        return _outcome(repository, SiteChange())
+    if not dry_run:
+        write_marker(repository, has_site=False)
+    keys = sorted(arrange(repository.store.list()).site)
+    found: list[PipperError | None] = []
+    if not dry_run:
+        found = attempt_each(repository.store.delete, keys, settings.reporter, "Deleting the site")
+    errors = tuple(each for each in found if each is not None)
+    return _outcome(repository, SiteChange(removed=tuple(keys), pages=len(keys), errors=errors))
+
+
+def keep_site(repository: Repository, names: Iterable[NormalizedName], reporter: Reporter) -> None:
+    """Show on the site, if there is one, what a command has changed in these projects.
+
+    What was published stays so if that fails: then a warning says how to make the pages anew.
+    """
+    wanted = sorted(set(names))
+    try:
+        if not wanted or not repository.has_site:
+            return
+        errors = SiteKeeper(repository, reporter).refresh(wanted).errors
+    except PipperError as error:
+        errors = (error,)
+    if errors:
+        reporter.warning(
+            f"the site of {repository.store.location} is out of date: {errors[0].message}; run {SITE_COMMAND}"
+        )
+
+
+def _outcome(repository: Repository, change: SiteChange) -> SiteOutcome:
+    store = repository.store
+    return SiteOutcome(location=store.location, url=store.url(SITE_PAGE), change=change)
+
+
+def _require_free(repository: Repository) -> None:
+    """Raise ConflictError if the keys of a site hold something else, such as the pages of another program."""
+    store = repository.store
+
+    def foreign(key: str) -> bool:
+        with suppress(ObjectAbsentError):
+            body = store.read(key).body
+            if key != LISTING_KEY:
+                return not is_own(body)
+            try:
+                parse_listing(body, label=key)
+            except IntegrityError:
+                return True
+        return False
+
+    keys = sorted(arrange(store.list()).site)
+    for key, found in zip(keys, attempt_each(foreign, keys), strict=True):
+        if isinstance(found, PipperError):
+            raise found
+        if found:
+            raise ConflictError(
+                f"{store.location}/{key} is not a page that pipper wrote",
+                cause="the site needs this key",
+                hint="move the object away, or use another prefix for the repository",
+            )
+
+
+def _begin(repository: Repository) -> bytes:
+    """Note in the marker that there is a site, before its first page; return the bytes of the marker."""
+    if repository.has_site:
+        return repository.marker
+    return write_marker(repository, has_site=True)
+
+
+def write_marker(
+    repository: Repository, *, has_site: bool | None = None, layout_format: int | None = None
+) -> bytes:
+    """Change the format marker by compare-and-swap and return its bytes; None keeps what it says.
+
+    Raises ConflictError if other writers win every attempt.
+    """
+    store = repository.store
+    for _ in range(ROUNDS):
+        etag, old, found = None, b"", repository.layout_format
+        with suppress(ObjectAbsentError):
+            blob = store.read(MARKER_KEY)
+            etag, old = blob.etag, blob.body
+            found = parse_marker(old, label=f"{store.location}/{MARKER_KEY}")
+        site = marks_site(old) if has_site is None else has_site
+        body = marker_body(layout_format or found, has_site=site)
+        if body == old:
+            return body
+        with suppress(ObjectExistsError, ObjectChangedError):
+            put(store, MARKER_KEY, body, etag=etag, content_type=JSON)
+            return body
+    raise outrun(f"{store.location}/{MARKER_KEY}")

@@ -1,0 +1,251 @@
+"""Writes the pages of a repository's site, by compare-and-swap, from the projects' pages.
+
+Whoever changes a project's page writes its site's pages afterwards: first the list of projects, then the pages that
+show what changed, then the root page. Each is read before what it is made from is read again, and replaced on the
+condition that nobody else has replaced it. So of many writers the last one writes what is published then; and after a
+crash the next run finds what is out of date by the mark in each page.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from urllib.parse import quote
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+
+from pipper.core.layout.keys import HTML, LISTING_KEY, SITE_PAGE, site_key
+from pipper.core.layout.page import PAGE_TYPE, PageFile, ProjectPage
+from pipper.core.layout.site.about import NOTHING
+from pipper.core.layout.site.frame import is_made_from
+from pipper.core.layout.site.listing import (
+    EMPTY,
+    ListedProject,
+    Listing,
+    described_file,
+    dump_listing,
+    listed,
+    parse_listing,
+)
+from pipper.core.layout.site.project_page import project_inputs, project_page, view_of
+from pipper.core.layout.site.root_page import root_inputs, root_page
+from pipper.core.ports import Blob, Store
+from pipper.core.reporter import Reporter
+from pipper.errors import ConflictError, IntegrityError, ObjectAbsentError, PipperError
+from pipper.repository.page_swap import ROUNDS, outrun, put
+from pipper.repository.site.about import read_about
+from pipper.repository.source import Repository
+from pipper.system.parallel import attempt_each
+
+
+class SiteChange(Struct, frozen=True, kw_only=True):
+    """What was written of a site."""
+
+    written: tuple[str, ...] = ()
+    """Keys, in their order."""
+    removed: tuple[str, ...] = ()
+    """Pages of projects that are no more."""
+    pages: int = 0
+    """Pages that were looked at."""
+    errors: tuple[PipperError, ...] = ()
+
+
+class ReadListing(Struct, frozen=True, kw_only=True):
+    """The list of projects as the store has it; None if there is none that can be read."""
+
+    listing: Listing | None
+    etag: str | None
+
+
+def read_listing(store: Store) -> ReadListing:
+    """Return the list of projects; raises what the store raises, and nothing for a damaged one."""
+    try:
+        blob = store.read(LISTING_KEY)
+    except ObjectAbsentError:
+        return ReadListing(listing=None, etag=None)
+    try:
+        listing = parse_listing(blob.body, label=f"{store.location}/{LISTING_KEY}")
+    except IntegrityError:
+        return ReadListing(listing=None, etag=blob.etag)
+    return ReadListing(listing=listing, etag=blob.etag)
+
+
+class SiteKeeper:
+    """Writes the site of one repository. A page that is up to date is read and not written."""
+
+    def __init__(self, repository: Repository, reporter: Reporter, *, dry_run: bool = False) -> None:
+        """With `dry_run`, only find out what would be written."""
+        self._dry_run = dry_run
+        self._repository = repository
+        self._store = repository.store
+        self._reporter = reporter
+        self._lock = threading.Lock()
+        self._written: list[str] = []
+        self._removed: list[str] = []
+        self._errors: list[PipperError] = []
+        self._listing_etag = ""
+
+    def refresh(self, names: Collection[NormalizedName] | None = None) -> SiteChange:
+        """Write what does not show the projects `names` as they are now, or any project.
+
+        Errors of single pages are in the result. Raises ConflictError if other writers win every attempt at the list
+        of projects or the root page, and what the store raises for them.
+        """
+        self._written, self._removed, self._errors = [], [], []
+        before = read_listing(self._store)
+        asked = None if names is None or before.listing is None else sorted(names)
+        every = sorted({*self._repository.folders(), *(before.listing or EMPTY).projects, *(names or ())})
+        changed = every if asked is None else asked
+        after, pages = self._write_listing(before, changed)
+        affected = every if asked is None else _affected(before.listing or EMPTY, after, changed)
+        readable = [name for name in affected if name in pages or name not in changed]
+        self._each(
+            lambda name: self._write_project(name, after, pages.get(name)), readable, "Writing the site"
+        )
+        self._write_root(after)
+        return SiteChange(
+            written=tuple(sorted(self._written)),
+            removed=tuple(sorted(self._removed)),
+            pages=len(affected) + 1,
+            errors=tuple(self._errors),
+        )
+
+    def _each(
+        self, work: Callable[[NormalizedName], None], names: Sequence[NormalizedName], title: str
+    ) -> None:
+        found = attempt_each(work, names, self._reporter, title)
+        self._errors += [each for each in found if isinstance(each, PipperError)]
+
+    def _project(self, name: NormalizedName) -> ProjectPage:
+        page = self._repository.read_page(name).page
+        if self._repository.layout_format == 1:
+            page = self._repository.with_bundles(page, self._repository.list_bundles(name))
+        return page
+
+    def _blob(self, key: str) -> Blob | None:
+        try:
+            return self._store.read(key)
+        except ObjectAbsentError:
+            return None
+
+    def _put(self, key: str, body: bytes, old: str | None, content_type: str) -> str:
+        """Write an object on the condition that nobody has since it was read; return its etag."""
+        etag = ""
+        if not self._dry_run:
+            etag = put(self._store, key, body, etag=old, content_type=content_type)
+        with self._lock:
+            if key not in self._written:
+                self._written.append(key)
+        return etag
+
+    def _write_listing(
+        self, read: ReadListing, names: Sequence[NormalizedName]
+    ) -> tuple[Listing, Mapping[NormalizedName, ProjectPage]]:
+        """Bring the entries of these names up to date; return the list as written, and the pages that were read."""
+        for _ in range(ROUNDS):
+            old = read.listing or EMPTY
+            pages: dict[NormalizedName, ProjectPage] = {}
+            entries: dict[NormalizedName, ListedProject | None] = {}
+            self._errors.clear()
+
+            def look(
+                name: NormalizedName,
+                old: Listing = old,
+                pages: dict[NormalizedName, ProjectPage] = pages,
+                entries: dict[NormalizedName, ListedProject | None] = entries,
+            ) -> None:
+                page = self._project(name)
+                entry = self._entry(page, old.projects.get(name))
+                pages[name], entries[name] = page, entry
+
+            self._each(look, names, "Reading pages")
+            listing = old.changed(entries)
+            self._listing_etag = read.etag or ""
+            if read.listing == listing:
+                return listing, pages
+            try:
+                self._listing_etag = self._put(LISTING_KEY, dump_listing(listing), read.etag, PAGE_TYPE)
+            except ConflictError:
+                read = read_listing(self._store)
+                continue
+            return listing, pages
+        raise outrun(f"{self._store.location}/{LISTING_KEY}")
+
+    def _entry(self, page: ProjectPage, old: ListedProject | None) -> ListedProject | None:
+        file = described_file(page)
+        known = old is not None and file is not None and old.metadata == file.metadata_sha256
+        return listed(page, old.summary if known and old else self._summary(page, file))
+
+    def _summary(self, page: ProjectPage, file: PageFile | None) -> str:
+        return read_about(self._store, page, file).summary
+
+    def _fresh(self, known: Listing) -> Listing:
+        """Return the list of projects as it is now; `known` is the one that this run wrote or read."""
+        if self._dry_run:
+            return known
+        found = self._store.head(LISTING_KEY)
+        if found is not None and found.etag == self._listing_etag:
+            return known
+        return read_listing(self._store).listing or known
+
+    def _write_project(self, name: NormalizedName, listing: Listing, known: ProjectPage | None) -> None:
+        """Write the page of a project; `listing` and `known` were read before, and count if the page shows them."""
+        key = site_key(name)
+        for _ in range(ROUNDS):
+            blob = self._blob(key)
+            if known is not None and _shows(blob, known, listing):
+                return
+            page, listing, known = self._project(name), self._fresh(listing), None
+            if blob is not None and name not in listing.projects:
+                self._delete(key)
+                if self._dry_run or listed(self._project(name), "") is None:
+                    return
+            elif name not in listing.projects or _shows(blob, page, listing):
+                return
+            else:
+                try:
+                    self._put(key, self._rendered(page, listing), blob.etag if blob else None, HTML)
+                except ConflictError:
+                    continue
+                return
+        raise outrun(f"{self._store.location}/{key}")
+
+    def _delete(self, key: str) -> None:
+        if not self._dry_run:
+            self._store.delete(key)
+        with self._lock:
+            self._removed.append(key)
+
+    def _rendered(self, page: ProjectPage, listing: Listing) -> bytes:
+        view = view_of(page, read_about(self._store, page, described_file(page)), listing)
+        return project_page(view, lambda file: quote(file.url), inputs=project_inputs(view))
+
+    def _write_root(self, listing: Listing) -> None:
+        for _ in range(ROUNDS):
+            blob = self._blob(SITE_PAGE)
+            listing = self._fresh(listing)
+            inputs = root_inputs(listing)
+            if blob is not None and is_made_from(blob.body, inputs):
+                return
+            try:
+                body = root_page(listing.projects.values(), inputs=inputs)
+                self._put(SITE_PAGE, body, blob.etag if blob else None, HTML)
+            except ConflictError:
+                continue
+            return
+        raise outrun(f"{self._store.location}/{SITE_PAGE}")
+
+
+def _shows(blob: Blob | None, page: ProjectPage, listing: Listing) -> bool:
+    """Return whether a page of the site was made from the page of the project and the listing."""
+    return blob is not None and is_made_from(blob.body, project_inputs(view_of(page, NOTHING, listing)))
+
+
+def _affected(old: Listing, new: Listing, changed: Sequence[NormalizedName]) -> list[NormalizedName]:
+    """Return the projects whose pages may show one of the changed entries."""
+    found = set(changed)
+    for name in changed:
+        before, after = old.projects.get(name), new.projects.get(name)
+        found |= set(before.requires if before else ()) ^ set(after.requires if after else ())
+        if (before is None) != (after is None):
+            found |= set(new.dependants(name))
+    return sorted(name for name in found if name in new.projects or name in changed)
