@@ -29,6 +29,10 @@ Description-Content-Type: text/markdown
 [a link](https://index.example.com/alpha-99.0-py3-none-any.whl) <a href="alpha-98.0-py3-none-any.whl">raw</a>
 ![picture](https://evil.example.com/x.png) [script](javascript:alert(1))
 
+| left | right |
+|:-----|------:|
+| 1    | 2     |
+
 <script>alert(1)</script><p onclick="alert(1)">text</p></article></main><h1>not mine</h1>
 """
 

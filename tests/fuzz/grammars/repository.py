@@ -48,7 +48,9 @@ _BUNDLE = PageBundle(
     upload_time="2020-01-02T03:04:05Z",
     needs=Needs(dependencies=("bar:>=2.0.0", "baz")),
 )
-_PAGE = ProjectPage(name=_NAME, files=(_FILE,), bundles=(_BUNDLE,), replaced=("ab/foo-1.0-py3-none-any.whl",))
+EXAMPLE_PAGE = ProjectPage(
+    name=_NAME, files=(_FILE,), bundles=(_BUNDLE,), replaced=("ab/foo-1.0-py3-none-any.whl",)
+)
 
 _META = """{"name": "Foo", "version": "1.2.3", "safe_version": "v1-2-3", "wheel_name":
 "Foo-1.2.3-py3-none-any.whl", "timestamp": "2020-01-02T03:04:05", "dependencies": ["bar:>=2.0.0"]}"""
@@ -107,7 +109,7 @@ GRAMMARS = (
     Grammar(
         name="repository-page",
         shape="json",
-        examples=lambda: (dump_page(_PAGE),),
+        examples=lambda: (dump_page(EXAMPLE_PAGE),),
         read=_page,
         write=dump_page,
         codes=frozenset({4}),

@@ -87,6 +87,11 @@ def _heading(_: Any, tokens: "Sequence[Token]", index: int, *__: Any) -> str:
     return f"<h{level}>" if token.nesting == 1 else f"</h{level}>\n"
 
 
+def _cell(_: Any, tokens: "Sequence[Token]", index: int, *__: Any) -> str:
+    """Open a cell of a table without its alignment: the policy of the page admits no style of an element."""
+    return f"<{tokens[index].tag}>"
+
+
 def _code(_: Any, tokens: "Sequence[Token]", index: int, *__: Any) -> str:
     return f"<pre><code>{text_of(tokens[index].content)}</code></pre>\n"
 
@@ -99,6 +104,8 @@ _RULES = {
     "link_close": _link_close,
     "heading_open": _heading,
     "heading_close": _heading,
+    "th_open": _cell,
+    "td_open": _cell,
     "fence": _code,
     "code_block": _code,
 }
