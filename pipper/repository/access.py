@@ -34,23 +34,36 @@ def choose_repositories(
 ) -> tuple[RepositoryEntry, ...]:
     """Return the repositories a command reads, in order of trust.
 
-    The first that exists: `-b`; the bucket of `-r`; those declared in the manifest or lock; the bucket of the
-    default repository. Empty if none exists.
+    The first that exists: the declared one whose alias `-b` or `-r` gives; the bucket of `-b`; that of `-r`; those
+    declared in the manifest or lock; the bucket of the default repository. Empty if none exists. Raises UsageError
+    for an unknown `-r`.
     """
     if options.access_only:
         return tuple(with_bucket_options(_with_own(entry, named), options) for entry in declared)
+    alias = alias_of(options, named)
+    if chosen := [entry for entry in declared if alias and entry.alias == alias]:
+        return (with_options(_with_own(chosen[0], named), options),)
+    if options.repository and options.repository not in named.entries:
+        raise named.unknown(options.repository, [entry.alias for entry in declared])
     if options.bucket:
         given = options.bucket
         url = given if "://" in given or given.startswith("file:") else f"s3://{given}"
-        own = named.get(options.repository).options if options.repository else NO_OPTIONS
+        own = named.entries[options.repository].options if options.repository else NO_OPTIONS
         return (with_options(RepositoryEntry(alias=DEFAULT_ALIAS, url=url, options=own), options),)
-    if options.repository and (entry := named.get(options.repository)).bucket:
+    if options.repository and (entry := named.entries[options.repository]).bucket:
         return (with_options(_of_named(entry), options),)
     if declared:
         return tuple(with_options(_with_own(entry, named), options) for entry in declared)
     if named.default and (entry := named.get(named.default)).bucket:
         return (with_options(_of_named(entry), options),)
     return ()
+
+
+def alias_of(options: RepositoryOptions, named: NamedRepositories) -> str:
+    """Return the alias that the options may mean; empty if they name a repository in another way."""
+    if options.bucket:
+        return "" if ":" in options.bucket else options.bucket
+    return "" if options.repository in named.entries else options.repository
 
 
 def _of_named(entry: NamedRepository) -> RepositoryEntry:
@@ -106,7 +119,10 @@ def _steps(
         else None
     )
     yield Access(step="the credentials given with -c", credentials=given) if given else None
-    yield _of_entry(named.get(options.repository), "given with -r") if options.repository else None
+    by_name = options.repository in named.entries or options.repository != entry.alias
+    yield (
+        _of_entry(named.get(options.repository), "given with -r") if options.repository and by_name else None
+    )
     yield _profile(options.profile, "given with -p")
     found = _from_environment(environ, "PIPPER_AWS_")
     yield Access(step="the variables PIPPER_AWS_*", credentials=found) if found else None

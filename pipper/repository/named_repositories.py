@@ -1,7 +1,7 @@
 """The named repositories of this machine, with their credentials: `~/.pipper/repositories.json`, as in pipper 0.x."""
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -46,12 +46,16 @@ class NamedRepositories(Struct, frozen=True, kw_only=True):
     def get(self, name: str) -> NamedRepository:
         """Return the entry of this name; raises UsageError if it does not exist."""
         if name not in self.entries:
-            raise UsageError(
-                f"{self.path} has no repository `{name}`",
-                cause=f"known: {quoted(sorted(self.entries))}",
-                hint=f"run `pipper repository add {name} -b BUCKET`",
-            )
+            raise self.unknown(name)
         return self.entries[name]
+
+    def unknown(self, name: str, aliases: Iterable[str] = ()) -> UsageError:
+        """Return the error for a name that neither this file nor a manifest with these aliases has."""
+        return UsageError(
+            f"there is no repository `{name}` in {self.path}" + (" or the manifest" if aliases else ""),
+            cause=f"known: {quoted(sorted({*self.entries, *aliases}))}",
+            hint=f"run `pipper repository add {name} -b BUCKET`",
+        )
 
 
 def named_repositories_path(home: Path) -> Path:

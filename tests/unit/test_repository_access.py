@@ -136,7 +136,7 @@ def test_half_a_key_is_never_completed_from_elsewhere(
 
 
 def test_an_unknown_named_repository_is_told_with_those_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no repository `nobody`") as caught:
+    with pytest.raises(UsageError, match="there is no repository `nobody`") as caught:
         choose_access(RepositoryOptions(repository="nobody"), ENTRY, named(tmp_path, main=entry()), {})
     assert caught.value.cause == "known: `main`"
 

@@ -12,13 +12,13 @@ from pipper.ops.repository.publish import bundle_project
 
 _EXAMPLES = """
 Examples:
-  pipper bundle .                         # into the working directory
+  pipper bundle                           # the project in this directory
   pipper bundle ./acme-models -o dist     # into dist
 """
 
 
 @click.command("bundle", cls=Command, epilog=_EXAMPLES)
-@click.argument("directory", metavar="DIR", type=LocalPath())
+@click.argument("directory", metavar="[DIR]", default=".", type=LocalPath())
 @path_option(
     "-o", "--output", metavar="DIR", help="Write the bundle to DIR (default: the working directory)."
 )
@@ -27,8 +27,9 @@ Examples:
 def command(directory: Path, output: Path | None, **shared: Any) -> None:
     """Build the project in DIR with its build backend (PEP 517) and write a bundle (.pipper).
 
-    pipper installs what the backend needs from the sources of the project. The bundle includes the dependencies
-    that a pipper.json or pipper.yaml in DIR names. The path of the bundle goes to standard output.
+    DIR is the working directory by default. pipper installs what the backend needs from the sources of the
+    project. The bundle includes the dependencies that a pipper.json or pipper.yaml in DIR names. The path of
+    the bundle goes to standard output.
     """
     settings = settings_from(shared)
     settings.reporter.info(f"Building {directory}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, LocalPath
-from pipper.cli.options.settings import output_options, project_option, settings_from
+from pipper.cli.options.settings import output_options, project_option, repository_text, settings_from
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.init import adopt_project, init_project
@@ -27,7 +27,7 @@ Examples:
     "repositories",
     multiple=True,
     metavar="ALIAS=URL",
-    help="Add a repository to the manifest: s3://BUCKET[/PREFIX] or file:///DIR.",
+    help="Add a repository to the manifest: s3://BUCKET[/PREFIX] or a directory (/DIR, ../DIR).",
 )
 @click.option(
     "--from",
@@ -49,7 +49,7 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
         alias, separator, url = text.partition("=")
         if not separator:
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
-        entries.append(RepositoryEntry(alias=alias, url=url))
+        entries.append(RepositoryEntry(alias=alias, url=repository_text(url, keep_relative=True)))
     python = f"3.{sys.version_info.minor}"
     first = "your repositories" if source else "your requirements"
     if source is None:

@@ -20,7 +20,7 @@ from pipper.ops.repository.publish import PublishRequest, publish
 
 _EXAMPLES = """
 Examples:
-  pipper publish dist              # its newest bundle, else its wheels
+  pipper publish                   # the wheels in dist, and the newest bundle
   pipper publish dist/*.whl -b s3://acme-packages/pipper
   pipper publish dist --dry-run    # check the files, upload nothing
   pipper publish dist --strict     # fail if a file is published already
@@ -29,7 +29,7 @@ Examples:
 
 
 @click.command("publish", cls=Command, epilog=_EXAMPLES)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=LocalPath())
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=LocalPath())
 @click.option("-f", "--force", is_flag=True, help="Replace published files that have other contents.")
 @click.option(
     "--strict",
@@ -53,20 +53,21 @@ def command(
 ) -> int:
     """Upload bundles (.pipper) and wheels (.whl) to a repository.
 
-    PATH is a file, or a directory: then pipper takes its newest bundle, else its wheels. pipper verifies all
-    files before it uploads the first. A file that is published already with the same contents is skipped; with
-    other contents it is a conflict (exit 7). The page notes when each file was published, by whom (--by, or the
-    URL of the CI job) and with which pipper.
+    PATH is a file, or a directory (default: dist): then pipper takes its wheels and the newest bundle of each
+    project, and names what it leaves out. pipper verifies all files before it uploads the first. A file that is
+    published already with the same contents is skipped; with other contents it is a conflict (exit 7). The page
+    notes when each file was published, by whom (--by, or the URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
-    request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, by=by, dry_run=dry_run)
+    request = PublishRequest(
+        paths=paths or (Path("dist"),), force=force, strict=strict or skip_fails, by=by, dry_run=dry_run
+    )
     results = publish(settings, request, now=datetime.now(UTC))
     for result in results:
         if result.error is not None:
             continue
-        if dry_run:
-            give(f"{'would publish' if result.status == 'new' else result.status} {result.path.name}")
-        else:
-            settings.reporter.info(f"{result.status} {result.path.name}")
+        status = "would publish" if result.status == "new" else result.status
+        line = f"{status} {result.path.name}" + (f": {result.reason}" if result.reason else "")
+        give(line) if dry_run else settings.reporter.info(line)
     render_errors(result.error for result in results if result.error is not None)
     return gravest(result.error.exit_code for result in results if result.error is not None)

@@ -1,9 +1,11 @@
 """The options that become `Settings` (repository, project, limits, verbosity), and `--json`."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -15,12 +17,33 @@ from pipper.core.bucket_options import CANNED_ACLS, ENCRYPTIONS, BucketOptions
 from pipper.errors import MachineError, UsageError
 from pipper.ops.context.settings import Settings
 
+_PATH = re.compile(r"(~|\.{0,2})[/\\]|[A-Za-z]:[/\\]")
+
 
 def _not_empty(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Refuse an empty value, as of an unset shell variable: without it pipper would use another repository."""
     if value == "":
         raise click.BadParameter("the value is empty", ctx, option)
     return value
+
+
+def repository_text(text: str, *, keep_relative: bool = False) -> str:
+    """Return what the user gave as a repository; a path, which can be nothing else, as the URL of that directory.
+
+    A path begins with `/`, `./`, `../` or `~/`, or with a drive (`C:\\`). With `keep_relative`, for a manifest, a
+    relative path becomes a relative URL (`file:../packages`).
+    """
+    if text not in (".", "..") and not _PATH.match(text):
+        return text
+    path = Path(text).expanduser()
+    if keep_relative and not path.is_absolute():
+        return f"file:{quote(path.as_posix())}"
+    return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - see `_directory`
+
+
+def _bucket(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    given = _not_empty(ctx, option, value)
+    return repository_text(given) if given else given
 
 
 def _repository_name(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -141,8 +164,8 @@ _which = (
         "--bucket",
         envvar="PIPPER_BUCKET",
         metavar="BUCKET",
-        callback=_not_empty,
-        help="Use only this repository: a bucket name, s3://BUCKET/PREFIX or file:///DIR.",
+        callback=_bucket,
+        help="Use only this repository: a bucket name, s3://BUCKET/PREFIX, a directory (/DIR, ./DIR), or an alias.",
     ),
     click.option(
         "-r",
@@ -150,7 +173,7 @@ _which = (
         envvar="PIPPER_REPOSITORY",
         metavar="NAME",
         callback=_repository_name,
-        help="Use the bucket and credentials of this named repository (see `pipper repository list`).",
+        help="Use only this repository: a name of `pipper repository list`, or an alias of the manifest.",
     ),
     _profile_option,
 )

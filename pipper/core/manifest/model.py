@@ -346,7 +346,7 @@ def _repository_url(node: Node) -> str:
         raise node.fail(CREDENTIALS, hint=_KEEP)
     if not url.startswith(("s3://", "file:")):
         message = f"`{shown(url)}` is not a repository URL"
-        raise node.fail(message, hint="write s3://BUCKET[/PREFIX] or file:///DIR")
+        raise node.fail(message, hint="write s3://BUCKET[/PREFIX], file:///DIR or file:../DIR")
     return url
 
 

@@ -12,9 +12,10 @@ from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories, list_named
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.project import Project
+from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
+    alias_of,
     choose_access,
     choose_repositories,
     directory_of,
@@ -66,7 +67,9 @@ def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
     options = replace(options, access_only=False)
     # `open_repositories` warns of what is wrong with the file; here that would be said twice.
     named = read_named_repositories(named_repositories_path(settings.home), Reporter())
-    chosen = choose_repositories(options, (), replace(named, default=""))
+    project = find_project(settings.directory) if alias_of(options, named) else None
+    declared = project.manifest.repositories if project else ()
+    chosen = choose_repositories(options, declared, replace(named, default=""))
     manifest = find_manifest(settings.directory)
     base = manifest.parent if manifest else settings.directory
     return tuple(absolute_entry(entry, base) for entry in chosen)

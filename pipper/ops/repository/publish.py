@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from pipper.build.backend import build_wheel
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.reporter import Reporter
+from pipper.core.wording import counted
 from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.build.environments import builder_for
 from pipper.ops.context.environments import open_cache
@@ -18,12 +19,13 @@ from pipper.ops.context.project import find_project
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.member_needs import missing_members
+from pipper.ops.repository.publish_paths import LeftOut, expand_paths
 from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.site import keep_site
 from pipper.repository.publisher import Outcome, Publication, Publisher, failed
 from pipper.system.files import scratch_folder
-from pipper.system.os_errors import machine_error, os_errors
+from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
 from pipper.system.trust import refuse_link_out
 from pipper.wheels.bundle import write_bundle
@@ -47,7 +49,9 @@ class Published(Struct, frozen=True, kw_only=True):
 
     path: Path
     status: str
-    """`published`, `replaced`, `already published`, `failed`, or (dry run) `new`."""
+    """`published`, `replaced`, `already published`, `skipped`, `failed`, or (dry run) `new`."""
+    reason: str = ""
+    """Why it is skipped."""
     error: PipperError | None = None
 
 
@@ -76,15 +80,14 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     Raises UsageError if no repository is named, and what the repository raises before the first file.
     """
     notes = notes_of(request.by, settings.environ)
-    found = [each for given in request.paths for each in _expand(settings.directory / given)]
-    # A file may be named twice, or be in a folder that is named too.
-    paths = [each for each in dict.fromkeys(found) if isinstance(each, Path)]
-    unusable = [each for each in found if isinstance(each, Published)]
+    paths, left_out = expand_paths(settings.directory / given for given in request.paths)
     repository = single_repository(settings, "publish PATH")
+    doing = ("Publishing", "to") if not request.dry_run else ("Comparing", "with")
+    settings.reporter.info(f"{doing[0]} {counted(len(paths), 'file')} {doing[1]} {repository.store.location}")
     publisher = Publisher(repository, now=now, notes=notes, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
         reading = partial(read_publication, scratch=scratch, limits=settings.limits)
-        read = attempt_each(reading, paths, settings.reporter, "Checking")
+        read = _each_wheel_once(attempt_each(reading, paths, settings.reporter, "Checking"))
         publications = [each for each in read if isinstance(each, Publication)]
         outcomes = _Run(publisher, settings.reporter, dry_run=request.dry_run).publish(publications)
     project = find_project(settings.directory)
@@ -96,12 +99,34 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
         keep_site(repository, {each.name for each in done}, settings.reporter)
     by_path = {outcome.publication.source: outcome for outcome in outcomes}
     results = [
-        Published(path=path, status="failed", error=each)
-        if isinstance(each, PipperError)
-        else _judged(path, by_path[path], strict=request.strict)
+        _judged(path, by_path[path], strict=request.strict)
+        if isinstance(each, Publication)
+        else _left_out(each if isinstance(each, LeftOut) else LeftOut(path=path, error=each))
         for path, each in zip(paths, read, strict=True)
     ]
-    return (*results, *unusable)
+    return (*results, *map(_left_out, left_out))
+
+
+def _each_wheel_once(
+    read: Sequence[Publication | PipperError],
+) -> list[Publication | PipperError | LeftOut]:
+    """Leave out a wheel whose file name the wheel in a bundle has too: builds differ, and 0.x gets the bundle's."""
+    bundles = {
+        each.filename: each.source.name
+        for each in read
+        if isinstance(each, Publication) and each.source.name.endswith(BUNDLE_SUFFIX)
+    }
+    return [
+        LeftOut(path=each.source, reason=f"{bundles[each.filename]} holds a wheel of that name")
+        if isinstance(each, Publication) and each.source.name == each.filename and each.filename in bundles
+        else each
+        for each in read
+    ]
+
+
+def _left_out(each: LeftOut) -> Published:
+    status = "failed" if each.error else "skipped"
+    return Published(path=each.path, status=status, reason=each.reason, error=each.error)
 
 
 def _judged(path: Path, outcome: Outcome, *, strict: bool) -> Published:
@@ -113,24 +138,6 @@ def _judged(path: Path, outcome: Outcome, *, strict: bool) -> Published:
             hint="raise the version, or publish without --strict",
         )
     return Published(path=path, status=outcome.status, error=error)
-
-
-def _expand(path: Path) -> Sequence[Path | Published]:
-    """Return the file itself; for a directory, its newest bundle, or its wheels if it has no bundle."""
-    error: PipperError
-    try:
-        if not path.is_dir():
-            return [path]
-        bundles = sorted(path.glob(f"*{BUNDLE_SUFFIX}"), key=lambda each: each.stat().st_mtime_ns)
-        if found := bundles[-1:] or sorted(path.glob("*.whl")):
-            return found
-        error = UsageError(
-            f"{path} contains neither a bundle nor a wheel",
-            hint=f"build one with `pipper bundle DIR -o {path}`",
-        )
-    except OSError as fault:
-        error = machine_error("read", path, fault)
-    return [Published(path=path, status="failed", error=error)]
 
 
 class _Run:

@@ -13,6 +13,7 @@ from pipper.cli.options.settings import (
     json_option,
     limit_option,
     object_options,
+    repository_text,
     settings_from,
 )
 from pipper.cli.output import give, give_json, render_errors
@@ -62,8 +63,8 @@ def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json
     """
     settings = settings_from(given)
     request = CopyRequest(
-        source=given["source"],
-        target=given["target"],
+        source=repository_text(given["source"]),
+        target=repository_text(given["target"]),
         names=names,
         every=given["every"],
         dependencies=given["deps"],
