@@ -65,7 +65,7 @@ def place(directory: Path, name: str, version: str, **files: str) -> Path:
     return directory
 
 
-def on_terminal(workspace: Workspace, *args: str, env: dict[str, str] | None = None) -> str:
+def on_terminal(workspace: Workspace, *args: str, env: dict[str, str] | None = None, code: int = 0) -> str:
     """Return what `pipper ARGS` shows on a terminal of 100 columns."""
     pty = pytest.importorskip("pty")
     variables = {"TERM": "xterm", "COLUMNS": "100", **(env or {})}
@@ -77,5 +77,5 @@ def on_terminal(workspace: Workspace, *args: str, env: dict[str, str] | None = N
         while piece := os.read(terminal, 4096):
             shown += piece
     os.close(terminal)
-    assert process.wait(PATIENCE) == 0, shown
+    assert process.wait(PATIENCE) == code, shown
     return shown.decode().replace("\r\n", "\n")

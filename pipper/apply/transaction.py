@@ -147,7 +147,7 @@ class _Transaction:
             executable=self._environment.interpreter.executable,
             placer=self._placer,
         )
-        with self._reporter.task("installing", total=len(plan.incoming), unit="packages") as task:
+        with self._reporter.task("Installing", total=len(plan.incoming), unit="packages") as task:
             for want in plan.incoming:
                 lost = self._shares.lost.get(want.name, frozenset())
                 stage.add(wheels[want.file.sha256], want, lost=lost)

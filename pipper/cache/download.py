@@ -61,7 +61,7 @@ def fetch(
         return
     deadline = time.monotonic() + _GRACE + total / _SLOWEST
     failures: list[BaseException] = []
-    with reporter.task("downloading", total=total, unit="bytes") as task:
+    with reporter.task("Downloading", total=total, unit="bytes") as task:
         run = _Run(cache=cache, task=task, deadline=deadline, stop=threading.Event())
 
         def work(download: Download) -> None:

@@ -97,6 +97,10 @@ def _leave() -> None:
 
 def _say(line: str) -> None:
     """Write a line as `output.say` does, but one that has neither secrets nor control characters."""
+    if sys.stderr.isatty():
+        from pipper.cli.paint import painted  # noqa: PLC0415 - a file or a pipe shows no colours
+
+        line = painted(line, sys.stderr)
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()

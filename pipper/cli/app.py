@@ -46,18 +46,6 @@ _SECTIONS = {
 }
 COMMANDS = {name: summary for commands in _SECTIONS.values() for name, summary in commands.items()}
 
-POINTERS = {
-    "show": "pipper info NAME",
-    "freeze": "pipper list; or for other tools: pipper export -f requirements",
-    "update": "pipper lock -U && pipper sync",
-    "upgrade": "pipper lock -U && pipper sync",
-    "build": "pipper bundle DIR",
-    "--frozen": "leave it out: `pipper sync` never changes the lock",
-    "--locked": "leave it out: `pipper sync` fails if the lock is out of date",
-    "--requirement": "pipper init --from FILE",
-}
-"""Hints for commands and options of pip, uv, Poetry and Cargo that pipper does not have."""
-
 _EPILOG = """
 First steps:
   pipper init -R acme=s3://acme-packages   # create pipper.toml

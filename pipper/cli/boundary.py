@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from pipper.cli.app import POINTERS, app
+from pipper.cli.app import app
 from pipper.cli.output import ReaderGoneError, conceal, flush, render_error, to_nowhere
 from pipper.errors import MachineError, PipperError
 from pipper.ops.context.project_files import ProjectFiles
@@ -106,7 +106,9 @@ def _place(error: Exception) -> str:
 def _usage(error: click.ClickException) -> int:
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "pipper"
     unknown = getattr(error, "command_name", "") or getattr(error, "option_name", "")
-    pointer = POINTERS.get(unknown)
-    message = error.message if pointer else error.format_message()
-    render_error(message.rstrip("."), "", pointer or f"{command} --help")
+    from pipper.cli.synonyms import pointer  # noqa: PLC0415 - only a mistyped line needs it
+
+    instead = pointer(unknown)
+    message = error.message if instead else error.format_message()
+    render_error(message.rstrip("."), "", instead or f"{command} --help")
     return 2

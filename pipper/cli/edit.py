@@ -7,11 +7,12 @@ from typing import Any
 import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pipper.cli.command import F, Option, path_option, together
+from pipper.cli.command import F, Option, completed, path_option, together
 from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.settings import limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
+from pipper.core.wording import listed
 from pipper.ops.context.settings import Place
 from pipper.ops.edit.edit import EditRequest
 from pipper.ops.edit.folders import MemberFolder
@@ -20,7 +21,7 @@ from pipper.ops.edit.install import install, requested, uninstall
 
 def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
     return (
-        click.option("-g", "--group", metavar="G", help=group_help),
+        click.option("-g", "--group", metavar="G", shell_complete=completed("groups"), help=group_help),
         click.option("--dev", cls=Option, old=("--devel", "--development"), is_flag=True, help=dev_help),
         path_option("--python", metavar="EXE", help="Use the environment of this interpreter."),
         click.option("--dry-run", is_flag=True, help="Show the changes without making them."),
@@ -69,7 +70,7 @@ add_options = together(
 """Arguments and options of `add` and `install`."""
 
 remove_options = together(
-    click.argument("names", metavar="NAME...", nargs=-1, required=True),
+    click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=completed("required")),
     *_common("Remove from this dependency group.", "Short for --group dev."),
 )
 """Arguments and options of `remove` and `uninstall`."""
@@ -96,8 +97,13 @@ def run_edit(given: Mapping[str, Any], *, anywhere: bool) -> None:
         outcome = install(settings, request, given["source"], dev=given["dev"], now=now)
     for line in change_lines(outcome.changes) if outcome.sync is None else plan_lines(outcome.sync):
         (give if request.dry_run else reporter.info)(line)
+    changed = f"{'Would change' if request.dry_run else 'Changed'} {listed(path.name for path in outcome.documents)}"
     if outcome.sync is None:
-        reporter.info(f"Wrote {outcome.manifest_path} and its lock; run `pipper sync` to install")
+        reporter.info(
+            f"{changed}; run `pipper sync` to install" if outcome.documents else "Nothing to change"
+        )
+    elif outcome.documents and not outcome.sync.plan.changes:
+        reporter.info(f"{changed}; {outcome.sync.environment.root} matches already")
     else:
         reporter.info(plan_summary(outcome.sync, done=not request.dry_run))
 

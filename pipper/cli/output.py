@@ -7,13 +7,17 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from pipper.cli.paint import painted
 from pipper.core.redaction import redacted, secrets_of
 from pipper.core.reporter import Reporter, Task
 from pipper.core.same_cause import once_each
 from pipper.errors import AccessError, MachineError, PipperError, StoreError
 from pipper.system.os_errors import machine_error
+
+if TYPE_CHECKING:
+    from pipper.cli.progress import Display
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -44,7 +48,7 @@ def presentable(text: str) -> str:
 def say(text: str) -> None:
     """Write a line to stderr, redacted and with control characters escaped."""
     try:
-        sys.stderr.write(presentable(text) + "\n")
+        sys.stderr.write(painted(presentable(text), sys.stderr) + "\n")
         sys.stderr.flush()
     except OSError:
         # There is no place left to report this; the command and its exit code are not affected.
@@ -54,7 +58,7 @@ def say(text: str) -> None:
 def give(text: str) -> None:
     """Write a line of data to stdout, redacted; raises as `flush`."""
     with _to_stdout():
-        sys.stdout.write(redacted(text, _given) + "\n")
+        sys.stdout.write(painted(redacted(text, _given), sys.stdout) + "\n")
 
 
 def give_signed(text: str) -> None:
@@ -121,6 +125,8 @@ class TerminalReporter(Reporter):
         self._quiet = quiet
         self._verbose = verbose
         self._bars = not quiet and sys.stderr.isatty()
+        self._display: Display | None = None
+        self._lock = threading.Lock()
 
     def info(self, text: str) -> None:
         """See `Reporter.info`."""
@@ -136,36 +142,13 @@ class TerminalReporter(Reporter):
         """See `Reporter.warning`; `-q` does not hide it."""
         say(f"warning: {text}")
 
-    def task(self, title: str, *, total: int, unit: str = "files") -> Task:
+    def task(self, title: str, *, total: int | None, unit: str = "files") -> Task:
         """See `Reporter.task`."""
-        if not self._bars or total < 2:
+        if not self._bars or (total is not None and total < 2):
             return Task()
-        return _Bar(title, total, unit)
-
-
-class _Bar(Task):
-    """A progress bar by rich, which is imported here because its import takes longer than most commands."""
-
-    def __init__(self, title: str, total: int, unit: str) -> None:
-        # Imported here: see the class.
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
-
-        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), amount, console=console, transient=True
-        )
-        self._id = self._progress.add_task(title, total=total)
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> Task:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
-
-    def advance(self, amount: int = 1) -> None:
         with self._lock:
-            self._progress.advance(self._id, amount)
+            if self._display is None:
+                from pipper.cli.progress import Display  # noqa: PLC0415 - that module says why
+
+                self._display = Display()
+        return self._display.task(title, total, unit)

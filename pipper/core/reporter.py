@@ -26,6 +26,6 @@ class Reporter:
     def warning(self, text: str) -> None:
         """Show a warning; the command continues."""
 
-    def task(self, title: str, *, total: int, unit: str = "files") -> Task:  # noqa: ARG002 - does nothing
-        """Start a task of `total` units (`files` or `bytes`)."""
+    def task(self, title: str, *, total: int | None, unit: str = "files") -> Task:  # noqa: ARG002 - does nothing
+        """Start a task of `total` units (`files` or `bytes`); None if nobody knows how much there is to do."""
         return Task()

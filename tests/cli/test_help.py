@@ -4,7 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -39,13 +39,31 @@ def parts(*names: str) -> Iterator[tuple[str, ...]]:
         yield from ((*names, below) for below in found.list_commands(context))
 
 
-def completions(words: str, cwd: Path) -> list[str]:
+def completions(words: str, cwd: Path, environment: Mapping[str, str] | None = None) -> list[str]:
     """What a shell offers for the last word of a line."""
     split = words.split(" ")
-    env = {"_PIPPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(split) - 1)}
+    env = {
+        **(environment or {}),
+        "_PIPPER_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(split) - 1),
+    }
     told = run_pipper(cwd=cwd, env=env)
     assert told.stderr == ""
     return [line.split(",", 1)[1] for line in told.stdout.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A locked project with groups, extras and a named repository of the machine."""
+    workspace = Workspace(root=tmp_path_factory.mktemp("completed"))
+    workspace.publish(workspace.wheel("alpha", requires=["beta"]), *map(workspace.wheel, ("beta", "gamma")))
+    extras = "[optional-dependencies]\nfast = ['gamma']\n"
+    groups = "[dependency-groups]\ndev = ['beta']\ndocs = ['gamma>=1']\n"
+    workspace.write_manifest("alpha", more=extras + groups)
+    workspace.run("lock")
+    workspace.run("repository", "add", "prod", "-b", "bucket", "-p", "work")
+    return workspace
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -161,6 +179,34 @@ def test_names_of_commands_are_completed_without_importing_them(tmp_path: Path) 
 )
 def test_a_line_that_is_not_finished_is_completed(words: str, offered: list[str], tmp_path: Path) -> None:
     assert completions(words, tmp_path) == offered
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("pipper sync --group ", ["dev", "docs"]),
+        ("pipper sync --only-group do", ["docs"]),
+        ("pipper add x -g ", ["dev", "docs"]),
+        ("pipper download --extra ", ["fast"]),
+        ("pipper remove ", ["alpha", "beta", "gamma"]),
+        ("pipper lock -P b", ["beta"]),
+        ("pipper tree --invert ", ["alpha", "beta", "gamma"]),
+        ("pipper info al", ["alpha"]),
+        ("pipper publish -b ", ["acme", "prod"]),
+        ("pipper lock -r ", ["acme", "prod"]),
+        ("pipper repository copy --from a", ["acme"]),
+        ("pipper repository remove ", ["prod"]),
+    ],
+)
+def test_U_names_of_the_project_are_completed(words: str, offered: list[str], project: Workspace) -> None:
+    """FIELD U: completion knows no package, group, extra or alias."""
+    assert completions(words, project.app, project.environment) == offered
+
+
+@pytest.mark.parametrize("manifest", ["dependencies = [", "[repositories]\nacme = 1\n", ""])
+def test_completion_in_a_project_that_cannot_be_read_offers_nothing(manifest: str, tmp_path: Path) -> None:
+    (tmp_path / "pipper.toml").write_text(manifest)
+    assert completions("pipper sync --group ", tmp_path) == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

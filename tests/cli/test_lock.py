@@ -18,7 +18,10 @@ def test_a_first_lock_tells_each_package_and_keeps_stdout_empty(workspace: Works
     workspace.lock.unlink()
     done = workspace.run("lock")
     assert done.stdout == ""
-    assert " + alpha 1.1.0\n + beta 1.0.0\n + delta 1.0.0\nLocked 3 packages for cp" in done.stderr
+    assert (
+        " + alpha 1.1.0 (acme)\n + beta 1.0.0 (acme)\n + delta 1.0.0 (acme)\nLocked 3 packages for cp"
+        in done.stderr
+    )
 
 
 def test_the_same_project_is_locked_to_the_same_bytes(workspace: Workspace) -> None:
@@ -68,7 +71,7 @@ def test_a_dry_run_writes_nothing_and_tells_the_changes_on_stdout(workspace: Wor
     workspace.write_manifest("alpha==1.0.0")
     before = workspace.state()
     done = workspace.run("lock", "--dry-run")
-    assert done.stdout == " ~ alpha 1.1.0 -> 1.0.0\n - delta 1.0.0\n"
+    assert done.stdout == " ~ alpha 1.1.0 -> 1.0.0 (acme)\n - delta 1.0.0\n"
     workspace.compare(before)
 
 

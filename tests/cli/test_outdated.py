@@ -31,11 +31,28 @@ def test_json_names_the_source(shop: Workspace) -> None:
     }
 
 
-def test_of_what_the_manifest_does_not_name_no_limit_is_known(shop: Workspace) -> None:
+def test_U_of_what_the_manifest_does_not_name_the_packages_that_require_it_say_what_is_allowed(
+    empty: Workspace,
+) -> None:
+    """FIELD U: `outdated` shows `-` for what is transitive."""
+    needs = ["inner<3", "inner<2; sys_platform == 'none'"]
+    empty.publish(empty.wheel("outer", requires=needs), empty.wheel("inner", "1.0"))
+    empty.write_manifest("outer")
+    empty.run("lock")
+    empty.publish(empty.wheel("inner", "2.5"), empty.wheel("inner", "3.0"))
+    assert empty.run("outdated").stdout == "inner 1.0 3.0 2.5\n"
+    empty.run("lock", "-P", "inner")
+    assert empty.locked()["inner"] == "2.5"
+
+
+def test_where_no_version_is_allowed_any_more_none_is_told(shop: Workspace) -> None:
     shop.publish(shop.wheel("loop", "4.0"))
-    assert "loop 1.0 4.0 -\n" in shop.run("outdated").stdout
+    shutil.rmtree(shop.repository / "models")
+    assert "loop 1.0 4.0 4.0\n" in shop.run("outdated").stdout
+    yank(shop, "base", "1.0", True)
+    yank(shop, "base", "1.1", True)
     packages = json.loads(shop.run("outdated", "--json").stdout)["packages"]
-    assert next(each for each in packages if each["name"] == "loop")["allowed"] is None
+    assert all(each["allowed"] != "1.1" for each in packages)
 
 
 def test_a_yanked_version_is_no_newer_one(shop: Workspace) -> None:

@@ -36,7 +36,7 @@ def test_a_first_sync_makes_the_environment_and_its_commands_run(workspace: Work
     done = workspace.run("sync")
     assert done.stdout == ""
     assert done.stderr.startswith(f"Creating {workspace.venv} with Python 3.")
-    assert done.stderr.endswith(f" + delta 1.0.0\nInstalled 3 in {workspace.venv}\n")
+    assert done.stderr.endswith(f" + delta 1.0.0 (acme)\nInstalled 3 in {workspace.venv}\n")
     assert workspace.installed() == {"alpha": "1.1.0", "beta": "1.0.0", "delta": "1.0.0"}
     (command,) = (workspace.venv / ("Scripts" if os.name == "nt" else "bin")).glob("alpha*")
     assert subprocess.run([command], capture_output=True, text=True, check=True).stdout == "alpha runs\n"
@@ -60,7 +60,7 @@ def test_a_check_names_what_is_missing_changed_and_too_much(workspace: Workspace
     workspace.run("lock")
     before = workspace.state()
     done = workspace.run("sync", "--check", code=1)
-    assert done.stdout == " ~ alpha 1.1.0 -> 1.0.0\n - delta 1.0.0\n + gamma 1.0.0\n"
+    assert done.stdout == " ~ alpha 1.1.0 -> 1.0.0 (acme)\n - delta 1.0.0\n + gamma 1.0.0 (acme)\n"
     assert done.stderr == f"Install 1, replace 1, remove 1 in {workspace.venv}\n"
     workspace.compare(before)
 
@@ -93,13 +93,13 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(workspace: Workspace) -> N
     workspace.run("lock")
     before = workspace.state()
     done = workspace.run("sync", "--dry-run")
-    assert done.stdout == " - alpha 1.1.0\n - beta 1.0.0\n - delta 1.0.0\n + gamma 1.0.0\n"
+    assert done.stdout == " - alpha 1.1.0\n - beta 1.0.0\n - delta 1.0.0\n + gamma 1.0.0 (acme)\n"
     workspace.compare(before)
 
 
 def test_a_dry_run_does_not_make_the_environment(workspace: Workspace) -> None:
     workspace.venv.rename(workspace.root / "elsewhere")
-    assert " + alpha 1.1.0\n" in workspace.run("sync", "--dry-run").stdout
+    assert " + alpha 1.1.0 (acme)\n" in workspace.run("sync", "--dry-run").stdout
     assert not workspace.venv.exists()
 
 

@@ -56,7 +56,7 @@ class Listener(Reporter):
     def warning(self, text: str) -> None:
         self.warnings.append(text)
 
-    def task(self, title: str, *, total: int, unit: str = "files") -> Task:
+    def task(self, title: str, *, total: int | None, unit: str = "files") -> Task:
         self.total = total
         return Bar(self)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command
+from pipper.cli.command import Command, completed
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_result
@@ -21,12 +21,13 @@ Examples:
 
 
 @click.command("info", cls=Command, epilog=_EXAMPLES)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=completed("locked"))
 @click.option("-l", "--local", is_flag=True, help="Show only what is installed: send no request.")
+@click.option("--all", "every", is_flag=True, help="List all versions, not only the newest ten.")
 @environment_options
 @repository_options
 @json_option
-def command(name: str, local: bool, as_json: bool, **shared: Any) -> None:
+def command(name: str, local: bool, every: bool, as_json: bool, **shared: Any) -> None:
     """Show the installed and the published versions of NAME, with upload time, size and dependencies.
 
     The last line says whether the package is missing, behind, ahead or current. The newest version is the
@@ -34,4 +35,4 @@ def command(name: str, local: bool, as_json: bool, **shared: Any) -> None:
     """
     settings = settings_from(shared)
     info = package_info(settings, name, place_from(shared), local=local)
-    give_result(info_lines(info), info_document(info), as_json=as_json)
+    give_result(info_lines(info, every=every), info_document(info), as_json=as_json)

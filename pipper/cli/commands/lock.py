@@ -7,7 +7,7 @@ import click
 from msgspec.structs import asdict, replace
 from packaging.requirements import Requirement
 
-from pipper.cli.command import Command, path_option
+from pipper.cli.command import Command, completed, path_option
 from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.cli.output import give, give_json, presentable
@@ -43,6 +43,7 @@ Examples:
     "packages",
     multiple=True,
     metavar="NAME",
+    shell_complete=completed("locked"),
     help="Upgrade NAME to its newest version, NAME==VERSION to that version.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")
@@ -63,7 +64,9 @@ Examples:
 )
 @build_option
 @limit_option
-@click.option("--offline", is_flag=True, help="Send no request to the index: use its cached answers.")
+@click.option(
+    "--offline", is_flag=True, help="Send no request: use cached answers of the index, and directories."
+)
 @repository_options
 @json_option
 @click.pass_obj
@@ -141,7 +144,21 @@ def _summary(outcome: LockOutcome, done: str) -> str:
     count = counted(len(outcome.lock.packages), "package")
     replaced = [f"{each.name} {version}" for each in outcome.changes for version in each.other_bytes]
     more = f"; other bytes for {', '.join(replaced)}" if replaced else ""
-    return f"{done} {count} for {', '.join(outcome.environments)}{more}"
+    return f"{done} {count} for {_environments(outcome)}{more}"
+
+
+def _environments(outcome: LockOutcome) -> str:
+    """Return for what the lock has a solution: the environment at hand, and how many of the others."""
+    others = len(outcome.environments) - 1
+    if not others:
+        return outcome.environments[0]
+    solved = len(outcome.solved) - 1
+    if not outcome.at_hand:
+        return (
+            f"{solved + 1} of {others + 1} environments" if solved < others else f"{others + 1} environments"
+        )
+    some = counted(others, "other") if solved == others else f"{solved} of {counted(others, 'other')}"
+    return f"{outcome.at_hand} and {some}"
 
 
 def _document(outcome: LockOutcome) -> dict[str, object]:
@@ -157,7 +174,11 @@ def _document(outcome: LockOutcome) -> dict[str, object]:
             for package in outcome.lock.packages
         ],
         "changes": [
-            {key: value for key, value in asdict(change).items() if key != "other_bytes" or value}
+            {
+                key: value
+                for key, value in asdict(change).items()
+                if key in ("name", "before", "after") or (key == "other_bytes" and value)
+            }
             for change in outcome.changes
         ],
     }

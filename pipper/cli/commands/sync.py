@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, path_option
+from pipper.cli.command import Command, completed, path_option
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
@@ -32,17 +32,30 @@ Examples:
     metavar="FILE",
     help="Use this lock: pipper's own, an authorized lock or any pylock.toml.",
 )
-@click.option("-g", "--group", "groups", multiple=True, metavar="G", help="Include this dependency group.")
+@click.option(
+    *("-g", "--group", "groups"),
+    multiple=True,
+    metavar="G",
+    shell_complete=completed("groups"),
+    help="Include this dependency group.",
+)
 @click.option(
     "--only-group",
     "only_groups",
     multiple=True,
     metavar="G",
+    shell_complete=completed("groups"),
     help="Install this dependency group and nothing else.",
 )
 @click.option("--all-groups", is_flag=True, help="Include every dependency group.")
 @click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default.")
-@click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra.")
+@click.option(
+    *("--extra", "extras"),
+    multiple=True,
+    metavar="E",
+    shell_complete=completed("extras"),
+    help="Include this extra.",
+)
 @click.option("--all-extras", is_flag=True, help="Include every extra.")
 @path_option("--python", metavar="EXE", help="Sync the environment of this interpreter.")
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
@@ -53,6 +66,7 @@ Examples:
     flag_value=ALL,
     multiple=True,
     metavar="[NAME]",
+    shell_complete=completed("locked"),
     help="Replace NAME, or every package, even if it is as locked.",
 )
 @click.option("--no-project", is_flag=True, help="Leave out the project itself, not what it requires.")

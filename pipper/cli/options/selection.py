@@ -6,7 +6,7 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
-from pipper.cli.command import path_option, together
+from pipper.cli.command import completed, path_option, together
 from pipper.core.lock.selection import Selection
 from pipper.ops.share.inputs import InputOptions
 from pipper.ops.share.members import MemberChoice
@@ -25,10 +25,20 @@ input_options = together(
 
 selection_options = together(
     click.option(
-        "-g", "--group", "groups", multiple=True, metavar="G", help="Include this dependency group."
+        *("-g", "--group", "groups"),
+        multiple=True,
+        metavar="G",
+        shell_complete=completed("groups"),
+        help="Include this dependency group.",
     ),
     click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default."),
-    click.option("--extra", "extras", multiple=True, metavar="E", help="Include this extra."),
+    click.option(
+        *("--extra", "extras"),
+        multiple=True,
+        metavar="E",
+        shell_complete=completed("extras"),
+        help="Include this extra.",
+    ),
 )
 
 member_options = together(

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, together
+from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, completed, together
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
@@ -38,7 +38,7 @@ def repository_text(text: str, *, keep_relative: bool = False) -> str:
     path = Path(text).expanduser()
     if keep_relative and not path.is_absolute():
         return f"file:{quote(path.as_posix())}"
-    return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - see `_directory`
+    return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - pathlib keeps `..`
 
 
 def _bucket(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -164,6 +164,7 @@ _which = (
         "--bucket",
         envvar="PIPPER_BUCKET",
         metavar="BUCKET",
+        shell_complete=completed("repositories"),
         callback=_bucket,
         help="Use only this repository: a bucket name, s3://BUCKET/PREFIX, a directory (/DIR, ./DIR), or an alias.",
     ),
@@ -172,6 +173,7 @@ _which = (
         "--repository",
         envvar="PIPPER_REPOSITORY",
         metavar="NAME",
+        shell_complete=completed("repositories"),
         callback=_repository_name,
         help="Use only this repository: a name of `pipper repository list`, or an alias of the manifest.",
     ),

@@ -22,14 +22,15 @@ def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:
 
 def _change(change: VersionChange) -> str:
     before, after = ", ".join(change.before), ", ".join(change.after)
-    if not before:
-        return f" + {change.name} {after}"
     if not after:
         return f" - {change.name} {before}"
-    told = f"{before} -> {after}" if before != after else after
-    if change.other_bytes:
-        told += f" (other bytes: {', '.join(change.other_bytes)})" if before != after else " (other bytes)"
-    return f" ~ {change.name} {told}"
+    source = ", ".join(change.sources)
+    if not before:
+        return f" + {change.name} {after} ({source})"
+    if before == after:
+        return f" ~ {change.name} {after} (other bytes)"
+    others = f"; other bytes: {', '.join(change.other_bytes)}" if change.other_bytes else ""
+    return f" ~ {change.name} {before} -> {after} ({source}{others})"
 
 
 def plan_lines(outcome: "SyncOutcome", *, reinstalls: bool = False) -> Iterator[str]:
@@ -48,7 +49,7 @@ def _replaced(action: Replace, same_wheel: str) -> str:
     if action.wanted.source == PATH and before in ("", action.wanted.version or before):
         return f" ~ {action.wanted.name} {before} ({same_wheel if _is_same(action) else 'built again'})"
     if before != action.wanted.version:
-        return f" ~ {action.wanted.name} {before} -> {action.wanted.version}"
+        return f" ~ {action.wanted.name} {before} -> {action.wanted.version} ({action.wanted.source})"
     why = (
         same_wheel
         if _is_same(action)
@@ -64,8 +65,8 @@ def _is_same(action: Replace) -> bool:
 
 
 def _shown(wanted: Wanted) -> str:
-    """Return name and version; of a member whose backend computes its version, its folder."""
-    return f"{wanted.name} {wanted.version}" if wanted.version else wanted.filename
+    """Return name, version and source; of a member whose backend computes its version, its folder."""
+    return f"{f'{wanted.name} {wanted.version}' if wanted.version else wanted.filename} ({wanted.source})"
 
 
 def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:

@@ -12,14 +12,16 @@ from pipper.core.wording import human_size
 from pipper.ops.query.published import PublishedVersion
 from pipper.ops.query.published_status import Outdated, PackageInfo
 
+_MOST_VERSIONS = 10
 
-def info_lines(info: PackageInfo) -> Iterator[str]:
-    """Yield the facts about a package, one a line, and its status at the end."""
+
+def info_lines(info: PackageInfo, *, every: bool = False) -> Iterator[str]:
+    """Yield the facts about a package, one a line, and its status at the end; `every` lists all versions."""
     facts: list[tuple[str, Sequence[str]]] = []
     if info.installed:
         facts.append(("installed", [_installed(info.installed)]))
     if info.versions:
-        facts += _published(info)
+        facts += _published(info, every=every)
     width = max((len(label) for label, _ in facts), default=0)
     yield info.name
     for label, texts in facts:
@@ -34,7 +36,7 @@ def _installed(each: Installed) -> str:
     return f"{each.version} (by {each.installer or 'another tool'})"
 
 
-def _published(info: PackageInfo) -> Iterator[tuple[str, Sequence[str]]]:
+def _published(info: PackageInfo, *, every: bool) -> Iterator[tuple[str, Sequence[str]]]:
     newest, needs = info.newest, info.needs
     if newest is not None and needs is not None:
         python = newest.file.requires_python if newest.file else None
@@ -52,7 +54,9 @@ def _published(info: PackageInfo) -> Iterator[tuple[str, Sequence[str]]]:
             yield "dependencies", [str(each) for each in needs.requires_dist] or ["none"]
     source = info.versions[0].release.source
     yield "source", [f"{source} ({info.location})" if info.location else source]
-    yield "versions", [", ".join(_noted(each) for each in info.versions)]
+    shown = info.versions if every else info.versions[:_MOST_VERSIONS]
+    more = len(info.versions) - len(shown)
+    yield "versions", [", ".join(map(_noted, shown)) + (f" and {more} more (--all)" if more else "")]
 
 
 def _time(one: PublishedVersion) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipper.core.lock.graph import Root, Row, reached
+from pipper.core.lock.graph import Root, Row
 from pipper.ops.query.locked import Reasons, Tree
 
 
@@ -38,8 +38,7 @@ def tree_document(tree: Tree) -> dict[str, object]:
     A package has name, version, source, dependencies and required_by (names). The document holds only the
     packages that the tree shows, and the roots that require them.
     """
-    edges = tree.graph.parents if tree.inverted else tree.graph.children
-    pins = reached(edges, (row.pin for section in tree.sections for row in section.rows if not row.depth))
+    pins = sorted({row.pin for section in tree.sections for row in section.rows})
     return {
         "environment": tree.environment,
         "roots": [_root_document(root) for root in tree.graph.roots if root.pin in pins],

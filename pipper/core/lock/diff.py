@@ -14,6 +14,8 @@ class VersionChange(Struct, frozen=True, kw_only=True):
     after: tuple[str, ...]
     other_bytes: tuple[str, ...] = ()
     """The versions in both that have a file with another sha256."""
+    sources: tuple[str, ...] = ()
+    """Where the versions on the second side come from."""
 
 
 class ReplacedFile(Struct, frozen=True, kw_only=True):
@@ -43,6 +45,9 @@ def replaced_files(old: Lock | None, new: Lock) -> tuple[ReplacedFile, ...]:
 def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
     """Return every project whose locked versions or their bytes differ, in the order of names."""
     before, after = _versions(old), _versions(new)
+    sources: dict[NormalizedName, dict[str, None]] = {}
+    for package in new.packages:
+        sources.setdefault(package.name, {})[package.source] = None
     replaced: dict[NormalizedName, dict[str, None]] = {}
     for file in replaced_files(old, new):
         replaced.setdefault(file.pin.name, {})[file.pin.version] = None
@@ -52,6 +57,7 @@ def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
             before=before.get(name, ()),
             after=after.get(name, ()),
             other_bytes=tuple(replaced.get(name, ())),
+            sources=tuple(sources.get(name, ())),
         )
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name) or name in replaced

@@ -104,16 +104,21 @@ def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName
                 yield Root(label=label, requirement=text, pin=pin)
 
 
-def walk(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin]) -> Iterator[Row]:
+def walk(
+    edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin], *, most: int | None = None
+) -> Iterator[Row]:
     """Yield the rows of a tree, depth first; do not expand packages in `shown`, and add each expanded one to it.
 
-    So the rows are no more than tops and edges together.
+    So the rows are no more than tops and edges together. `most` is the depth of the last rows.
     """
     unique = tuple(dict.fromkeys(tops))
     pending = [(pin, 0, place == 0) for place, pin in enumerate(reversed(unique))]
     while pending:
         pin, depth, last = pending.pop()
         below = edges[pin]
+        if depth == most:
+            yield Row(depth=depth, pin=pin, last=last, repeated=False)
+            continue
         repeated = bool(below) and pin in shown
         yield Row(depth=depth, pin=pin, last=last, repeated=repeated)
         if not repeated:

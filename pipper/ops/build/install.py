@@ -108,5 +108,5 @@ class _Quiet(Reporter):
     def warning(self, text: str) -> None:
         self._reporter.warning(text)
 
-    def task(self, title: str, *, total: int, unit: str = "files") -> Task:  # noqa: ARG002 - shows no bar
+    def task(self, title: str, *, total: int | None, unit: str = "files") -> Task:  # noqa: ARG002 - shows no bar
         return Task()

@@ -9,7 +9,7 @@ from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.reporter import Reporter
-from pipper.errors import UsageError
+from pipper.errors import StoreError, UsageError
 from pipper.ops.context.declared_repositories import declared_repositories, list_named
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, find_project
@@ -32,10 +32,12 @@ def open_repositories(
     *,
     base: Path,
     may_be_empty: bool = False,
+    offline: bool = False,
 ) -> tuple[Repository, ...]:
     """Return the repositories a command reads, in order of trust; send no request.
 
-    With `may_be_empty`, a place without a repository counts as an empty one.
+    With `may_be_empty`, a place without a repository counts as an empty one. Raises StoreError if one that is not a
+    directory is to be read `offline`.
     """
     named = list_named(settings)
     entries = choose_repositories(settings.repositories, declared, named)
@@ -48,6 +50,12 @@ def open_repositories(
     for entry in entries:
         if entry.url.startswith("file:"):
             store: Store = DirectoryStore(directory_of(entry.url, base))
+        elif offline:
+            raise StoreError(
+                f"{entry.url} cannot be read offline",
+                cause="what it holds is asked for each time, so that no private name goes to the index",
+                hint="leave out --offline, or lock from a copy in a directory: -b ./DIR",
+            )
         else:
             access = choose_access(settings.repositories, entry, named, settings.environ)
             store = open_bucket(entry, access)

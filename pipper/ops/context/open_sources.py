@@ -52,8 +52,9 @@ def open_sources(
     """
     around = projects_around(settings, project.manifest_path)
     manifest = with_rules_around(settings, project, around).manifest
+    declared = declared_repositories(manifest, old)
     repositories = open_repositories(
-        settings, declared_repositories(manifest, old), base=project.root, may_be_empty=may_be_empty
+        settings, declared, base=project.root, may_be_empty=may_be_empty, offline=offline
     )
     aliases = [*manifest.indexes, *([INDEX] if manifest.index else [])] if use_index else []
     indexes = {

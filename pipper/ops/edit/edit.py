@@ -85,6 +85,8 @@ class EditOutcome(Struct, frozen=True, kw_only=True):
     """Changes of the lock."""
     sync: SyncOutcome | None
     """None if the request has no sync."""
+    documents: tuple[Path, ...] = ()
+    """The manifest and the lock, if they change."""
 
 
 def edit(
@@ -135,6 +137,7 @@ def _edit(
         manifest_path=project.manifest_path,
         changes=version_changes(old, lock),
         sync=_carry_out(settings, request, environment, goal, documents),
+        documents=tuple(documents),
     )
 
 
@@ -189,6 +192,10 @@ def _edited(
             data = add_requirements(data, [each], label=path.name, group=request.group, bare_replaces=bare)
             continue
         imported = imports.add(each)
+        settings.reporter.info(
+            f"{imported.requirement} is copied to {imported.repository.url.removeprefix('file:')},"
+            f" the source of {imported.requirement.name} from now on"
+        )
         replaced.add(name_of(imported.requirement))
         data = set_repository(
             data, imported.repository, label=path.name, only=[name_of(imported.requirement)]

@@ -11,11 +11,12 @@ from packaging.utils import NormalizedName
 
 from pipper.core.access import RepositoryOptions
 from pipper.core.lock.diff import VersionChange, version_changes
-from pipper.core.lock.model import Lock
+from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.members import ITSELF
 from pipper.core.reporter import Reporter
+from pipper.core.target import Target, serves
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.project import Project, project_of, read_project
@@ -35,6 +36,8 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
     changes: tuple[VersionChange, ...]
     written: bool
     """False if the file did not change, or in a dry run."""
+    target: Target
+    """The interpreter at hand."""
     stamp_key: str = ""
     """The key of the stamp for this lock; empty if a bare `lock` would not leave it as it is."""
 
@@ -42,6 +45,23 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
     def environments(self) -> tuple[str, ...]:
         """Names of the locked environments."""
         return tuple(each.target.name for each in self.lock.environments)
+
+    @property
+    def at_hand(self) -> str:
+        """Name of the environment that serves the interpreter at hand; empty if the lock has none."""
+        return next((each.target.name for each in self._solved if self._serves(each)), "")
+
+    @property
+    def solved(self) -> tuple[str, ...]:
+        """Names of the environments that have a solution."""
+        return tuple(each.target.name for each in self._solved)
+
+    @property
+    def _solved(self) -> tuple[LockedEnvironment, ...]:
+        return tuple(each for each in self.lock.environments if not each.failure)
+
+    def _serves(self, each: LockedEnvironment) -> bool:
+        return serves(each.target, self.target, each.conditions)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -88,7 +108,7 @@ def lock_project(
     is_usual = python is None and not dry_run and _is_bare(settings, project)
     is_same = data_to_write is None
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
-        return _unchanged(old, stamp_key(basis, data) if is_usual else "", settings.reporter)
+        return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
     from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
     from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
 
@@ -101,13 +121,14 @@ def lock_project(
         lock=lock,
         changes=version_changes(old, lock),
         written=written,
+        target=target,
         stamp_key=stamp_key(basis, text) if stays else "",
     )
 
 
-def _unchanged(lock: Lock, key: str, reporter: Reporter) -> LockOutcome:
+def _unchanged(lock: Lock, target: Target, key: str, reporter: Reporter) -> LockOutcome:
     """Return the outcome for a lock that is up to date, and say what it warns of."""
-    outcome = LockOutcome(lock=lock, changes=(), written=False, stamp_key=key)
+    outcome = LockOutcome(lock=lock, changes=(), written=False, target=target, stamp_key=key)
     reporter.detail(f"{LOCK_NAME} is up to date: no source is asked")
     for warning in outcome.warnings:
         reporter.warning(warning)

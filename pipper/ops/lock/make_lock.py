@@ -119,7 +119,8 @@ def lock_for_goals(
     if old is None and not known and not options.upgrade:
         known = dict(foreign_pins(project.root, settings.reporter))
     preferred = preferred_versions(manifest, old, known, options)
-    solutions = resolve(request, preferred, wanted, router, settings.reporter, options.required_groups)
+    with settings.reporter.task("Resolving", total=None):
+        solutions = resolve(request, preferred, wanted, router, settings.reporter, options.required_groups)
     _warn(solutions, settings.reporter)
     urls = {repository.alias: repository.url for repository in sources.repositories}
     names_us = is_required(own, solutions.resolutions.values(), bare)

@@ -39,10 +39,13 @@ class Reasons(Struct, frozen=True, kw_only=True):
     chains: Chains
 
 
-def show_tree(settings: Settings, place: Place, *, names: tuple[str, ...], invert: str) -> Tree:
+def show_tree(
+    settings: Settings, place: Place, *, names: tuple[str, ...], invert: str, depth: int | None = None
+) -> Tree:
     """Return the lock as a tree of all packages, of those that `names` require, or of those that require `invert`.
 
-    Raises UsageError for a name that is not in the lock.
+    `depth` is how many levels of requirements it shows below the first; None for all. Raises UsageError for a name
+    that is not in the lock.
     """
     scope = find_lock(settings, place)
     environment, graph = scope.part.target.name, graph_of(scope.lock, scope.part)
@@ -51,13 +54,13 @@ def show_tree(settings: Settings, place: Place, *, names: tuple[str, ...], inver
     shown: set[Pin] = set()
     if asked:
         tops = [_pin(scope.lock, graph, environment, text) for text in asked]
-        sections = [Section(title="", rows=tuple(walk(edges, tops, shown)))]
+        sections = [Section(title="", rows=tuple(walk(edges, tops, shown, most=depth)))]
     else:
         titles: dict[str, list[Pin]] = {}
         for root in graph.roots:
             titles.setdefault(str(root.label), []).append(root.pin)
         sections = [
-            Section(title=title, rows=tuple(walk(edges, sorted(tops), shown)))
+            Section(title=title, rows=tuple(walk(edges, sorted(tops), shown, most=depth)))
             for title, tops in titles.items()
         ]
     return Tree(

@@ -1,25 +1,30 @@
 """`info`, `outdated`: compare installed or locked packages with published ones, without a change."""
 
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from pipper.core.lock.graph import Graph, graph_of
-from pipper.core.manifest.requirement import parse_requirement
+from pipper.core.lock.model import LockedEnvironment, Pin
+from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.core.standards import read_version
+from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.context.project import Project, load_lock
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.query.installed import find_environment
 from pipper.ops.query.locked import project_name
-from pipper.ops.query.published import PublishedVersion, open_publications
+from pipper.ops.query.published import Publications, PublishedVersion, open_publications
 from pipper.ops.query.scope import find_lock, find_scope
 from pipper.python.environment import Environment, installed
+from pipper.system.parallel import in_parallel
 
 Status = Literal["missing", "installed", "behind", "ahead", "current"]
 """`installed` with `--local`, which does not read what is published."""
@@ -48,7 +53,7 @@ class Outdated(Struct, frozen=True, kw_only=True):
     locked: str
     newest: Version
     allowed: Version | None
-    """The newest that the manifest's own requirements on it allow; None without such a requirement or version."""
+    """The newest that the manifest and the locked packages that require it allow; None if no version does."""
     source: str
 
 
@@ -107,29 +112,50 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
     Warns of packages that no source has any more.
     """
     scope = find_lock(settings, place)
-    part, limits = scope.part, _limits(graph_of(scope.lock, scope.part))
+    part, graph = scope.part, graph_of(scope.lock, scope.part)
     sources = open_publications(settings, scope.project, scope.lock, part.target)
     pins = sorted(pin for pin in part.pins if not pin.path)  # members are not published
     sources.prefetch(pin.name for pin in pins)
-    found = []
+    published = {pin: sources.versions(pin.name) for pin in pins}
+    newer: dict[Pin, PublishedVersion] = {}
     for pin in pins:
-        versions = [one for one in sources.versions(pin.name) if not one.unfit]
-        newest = sources.newest(pin.name, versions)
+        newest = sources.newest(pin.name, _fitting(published[pin]))
         if newest is None:
             settings.reporter.warning(f"{pin.name} is not published any more: {sources.searched(pin.name)}")
         elif newest.version > read_version(pin.version):
-            limit = limits.get(pin.name)
-            allowed = sources.newest(pin.name, versions, limit) if limit is not None else None
-            found.append(
-                Outdated(
-                    name=pin.name,
-                    locked=pin.version,
-                    newest=newest.version,
-                    allowed=allowed.version if allowed else None,
-                    source=newest.release.source,
-                )
-            )
-    return tuple(found)
+            newer[pin] = newest
+    parents = {each: published[each] for pin in newer for each in graph.parents[pin] if each in published}
+    members = [text for each in scope.lock.inputs.members.values() for text in each.requirements]
+    limits = _limits(graph, _needs(sources, parents), members, part)
+    return tuple(
+        Outdated(
+            name=pin.name,
+            locked=pin.version,
+            newest=newest.version,
+            allowed=allowed.version if allowed else None,
+            source=newest.release.source,
+        )
+        for pin, newest in newer.items()
+        for allowed in [sources.newest(pin.name, _fitting(published[pin]), limits.get(pin.name))]
+    )
+
+
+def _fitting(versions: Iterable[PublishedVersion]) -> list[PublishedVersion]:
+    return [one for one in versions if not one.unfit]
+
+
+def _needs(
+    sources: Publications, published: Mapping[Pin, tuple[PublishedVersion, ...]]
+) -> Mapping[Pin, tuple[Requirement, ...]]:
+    """Return the requirements of these locked packages, read in parallel; none if one is not published any more."""
+    here = [
+        (pin, one)
+        for pin, versions in published.items()
+        for one in versions
+        if str(one.version) == pin.version
+    ]
+    read = in_parallel(lambda each: sources.metadata(each[1]), here)
+    return {pin: needs.requires_dist for (pin, _), needs in zip(here, read, strict=True)}
 
 
 def _find(environment: Environment, name: NormalizedName) -> Installed | None:
@@ -150,10 +176,22 @@ def _status(here: Installed | None, newest: PublishedVersion | None) -> Status:
     return "behind" if version < newest.version else "ahead"
 
 
-def _limits(graph: Graph) -> dict[NormalizedName, SpecifierSet]:
-    """Return the combined specifiers of the manifest's requirements on each project."""
+def _limits(
+    graph: Graph, needs: Mapping[Pin, tuple[Requirement, ...]], members: list[str], part: LockedEnvironment
+) -> dict[NormalizedName, SpecifierSet]:
+    """Return the combined specifiers of the requirements on each project: of manifest, members, and `needs`."""
     found: dict[NormalizedName, SpecifierSet] = {}
-    for root in graph.roots:
-        specifier = parse_requirement(root.requirement).specifier
-        found[root.pin.name] = found.get(root.pin.name, SpecifierSet()) & specifier
+    required = {pin.name: set(children) for pin, children in graph.children.items()}
+    asked = [parse_requirement(root.requirement) for root in graph.roots]
+    asked += [each for each in map(parse_requirement, members) if _holds(each, part.target)]
+    for pin, requirements in needs.items():
+        names = {child.name for child in required[pin.name]}
+        asked += [each for each in requirements if name_of(each) in names and _holds(each, part.target)]
+    for each in asked:
+        found[name_of(each)] = found.get(name_of(each), SpecifierSet()) & each.specifier
     return found
+
+
+def _holds(requirement: Requirement, target: Target) -> bool:
+    """Return whether a requirement counts in an environment without extras."""
+    return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": ""})

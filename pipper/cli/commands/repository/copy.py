@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, path_option
+from pipper.cli.command import Command, completed, path_option
 from pipper.cli.options.settings import (
     by_option,
     ends_options,
@@ -39,9 +39,17 @@ Examples:
     "source",
     required=True,
     metavar="A",
+    shell_complete=completed("repositories"),
     help="Copy from A: an alias, a named repository, s3://…, file:///… or `index`.",
 )
-@click.option("--to", "target", required=True, metavar="B", help="Copy to the repository B.")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    metavar="B",
+    shell_complete=completed("repositories"),
+    help="Copy to the repository B.",
+)
 @click.option("--deps", is_flag=True, help="Also copy all that they require: the newest that fits.")
 @path_option("--lock", "lock_path", metavar="FILE", help="Copy the wheels of this lock that come from A.")
 @click.option(

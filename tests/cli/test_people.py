@@ -1,0 +1,182 @@
+"""What users of other tools type, and what they expect to read."""
+
+import json
+import re
+import shlex
+
+import click
+import pytest
+
+from pipper.cli import synonyms
+from pipper.cli.app import COMMANDS, app
+from pipper.cli.paint import coloured
+from tests.invariants import Workspace
+from tests.stock import on_terminal
+
+TYPED = {
+    "show alpha": "pipper info NAME",
+    "freeze": "pipper export -f requirements",
+    "update": "pipper lock -U && pipper sync",
+    "build": "pipper bundle DIR",
+    "sync --frozen": "never changes the lock",
+    "sync --locked": "fails if the lock is out of date",
+    "install -e .": "pipper add --editable DIR",
+    "install --pre alpha": "prereleases = true",
+    "list --outdated": "pipper outdated",
+    "cache purge": "pipper cache clean",
+    "serve": "pipper repository serve",
+    "uninstall -y alpha": "never asks",
+}
+
+
+@pytest.mark.parametrize(("line", "hint"), TYPED.items())
+def test_U_what_other_tools_understand_is_answered_with_what_does_it(
+    line: str, hint: str, empty: Workspace
+) -> None:
+    done = empty.run(*shlex.split(line), code=2)
+    assert hint in done.stderr.splitlines()[-1]
+    assert done.stderr.startswith("error: No such ")
+
+
+def test_U_install_of_a_requirements_file_names_the_conversion(empty: Workspace) -> None:
+    empty.app.mkdir(parents=True, exist_ok=True)
+    (empty.app / "requirements.txt").write_text("alpha\n")
+    done = empty.run("install", "-r", "requirements.txt", code=2)
+    assert "hint: pipper init --from requirements.txt" in done.stderr
+
+
+def test_every_command_that_a_synonym_names_exists() -> None:
+    hints = (*synonyms._COMMANDS.values(), *synonyms._OPTIONS.values())
+    commands = [hint for hint in hints if not hint.startswith("leave it out: pipper ")]
+    named = {words for hint in commands for words in re.findall(r"pipper ([a-z]+)( [a-z]+)?", hint)}
+    assert len(named) > 20
+    for first, second in named:
+        assert first in COMMANDS, first
+        if first in ("repository", "cache"):
+            group = app.get_command(click.Context(app), first)
+            assert isinstance(group, click.Group)
+            assert second.strip() in group.commands, second
+
+
+def test_no_command_of_pipper_is_taken_for_a_synonym() -> None:
+    assert not synonyms._COMMANDS.keys() & COMMANDS.keys()
+
+
+def test_U_changes_name_their_source(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("beta", "1.1.0"))
+    assert " ~ beta 1.0.0 -> 1.1.0 (acme)\n" in workspace.run("lock", "-P", "beta").stderr
+    assert " ~ beta 1.0.0 -> 1.1.0 (acme)\n" in workspace.run("sync").stderr
+    assert " + gamma 1.0.0 (acme)\n" in workspace.run("add", "gamma").stderr
+
+
+def test_U_the_summary_of_a_lock_counts_the_environments(empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha", tag="py3-none-manylinux_2_17_x86_64", purelib=False))
+    empty.write_manifest("alpha")
+    told = empty.run("lock").stderr.splitlines()
+    failed = len([line for line in told if line.startswith("warning: no solution for ")])
+    assert failed
+    assert re.fullmatch(rf"Locked 1 package for cp\S+ and {4 - failed} of 4 others", told[-1]), told
+
+
+def test_U_an_edit_that_changes_only_documents_says_so(workspace: Workspace) -> None:
+    """FIELD U: `add` says "Nothing to do" though manifest and lock changed."""
+    done = workspace.run("add", "beta>=1")
+    assert done.stderr == f"Changed pipper.toml and pipper.lock; {workspace.venv} matches already\n"
+    assert workspace.run("add", "beta>=1").stderr == f"Nothing to do: {workspace.venv} matches the lock\n"
+    done = workspace.run("add", "beta>=0.5", "--no-sync")
+    assert done.stderr == "Changed pipper.toml and pipper.lock; run `pipper sync` to install\n"
+    done = workspace.run("add", "beta>=0.1", "--dry-run")
+    assert done.stderr.startswith("Would change pipper.toml and pipper.lock; ")
+
+
+def test_U_a_package_of_many_versions_shows_the_newest_ten(empty: Workspace) -> None:
+    empty.publish(*(empty.wheel("alpha", f"1.{minor}.0") for minor in range(13)))
+    line = empty.run("info", "alpha", "-b", empty.url).stdout.splitlines()[-2]
+    assert line.split()[1:4] == ["1.12.0,", "1.11.0,", "1.10.0,"]
+    assert line.endswith("1.3.0 and 3 more (--all)")
+    line = empty.run("info", "alpha", "--all", "-b", empty.url).stdout.splitlines()[-2]
+    assert line.endswith("1.1.0, 1.0.0")
+
+
+def test_U_a_lock_that_is_offline_sends_no_request(remote: Workspace) -> None:
+    """FIELD U: `lock --offline` asks the bucket."""
+    assert remote.server
+    asked = len(remote.server.seen)
+    remote.run("lock", "--offline")
+    done = remote.refused("lock", "--offline", "-U", code=6, subject="cannot be read offline")
+    assert "-b ./DIR" in done.stderr
+    assert len(remote.server.seen) == asked
+
+
+def test_a_tree_is_drawn_as_a_picture(workspace: Workspace) -> None:
+    told = workspace.run("tree", "alpha", "--format", "mermaid").stdout.splitlines()
+    assert told == ["flowchart LR", '    n0["alpha 1.1.0"]', '    n1["beta 1.0.0"]', "    n0 --> n1"]
+    told = workspace.run("tree", "--invert", "beta", "--format", "dot").stdout.splitlines()
+    assert '    n0 [label="beta 1.0.0"]' in told
+    assert "    n1 -> n0" in told
+    assert (told[0], told[-1]) == ("digraph {", "}")
+
+
+def test_a_tree_of_a_depth_ends_there(workspace: Workspace) -> None:
+    assert "beta" in workspace.run("tree").stdout
+    told = workspace.run("tree", "--depth", "0").stdout
+    assert "alpha" in told
+    assert "beta" not in told
+    document = json.loads(workspace.run("tree", "--depth", "0", "--json").stdout)
+    assert [each["name"] for each in document["packages"]] == ["alpha", "delta"]
+    workspace.run("tree", "--depth", "-1", code=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "painted"),
+    [
+        ("error: no solution", "\x1b[31merror\x1b[0m: no solution"),
+        ("hint: pipper lock", "\x1b[36mhint\x1b[0m: pipper lock"),
+        (" + alpha 1.0 (acme)", "\x1b[32m +\x1b[0m alpha 1.0 (acme)"),
+        (" - alpha 1.0", "\x1b[31m -\x1b[0m alpha 1.0"),
+        ("behind: 1.0 is installed", "\x1b[33mbehind\x1b[0m: 1.0 is installed"),
+        ("  versions  1.0 (yanked: bad)", "  versions  1.0 (\x1b[31myanked\x1b[0m: bad)"),
+        ("Locked 3 packages", "Locked 3 packages"),
+        ("an error: of another kind", "an error: of another kind"),
+    ],
+)
+def test_U_colours_tell_the_kind_of_a_line(line: str, painted: str) -> None:
+    assert coloured(line) == painted
+
+
+def shown(told: str) -> list[str]:
+    """The lines that are left on a terminal: what was erased or written over is gone."""
+    screen, row, column = [""], 0, 0
+    for sign in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|.", told, re.DOTALL):
+        if sign == "\n":
+            row, column = row + 1, 0
+            screen += [""] * (row == len(screen))
+        elif sign == "\r":
+            column = 0
+        elif sign == "\x1b[2K":
+            screen[row] = ""
+        elif re.fullmatch(r"\x1b\[\d*A", sign):
+            row -= int(sign[2:-1] or 1)
+        elif not sign.startswith("\x1b"):
+            screen[row] = screen[row][:column].ljust(column) + sign + screen[row][column + 1 :]
+            column += 1
+    return [line for line in screen if line.strip()]
+
+
+def test_U_a_terminal_shows_colours_and_a_spinner_and_keeps_no_bar(empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha", requires=["beta"]), empty.wheel("beta"))
+    empty.write_manifest("alpha")
+    told = on_terminal(empty, "lock")
+    assert "Resolving" in told
+    assert "\x1b[32m +\x1b[0m alpha" in told
+    assert shown(told)[0] == " + alpha 1.0.0 (acme)"
+    told = on_terminal(empty, "sync")
+    assert "Installing" in told
+    assert shown(told)[1:3] == [" + alpha 1.0.0 (acme)", " + beta 1.0.0 (acme)"]
+
+
+def test_U_no_colour_where_nobody_wants_it(workspace: Workspace) -> None:
+    assert "\x1b[" in on_terminal(workspace, "info", "none", code=3)
+    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"NO_COLOR": "1"}, code=3)
+    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"TERM": "dumb"}, code=3)
+    assert "\x1b[" not in workspace.run("info", "none", code=3).stderr
