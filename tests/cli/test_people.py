@@ -180,3 +180,17 @@ def test_U_no_colour_where_nobody_wants_it(workspace: Workspace) -> None:
     assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"NO_COLOR": "1"}, code=3)
     assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"TERM": "dumb"}, code=3)
     assert "\x1b[" not in workspace.run("info", "none", code=3).stderr
+
+
+def test_U_a_file_that_is_installed_is_told_as_the_source_until_it_is_removed(workspace: Workspace) -> None:
+    """FIELD U: `install ./x.whl` pins the name quietly, and `remove` leaves the alias."""
+    before = workspace.manifest.read_text()
+    done = workspace.run("add", workspace.wheel("omega"))
+    assert "omega==1.0.0 is copied to .pipper/files, the source of omega from now on" in done.stderr
+    assert " + omega 1.0.0 (files)" in done.stderr
+    workspace.run("add", workspace.wheel("psi"))
+    workspace.run("remove", "omega")
+    assert 'psi = "files"' in workspace.manifest.read_text()
+    workspace.run("remove", "psi")
+    assert "files" not in workspace.manifest.read_text()
+    assert before.replace("[sources]\n", "") == workspace.manifest.read_text().replace("[sources]\n", "")

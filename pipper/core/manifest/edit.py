@@ -55,12 +55,20 @@ def remove_requirements(
 
 
 def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, label: str) -> bytes:
-    """Return the manifest without the entries of `[sources]` that map these projects to the source `alias`."""
+    """Return the manifest without the entries of `[sources]` that map these projects to the source `alias`.
+
+    A repository that no entry names then goes too.
+    """
     document = TomlDocument(data, label)
-    gone = set(names)
+    gone, dropped, kept = set(names), 0, 0
     for pattern, source in list(document.table(_own(document, "sources")).items()):
         if source == alias and re.sub(r"[-_.]+", "-", pattern).lower() in gone:
             document.remove(_own(document, "sources", pattern))
+            dropped += 1
+        else:
+            kept += source == alias
+    if dropped and not kept:
+        document.remove(_own(document, "repositories", alias))
     return document.bytes()
 
 
