@@ -131,7 +131,7 @@ def _edit(
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
     wanted = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
     documents |= {path: content for path, content in wanted.items() if read_bytes(path) != content}
-    groups = frozenset({request.group} if request.group else ())
+    groups = _group_of(request, project)
     goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
     return EditOutcome(
         manifest_path=project.manifest_path,
@@ -139,6 +139,12 @@ def _edit(
         sync=_carry_out(settings, request, environment, goal, documents),
         documents=tuple(documents),
     )
+
+
+def _group_of(request: EditRequest, project: Project) -> frozenset[NormalizedName]:
+    """Return the group of the edit, unless its last requirement was removed and it is gone."""
+    group = request.group
+    return frozenset({group}) if group and group in project.manifest.groups else frozenset()
 
 
 def _refuse_twice(request: EditRequest) -> None:
@@ -269,7 +275,7 @@ def _lock(
         upgrade_packages=named if request.upgrade else frozenset(),
         replaced=replaced,
         usual_platforms=not alone,
-        required_groups=frozenset({request.group} if request.group else ()),
+        required_groups=_group_of(request, project),
     )
     present, interpreter = installed(environment) if alone else (), environment.interpreter
     builder = project_builder(settings, project, interpreter, options=options, old=old)
