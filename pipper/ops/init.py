@@ -73,7 +73,9 @@ def adopt_project(
 
 
 def _refuse_project(directory: Path) -> None:
-    if find_manifest(directory) in (directory / PIPPER_TOML, directory / PYPROJECT_TOML):
+    own = (directory / PIPPER_TOML, directory / PYPROJECT_TOML)
+    # A folder in the workspace of another manifest may have one of its own too.
+    if find_manifest(directory) in own or own[0].is_file():
         raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
 
 

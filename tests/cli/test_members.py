@@ -467,3 +467,89 @@ def test_members_appear_in_tree_why_list_and_json_by_their_folder(yard: Yard) ->
         "dependencies": ["six"],
         "required_by": [],
     } in document["packages"]
+
+
+def test_a_member_that_was_built_before_needs_neither_a_build_nor_a_network(yard: Yard) -> None:
+    yard.member("../lab", "lab", requires="'six'")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    done = yard.workspace.refused("sync", "--no-build", code=2, subject="lab (../lab)")
+    assert "--no-build refuses that" in done.stderr
+    yard.workspace.run("sync")
+    first = (yard.workspace.site / "lab-1.0.dist-info" / "RECORD").read_bytes()
+    shutil.rmtree(yard.workspace.venv)
+    seen = len(yard.index.seen)
+    assert "Building" not in yard.workspace.run("sync", "--no-build", "--offline").stderr
+    assert len(yard.index.seen) == seen
+    assert (yard.workspace.site / "lab-1.0.dist-info" / "RECORD").read_bytes() == first
+
+
+def test_add_writes_the_folder_below_tool_pipper_of_a_pyproject(yard: Yard) -> None:
+    yard.project()
+    yard.member("../lab", "lab", requires="'six'")
+    yard.workspace.run("add", "--editable", "../lab", cwd=yard.workspace.app)
+    found = tomllib.loads((yard.workspace.app / "pyproject.toml").read_text())
+    assert found["project"]["dependencies"] == ["lab"]
+    assert found["tool"]["pipper"]["sources"] == {"lab": {"path": "../lab"}}
+    assert yard.workspace.installed() == {"app": "1.0", "lab": "1.0", "six": "1.0"}
+    yard.workspace.run("remove", "lab")
+    found = tomllib.loads((yard.workspace.app / "pyproject.toml").read_text())
+    assert "sources" not in found["tool"]["pipper"]
+    assert yard.workspace.installed() == {"app": "1.0"}
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_an_edit_of_a_project_whose_build_fails_leaves_everything_as_it_was(yard: Yard) -> None:
+    yard.project()
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    code = "def build_editable(*a, **k):\n    raise SystemExit('no build today')\n"
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    done = yard.workspace.refused("add", "six", code=8, subject="app (.)")
+    assert "no build today" in done.stderr
+    assert yard.workspace.installed() == {"app": "1.0"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("part", [".", "pyproject.toml", "setup.py"])
+def test_T08_a_member_of_another_user_is_refused(yard: Yard, part: str) -> None:
+    lab = yard.member("../lab", "lab")
+    (lab / "setup.py").write_text("")
+    os.chown(lab / part, 12345, -1)
+    yard.ask("lab", more=LAB)
+    done = yard.workspace.refused("lock", code=8, subject="belongs to another user")
+    assert "PIPPER_TRUSTED_FOLDERS" in done.stderr
+
+
+def test_T08_the_workspace_of_another_user_above_is_refused_only_if_it_lists_the_project(yard: Yard) -> None:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    yard.ask()
+    above = yard.workspace.root / "pipper.toml"
+    above.write_text("[workspace]\nmembers = ['other/*']\n")
+    os.chown(above, 12345, -1)
+    yard.workspace.run("lock")
+    above.write_text("[workspace]\nmembers = ['*']\n")
+    yard.workspace.refused("lock", "--check", code=8, subject="belongs to another user")
+
+
+def test_the_own_name_on_the_command_line_means_a_published_version(yard: Yard) -> None:
+    yard.index.add(make_wheel(yard.files, "app", "0.1"))
+    yard.project()
+    yard.workspace.run("download", "app", "-d", "out")
+    assert [path.name for path in (yard.workspace.app / "out").iterdir()] == ["app-0.1-py3-none-any.whl"]
+
+
+def test_a_backend_of_a_member_gets_no_secrets(yard: Yard) -> None:
+    note = yard.workspace.root / "seen"
+    code = (
+        f"import os\n_e = build_editable\ndef build_editable(*a, **k):\n"
+        f"    open({str(note)!r}, 'w').write(repr(sorted(os.environ.items())))\n    return _e(*a, **k)\n"
+    )
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert "AWS_" not in note.read_text()
+    assert "PIPPER_" not in note.read_text()

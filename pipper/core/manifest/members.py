@@ -61,6 +61,11 @@ def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
     return tuple(sorted({normalised(requirement) for requirement in requirements}))
 
 
+def without_itself(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Return the members without the project: who asks for it by name means a published version."""
+    return tuple(each for each in members if each.path != ITSELF)
+
+
 def read_paths(node: Node) -> dict[NormalizedName, PathSource]:
     """Return the entries of `[sources]` that are tables: the folders of members by name. Raises UsageError."""
     found: dict[NormalizedName, PathSource] = {}

@@ -41,13 +41,14 @@ from pipper.ops.context.surroundings import (
     with_rules_around,
 )
 from pipper.ops.edit.direct_files import Imports
+from pipper.ops.edit.documents import built_as_edited, write_all
 from pipper.ops.edit.folders import MemberFolder, with_folder
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import SyncOutcome, sync_to
 from pipper.python.environment import Environment, installed
-from pipper.system.files import read_bytes, write_document
+from pipper.system.files import read_bytes
 
 _FRESH = b"""\
 # What pipper installed into this environment; `pipper install` and `pipper uninstall` edit it.
@@ -293,22 +294,7 @@ def _carry_out(
 ) -> SyncOutcome | None:
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
-        return sync_to(settings, sync_request, goal, documents, environment)
-    _write_all(documents)
+        with built_as_edited(goal, {} if request.dry_run else documents):
+            return sync_to(settings, sync_request, goal, documents, environment)
+    write_all(documents)
     return None
-
-
-def _write_all(documents: Mapping[Path, bytes]) -> None:
-    """Write all files or none; raises what `write_document` raises."""
-    before = {path: read_bytes(path) for path in documents}
-    try:
-        for path, content in documents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_document(path, content)
-    except BaseException:
-        for path, old in before.items():
-            if old is None:
-                path.unlink(missing_ok=True)
-            elif read_bytes(path) != old:
-                write_document(path, old)
-        raise

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX, PATH
+from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.ports import Source
@@ -160,9 +161,11 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
     """
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
+    around = project.manifest if project else Manifest()
     manifest = replace(
-        project.manifest if project else Manifest(),
+        around,
         name=Manifest().name,
+        members=without_itself(around.members),
         requires_python=Manifest().requires_python,
         dependencies=tuple(roots),
         groups={},

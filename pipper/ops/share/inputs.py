@@ -9,6 +9,7 @@ from packaging.pylock import Pylock
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
+from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
@@ -106,9 +107,11 @@ def _lock_of(
     """
     if project is None and not (given_repositories(settings) or default_repositories(settings)):
         require_repository(())  # the index must not receive names that may be private
+    manifest = project.manifest if project else Manifest()
     asked = replace(
-        project.manifest if project else Manifest(),
-        name=Manifest().name,  # who asks for it by name means a published version
+        manifest,
+        name=Manifest().name,
+        members=without_itself(manifest.members),
         requires_python=Manifest().requires_python,
         dependencies=tuple(requirements),
         groups={},
