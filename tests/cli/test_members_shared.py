@@ -92,6 +92,7 @@ def test_publish_warns_of_members_that_the_repository_does_not_have(yard: Yard) 
     yard.workspace.run("bundle", "../lab", "-o", "dist")
     repository = ("-b", yard.workspace.url)
     (core, lab) = sorted(Path(yard.workspace.app / "dist").glob("*.pipper"))
+    assert "a member" not in yard.workspace.run("publish", lab, core, "--dry-run", *repository).stderr
     done = yard.workspace.run("publish", lab, *repository)
     assert "requires `core>=2`, a member in `../core`" in done.stderr
     assert "has no version of it: publish it too" in done.stderr
