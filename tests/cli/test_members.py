@@ -426,6 +426,10 @@ def test_T04_a_member_that_is_forgotten_or_around_is_not_asked_of_the_index(yard
     with yard.nobody_is_asked_for("lab"):
         done = yard.workspace.run("install", "lab", "-t", "out", code=2)
         assert "a member of the project around" in done.stderr
+        copied = ("--from", "index", "--to", yard.workspace.url)
+        assert "it is a member" in yard.workspace.run("repository", "copy", "lab", *copied, code=3).stderr
+        yard.workspace.run("download", "lab", "-d", "out", code=2)
+        yard.workspace.run("info", "lab", code=2)
         yard.ask("lab")
         yard.workspace.run("lock", code=3)
 
@@ -536,6 +540,7 @@ def test_T08_the_workspace_of_another_user_above_is_refused_only_if_it_lists_the
 def test_the_own_name_on_the_command_line_means_a_published_version(yard: Yard) -> None:
     yard.index.add(make_wheel(yard.files, "app", "0.1"))
     yard.project()
+    yard.workspace.run("lock")
     yard.workspace.run("download", "app", "-d", "out")
     assert [path.name for path in (yard.workspace.app / "out").iterdir()] == ["app-0.1-py3-none-any.whl"]
 

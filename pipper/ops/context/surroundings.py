@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from pipper.core.lock.merge import merged_lock
 from pipper.core.lock.model import Lock
+from pipper.core.manifest.members import ITSELF
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import with_rules
 from pipper.errors import IntegrityError, UsageError
@@ -78,7 +79,8 @@ def private_names(
     nobody knows what is private.
     """
     locks = [known or read_for_names(project.lock_path), *(read_for_names(each.lock_path) for each in around)]
-    return frozenset(package.name for lock in locks if lock for package in (*lock.private, *lock.members))
+    members = {package.name for lock in locks if lock for package in lock.members if package.path != ITSELF}
+    return frozenset(members.union(package.name for lock in locks if lock for package in lock.private))
 
 
 def locked_sources(manifest: Manifest, around: Iterable[Project]) -> dict[str, str]:

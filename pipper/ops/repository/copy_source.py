@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.notes import FileOrigin
-from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.inputs import INDEX, PATH
+from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.urls import plain
 from pipper.errors import NoSolutionError, UsageError
@@ -54,8 +56,8 @@ class CopySource(Struct, frozen=True, kw_only=True):
         """Raise NoSolutionError for a name that the index must not receive; nothing to check for a repository.
 
         That is a name that a repository of the project or the target holds, unless it is a copy of the index's,
-        one that `[sources]` gives to a repository, and one that the project's lock took from a repository. Raises
-        UsageError for one that another tool's table gives to a path or to git. Then reads the pages of the index.
+        one that `[sources]` gives to a repository, one that the project's lock took from a repository, and a member.
+        Raises UsageError for one that another tool's table gives to a path or to git. Then reads the pages of the index.
         """
         if self.sources is None:
             return
@@ -65,6 +67,8 @@ class CopySource(Struct, frozen=True, kw_only=True):
             by_alias = {each.alias: each for each in self.sources.repositories}
             if routed is None:
                 raise _private(name, self.sources.router.searched(name))
+            if routed.alias == PATH:
+                raise _private(name, "it is a member of the project, and comes from its folder")
             holder = by_alias.get(routed.alias)
             if holder is not None and not (holder.holds(name) and holder.page(name).is_mirror):
                 raise _private(name, f"it comes from `{routed.alias}` ({holder.store.location})")
@@ -94,7 +98,8 @@ def open_source(settings: Settings, text: str, *, now: datetime, by: str) -> Cop
         ways = Ways(origin=origin, limits=settings.limits, now=now)
         return CopySource(location=location, ways=ways, repository=repository)
     project = find_project(settings.directory) or _nowhere(settings.directory)
-    sources = open_sources(settings, project, old=None)
+    manifest = replace(project.manifest, members=without_itself(project.manifest.members))
+    sources = open_sources(settings, replace(project, manifest=manifest), old=None)
     index = sources.indexes.get(INDEX)
     if index is None:
         raise UsageError(
