@@ -57,7 +57,7 @@ class CopySource(Struct, frozen=True, kw_only=True):
 
         That is a name that a repository of the project or the target holds, unless it is a copy of the index's,
         one that `[sources]` gives to a repository, one that the project's lock took from a repository, and a member.
-        Raises UsageError for one that another tool's table gives to a path or to git. Then reads the pages of the index.
+        Raises UsageError for one that another tool's table gives to a path or to git. Then reads the index's pages.
         """
         if self.sources is None:
             return
