@@ -558,3 +558,39 @@ def test_a_backend_of_a_member_gets_no_secrets(yard: Yard) -> None:
     yard.workspace.run("sync")
     assert "AWS_" not in note.read_text()
     assert "PIPPER_" not in note.read_text()
+
+
+def test_add_and_remove_in_the_folder_of_a_member_edit_that_member(yard: Yard) -> None:
+    workspace_of_three(yard)
+    app = yard.workspace.app
+    core = app / "packages" / "core"
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    root, before = (app / "pyproject.toml").read_bytes(), (core / "pyproject.toml").read_text()
+    yard.workspace.run("add", "seven>=1", cwd=core)
+    assert tomllib.loads((core / "pyproject.toml").read_text())["project"]["dependencies"] == [
+        "lab",
+        "seven>=1",
+    ]
+    assert (app / "pyproject.toml").read_bytes() == root
+    assert yard.package("core")["dependencies"] == ["lab", "seven"]
+    yard.workspace.run("lock", "--check")
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    yard.workspace.run("remove", "seven", cwd=core)
+    assert tomllib.loads((core / "pyproject.toml").read_text()) == tomllib.loads(before)
+    yard.workspace.run("add", "seven", "-g", "test", "--dry-run", cwd=core)
+    yard.workspace.run("add", "seven", "-g", "test", "--no-sync", cwd=app / "tools")
+    assert tomllib.loads((app / "tools" / "pipper.toml").read_text())["dependency-groups"] == {
+        "test": ["seven"]
+    }
+    assert yard.lock["environments"][0]["groups"]["test"] == ["seven==1.0"]
+    text = (core / "pyproject.toml").read_text()
+    yard.workspace.run("add", "no-such-thing", cwd=core, code=3)
+    code = "def build_editable(*a, **k):\n    raise SystemExit('no build today')\n"
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    yard.workspace.run("add", "seven", cwd=core, code=8)
+    assert (core / "pyproject.toml").read_text() == text
+    (core / "pyproject.toml").write_text(
+        text.replace("[project]", "[tool.poetry]").partition("dependencies")[0]
+    )
+    assert "no manifest that pipper can edit" in yard.workspace.run("add", "six", cwd=core, code=2).stderr

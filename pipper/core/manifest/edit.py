@@ -1,7 +1,7 @@
 """Editing a manifest: add and remove entries; every byte that the edit is not about stays as it is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -84,14 +84,23 @@ def set_path(data: bytes, name: NormalizedName, source: PathSource, *, label: st
 
 def drop_paths(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:
     """Return the manifest without the folders of these projects in `[sources]`, but of those that it still requires."""
-    manifest = parse_manifest(data, label=label)
-    required = {name_of(each) for requirements in manifest.roots.values() for each in requirements}
-    gone = {name for name in names if name in manifest.paths and name not in required}
     document = TomlDocument(data, label)
-    for key in list(document.table(_own(document, "sources"))):
-        if canonicalize_name(key) in gone:
+    gone = set(names) - _required(document)
+    for key, source in list(document.table(_own(document, "sources")).items()):
+        if isinstance(source, Mapping) and canonicalize_name(key) in gone:
             document.remove(_own(document, "sources", key))
     return document.bytes()
+
+
+def _required(document: TomlDocument) -> set[NormalizedName]:
+    """Return the names of all requirements of a manifest."""
+    project = document.table(("project",) if _is_standard(document) else ())
+    groups = document.table(("dependency-groups",))
+    optional = project.get("optional-dependencies")
+    tables = (groups, optional if isinstance(optional, Mapping) else {})
+    listed = [project.get("dependencies"), *(texts for table in tables for texts in table.values())]
+    found = {_name(text) for texts in listed if isinstance(texts, list) for text in texts}
+    return {name for name in found if name is not None}
 
 
 def allow_builds(data: bytes, names: Iterable[NormalizedName], *, label: str) -> bytes:

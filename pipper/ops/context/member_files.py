@@ -1,5 +1,6 @@
 """The files of a member that say what it is, and a digest of those that decide what its backend computes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_foreign
 
 _MOST = 1000
+_NOTHING: Mapping[Path, bytes] = {}
 
 
 class StatedProject(Struct, frozen=True, kw_only=True):
@@ -37,16 +39,17 @@ class StatedProject(Struct, frozen=True, kw_only=True):
     """See `Member.build_files`."""
 
 
-def read_stated(folder: Path, *, label: str, pyproject: bytes | None = None) -> StatedProject | None:
+def read_stated(folder: Path, *, label: str, edited: Mapping[Path, bytes] = _NOTHING) -> StatedProject | None:
     """Return what the project in `folder` states, None if it has no project.
 
-    `pyproject` is its `pyproject.toml` if that is not written yet. Raises UsageError if it has two manifests or an
+    `edited` are manifests that are not written yet. Raises UsageError if it has two manifests or an
     invalid one, MachineError if a file belongs to another user or cannot be read.
     """
     refuse_foreign(folder)
-    files = {name: _read(folder / name) for name in (*BUILD_FILES, PIPPER_TOML)}
-    if pyproject is not None:
-        files[PYPROJECT_TOML] = pyproject
+    files = {
+        name: edited[folder / name] if folder / name in edited else _read(folder / name)
+        for name in (*BUILD_FILES, PIPPER_TOML)
+    }
     own, setup_py = files.pop(PIPPER_TOML), files["setup.py"]
     if own is None and files[PYPROJECT_TOML] is None and setup_py is None:
         return None

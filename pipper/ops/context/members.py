@@ -33,17 +33,17 @@ class _Found(Struct, frozen=True, kw_only=True):
     """Whether the project requires it without saying so: itself, and what is in the workspace."""
 
 
-def with_members(manifest: Manifest, root: Path, *, data: bytes | None = None) -> Manifest:
+def with_members(manifest: Manifest, root: Path, *, edited: Mapping[Path, bytes]) -> Manifest:
     """Return the manifest of the project at `root` with its members, and with what those in its workspace require.
 
-    `data` is its `pyproject.toml`, if that is what the manifest was read from. Raises UsageError, with the place, for a
+    `edited` are manifests that are not written yet, by their paths. Raises UsageError, with the place, for a
     folder that is missing, has no project or two manifests, and for a name that two members have; MachineError if
     a folder belongs to another user or a link leads it out of the project.
     """
-    reading = _Reading(manifest, root)
+    reading = _Reading(manifest, root, edited)
     if manifest.is_package:
         reading.add(
-            root, editable=True, stated=read_stated(root, label=ITSELF, pyproject=data), is_required=True
+            root, editable=True, stated=read_stated(root, label=ITSELF, edited=edited), is_required=True
         )
     for folder in workspace_folders(manifest.workspace, root):
         reading.add_of_workspace(folder)
@@ -69,7 +69,8 @@ def workspace_folders(patterns: Iterable[str], root: Path) -> list[Path]:
 
 
 class _Reading:
-    def __init__(self, manifest: Manifest, root: Path) -> None:
+    def __init__(self, manifest: Manifest, root: Path, edited: Mapping[Path, bytes]) -> None:
+        self._edited = edited
         self._manifest = manifest
         self._root = root
         self._found: dict[NormalizedName, _Found] = {}
@@ -86,7 +87,7 @@ class _Reading:
                 f"workspace.members: there is no folder `{label}`",
                 hint="restore the folder, or remove it from [workspace] in the manifest",
             )
-        stated = read_stated(folder, label=label)
+        stated = read_stated(folder, label=label, edited=self._edited)
         if stated is None:
             return
         if stated.is_package:
@@ -111,7 +112,7 @@ class _Reading:
                     changed = replace(known.member, editable=source.editable)
                     self._found[name] = replace(known, member=changed)
                 continue
-            stated = read_stated(folder, label=self._label(folder))
+            stated = read_stated(folder, label=self._label(folder), edited=self._edited)
             self._require_package(stated, name, source)
             self.add(folder, editable=source.editable, stated=stated, is_required=False, name=name)
 

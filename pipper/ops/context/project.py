@@ -1,5 +1,6 @@
 """Find and read projects: a manifest and its lock."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -62,16 +63,17 @@ def project_of(files: ProjectFiles) -> Project:
     return _existing(Path(files.manifest.path), files.manifest.data)
 
 
-def read_project(path: Path, data: bytes) -> Project:
+def read_project(path: Path, data: bytes, *, edited: Mapping[Path, bytes] | None = None) -> Project:
     """Return the project whose manifest at `path` has these bytes, with its members.
 
-    Raises UsageError if the manifest or one of a member is invalid, and what `with_members` raises.
+    `edited` are manifests of members that are not written yet. Raises UsageError if the manifest or one of a member is
+    invalid, and what `with_members` raises.
     """
     manifest = parse_manifest(data, label=path.name)
     if manifest.paths or manifest.workspace or manifest.is_package:
         from pipper.ops.context.members import with_members  # noqa: PLC0415 - most projects have no members
 
-        manifest = with_members(manifest, path.parent, data=data)
+        manifest = with_members(manifest, path.parent, edited={**(edited or {}), path: data})
     return Project(manifest_path=path, manifest=manifest)
 
 

@@ -10,20 +10,27 @@ from pipper.system.files import read_bytes, write_document
 
 
 @contextmanager
-def built_as_edited(goal: Goal, documents: Mapping[Path, bytes]) -> Iterator[None]:
-    """Have the new manifest on the disk where the project itself is built from it; an error brings the old one back."""
-    path = goal.project.manifest_path if goal.project else None
-    is_built = any(each.path == ITSELF for each in goal.lock.members)
-    if path is None or path not in documents or not is_built:
-        yield
+def built_as_edited(goal: Goal, documents: Mapping[Path, bytes]) -> Iterator[Mapping[Path, bytes]]:
+    """Have new manifests on the disk where members are built from them; yield the documents that are left to write.
+
+    The project's own manifest is left too: it changes together with the lock. An error brings the old ones back.
+    """
+    if goal.project is None:
+        yield documents
         return
-    before = read_bytes(path)
-    write_document(path, documents[path])
+    root, lock = goal.project.root, goal.project.lock_path
+    is_built = any(each.path == ITSELF for each in goal.lock.members)
+    early = {
+        path: content
+        for path, content in documents.items()
+        if path != lock and (is_built or path.parent != root)
+    }
+    before = {path: read_bytes(path) for path in early}
+    write_all(early)
     try:
-        yield
+        yield {path: content for path, content in documents.items() if path.parent == root}
     except BaseException:
-        if before is not None:
-            write_document(path, before)
+        write_all({path: content for path, content in before.items() if content is not None})
         raise
 
 

@@ -42,7 +42,7 @@ from pipper.ops.context.surroundings import (
 )
 from pipper.ops.edit.direct_files import Imports
 from pipper.ops.edit.documents import built_as_edited, write_all
-from pipper.ops.edit.folders import MemberFolder, with_folder
+from pipper.ops.edit.folders import MemberFolder, member_manifest, with_folder
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -125,17 +125,19 @@ def _edit(
     data, replaced = _edited(settings, request, workplace, imports)
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
-    project = read_project(workplace.manifest_path, data)
+    edited = {workplace.edited: data}
+    path = workplace.manifest_path
+    project = read_project(path, edited.get(path) or read_bytes(path) or b"", edited=edited)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(settings, project.root, request.place)
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
-    wanted = {project.manifest_path: data, project.lock_path: dump_lock(lock).encode()}
+    wanted = {**edited, project.lock_path: dump_lock(lock).encode()}
     documents |= {path: content for path, content in wanted.items() if read_bytes(path) != content}
     groups = _group_of(request, project)
     goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
     return EditOutcome(
-        manifest_path=project.manifest_path,
+        manifest_path=workplace.edited,
         changes=version_changes(old, lock),
         sync=_carry_out(settings, request, environment, goal, documents),
         documents=tuple(documents),
@@ -164,14 +166,25 @@ class Workplace(Struct, frozen=True, kw_only=True):
     """The manifest to edit; also the environment, if that is its own project."""
 
     manifest_path: Path
+    """The one with the lock beside it."""
     environment: Environment | None = None
+    member: Path | None = None
+    """The manifest of the member in whose folder the command was given."""
+
+    @property
+    def edited(self) -> Path:
+        """The manifest to edit."""
+        return self.member or self.manifest_path
 
 
 def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
     """Return the manifest to edit: the project's, or that of an environment that is its own project."""
     manifest = find_manifest(settings.directory)
     if manifest is not None and request.place.target is None and not request.place.user:
-        return Workplace(manifest_path=manifest)
+        # What is allowed, and where files and repositories are, is the whole project's.
+        is_whole = bool(request.build or request.origin or any(isinstance(each, str) for each in request.add))
+        member = None if is_whole else member_manifest(settings.directory, manifest)
+        return Workplace(manifest_path=manifest, member=member)
     if not request.anywhere:
         raise UsageError(
             f"no project at {settings.directory} or above it",
@@ -186,7 +199,7 @@ def _edited(
 ) -> tuple[bytes, frozenset[NormalizedName]]:
     """Return the manifest after the edit, and the projects whose files were imported."""
     replaced = set()
-    path = workplace.manifest_path
+    path = workplace.edited
     data = read_bytes(path) or _FRESH
     if workplace.environment is not None:
         data = _with_rules(settings, data, path)
@@ -294,7 +307,7 @@ def _carry_out(
 ) -> SyncOutcome | None:
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
-        with built_as_edited(goal, {} if request.dry_run else documents):
-            return sync_to(settings, sync_request, goal, documents, environment)
+        with built_as_edited(goal, {} if request.dry_run else documents) as left:
+            return sync_to(settings, sync_request, goal, left, environment)
     write_all(documents)
     return None

@@ -6,11 +6,16 @@ from pathlib import Path
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.edit import add_requirements, set_path
 from pipper.core.manifest.members import PathSource
+from pipper.core.manifest.model import parse_manifest
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import read_stated
+from pipper.ops.context.members import workspace_folders
+from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
+from pipper.system.files import read_bytes
 
 
 class MemberFolder(Struct, frozen=True, kw_only=True):
@@ -46,3 +51,27 @@ def with_folder(
     source = PathSource(path=path, editable=folder.editable)
     data = set_path(data, stated.name, source, label=manifest.name)
     return add_requirements(data, [read_requirement(stated.name)], label=manifest.name, group=group)
+
+
+def member_manifest(directory: Path, manifest: Path) -> Path | None:
+    """Return the manifest of the folder in the project's workspace that has `directory` in it, None if there is none.
+
+    Raises UsageError if the project in that folder does not state its requirements in a manifest.
+    """
+    root = manifest.parent
+    patterns = parse_manifest(read_bytes(manifest) or b"", label=manifest.name).workspace
+    folders = set(workspace_folders(patterns, root)) if patterns else set()
+    inside = next((each for each in (directory, *directory.parents) if each in folders), None)
+    if inside is None:
+        return None
+    own, standard = inside / PIPPER_TOML, inside / PYPROJECT_TOML
+    if own.is_file():
+        return own
+    data = read_bytes(standard)
+    if data is None or "project" not in read_toml(data, label=standard.name, limit=MANIFEST_LIMIT):
+        raise UsageError(
+            f"`{inside.relative_to(root).as_posix()}` has no manifest that pipper can edit",
+            cause="its pyproject.toml has no [project], or it has none",
+            hint=f"edit the requirements where its build backend reads them, or run the command in {root}",
+        )
+    return standard
