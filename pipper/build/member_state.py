@@ -41,7 +41,7 @@ def member_state(folder: Path, *, editable: bool, python: str) -> str:
     for path in _editable_files(folder):
         data = read_bytes(path)
         if data is not None:
-            facts += [os.fsencode(path.relative_to(folder)), data]
+            facts += [os.fsencode(os.path.relpath(path, folder)), data]
     return digest(*facts) if editable else digest(*facts, tree_state(folder).encode())
 
 
@@ -78,5 +78,7 @@ def _editable_files(folder: Path) -> Iterator[Path]:
     except UsageError:
         return  # the build reports it
     for place in places:
+        if not (folder / place).is_dir():
+            continue  # the build reports it
         with os_errors("read", folder / place):
             yield from (path for path in tree_files(folder / place) if path.suffix == ".py")

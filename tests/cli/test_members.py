@@ -337,6 +337,8 @@ def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) 
         ("[sources]\nlab = { path = '../twice' }\n", 2, "has two manifests"),
         ("[workspace]\nmembers = ['../lab']\n", 2, "workspace.members[0]: `../lab` is outside the project"),
         ("[workspace]\nmembers = ['gone']\n", 2, "there is no folder `gone`"),
+        ("[workspace]\nmembers = ['a**']\n", 2, "workspace.members[0]: `a**` is not a pattern"),
+        ("[workspace]\nmembers = 'all'\n", 2, "workspace.members: expected an array"),
         ("[workspace]\nmembers = ['link']\n", 8, "leads out of"),
         ("[workspace]\nmembers = ['one', 'two']\n", 2, "two members have the name `same`: `one` and `two`"),
         ("[workspace]\nmembers = ['nameless']\n", 2, "`nameless` does not say its name"),
@@ -594,3 +596,24 @@ def test_add_and_remove_in_the_folder_of_a_member_edit_that_member(yard: Yard) -
         text.replace("[project]", "[tool.poetry]").partition("dependencies")[0]
     )
     assert "no manifest that pipper can edit" in yard.workspace.run("add", "six", cwd=core, code=2).stderr
+
+
+def test_a_backend_in_the_folder_of_a_member_counts_as_a_build_file(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    (lab / "tools").mkdir()
+    own = lab / "tools" / "own_backend.py"
+    own.write_text("from tiny_backend import *\nfrom tiny_backend import build_editable, build_wheel\n")
+    text = (
+        (lab / "pyproject.toml")
+        .read_text()
+        .replace("'tiny_backend'", "'own_backend'\nbackend-path = ['tools', '/gone']")
+    )
+    (lab / "pyproject.toml").write_text(text.replace(", '/gone'", ""))
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    own.write_text(own.read_text() + "# changed\n")
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    (lab / "pyproject.toml").write_text(text)
+    assert yard.workspace.run("sync", code=2).stderr

@@ -142,6 +142,8 @@ def test_hidden_folders_are_in_a_workspace_only_if_they_are_named(tmp_path: Path
     (tmp_path / ".tools" / "lab").mkdir(parents=True)
     assert workspace_folders(["*", "**"], tmp_path) == []
     assert workspace_folders([".tools/*"], tmp_path) == [tmp_path / ".tools" / "lab"]
+    assert not is_listed(".venv/.pipper", ["*/*", "**"])
+    assert is_listed(".tools/lab", [".tools/*"])
 
 
 @pytest.mark.parametrize(

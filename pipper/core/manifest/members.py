@@ -96,13 +96,24 @@ def read_workspace(node: Node) -> tuple[str, ...]:
                 cause="a workspace has the folders below its manifest",
                 hint='name the folder in [sources] instead: NAME = { path = "../lab" }',
             )
+        if any("**" in part and part != "**" for part in pattern.split("/")):
+            raise each.fail(
+                f"`{pattern}` is not a pattern", hint="write `**` alone between two `/`, as in `libs/**`"
+            )
         patterns.append(pattern)
     return tuple(dict.fromkeys(patterns))
 
 
 def is_listed(path: str, patterns: Iterable[str]) -> bool:
     """Return whether one of the patterns of a workspace matches a path below it, as `Path.glob` does."""
-    return any(_matches(path.split("/"), pattern.split("/")) for pattern in patterns)
+    parts = path.split("/")
+    return any(_matches(parts, pattern.split("/")) and not has_hidden(parts, pattern) for pattern in patterns)
+
+
+def has_hidden(parts: Iterable[str], pattern: str) -> bool:
+    """Return whether a path has a hidden folder that the pattern does not name: these are in no workspace."""
+    named = {part for part in pattern.split("/") if part.startswith(".")}
+    return any(part.startswith(".") and part not in named for part in parts)
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

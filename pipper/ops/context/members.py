@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.manifest.members import ITSELF, Member, PathSource
+from pipper.core.manifest.members import ITSELF, Member, PathSource, has_hidden
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
 from pipper.core.standards import read_requirement
@@ -60,11 +60,7 @@ def workspace_folders(patterns: Iterable[str], root: Path) -> list[Path]:
                 found[root / pattern] = None
                 continue
             matching = sorted(path for path in root.glob(pattern) if path.is_dir())
-        hidden = {part for part in pattern.split("/") if part.startswith(".")}
-        for path in matching:
-            parts = path.relative_to(root).parts
-            if not any(part.startswith(".") and part not in hidden for part in parts):
-                found[path] = None
+        found |= {path: None for path in matching if not has_hidden(path.relative_to(root).parts, pattern)}
     return [path for path in found if path != root]
 
 
