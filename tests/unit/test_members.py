@@ -3,16 +3,20 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.lock.model import Pin
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.inputs import Inputs, MemberInputs
-from pipper.core.manifest.members import is_listed
+from pipper.core.manifest.members import Member, is_listed
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.stated_name import stated_name
+from pipper.core.standards import read_requirement, read_specifiers
 from pipper.errors import IntegrityError, UsageError
+from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.members import workspace_folders
 
 MARKERS = {
@@ -174,3 +178,48 @@ def test_a_member_in_two_spellings_and_an_alias_path_are_refused() -> None:
         parse_manifest(text.encode(), label="pipper.toml")
     with pytest.raises(UsageError, match="cannot be an alias"):
         parse_manifest(b"[repositories]\npath = 's3://b/p'\n", label="pipper.toml")
+
+
+def member(name: str, **parts: object) -> Member:
+    return Member(name=canonicalize_name(name), path=f"../{name}", **parts)  # type: ignore[arg-type]  # as given
+
+
+def test_members_are_a_source_with_one_release_each_and_their_extras_as_markers() -> None:
+    lab = member(
+        "lab",
+        version="1.0",
+        requires_python=read_specifiers(">=3.9"),
+        dependencies=(read_requirement("six>=1"),),
+        extras={canonicalize_name("x"): (read_requirement("seven ; os_name == 'nt' or os_name == 'posix'"),)},
+    )
+    source = MemberSource([lab], {canonicalize_name("around"): "/elsewhere"})
+    (release,) = source.releases(lab.name)
+    assert (str(release.version), release.source, source.alias) == ("1.0", "path", "path")
+    found = source.metadata(release, release.files[0])
+    assert [str(each) for each in found.requires_dist] == [
+        "six>=1",
+        'seven; (os_name == "nt" or os_name == "posix") and extra == "x"',
+    ]
+    assert (found.provides_extra, str(found.requires_python)) == ({"x"}, ">=3.9")
+    assert source.names == {"lab", "around"}
+    assert not source.holds(canonicalize_name("six"))
+    assert list(source.releases(canonicalize_name("six"))) == []
+    with pytest.raises(UsageError, match="a member of the project around, in `/elsewhere`"):
+        source.releases(canonicalize_name("around"))
+
+
+def test_what_a_backend_computes_is_asked_once_and_an_invalid_version_is_told() -> None:
+    asked = []
+
+    def answer(one: Member) -> Member:
+        asked.append(one.name)
+        return replace(one, version="3.0")
+
+    source = MemberSource([member("lab"), member("core", version="1.0"), member("odd", version="x.y")], {})
+    source.complete(answer)
+    source.complete(answer)
+    assert asked == ["lab"]
+    (release,) = source.releases(canonicalize_name("lab"))
+    assert str(release.version) == "3.0"
+    with pytest.raises(UsageError, match="of the member `odd`"):
+        source.releases(canonicalize_name("odd"))
