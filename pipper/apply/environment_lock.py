@@ -29,7 +29,7 @@ def environment_lock(environment: Environment, reporter: Reporter) -> Iterator[N
         yield
         return
     waiting = f"Waiting for another pipper command that uses `{environment.root}`"
-    with os_lock(path, waiting=lambda: reporter.info(waiting)):
+    with os_lock(path, here=True, waiting=lambda: reporter.info(waiting)):
         token = _held.set(_held.get() | {key})
         try:
             yield

@@ -1,4 +1,4 @@
-"""The moves of a committed change. Each move is one rename, so it can be undone."""
+"""The moves of a committed change. Each is one rename, or many where a folder cannot be renamed; it can be undone."""
 
 import contextlib
 import errno
@@ -14,7 +14,11 @@ from pipper.apply.journal import Document, Outgoing, sha256_at, sha256_of
 from pipper.apply.schemes import Layout
 from pipper.errors import IntegrityError
 from pipper.system.files import set_mode, write_durable
+from pipper.system.moves import move
 from pipper.system.trust import inner_target
+
+_LAST = ("RECORD",)
+"""The files of a folder that are moved after the others: a distribution is there as long as its RECORD is."""
 
 
 class Mover:
@@ -101,7 +105,7 @@ class Mover:
         while self._undo:
             source, destination = self._undo[-1]
             with contextlib.suppress(FileNotFoundError):
-                os.rename(destination, source)
+                move(destination, source, last=_LAST)
             self._undo.pop()
         while self._documents:
             path, kept = self._documents[-1]
@@ -125,7 +129,7 @@ class Mover:
 
     def _rename(self, source: str, destination: str) -> None:
         self._undo.append((source, destination))
-        os.rename(source, destination)
+        move(source, destination, last=_LAST)
 
 
 def _put_back(kept: Path, path: Path) -> None:

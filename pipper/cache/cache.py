@@ -39,6 +39,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.files import digest_of, pieces, write_atomic
 from pipper.system.locks import os_lock, os_lock_if_free
+from pipper.system.moves import move
 from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import open_regular
 
@@ -97,7 +98,7 @@ class Cache:
         """
         self._sweep()
         try:
-            with os_lock(self.lock, shared=True):
+            with os_lock(self.lock, shared=True, here=True):
                 yield
         finally:
             self._sweep()
@@ -234,7 +235,7 @@ class Cache:
         """Remove an entry that is not what its name says."""
         self._reporter.warning(f"`{path}` in the cache {why}")
         with self._temporary_folder(0) as trash, disk_errors(path), suppress(FileNotFoundError):
-            os.rename(path, trash / "old")
+            move(str(path), str(trash / "old"))
 
     def _sweep(self) -> None:
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
@@ -248,7 +249,7 @@ class Cache:
     def _temporary_folder(self, size: int) -> Iterator[Path]:
         parent = self.root / "tmp"
         # Locked here too, because not every caller is within `in_use`.
-        with os_lock(self.lock, shared=True):
+        with os_lock(self.lock, shared=True, here=True):
             with disk_errors(parent, size):
                 parent.mkdir(exist_ok=True)
                 folder = Path(tempfile.mkdtemp(dir=parent))

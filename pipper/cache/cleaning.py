@@ -34,7 +34,7 @@ def size(cache: Cache) -> Freed:
 def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove entries unused for so many days, and unfinished files; wait until no other command uses the cache."""
     oldest = time.time() - unused_days * _DAY
-    with os_lock(cache.lock, waiting=waiting):
+    with os_lock(cache.lock, here=True, waiting=waiting):
         freed = _remove(cache.root / "tmp")
         clocks = {**dict.fromkeys(("files", "built", "index", "stamps"), ""), **_CLOCKS}
         for kind, clock in clocks.items():
@@ -51,7 +51,7 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
 
 def clean(cache: Cache, *, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove everything that the cache created; wait until no other command uses it."""
-    with os_lock(cache.lock, waiting=waiting):
+    with os_lock(cache.lock, here=True, waiting=waiting):
         return _freed(each for part in PARTS for each in _remove(cache.root / part))
 
 

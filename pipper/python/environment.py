@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
@@ -183,7 +184,7 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
         _refuse_occupied(root)
         make_folder(lock.parent)
     try:
-        with os_lock(lock):
+        with os_lock(lock, here=True):
             try:
                 if venv_python(root) is None:
                     _create_or_clear(root, base)
@@ -257,7 +258,13 @@ def _build_venv(root: Path, python: Path) -> None:
         # 40 ms faster than `python -m venv`.
         import venv  # noqa: PLC0415 - 14 ms, only to create an environment
 
-        venv.EnvBuilder(symlinks=os.name != "nt").create(root)
+        class Builder(venv.EnvBuilder):
+            def setup_scripts(self, context: SimpleNamespace) -> None:
+                # `venv` sets the mode of each script, which some file systems refuse. Python needs none of them.
+                with contextlib.suppress(PermissionError):
+                    super().setup_scripts(context)
+
+        Builder(symlinks=os.name != "nt").create(root)
         return
     run([str(python), "-I", "-m", "venv", "--without-pip", str(root)])
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 _LITTER = re.compile(r"\.pipper-[0-9a-f]{16}\.tmp")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_NO_MODES = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What an owner is answered who changes a mode on a file system that has none (CIFS, FAT)."""
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -169,12 +171,20 @@ def put_in_place(file: "BufferedWriter", path: str | os.PathLike[str], *, durabl
 
 
 def set_mode(place: int | str | os.PathLike[str], mode: int) -> None:
-    """Give a file, or an open descriptor of one, this mode; raises OSError.
+    """Give a file, or an open descriptor of one, this mode, if its file system has modes; raises OSError.
 
-    A file that has it already is left alone: some file systems refuse every change of a mode.
+    A file that has it already is left alone: some file systems refuse every change of a mode. There, a file keeps
+    the one that it was made with; that is an error only for a mode that keeps others out.
     """
-    if stat.S_IMODE(os.stat(place).st_mode) != mode:
+    found = os.stat(place)
+    if stat.S_IMODE(found.st_mode) == mode:
+        return
+    try:
         os.chmod(place, mode)
+    except OSError as error:
+        is_own = hasattr(os, "geteuid") and found.st_uid == os.geteuid()
+        if error.errno not in _NO_MODES or not is_own or not mode & 0o077:
+            raise
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

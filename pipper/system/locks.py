@@ -1,7 +1,11 @@
 """Locks of the operating system. A lock ends with its process, so it is never stale."""
 
+import errno
+import hashlib
 import os
+import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +15,7 @@ from pipper.errors import MachineError
 from pipper.system.os_errors import os_errors
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _POLL_SECONDS = 0.01
 _FOLDER_RACES = 100
 """Attempts to create a folder that other processes remove."""
@@ -27,17 +32,23 @@ def os_lock(
     shared: bool = False,
     waiting: Callable[[], None] | None = None,
     timeout: float | None = None,
+    here: bool = False,
 ) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; create it and its folder if they are missing.
 
     Many processes may hold it `shared`, only one otherwise. A thread cannot lock it twice. `waiting` is called
     once if another process holds it. Raises MachineError if the file cannot be created or locked, LockBusyError
-    if it is not free within `timeout` seconds; None waits without a limit.
+    if it is not free within `timeout` seconds; None waits without a limit. With `here`, a file of this machine is
+    locked in its place where the file system has no locks: that keeps the processes of this machine apart.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         descriptor = _open(path)
         try:
+            if here and not _is_lockable(descriptor):
+                path = _local(path)
+                os.close(descriptor)
+                descriptor = _open(path)
             _acquire(descriptor, path, shared, waiting, deadline)
             # The last holder may have removed the file: then other processes lock a new one.
             if _is_at(descriptor, path):
@@ -45,6 +56,24 @@ def os_lock(
                 return
         finally:
             os.close(descriptor)
+
+
+def _local(path: Path) -> Path:
+    """Return the file of this machine and user that stands for a lock on a file system without locks."""
+    user = str(os.geteuid()) if hasattr(os, "geteuid") else "me"
+    name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
+    folder = Path(tempfile.gettempdir()) / f"pipper-locks-{user}"
+    with os_errors("create", folder):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode)):
+        raise MachineError(
+            f"cannot use {folder} for locks",
+            cause="it belongs to another user, or is not a folder",
+            hint="remove it, or set TMPDIR to a folder of your own",
+        )
+    return folder / name
 
 
 @contextmanager
@@ -77,8 +106,17 @@ def _open(path: Path) -> int:
         for _ in range(_FOLDER_RACES):
             make_folder(path.parent)
             with suppress(FileNotFoundError):  # the last holder removed the folder
-                return os.open(path, _FLAGS, 0o644)
-        return os.open(path, _FLAGS, 0o644)
+                return _open_file(path)
+        return _open_file(path)
+
+
+def _open_file(path: Path) -> int:
+    """Open a lock file, which has the mode that the umask leaves: a group may share it."""
+    try:
+        return os.open(path, _FLAGS, 0o666)
+    except PermissionError:
+        # Another member of the group made it with a stricter umask: to lock a file, reading it is enough.
+        return os.open(path, os.O_RDONLY | (_FLAGS & ~(os.O_RDWR | os.O_CREAT)))
 
 
 def _acquire(
@@ -126,6 +164,10 @@ if sys.platform == "win32":
         while not _locked(descriptor, shared):
             time.sleep(_POLL_SECONDS)
 
+    def _is_lockable(descriptor: int) -> bool:
+        del descriptor
+        return True
+
     def hold(descriptor: int) -> None:
         """Do nothing: Windows does not remove an open file."""
 
@@ -148,6 +190,17 @@ else:
 
     def _wait(descriptor: int, shared: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+
+    def _is_lockable(descriptor: int) -> bool:
+        """Return whether the file system has locks."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            return error.errno not in _NO_LOCKS
+        return True
 
     def hold(descriptor: int) -> None:
         """Lock an open file until it is closed; do nothing on a file system without locks."""

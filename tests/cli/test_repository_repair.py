@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipper.core.layout.page import ProjectPage
-from pipper.errors import ConflictError, IntegrityError, StoreError
+from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, StoreError
 from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
 from pipper.storage.directory.store import DirectoryStore
@@ -370,7 +370,7 @@ def test_a_page_that_others_keep_changing_is_a_conflict(
     shelf.publish(shelf.wheel("beta"))
 
     def beaten(*_: object, **__: object) -> str:
-        raise ConflictError("somebody was quicker")
+        raise ObjectChangedError("somebody was quicker")
 
     monkeypatch.setattr(DirectoryStore, "replace", beaten)
     with pytest.raises(ConflictError, match=r"cannot write .*/beta/index.json") as caught:

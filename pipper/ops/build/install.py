@@ -49,7 +49,7 @@ def install_build_environment(
     if missing := [want for want in wanted if want.file.sha256 not in wheels]:
         wheels |= fetch_wheels(missing, origins, cache, reporter)
     require_locked_needs(lock, part, wanted, wheels)
-    with os_lock(cache.builds / ".lock"):
+    with os_lock(cache.builds / ".lock", here=True):
         if venv_python(root) is not None and not _is_as_left(root):
             with disk_errors(root):
                 shutil.rmtree(root)

@@ -83,7 +83,7 @@ def _document(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield the content of the file to edit, under a lock, so that concurrent changes are not lost; then write it."""
     path = named_repositories_path(settings.home)
     check_private(path)
-    with os_lock(path.with_name(".repositories.lock")):
+    with os_lock(path.with_name(".repositories.lock"), here=True):
         # The common reader raises an error for a damaged file, so it is not overwritten.
         read_named_repositories(path, Reporter())
         document = (

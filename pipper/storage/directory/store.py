@@ -7,6 +7,7 @@ listing does not hash every wheel; `replace` never uses a note.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -28,6 +29,8 @@ from pipper.system.os_errors import os_errors
 
 HIDDEN = ".pipper-store"
 """The folder of the store's own files: its lock, its notes, unfinished objects."""
+_NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EMLINK})
+"""What file systems without hard links answer (FAT, CIFS, sshfs)."""
 _LOCK_SECONDS = 60
 _LITTER_SECONDS = 24 * 3600
 
@@ -88,7 +91,7 @@ class DirectoryStore:
             self._notes.put(key, note, staging=staged.parent)
             self._make_folders(path.parent)
             try:
-                path.hardlink_to(staged)
+                _name(staged, path)
             except FileExistsError as error:
                 raise taken(key, self.location) from error
             sync_folder(path.parent)
@@ -301,6 +304,21 @@ class DirectoryStore:
                 cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
                 hint="run the command again when the other one has finished",
             ) from error
+
+
+def _name(staged: Path, path: Path) -> None:
+    """Give a new file its name; raises FileExistsError if there is one. The caller holds the store's lock."""
+    try:
+        path.hardlink_to(staged)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # No writer of pipper is here now, so between these two lines none can come.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        staged.replace(path)
 
 
 def _pieces(body: bytes | Path) -> Iterator[bytes]:

@@ -1,0 +1,307 @@
+"""N7 and N8: publish, lock, sync, upgrade, remove and prune on file systems that refuse what others do."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.commands import CHECKOUT, PATIENCE, Completed, clean_environment
+from tests.wheelhouse import make_wheel
+
+_CC = shutil.which("cc") or ""
+_IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0 and sys.platform == "linux"
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A folder on the file system in question, with a project, its environment, cache and repository."""
+
+    root: Path
+    outside: Path
+    """A folder on an ordinary file system."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    user: int | None = None
+    python: str = sys.executable
+
+    def run(self, *args: str | Path, ok: bool = True) -> Completed:
+        """Run a command of pipper in the project, in a process of its own."""
+        environment = {
+            **clean_environment(self.outside),
+            "PIPPER_CACHE_DIR": str(self.root / "cache"),
+            "PYTHONPATH": os.pathsep.join((str(CHECKOUT), sysconfig.get_path("purelib"))),
+            **self.variables,
+        }
+        (self.root / "app").mkdir(exist_ok=True)
+        done = subprocess.run(
+            [self.python, "-m", "pipper", *map(str, args)],
+            cwd=self.root / "app",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            umask=self.umask,
+            user=self.user,
+            group=self.user,
+            extra_groups=[_GROUP] if self.user is not None else None,
+            check=False,
+        )
+        told = Completed(stdout=done.stdout, stderr=done.stderr, code=done.returncode)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert not ok or done.returncode == 0, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return told
+
+    def begin(self) -> None:
+        """Write the manifest, and publish the first versions."""
+        repository = (self.root / "repository").as_uri()
+        (self.root / "app").mkdir(exist_ok=True)
+        (self.root / "app" / "pipper.toml").write_text(
+            f'index = false\ndependencies = ["foo", "bar"]\n[repositories]\nacme = "{repository}"\n'
+        )
+        wheels = (self.wheel("foo", "1.0.0"), self.wheel("bar", "1.0.0"))
+        self.run("publish", *wheels, "-b", repository)
+
+    def wheel(self, name: str, version: str) -> Path:
+        """Make a wheel with a package, a script and a module of its version."""
+        files = {f"{name}/__init__.py": f"V = '{version}'\n", f"{name}/sub/of_{version[0]}.py": "x = 1\n"}
+        return make_wheel(self.outside / "dist", name, version, files=files)
+
+    def life(self) -> None:
+        """Lock, sync, upgrade, publish again with force, remove and prune; the environment must follow each time."""
+        self.begin()
+        self.run("lock")
+        self.run("sync")
+        assert self.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
+        self.upgrade()
+
+    def upgrade(self) -> None:
+        """Do what comes after the first sync."""
+        repository = (self.root / "repository").as_uri()
+        self.run("publish", self.wheel("foo", "2.0.0"), "-b", repository)
+        assert (
+            self.run("publish", self.wheel("foo", "2.0.0"), "-b", repository, "--strict", ok=False).code == 7
+        )
+        self.run("lock", "-U")
+        self.run("sync")
+        assert self.versions() == {"foo": "2.0.0", "bar": "1.0.0"}
+        assert [path.name for path in self.site.glob("foo/sub/*.py")] == ["of_2.py"]
+        self.run("sync", "--check", "--verify")
+        self.run("remove", "bar")
+        assert self.versions() == {"foo": "2.0.0"}
+        assert not [path for path in self.site.iterdir() if path.name.startswith("bar")]
+        self.run("repository", "prune", "foo:1.0.0", "-b", repository)
+        self.run("cache", "prune")
+        state = self.root / "app" / ".venv" / ".pipper"
+        assert not (state / "journal.json").exists()
+        assert not (state / "stage").exists()
+
+    @property
+    def site(self) -> Path:
+        (found,) = (self.root / "app" / ".venv" / "lib").glob("python*/site-packages")
+        return found
+
+    def versions(self) -> dict[str, str]:
+        """Return what the interpreter of the environment finds."""
+        code = "from importlib.metadata import distributions as d; print(*(f'{x.name}={x.version}' for x in d()))"
+        python = self.root / "app" / ".venv" / "bin" / "python"
+        done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
+        return dict(
+            each.split("=") for each in done.stdout.split() if not each.startswith(("pip=", "setuptools="))
+        )
+
+
+_GROUP = 42_424
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not _CC or sys.platform != "linux":
+        pytest.skip("needs cc and Linux")
+    library = tmp_path_factory.mktemp("shim") / "shim.so"
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run([_CC, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def _shimmed(shim: Path, tmp_path: Path, *refused: str) -> Place:
+    root, outside = tmp_path / "odd", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    variables = {"LD_PRELOAD": str(shim), "SHIM_BELOW": str(root), "SHIM_REFUSES": " ".join(refused)}
+    return Place(root=root, outside=outside, variables=variables)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [("sync",), ("link",), ("mode",), ("sync", "link", "mode")],
+    ids=["fsync of a folder", "link", "chmod", "all, as on CIFS"],
+)
+def test_N07_a_file_system_that_refuses_is_used_without(
+    shim: Path, tmp_path: Path, refused: tuple[str, ...]
+) -> None:
+    _shimmed(shim, tmp_path, *refused).life()
+
+
+def test_N07_an_environment_without_flock_is_locked_on_this_machine(shim: Path, tmp_path: Path) -> None:
+    place = _shimmed(shim, tmp_path, "lock")
+    repository = place.outside / "repository"
+    (place.root / "repository").symlink_to(repository)  # the store is elsewhere: it needs real locks
+    repository.mkdir()
+    place.variables = {**place.variables, "TMPDIR": str(place.outside)}
+    place.life()
+
+
+def test_N07_a_store_without_flock_is_refused_in_words(shim: Path, tmp_path: Path) -> None:
+    place = _shimmed(shim, tmp_path, "lock")
+    repository = (place.root / "repository").as_uri()
+    done = place.run("publish", place.wheel("foo", "1.0.0"), "-b", repository, ok=False)
+    assert done.code == 8
+    assert "a file system that supports locks (flock)" in done.stderr
+
+
+def test_N08_folders_that_cannot_be_renamed_are_moved_file_by_file(shim: Path, tmp_path: Path) -> None:
+    _shimmed(shim, tmp_path, "move").life()
+
+
+@contextmanager
+def _mounted(kind: str, options: str, target: Path) -> Iterator[None]:
+    done = subprocess.run(
+        ["mount", "-t", kind, "-o", options, kind, target], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"this machine does not mount {kind}: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", target], check=True)
+
+
+@pytest.mark.skipif(not _IS_ROOT, reason="only root mounts")
+def test_N08_what_a_lower_layer_of_an_image_has_is_upgraded_and_removed(tmp_path: Path) -> None:
+    lower, merged, outside = tmp_path / "lower", tmp_path / "merged", tmp_path / "outside"
+    for folder in (lower, merged, outside, tmp_path / "upper", tmp_path / "work"):
+        folder.mkdir()
+    with _mounted("overlay", f"lowerdir={lower},upperdir={tmp_path}/upper,workdir={tmp_path}/work", merged):
+        image = Place(root=merged, outside=outside)
+        image.begin()
+        image.run("lock")
+        image.run("sync")
+    (tmp_path / "upper").rename(tmp_path / "first")  # what the first container wrote is a layer now
+    for name in ("upper", "work"):
+        shutil.rmtree(tmp_path / name, ignore_errors=True)
+        (tmp_path / name).mkdir()
+    layers = f"lowerdir={tmp_path}/first:{lower},upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    with _mounted("overlay", layers, merged):
+        assert image.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
+        image.upgrade()
+
+
+@pytest.mark.skipif(not _IS_ROOT, reason="only root mounts")
+def test_N08_a_full_or_read_only_disk_is_told_and_nothing_changes(tmp_path: Path) -> None:
+    root, outside = tmp_path / "small", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    with _mounted("tmpfs", "size=12m", root):
+        place = Place(root=root, outside=outside)
+        place.begin()
+        place.run("lock")
+        place.run("sync")
+        large = make_wheel(
+            outside / "dist", "foo", "2.0.0", files={"foo/large.bin": os.urandom(15 << 20).hex()[: 15 << 20]}
+        )
+        full = place.run("publish", large, "-b", (root / "repository").as_uri(), ok=False)
+        assert (full.code, "No space left on device" in full.stderr) == (8, True)
+        place.run("sync", "--check", "--verify")
+        subprocess.run(["mount", "-o", "remount,ro", root], check=True)
+        for args in (("remove", "bar"), ("lock", "-U"), ("sync", "--reinstall")):
+            assert place.run(*args, ok=False).code in (0, 8)
+        assert place.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
+        place.run("list")
+
+
+@pytest.mark.skipif(not _IS_ROOT, reason="only root mounts")
+def test_N08_a_disk_that_runs_no_programs_is_told(tmp_path: Path) -> None:
+    root, outside = tmp_path / "noexec", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    with _mounted("tmpfs", "size=200m,noexec", root):
+        place = Place(root=root, outside=outside)
+        place.begin()
+        place.run("lock")
+        place.run("sync")
+        place.run("remove", "bar")
+        done = place.run("run", "--no-sync", "true", ok=False)
+        assert done.code in (0, 8)
+
+
+def test_N07_names_of_255_bytes_are_stored_and_installed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    place = Place(root=tmp_path, outside=tmp_path / "outside")
+    place.begin()
+    longest = "m" * (255 - len(".py")) + ".py"
+    wheel = make_wheel(tmp_path / "dist", "foo", "3.0.0", files={f"foo/{longest}": "x = 1\n"})
+    place.run("publish", wheel, "-b", (tmp_path / "repository").as_uri())
+    place.run("lock")
+    place.run("sync")
+    assert (place.site / "foo" / longest).is_file()
+    place.run("remove", "foo")
+    assert not (place.site / "foo").exists()
+
+
+def _python_of_everybody() -> str:
+    """Return an interpreter of this version that other users can run; skip the test if there is none."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}"):
+        code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import pipper"
+        with contextlib.suppress(OSError):
+            if not subprocess.run(
+                [python, "-c", code], user=40_001, check=False, capture_output=True
+            ).returncode:
+                return python
+    pytest.skip("no interpreter here that other users can run")
+
+
+@pytest.mark.skipif(not _IS_ROOT, reason="only root can be two members of a group")
+def test_N07_the_second_member_of_a_group_changes_its_environment(tmp_path: Path) -> None:
+    root, outside = tmp_path / "shared", tmp_path / "outside"
+    for folder in (root, outside):
+        folder.mkdir()
+    for folder in (*tmp_path.parents[:3], tmp_path, outside):
+        folder.chmod(0o755)
+    python = _python_of_everybody()
+    os.chown(root, 0, _GROUP)
+    root.chmod(0o2775)
+    (root / "app").mkdir()
+    (root / "app").chmod(0o2775)
+    first, second = (
+        Place(
+            root=root,
+            outside=outside,
+            umask=0o002,
+            user=user,
+            python=python,
+            variables={
+                "PIPPER_CACHE_DIR": str(root / f"cache-{user}"),
+                "PIPPER_TRUSTED_FOLDERS": str(root),
+                "HOME": str(root / f"home-{user}"),
+            },
+        )
+        for user in (40_001, 40_002)
+    )
+    for wheel in (first.wheel("foo", "1.0.0"), first.wheel("foo", "2.0.0"), first.wheel("bar", "1.0.0")):
+        wheel.chmod(0o644)
+    first.life()
+    lock = root / "app" / ".venv" / ".pipper" / "lock"
+    assert not lock.exists() or lock.stat().st_mode & 0o777 == 0o664
+    second.run("add", "bar")
+    assert first.versions() == {"foo": "2.0.0", "bar": "1.0.0"}
+    first.run("remove", "bar")
+    second.run("sync", "--check")
