@@ -5,6 +5,8 @@ A manifest, `repositories.json` and the command line have the same keys. Cheap: 
 
 from msgspec import Struct
 
+from pipper.core.redaction import has_account, shown
+
 TYPE_CHECKING = False  # `typing` takes longer than some commands
 if TYPE_CHECKING:
     from pipper.core.document import Node
@@ -77,7 +79,7 @@ def read_bucket_options(node: "Node") -> BucketOptions:
     for key, known in {"acl": CANNED_ACLS, "sse": ENCRYPTIONS}.items():
         if node.text_at(key, "") not in ("", *known):
             hint = f"known: {', '.join(known)}"
-            raise node.at(key).fail(f"`{node.text_at(key)}` is not a known value", hint=hint)
+            raise node.at(key).fail(f"`{shown(node.text_at(key))}` is not a known value", hint=hint)
     found = BucketOptions(
         acl=node.text_at("acl", ""),
         sse=node.text_at("sse", ""),
@@ -85,8 +87,10 @@ def read_bucket_options(node: "Node") -> BucketOptions:
         request_payer=node.at("request-payer", default=False).flag(),
         anonymous=node.at("anonymous", default=False).flag(),
     )
-    if not (found.sse_kms_key_id or "-").isprintable():
-        raise node.at("sse-kms-key-id").fail("it contains a control character")
+    key = found.sse_kms_key_id
+    if not (key or "-").isprintable() or has_account(key):
+        what = "a user name or a password" if has_account(key) else "a control character"
+        raise node.at("sse-kms-key-id").fail(f"it contains {what}", hint="give an id, an ARN or an alias")
     if found.fault:
         raise node.at("sse-kms-key-id").fail(found.fault)
     return found

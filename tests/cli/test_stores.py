@@ -8,7 +8,7 @@ import pytest
 
 from pipper.core.bucket_options import KEYS, BucketOptions
 from pipper.storage.s3.fast.client import has_end, size_of
-from tests.commands import Completed, run_pipper
+from tests.commands import Completed, clean_environment, run_pipper
 from tests.s3_double import Answer, BrokenBody, Rule, S3Double, Seen
 from tests.wheelhouse import make_wheel
 
@@ -184,6 +184,30 @@ def test_N02_an_option_that_is_none_is_refused_with_its_place(
     done = bucket.run("lock", ok=False)
     assert (done.code, bucket.double.seen[1:]) == (2, [])
     assert told in done.stderr
+
+
+_CANARY = "https://me:canary-PW-7f3a@host.example.com/x?X-Amz-Signature=canary-SIG-9c1d"
+
+
+@pytest.mark.parametrize("key", ["acl", "sse", "sse-kms-key-id"])
+@pytest.mark.parametrize("place", ["manifest", "file", "option", "variable"])
+def test_N02_a_secret_in_the_wrong_place_is_not_repeated(bucket: Bucket, key: str, place: str) -> None:
+    bucket.declare(*([f'{key} = "{_CANARY}"'] if place == "manifest" else []))
+    options: list[str] = []
+    if place == "option":
+        options = [f"--{key}", _CANARY]
+    elif place == "variable":
+        bucket.environment["PIPPER_" + key.replace("-", "_").upper()] = _CANARY
+    elif place == "file":
+        bucket.run("repository", "add", "acme", "-b", bucket.name)
+        (file,) = Path(clean_environment(bucket.root)["HOME"]).glob(".pipper/repositories.json")
+        document = json.loads(file.read_text())
+        document["repositories"]["acme"][key] = _CANARY
+        file.write_text(json.dumps(document))
+    done = bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"), *options, "-v", ok=False)
+    assert done.code == (5 if place == "file" else 2)
+    assert "canary" not in done.stdout + done.stderr
+    assert bucket.sent("PutObject") == []
 
 
 @pytest.mark.parametrize("place", ["manifest", "option", "named"])

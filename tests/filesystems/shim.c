@@ -1,8 +1,8 @@
 /* Refuses calls of the C library as some file systems do, for paths below the folder in SHIM_BELOW.
  *
  * SHIM_REFUSES lists what: sync (fsync of a folder: CIFS, sshfs), link (FAT, CIFS, sshfs), lock (flock: some network
- * file systems), mode (chmod: CIFS, FAT), move (rename of a folder: lower layers of overlayfs), quota (write of many
- * bytes). Loaded with LD_PRELOAD.
+ * file systems), mode (chmod: CIFS, FAT), move (rename of a folder: lower layers of overlayfs), quota (a write of
+ * 64 KiB or more, with EDQUOT). Loaded with LD_PRELOAD.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -91,6 +91,11 @@ int fchmod(int descriptor, mode_t mode) {
 int fchmodat(int folder, const char *path, mode_t mode, int flags) {
     if (refuses("mode") && is_below(folder, path)) return no(EPERM);
     return REAL("fchmodat", int, const char *, mode_t, int)(folder, path, mode, flags);
+}
+
+ssize_t write(int descriptor, const void *bytes, size_t length) {
+    if (length >= 65536 && refuses("quota") && is_file_below(descriptor)) return no(EDQUOT);
+    return ((ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write"))(descriptor, bytes, length);
 }
 
 static int is_lower(const char *path) { return strstr(path, "site-packages") != NULL; }

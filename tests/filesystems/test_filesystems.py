@@ -159,6 +159,18 @@ def test_N07_an_environment_without_flock_is_locked_on_this_machine(shim: Path, 
     place.life()
 
 
+def test_N07_a_quota_that_is_used_up_is_told_and_nothing_changes(shim: Path, tmp_path: Path) -> None:
+    place = _shimmed(shim, tmp_path, "quota")
+    place.begin()
+    before = sorted((place.root / "repository").rglob("*"))
+    noise = {"foo/large.bin": os.urandom(1 << 20).hex()}
+    large = make_wheel(place.outside / "dist", "foo", "2.0.0", files=noise)
+    done = place.run("publish", large, "-b", (place.root / "repository").as_uri(), ok=False)
+    assert (done.code, "Disk quota exceeded" in done.stderr) == (8, True)
+    assert "free some space there and run the command again" in done.stderr
+    assert sorted((place.root / "repository").rglob("*")) == before
+
+
 def test_N07_a_store_without_flock_is_refused_in_words(shim: Path, tmp_path: Path) -> None:
     place = _shimmed(shim, tmp_path, "lock")
     repository = (place.root / "repository").as_uri()
