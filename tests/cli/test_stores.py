@@ -93,6 +93,30 @@ def test_N01_the_users_variable_about_checksums_counts(bucket: Bucket) -> None:
     assert not [name for name in sums if name != "x-amz-sdk-checksum-algorithm"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "mend"),
+    [
+        (None, "unset AWS_REQUEST_CHECKSUM_CALCULATION"),
+        (Answer(status=400, code="XAmzContentSHA256Mismatch"), "CHECKSUM_CALCULATION=when_required"),
+        (Answer(status=400, code="InvalidArgument"), "CHECKSUM_CALCULATION=when_required"),
+    ],
+    ids=["object lock", "old server", "older server"],
+)
+def test_N01_a_refusal_for_checksums_names_the_variable(
+    bucket: Bucket, fault: Answer | None, mend: str
+) -> None:
+    bucket.declare()
+    variables = {}
+    if fault is None:
+        bucket.double.demand = _lacks_checksum
+        variables["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
+    else:
+        bucket.double.script(Rule(operation="PutObject", fault=fault, times=float("inf")))
+    done = bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"), ok=False, **variables)
+    assert done.code == 6
+    assert mend in done.stderr.partition("hint: ")[2]
+
+
 _SSE = "x-amz-server-side-encryption"
 _KMS = f"{_SSE}-aws-kms-key-id"
 

@@ -93,6 +93,7 @@ _FAILURES = {
 
 _WITH_CONDITIONS = "use a store with conditional writes: Amazon S3, Ceph radosgw, or a directory"
 _FEWER_CHECKSUMS = "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required, for a server without S3's checksums"
+_ALL_CHECKSUMS = "unset AWS_REQUEST_CHECKSUM_CALCULATION, and request_checksum_calculation in the profile"
 _LACKS = {
     r"if-(?:none-)?match|condition": ("conditional writes", _WITH_CONDITIONS),
     r"checksum|crc|trailer|chunked|sdk-": ("S3's checksums", _FEWER_CHECKSUMS),
@@ -161,10 +162,18 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     if status == 501 or code == "NotImplemented":
         return _lacking(error, request)
     is_damaged = code in _DIGEST_CODES
+    hint = _LATER if status >= 500 or status == 429 or is_damaged else ENDPOINT
+    if request.operation == "write" and (is_damaged or status == 400):
+        text = str(error.response.get("Error", {}).get("Message", ""))
+        hint = (
+            _ALL_CHECKSUMS
+            if "checksum- HTTP header is required" in text
+            else f"{hint}; or {_FEWER_CHECKSUMS}"
+        )
     return (UploadDamagedError if is_damaged else StoreError)(
         f"{what}: {request.host} answered {code or status}",
         cause=_attempted(error),
-        hint=_LATER if status >= 500 or status == 429 or is_damaged else ENDPOINT,
+        hint=hint,
     )
 
 
