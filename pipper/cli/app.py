@@ -33,6 +33,7 @@ _SECTIONS = {
         "tree": "Show the locked packages and their dependencies as a tree.",
         "why": "Show why a package is in the lock.",
         "outdated": "List locked packages that have newer versions.",
+        "audit": "List known weaknesses of the locked packages of the index.",
     },
     "Publishing": {
         "bundle": "Build a project into a bundle (.pipper).",

@@ -130,6 +130,14 @@ class Web:
         """
         return _with_retries(lambda: self._read(url, headers, limit))
 
+    def post(self, url: str, body: bytes, *, limit: int) -> Answer:
+        """Return the response to a POST of a JSON document that asks and changes nothing: it is retried as a GET is.
+
+        Raises as `get`, and StoreError for a redirect.
+        """
+        headers = {"Content-Type": "application/json"}
+        return _with_retries(lambda: self._read(url, headers, limit, body))
+
     def size(self, url: str) -> int:
         """Return the size of `url` in bytes, from a GET of the first byte: a signed URL allows no HEAD.
 
@@ -148,9 +156,9 @@ class Web:
         with self.stream(url) as pieces:
             return sum(map(len, pieces))
 
-    def _read(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+    def _read(self, url: str, headers: Mapping[str, str], limit: int, sent: bytes | None = None) -> Answer:
         ends = time.monotonic() + REQUEST_SECONDS
-        with self._answer(url, headers) as response:
+        with self._answer(url, headers, sent) as response:
             check(response, url)
             body = bytearray()
             for piece in _pieces(response, url):
@@ -168,13 +176,17 @@ class Web:
             return Answer(status=response.status, headers=lowered, body=bytes(body), url=final)
 
     @contextmanager
-    def _answer(self, url: str, headers: Mapping[str, str]) -> "Iterator[BaseHTTPResponse]":
-        """Yield the response with its open body, after redirects."""
+    def _answer(
+        self, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> "Iterator[BaseHTTPResponse]":
+        """Yield the response with its open body, after redirects; with a body to send, none is followed."""
         current, sent = url, headers
         for _ in range(_REDIRECTS + 1):
             self.require_safe(current)
             with translated(current):
-                response = self._pool.get(current, {**_HEADERS, **self._authorization(current), **sent})
+                response = self._pool.get(
+                    current, {**_HEADERS, **self._authorization(current), **sent}, posted=body
+                )
             try:
                 target = response.headers.get("Location") if response.status in _MOVED else None
                 if target is None:
@@ -183,6 +195,8 @@ class Web:
                     return
             finally:
                 response.close()
+            if body is not None:
+                raise StoreError(f"{shown(url)} redirects", hint="give the final URL of the service")
             current, sent = self._redirected(current, target, sent)
         raise StoreError(
             f"{shown(url)} redirects more than {_REDIRECTS} times", hint=f"{_REDIRECT} {host_of(url)}"

@@ -29,8 +29,10 @@ class Pool:
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, bool], PoolManager] = {}
 
-    def get(self, url: str, headers: Mapping[str, str]) -> "BaseHTTPResponse":
-        """Return the response to a GET with its open body, not decoded; redirects are not followed.
+    def get(self, url: str, headers: Mapping[str, str], *, posted: bytes | None = None) -> "BaseHTTPResponse":
+        """Return the response to a GET, or to a POST of `posted`, with its open body, not decoded.
+
+        Redirects are not followed.
 
         Raises MachineError for certificates that cannot be read, UsageError for an invalid proxy URL, and what
         urllib3 raises.
@@ -40,7 +42,13 @@ class Pool:
             if key not in self._managers:
                 self._managers[key] = self._open(*key)
         response = self._managers[key].request(
-            "GET", url, headers=headers, redirect=False, retries=False, preload_content=False
+            "GET" if posted is None else "POST",
+            url,
+            body=posted,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
         )
         response.decode_content = False  # the bytes as they are stored, even if compressed
         return response

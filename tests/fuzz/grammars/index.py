@@ -3,7 +3,11 @@
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pipper.core.advisories import find_weaknesses, read_advisory
+from pipper.core.document import read_json
+from pipper.core.lock.model import Pin
 from pipper.core.ports import Release
+from pipper.errors import IntegrityError
 from pipper.index.releases import metadata_from, releases_of
 from pipper.index.simple_api import JSON_TYPE, parse_page
 from pipper.storage.s3.fast import client
@@ -111,7 +115,27 @@ def _listing(data: bytes) -> object:
         return None
 
 
+def _advisory(data: bytes) -> object:
+    found = read_advisory(read_json(data, label="advisory", limit=1 << 20, error=IntegrityError))
+    find_weaknesses(
+        [Pin(name=canonicalize_name("foo"), version=version) for version in ("1.0", "2.0rc1")], [found]
+    )
+    return found
+
+
+_ADVISORY = """{"id": "X-1", "aliases": ["Y-1"], "summary": "weak", "affected": [{"package": {"name": "Foo",
+"ecosystem": "PyPI"}, "versions": ["1.0", "1.1"], "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"},
+{"fixed": "1.5"}, {"introduced": "2.0"}, {"last_affected": "2.1"}]}]}]}"""
+
 GRAMMARS = (
+    Grammar(
+        name="advisory",
+        shape="json",
+        examples=lambda: (_ADVISORY,),
+        read=_advisory,
+        codes=frozenset({4}),
+        words=("withdrawn", "GIT", "0", f"1.{DIGITS}"),
+    ),
     Grammar(
         name="index-json",
         shape="json",
