@@ -35,7 +35,9 @@ class Offer(Struct, frozen=True, kw_only=True):
     version: Version
     filename: str
     sha256: str
-    """Empty if only its bundle is known."""
+    """Empty if only its bundle is known, or if its wheel has to be built."""
+    is_there: Callable[[ProjectPage], bool] | None = None
+    """Whether a page has what the offer would give; None if hash or version decide that."""
     size: int
     """Bytes; 0 if unknown."""
     yanked: bool | str = False
@@ -105,6 +107,8 @@ class Copier:
         if not restores and removal_of(page.removed, offer.version) and offer.sha256 not in _hashes(page):
             return copied(offer, "removed there")
         try:
+            if offer.is_there is not None:
+                return copied(offer, "already there" if offer.is_there(page) else "new")
             if not offer.sha256:
                 known = {wheel_identity(file.filename).version for file in page.files}
                 known |= {read_version(bundle.version) for bundle in page.bundles}

@@ -1,5 +1,6 @@
 """`pipper repository copy`: promotion, mirrors and backups, with the same bytes, dates and marks."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from tests.commands import run_here
 from tests.index_double import Fault, IndexDouble
 from tests.invariants import Workspace
 from tests.s3_double import Answer, LostAnswer, Rule, S3Double
+from tests.sdists import make_backend, make_sdist
 from tests.shelf import Shelf
+from tests.wheelhouse import make_wheel
 
 UPLOADED = "2024-02-03T04:05:06.789000Z"
 
@@ -542,3 +545,100 @@ def test_names_of_buckets_are_noted_and_no_secret_is(
     remote.check_secrets(done)
     page = json.loads(double.body(away[1].split("/")[2], "pipper/alpha/index.json"))
     assert page["files"][0]["_pipper"]["origin"]["location"] == away[0]
+
+
+@pytest.fixture
+def crates(empty: Workspace, index: IndexDouble) -> IndexDouble:
+    """An index with `old` as a source distribution alone, `part` in a wheel for another system, and a backend."""
+    folder = empty.root / "files"
+    index.add(make_backend(folder))
+    index.add_sdist(
+        make_sdist(folder, "old", "1.0", requires=["helper"]), **{"upload-time": "2021-05-06T07:08:09Z"}
+    )
+    index.add_sdist(make_sdist(folder, "part", "2.0"))
+    index.add(make_wheel(folder, "part", "2.0", tag="cp39-cp39-win32"))
+    index.add(make_wheel(folder, "helper", "1.0"))
+    return index
+
+
+def test_a_source_distribution_of_the_index_is_built_and_copied_once(
+    empty: Workspace, crates: IndexDouble
+) -> None:
+    refused = mirror(empty, crates, "old", code=3)
+    assert "has no wheel of old" in refused["files"][0]["error"]
+    told = mirror(empty, crates, "old", "part", "helper", "--build", "old", "--build", "part")
+    assert statuses(told) == {
+        "old-1.0.tar.gz": "copied",
+        "part-2.0.tar.gz": "copied",
+        "part-2.0-cp39-cp39-win32.whl": "copied",
+        "helper-1.0-py3-none-any.whl": "copied",
+    }
+    entry = entries(empty.root / "production", "old")["old-1.0-py3-none-any.whl"]
+    assert entry["upload-time"] == "2021-05-06T07:08:09Z"
+    origin = entry["_pipper"]["origin"]
+    sha256 = hashlib.sha256((empty.root / "files" / "old-1.0.tar.gz").read_bytes()).hexdigest()
+    assert origin["built-from"] == f"old-1.0.tar.gz sha256:{sha256}"
+    before = objects(empty.root / "production")
+    again = mirror(empty, crates, "old", "part", "--build", "old", "--build", "part")
+    assert set(statuses(again).values()) == {"already there"}
+    assert objects(empty.root / "production") == before
+    empty.run("repository", "check", "-b", (empty.root / "production").as_uri())
+    empty.app.mkdir(exist_ok=True)
+    empty.manifest.write_text(
+        "dependencies = ['old']\nindex = false\n[repositories]\nacme = 'file:../production'\n"
+    )
+    empty.run("lock")
+    empty.run("sync")
+    assert empty.installed() == {"old": "1.0", "helper": "1.0"}
+
+
+def test_a_lock_with_a_source_distribution_is_mirrored_by_a_build(
+    empty: Workspace, crates: IndexDouble
+) -> None:
+    empty.app.mkdir(exist_ok=True)
+    empty.manifest.write_text(
+        f"dependencies = ['old']\n[index]\nurl = '{crates.url}'\n[build]\nallow = ['old']\n"
+    )
+    empty.run("lock")
+    told = mirror(empty, crates, "--lock", "pipper.lock")
+    assert statuses(told)["old-1.0.tar.gz"] == "copied"
+    assert "tiny_build-1.0-py3-none-any.whl" in statuses(told)
+
+
+def test_a_build_that_fails_leaves_the_other_copies(empty: Workspace, crates: IndexDouble) -> None:
+    crates.add_sdist(make_sdist(empty.root / "files", "broken", "1.0", backend="no_such_backend"))
+    told = mirror(empty, crates, "broken", "helper", "--build", "broken", code=8)
+    assert statuses(told) == {"broken-1.0.tar.gz": "failed", "helper-1.0-py3-none-any.whl": "copied"}
+    assert (
+        not (empty.root / "production" / "broken").exists()
+        or entries(empty.root / "production", "broken") == {}
+    )
+
+
+def test_builds_are_for_an_index_alone(staging: Workspace) -> None:
+    done = copy(staging, "acme-base", "--build", "acme-base", code=2)
+    assert "--build is for copies from an index" in done.stderr
+
+
+def test_a_further_index_is_a_source_for_the_names_that_it_is_given(
+    empty: Workspace, index: IndexDouble
+) -> None:
+    index.add(empty.wheel("torch", "2.1"))
+    index.add(empty.wheel("mine", "99.0"))
+    empty.app.mkdir(exist_ok=True)
+    empty.manifest.write_text(
+        f"dependencies = ['torch']\nindex = false\n[indexes]\npytorch = '{index.url}'\n[sources]\ntorch = 'pytorch'\n"
+    )
+    refused = copy(empty, "mine", "--from", "pytorch", code=3)
+    assert "`mine` is not asked of `pytorch`" in refused.stderr
+    assert index.names() == set()
+    told = copy(empty, "torch", "--from", "pytorch")
+    assert statuses(told) == {"torch-2.1-py3-none-any.whl": "copied"}
+    page = json.loads((empty.root / "production" / "torch" / "index.json").read_text())
+    assert "mirror-of" not in page["_pipper"]  # its name is not public because a further index has it
+    assert page["files"][0]["_pipper"]["origin"]["location"] == index.url
+    assert "whole index" in copy(empty, "--all", "--from", "pytorch", code=2).stderr
+    empty.run("lock")
+    assert statuses(copy(empty, "--lock", "pipper.lock", "--from", "pytorch")) == {
+        "torch-2.1-py3-none-any.whl": "already there"
+    }

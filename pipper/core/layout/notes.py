@@ -27,10 +27,20 @@ class FileOrigin(Struct, frozen=True, kw_only=True, rename="kebab"):
     copied_at: str
     """ISO 8601, UTC."""
     copied_by: str = ""
+    built_from: str = ""
+    """The source distribution that the copier built the wheel from, and its hash: `foo-1.0.tar.gz sha256:…`."""
+
+    def entry(self) -> dict[str, object]:
+        """Return the entry of the page."""
+        found: dict[str, object] = to_builtins(self)
+        return (
+            found if self.built_from else {key: value for key, value in found.items() if key != "built-from"}
+        )
 
     def __str__(self) -> str:
         where = "the index" if self.source == "index" else "another repository"
         text = f"{where} {self.location}".rstrip() + f" at {self.copied_at}"
+        text = f"{self.built_from.partition(' ')[0]} of {text}" if self.built_from else text
         return f"{text} by {self.copied_by}" if self.copied_by else text
 
 
@@ -61,7 +71,7 @@ class FileNotes(Struct, frozen=True, kw_only=True):
         if self.published_with:
             found["published-with"] = self.published_with
         if self.origin is not None:
-            found["origin"] = to_builtins(self.origin)
+            found["origin"] = self.origin.entry()
         return found | dict(self.unknown)
 
 
@@ -165,4 +175,5 @@ def _origin(node: Node) -> FileOrigin:
         location=node.text_at("location", ""),
         copied_at=node.text_at("copied-at", ""),
         copied_by=node.text_at("copied-by", ""),
+        built_from=node.text_at("built-from", ""),
     )

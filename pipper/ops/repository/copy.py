@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.page import PageFile
+from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.reporter import Reporter
 from pipper.errors import PipperError, UsageError, gravest
@@ -45,6 +46,8 @@ class CopyRequest(Struct, frozen=True, kw_only=True):
     """All versions of the names, or without names the whole repository."""
     dependencies: bool = False
     lock_path: Path | None = None
+    build: tuple[NormalizedName, ...] = ()
+    """Projects whose source distributions of the index may be built here, besides those of the manifest."""
     by: str = ""
     """Who copies; see `PublishRequest.by`."""
     dry_run: bool = False
@@ -75,7 +78,7 @@ def copy(settings: Settings, request: CopyRequest, *, now: datetime) -> CopyOutc
     _check(request)
     by = doer(request.by, settings.environ)
     target = open_end(settings, request.target)
-    source = open_source(settings, request.source, now=now, by=by)
+    source = open_source(settings, request.source, now=now, by=by, build=request.build)
     if source.repository and source.repository.store.location == target.store.location:
         raise UsageError(f"{target.store.location} is both ends of the copy", hint="give another --to")
     wanted = _wanted(settings, request, source)
@@ -114,7 +117,7 @@ def _check(request: CopyRequest) -> None:
     if is_index(request.target):
         raise UsageError("the index cannot be written to", hint="give a repository with --to")
     if is_index(request.source) and not any(ways):
-        raise UsageError("the whole index cannot be copied", hint="give names, or --lock FILE")
+        raise _too_much()
 
 
 def _wanted(settings: Settings, request: CopyRequest, source: CopySource) -> list[Wanted]:
@@ -128,7 +131,13 @@ def _wanted(settings: Settings, request: CopyRequest, source: CopySource) -> lis
         return wanted_with_dependencies(solving, roots, request.source if source.index else source.alias)
     if request.names:
         return wanted_by_name(request.names, every=request.every)
+    if source.index is not None:
+        raise _too_much()
     return [Wanted(name=name, every=True) for name in sorted(source.names())]
+
+
+def _too_much() -> UsageError:
+    return UsageError("the whole index cannot be copied", hint="give names, or --lock FILE")
 
 
 class _Plan(Struct, kw_only=True):
@@ -227,7 +236,7 @@ class _Run:
             spread(work, [*jobs, *done], follow, jobs=_JOBS)
 
     def _begin(self, plans: Sequence[_Plan]) -> None:
-        if self._source.index is not None:
+        if self._source.alias == INDEX:
             new = [plan for plan in plans if plan.offers]
             errors = attempt_each(lambda plan: self._copier.begin_mirror(plan.name), new)
             for error in errors:

@@ -16,10 +16,11 @@ from pipper.core.layout.keys import METADATA_SUFFIX, wheel_key
 from pipper.core.layout.notes import FileNotes, FileOrigin
 from pipper.core.layout.page import PageBundle, PageFile
 from pipper.core.ports import CandidateFile, CopiesWithin
-from pipper.core.standards import read_version
+from pipper.core.standards import read_sdist_name, read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.index.source import IndexSource
+from pipper.ops.repository.copy_builds import SdistBuilds
 from pipper.ops.repository.read_publication import read_publication, read_wheel
 from pipper.repository.copier import Offer
 from pipper.repository.publisher import Publication
@@ -33,6 +34,7 @@ _LARGEST = 5 << 30
 """Bytes: the largest object that S3 accepts in one upload."""
 _REPAIR = "run `pipper repository check` for the source, then `pipper repository repair`"
 _WHEEL = "package.whl"
+_REPORT = "report this to the administrator of the index"
 
 
 class Ways(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,8 @@ class Ways(Struct, frozen=True, kw_only=True):
     origin: FileOrigin
     limits: Limits
     now: datetime
+    builds: SdistBuilds | None = None
+    """What builds wheels of source distributions; None for a source that has none, or if none may be built."""
 
 
 def repository_offers(source: Repository, name: NormalizedName, ways: Ways) -> list[Offer]:
@@ -139,8 +143,9 @@ def _bundled_wheel(source: Repository, bundle: PageBundle, ways: Ways, folder: P
 
 
 def index_offers(index: IndexSource, name: NormalizedName, ways: Ways) -> list[Offer]:
-    """Return the wheels on the page of a project of the index."""
-    return [
+    """Return the wheels on the page of a project of the index, and the source distributions that may be built."""
+    releases = index.releases(name)
+    wheels = [
         Offer(
             name=name,
             version=release.version,
@@ -150,31 +155,77 @@ def index_offers(index: IndexSource, name: NormalizedName, ways: Ways) -> list[O
             yanked=False if file.yanked is None else file.yanked or True,
             fetch=partial(_index_wheel, index, name, file, ways),
         )
-        for release in index.releases(name)
+        for release in releases
         for file in release.files
+    ]
+    builds = ways.builds
+    if builds is None or not builds.allows(name):
+        return wheels
+    return wheels + [
+        Offer(
+            name=name,
+            version=release.version,
+            filename=file.filename,
+            sha256="",
+            size=file.locked.size,
+            yanked=False if file.yanked is None else file.yanked or True,
+            is_there=partial(builds.has_wheel, version=release.version),
+            fetch=partial(_built_wheel, index, name, file, ways),
+        )
+        for release in releases
+        for file in release.sdists
+        if not any(builds.fits(wheel.filename) for wheel in release.files)
     ]
 
 
 def _index_wheel(
     index: IndexSource, name: NormalizedName, file: CandidateFile, ways: Ways, folder: Path
 ) -> Publication:
-    place = f"{file.filename} of the index"
-    hint = "report this to the administrator of the index"
-    if not file.locked.sha256:
-        raise IntegrityError(f"the index has no sha256 for {file.filename}", hint=hint)
     path = folder / _WHEEL
+    _from_index(index, name, file, path)
+    publication = read_wheel(path, file.filename, ways.limits)
+    if publication.name != name:
+        raise IntegrityError(f"{file.filename} of the index is a wheel of {publication.name}", hint=_REPORT)
+    return replace(publication, listed=_listed(publication, file, ways, ways.origin))
+
+
+def _from_index(index: IndexSource, name: NormalizedName, file: CandidateFile, path: Path) -> str:
+    """Write a file of the index to `path` and return its sha256, which is the one that the index states."""
+    place = f"{file.filename} of the index"
+    if not file.locked.sha256:
+        raise IntegrityError(f"the index has no sha256 for {file.filename}", hint=_REPORT)
     url = index.address(name, file.filename)
     digest = _fetched(
         lambda: index.connection.reader.stream(url), path, largest=file.locked.size or _LARGEST, place=place
     )
-    _require(place, file.locked.sha256, digest, hint)
-    publication = read_wheel(path, file.filename, ways.limits)
-    if publication.name != name:
-        raise IntegrityError(f"{place} is a wheel of {publication.name}", hint=hint)
-    entry = publication.page_file(ways.now, FileNotes(origin=ways.origin))
+    _require(place, file.locked.sha256, digest, _REPORT)
+    return digest
+
+
+def _listed(publication: Publication, file: CandidateFile, ways: Ways, origin: FileOrigin) -> PageFile:
+    """Return the entry for the page, with yank mark and upload time of a file of the index."""
+    entry = publication.page_file(ways.now, FileNotes(origin=origin))
     yanked = False if file.yanked is None else file.yanked or True
-    entry = replace(entry, yanked=yanked, upload_time=_moment(file.upload_time or ways.now))
-    return replace(publication, listed=entry)
+    return replace(entry, yanked=yanked, upload_time=_moment(file.upload_time or ways.now))
+
+
+def _built_wheel(
+    index: IndexSource, name: NormalizedName, file: CandidateFile, ways: Ways, folder: Path
+) -> Publication:
+    assert ways.builds is not None, file  # noqa: S101 - only then it was offered
+    archive = folder / file.filename
+    digest = _from_index(index, name, file, archive)
+    path = ways.builds.build(archive, folder / "built")
+    publication = read_wheel(path, path.name, ways.limits)
+    version = read_sdist_name(file.filename)[1]
+    if (publication.name, publication.version) != (name, version):
+        raise IntegrityError(
+            f"the build of {file.filename} gave {path.name}",
+            cause="that is another project or another version",
+            hint=f"copy another version of {name}, and tell its publisher",
+        )
+    origin = replace(ways.origin, built_from=f"{file.filename} sha256:{digest}")
+    return replace(publication, listed=_listed(publication, file, ways, origin))
 
 
 def _moment(time: datetime) -> str:

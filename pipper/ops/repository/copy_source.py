@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from pipper.core.layout.notes import FileOrigin
+from pipper.core.layout.notes import FileOrigin, SourceKind
 from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
@@ -19,6 +19,7 @@ from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
+from pipper.ops.repository.copy_builds import sdist_builds
 from pipper.ops.repository.copy_offers import Ways, index_offers, repository_offers
 from pipper.ops.repository.endpoints import is_index, open_end
 from pipper.repository.copier import Offer
@@ -31,15 +32,13 @@ class CopySource(Struct, frozen=True, kw_only=True):
     location: str
     """Its URL, for messages."""
     ways: Ways
+    alias: str
+    """The alias of its packages in a solution."""
     repository: Repository | None = None
     index: IndexSource | None = None
+    """Or a further index of the manifest."""
     sources: Sources | None = None
     """All sources of the project, for a copy from the index."""
-
-    @property
-    def alias(self) -> str:
-        """The alias of its packages in a solution."""
-        return self.repository.alias if self.repository else INDEX
 
     def names(self) -> Iterable[NormalizedName]:
         """Return the projects of a repository."""
@@ -64,6 +63,10 @@ class CopySource(Struct, frozen=True, kw_only=True):
         asked = tuple(names)
         for name in asked:
             routed = self.sources.router.route(name)
+            if self.alias != INDEX:
+                if routed is None or routed.alias != self.alias:
+                    raise _not_given(name, self.alias)
+                continue
             by_alias = {each.alias: each for each in self.sources.repositories}
             if routed is None:
                 raise _private(name, self.sources.router.searched(name))
@@ -77,6 +80,14 @@ class CopySource(Struct, frozen=True, kw_only=True):
         self.sources.router.prefetch(asked)
 
 
+def _not_given(name: NormalizedName, alias: str) -> NoSolutionError:
+    return NoSolutionError(
+        f"`{name}` is not asked of `{alias}`",
+        cause="[sources] of the manifest does not give it to this index",
+        hint=f'if it is there, write `{name} = "{alias}"` into [sources]',
+    )
+
+
 def _private(name: NormalizedName, why: str) -> NoSolutionError:
     return NoSolutionError(
         f"`{name}` is not asked of the index: it may be private",
@@ -85,10 +96,18 @@ def _private(name: NormalizedName, why: str) -> NoSolutionError:
     )
 
 
-def open_source(settings: Settings, text: str, *, now: datetime, by: str) -> CopySource:
-    """Open the source of a copy. Raises UsageError if it does not exist, or if the manifest excludes the index."""
+def open_source(
+    settings: Settings, text: str, *, now: datetime, by: str, build: tuple[NormalizedName, ...] = ()
+) -> CopySource:
+    """Open the source of a copy. Raises UsageError if it does not exist, or if the manifest excludes the index.
+
+    `build` are the projects whose source distributions of an index may be built, besides those of the manifest.
+    """
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if not is_index(text):
+    project = find_project(settings.directory)
+    if not is_index(text) and not (project and text in project.manifest.indexes):
+        if build:
+            raise UsageError("--build is for copies from an index", hint="leave it out")
         repository = open_end(settings, text)
         repository.require()
         location = repository.store.location
@@ -96,11 +115,11 @@ def open_source(settings: Settings, text: str, *, now: datetime, by: str) -> Cop
         shown = "" if location.startswith("file:") else location
         origin = FileOrigin(source="repository", location=shown, copied_at=at, copied_by=by)
         ways = Ways(origin=origin, limits=settings.limits, now=now)
-        return CopySource(location=location, ways=ways, repository=repository)
-    project = find_project(settings.directory) or _nowhere(settings.directory)
+        return CopySource(location=location, ways=ways, alias=repository.alias, repository=repository)
+    project = project or _nowhere(settings.directory)
     manifest = replace(project.manifest, members=without_itself(project.manifest.members))
     sources = open_sources(settings, replace(project, manifest=manifest), old=None)
-    index = sources.indexes.get(INDEX)
+    index = sources.indexes.get(text)
     if index is None:
         raise UsageError(
             "the manifest excludes the index",
@@ -109,9 +128,12 @@ def open_source(settings: Settings, text: str, *, now: datetime, by: str) -> Cop
         )
     location = plain(index.connection.url)
     shown = "" if location.startswith("file:") else location
-    origin = FileOrigin(source="index", location=shown, copied_at=at, copied_by=by)
-    ways = Ways(origin=origin, limits=settings.limits, now=now)
-    return CopySource(location=location, ways=ways, index=index, sources=sources)
+    # What a further index has may be private: only copies of the index itself have a public name.
+    kind: SourceKind = "index" if text == INDEX else "repository"
+    origin = FileOrigin(source=kind, location=shown, copied_at=at, copied_by=by)
+    builds = sdist_builds(settings, project, build)
+    ways = Ways(origin=origin, limits=settings.limits, now=now, builds=builds)
+    return CopySource(location=location, ways=ways, alias=text, index=index, sources=sources)
 
 
 def _nowhere(directory: Path) -> Project:

@@ -81,7 +81,7 @@ def choose(wanted: Wanted, offers: Sequence[Offer], where: str) -> list[Offer]:
         raise NoSolutionError(
             f"{where} has no wheel of {wanted.name}{wanted.specifier or ''}",
             cause=f"the newest versions there: {there}" if there else "it has no version of it",
-            hint="check the spelling and the version; a source distribution has to be built and published",
+            hint="check the spelling and the version; --build NAME builds a source distribution of the index",
         )
     taken = set(fitting if wanted.every or _is_exact(wanted.specifier) else fitting[-1:])
     return [offer for offer in offers if offer.version in taken]
@@ -136,8 +136,8 @@ def wanted_by_lock(path: Path, source: str, alias: str) -> list[Wanted]:
 
 
 def _is_of(named: str, lock: Lock, source: str, alias: str) -> bool:
-    if INDEX in (source, named):
-        return source == named == INDEX
+    if lock.inputs.has_index(source) or lock.inputs.has_index(named):
+        return source == named
     return named in (source, alias) or len(lock.repositories) == 1
 
 
@@ -198,7 +198,7 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
 
 
 def _comes_from(alias: str, source: str, sources: Sources) -> bool:
-    if INDEX in (source, alias) or alias == PATH:
+    if {source, alias} & {INDEX, PATH, *sources.indexes}:
         return source == alias
     return alias == source or len(sources.repositories) == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, completed, path_option
+from pipper.cli.options.build import names_from
 from pipper.cli.options.settings import (
     by_option,
     ends_options,
@@ -30,6 +31,7 @@ Examples:
   pipper repository copy acme-models:1.4.2 --from staging --to acme
   pipper repository copy pandas --deps --from index --to acme
   pipper repository copy --lock pipper.lock --from index --to acme
+  pipper repository copy mysqlclient --build mysqlclient --from index --to acme
   pipper repository copy --all --from acme --to file:///srv/backup
 """,
 )
@@ -40,7 +42,7 @@ Examples:
     required=True,
     metavar="A",
     shell_complete=completed("repositories"),
-    help="Copy from A: an alias, a named repository, s3://…, file:///… or `index`.",
+    help="Copy from A: an alias, a named repository, s3://…, a directory, `index`, or one of [indexes].",
 )
 @click.option(
     "--to",
@@ -54,6 +56,12 @@ Examples:
 @path_option("--lock", "lock_path", metavar="FILE", help="Copy the wheels of this lock that come from A.")
 @click.option(
     "--all", "every", is_flag=True, help="Copy all versions of NAME, or without names the whole repository."
+)
+@click.option(
+    "--build",
+    multiple=True,
+    metavar="NAME",
+    help="Build NAME from its source distribution, here, where the index has no wheel that fits this Python.",
 )
 @by_option
 @click.option("--dry-run", is_flag=True, help="Compare the pages and show what would be copied.")
@@ -77,6 +85,7 @@ def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json
         every=given["every"],
         dependencies=given["deps"],
         lock_path=lock_path,
+        build=names_from(given["build"]),
         by=given["by"],
         dry_run=dry_run,
     )
