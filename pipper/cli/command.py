@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -12,9 +12,6 @@ from pipper.cli.output import say
 from pipper.core.redaction import mistyped_account, redacted
 from pipper.errors import UsageError
 from pipper.system.files import refuse_url
-
-if TYPE_CHECKING:
-    from pipper.cli.completion import Kind
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,17 +44,6 @@ def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
         return function
 
     return decorate
-
-
-def completed(kind: "Kind") -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Return what completes values of this kind, for click's `shell_complete`."""
-
-    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-        from pipper.cli.completion import values  # noqa: PLC0415 - only a shell that completes a line needs it
-
-        return values(kind, incomplete)
-
-    return complete
 
 
 class LocalPath(click.Path):

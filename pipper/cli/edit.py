@@ -7,8 +7,9 @@ from typing import Any
 import click
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pipper.cli.command import F, Option, completed, path_option, together
+from pipper.cli.command import F, Option, path_option, together
 from pipper.cli.options.build import build_option, names_from
+from pipper.cli.options.completion import groups, published, required
 from pipper.cli.options.settings import limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
@@ -21,7 +22,7 @@ from pipper.ops.edit.install import install, requested, uninstall
 
 def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
     return (
-        click.option("-g", "--group", metavar="G", shell_complete=completed("groups"), help=group_help),
+        click.option("-g", "--group", metavar="G", shell_complete=groups, help=group_help),
         click.option("--dev", cls=Option, old=("--devel", "--development"), is_flag=True, help=dev_help),
         path_option("--python", metavar="EXE", help="Use the environment of this interpreter."),
         click.option("--dry-run", is_flag=True, help="Show the changes without making them."),
@@ -31,7 +32,7 @@ def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
 
 
 add_options = together(
-    click.argument("requirements", metavar="[REQ]...", nargs=-1),
+    click.argument("requirements", metavar="[REQ]...", nargs=-1, shell_complete=published),
     path_option(
         "-i",
         "--input",
@@ -70,7 +71,7 @@ add_options = together(
 """Arguments and options of `add` and `install`."""
 
 remove_options = together(
-    click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=completed("required")),
+    click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=required),
     *_common("Remove from this dependency group.", "Short for --group dev."),
 )
 """Arguments and options of `remove` and `uninstall`."""

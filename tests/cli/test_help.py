@@ -209,6 +209,36 @@ def test_completion_in_a_project_that_cannot_be_read_offers_nothing(manifest: st
     assert completions("pipper sync --group ", tmp_path) == []
 
 
+def test_names_of_packages_are_completed_from_the_lock_and_from_the_repository(workspace: Workspace) -> None:
+    def offered(words: str, **env: str) -> list[str]:
+        split = words.split(" ")
+        asked = {"_PIPPER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(split) - 1)}
+        told = workspace.run(env={**asked, **env})
+        assert told.stderr == ""
+        return [line.split(",", 1)[1] for line in told.stdout.splitlines() if line]
+
+    workspace.publish(workspace.wheel("delta-force"))
+    assert offered("pipper why ") == ["alpha", "beta", "delta"]
+    assert offered("pipper tree --invert de") == ["delta"]
+    assert offered("pipper lock -P b") == ["beta"]
+    assert offered("pipper add de") == ["delta", "delta-force"]
+    assert offered("pipper add delta de") == ["delta-force"]
+    assert offered("pipper yank Delta_f") == ["delta-force"]
+    assert offered("pipper repository packages a", PIPPER_BUCKET=workspace.repository.as_uri()) == ["alpha"]
+    assert offered("pipper repository packages a", PIPPER_BUCKET="file:///nowhere") == []
+    workspace.lock.write_text("damaged")
+    assert offered("pipper why ") == []
+
+
+def test_no_bucket_that_only_a_manifest_names_is_asked_by_a_key_press(remote: Workspace) -> None:
+    assert remote.server
+    asked = len(remote.server.seen)
+    env = {"_PIPPER_COMPLETE": "bash_complete", "COMP_WORDS": "pipper add a", "COMP_CWORD": "2"}
+    assert remote.run(env=env).stdout.strip() == ""
+    assert len(remote.server.seen) == asked
+    assert "alpha" in remote.run(env={**env, "PIPPER_BUCKET": remote.url}).stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_gets_its_script(shell: str, tmp_path: Path) -> None:
     script = run_pipper(cwd=tmp_path, env={"_PIPPER_COMPLETE": f"{shell}_source"}).stdout

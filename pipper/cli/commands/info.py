@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, completed
+from pipper.cli.command import Command
+from pipper.cli.options.completion import published
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_result
@@ -21,7 +22,7 @@ Examples:
 
 
 @click.command("info", cls=Command, epilog=_EXAMPLES)
-@click.argument("name", metavar="NAME", shell_complete=completed("locked"))
+@click.argument("name", metavar="NAME", shell_complete=published)
 @click.option("-l", "--local", is_flag=True, help="Show only what is installed: send no request.")
 @click.option("--all", "every", is_flag=True, help="List all versions, not only the newest ten.")
 @environment_options

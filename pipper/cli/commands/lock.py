@@ -7,8 +7,9 @@ import click
 from msgspec.structs import asdict, replace
 from packaging.requirements import Requirement
 
-from pipper.cli.command import Command, completed, path_option
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.build import build_option, names_from
+from pipper.cli.options.completion import locked
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.cli.output import give, give_json, presentable
 from pipper.cli.render.plan import change_lines
@@ -43,7 +44,7 @@ Examples:
     "packages",
     multiple=True,
     metavar="NAME",
-    shell_complete=completed("locked"),
+    shell_complete=locked,
     help="Upgrade NAME to its newest version, NAME==VERSION to that version.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")

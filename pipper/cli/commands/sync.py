@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, completed, path_option
+from pipper.cli.command import Command, path_option
+from pipper.cli.options.completion import extras, groups, locked
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
@@ -36,7 +37,7 @@ Examples:
     *("-g", "--group", "groups"),
     multiple=True,
     metavar="G",
-    shell_complete=completed("groups"),
+    shell_complete=groups,
     help="Include this dependency group.",
 )
 @click.option(
@@ -44,7 +45,7 @@ Examples:
     "only_groups",
     multiple=True,
     metavar="G",
-    shell_complete=completed("groups"),
+    shell_complete=groups,
     help="Install this dependency group and nothing else.",
 )
 @click.option("--all-groups", is_flag=True, help="Include every dependency group.")
@@ -53,7 +54,7 @@ Examples:
     *("--extra", "extras"),
     multiple=True,
     metavar="E",
-    shell_complete=completed("extras"),
+    shell_complete=extras,
     help="Include this extra.",
 )
 @click.option("--all-extras", is_flag=True, help="Include every extra.")
@@ -66,7 +67,7 @@ Examples:
     flag_value=ALL,
     multiple=True,
     metavar="[NAME]",
-    shell_complete=completed("locked"),
+    shell_complete=locked,
     help="Replace NAME, or every package, even if it is as locked.",
 )
 @click.option("--no-project", is_flag=True, help="Leave out the project itself, not what it requires.")

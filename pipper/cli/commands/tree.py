@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, completed
+from pipper.cli.command import Command
+from pipper.cli.options.completion import locked
 from pipper.cli.options.environment import place_from, query_options
 from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_result
@@ -24,12 +25,12 @@ Examples:
 
 
 @click.command("tree", cls=Command, epilog=_EXAMPLES)
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completed("locked"))
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=locked)
 @click.option(
     "--invert",
     metavar="NAME",
     default="",
-    shell_complete=completed("locked"),
+    shell_complete=locked,
     help="Show what requires NAME, up to the manifest.",
 )
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Show N levels below the first.")

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, completed
+from pipper.cli.command import Command
+from pipper.cli.options.completion import locked
 from pipper.cli.options.environment import place_from, query_options
 from pipper.cli.options.settings import settings_from
 from pipper.cli.output import give_result
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command("why", cls=Command, epilog=_EXAMPLES)
-@click.argument("name", metavar="NAME", shell_complete=completed("locked"))
+@click.argument("name", metavar="NAME", shell_complete=locked)
 @query_options
 def command(name: str, as_json: bool, **shared: Any) -> None:
     """Show why NAME is in the lock: each chain of requirements from the manifest to NAME. Sends no request.

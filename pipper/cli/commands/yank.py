@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
+from pipper.cli.options.completion import published
 from pipper.cli.options.settings import object_options, repository_options, settings_from
 from pipper.ops.repository.yank import YankRequest, yank
 
@@ -16,7 +17,7 @@ Examples:
 
 
 @click.command("yank", cls=Command, epilog=_EXAMPLES)
-@click.argument("release", metavar="NAME:VERSION")
+@click.argument("release", metavar="NAME:VERSION", shell_complete=published)
 @click.option("--reason", default="", metavar="TEXT", help="Why, in one line, for other users.")
 @click.option("--undo", is_flag=True, help="Remove the mark.")
 @object_options

@@ -6,13 +6,14 @@ from typing import Any
 import click
 from packaging.utils import canonicalize_name
 
-from pipper.cli.command import completed, path_option, together
+from pipper.cli.command import path_option, together
+from pipper.cli.options.completion import extras, groups, published
 from pipper.core.lock.selection import Selection
 from pipper.ops.share.inputs import InputOptions
 from pipper.ops.share.members import MemberChoice
 
 input_options = together(
-    click.argument("requirements", metavar="[REQ]...", nargs=-1),
+    click.argument("requirements", metavar="[REQ]...", nargs=-1, shell_complete=published),
     path_option(
         "-i",
         "--input",
@@ -28,7 +29,7 @@ selection_options = together(
         *("-g", "--group", "groups"),
         multiple=True,
         metavar="G",
-        shell_complete=completed("groups"),
+        shell_complete=groups,
         help="Include this dependency group.",
     ),
     click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default."),
@@ -36,7 +37,7 @@ selection_options = together(
         *("--extra", "extras"),
         multiple=True,
         metavar="E",
-        shell_complete=completed("extras"),
+        shell_complete=extras,
         help="Include this extra.",
     ),
 )

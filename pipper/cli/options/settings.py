@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, completed, together
+from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, together
+from pipper.cli.options.completion import repositories
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
@@ -164,7 +165,7 @@ _which = (
         "--bucket",
         envvar="PIPPER_BUCKET",
         metavar="BUCKET",
-        shell_complete=completed("repositories"),
+        shell_complete=repositories,
         callback=_bucket,
         help="Use only this repository: a bucket name, s3://BUCKET/PREFIX, a directory (/DIR, ./DIR), or an alias.",
     ),
@@ -173,7 +174,7 @@ _which = (
         "--repository",
         envvar="PIPPER_REPOSITORY",
         metavar="NAME",
-        shell_complete=completed("repositories"),
+        shell_complete=repositories,
         callback=_repository_name,
         help="Use only this repository: a name of `pipper repository list`, or an alias of the manifest.",
     ),

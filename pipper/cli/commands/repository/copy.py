@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import Command, completed, path_option
+from pipper.cli.command import Command, path_option
 from pipper.cli.options.build import names_from
+from pipper.cli.options.completion import repositories
 from pipper.cli.options.settings import (
     by_option,
     ends_options,
@@ -41,7 +42,7 @@ Examples:
     "source",
     required=True,
     metavar="A",
-    shell_complete=completed("repositories"),
+    shell_complete=repositories,
     help="Copy from A: an alias, a named repository, s3://…, a directory, `index`, or one of [indexes].",
 )
 @click.option(
@@ -49,7 +50,7 @@ Examples:
     "target",
     required=True,
     metavar="B",
-    shell_complete=completed("repositories"),
+    shell_complete=repositories,
     help="Copy to the repository B.",
 )
 @click.option("--deps", is_flag=True, help="Also copy all that they require: the newest that fits.")

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipper.cli.command import CREDENTIALS, Command, Option, completed, together
+from pipper.cli.command import CREDENTIALS, Command, Option, together
+from pipper.cli.options.completion import named
 from pipper.cli.options.settings import (
     bucket_options_of_repository,
     json_option,
@@ -18,7 +19,7 @@ from pipper.ops.repository.named import add_named, modify_named, remove_named
 
 # No `envvar` here: a variable that selects a repository to read must not change the stored ones.
 _change_options = together(
-    click.argument("name", metavar="NAME", shell_complete=completed("named")),
+    click.argument("name", metavar="NAME", shell_complete=named),
     click.option("--default", cls=Option, old=("-d",), is_flag=True, help="Make it the default repository."),
     click.option("-r", "--repository", metavar="NAME", help="Start from a copy of this named repository."),
     click.option("-b", "--bucket", metavar="BUCKET", help="Store this bucket: a name or s3://BUCKET/PREFIX."),
@@ -97,7 +98,7 @@ Example:
   pipper repository remove acme
 """,
 )
-@click.argument("name", metavar="NAME", shell_complete=completed("named"))
+@click.argument("name", metavar="NAME", shell_complete=named)
 @output_options
 def remove_(name: str, **shared: Any) -> None:
     """Remove a named repository from this machine. The bucket does not change."""
@@ -135,7 +136,7 @@ Example:
   pipper repository exists acme && echo yes
 """,
 )
-@click.argument("name", metavar="NAME", shell_complete=completed("named"))
+@click.argument("name", metavar="NAME", shell_complete=named)
 @output_options
 def exists_(name: str, **shared: Any) -> int:
     """Exit with 0 if a named repository exists, else with 1."""

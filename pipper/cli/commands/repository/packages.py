@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
+from pipper.cli.options.completion import published
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_json, render_errors
 from pipper.cli.render.packages import (
@@ -31,7 +32,7 @@ Examples:
   pipper repository packages --json -b s3://acme-packages
 """,
 )
-@click.argument("pattern", metavar="[PATTERN]", default="")
+@click.argument("pattern", metavar="[PATTERN]", default="", shell_complete=published)
 @click.option("--versions", is_flag=True, help="List every version: upload, files, size, yanked, by whom.")
 @repository_options
 @json_option

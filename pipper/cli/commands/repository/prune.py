@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
+from pipper.cli.options.completion import published
 from pipper.cli.options.settings import (
     by_option,
     json_option,
@@ -33,7 +34,7 @@ Examples:
   pipper repository prune acme-models:1.4.1 -r acme
 """,
 )
-@click.argument("releases", metavar="[NAME[:VERSION]]...", nargs=-1)
+@click.argument("releases", metavar="[NAME[:VERSION]]...", nargs=-1, shell_complete=published)
 @click.option(
     "--keep", type=click.IntRange(min=1), metavar="N", help="Keep the N newest versions of each package."
 )
