@@ -23,7 +23,7 @@ _SECTIONS = {
         "uninstall": "Uninstall packages: like remove, also without a project.",
     },
     "Sharing": {
-        "export": "Write the lock as pylock.toml or requirements.txt.",
+        "export": "Write the lock as pylock.toml, requirements.txt or CycloneDX.",
         "download": "Save wheels in a directory, for hosts without a network.",
         "authorize": "Write a lock with signed URLs, for hosts without credentials.",
     },

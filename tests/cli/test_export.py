@@ -1,5 +1,7 @@
 """`pipper export`: pylock.toml and a hashed requirements.txt."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -7,8 +9,11 @@ import sys
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock
 
 from tests.commands import cache_directory, clean_environment, run_pipper
@@ -156,3 +161,60 @@ def test_an_old_manifest_with_only_urls_has_nothing_to_export(tmp_path: Path) ->
     assert refused.code == 2
     assert refused.stderr.startswith("error: there is nothing to export\n")
     assert "hint: " in refused.stderr
+
+
+def sbom(app: Path, *args: str) -> dict[str, Any]:
+    """The bill of materials, which the library's own validator accepts."""
+    text = run_pipper("export", "-f", "cyclonedx", *args, cwd=app).stdout
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert run_pipper("export", "-f", "cyclonedx", *args, cwd=app).stdout == text
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_a_bill_of_materials_has_files_hashes_licences_and_the_graph(tmp_path: Path) -> None:
+    wheels = tmp_path / "published"
+    make_wheel(wheels, "alpha", "1.0.0", requires=["beta"], metadata="License-Expression: MIT OR Apache-2.0")
+    make_wheel(wheels, "beta", "2.0.0", metadata="Classifier: License :: OSI Approved :: BSD License")
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "pipper.toml").write_text(
+        'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "file:../repository"\n'
+    )
+    run_pipper("publish", *sorted(wheels.iterdir()), "-b", (tmp_path / "repository").as_uri(), cwd=app)
+    run_pipper("lock", cwd=app)
+    alpha, beta = sbom(app)["components"]
+    assert "licenses" not in alpha
+    run_pipper("sync", cwd=app)
+    bill = sbom(app)
+    alpha, beta = bill["components"]
+    assert bill["metadata"]["component"]["name"] == "app"
+    assert (alpha["name"], alpha["version"]) == ("alpha", "1.0.0")
+    assert alpha["licenses"] == [{"expression": "MIT OR Apache-2.0"}]
+    assert beta["licenses"] == [{"license": {"name": "BSD License"}}]
+    (file,) = alpha["externalReferences"]
+    body = (wheels / "alpha-1.0.0-py3-none-any.whl").read_bytes()
+    assert file["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(body).hexdigest()}]
+    assert file["url"].startswith("../repository/alpha/")
+    assert {"name": "pipper:source", "value": "acme"} in alpha["properties"]
+    assert "purl" not in alpha  # it would name a public package
+    graph = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    assert graph == {"project": ["alpha==1.0.0"], "alpha==1.0.0": ["beta==2.0.0"], "beta==2.0.0": []}
+
+
+def test_a_package_of_a_bucket_names_its_repository_and_one_of_the_index_does_not(
+    tmp_path: Path, s3_server: S3Endpoint, bucket: str
+) -> None:
+    env = s3_server.environment
+    app = project(tmp_path, f"s3://{bucket}/pipper", env)
+    text = run_pipper("export", "-f", "cyclonedx", cwd=app, env=env).stdout
+    purls = [each["purl"] for each in json.loads(text)["components"]]
+    assert purls[0].startswith("pkg:pypi/alpha@1.0.0?repository_url=s3:")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_without_the_library_the_extra_is_named(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
+    refused = run_pipper("export", "-f", "cyclonedx", cwd=app, ok=False)
+    assert refused.code == 2
+    assert "pipper[sbom]" in refused.stderr

@@ -43,11 +43,14 @@ CONFINED = {
     "build": ("pipper.build",),
     "resolvelib": ("pipper.solve.provider",),
     "yaml": ("pipper.wheels.plain_yaml",),
+    "cyclonedx": ("pipper.ops.share.sbom",),
+    "packageurl": ("pipper.ops.share.sbom",),
     "markdown_it": ("pipper.core.layout.site.description",),
 }
 IMPORTED_AS = {
     "pyyaml": {"yaml"},
     "markdown-it-py": {"markdown_it"},
+    "cyclonedx-python-lib": {"cyclonedx", "packageurl"},
     "boto3": {"boto3", "botocore", "s3transfer"},
     "build": {"build", "pyproject_hooks"},
 }
@@ -281,7 +284,8 @@ def speakers(modules: Mapping[str, Module]) -> list[str]:
 
 def declared_imports() -> set[str]:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [canonicalize_name(Requirement(line).name) for line in project["dependencies"]]
+    extras = project["optional-dependencies"]["sbom"]  # the other extras are for development
+    names = [canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *extras)]
     return {imported for name in names for imported in IMPORTED_AS.get(name, {name.replace("-", "_")})}
 
 

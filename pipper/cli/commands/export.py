@@ -20,6 +20,7 @@ _EXAMPLES = """
 Examples:
   pipper export -f pylock -o pylock.toml
   pipper export -f requirements -o requirements.txt
+  pipper export -f cyclonedx -o sbom.json
   pipper export -f requirements --extra gpu --no-dev    # to standard output
 """
 
@@ -34,10 +35,10 @@ class _Format(click.Choice[str]):
     "-f",
     "--format",
     "kind",
-    type=_Format(["pylock", "requirements"]),
+    type=_Format(["pylock", "requirements", "cyclonedx"]),
     metavar="FORMAT",
     required=True,
-    help="pylock: a PEP 751 lock. requirements: a requirements.txt with hashes.",
+    help="pylock: a PEP 751 lock. requirements: a requirements.txt with hashes. cyclonedx: a bill of materials.",
 )
 @path_option("-o", "--output", metavar="FILE", help="Write FILE (default: standard output).")
 @selection_options

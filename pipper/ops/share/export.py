@@ -13,14 +13,15 @@ from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
-from pipper.ops.share.inputs import InputOptions, read_input
+from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
 from pipper.ops.share.members import MemberChoice, require_output, save_wheels, without_members
+from pipper.ops.share.sbom import Facts, dump_sbom, licences_of
 from pipper.repository.access import directory_of
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
 _NO_CHOICE = MemberChoice()
-Format = Literal["pylock", "requirements"]
+Format = Literal["pylock", "requirements", "cyclonedx"]
 
 
 def export(
@@ -32,9 +33,10 @@ def export(
 ) -> str:
     """Return the project's lock in a format, and write it to `output` if that is not None.
 
-    In pylock.toml a file of a bucket has its unsigned URL, which grants no access, and one of a directory its path
-    relative to the output. Wheels that are built of members are written beside it. Raises UsageError if the lock is
-    out of date or the output must not be overwritten, and what `to_pylock` and `without_members` raise.
+    In pylock.toml and in a bill of materials, a file of a bucket has its unsigned URL, which grants no access, and one
+    of a directory its path relative to the output. Wheels that are built of members are written beside it. Raises
+    UsageError if the lock is out of date or the output must not be overwritten, and what `to_pylock`, `dump_sbom` and
+    `without_members` raise.
     """
     if output is not None:
         refuse_url(output)
@@ -58,11 +60,25 @@ def export(
             beside = {wheel.url: wheel.filename for wheel in found.wheels}
             base = output.parent if output else settings.directory
             placed = _placed(found.lock, repositories, base, beside)
-            text = dump_pylock(to_pylock(placed, selection), comment="Written by pipper export.")
+            if kind == "cyclonedx":
+                text = dump_sbom(placed, selection, _facts(settings, asked, repositories))
+            else:
+                text = dump_pylock(to_pylock(placed, selection), comment="Written by pipper export.")
         if output is not None:
             save_wheels(found.wheels, output.parent, cache)
             write_bytes(output, text.encode())
     return text
+
+
+def _facts(settings: Settings, asked: ReadInput, repositories: Mapping[str, Repository]) -> Facts:
+    locations = {alias: each.store.location for alias, each in repositories.items()}
+    project = asked.project
+    name = (project.manifest.name if project else "") or asked.path.parent.name
+    return Facts(
+        project=name or "project",
+        locations={alias: url for alias, url in locations.items() if not url.startswith("file:")},
+        licences=licences_of(settings),
+    )
 
 
 def _placed(
