@@ -3,13 +3,16 @@
 import contextlib
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.pending import pending
 from pipper.core.reporter import Reporter
-from pipper.errors import PipperError
+from pipper.errors import MachineError, PipperError
 from pipper.python.environment import STATE, Environment, installed
+from pipper.system.os_errors import os_errors
 
 
 @contextlib.contextmanager
@@ -31,6 +34,38 @@ def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None
             for folder in missing:
                 folder.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
+    """Move the environment that `environment` replaces out of its place; back if the block raises, else remove it.
+
+    Raises MachineError if pipper itself runs in it, or if it cannot be moved.
+    """
+    root = environment.root
+    if not environment.replaces:
+        yield
+        return
+    if os.path.realpath(root) == os.path.realpath(sys.prefix):
+        raise MachineError(
+            f"cannot make `{root}` anew: the running pipper is in it",
+            hint="install pipper apart (pipx install pipper, uv tool install pipper)",
+        )
+    with os_errors("move aside", root):
+        folder = tempfile.mkdtemp(prefix=f"{root.name}-old-", dir=root.parent)
+    aside = os.path.join(folder, root.name)
+    try:
+        with environment_lock(environment, reporter), os_errors("move aside", root):
+            os.rename(root, aside)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if os.path.lexists(aside):
+                shutil.rmtree(root, ignore_errors=True)
+                os.rename(aside, root)
+            os.rmdir(folder)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty(environment: Environment) -> None:

@@ -10,6 +10,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from pipper.cli.command import F, Option, path_option, together
 from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.completion import groups, published, required
+from pipper.cli.options.environment import python_option, system_option
 from pipper.cli.options.settings import limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
@@ -24,7 +25,8 @@ def _common(group_help: str, dev_help: str) -> tuple[Callable[[F], F], ...]:
     return (
         click.option("-g", "--group", metavar="G", shell_complete=groups, help=group_help),
         click.option("--dev", cls=Option, old=("--devel", "--development"), is_flag=True, help=dev_help),
-        path_option("--python", metavar="EXE", help="Use the environment of this interpreter."),
+        python_option,
+        system_option,
         click.option("--dry-run", is_flag=True, help="Show the changes without making them."),
         click.option("--no-sync", is_flag=True, help="Change only the manifest and the lock."),
         limit_option,
@@ -127,7 +129,12 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         group=_group(group) if group is not None else None,
         build=names_from(given.get("build", ())),
         upgrade=bool(given.get("upgrade")),
-        place=Place(python=given["python"], target=given.get("target"), user=bool(given.get("user"))),
+        place=Place(
+            python=given["python"],
+            target=given.get("target"),
+            user=bool(given.get("user")),
+            system=given["system"],
+        ),
         anywhere=anywhere,
         sync=not given["no_sync"],
         dry_run=given["dry_run"],

@@ -46,6 +46,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     is_target: bool = False
     is_missing: bool = False
     """Whether it is a virtual environment that has to be created first."""
+    replaces: str = ""
+    """The version of Python of the environment that stands in its place and goes; empty without one."""
 
     @property
     def state_dir(self) -> Path:

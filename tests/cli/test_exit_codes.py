@@ -223,7 +223,9 @@ def test_exit_8_where_python_is_managed_by_the_system(workspace: Workspace) -> N
     python = system / "python"
     python.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(facts)}\nEND\n")
     python.chmod(0o755)
-    done = workspace.refused("sync", "--python", python, code=8, subject="is managed by the system (PEP 668)")
+    done = workspace.refused(
+        "sync", "--python", python, "--system", code=8, subject="is managed by the system (PEP 668)"
+    )
     assert "Use apt." in done.stderr
     assert "--python EXE" in done.stderr
     workspace.run("sync", "--python", python, "-t", "out")

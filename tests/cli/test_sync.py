@@ -84,10 +84,6 @@ def test_only_verify_sees_a_file_that_kept_its_size(workspace: Workspace) -> Non
     assert " ! beta: " in workspace.run("sync", "--check", "--verify", code=1).stdout
 
 
-def test_verify_without_check_is_a_mistake(workspace: Workspace) -> None:
-    workspace.refused("sync", "--verify", code=2, subject="--verify needs --check")
-
-
 def test_a_dry_run_tells_the_plan_and_changes_nothing(workspace: Workspace) -> None:
     workspace.write_manifest("gamma")
     workspace.run("lock")

@@ -232,7 +232,9 @@ def test_a_python_managed_by_the_system_is_refused_but_for_a_target(things: Work
     (things.root / "say.py").write_text(code)
     python.write_text(f"#!/bin/sh\nexec '{sys.executable}' -B '{things.root}/say.py'\n")
     python.chmod(0o755)
-    done = things.refused("sync", "--python", python, code=8, subject="is managed by the system (PEP 668)")
+    done = things.refused(
+        "sync", "--python", python, "--system", code=8, subject="is managed by the system (PEP 668)"
+    )
     assert "Use the packages of this system" in done.stderr
     assert "-t DIR" in done.stderr
     things.refused(

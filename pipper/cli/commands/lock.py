@@ -49,7 +49,7 @@ Examples:
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if the lock is out of date.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing the lock.")
-@path_option("--python", metavar="EXE", help="Lock for the environment of this interpreter.")
+@path_option("--python", metavar="PY", help="Lock for this Python: 3.12, python3.12, pypy3.10 or a path.")
 @click.option(
     "--as-of",
     metavar="DATE",

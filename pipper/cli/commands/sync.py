@@ -6,6 +6,7 @@ import click
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.completion import extras, groups, locked
+from pipper.cli.options.environment import python_option, system_option
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
@@ -58,7 +59,8 @@ Examples:
     help="Include this extra.",
 )
 @click.option("--all-extras", is_flag=True, help="Include every extra.")
-@path_option("--python", metavar="EXE", help="Sync the environment of this interpreter.")
+@python_option
+@system_option
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
 @path_option("-t", "--target", metavar="DIR", help="Sync this plain directory of packages.")
 @click.option(
@@ -103,7 +105,8 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
     it has downloaded and verified all files.
     """
     settings = settings_from(given)
-    place = Place(python=given["python"], target=given["target"], active=given["active"])
+    named = {name: given[name] for name in ("python", "target", "active", "system")}
+    place = Place(**named)
     options = {name: given[name] for name in SyncRequest.__struct_fields__ if name in given}
     request = SyncRequest(place=place, check=check, hashes=verify, whole_plan=as_json, **options)
     outcome = sync(settings, request, likely)

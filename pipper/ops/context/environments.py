@@ -1,15 +1,17 @@
 """Choose the environment of a command, and the part of a lock that is for it."""
 
-import shutil
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
 
 from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
-from pipper.errors import NoSolutionError, UsageError
+from pipper.errors import MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
+from pipper.ops.context.interpreters import admits, named_interpreter, usual_interpreter
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
@@ -21,8 +23,12 @@ from pipper.python.environment import (
     user_environment,
     venv_python,
 )
-from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
+from pipper.python.find import version_request
+from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
 from pipper.system.trust import refuse_foreign, refuse_link_out, require_own_folder
+
+ANY = SpecifierSet()
+"""The `requires-python` that admits every version."""
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -30,69 +36,120 @@ def open_cache(settings: Settings) -> Cache:
     return Cache(cache_root(settings.environ), settings.limits, settings.reporter)
 
 
-def interpreter_at_hand(settings: Settings, root: Path | None, place: Place) -> Interpreter:
-    """Return the interpreter that a project is locked for; create nothing."""
-    cache_dir = open_cache(settings).interpreters
-    return inspect_interpreter(_python(settings, root, place) or running(), cache_dir)
+def interpreter_at_hand(
+    settings: Settings, root: Path | None, place: Place, requires: SpecifierSet = ANY
+) -> Interpreter:
+    """Return the interpreter that a project is locked for; create nothing. `requires` is its `requires-python`.
 
-
-def choose_environment(settings: Settings, root: Path | None, place: Place) -> Environment:
-    """Return the environment a command works on; create nothing.
-
-    It is `-t DIR`, else `--python`, else the project's own (if missing, as it will be created), else the active
-    environment, else the interpreter that runs pipper. Raises MachineError if the project's own or the folder of
-    pipper's files belongs to another user, or if a link leads the project's own or DIR out of the project, and
-    IntegrityError if the folder of pipper's files is a link.
+    Raises what `named_interpreter` and `usual_interpreter` raise.
     """
-    found = _choose(settings, root, place)
+    cache_dir = open_cache(settings).interpreters
+    if place.python is not None:
+        return named_interpreter(settings, place.python, cache_dir)
+    python = _active_python(settings, place) if place.active or root is None else own_venv(settings, root)
+    if python is not None:
+        found = inspect_interpreter(python, cache_dir)
+        if root is None or place.active or admits(requires, found):
+            return found
+    return usual_interpreter(settings, root, requires, cache_dir)
+
+
+def choose_environment(
+    settings: Settings, root: Path | None, place: Place, requires: SpecifierSet = ANY
+) -> Environment:
+    """Return the environment a command works on; create nothing. `requires` is the project's `requires-python`.
+
+    It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
+    The project's own is as it will be created if it is missing, or if its Python is another one than `--python`
+    names or `requires` admits. Raises MachineError if the project's own or the folder of pipper's files belongs to
+    another user, if a link leads the project's own or DIR out of the project, and if the packages of a base
+    interpreter would be changed; IntegrityError if the folder of pipper's files is a link.
+    """
+    found = _choose(settings, root, place, requires)
     require_own_folder(found.state_dir)
     return found
 
 
-def _choose(settings: Settings, root: Path | None, place: Place) -> Environment:
-    cache_dir = open_cache(settings).interpreters
+def _choose(settings: Settings, root: Path | None, place: Place, requires: SpecifierSet) -> Environment:
     root = None if place.alone or place.user else root
-    python = _python(settings, root, place)
     own = None if root is None else Path(environment_path(root, settings.environ))
     if own is not None and place == Place():
         _report_active(settings, own)
-    interpreter = inspect_interpreter(python or running(), cache_dir)
+    interpreter = interpreter_at_hand(settings, root, place, requires)
     if place.target is not None:
         refuse_leading_out(settings.directory / place.target, settings.directory)
         return target_directory(settings.directory / place.target, interpreter)
     if place.user:
         return user_environment(interpreter)
-    if python is None and own is not None:
-        return replace(environment_of(of_new_venv(own, interpreter, None)), is_missing=True)
+    is_named = place.python is not None or place.active
+    is_lost = own is None and not is_named and active_environment(settings.environ) is None
+    if is_lost and not (place.system or place.reads):
+        raise _base(interpreter, is_named=False)
+    if interpreter.is_virtual and (is_named or own is None or interpreter.prefix == own):
+        return environment_of(interpreter)
+    if place.reads and (is_named or own is None):
+        return environment_of(interpreter)
+    if own is not None and root is not None and not (place.system or place.active):
+        return _own_environment(settings, root, own, interpreter, place)
+    if not place.system and active_environment(settings.environ) is None:
+        raise _base(interpreter, is_named=is_named)
     return environment_of(interpreter)
+
+
+def _own_environment(
+    settings: Settings, root: Path, own: Path, base: Interpreter, place: Place
+) -> Environment:
+    """Return a project's own environment with the base interpreter `base`, as it is or as it will be created."""
+    python = own_venv(settings, root)
+    present = inspect_interpreter(python, open_cache(settings).interpreters) if python else None
+    if present is not None:
+        request = version_request(str(place.python)) if place.python else None
+        if request.admits(present) if request else _same_base(present, base):
+            return environment_of(present)
+    made = environment_of(of_new_venv(own, base, None))
+    return replace(made, is_missing=True, replaces=present.target.python_full_version if present else "")
+
+
+def _same_base(one: Interpreter, other: Interpreter) -> bool:
+    return os.path.realpath(one.base_executable) == os.path.realpath(other.base_executable)
+
+
+def _base(interpreter: Interpreter, *, is_named: bool) -> MachineError:
+    """Return the error for a command that would change the packages of a base interpreter."""
+    if not is_named:
+        return MachineError(
+            "no project and no environment to change",
+            cause=f"no environment is active, and {interpreter.executable} runs pipper itself",
+            hint="run `pipper init` for a project, or name an environment with `-t DIR` or `--python EXE`",
+        )
+    return MachineError(
+        f"`{interpreter.executable}` is not in an environment",
+        cause="its packages belong to everything that runs with it",
+        hint="run `pipper init` for a project with an environment of its own, name `-t DIR`, or say `--system`",
+    )
 
 
 def make_environment(settings: Settings, environment: Environment) -> None:
     """Create the virtual environment that `choose_environment` returned; raise what `make_venv` raises."""
     interpreter = environment.interpreter
-    settings.reporter.info(
-        f"Creating {environment.root} with Python {interpreter.target.python_full_version}"
-    )
+    version = interpreter.target.python_full_version
+    told = f"Creating {environment.root} with Python {version}"
+    if environment.replaces:
+        told = f"Making {environment.root} anew with Python {version}: it had Python {environment.replaces}"
+    settings.reporter.info(told)
     make_venv(environment.root, interpreter, open_cache(settings).interpreters)
 
 
-def _python(settings: Settings, root: Path | None, place: Place) -> Path | None:
-    """Return the interpreter that options, project or shell name; None for the one that runs pipper."""
-    if place.python is not None:
-        found = shutil.which(place.python) if len(place.python.parts) == 1 else None
-        return Path(found) if found else settings.directory / place.python
+def _active_python(settings: Settings, place: Place) -> Path | None:
+    """Return the python of the active environment, None without one; raise UsageError if an option needs one."""
     active = active_environment(settings.environ)
-    if place.active:
-        if active is None:
-            raise UsageError(
-                "no environment is active",
-                cause="neither VIRTUAL_ENV nor CONDA_PREFIX is set",
-                hint="activate one, or name its interpreter with --python EXE",
-            )
-        return active
-    if root is None:
-        return active
-    return own_venv(settings, root)
+    if active is None and place.active:
+        raise UsageError(
+            "no environment is active",
+            cause="neither VIRTUAL_ENV nor CONDA_PREFIX is set",
+            hint="activate one, or name its interpreter with --python EXE",
+        )
+    return active
 
 
 def own_venv(settings: Settings, root: Path) -> Path | None:
@@ -127,7 +184,7 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
         raise UsageError(
             f"{label} is not for this environment, {host.name} (Python {host.python_full_version})",
             cause=f"it lists {listed}",
-            hint="run `pipper lock` here to add it, or name another interpreter with --python",
+            hint=f"run `pipper lock --python {interpreter.base_executable}` to add it, or name another interpreter",
         )
     solved = [each for each in fitting if not each.failure]
     if not solved:

@@ -35,5 +35,9 @@ class Place(Struct, frozen=True, kw_only=True):
     active: bool = False
     user: bool = False
     """Whether it is the user site of an interpreter."""
+    system: bool = False
+    """Whether the packages of a base interpreter may be changed."""
+    reads: bool = False
+    """Whether nothing is changed, so that any interpreter may be named."""
     alone: bool = False
     """Whether the environment is its own project, so that the `.venv` of a project is ignored."""

@@ -129,7 +129,9 @@ def _edit(
     path = workplace.manifest_path
     project = read_project(path, edited.get(path) or read_bytes(path) or b"", edited=edited)
     old = load_lock(project.lock_path)
-    environment = workplace.environment or choose_environment(settings, project.root, request.place)
+    environment = workplace.environment or choose_environment(
+        settings, project.root, request.place, project.manifest.requires_python
+    )
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
     wanted = {**edited, project.lock_path: dump_lock(lock).encode()}

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.apply.bytecode import compile_modules
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.new_environment import gone_on_error
+from pipper.apply.new_environment import gone_on_error, set_aside
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
 from pipper.apply.shared_paths import shares_of
@@ -26,6 +26,7 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.selection import Selection, select, select_members
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
+from pipper.core.standards import read_specifiers
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
@@ -66,7 +67,8 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
     if files is None:
         raise no_project(settings.directory)
     goal = _own_goal(request, files)
-    environment = choose_environment(settings, Path(files.manifest.path).parent, request.place)
+    root, requires = Path(files.manifest.path).parent, goal.lock.inputs.requires_python
+    environment = choose_environment(settings, root, request.place, read_specifiers(requires))
     return sync_to(settings, request, goal, {}, environment)
 
 
@@ -118,11 +120,13 @@ def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
     """Create the environment only after all files are fetched, so that an error leaves nothing behind."""
     refuse_unwritable(run.environment)
     cache = open_cache(run.settings)
-    with cache.in_use(), gone_on_error(run.environment, run.settings.reporter):
+    environment, reporter = run.environment, run.settings.reporter
+    with cache.in_use():
         wheels = run.fetch(run.wanted, cache)
-        if run.environment.is_missing:
-            make_environment(run.settings, run.environment)
-        return _sync_existing(run, documents, wheels)
+        with set_aside(environment, reporter), gone_on_error(environment, reporter):
+            if environment.is_missing:
+                make_environment(run.settings, environment)
+            return _sync_existing(run, documents, wheels)
 
 
 def _sync_existing(
@@ -193,7 +197,7 @@ class _Run:
 
     def look(self) -> SyncOutcome:
         """Return what a sync would do, and for a check the differences from RECORD or the lock; change nothing."""
-        present = installed(self.environment)
+        present = () if self.environment.replaces else installed(self.environment)
         if not self.request.check:
             return SyncOutcome(environment=self.environment, plan=self.repairing_plan(present))
         plan = self._plan(present)
