@@ -39,7 +39,9 @@ class SdistBuilds:
 
     @cached_property
     def _interpreter(self) -> Interpreter:
-        return interpreter_at_hand(self._settings, self._project.root, Place())
+        return interpreter_at_hand(
+            self._settings, self._project.root, Place(), self._project.manifest.requires_python
+        )
 
     @cached_property
     def _builder(self) -> Builder:
