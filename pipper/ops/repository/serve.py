@@ -72,8 +72,8 @@ def serve(settings: Settings, request: ServeRequest, ready: Callable[[str], None
     with os_errors("listen on", f"{request.host}:{request.port}", hint="choose another --port"):
         server = _Server(request, Gateway(repositories, redirect=request.redirect), settings.reporter)
     with server:
-        ready(server.url)
         try:
+            ready(server.url)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             settings.reporter.info("stopped")
@@ -89,7 +89,8 @@ class _Server(ThreadingHTTPServer):
         self.asked = request
         self.gateway = gateway
         self.reporter = reporter
-        self._free = threading.BoundedSemaphore(_MOST)
+        # Not a bounded one: an interrupt while a thread starts releases twice, and an error of that would hide it.
+        self._free = threading.Semaphore(_MOST)
         self.address_family = _family(request.host)
         super().__init__((request.host, request.port), _Handler)
 
