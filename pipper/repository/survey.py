@@ -144,9 +144,13 @@ class Surveyor:
         return surveys
 
     def _read(self, holding: Holding) -> ReadPage:
-        """Return the page of a project; raises StoreError if the listing has it and the store says it has not."""
+        """Return the page of a project; raises StoreError if the listing has it and the store says it has not.
+
+        A page that is not the listed one is older (a cache between gave it) or was written since: a second reading
+        gives the present one. With the older one, nothing might seem to need a repair.
+        """
         read = self._repository.read_page(holding.name, salvage=True)
-        if read.etag is None and holding.page is not None:
+        if holding.page is not None and read.etag != holding.page.etag:
             read = self._repository.read_page(holding.name, salvage=True)
         if read.etag is None and holding.page is not None:
             raise StoreError(

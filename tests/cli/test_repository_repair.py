@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipper.core.layout.page import ProjectPage
+from pipper.core.ports import Blob
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, StoreError
 from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
@@ -488,3 +489,23 @@ def test_the_command_tells_each_mend(empty: Workspace) -> None:
     assert document == {
         "location": empty.repository.as_uri(), "format": 2, "mends": [], "left": [], "errors": [],
     }  # fmt: skip
+
+
+def test_a_page_that_is_older_than_the_listing_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache between may answer with the page as it was: that needs no repair, the present one does."""
+    shelf = Shelf(root=tmp_path)
+    shelf.publish(shelf.wheel("alpha", "1.0.0"))
+    older = [shelf.store.read("alpha/index.json")]
+    shelf.publish(shelf.wheel("alpha", "2.0.0"))
+    shelf.drop(shelf.key("alpha-2.0.0-py3-none-any.whl"))
+    read = DirectoryStore.read
+
+    def once_older(store: DirectoryStore, key: str) -> Blob:
+        return older.pop() if key == "alpha/index.json" and older else read(store, key)
+
+    monkeypatch.setattr(DirectoryStore, "read", once_older)
+    outcome = shelf.repair()
+    assert not older
+    assert any("alpha-2.0.0" in each.subject for each in (*outcome.mends, *outcome.left))
