@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -617,3 +618,62 @@ def test_a_backend_in_the_folder_of_a_member_counts_as_a_build_file(yard: Yard) 
     assert "Building lab" in yard.workspace.run("sync").stderr
     (lab / "pyproject.toml").write_text(text)
     assert yard.workspace.run("sync", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "said"),
+    [
+        ("return 'lab-1.0-py3-none-any.whl'", 4, "there is no such file"),
+        ("open(f'{a[0]}/more', 'w'); return _e(*a, **k)", 4, "wrote `more` too"),
+        ("_project()['name']; return _write(a[0], {'other.py': b''}, '9')", 4, "another version"),
+        ("import time; time.sleep(600)", 8, "did not finish in 1s"),
+        ("raise SystemExit('broken here')", 8, "broken here"),
+    ],
+)
+def test_a_bad_build_of_a_member_is_told_and_changes_nothing(
+    yard: Yard, code: str, exit_code: int, said: str
+) -> None:
+    more = f"_e = build_editable\ndef build_editable(*a, **k):\n    {code}\n"
+    yard.index.add(make_backend(yard.files, "1.1", more=more))
+    yard.member("../lab", "lab", requires="'six'")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    env = {"PIPPER_BUILD_TIMEOUT": "1s"} if exit_code == 8 and "sleep" in code else {}
+    done = yard.workspace.refused("sync", code=exit_code, subject="lab (../lab)", env=env)
+    assert said in done.stderr
+    assert not yard.workspace.venv.exists()
+    assert list((yard.workspace.root / "tmp").glob("pipper-*")) == []
+
+
+LISTENING = """\
+import os, sys
+def heard(event, found):
+    if event == "open":
+        os.write(1, f"{found[0]}\\n".encode())
+sys.addaudithook(heard)
+from pipper.cli import main
+sys.argv = ["pipper", "sync"]
+main()
+"""
+
+
+def test_a_sync_with_nothing_to_do_opens_no_file_of_a_member(yard: Yard) -> None:
+    yard.member("../lab", "lab", requires="'six'")
+    yard.member("packages/core", "core")
+    more = "[sources]\nlab = { path = '../lab', editable = false }\n[workspace]\nmembers = ['packages/*']\n"
+    yard.ask("lab", more=more)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", LISTENING],
+            cwd=yard.workspace.app,
+            env=yard.workspace.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert "Nothing to do" in done.stderr
+    opened = [line for line in done.stdout.splitlines() if str(yard.workspace.root) in line]
+    assert any(line.endswith("stamp") for line in opened)
+    assert [line for line in opened if "lab" in line or "packages" in line] == []
