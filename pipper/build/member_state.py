@@ -26,23 +26,19 @@ class Watched(Struct, frozen=True, kw_only=True):
     """Only the names of what is in them count."""
 
 
-def member_state(folder: Path, *, editable: bool, python: str) -> str:
+def member_state(folder: Path, *, editable: bool, facts: str) -> str:
     """Return a digest of what the build of a member depends on.
 
-    That is its place and the interpreter, of which `python` is a digest; `BUILD_FILES` and a backend in its own tree;
-    for one that is not editable, size and time of every file. Raises MachineError if a file cannot be read.
+    That is its place; `facts`, such as the interpreter; `BUILD_FILES` and a backend in its own tree; for one that is
+    not editable, size and time of every file. Raises MachineError if a file cannot be read.
     """
-    facts = [
-        _FORMAT,
-        b"editable" if editable else b"wheel",
-        python.encode(),
-        os.fsencode(os.path.realpath(folder)),
-    ]
+    place = os.fsencode(os.path.realpath(folder))
+    parts = [_FORMAT, b"editable" if editable else b"wheel", facts.encode(), place]
     for path in _editable_files(folder):
         data = read_bytes(path)
         if data is not None:
-            facts += [os.fsencode(os.path.relpath(path, folder)), data]
-    return digest(*facts) if editable else digest(*facts, tree_state(folder).encode())
+            parts += [os.fsencode(os.path.relpath(path, folder)), data]
+    return digest(*parts) if editable else digest(*parts, tree_state(folder).encode())
 
 
 def watched_of(folder: Path, *, editable: bool) -> Watched:

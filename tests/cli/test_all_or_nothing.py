@@ -215,7 +215,7 @@ def test_T14_without_a_sync_manifest_and_lock_are_written_together_or_not_at_all
             raise KeyboardInterrupt
         write_document(path, data)
 
-    monkeypatch.setattr("pipper.ops.edit.edit.write_document", refuse_locks)
+    monkeypatch.setattr("pipper.ops.edit.documents.write_document", refuse_locks)
     command = ("add", "--no-sync", workspace.wheel("good"))
     require_nothing(workspace, *command, code=130, subject="", monkeypatch=monkeypatch)
 

@@ -677,3 +677,29 @@ def test_a_sync_with_nothing_to_do_opens_no_file_of_a_member(yard: Yard) -> None
     opened = [line for line in done.stdout.splitlines() if str(yard.workspace.root) in line]
     assert any(line.endswith("stamp") for line in opened)
     assert [line for line in opened if "lab" in line or "packages" in line] == []
+
+
+def test_R05_a_project_whose_requirements_are_dynamic_is_locked_and_edited_where_they_are(yard: Yard) -> None:
+    code = (
+        "_p = _project\ndef _project():\n"
+        "    return {**_p(), 'dependencies': Path('requirements.txt').read_text().split()}\n"
+    )
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    yard.project()
+    manifest = yard.workspace.app / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace("dependencies = []", "dynamic = ['dependencies']"))
+    (yard.workspace.app / "requirements.txt").write_text("six\n")
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"app": "1.0", "six": "1.0"}
+    done = yard.workspace.refused("add", "seven", code=2, subject="pyproject.toml: project.dynamic")
+    assert "edit it there" in done.stderr
+    (yard.workspace.app / "requirements.txt").write_text("six\nseven\n")
+    assert "out of date" in yard.workspace.run("sync", code=2).stderr
+    assert "other build files" in yard.workspace.run("lock", "--check", code=1).stdout
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"app": "1.0", "seven": "1.0", "six": "1.0"}
+    metadata = (yard.workspace.site / "app-1.0.dist-info" / "METADATA").read_text()
+    assert "Requires-Dist: seven" in metadata
+    assert "Nothing to do" in yard.workspace.run("sync").stderr

@@ -178,6 +178,12 @@ def _from_pyproject(top: Node) -> Manifest:
     is_package = own.at("package", True).flag() and "build-system" in top and "name" in project
     dynamic = project.at("dynamic", [])
     for key in ("dependencies", "optional-dependencies"):
+        if key in dynamic.texts() and key in project:
+            raise dynamic.fail(
+                f"`{key}` is dynamic, and in [project] too (PEP 621)",
+                cause="its build backend computes it, from setup.py or a file of requirements",
+                hint=f"edit it there, or remove `{key}` from `dynamic` and write all of it in [project]",
+            )
         if key in dynamic.texts() and not is_package:
             raise dynamic.fail(
                 f"`{key}` must not be dynamic",

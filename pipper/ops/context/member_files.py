@@ -90,18 +90,23 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
     return parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
 
 
-def digest_of_build_files(folder: Path) -> str:
-    """Return a digest of the files that a backend reads to compute requirements, the same on every system.
+def files_of_requirements(folder: Path) -> list[Path]:
+    """Return the files of a folder that a backend reads to compute requirements, some of which may be missing.
 
     That are `BUILD_FILES` and the requirements files beside them, which setup.py and setup.cfg often read.
     """
     with os_errors("read", folder):
-        listed = sorted(path.name for path in folder.glob("requirements*.txt"))
+        listed = sorted(folder.glob("requirements*.txt"))
+    return [*(folder / name for name in BUILD_FILES), *listed[:_MOST]]
+
+
+def digest_of_build_files(folder: Path) -> str:
+    """Return a digest of `files_of_requirements`, the same on every system."""
     facts: list[bytes] = []
-    for name in (*BUILD_FILES, *listed[:_MOST]):
-        data = _read(folder / name)
+    for path in files_of_requirements(folder):
+        data = _read(path)
         if data is not None:
-            facts += [name.encode(errors="surrogateescape"), data.replace(b"\r\n", b"\n")]
+            facts += [path.name.encode(errors="surrogateescape"), data.replace(b"\r\n", b"\n")]
     return digest(*facts)
 
 

@@ -1,5 +1,6 @@
 """The members among what a sync installs: which, from where, in which state, and what to watch of them."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from pipper.core.manifest.inputs import PATH
 from pipper.core.manifest.members import ITSELF
 from pipper.core.plan import Wanted
 from pipper.errors import UsageError
+from pipper.ops.context.member_files import files_of_requirements
 from pipper.ops.context.members import workspace_folders
 from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.python.environment import Environment
+from pipper.system.digest import digest
 
 EDITABLE = "editable"
 WHEEL = "wheel"
@@ -43,19 +46,23 @@ def member_wants(
     In a plain directory none is editable: Python reads no `.pth` there. Raises UsageError if the project does not
     have such a member: a lock from elsewhere does not say what is built here; MachineError if a file cannot be read.
     """
-    known = {member.name: member.path for member in (project.manifest.members if project else ())}
+    known = {member.name: member for member in (project.manifest.members if project else ())}
+    target = environment.interpreter.target
+    python = (str(environment.interpreter.base_executable), target.name, target.python_full_version)
     found = []
     for package in packages:
         if options.no_project and package.path == ITSELF:
             continue
-        if project is None or known.get(package.name) != package.path:
+        member = known.get(package.name)
+        if project is None or member is None or member.path != package.path:
             raise UsageError(
                 f"{label} has the member `{package.name}` in `{package.path}`, which the project here does not have",
                 cause="a member is built from its folder, and only a project's own manifest names folders to build",
                 hint="run the command in the project of that lock",
             )
         editable = is_editable(package, environment, options)
-        found.append(_want(package, project.root, editable=editable, environment=environment))
+        facts = digest(*(os.fsencode(fact) for fact in (*python, member.build_files)))
+        found.append(_want(package, project.root, editable=editable, facts=facts))
     return tuple(found)
 
 
@@ -64,18 +71,14 @@ def is_editable(package: LockedPackage, environment: Environment, options: Membe
     return package.editable and not options.no_editable and not environment.is_target
 
 
-def _want(package: LockedPackage, root: Path, *, editable: bool, environment: Environment) -> Wanted:
+def _want(package: LockedPackage, root: Path, *, editable: bool, facts: str) -> Wanted:
     folder = (root / package.path).resolve()
-    interpreter = environment.interpreter
-    python = (
-        f"{interpreter.base_executable} {interpreter.target.name} {interpreter.target.python_full_version}"
-    )
     return Wanted(
         name=package.name,
         version=package.version,
         source=PATH,
         file=LockedFile(
-            sha256=member_state(folder, editable=editable, python=python),
+            sha256=member_state(folder, editable=editable, facts=facts),
             size=0,
             url=folder.as_uri(),
             wheel=f"{package.name} ({package.path})",
@@ -96,6 +99,7 @@ def watched(project: Project, wanted: Iterable[Wanted]) -> Watched:
     for member in manifest.members:
         found = watched_of(root / member.path, editable=editable.get(member.name, True))
         files += found.files
+        files += map(str, files_of_requirements(root / member.path) if member.build_files else ())
         folders += found.folders
     for pattern in manifest.workspace:
         folders += _above(pattern, root)
