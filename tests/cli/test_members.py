@@ -409,6 +409,8 @@ def test_R05_requirements_that_a_backend_computes_are_asked_of_it(yard: Yard) ->
     yard.ask("lab>=3", more=LAB)
     yard.workspace.run("lock")
     assert "version" not in yard.package("lab")
+    (lab_said, _) = json.loads(yard.workspace.run("lock", "--json").stdout)["packages"]
+    assert lab_said == {"name": "lab", "version": None, "source": "path"}
     assert yard.package("lab")["dependencies"] == ["six"]
     yard.workspace.run("sync")
     assert yard.workspace.installed() == {"lab": "3.1", "six": "1.0"}

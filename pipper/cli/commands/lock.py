@@ -171,7 +171,7 @@ def _document(outcome: LockOutcome) -> dict[str, object]:
         "written": outcome.written,
         "environments": list(outcome.environments),
         "packages": [
-            {"name": package.name, "version": package.version, "source": package.source}
+            {"name": package.name, "version": package.version or None, "source": package.source}
             for package in outcome.lock.packages
         ],
         "changes": [
