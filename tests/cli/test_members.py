@@ -705,3 +705,27 @@ def test_R05_a_project_whose_requirements_are_dynamic_is_locked_and_edited_where
     metadata = (yard.workspace.site / "app-1.0.dist-info" / "METADATA").read_text()
     assert "Requires-Dist: seven" in metadata
     assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_a_project_whose_backend_cannot_be_had_is_told_that_it_need_not_be_installed(yard: Yard) -> None:
+    yard.project(requires="'six'")
+    manifest = yard.workspace.app / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace("'tiny-build'", "'no-such-backend'"))
+    yard.workspace.run("lock")
+    done = yard.workspace.refused("sync", code=3, subject="no-such-backend")
+    assert "`sync --no-project` leaves out the project itself" in done.stderr
+    yard.workspace.run("sync", "--no-project")
+    assert yard.workspace.installed() == {"six": "1.0"}
+
+
+def test_in_a_plain_directory_a_member_is_installed_from_a_wheel(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync", "-t", "out")
+    out = yard.workspace.app / "out"
+    assert (out / "lab.py").exists()
+    assert not (out / "lab.pth").exists()
+    (lab / "lab.py").write_text("VALUE = 4444\n")
+    yard.workspace.run("sync", "-t", "out")
+    assert (out / "lab.py").read_text() == "VALUE = 4444\n"

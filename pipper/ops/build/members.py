@@ -1,6 +1,7 @@
 """Build members, each once for a state of its files, into the cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,11 +12,12 @@ from pipper.build.member import build_member
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.manifest.members import ITSELF
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_version
 from pipper.core.urls import split_url
 from pipper.core.wording import quoted
-from pipper.errors import IntegrityError, UsageError
+from pipper.errors import IntegrityError, NoSolutionError, UsageError
 from pipper.ops.build.from_lock import Built
 from pipper.ops.sync.members import EDITABLE
 from pipper.system.digest import digest
@@ -62,7 +64,7 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
 
     def _build(self, want: Wanted) -> UnpackedWheel:
         self.builder.reporter.info(f"Building {want.filename}")
-        with scratch_folder() as scratch:
+        with scratch_folder() as scratch, _with_way_out(want):
             wheel = build_member(
                 folder_of(want), scratch, self.builder, subject=want.filename, editable=want.build == EDITABLE
             )
@@ -78,6 +80,20 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
             )
         keep_note(self.cache, self._key(want), Built(filename=wheel.name, sha256=sha256))
         return unpacked
+
+
+@contextmanager
+def _with_way_out(want: Wanted) -> Iterator[None]:
+    """Say in the error for a project whose build environment has no solution that it need not be installed."""
+    try:
+        yield
+    except NoSolutionError as error:
+        if not want.filename.endswith(f"({ITSELF})"):
+            raise
+        hint = (
+            f"{error.hint}; `sync --no-project` leaves out the project itself, `package = false` always does"
+        )
+        raise NoSolutionError(error.message, cause=error.cause, hint=hint) from error
 
 
 def folder_of(want: Wanted) -> Path:
