@@ -431,6 +431,19 @@ def test_N04_what_a_store_does_not_implement_is_told_at_once_and_for_good(
     assert (bucket.double.count("PutObject"), bucket.double.contents(bucket.name)) == (1, {})
 
 
+def test_N04_a_server_that_cannot_copy_gets_the_bytes(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.double.script(
+        Rule(operation="CopyObject", fault=Answer(status=501, code="NotImplemented"), times=float("inf"))
+    )
+    bucket.run("repository", "copy", "--all", "--from", "acme", "--to", f"s3://{bucket.name}/copy")
+    assert bucket.double.count("CopyObject")
+    assert "foo 1.0.0" in bucket.run(
+        "repository", "packages", "-b", f"s3://{bucket.name}/copy"
+    ).stdout.replace("  ", " ")
+
+
 @pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("command", ["publish", "check"])
 def test_N04_nothing_stays_behind_in_a_store_that_ignores_conditions(
