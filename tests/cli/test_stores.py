@@ -254,6 +254,21 @@ def test_N03_a_public_bucket_is_read_without_credentials(bucket: Bucket, place: 
     )
 
 
+def test_N03_urls_of_a_public_bucket_need_no_signature_and_no_credentials(bucket: Bucket) -> None:
+    bucket.declare()
+    bucket.run("publish", make_wheel(bucket.root / "dist", "foo", "1.0.0"))
+    bucket.run("add", "foo", "--no-sync")
+    bucket.double.public = True
+    bucket.environment = {name: text for name, text in bucket.environment.items() if "KEY" not in name}
+    manifest = bucket.root / "pipper.toml"
+    place = f'url = "s3://{bucket.name}"'
+    manifest.write_text(manifest.read_text().replace(place, f"{place}, anonymous = true"))
+    (url,) = bucket.run("authorize").stdout.split()
+    assert (url.startswith(bucket.double.endpoint.url), "?" in url) == (True, False)
+    bucket.run("authorize", "-o", "signed.lock")
+    bucket.run("sync", "--lock", "signed.lock")
+
+
 def test_N03_who_publishes_into_a_public_bucket_gives_credentials_for_it(bucket: Bucket) -> None:
     bucket.double.public = True
     bucket.declare("anonymous = true")

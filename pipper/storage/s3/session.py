@@ -47,6 +47,7 @@ class Connection:
         self.location = location
         self._step = step
         self._is_known = False
+        self._named: Identity | None = None
         self._unfound: PipperError | None = None
         self._options = options
         self._credentials = credentials
@@ -164,6 +165,8 @@ class Connection:
 
     def _identity(self) -> Identity:
         session = self._session
+        if self._named is not None:
+            return self._named
         if session is None or self._options.anonymous or self._credentials:
             return Identity(step=self._step, profile=self._profile or "")
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only an error asks
@@ -174,7 +177,8 @@ class Connection:
             settings = {}
         profile = self._profile or (session.profile_name if settings else "")
         is_sso = "sso_session" in settings or "sso_start_url" in settings
-        return Identity(step=self._step, profile=profile, is_sso=is_sso)
+        self._named = Identity(step=self._step, profile=profile, is_sso=is_sso)
+        return self._named
 
     def _require_identity(self, session: "boto3.Session") -> None:
         """Find the credentials now: a failure of theirs is not one of the bucket, and its host is another one."""
