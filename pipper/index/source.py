@@ -1,6 +1,5 @@
 """The index as a source: the simple API (PEP 503, 691, 700), with metadata files (PEP 658, 714) or without."""
 
-import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,26 +14,22 @@ from packaging.utils import NormalizedName
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.reporter import Reporter
-from pipper.core.urls import origin
-from pipper.errors import AccessError, ConflictError, IntegrityError, PipperError, StoreError
+from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until
 from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
-from pipper.index.remote_metadata import BLOCK, LONGEST_TAIL, TAIL, headers_only, read_metadata
+from pipper.index.remote_metadata import headers_only
 from pipper.index.simple_api import ACCEPT, LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
+from pipper.index.wheels import WheelsOfIndex
 from pipper.system.parallel import in_parallel
-from pipper.wheels.ranged_file import LARGEST_TEXT, RangedFile
+from pipper.wheels.ranged_file import LARGEST_TEXT
 
 T = TypeVar("T")
 
-_LARGEST_WHEEL = 256 * 2**20
-"""Bytes of a wheel that is downloaded whole for its metadata, from a server without range requests."""
 _MOST_UNUSABLE = 500
 """Files of one project whose metadata cannot be used, before the solver is stopped."""
 _ABSENT = (404, 410)
-_SIZE = re.compile(r"[0-9]{1,15}")
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
 _SERVER = "report this to the administrator of the index"
 _OFFLINE = "run `pipper lock` without --offline"
 
@@ -67,9 +62,7 @@ class IndexSource:
         self._pages: dict[NormalizedName, ProjectFiles | None] = {}
         self._failed: dict[NormalizedName, PipperError] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
-        self._rangeless: set[tuple[str, str, int]] = set()
-        """Origins whose servers give no ranges."""
-        self._tails: dict[str, int] = {}
+        self._wheels = WheelsOfIndex(lambda: self.connection.reader)
         self._unusable: Counter[NormalizedName] = Counter()
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
 
@@ -206,7 +199,7 @@ class IndexSource:
         if self._offline:
             raise StoreError(f"the metadata of {subject} is not in the cache", hint=_OFFLINE)
         whole = None if file.metadata is None else self._metadata_file(file, subject)
-        headers = headers_only(whole if whole is not None else self._out_of_wheel(file, subject))
+        headers = headers_only(whole if whole is not None else self._wheels.metadata(file, subject))
         cache.keep_metadata(digest, headers)
         return headers
 
@@ -226,79 +219,6 @@ class IndexSource:
                 hint=_SERVER,
             )
         return answer.body
-
-    def _out_of_wheel(self, file: IndexFile, subject: str) -> bytes:
-        """Read METADATA out of a wheel: by ranges, or out of the whole file if the server does not give any."""
-        server = origin(file.url)
-        if server not in self._rangeless:
-            try:
-                return self._by_ranges(file, subject)
-            except _GoneError:
-                raise
-            except IntegrityError:
-                pass  # the parts may be wrong, and the file right
-            except (StoreError, AccessError, ConflictError):
-                # Whatever it means: if the whole file cannot be read either, that error is the answer.
-                self._rangeless.add(server)
-        answer = self.connection.reader.get(file.url, {}, limit=_LARGEST_WHEEL)
-        if answer.status in _ABSENT:
-            raise _gone(subject)
-        if answer.status != 200:
-            raise _unexpected(subject, answer)
-        wheel = RangedFile(lambda _start, _length: b"", len(answer.body), block=BLOCK)
-        wheel.seed(0, answer.body)
-        return read_metadata(wheel, subject=subject)
-
-    def _by_ranges(self, file: IndexFile, subject: str) -> bytes:
-        reader = self.connection.reader
-
-        def get(asked: str, limit: int) -> Answer:
-            answer = reader.get(file.url, {"Range": f"bytes={asked}"}, limit=limit)
-            if answer.status in _ABSENT:
-                raise _gone(subject)
-            return answer
-
-        def fetch(start: int, length: int) -> bytes:
-            answer = get(f"{start}-{start + length - 1}", length)
-            if answer.status != 206:
-                raise ConflictError(f"{subject} changed during the read", hint="run the command again")
-            return answer.body
-
-        project = file.filename.partition("-")[0]
-        tail = self._tails.get(project, TAIL)
-        start = max(0, file.size - tail)
-        answer = get(f"{start}-{file.size - 1}" if file.size else f"-{tail}", _LARGEST_WHEEL)
-        size = len(answer.body)
-        if answer.status == 206:
-            if not _is_end(answer, start):
-                raise StoreError(f"{subject}: the server returned the wrong byte range", hint=_SERVER)
-            stated = answer.headers.get("content-range", "").rpartition("/")[2]
-            size = int(stated) if _SIZE.fullmatch(stated) else file.size
-        wheel = RangedFile(fetch, size, block=BLOCK)
-        wheel.seed(size - len(answer.body), answer.body)
-        metadata = read_metadata(wheel, subject=subject)
-        if size // 2 > size - wheel.lowest > tail:
-            # Other versions are built alike: a slightly larger first request saves two round trips.
-            self._tails[project] = min((size - wheel.lowest) * 5 // 4, LONGEST_TAIL)
-        return metadata
-
-
-def _is_end(answer: Answer, start: int) -> bool:
-    """Return whether an answer is the range from `start`, or from anywhere if that is 0, to the end of the file."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if found is None:
-        return False
-    first, last, size = int(found[1]), int(found[2]), found[3]
-    ends = size == "*" or last + 1 == int(size)
-    return ends and start in (0, first) and len(answer.body) == last + 1 - first
-
-
-class _GoneError(IntegrityError):
-    """A file that the page lists does not exist."""
-
-
-def _gone(subject: str) -> _GoneError:
-    return _GoneError(f"{subject} is gone", cause="the page lists a file that does not exist", hint=_SERVER)
 
 
 def _unexpected(what: str, answer: Answer) -> StoreError:

@@ -114,9 +114,12 @@ def _open_file(path: Path) -> int:
     """Open a lock file, which has the mode that the umask leaves: a group may share it."""
     try:
         return os.open(path, _FLAGS, 0o666)
-    except PermissionError:
+    except PermissionError as refused:
         # Another member of the group made it with a stricter umask: to lock a file, reading it is enough.
-        return os.open(path, os.O_RDONLY | (_FLAGS & ~(os.O_RDWR | os.O_CREAT)))
+        try:
+            return os.open(path, os.O_RDONLY | (_FLAGS & ~(os.O_RDWR | os.O_CREAT)))
+        except FileNotFoundError:
+            raise refused from None  # it is the folder that may not be written
 
 
 def _acquire(

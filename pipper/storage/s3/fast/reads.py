@@ -12,6 +12,7 @@ from pipper.storage.s3.session import Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
         GetObjectRequestTypeDef,
         ListObjectsV2OutputTypeDef,
         ListObjectsV2RequestTypeDef,
@@ -44,25 +45,25 @@ def open_body(
             if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
                 return None
             raise
+    return _opened(connection, key, response, ranged=bool(span))
+
+
+def _opened(connection: Connection, key: str, response: "GetObjectOutputTypeDef", *, ranged: bool) -> Opened:
+    """Return boto3's response as `Direct` returns it; raises StoreError if it lacks what S3 always sends."""
     connection.check(response, "read", key, "ETag")
     headers = response["ResponseMetadata"]["HTTPHeaders"]
     if not has_end(headers):
         raise incomplete(connection.describe("read", key), "Content-Length, and is not chunked")
     # botocore returns urllib3's response here; its types are wrong
     body = cast("BaseHTTPResponse", response["Body"].__enter__())
-    if span and not response.get("ContentRange"):
+    if ranged and not response.get("ContentRange"):
         body.close()
         raise StoreError(
-            f"cannot read {subject} in part",
+            f"cannot read {connection.describe('read', key).subject} in part",
             cause=f"{connection.host} ignores the Range header",
             hint="use an S3 server or proxy that supports range requests",
         )
-    return Opened(
-        etag=response["ETag"],
-        size=size_of(headers),
-        headers=headers,
-        body=body,
-    )
+    return Opened(etag=response["ETag"], size=size_of(headers), headers=headers, body=body)
 
 
 def pieces(connection: Connection, key: str, opened: Opened) -> Iterator[bytes]:
