@@ -34,6 +34,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """Limits like constraints, from an option of the command."""
     unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
     """Requirements of unmanaged distributions in the environment, which limit versions too."""
+    apart: Mapping[RootLabel, Mapping[NormalizedName, Version]] = field(default_factory=dict)
+    """Root sets that conflict, with their own preferred versions: the caller solves each apart."""
     overrides: tuple[Requirement, ...] = ()
     """Specifiers that replace those of every requirement on the same name; constraints still apply.
 
@@ -77,3 +79,10 @@ class Resolution(Struct, frozen=True, kw_only=True):
     """The projects that each root set reaches by itself, by label."""
     conditions: frozenset[str]
     """The markers it depends on whose variables differ between machines of one target, without `extra`."""
+    apart: "Mapping[RootLabel, Resolution]" = field(default_factory=dict)
+    """The solutions of extras and groups that conflict: each has the pins of this one, and those of its part."""
+
+    @property
+    def parts(self) -> "tuple[Resolution, ...]":
+        """This solution and those apart from it."""
+        return (self, *self.apart.values())

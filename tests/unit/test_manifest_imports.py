@@ -424,3 +424,15 @@ def test_R05_a_project_of_poetry_with_an_empty_table_of_pipper_is_told(tables: s
         parse_manifest(text.encode(), label="pyproject.toml")
     assert "pipper init --from pyproject.toml" in caught.value.hint
     parse_manifest(f'[project]\nname = "x"\ndependencies = []\n{text}'.encode(), label="pyproject.toml")
+
+
+def test_R11_the_conflicts_of_uv_are_brought_over() -> None:
+    found = pyproject(
+        '[project]\nname = "x"\ndependencies = []\noptional-dependencies = { Cpu = ["a"], gpu = ["b"] }\n'
+        '[dependency-groups]\nold = ["c"]\n[tool.uv]\n'
+        'conflicts = [[{ extra = "Cpu" }, { extra = "gpu" }, { group = "old" }],'
+        '[{ package = "y" }, { extra = "gpu" }]]\n'
+    )
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    assert parse_manifest(text.encode(), label="pipper.toml").conflicts == (("cpu", "gpu", "group:old"),)
+    assert any("conflicts: gpu" in note for note in found.notes)

@@ -4,7 +4,7 @@ The format: identical bytes for identical inputs, one line for each file so that
 network, and no secret. A change of meaning raises `lock-version`; unknown keys are refused, never ignored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import unquote
@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.manifest.conflicts import labels_in
 from pipper.core.manifest.inputs import INDEX, PATH, Inputs
+from pipper.core.manifest.root_label import RootLabel
 from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
@@ -126,6 +128,15 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
         more = [pin for closure in (*self.groups.values(), *self.extras.values()) for pin in closure]
         return frozenset((*self.packages, *more))
 
+    def without(self, labels: Collection[RootLabel]) -> "LockedEnvironment":
+        """Return the environment without these groups and extras."""
+        gone = {str(label) for label in labels}
+        return replace(
+            self,
+            groups={name: pins for name, pins in self.groups.items() if f"group {name}" not in gone},
+            extras={name: pins for name, pins in self.extras.items() if f"extra {name}" not in gone},
+        )
+
     @property
     def build_pins(self) -> frozenset[Pin]:
         """Every pin of the builds."""
@@ -227,7 +238,8 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
             twice = next(pin for pin in pins if pins.count(pin) > 1)
             raise inconsistent(f"{twice} has two [[packages]] entries")
         for environment in self.environments:
-            for listing in (environment.pins, *environment.builds.values()):
+            views = (each.pins for each in self._views(environment))
+            for listing in (*views, *environment.builds.values()):
                 names = [pin.name for pin in sorted(listing)]
                 if len(set(names)) != len(names):
                     doubled = next(name for name in names if names.count(name) > 1)
@@ -257,6 +269,13 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
                 raise inconsistent(
                     f"{package.name} must have both a `path` and the source `{PATH}`, or neither"
                 )
+
+    def _views(self, environment: LockedEnvironment) -> Iterator[LockedEnvironment]:
+        """Yield an environment with all that goes together: once, or once for each part that conflicts."""
+        apart = labels_in(self.inputs.conflicts)
+        yield environment.without(apart)
+        for label in apart:
+            yield environment.without(apart - {label})
 
     def _check_builds(self) -> None:
         for environment in self.environments:

@@ -153,6 +153,7 @@ def _inputs(node: Node) -> Inputs:
         environments=node.at("environments", []).texts(),
         as_of=node.text_at("as-of", ""),
         cool_down=node.text_at("cool-down", ""),
+        conflicts=tuple(map(_conflicting, node.at("conflicts", []).items())),
         files=node.at("files", {}).mapping(Node.text),
         build_allow=build_allow.texts() if isinstance(build_allow.value, list) else build_allow.flag(),
         members=node.at("members", {}).mapping(_member),
@@ -182,6 +183,13 @@ def _path(node: Node) -> str:
             hint=RESTORE,
         )
     return text
+
+
+def _conflicting(node: Node) -> tuple[str, ...]:
+    for each in node.items():
+        if not each.text().removeprefix("group:"):
+            raise each.fail("a group or an extra without a name")
+    return node.texts()
 
 
 def _specifiers(node: Node) -> str:

@@ -8,6 +8,7 @@ from packaging.utils import InvalidWheelFilename, NormalizedName
 
 from pipper.core.lock.graph import graph_of, reached
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
+from pipper.core.manifest.conflicts import clashes, compatible, labels_in
 from pipper.core.manifest.root_label import RootLabel
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_wheel_name
@@ -55,7 +56,45 @@ def selected_pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> 
     require_known("group", selection.groups | selection.only_groups, lock.inputs.groups, "the lock")
     require_known("extra", selection.extras, lock.inputs.extras, "the lock")
     _refuse_failed(part, selection)
+    part = chosen_part(lock, part, selection)
     return _only(lock, part, selection) if selection.only_groups else _union(part, selection)
+
+
+def chosen_part(lock: Lock, part: LockedEnvironment, selection: Selection) -> LockedEnvironment:
+    """Return the environment without the extras and groups that conflict with others and are not selected.
+
+    Raises UsageError if two are selected that conflict.
+    """
+    conflicts = lock.inputs.conflicts
+    chosen = _labels(part, selection)
+    for one, other in clashes(conflicts, chosen):
+        raise UsageError(
+            f"the {one.kind} `{one.name}` and the {other.kind} `{other.name}` cannot be installed together",
+            cause="the manifest lists them in `conflicts`: each is locked apart from the other",
+            hint=f"leave out one of the two, as in `pipper sync --{one.kind} {one.name}`",
+        )
+    return part.without(labels_in(conflicts) - chosen)
+
+
+def whole_part(lock: Lock, part: LockedEnvironment) -> LockedEnvironment:
+    """Return the environment with everything; of extras and groups that conflict, the first of each set."""
+    apart = labels_in(lock.inputs.conflicts)
+    return part.without(apart - compatible(lock.inputs.conflicts, sorted(apart, key=str)))
+
+
+def _labels(part: LockedEnvironment, selection: Selection) -> frozenset[RootLabel]:
+    groups: set[str] = set(selection.groups | selection.only_groups)
+    extras: set[str] = set(selection.extras)
+    if not selection.only_groups:
+        groups |= set(part.groups) if selection.all_groups else set()
+        groups |= {DEFAULT_GROUP} if selection.default_group and DEFAULT_GROUP in part.groups else set()
+        extras |= set(part.extras) if selection.all_extras else set()
+    return frozenset(
+        {
+            *(RootLabel(kind="group", name=name) for name in groups),
+            *(RootLabel(kind="extra", name=name) for name in extras),
+        }
+    )
 
 
 def _refuse_failed(part: LockedEnvironment, selection: Selection) -> None:

@@ -47,6 +47,10 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
     for name in ("constraints", "overrides", "exclude", "environments"):
         if texts := getattr(inputs, name):
             yield f"{name} = {toml_strings(texts, taken=len(name) + 3)}"
+    yield from _rules(inputs)
+
+
+def _rules(inputs: Inputs) -> Iterable[str]:
     if inputs.as_of:
         yield f"as-of = {toml_string(inputs.as_of)}"
     if inputs.cool_down:
@@ -54,6 +58,8 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
     yield from _all_or_some("build-allow", inputs.build_allow)
     for name, member in sorted(inputs.members.items()):
         yield f"members.{toml_key(name)} = {_member(member)}"
+    if inputs.conflicts:
+        yield f"conflicts = [{', '.join(toml_strings(each, taken=14) for each in inputs.conflicts)}]"
     if inputs.files:
         yield f"files = {_strings_by_key(inputs.files)}"
 

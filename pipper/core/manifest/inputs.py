@@ -74,6 +74,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     build_allow: bool | tuple[str, ...] = False
     """The projects whose source distributions may be built; True for all."""
     members: Mapping[str, MemberInputs] = field(default_factory=dict)
+    conflicts: tuple[tuple[str, ...], ...] = ()
+    """Sets of extras, and of groups as `group:NAME`, that are never installed together."""
     files: Mapping[str, str] = field(default_factory=dict)
     """`[files]`: no solution depends on it, but each sync to the lock does."""
 
@@ -132,5 +134,5 @@ def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key} = {item}" for key, item in value.items()) + "}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(value) + "]"
+        return "[" + ", ".join(each if isinstance(each, str) else _plain(each) for each in value) + "]"
     return f"`{value}`" if isinstance(value, str) else str(value).lower()

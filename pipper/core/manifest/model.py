@@ -20,6 +20,7 @@ from pipper.core.bucket_options import KEYS as OPTION_KEYS
 from pipper.core.bucket_options import NO_OPTIONS, BucketOptions, read_bucket_options
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.duration import format_duration
+from pipper.core.manifest.conflicts import Conflicts, read_conflicts
 from pipper.core.manifest.constraints import (
     read_as_of,
     read_constraints,
@@ -55,6 +56,7 @@ _OWN_KEYS = (
     "build",
     "workspace",
     "files",
+    "conflicts",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
 _ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
@@ -117,6 +119,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """The least time since the publication of a file; zero for no limit."""
     build_allow: bool | tuple[NormalizedName, ...] = False
     """The projects whose source distributions may be built where no wheel fits; True for all."""
+    conflicts: Conflicts = ()
+    """Extras and groups that are never installed together: each of a set is solved apart."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path or pattern -> the package that wins it where several bring other bytes, or `first`."""
     environments: tuple[DeclaredEnvironment, ...] = ()
@@ -148,6 +152,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             environments=tuple(sorted(map(str, self.environments))),
             build_allow=self.build_allow,
             members={member.name: member.inputs() for member in sorted(self.members, key=_name)},
+            conflicts=self.conflicts,
             files={pattern: self.files[pattern] for pattern in sorted(self.files)},
         )
 
@@ -220,7 +225,7 @@ def _refuse_poetry(top: Node) -> None:
         )
 
 
-def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
+def _manifest(project: Node, groups_table: Node, own: Node) -> Manifest:
     entries = own.at("repositories", {}).table()
     repositories = tuple(_repository(alias, entry) for alias, entry in entries.items())
     index, url = read_index(own.at("index", True))
@@ -231,13 +236,14 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
     extras = _by_name(project.at("optional-dependencies", {}).table())
     itself = OwnProject(name=name, dependencies=dependencies, extras=extras)
     label = own.origin.label
+    groups = _groups(groups_table.at("dependency-groups", {}))
     return Manifest(
         name=name,
         requires_python=_specifiers(project.at("requires-python", "")),
         dependencies=itself.expand(dependencies, where=f"{label}: project.dependencies"),
         groups={
             each: itself.expand(found, where=f"{label}: dependency-groups.{each}", whole=True)
-            for each, found in _groups(groups.at("dependency-groups", {})).items()
+            for each, found in groups.items()
         },
         extras={
             each: itself.expand(found, where=f"{label}: project.optional-dependencies.{each}", extra=each)
@@ -257,6 +263,7 @@ def _manifest(project: Node, groups: Node, own: Node) -> Manifest:
         as_of=read_as_of(own.at("as-of")) if "as-of" in own else None,
         cool_down=read_cool_down(own.at("cool-down", "0s")),
         environments=_environments(own.at("environments", [])),
+        conflicts=read_conflicts(own.at("conflicts", []), groups, extras),
         files=read_files(own.at("files", {})),
         build_allow=_true_or_names(own.at("build", {}).only(("allow",)).at("allow", False), "allow") or False,
     )

@@ -33,7 +33,7 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
         LockedEnvironment(target=target.reduced_to(()), packages=(), failure=reason)
         for target, reason in solutions.failures.items()
     ]
-    packages = _packages(inputs, resolutions)
+    packages = _packages(inputs, resolutions.values())
     used = {package.source for package in packages}
     return Lock(
         inputs=inputs,
@@ -46,25 +46,30 @@ def assemble(inputs: Inputs, repositories: Mapping[str, str], solutions: Solutio
 def _environment(
     inputs: Inputs, target: Target, resolution: Resolution, failed: Mapping[RootLabel, str]
 ) -> LockedEnvironment:
-    chosen = {pin.name: _pin(pin, inputs) for pin in resolution.pins}
     project = resolution.closures[PROJECT]
 
-    def pins(names: Iterable[NormalizedName]) -> tuple[Pin, ...]:
+    def pins(names: Iterable[NormalizedName], solved: Resolution) -> tuple[Pin, ...]:
+        chosen = {pin.name: _pin(pin, inputs) for pin in solved.pins}
         return tuple(chosen[name] for name in sorted(names))
 
     def closures(kind: RootKind) -> dict[str, tuple[Pin, ...]]:
-        found = {label.name: names for label, names in resolution.closures.items() if label.kind == kind}
-        return {name: pins(found[name] - project) for name in sorted(found)}
+        found = dict.fromkeys(resolution.closures, resolution) | dict(resolution.apart)
+        return {
+            label.name: pins(found[label].closures[label] - project, found[label])
+            for label in sorted(found, key=str)
+            if label.kind == kind
+        }
 
+    conditions = frozenset().union(*(each.conditions for each in resolution.parts))
     return LockedEnvironment(
-        target=target.reduced_to(resolution.conditions),
-        packages=pins(project),
+        target=target.reduced_to(conditions),
+        packages=pins(project, resolution),
         groups=closures("group"),
         extras=closures("extra"),
-        builds={pin.name: () for pin in resolution.pins if pin.files[0].is_sdist},
+        builds={pin.name: () for each in resolution.parts for pin in each.pins if pin.files[0].is_sdist},
         failed_groups={label.name: why for label, why in failed.items() if label.kind == "group"},
         failed_extras={label.name: why for label, why in failed.items() if label.kind == "extra"},
-        conditions=tuple(sorted(resolution.conditions)),
+        conditions=tuple(sorted(conditions)),
     )
 
 
@@ -79,16 +84,17 @@ def _member(package: LockedPackage, member: MemberInputs) -> LockedPackage:
     return replace(package, version=member.version, wheels=(), path=member.path, editable=member.editable)
 
 
-def _packages(inputs: Inputs, resolutions: Mapping[Target, Resolution]) -> list[LockedPackage]:
+def _packages(inputs: Inputs, solved: Iterable[Resolution]) -> list[LockedPackage]:
+    resolutions = [part for each in solved for part in each.parts]
     versions: dict[NormalizedName, set[Version]] = {}
-    for resolution in resolutions.values():
+    for resolution in resolutions:
         for pin in resolution.pins:
             versions.setdefault(pin.name, set()).add(pin.version)
     sources: dict[tuple[NormalizedName, Version], str] = {}
     files: dict[tuple[NormalizedName, Version], set[LockedFile]] = {}
     sdists: dict[tuple[NormalizedName, Version], LockedFile] = {}
     dependencies: dict[tuple[NormalizedName, Version], set[Dependency]] = {}
-    for resolution in resolutions.values():
+    for resolution in resolutions:
         here = {pin.name: pin.version for pin in resolution.pins}
         for pin in resolution.pins:
             key = (pin.name, pin.version)

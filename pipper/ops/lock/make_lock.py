@@ -213,7 +213,7 @@ def _warn(solutions: Solutions, reporter: Reporter) -> None:
         reporter.warning(no_solution(target, reason))
     warnings = set()
     for resolution in solutions.resolutions.values():
-        for pin in resolution.pins:
+        for pin in (pin for part in resolution.parts for pin in part.pins):
             reasons = [file.yanked for file in pin.files if file.yanked is not None]
             if len(reasons) == len(pin.files):
                 warnings.add(

@@ -21,7 +21,11 @@ def without_own_name(router: SourceRouter, own: NormalizedName) -> SourceRouter:
 
 def is_required(own: NormalizedName, solutions: Iterable[Resolution], router: SourceRouter) -> bool:
     """Return whether a chosen release requires the project `own`; `router` is the one over the bare sources."""
-    chosen = {(pin.name, pin.version): pin for each in solutions for pin in each.pins} if own else {}
+    chosen = (
+        {(pin.name, pin.version): pin for each in solutions for part in each.parts for pin in part.pins}
+        if own
+        else {}
+    )
     return any(
         name_of(requirement) == own
         for pin in chosen.values()

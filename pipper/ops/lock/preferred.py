@@ -9,6 +9,7 @@ from packaging.version import Version
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of
+from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.ops.lock.options import LockOptions
@@ -24,6 +25,8 @@ class Preferred(Struct, frozen=True, kw_only=True):
     newest: Versions = field(default_factory=dict)
     """The newest version locked for any environment."""
     installed: Versions = field(default_factory=dict)
+    apart: Mapping[RootLabel, Versions] = field(default_factory=dict)
+    """The newest versions locked for each group and extra."""
 
     def locked_for(self, target: Target) -> Versions:
         """Return the versions locked for `target`; a lock leaves out the variables that no condition uses."""
@@ -55,4 +58,9 @@ def preferred_versions(
             if package.name not in free and not package.path
         },
         installed={name: version for name, version in installed.items() if name not in free},
+        apart={
+            label: {pin.name: read_version(pin.version) for pin in pins if pin.name not in free}
+            for each in (old.environments if old else ())
+            for label, pins in labelled(each.packages, each.groups, each.extras).items()
+        },
     )

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Lock, Pin
+from pipper.core.manifest.conflicts import labels_in
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
@@ -16,7 +19,7 @@ from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
 from pipper.solve.agreement import read_ahead, solve_with_versions
-from pipper.solve.request import Resolution, SolveRequest
+from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import BUDGET, solve
 
@@ -56,6 +59,7 @@ def solve_request(
         unmanaged=unmanaged,
         overrides=manifest.overrides,
         exclude=frozenset(manifest.exclude),
+        apart={label: {} for label in labels_in(manifest.conflicts)},
         as_of=options.as_of,
         builds=builds if can_build else None,
         lowest_direct=options.lowest_direct,
@@ -79,6 +83,7 @@ def resolve(
     first = goals[0].target
     locked = preferred.locked_for(first) or preferred.newest
     request = replace(request, target=first, preferred={**preferred.installed, **locked})
+    request = replace(request, apart={label: preferred.apart.get(label, {}) for label in request.apart})
     base, failed = _solved(request, router, reporter, required_groups)
     resolutions, failures, parts = {first: base}, {}, {first: failed}
     versions = {pin.name: pin.version for pin in base.pins}
@@ -90,7 +95,7 @@ def resolve(
     for goal, other in others.items():
         diverges = any(other.preferred[name] != version for name, version in versions.items())
         try:
-            agreed = None if diverges else solve_with_versions(other, router, base, reporter)
+            agreed = None if diverges or request.apart else solve_with_versions(other, router, base, reporter)
             budget = BUDGET if goal.required else _OPTIONAL_STEPS
             solved, failed = (
                 (agreed, {}) if agreed else _solved(other, router, reporter, required_groups, budget)
@@ -117,6 +122,8 @@ def _solved(
     budget: int = BUDGET,
 ) -> tuple[Resolution, Mapping[RootLabel, str]]:
     """Return the solution without the groups and extras that have none, and the reason for each of these."""
+    if any(label in request.apart for label in request.roots):
+        return solved_apart(request, router, reporter, required_groups, budget)
     try:
         return solve(request, router, reporter, budget=budget), {}
     except NoSolutionError:
@@ -125,6 +132,70 @@ def _solved(
             raise
     left = {label: roots for label, roots in request.roots.items() if label not in failed}
     return solve(replace(request, roots=left), router, reporter, budget=budget), failed
+
+
+def solved_apart(
+    request: SolveRequest,
+    router: SourceRouter,
+    reporter: Reporter,
+    required_groups: frozenset[str],
+    budget: int,
+) -> tuple[Resolution, Mapping[RootLabel, str]]:
+    """Solve what is common to all, then each part that conflicts with another one beside exactly that.
+
+    Where a part needs other versions of what is common, the common solution is sought again with them. Returns what
+    `_solved` returns.
+    """
+    common = {label: roots for label, roots in request.roots.items() if label not in request.apart}
+    left = [label for label in request.roots if label in request.apart]
+    base, failed = _solved(replace(request, roots=common), router, reporter, required_groups, budget)
+    failed = dict(failed)
+    common = {label: roots for label, roots in common.items() if label not in failed}
+    limits: dict[NormalizedName, Requirement] = {}
+    for _ in range(len(left) + 1):
+        apart, missing = _each_apart(request, base, common, left, router)
+        if not missing:
+            break
+        label, reason = next(iter(missing.items()))
+        try:
+            whole = {**common, label: request.roots[label]}
+            together = solve(replace(request, roots=whole), router, budget=_OPTIONAL_STEPS)
+            names = {pin.name for pin in base.pins}
+            limits |= {pin.name: _pinned(pin) for pin in together.pins if pin.name in names}
+            limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
+            base = solve(limited, router, budget=budget)
+        except NoSolutionError as error:
+            if label.kind == "group" and label.name in required_groups:
+                raise
+            failed[label] = f"{error.message}\n{error.cause}".strip() or reason
+            left.remove(label)
+    apart, missing = _each_apart(request, base, common, left, router)
+    return replace(base, apart=apart), {**failed, **missing}
+
+
+def _each_apart(
+    request: SolveRequest,
+    base: Resolution,
+    common: Mapping[RootLabel, tuple[Requirement, ...]],
+    labels: Sequence[RootLabel],
+    router: SourceRouter,
+) -> tuple[Mapping[RootLabel, Resolution], Mapping[RootLabel, str]]:
+    """Return a solution for each part with the pins of `base`, and for the others the reason why there is none."""
+    pins = tuple(map(_pinned, base.pins))
+    found, missing = {}, {}
+    for label in labels:
+        roots = {**common, label: request.roots[label]}
+        preferred = {**request.preferred, **request.apart[label]}
+        beside = replace(request, roots=roots, preferred=preferred, constraints=(*request.constraints, *pins))
+        try:
+            found[label] = solve(beside, router, budget=_OPTIONAL_STEPS)
+        except NoSolutionError as error:
+            missing[label] = f"{error.message}\n{error.cause}".strip()
+    return found, missing
+
+
+def _pinned(pin: Solved) -> Requirement:
+    return parse_requirement(f"{pin.name}=={pin.version}")
 
 
 def _failed_parts(

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.lock.selection import whole_part
 from pipper.ops.context.environments import part_for
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, load_project, require_fresh
@@ -43,4 +44,4 @@ def find_lock(settings: Settings, place: Place) -> LockedScope:
     project = scope.project or load_project(settings.directory)
     lock = require_fresh(project)
     part = part_for(lock, scope.environment.interpreter, label=LOCK_NAME)
-    return LockedScope(project=project, lock=lock, part=part)
+    return LockedScope(project=project, lock=lock, part=whole_part(lock, part))

@@ -23,7 +23,7 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.selection import Selection, select, select_members
+from pipper.core.lock.selection import Selection, chosen_part, select, select_members
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
 from pipper.core.standards import read_specifiers
@@ -164,8 +164,9 @@ class _Run:
         self.environment = environment
         self.goal = goal
         label = str(request.lock_path or LOCK_NAME)
-        self._part = part_for(goal.lock, environment.interpreter, label=label)
-        self.wanted = (*select(goal.lock, self._part, goal.selection), *self._members(label))
+        part = part_for(goal.lock, environment.interpreter, label=label)
+        self._part = chosen_part(goal.lock, part, goal.selection)
+        self.wanted = (*select(goal.lock, part, goal.selection), *self._members(label))
 
     def _members(self, label: str) -> tuple[Wanted, ...]:
         members = select_members(self.goal.lock, self._part, self.goal.selection)

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.document import Node, Origin
 from pipper.core.duration import format_duration, parse_duration
+from pipper.core.manifest.conflicts import Conflicts, read_conflicts
 from pipper.core.manifest.constraints import parse_as_of, read_constraints, read_exclude, read_overrides
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.indexes import SCHEMES
@@ -25,13 +26,15 @@ def carried(found: ImportedManifest) -> ImportedManifest:
     """Return the project without what a manifest could not hold, each of that with a note."""
     reader = _Reader()
     groups = {name: reader.group(name, group, found.groups) for name, group in found.groups.items() if name}
+    extras = {name: reader.requirements(texts) for name, texts in found.extras.items() if name}
     as_of, cool_down = reader.moment(found.as_of)
     return replace(
         found,
         requires_python=reader.specifiers(found.requires_python),
         dependencies=reader.requirements(found.dependencies),
-        extras={name: reader.requirements(texts) for name, texts in found.extras.items() if name},
+        extras=extras,
         groups=groups,
+        conflicts=reader.conflicts(found.conflicts, groups, extras),
         constraints=reader.limits("constraints", found.constraints, read_constraints),
         overrides=reader.limits("overrides", found.overrides, read_overrides),
         exclude=reader.limits("exclude", found.exclude, read_exclude),
@@ -86,6 +89,17 @@ class _Reader:
                 self._note(f"{key}: {text}", error)
             else:
                 kept.append(text)
+        return tuple(kept)
+
+    def conflicts(self, sets: Conflicts, groups: Iterable[str], extras: Iterable[str]) -> Conflicts:
+        """Return the sets that name extras and groups of this project."""
+        known = [{*map(canonicalize_name, each)} for each in (groups, extras)]
+        kept: list[tuple[str, ...]] = []
+        for names in sets:
+            try:
+                kept += read_conflicts(Node([list(names)], Origin("conflicts")), *known)
+            except UsageError as error:
+                self._note(f"conflicts: {', '.join(names)}", error)
         return tuple(kept)
 
     def specifiers(self, text: str) -> str:

@@ -23,6 +23,8 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    conflicts: tuple[tuple[str, ...], ...] = ()
+    """As in `conflicts` of the manifest."""
     prereleases: bool = False
     as_of: str = ""
     """A date, or as another tool writes it until `carried` has read it."""
@@ -53,6 +55,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             constraints=_once(self.constraints + other.constraints),
             overrides=_once(self.overrides + other.overrides),
             exclude=_once(self.exclude + other.exclude),
+            conflicts=self.conflicts + other.conflicts,
             prereleases=self.prereleases or other.prereleases,
             as_of=self.as_of or other.as_of,
             cool_down=self.cool_down or other.cool_down,
@@ -93,6 +96,8 @@ def manifest_text(
         ("exclude", project.exclude),
     ):
         lines += [_array(key, texts)] if texts else []
+    sets = [toml_strings(each, taken=16) for each in project.conflicts]
+    lines += [f"conflicts = [{', '.join(sets)}]"] if sets else []
     lines += ["prereleases = true"] if project.prereleases else []
     lines += [f"as-of = {toml_string(project.as_of)}"] if project.as_of else []
     lines += [f"cool-down = {toml_string(project.cool_down)}"] if project.cool_down else []

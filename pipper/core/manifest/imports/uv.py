@@ -13,6 +13,7 @@ from pipper.core.redaction import without_account
 
 _READ = (
     *(
+        "conflicts",
         "constraint-dependencies",
         "dev-dependencies",
         "exclude-dependencies",
@@ -40,6 +41,7 @@ def from_uv(table: Node) -> ImportedManifest:
         constraints=table.at("constraint-dependencies", []).texts(),
         overrides=overrides,
         exclude=table.at("exclude-dependencies", []).texts(),
+        conflicts=tuple(tuple(_conflicting(each)) for each in table.at("conflicts", []).items()),
         prereleases=prerelease == "allow",
         as_of=_moment(table.at("exclude-newer", "")),
         index_url=without_account(
@@ -116,6 +118,15 @@ def _of_workspace(table: Node) -> Iterator[NormalizedName]:
         entry = _only_entry(node)
         if entry is not None and entry.at("workspace", False).value is True:
             yield canonicalize_name(name)
+
+
+def _conflicting(node: Node) -> Iterator[str]:
+    for each in node.items():
+        entry = each.table()
+        if "extra" in entry:
+            yield canonicalize_name(entry["extra"].text())
+        elif "group" in entry:
+            yield f"group:{canonicalize_name(entry['group'].text())}"
 
 
 def _further(table: Node, default: Node | None) -> Iterator[str]:

@@ -1,0 +1,139 @@
+"""`conflicts`: extras and groups that are never installed together are solved apart."""
+
+import tomllib
+
+import pytest
+
+from tests.invariants import Workspace
+
+TABLES = """
+[optional-dependencies]
+cpu = ["torch==1.0"]
+gpu = ["torch==2.0", "cuda"]
+[dependency-groups]
+dev = ["beta"]
+old = ["torch<1", "beta"]
+"""
+
+
+@pytest.fixture
+def project(empty: Workspace) -> Workspace:
+    empty.publish(
+        *(empty.wheel("torch", version, requires=["common"]) for version in ("0.9", "1.0", "2.0")),
+        *(empty.wheel("common", version) for version in ("1.0", "2.0")),
+        empty.wheel("cuda", requires=["common<2"]),
+        empty.wheel("beta"),
+    )
+    return empty
+
+
+def write(project: Workspace, conflicts: str, *dependencies: str, tables: str = TABLES) -> None:
+    project.write_manifest(*dependencies, more=tables)
+    project.manifest.write_text(f"conflicts = {conflicts}\n{project.manifest.read_text()}")
+
+
+def test_R11_without_conflicts_the_two_have_no_solution_together(project: Workspace) -> None:
+    project.write_manifest("beta", more=TABLES)
+    assert "the requirements on `torch` conflict" in project.run("lock", code=3).stderr
+
+
+def test_R11_extras_and_groups_that_conflict_are_locked_apart_and_synced_one_at_a_time(
+    project: Workspace,
+) -> None:
+    write(project, '[["cpu", "gpu", "group:old"]]', "common")
+    project.run("lock")
+    environment = tomllib.loads(project.lock.read_text())["environments"][0]
+    assert environment["extras"] == {"cpu": ["torch==1.0"], "gpu": ["cuda==1.0.0", "torch==2.0"]}
+    assert environment["groups"] == {"dev": ["beta==1.0.0"], "old": ["beta==1.0.0", "torch==0.9"]}
+    assert environment["packages"] == ["common==1.0"], "what is common suits every part"
+    for options, versions in {
+        ("--extra", "cpu"): {"torch": "1.0"},
+        ("--extra", "gpu"): {"torch": "2.0", "cuda": "1.0.0"},
+        ("--group", "old"): {"torch": "0.9"},
+        ("--only-group", "old"): {"torch": "0.9"},
+        (): {},
+    }.items():
+        project.run("sync", *options)
+        found = project.installed()
+        wanted = {"common": "1.0", "beta": "1.0.0", **versions}
+        assert found == {name: wanted[name] for name in found}
+        assert versions.keys() <= found.keys()
+    text = project.lock.read_bytes()
+    project.run("lock", "-P", "beta")
+    assert project.lock.read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--extra", "cpu", "--extra", "gpu"), ("--all-extras",), ("--extra", "gpu", "--group", "old"),
+        ("--all-groups", "--extra", "cpu"),
+    ],
+)  # fmt: skip
+def test_R11_a_sync_of_two_that_conflict_is_refused_in_words(
+    options: tuple[str, ...], project: Workspace
+) -> None:
+    write(project, '[["cpu", "gpu", "group:old"]]', "common")
+    project.run("lock")
+    done = project.refused("sync", *options, code=2, subject="cannot be installed together")
+    assert "`conflicts`" in done.stderr
+    assert "hint: leave out one of the two" in done.stderr
+
+
+def test_R11_a_part_keeps_its_locked_version(project: Workspace) -> None:
+    tables = TABLES.replace("torch==1.0", "torch<2")
+    write(project, '[["cpu", "gpu"], ["cpu", "group:old"], ["gpu", "group:old"]]', "beta", tables=tables)
+    project.run("lock")
+    project.publish(project.wheel("torch", "1.5", requires=["common"]))
+    project.run("add", "common")
+    environment = tomllib.loads(project.lock.read_text())["environments"][0]
+    assert "torch==1.0" in environment["extras"]["cpu"]
+    project.run("lock", "-P", "torch")
+    environment = tomllib.loads(project.lock.read_text())["environments"][0]
+    assert "torch==1.5" in environment["extras"]["cpu"]
+
+
+def test_R11_a_part_without_a_solution_stops_nothing_and_the_lock_has_the_reason(project: Workspace) -> None:
+    tables = TABLES.replace("torch==2.0", "torch==9")
+    write(project, '[["cpu", "gpu", "group:old"]]', "common", tables=tables)
+    assert "no solution for the extra `gpu`" in project.run("lock").stderr
+    project.run("sync", "--extra", "cpu")
+    project.refused("sync", "--extra", "gpu", code=3, subject="the extra `gpu` has no solution")
+
+
+def test_R11_queries_and_exports_read_a_lock_with_conflicts(project: Workspace) -> None:
+    write(project, '[["cpu", "gpu", "group:old"]]', "common")
+    project.run("lock")
+    assert "torch 1.0" in project.run("tree").stdout
+    project.run("why", "torch")
+    project.run("export", "-f", "requirements", "--extra", "gpu")
+    assert "torch==2.0" in project.run("export", "-f", "requirements", "--extra", "gpu").stdout
+    project.run("lock", "--check")
+    project.run("sync", "--extra", "gpu")
+    project.run("sync", "--extra", "gpu", "--check", "--verify")
+
+
+@pytest.mark.parametrize("entry", ['""', '"group:"', "3"])
+def test_R11_a_lock_whose_conflicts_name_nothing_is_refused(entry: str, project: Workspace) -> None:
+    write(project, '[["cpu", "gpu", "group:old"]]', "common")
+    project.run("lock")
+    text = project.lock.read_text()
+    assert 'conflicts = [["cpu", "gpu", "group:old"]]' in text
+    project.lock.write_text(text.replace('[["cpu", "gpu", "group:old"]]', f"[[{entry}]]"))
+    project.refused("sync", code=2, subject="inputs.conflicts[0][0]")
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "told"),
+    [
+        ('[["cpu", "cuda"]]', "conflicts[0][1]: `cuda` is not an extra of this manifest"),
+        ('[["cpu", "group:nope"]]', "conflicts[0][1]: `group:nope` is not a group of this manifest"),
+        ('[["cpu", "CPU"]]', "conflicts[0]: names fewer than two"),
+        ('["cpu", "gpu"]', "conflicts[0]: expected an array, found a string"),
+    ],
+)
+def test_R11_conflicts_that_name_nothing_are_told_with_their_place(
+    conflicts: str, told: str, project: Workspace
+) -> None:
+    write(project, conflicts)
+    assert told in project.run("lock", code=2).stderr
