@@ -75,7 +75,8 @@ class SiteKeeper:
     def __init__(self, repository: Repository, reporter: Reporter, *, dry_run: bool = False) -> None:
         """With `dry_run`, only find out what would be written."""
         self._dry_run = dry_run
-        self._repository = repository
+        # Another one: it lists what is there by now, and does not repeat the warnings of the command.
+        self._repository = Repository(repository.store, repository.alias, may_be_empty=True)
         self._store = repository.store
         self._reporter = reporter
         self._lock = threading.Lock()

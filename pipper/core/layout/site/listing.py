@@ -5,6 +5,7 @@ It is made from the projects' pages and can always be made anew.
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
@@ -33,14 +34,22 @@ class ListedProject(Struct, frozen=True, kw_only=True, rename="kebab"):
     """Names that the newest version may need, on any platform and with any extra."""
 
 
-class Listing(Struct, frozen=True, kw_only=True):
+class Listing(Struct, frozen=True, kw_only=True, dict=True):
     """The projects of a site, by name."""
 
     projects: Mapping[NormalizedName, ListedProject]
 
+    @cached_property
+    def _dependants(self) -> Mapping[NormalizedName, list[NormalizedName]]:
+        found: dict[NormalizedName, list[NormalizedName]] = {}
+        for each in self.projects.values():
+            for name in each.requires:
+                found.setdefault(name, []).append(each.name)
+        return found
+
     def dependants(self, name: NormalizedName) -> tuple[NormalizedName, ...]:
         """Return the projects whose newest version may need `name`."""
-        return tuple(each.name for each in self.projects.values() if name in each.requires)
+        return tuple(self._dependants.get(name, ()))
 
     def changed(self, entries: Mapping[NormalizedName, ListedProject | None]) -> "Listing":
         """Return the listing with other entries; None takes one away."""
