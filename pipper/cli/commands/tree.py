@@ -54,6 +54,8 @@ def command(
     """
     if names and invert:
         raise click.UsageError("give NAME or --invert NAME, not both")
+    if as_json and picture != "text":
+        raise click.UsageError("give --json or --format, not both")
     settings = settings_from(shared)
     tree = show_tree(settings, place_from(shared), names=names, invert=invert, depth=depth)
     pictures = {"mermaid": mermaid_lines, "dot": dot_lines}
