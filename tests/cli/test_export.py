@@ -17,6 +17,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock
 
 from tests.commands import cache_directory, clean_environment, run_pipper
+from tests.invariants import Workspace
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
@@ -146,13 +147,6 @@ def test_what_export_wrote_and_an_empty_file_are_replaced(app: Path, kind: str, 
     assert "beta" not in (app / name).read_text()
 
 
-def test_a_missing_format_is_told_in_one_line(app: Path) -> None:
-    refused = run_pipper("export", cwd=app, ok=False)
-    assert refused.code == 2
-    assert "Give pylock or requirements" in refused.stderr.splitlines()[0]
-    assert "\\" not in refused.stderr
-
-
 def test_an_old_manifest_with_only_urls_has_nothing_to_export(tmp_path: Path) -> None:
     (tmp_path / "pipper.json").write_text(
         '{"dependencies": ["https://index.example.com/a-1-py3-none-any.whl"]}'
@@ -218,3 +212,22 @@ def test_without_the_library_the_extra_is_named(app: Path, monkeypatch: pytest.M
     refused = run_pipper("export", "-f", "cyclonedx", cwd=app, ok=False)
     assert refused.code == 2
     assert "pipper[sbom]" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pylock.toml", 'lock-version = "1.0"'),
+        ("pylock.dev.toml", 'lock-version = "1.0"'),
+        ("requirements.txt", "\nalpha==1.1.0 "),
+        ("sbom.json", '"bomFormat": "CycloneDX"'),
+    ],
+)
+def test_the_name_of_the_output_tells_the_format(name: str, text: str, workspace: Workspace) -> None:
+    workspace.run("export", "-o", name)
+    assert text in (workspace.app / name).read_text()
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "lock.toml")])
+def test_without_such_a_name_the_format_is_asked_for(more: tuple[str, ...], workspace: Workspace) -> None:
+    workspace.refused("export", *more, code=2, subject="give -f pylock, requirements or cyclonedx")

@@ -14,20 +14,31 @@ from pipper.cli.options.selection import (
 )
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
-from pipper.ops.share.export import export
+from pipper.ops.share.export import Format, export
 
 _EXAMPLES = """
 Examples:
-  pipper export -f pylock -o pylock.toml
-  pipper export -f requirements -o requirements.txt
-  pipper export -f cyclonedx -o sbom.json
+  pipper export -o pylock.toml
+  pipper export -o requirements.txt
+  pipper export -o sbom.json                            # CycloneDX
   pipper export -f requirements --extra gpu --no-dev    # to standard output
 """
 
 
-class _Format(click.Choice[str]):
-    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
-        return f"Give {' or '.join(self.choices)}"
+def _kind(given: Format | None, output: Path | None) -> Format:
+    """Return the format that is asked for, else the one that the name of the output tells."""
+    name = output.name if output else ""
+    if given:
+        return given
+    if name.startswith("pylock.") and name.endswith(".toml"):
+        return "pylock"
+    if name.endswith(".txt"):
+        return "requirements"
+    if name.endswith(".json"):
+        return "cyclonedx"
+    raise click.UsageError(
+        "the name of the output does not tell a format: give -f pylock, requirements or cyclonedx"
+    )
 
 
 @click.command("export", cls=Command, epilog=_EXAMPLES)
@@ -35,22 +46,21 @@ class _Format(click.Choice[str]):
     "-f",
     "--format",
     "kind",
-    type=_Format(["pylock", "requirements", "cyclonedx"]),
+    type=click.Choice(["pylock", "requirements", "cyclonedx"]),
     metavar="FORMAT",
-    required=True,
-    help="pylock: a PEP 751 lock. requirements: a requirements.txt with hashes. cyclonedx: a bill of materials.",
+    help="pylock (PEP 751), requirements (with hashes) or cyclonedx (bill of materials); default: by the name of FILE.",
 )
 @path_option("-o", "--output", metavar="FILE", help="Write FILE (default: standard output).")
 @selection_options
 @member_options
 @repository_options
-def command(kind: Any, output: Path | None, **given: Any) -> None:
+def command(kind: Format | None, output: Path | None, **given: Any) -> None:
     """Write the project's lock in the format of another tool.
 
     The file has no signed URLs and no secrets: to install from it, a host needs access to the repositories.
     """
     settings = settings_from(given)
-    text = export(settings, kind, selection_from(given), output, members_from(given))
+    text = export(settings, _kind(kind, output), selection_from(given), output, members_from(given))
     if output is None:
         give(text.removesuffix("\n"))
     else:

@@ -59,7 +59,9 @@ def preferred_versions(
         },
         installed={name: version for name, version in installed.items() if name not in free},
         apart={
-            label: {pin.name: read_version(pin.version) for pin in pins if pin.name not in free}
+            label: {
+                pin.name: read_version(pin.version) for pin in pins if pin.version and pin.name not in free
+            }
             for each in (old.environments if old else ())
             for label, pins in labelled(each.packages, each.groups, each.extras).items()
         },

@@ -182,7 +182,8 @@ def _held(settings: Settings, paths: Iterable[Path]) -> dict[tuple[NormalizedNam
         if isinstance(lock, Pylock):
             held |= {(each.name, each.version): str(path) for each in lock.packages if each.version}
         else:
-            held |= {(each.name, read_version(each.version)): str(path) for each in lock.packages}
+            published = (each for each in lock.packages if not each.path)
+            held |= {(each.name, read_version(each.version)): str(path) for each in published}
     return held
 
 
