@@ -29,7 +29,7 @@ OLDEST = (3, 9)
 _PREFIXES = {"cpython": "cp", "pypy": "pp"}
 _SECONDS = 60
 _FEW_SECONDS = 5
-_FORMAT = 2
+_FORMAT = 3
 _VERSION = "import sys; sys.stdout.write('%d.%d.%d' % sys.version_info[:3])"
 """Prints the version on Python 2 and 3."""
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, UsageError)
@@ -102,7 +102,7 @@ def inspect_interpreter(executable: Path, cache_dir: Path | None) -> Interpreter
 def of_new_venv(directory: Path, base: Interpreter, cache_dir: Path | None) -> Interpreter:
     """Return the interpreter of a new virtual environment that `base` made in `directory`.
 
-    Its facts follow from those of `base`; it is run only if they are incomplete (Python < 3.11).
+    Its facts follow from those of `base`; it is run only if they are incomplete.
     """
     executable = directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not base.venv_paths:

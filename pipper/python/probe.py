@@ -36,11 +36,16 @@ def facts() -> dict[str, object]:
         "paths": sysconfig.get_paths(),
         "user_paths": sysconfig.get_paths(user_scheme()),
         "venv_paths": sysconfig.get_paths(
-            "venv", vars={"base": VENV, "platbase": VENV, "installed_base": VENV}
-        )
-        if "venv" in schemes
-        else None,
+            venv_scheme(schemes), vars={"base": VENV, "platbase": VENV, "installed_base": VENV}
+        ),
     }
+
+
+def venv_scheme(schemes: tuple[str, ...]) -> str:
+    """Return the name of the scheme of virtual environments; Python < 3.11 has none of its own for them."""
+    if "venv" in schemes:
+        return "venv"
+    return "nt" if os.name == "nt" else "posix_prefix"
 
 
 def user_scheme() -> str:

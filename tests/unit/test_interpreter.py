@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,15 @@ def test_facts_that_make_no_sense_are_asked_again(tmp_path: Path, text: str) -> 
     memory.write_text(text)
     assert inspect_interpreter(path, tmp_path / "facts") == first
     assert times_asked(path) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the schemes of POSIX")
+def test_an_old_python_tells_where_its_virtual_environments_keep_their_packages() -> None:
+    assert probe.venv_scheme(("nt", "posix_prefix", "posix_user")) == "posix_prefix"
+    assert probe.venv_scheme(("posix_prefix", "venv")) == "venv"
+    for key in ("purelib", "platlib", "scripts", "data"):
+        paths = (
+            sysconfig.get_path(key, scheme, {"base": "b", "platbase": "b"})
+            for scheme in ("posix_prefix", "venv")
+        )
+        assert len(set(paths)) == 1
