@@ -294,6 +294,9 @@ def test_a_workspace_has_one_lock_with_the_same_bytes_from_any_folder(yard: Yard
     }
     assert "Nothing to do" in yard.workspace.run("sync").stderr
     assert "Nothing to do" in yard.workspace.run("sync", cwd=app / "tools").stderr
+    done = yard.workspace.run("remove", "core", code=2)
+    assert "it is a member of the project, in `packages/core`" in done.stderr
+    assert "`[workspace] members`" in done.stderr
     new = yard.member("packages/new", "new")
     assert "`new`" in yard.workspace.run("sync", code=2).stderr
     shutil.rmtree(new)

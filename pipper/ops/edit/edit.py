@@ -42,7 +42,7 @@ from pipper.ops.context.surroundings import (
 )
 from pipper.ops.edit.direct_files import Imports
 from pipper.ops.edit.documents import built_as_edited, write_all
-from pipper.ops.edit.folders import MemberFolder, member_manifest, with_folder
+from pipper.ops.edit.folders import MemberFolder, member_is_told, member_manifest, with_folder
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -229,7 +229,8 @@ def _edited(
         data = allow_builds(data, request.build, label=path.name)
     if request.remove:
         data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
-        data = remove_requirements(data, request.remove, label=path.name, group=request.group)
+        with member_is_told(workplace.manifest_path, request.remove):
+            data = remove_requirements(data, request.remove, label=path.name, group=request.group)
         data = drop_paths(data, request.remove, label=path.name)
     return data, frozenset(replaced)
 

@@ -1,6 +1,8 @@
 """Require a project by its folder: an entry of `[sources]`, and a requirement by name."""
 
 import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,6 +16,7 @@ from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import read_stated
 from pipper.ops.context.members import workspace_folders
+from pipper.ops.context.project import read_project
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
 from pipper.system.files import read_bytes
 
@@ -75,3 +78,21 @@ def member_manifest(directory: Path, manifest: Path) -> Path | None:
             hint=f"edit the requirements where its build backend reads them, or run the command in {root}",
         )
     return standard
+
+
+@contextmanager
+def member_is_told(manifest: Path, names: Collection[NormalizedName]) -> Iterator[None]:
+    """Say in the error for a name that is not required where it stands, if that is a folder of the workspace."""
+    try:
+        yield
+    except UsageError as error:
+        data = read_bytes(manifest)
+        members = read_project(manifest, data).manifest.members if data is not None else ()
+        for member in members:
+            if member.name in names and f"`{member.name}`" in error.message:
+                raise UsageError(
+                    error.message,
+                    cause=f"it is a member of the project, in `{member.path}`",
+                    hint="take that folder out of `[workspace] members`, or move it away",
+                ) from error
+        raise
