@@ -732,3 +732,23 @@ def test_in_a_plain_directory_a_member_is_installed_from_a_wheel(yard: Yard) -> 
     (lab / "lab.py").write_text("VALUE = 4444\n")
     yard.workspace.run("sync", "-t", "out")
     assert (out / "lab.py").read_text() == "VALUE = 4444\n"
+
+
+@pytest.mark.parametrize("is_static", [True, False])
+def test_T04_a_member_that_requires_the_folder_of_another_one_gets_that_member(
+    yard: Yard, is_static: bool
+) -> None:
+    core = yard.member("../core", "core", requires="'six'")
+    lab = yard.member("../lab", "lab", requires=f"'core @ {core.as_uri()}'")
+    if not is_static:
+        text = (lab / "pyproject.toml").read_text()
+        (lab / "pyproject.toml").write_text(text + "dynamic = ['requires-python']\n")
+    yard.ask("lab", more=f"{LAB}core = {{ path = '../core' }}\n")
+    with yard.nobody_is_asked_for("core", "lab"):
+        yard.workspace.run("lock")
+        yard.workspace.run("sync")
+    assert yard.package("lab")["dependencies"] == ["core"]
+    assert yard.workspace.installed() == {"core": "1.0", "lab": "1.0", "six": "1.0"}
+    yard.ask("lab", more=LAB)
+    done = yard.workspace.run("lock", code=3)
+    assert "it requires `core` from a URL" in done.stderr

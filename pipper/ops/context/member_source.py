@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from pipper.core.lock.model import LockedFile
@@ -78,11 +78,21 @@ class MemberSource:
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:  # noqa: ARG002 - there is one
         member = self._members[release.name]
+        requires = (*member.dependencies, *_of_extras(member.extras))
         return ReleaseMetadata(
-            requires_dist=(*member.dependencies, *_of_extras(member.extras)),
+            requires_dist=tuple(map(self._by_name, requires)),
             provides_extra=frozenset(member.extras),
             requires_python=member.requires_python if member.requires_python != SpecifierSet() else None,
         )
+
+    def _by_name(self, requirement: Requirement) -> Requirement:
+        """Return a requirement on the folder of another member, as Poetry writes it, as one on its name."""
+        is_folder = (requirement.url or "").startswith(("file:", "{root:uri}"))
+        if not is_folder or canonicalize_name(requirement.name) not in self._members:
+            return requirement
+        named = copy(requirement)
+        named.url = None
+        return named
 
 
 def _of_extras(extras: Mapping[NormalizedName, tuple[Requirement, ...]]) -> Iterable[Requirement]:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import InvalidSpecifier
+from packaging.utils import canonicalize_name
 
 from pipper.build.backend import Builder
 from pipper.build.member import member_metadata
@@ -12,12 +14,11 @@ from pipper.build.member_state import tree_state
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.core.manifest.members import Member
-from pipper.core.ports import Release
+from pipper.core.standards import read_requirement, read_specifiers
 from pipper.errors import IntegrityError, UsageError
-from pipper.index.releases import metadata_from
 from pipper.index.remote_metadata import headers_only
 from pipper.system.digest import digest
-from pipper.wheels.metadata import parse_metadata
+from pipper.wheels.metadata import bounds_fault, parse_metadata
 
 _FORMAT = b"1"
 
@@ -60,20 +61,22 @@ class MemberQuestions:
             )
         if not member.build_files:
             return replace(member, version=str(core.version))
-        release = Release(name=member.name, version=core.version, source="", files=())
-        found = metadata_from(headers, release, subject=subject)
-        if found.unusable:
-            raise UsageError(
-                f"the requirements of {subject} cannot be used: {found.unusable}",
-                hint="correct the metadata of that project",
+        try:
+            if fault := bounds_fault((*core.requires_dist, core.requires_python)):
+                raise InvalidRequirement(fault)
+            return replace(
+                member,
+                version=str(core.version),
+                requires_python=read_specifiers(core.requires_python),
+                dependencies=tuple(map(read_requirement, core.requires_dist)),
+                extras=dict.fromkeys(map(canonicalize_name, core.provides_extra), ()),
             )
-        return replace(
-            member,
-            version=str(core.version),
-            requires_python=found.requires_python or SpecifierSet(),
-            dependencies=found.requires_dist,
-            extras=dict.fromkeys(found.provides_extra, ()),
-        )
+        except (InvalidRequirement, InvalidSpecifier) as error:
+            raise UsageError(
+                f"the requirements of {subject} cannot be used",
+                cause=str(error),
+                hint="correct the metadata of that project",
+            ) from error
 
     def _headers(self, member: Member, subject: str) -> bytes:
         folder = self._root / member.path
