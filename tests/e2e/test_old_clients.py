@@ -328,7 +328,7 @@ def test_0_11_reads_the_repositories_that_are_named_now(
 
 @pytest.fixture(scope="session")
 def shared_bucket(old_bucket: str, ceph: S3Endpoint, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The old bucket after we published: into a folder that 0.11.1 made, into a new one, and odd versions."""
+    """The old bucket with a site, after we published: into a folder that 0.11.1 made, a new one, and odd versions."""
     bucket = copy_of(old_bucket, ceph)
     work = tmp_path_factory.mktemp("publisher")
     source = write_project(work / "text", "Acme_Text", "2.1.0", [])
@@ -346,7 +346,9 @@ def shared_bucket(old_bucket: str, ceph: S3Endpoint, tmp_path_factory: pytest.Te
             ("acme-plain", "1.0.post1"),
         )
     ]
+    run_pipper("repository", "site", "-b", bucket, cwd=work, env=ceph.environment)
     run_pipper("publish", bundle, needy, *odd, "-b", bucket, cwd=work, env=ceph.environment)
+    assert {"pipper/index.html", "pipper/acme-fresh/index.html"} <= set(ceph.contents(bucket))
     return bucket
 
 
