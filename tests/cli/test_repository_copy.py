@@ -636,7 +636,8 @@ def test_a_further_index_is_a_source_for_the_names_that_it_is_given(
     assert statuses(told) == {"torch-2.1-py3-none-any.whl": "copied"}
     page = json.loads((empty.root / "production" / "torch" / "index.json").read_text())
     assert "mirror-of" not in page["_pipper"]  # its name is not public because a further index has it
-    assert page["files"][0]["_pipper"]["origin"]["location"] == index.url
+    origin = page["files"][0]["_pipper"]["origin"]
+    assert (origin["source"], origin["location"]) == ("repository", index.url)
     assert "whole index" in copy(empty, "--all", "--from", "pytorch", code=2).stderr
     empty.run("lock")
     assert statuses(copy(empty, "--lock", "pipper.lock", "--from", "pytorch")) == {
