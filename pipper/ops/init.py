@@ -15,7 +15,8 @@ from pipper.core.manifest.imports.imported import ImportedManifest, manifest_tex
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
-from pipper.core.manifest.model import RepositoryEntry, parse_manifest
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import PipperError, UsageError
 from pipper.ops.context.find_manifest import find_manifest

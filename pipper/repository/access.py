@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipper.core.access import Access, Chooser, Credentials, RepositoryOptions
 from pipper.core.bucket_options import NO_OPTIONS
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.redaction import shown
 from pipper.core.urls import split_s3_url, split_url

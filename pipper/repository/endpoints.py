@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 
 from pipper.core.access import Access, Chooser, RepositoryOptions
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.redaction import shown
 from pipper.core.urls import is_loopback, origin, split_url
 from pipper.errors import AccessError

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from pipper.core.access import RepositoryOptions
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reporter import Reporter
 from pipper.repository.access import choose_access, open_bucket
 from pipper.repository.named_repositories import read_named_repositories

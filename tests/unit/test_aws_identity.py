@@ -11,7 +11,7 @@ from botocore.credentials import SSOProvider
 from botocore.exceptions import BotoCoreError
 
 from pipper.core.access import Access, Credentials, RepositoryOptions
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.repository.access import choose_access, open_bucket
 from pipper.repository.named_repositories import NamedRepositories, NamedRepository
 from pipper.storage.s3.store import S3Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipper.core.access import Access, Chooser, Credentials, RepositoryOptions
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.errors import AccessError, PipperError, UsageError
 from pipper.repository.access import open_bucket
 from pipper.repository.endpoints import is_amazon, require_confirmed

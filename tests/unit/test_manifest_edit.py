@@ -11,7 +11,8 @@ from pipper.core.manifest.edit import (
     remove_requirements,
     set_repository,
 )
-from pipper.core.manifest.model import RepositoryEntry, parse_manifest
+from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.errors import UsageError
 
 LAYOUTS = {

@@ -9,7 +9,7 @@ import pytest
 
 from pipper.cache.cache import cache_root
 from pipper.core.access import Credentials, RepositoryOptions
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, UsageError
 from pipper.repository.access import choose_access, choose_repositories, directory_of, open_bucket

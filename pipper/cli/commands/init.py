@@ -8,7 +8,7 @@ import click
 
 from pipper.cli.command import Command, LocalPath
 from pipper.cli.options.settings import output_options, project_option, repository_text, settings_from
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.init import adopt_project, init_project
 

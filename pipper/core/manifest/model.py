@@ -16,8 +16,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.bucket_options import KEYS as OPTION_KEYS
-from pipper.core.bucket_options import NO_OPTIONS, BucketOptions, read_bucket_options
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.duration import format_duration
 from pipper.core.manifest.conflicts import Conflicts, read_conflicts
@@ -30,13 +28,13 @@ from pipper.core.manifest.constraints import (
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.files import read_files
-from pipper.core.manifest.indexes import CREDENTIALS, read_index, read_indexes, require_alias
+from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
+from pipper.core.manifest.repositories import RepositoryEntry, read_repository
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.manifest.self_reference import OwnProject
-from pipper.core.redaction import has_account, shown
 from pipper.core.standards import read_specifiers
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
@@ -59,20 +57,6 @@ _OWN_KEYS = (
     "conflicts",
 )
 _STANDARD_KEYS = ("requires-python", "dependencies", "optional-dependencies", "dependency-groups")
-_ENTRY = 'write "s3://BUCKET/PREFIX" or { url = "s3://BUCKET/PREFIX", region = "eu-west-1" }'
-_KEEP = "remove them, and store them with `pipper repository add`"
-
-
-class RepositoryEntry(Struct, frozen=True, kw_only=True):
-    """A repository in the manifest; it has no credentials."""
-
-    alias: str
-    url: str
-    """`s3://BUCKET[/PREFIX]` or `file:///DIR` (a relative path is relative to the manifest's folder)."""
-    endpoint_url: str = ""
-    region: str = ""
-    profile: str = ""
-    options: BucketOptions = NO_OPTIONS
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -227,7 +211,7 @@ def _refuse_poetry(top: Node) -> None:
 
 def _manifest(project: Node, groups_table: Node, own: Node) -> Manifest:
     entries = own.at("repositories", {}).table()
-    repositories = tuple(_repository(alias, entry) for alias, entry in entries.items())
+    repositories = tuple(read_repository(alias, entry) for alias, entry in entries.items())
     index, url = read_index(own.at("index", True))
     indexes = read_indexes(own.at("indexes", {}), {entry.alias for entry in repositories})
     aliases = [*(entry.alias for entry in repositories), *([INDEX] if index else []), *indexes]
@@ -329,38 +313,6 @@ def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requireme
             raise node.fail(f"`{name}` is defined twice, in two spellings", hint="merge the two entries")
         found[canonicalize_name(name)] = _requirements(node)
     return found
-
-
-def _repository(alias: str, node: Node) -> RepositoryEntry:
-    require_alias(alias, node)
-    if isinstance(node.value, str):
-        return RepositoryEntry(alias=alias, url=_repository_url(node))
-    if not isinstance(node.value, Mapping):
-        raise node.wrong_type("a string (the URL) or a table with `url`", hint=_ENTRY)
-    node.only(("url", "endpoint-url", "region", "profile", *OPTION_KEYS))
-    if "url" not in node:
-        raise node.fail("`url` is missing", hint=_ENTRY)
-    endpoint = node.at("endpoint-url", "")
-    if has_account(endpoint.text()):
-        raise endpoint.fail(CREDENTIALS, hint=_KEEP)
-    return RepositoryEntry(
-        alias=alias,
-        url=_repository_url(node.at("url")),
-        endpoint_url=endpoint.text(),
-        region=node.text_at("region", ""),
-        profile=node.text_at("profile", ""),
-        options=read_bucket_options(node),
-    )
-
-
-def _repository_url(node: Node) -> str:
-    url = node.text()
-    if has_account(url):
-        raise node.fail(CREDENTIALS, hint=_KEEP)
-    if not url.startswith(("s3://", "file:")):
-        message = f"`{shown(url)}` is not a repository URL"
-        raise node.fail(message, hint="write s3://BUCKET[/PREFIX], file:///DIR or file:../DIR")
-    return url
 
 
 def read_sources(node: Node, aliases: Sequence[str] | None) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The repositories that manifest, lock and this machine name; a lock that is up to date opens none of them."""
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import Manifest, RepositoryEntry
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.ops.context.settings import Settings
 from pipper.repository.named_repositories import (
     NamedRepositories,

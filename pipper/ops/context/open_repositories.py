@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.reporter import Reporter
 from pipper.errors import StoreError, UsageError

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.core.layout.keys import BUNDLE_SUFFIX
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.core.standards import read_requirement
 from pipper.errors import PipperError

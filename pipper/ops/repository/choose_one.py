@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories

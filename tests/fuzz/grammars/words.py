@@ -10,7 +10,7 @@ from pipper.core.archive_limits import parse_limits
 from pipper.core.duration import format_duration, parse_duration
 from pipper.core.layout.legacy_version import key_version, to_semver
 from pipper.core.manifest.constraints import parse_as_of
-from pipper.core.manifest.model import RepositoryEntry
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.redaction import has_account, redacted, shown, without_account
 from pipper.core.standards import read_requirement, version_of
