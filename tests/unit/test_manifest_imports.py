@@ -8,6 +8,7 @@ from pipper.core.manifest.imports.elsewhere import further_index
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
+from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import parse_manifest
 from pipper.errors import UsageError
 
@@ -331,6 +332,13 @@ def test_R04_extras_of_poetry_that_are_spelled_in_two_ways_are_the_same() -> Non
     assert dict(found.extras) == {"x": ("foo-bar",)}
 
 
+def test_R03_an_editable_path_of_pdm_becomes_a_member() -> None:
+    lines = 'dev = ["-e file:///${PROJECT_ROOT}/sub#egg=sub", "b"]'
+    found = pyproject(f'[project]\nname = "x"\n[tool.pdm.dev-dependencies]\n{lines}\n')
+    assert found.groups == {"dev": ("sub", "b")}
+    assert found.paths == {"sub": PathSource(path="sub", editable=True)}
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -353,8 +361,8 @@ def test_R03_a_relative_date_of_uv_becomes_a_cool_down(written: str, meant: str)
 
 ODD = {
     "a date that is none": ('[tool.uv]\nexclude-newer = "soon"', "`soon`: it is neither a date nor"),
-    "an editable path": (
-        '[tool.pdm.dev-dependencies]\ndev = ["-e file:///${PROJECT_ROOT}/sub#egg=sub", "b"]',
+    "an editable path elsewhere": (
+        '[tool.pdm.dev-dependencies]\ndev = ["-e file:///srv/sub#egg=sub", "b"]',
         "`-e sub` from a path or a URL",
     ),
     "a bare URL": (
