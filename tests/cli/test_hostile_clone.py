@@ -526,9 +526,9 @@ def test_B02_a_project_whose_path_has_the_separator_of_path_is_told(workspace: W
     assert not (odd / ".venv").exists()
 
 
-@pytest.mark.parametrize(("mask", "code"), [(0o022, 0), (0o077, 8)])
-def test_B02_a_file_system_that_refuses_modes_is_used_or_told(
-    mask: int, code: int, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_B02_a_file_system_that_refuses_modes_is_used(
+    mask: int, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted", "file")
@@ -536,7 +536,7 @@ def test_B02_a_file_system_that_refuses_modes_is_used_or_told(
     monkeypatch.setattr("pipper.cache.unpacked.os.chmod", refused)
     before = os.umask(mask)
     try:
-        done = workspace.run("add", "gamma", code=code)
+        workspace.run("add", "gamma")
     finally:
         os.umask(before)
-    assert code == 0 or "Operation not permitted" in done.stderr
+    assert workspace.installed()["gamma"] == "1.0.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipper.errors import MachineError
-from pipper.system.files import replacing, write_bytes, write_durable
+from pipper.system.files import replacing, set_mode, write_bytes, write_durable
 
 
 def _names(folder: Path) -> list[str]:
@@ -127,3 +127,18 @@ def test_the_mode_of_a_file_stays_and_a_new_one_follows_the_umask(tmp_path: Path
         os.umask(before)
     modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("old", "new")]
     assert modes == [0o640, 0o640]
+
+
+def test_N07_a_mode_that_keeps_others_out_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path = tmp_path / "file"
+    path.touch(mode=0o644)
+    monkeypatch.setattr(os, "chmod", refused)
+    set_mode(path, 0o755)
+    with pytest.raises(PermissionError):
+        set_mode(path, 0o600)
+    assert path.stat().st_mode & 0o777 == 0o644
