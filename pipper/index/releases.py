@@ -149,6 +149,8 @@ def metadata_from(
         if isinstance(requirement, str):
             return ReleaseMetadata(unusable=requirement)
         requires.append(requirement)
+    if is_excessive(core.requires_python):
+        return ReleaseMetadata(unusable="its Requires-Python is too long, or has a number of too many digits")
     python = specifiers(core.requires_python)
     if core.requires_python and python is None:
         note(f"{subject}: its Requires-Python `{core.requires_python[:60]}` is malformed, and counts as none")

@@ -30,7 +30,8 @@ def count(module, name):
 for name in NAMES:
     count("pipper.ops.sync.steps", name)
 count("pipper.ops.sync.history", "dump_lock")
-count("pipper.ops.context.environments", "inspect_interpreter")
+for module in ("environments", "interpreters"):
+    count(f"pipper.ops.context.{module}", "inspect_interpreter")
 BEFORE
 sys.addaudithook(heard)
 from pipper.cli import main

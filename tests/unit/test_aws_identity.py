@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from pipper.core.access import Access, Credentials, RepositoryOptions
 from pipper.core.manifest.repositories import RepositoryEntry
+from pipper.errors import AccessError
 from pipper.repository.access import choose_access, open_bucket
 from pipper.repository.named_repositories import NamedRepositories, NamedRepository
 from pipper.storage.s3.store import S3Store
@@ -83,9 +84,9 @@ def pippers(access: Access) -> Identity:
         session._session.get_scoped_config()
         found = session.get_credentials()
         keys = found.get_frozen_credentials() if found else None
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, OSError, AccessError) as error:
         assert direct is None, "signs for somebody where botocore fails"
-        return type(error).__name__, "", None
+        return type(error.__cause__ if isinstance(error, AccessError) else error).__name__, "", None
     if keys is None:
         assert direct is None
         return "nobody", "", None

@@ -428,8 +428,8 @@ def test_H13_a_path_of_more_names_than_can_be_made_is_refused(tmp_path: Path, de
         ("METADATA", b"Version: 1.0", b"Version: 1.0\x1b[31m"),
         ("METADATA", b"Version: 1.0", b"Version: " + b"1" * 5000),
         ("METADATA", b"Version: 1.0", b"Version: " + b"1." * 3000 + b"1"),
-        ("WHEEL", b"Tag: py3-none-any", b"Tag: py3-none-any\x1b[31m"),
-        ("WHEEL", b"Tag: py3-none-any", b"Tag: py3-none-" + b"a" * 5000),
+        ("WHEEL", b"Wheel-Version: 1.0", b"Wheel-Version: 2.0\x1b[31m"),
+        ("WHEEL", b"Wheel-Version: 1.0", b"Wheel-Version: 2." + b"0" * 5000),
     ],
 )
 def test_what_a_wheel_says_reaches_messages_shortened_and_without_control_characters(
