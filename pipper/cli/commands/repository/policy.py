@@ -18,7 +18,7 @@ from pipper.ops.repository.policy import policy
     epilog="""
 Examples:
   pipper repository policy -b acme-packages                  # to read
-  pipper repository policy -b acme-packages --for publish
+  pipper repository policy -b acme-packages --for publish --name acme-models
 """,
 )
 @click.option(
@@ -30,7 +30,14 @@ Examples:
     show_default=True,
     help="What the policy allows: read, publish, authorize or repair.",
 )
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only for the packages of this name, as in acme-models or acme-*; may be repeated.",
+)
 @repository_options
-def policy_(purpose: Purpose, **shared: Any) -> None:
+def policy_(purpose: Purpose, names: tuple[str, ...], **shared: Any) -> None:
     """Print the least IAM policy for a repository, as JSON. Sends no request."""
-    give_json(policy(settings_from(shared), purpose))
+    give_json(policy(settings_from(shared), purpose, names))
