@@ -34,7 +34,9 @@ def write(project: Workspace, conflicts: str, *dependencies: str, tables: str = 
 
 def test_R11_without_conflicts_the_two_have_no_solution_together(project: Workspace) -> None:
     project.write_manifest("beta", more=TABLES)
-    assert "the requirements on `torch` conflict" in project.run("lock", code=3).stderr
+    told = project.run("lock", code=3).stderr
+    assert "the requirements on `torch` conflict" in told
+    assert 'together, write `conflicts = [["group:old", "cpu", "gpu"]]`' in told.splitlines()[-1]
 
 
 def test_R11_extras_and_groups_that_conflict_are_locked_apart_and_synced_one_at_a_time(

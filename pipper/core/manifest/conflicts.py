@@ -24,6 +24,12 @@ def label_of(text: str) -> RootLabel:
     return RootLabel(kind="extra", name=text)
 
 
+def written(labels: Iterable[RootLabel]) -> str:
+    """Return the line of a manifest that declares these extras and groups to conflict."""
+    names = (f'"{_GROUP if label.kind == "group" else ""}{label.name}"' for label in labels)
+    return f"conflicts = [[{', '.join(names)}]]"
+
+
 def read_conflicts(node: "Node", groups: Collection[str], extras: Collection[str]) -> Conflicts:
     """Return `conflicts`, sorted. Raises UsageError for an extra or a group that the manifest does not have."""
     found = set()

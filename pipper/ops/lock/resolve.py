@@ -1,6 +1,7 @@
 """Solve for each environment of a lock; choose the same versions in all if possible."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Lock, Pin
-from pipper.core.manifest.conflicts import labels_in
+from pipper.core.manifest.conflicts import labels_in, written
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import PROJECT, RootLabel
@@ -25,6 +26,10 @@ from pipper.solve.solver import BUDGET, solve
 
 _OPTIONAL_STEPS = 1_000_000
 """Steps of the search for an environment that may have no solution."""
+
+
+_MOST_PARTS = 8
+"""Groups and extras that are tried in pairs, for a hint."""
 
 
 class Solutions(Struct, frozen=True, kw_only=True):
@@ -126,9 +131,12 @@ def _solved(
         return solved_apart(request, router, reporter, required_groups, budget)
     try:
         return solve(request, router, reporter, budget=budget), {}
-    except NoSolutionError:
+    except NoSolutionError as error:
         failed = _failed_parts(request, router, required_groups)
         if not failed:
+            if clash := _clash(request, router):
+                hint = f"{error.hint}; if they are never installed together, write `{written(clash)}`"
+                raise NoSolutionError(error.message, cause=error.cause, hint=hint) from error
             raise
     left = {label: roots for label, roots in request.roots.items() if label not in failed}
     return solve(replace(request, roots=left), router, reporter, budget=budget), failed
@@ -221,6 +229,27 @@ def _failed_parts(
                 raise
             failed[label] = f"{error.message}\n{error.cause}".strip()
     return failed
+
+
+def _clash(request: SolveRequest, router: SourceRouter) -> list[RootLabel]:
+    """Return groups and extras that have a solution each, and none with any other of them; empty if none clash."""
+    parts = [label for label in request.roots if label != PROJECT][:_MOST_PARTS]
+
+    def fit(*labels: RootLabel) -> bool:
+        roots = {label: roots for label, roots in request.roots.items() if label in (PROJECT, *labels)}
+        try:
+            solve(replace(request, roots=roots), router, budget=_OPTIONAL_STEPS)
+        except NoSolutionError:
+            return False
+        return True
+
+    if not fit():
+        return []
+    found = list(next((pair for pair in combinations(parts, 2) if not fit(*pair)), ()))
+    for label in parts if found else ():
+        if label not in found and not any(fit(label, other) for other in found):
+            found.append(label)
+    return found
 
 
 def _following(
