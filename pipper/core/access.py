@@ -56,5 +56,7 @@ class RepositoryOptions(Struct, frozen=True, kw_only=True):
     prefix: str = ""
     endpoint_url: str = ""
     bucket_options: BucketOptions = NO_OPTIONS
+    may_be_alias: bool = True
+    """Whether `bucket` and `repository` may be aliases of a manifest: a variable, set for a machine, means none."""
     access_only: bool = False
     """Whether the options give only credentials, because the manifest or lock already names the repositories."""

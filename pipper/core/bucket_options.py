@@ -28,7 +28,7 @@ KEYS = ("acl", "sse", "sse-kms-key-id", "request-payer", "anonymous")
 
 
 class BucketOptions(Struct, frozen=True, kw_only=True):
-    """The options of one bucket; what is empty or false, another place may say."""
+    """The options of one bucket; what is empty or None, another place may say."""
 
     acl: str = ""
     """One of `CANNED_ACLS`, for every object that is written."""
@@ -36,9 +36,9 @@ class BucketOptions(Struct, frozen=True, kw_only=True):
     """One of `ENCRYPTIONS`, for every object that is written; empty for the bucket's own."""
     sse_kms_key_id: str = ""
     """The id, ARN or alias of a key of KMS."""
-    request_payer: bool = False
+    request_payer: bool | None = None
     """Whether the requester pays for requests and traffic."""
-    anonymous: bool = False
+    anonymous: bool | None = None
     """Whether requests are sent without a signature."""
 
     @property
@@ -61,14 +61,14 @@ class BucketOptions(Struct, frozen=True, kw_only=True):
             # a key belongs to the encryption beside it
             sse=both,
             sse_kms_key_id=self.sse_kms_key_id if self.encryption else other.sse_kms_key_id,
-            request_payer=self.request_payer or other.request_payer,
-            anonymous=self.anonymous or other.anonymous,
+            request_payer=other.request_payer if self.request_payer is None else self.request_payer,
+            anonymous=other.anonymous if self.anonymous is None else self.anonymous,
         )
 
     def document(self) -> dict[str, object]:
         """Return what is given by the keys of a manifest."""
         values = (self.acl, self.sse, self.sse_kms_key_id, self.request_payer, self.anonymous)
-        return {key: value for key, value in zip(KEYS, values, strict=True) if value}
+        return {key: value for key, value in zip(KEYS, values, strict=True) if value not in (None, "")}
 
 
 NO_OPTIONS = BucketOptions()
@@ -84,8 +84,8 @@ def read_bucket_options(node: "Node") -> BucketOptions:
         acl=node.text_at("acl", ""),
         sse=node.text_at("sse", ""),
         sse_kms_key_id=node.text_at("sse-kms-key-id", ""),
-        request_payer=node.at("request-payer", default=False).flag(),
-        anonymous=node.at("anonymous", default=False).flag(),
+        request_payer=node.at("request-payer").flag() if "request-payer" in node else None,
+        anonymous=node.at("anonymous").flag() if "anonymous" in node else None,
     )
     key = found.sse_kms_key_id
     if not (key or "-").isprintable() or has_account(key):

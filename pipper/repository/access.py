@@ -61,6 +61,8 @@ def choose_repositories(
 
 def alias_of(options: RepositoryOptions, named: NamedRepositories) -> str:
     """Return the alias that the options may mean; empty if they name a repository in another way."""
+    if not options.may_be_alias:
+        return ""
     if options.bucket:
         return "" if ":" in options.bucket else options.bucket
     return "" if options.repository in named.entries else options.repository
@@ -208,7 +210,7 @@ def open_bucket(entry: RepositoryEntry, access: Access) -> Store:
     # Imported here: a lock that is up to date chooses repositories and opens none.
     from pipper.storage.s3.store import S3Store  # noqa: PLC0415 - see above
 
-    options = replace(entry.options, anonymous=access.anonymous)
+    options = replace(entry.options, anonymous=access.anonymous or None)
     if options.fault:
         raise UsageError("the options for encryption exclude each other", cause=options.fault)
     return S3Store(

@@ -230,6 +230,15 @@ def test_names_of_packages_are_completed_from_the_lock_and_from_the_repository(w
     assert offered("pipper why ") == []
 
 
+def test_what_a_shell_would_run_is_not_completed(workspace: Workspace) -> None:
+    for name in ("$(touch pwn)", "`id`", "a;b", "-rf", "good-name"):
+        (workspace.repository / name).mkdir()
+        (workspace.repository / name / "index.json").write_text("{}")
+    offered = completions("pipper add ", workspace.app, workspace.environment)
+    assert "good-name" in offered
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", each) for each in offered)
+
+
 def test_no_bucket_that_only_a_manifest_names_is_asked_by_a_key_press(remote: Workspace) -> None:
     assert remote.server
     asked = len(remote.server.seen)

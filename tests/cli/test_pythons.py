@@ -138,7 +138,9 @@ def test_the_version_file_of_a_project_names_its_python(
     told = project.refused("sync", code=8, subject="this machine has no Python 3.99")
     assert str(pin) in told.stderr
     pin.write_text("my-env\n")
-    assert ".python-version is not used: `my-env` is not a version" in project.run("lock").stderr
+    told = project.run("lock").stderr
+    assert ".python-version is not used: it does not begin with a version" in told
+    assert "my-env" not in told, "it may be a link to any file"
     pin.write_text("3.42\n")
     with_requires(project, "<3.42")
     project.refused("lock", code=2, subject="says 3.42, but the project requires Python <3.42")

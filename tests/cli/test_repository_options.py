@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipper.core.bucket_options import BucketOptions
 from tests.invariants import Workspace
+from tests.s3_double import S3Double
 
 
 @pytest.fixture
@@ -70,3 +72,22 @@ def test_a_path_in_a_manifest_is_told_how_to_write_it(empty: Workspace) -> None:
     empty.app.mkdir(parents=True, exist_ok=True)
     empty.manifest.write_text("[repositories]\nacme = '../packages'\n")
     assert "file:../DIR" in empty.refused("lock", code=2, subject="not a repository URL").stderr
+
+
+def test_a_variable_that_is_set_for_a_machine_never_means_an_alias_of_a_clone(
+    remote: Workspace, double: S3Double
+) -> None:
+    evil = remote.root / "evil"
+    remote.manifest.write_text(f"index = false\n[repositories]\n{remote.bucket} = 'file:../evil'\n")
+    done = remote.run("lock", "-U", env={"PIPPER_REPOSITORY": remote.bucket}, code=2)
+    assert "there is no repository" in done.stderr
+    remote.run("publish", remote.wheel("omega"), env={"PIPPER_BUCKET": remote.bucket})
+    assert not evil.exists()
+    assert any("omega" in each.key for each in double.seen)
+
+
+def test_what_the_users_own_file_denies_a_manifest_cannot_ask_for() -> None:
+    own, manifest = BucketOptions(request_payer=False), BucketOptions(request_payer=True, acl="private")
+    assert own.over(manifest) == BucketOptions(request_payer=False, acl="private")
+    assert BucketOptions().over(manifest).request_payer
+    assert own.document() == {"request-payer": False}

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from click.core import ParameterSource
 
 from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, together
 from pipper.cli.options.completion import repositories
@@ -225,10 +226,16 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
             prefix=given.get("prefix") or "",
             endpoint_url=given.get("endpoint_url") or "",
             bucket_options=_bucket_options(given),
+            may_be_alias=not _comes_from_variable("bucket" if given.get("bucket") else "repository"),
         ),
         reporter=TerminalReporter(quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose"))),
         limits=parse_limits(given.get("limits") or ()),
     )
+
+
+def _comes_from_variable(option: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.ENVIRONMENT
 
 
 def _directory(project: Path | None) -> Path:
@@ -253,8 +260,8 @@ def _bucket_options(given: Mapping[str, Any]) -> BucketOptions:
         acl=given.get("acl") or "",
         sse=given.get("sse") or "",
         sse_kms_key_id=given.get("sse_kms_key_id") or "",
-        request_payer=bool(given.get("request_payer")),
-        anonymous=bool(given.get("anonymous")),
+        request_payer=given.get("request_payer") or None,
+        anonymous=given.get("anonymous") or None,
     )
     if found.fault:
         raise UsageError("--sse and --sse-kms-key-id exclude each other", cause=found.fault)

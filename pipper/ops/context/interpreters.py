@@ -1,6 +1,5 @@
 """Which interpreter a command is for: the one that an option, the project or the machine names."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -96,6 +95,6 @@ def _pinned(settings: Settings, root: Path) -> VersionRequest | None:
         return None
     request = version_request(lines[0])
     if request is None:
-        shown = re.sub(r"[^\w.@/-]", "?", lines[0])[:40]
-        settings.reporter.warning(f"{PYTHON_VERSION} is not used: `{shown}` is not a version of Python")
+        # Its text is not told: in a clone, it may be a link to a file that is nobody's business.
+        settings.reporter.warning(f"{PYTHON_VERSION} is not used: it does not begin with a version of Python")
     return request

@@ -1,5 +1,6 @@
 """Names for the shell to complete. An error, or a store that takes long, gives no names: nobody asked for a message."""
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 
@@ -14,6 +15,7 @@ from pipper.ops.context.project import find_project, load_lock
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import declared_here
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATIENCE = 3.0
 """Seconds that a shell waits for names."""
 
@@ -90,11 +92,12 @@ def _found(work: Callable[[], Iterable[str]]) -> list[str]:
     def look() -> None:
         try:
             result.update(work())
-        except PipperError:
+        except (PipperError, OSError, ValueError, RecursionError):
             return  # the command itself will say it
 
     # A daemon: the process ends without it if a store does not answer.
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     thread.join(_PATIENCE)
-    return [] if thread.is_alive() else sorted(result)
+    # A shell inserts a name as it is: what a clone or a bucket calls a package must not be a command.
+    return [] if thread.is_alive() else sorted(name for name in result if _NAME.fullmatch(name))

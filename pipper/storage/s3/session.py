@@ -78,7 +78,7 @@ class Connection:
                     profile=self._profile,
                     environ=os.environ,
                     home=Path.home(),
-                    request_payer=self._options.request_payer,
+                    request_payer=bool(self._options.request_payer),
                 )
                 self._is_plain = access is not None
                 self._direct = Direct(access, os.environ) if access else None
