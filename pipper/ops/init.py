@@ -12,7 +12,8 @@ from packaging.utils import NormalizedName
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
-from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.imports.projects import from_pyproject
+from pipper.core.manifest.imports.requirements_txt import from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import parse_manifest

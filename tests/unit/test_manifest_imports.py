@@ -6,7 +6,8 @@ import pytest
 
 from pipper.core.manifest.imports.elsewhere import further_index
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
-from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.imports.projects import from_pyproject
+from pipper.core.manifest.imports.requirements_txt import from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import parse_manifest
@@ -23,7 +24,13 @@ def poetry(dependencies: str) -> ImportedManifest:
 
 def requirements(**files: str) -> ImportedManifest:
     texts = {name.replace("_", "/") + ".txt": text for name, text in files.items()}
-    return from_requirements("main.txt", texts.__getitem__)
+
+    def read(path: str) -> str:
+        if path not in texts:
+            raise UsageError(f"{path} does not exist")
+        return texts.pop(path)
+
+    return from_requirements("main.txt", read)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +128,7 @@ def test_a_requirements_file_is_read_as_pip_reads_it() -> None:
     assert len(found.notes) == 3
 
 
-@pytest.mark.parametrize("text", ["a=>1\n", "not a requirement\n", "-r main.txt\n"])
+@pytest.mark.parametrize("text", ["a=>1\n", "not a requirement\n", "-r gone.txt\n"])
 def test_R03_a_line_that_is_no_requirement_is_noted_with_its_place_and_the_rest_is_read(text: str) -> None:
     found = requirements(main=f"{text}b>=1\n")
     assert "b>=1" in found.dependencies
@@ -394,6 +401,33 @@ def test_R03_two_spellings_of_one_project_become_one() -> None:
     found = pyproject('[project]\nname = "x"\ndependencies = ["Foo_Bar>=1", "foo-bar<3"]\n')
     text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
     assert parse_manifest(text.encode(), label="pipper.toml").dependencies
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"main": "-r other.txt\na\n", "other": "-r main.txt\nb\n"},
+        {"main": "-r ./main.txt\na\nb\n"},
+        {
+            "main": "-r one.txt\n-r two.txt\na\n",
+            "one": "-r base.txt\n",
+            "two": "-r ./base.txt\n",
+            "base": "b\n",
+        },
+    ],
+    ids=["two that include each other", "itself", "one that two include"],
+)
+def test_a_requirements_file_that_is_included_again_is_read_once(files: dict[str, str]) -> None:
+    found = requirements(**files)
+    assert set(found.dependencies) == {"a", "b"}
+    assert found.notes == ()
+
+
+def test_what_a_file_of_constraints_includes_only_constrains() -> None:
+    found = requirements(
+        main="a\n-c limits.txt\n", limits="-r more.txt\n-c most.txt\n", more="a<3\n", most="b<2\n"
+    )
+    assert (found.dependencies, found.constraints) == (("a",), ("a<3", "b<2"))
 
 
 def test_R03_an_included_file_may_have_spaces_in_its_path_or_be_missing() -> None:

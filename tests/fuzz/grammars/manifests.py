@@ -9,7 +9,8 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.manifest.edit import add_requirements, drop_sources, remove_requirements
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
-from pipper.core.manifest.imports.projects import from_pyproject, from_requirements
+from pipper.core.manifest.imports.projects import from_pyproject
+from pipper.core.manifest.imports.requirements_txt import from_requirements
 from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError

@@ -1,11 +1,10 @@
-"""Reading the projects of other tools: pyproject.toml of several tools, and requirements.txt."""
+"""Reading the `pyproject.toml` of other tools."""
 
 import itertools
-import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
@@ -22,15 +21,7 @@ from pipper.core.manifest.imports.poetry import from_poetry
 from pipper.core.manifest.imports.uv import from_uv
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.self_reference import OwnProject
-from pipper.core.redaction import shown, without_account
-from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
-
-_DEEPEST = 10
-_COMMENT = re.compile(r"(^|\s)#.*$")
-_OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
-_HASHES = re.compile(r"\s--hash[=\s]\S+")
-_SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-url", "f": "find-links"}
 
 
 def from_pyproject(data: bytes, *, label: str, lost: Container[NormalizedName] = ()) -> ImportedManifest:
@@ -116,70 +107,3 @@ def _entries(group: Node) -> Iterator[str | Mapping[str, str]]:
             yield {"include-group": each.only(("include-group",)).text_at("include-group")}
         else:
             yield each.text()
-
-
-def from_requirements(path: str, read: Callable[[str], str], *, depth: int = 0) -> ImportedManifest:
-    """Return the requirements of a requirements file (pip's format) and of the files that it includes.
-
-    `read` returns the text of a file; a relative path is relative to the folder of the first one. Hashes are
-    ignored: a lock has its own. What cannot be read gets a note, also a file that it includes. Raises what `read`
-    raises for the first file.
-    """
-    found = ImportedManifest()
-    for number, line in _lines(read(path)):
-        place = f"{path}: line {number}"
-        option = _OPTION.fullmatch(line) if line.startswith("-") else None
-        if option is None:
-            found = found.joined(_requirement(line, place))
-            continue
-        name, value = _SHORT.get(option["name"], option["name"]), option["value"].strip()
-        if name in ("requirement", "constraint"):
-            inner = _included(path, value, place, read, depth)
-            if name == "constraint":
-                inner = ImportedManifest(constraints=inner.dependencies, notes=inner.notes)
-            found = found.joined(inner)
-        elif name == "index-url":
-            found = found.joined(ImportedManifest(index_url=without_account(value)))
-        elif name == "pre":
-            found = found.joined(ImportedManifest(prereleases=True))
-        else:
-            found = found.joined(ImportedManifest(notes=(f"{place}: the option --{name}",)))
-    return found
-
-
-def _included(path: str, value: str, place: str, read: Callable[[str], str], depth: int) -> ImportedManifest:
-    folder, value = path.rpartition("/")[0], value.strip("\"'")
-    inner = f"{folder}/{value}" if folder else value
-    if depth >= _DEEPEST:
-        return ImportedManifest(notes=(f"{place}: {inner}: {_DEEPEST} files include each other",))
-    try:
-        return from_requirements(inner, read, depth=depth + 1)
-    except UsageError as error:
-        return ImportedManifest(notes=(f"{place}: {error.message}",))
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines with their numbers, continued lines joined, without comments."""
-    number, whole = 0, ""
-    for at, line in enumerate(text.splitlines(), 1):
-        number = number if whole else at
-        bare = _COMMENT.sub("", line).strip()
-        if bare.endswith("\\"):
-            whole += bare[:-1] + " "
-            continue
-        whole = (whole + bare).strip()
-        if whole:
-            yield number, whole
-        whole = ""
-    if whole.strip():
-        yield number, whole.strip()
-
-
-def _requirement(line: str, place: str) -> ImportedManifest:
-    text = _HASHES.sub("", line).strip()
-    if "://" in text or text.startswith((".", "/")) or text.endswith((".whl", ".tar.gz", ".zip")):
-        return ImportedManifest(notes=(f"{place}: a file or URL; publish it to a repository",))
-    try:
-        return ImportedManifest(dependencies=(str(read_requirement(text)),))
-    except InvalidRequirement:
-        return ImportedManifest(notes=(f"{place}: `{shown(text)[:120]}` is not a requirement",))
