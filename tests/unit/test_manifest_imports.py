@@ -125,7 +125,7 @@ def test_a_requirements_file_is_read_as_pip_reads_it() -> None:
     assert found.dependencies == ("d", "e", "a==1.0", 'b[x]>=2; python_version >= "3.9"')
     assert found.constraints == ("f<3",)
     assert found.index_url == "https://index.example.com/simple"
-    assert len(found.notes) == 3
+    assert len(found.notes) == 4
 
 
 @pytest.mark.parametrize("text", ["a=>1\n", "not a requirement\n", "-r gone.txt\n"])
@@ -242,10 +242,123 @@ url = "https://main.example.com/simple"
     assert dict(found.groups) == {"dev": ({"include-group": "lint"}, "test>=2.20,<3"), "lint": ("ruff",)}
     notes = "\n".join(found.notes)
     assert "`strange` from the index `nowhere`" in notes
-    assert notes.count("the index") == 1
+    assert notes.count("the index `nowhere`") == 1
     assert "`early`: `allow-prereleases`" in notes
     assert "[tool.poetry.group.dev]: `optional`" in notes
     assert "secret" not in notes
+
+
+def test_a_project_that_uv_takes_from_an_index_by_marker_comes_from_it_everywhere() -> None:
+    found = pyproject(
+        """[project]
+dependencies = ["idna", "torch", "six"]
+[tool.uv.sources]
+IDNA = [{ index = "corp", marker = "sys_platform == 'linux'" }]
+torch = [{ index = "cpu", extra = "cpu" }, { index = "corp", extra = "gpu" }]
+[[tool.uv.index]]
+name = "corp"
+url = "https://corp.example.com/simple"
+explicit = true
+authenticate = "always"
+[[tool.uv.index]]
+name = "cpu"
+url = "https://cpu.example.com/simple"
+explicit = true
+"""
+    )
+    assert found.dependencies == ("idna", "six")
+    assert found.sources == {"idna": "corp"}
+    assert found.notes == (
+        "[tool.uv.sources] `IDNA`: `marker = sys_platform == 'linux'`: it comes from its index everywhere",
+        "[[tool.uv.index]] `corp`: `authenticate`",
+        "`torch` from the indexes `cpu`, `corp`: name one in [sources], then require it",
+    )
+
+
+def test_an_extra_of_poetry_that_names_no_dependency_is_said() -> None:
+    found = pyproject(
+        """[tool.poetry.dependencies]
+six = { version = "*", optional = true }
+idna = "*"
+[tool.poetry.extras]
+all = ["six", "idna", "Gone"]
+"""
+    )
+    assert dict(found.extras) == {"all": ("six",)}
+    assert found.notes == ("`Gone` in the extra `all`: it is not in [tool.poetry.dependencies]",)
+
+
+def test_an_override_of_pdm_by_a_url_is_said_as_what_it_is() -> None:
+    found = pyproject(
+        """[project]
+dependencies = ["idna"]
+[tool.pdm.resolution.overrides]
+idna = "https://me:secret@example.com/idna.whl"
+six = "1.16"
+"""
+    )
+    assert found.overrides == ("six==1.16",)
+    assert found.notes == (
+        "the override of `idna` from a URL: publish it to a repository, then override its version",
+    )
+
+
+def test_the_keys_of_a_source_of_pdm_that_are_not_read_are_said() -> None:
+    found = pyproject(
+        """[project]
+dependencies = ["idna"]
+[[tool.pdm.source]]
+name = "pypi"
+url = "https://index.example.com/simple"
+verify_ssl = false
+username = "me"
+password = "secret"
+"""
+    )
+    assert found.notes == ("[[tool.pdm.source]] `pypi`: `verify_ssl`, `username`, `password`",)
+
+
+SECRET_URL = "https://me:secret@index.example.com/simple"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[[tool.uv.index]]\nname = 'corp'\nurl = '{SECRET_URL}'\ndefault = true",
+        f"[[tool.uv.index]]\nname = 'corp'\nurl = '{SECRET_URL}'\nexplicit = true",
+        f"[tool.uv]\nindex-url = '{SECRET_URL}'",
+        f"[tool.uv]\nextra-index-url = ['{SECRET_URL}']",
+        f"[[tool.poetry.source]]\nname = 'corp'\nurl = '{SECRET_URL}'",
+        f"[[tool.pdm.source]]\nname = 'pypi'\nurl = '{SECRET_URL}'",
+    ],
+)
+def test_the_account_in_the_url_of_an_index_is_left_out_and_said(text: str) -> None:
+    found = pyproject(f"[project]\ndependencies = ['six']\n{text}\n")
+    said = [note for note in found.notes if "user name and password" in note]
+    assert len(said) == 1
+    assert said[0].endswith("write them into `netrc`")
+    assert "secret" not in manifest_text(found, source="x", python="3.11", repositories={})
+
+
+def test_the_account_in_the_index_of_a_requirements_file_is_left_out_and_said() -> None:
+    found = requirements(main=f"six\n--index-url {SECRET_URL}\n")
+    assert found.index_url == "https://index.example.com/simple"
+    assert found.notes == (
+        "the user name and password in the URL of the index https://index.example.com/simple: write them into `netrc`",
+    )
+
+
+def test_an_index_that_is_brought_over_is_not_said_to_be_missing() -> None:
+    found = pyproject(
+        "[project]\ndependencies = ['six']\n[tool.uv]\nextra-index-url = 'https://b.example.com'\n"
+        "[[tool.uv.index]]\nname = 'corp'\nurl = 'https://a.example.com'\n"
+    )
+    assert found.indexes == {"corp": "https://a.example.com"}
+    corp, nameless = found.notes
+    assert corp.startswith(
+        "that any name may come from the index `corp` (https://a.example.com): it is in [indexes]"
+    )
+    assert nameless.startswith("the index (https://b.example.com): write it into [indexes]")
 
 
 def test_T04_a_further_source_of_pdm_is_not_made_the_index() -> None:

@@ -11,10 +11,13 @@ from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.indexes import SCHEMES, is_alias
 from pipper.core.manifest.members import PathSource
-from pipper.core.redaction import shown, without_account
+from pipper.core.redaction import has_account, shown, without_account
 
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 """The name at the start of a requirement."""
+
+SEVERAL_INDEXES = "the indexes"
+"""How the origin begins, in words, of a project that comes from one index or another."""
 
 _FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _FOLDER = re.compile(
@@ -95,7 +98,12 @@ def without_elsewhere(found: ImportedManifest) -> ImportedManifest:
         for entry in entries:
             where = _where(entry, found.elsewhere)
             if where and isinstance(entry, str):
-                notes[f"`{_shown(entry)}` from {where}: publish it to a repository, then require it"] = None
+                mend = (
+                    "name one in [sources]"
+                    if where.startswith(SEVERAL_INDEXES)
+                    else "publish it to a repository"
+                )
+                notes[f"`{_shown(entry)}` from {where}: {mend}, then require it"] = None
             else:
                 left.append(entry)
         return tuple(left)
@@ -142,11 +150,31 @@ def unread_keys(table: Node, label: str, read: Iterable[str]) -> tuple[str, ...]
 
 def further_index(name: str, url: str) -> str:
     """Return the note for an index that the other tool asks for more names than `[sources]` gives to it."""
-    shown = " ".join(part for part in (name and f"`{name}`", url and f"({without_account(url)})") if part)
+    bare = without_account(url)
+    if _can_be_further(name, bare):
+        return (
+            f"that any name may come from the index `{name}` ({bare}): it is in [indexes], and pipper asks it only"
+            " for the names that [sources] gives to it"
+        )
+    shown = " ".join(part for part in (name and f"`{name}`", bare and f"({bare})") if part)
     return (
-        f"the index {shown}, for any name: pipper asks a further index of [indexes] only for the names that"
-        " [sources] gives to it"
+        f"the index {shown}: write it into [indexes], and the names that come from it into [sources]; pipper asks"
+        " it for no other name"
     )
+
+
+def account_notes(indexes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a note for each index, of a name and a URL, whose URL has a user name or a password."""
+    return tuple(
+        f"the user name and password in the URL of the index {f'`{name}`' if name else without_account(url)}: write"
+        " them into `netrc`"
+        for name, url in indexes
+        if has_account(url)
+    )
+
+
+def _can_be_further(name: str, url: str) -> bool:
+    return is_alias(name) and url.startswith(SCHEMES)
 
 
 def further_indexes(entries: Iterable[Node], aliases: Container[str] = ()) -> dict[str, str]:
@@ -157,6 +185,6 @@ def further_indexes(entries: Iterable[Node], aliases: Container[str] = ()) -> di
     found = {}
     for each in entries:
         name, url = each.text_at("name", ""), without_account(each.text_at("url", ""))
-        if is_alias(name) and name not in aliases and url.startswith(SCHEMES):
+        if name not in aliases and _can_be_further(name, url):
             found[name] = url
     return found

@@ -1,14 +1,17 @@
 """Converting the table of PDM (`[tool.pdm]`) to standard requirements."""
 
+from collections.abc import Iterable, Iterator, Mapping
+
 from packaging.utils import canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.constraints import specifier_of
-from pipper.core.manifest.imports.elsewhere import further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import account_notes, further_index, further_indexes, unread_keys
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import without_account
 
 _READ = ("dev-dependencies", "resolution", "source")
+_READ_OF_SOURCE = ("name", "url", "include_packages")
 _DEFAULT = "pypi"
 """The name of the source that replaces PDM's default index; every other one is added to it."""
 
@@ -23,11 +26,10 @@ def from_pdm(table: Node) -> ImportedManifest:
     given = {
         name: each.text_at("name", "") for each in further for name in each.at("include_packages", []).texts()
     }
+    overrides = {name: each.text() for name, each in resolution.at("overrides", {}).table().items()}
     return ImportedManifest(
         groups={name: each.texts() for name, each in table.at("dev-dependencies", {}).table().items()},
-        overrides=tuple(
-            name + specifier_of(each.text()) for name, each in resolution.at("overrides", {}).table().items()
-        ),
+        overrides=tuple(name + specifier_of(text) for name, text in overrides.items() if not _is_url(text)),
         exclude=resolution.at("excludes", []).texts(),
         prereleases=resolution.at("allow-prereleases", False).value is True,
         index_url=without_account(default.text_at("url")) if default is not None else "",
@@ -38,13 +40,27 @@ def from_pdm(table: Node) -> ImportedManifest:
             for name, alias in given.items()
             if alias not in indexes
         },
-        notes=(
-            *(
-                further_index(each.text_at("name", ""), each.text_at("url", ""))
-                for each in further
-                if "include_packages" not in each
-            ),
-            *unread_keys(resolution, "[tool.pdm.resolution]", ("overrides", "excludes", "allow-prereleases")),
-            *unread_keys(table, "[tool.pdm]", _READ),
-        ),
+        notes=tuple(_notes(table, overrides, further)),
     )
+
+
+def _notes(table: Node, overrides: Mapping[str, str], further: Iterable[Node]) -> Iterator[str]:
+    for each in further:
+        if "include_packages" not in each:
+            yield further_index(each.text_at("name", ""), each.text_at("url", ""))
+    for name, text in overrides.items():
+        if _is_url(text):
+            yield f"the override of `{name}` from a URL: publish it to a repository, then override its version"
+    sources = tuple(table.at("source", []).items())
+    yield from account_notes((each.text_at("name", ""), each.text_at("url", "")) for each in sources)
+    for each in sources:
+        yield from unread_keys(each, f"[[tool.pdm.source]] `{each.text_at('name', '')}`", _READ_OF_SOURCE)
+    resolution = table.at("resolution", {})
+    yield from unread_keys(
+        resolution, "[tool.pdm.resolution]", ("overrides", "excludes", "allow-prereleases")
+    )
+    yield from unread_keys(table, "[tool.pdm]", _READ)
+
+
+def _is_url(text: str) -> bool:
+    return ":" in text or "@" in text

@@ -8,7 +8,13 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import (
+    account_notes,
+    folder_source,
+    further_index,
+    further_indexes,
+    unread_keys,
+)
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.ranges import union_of
 from pipper.core.manifest.members import PathSource
@@ -20,6 +26,7 @@ _SEPARATOR = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
 _CHOICE = re.compile(r"\s*\|\|?\s*")
 _ELSEWHERE = ("git", "path", "url", "file")
 _READ = ("dependencies", "dev-dependencies", "extras", "group", "name", "source")
+_READ_OF_SOURCE = ("name", "url", "priority", "default", "secondary")
 _ENTRY = ("version", "python", "platform", "markers", "extras", "optional", "source")
 
 
@@ -42,21 +49,26 @@ def from_poetry(table: Node) -> ImportedManifest:
             optional[canonicalize_name(name)] = texts
         else:
             dependencies += texts
+    extras = {name: each.texts() for name, each in table.at("extras", {}).table().items()}
     return ImportedManifest(
         requires_python=reader.python(python) if python else "",
         dependencies=tuple(dependencies),
         extras={
-            name: tuple(
-                text for wanted in each.texts() for text in optional.get(canonicalize_name(wanted), [])
-            )
-            for name, each in table.at("extras", {}).table().items()
+            name: tuple(text for each in names for text in optional.get(canonicalize_name(each), []))
+            for name, names in extras.items()
         },
         groups=dict(reader.groups(table)),
         index_url=without_account(index.text_at("url", "")) if index is not None else "",
         indexes=indexes,
         sources=reader.sources,
         paths=reader.paths,
-        notes=(*reader.notes, *_further(others), *unread_keys(table, "[tool.poetry]", _READ)),
+        notes=(
+            *reader.notes,
+            *_undeclared(extras, {canonicalize_name(name) for name in main}),
+            *_further(others),
+            *_notes_of_sources(table),
+            *unread_keys(table, "[tool.poetry]", _READ),
+        ),
     )
 
 
@@ -71,6 +83,20 @@ def _further(sources: Iterable[Node]) -> Iterator[str]:
     for each in sources:
         if each.text_at("priority", "").lower() != "explicit":
             yield further_index(each.text_at("name", ""), each.text_at("url", ""))
+
+
+def _notes_of_sources(table: Node) -> Iterator[str]:
+    sources = tuple(table.at("source", []).items())
+    yield from account_notes((each.text_at("name", ""), each.text_at("url", "")) for each in sources)
+    for each in sources:
+        yield from unread_keys(each, f"[[tool.poetry.source]] `{each.text_at('name', '')}`", _READ_OF_SOURCE)
+
+
+def _undeclared(extras: Mapping[str, tuple[str, ...]], declared: Container[NormalizedName]) -> Iterator[str]:
+    for extra, names in extras.items():
+        for name in names:
+            if canonicalize_name(name) not in declared:
+                yield f"`{name}` in the extra `{extra}`: it is not in [tool.poetry.dependencies]"
 
 
 def _is_primary(source: Node) -> bool:

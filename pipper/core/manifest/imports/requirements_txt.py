@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from packaging.requirements import InvalidRequirement
 
+from pipper.core.manifest.imports.elsewhere import account_notes
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
@@ -55,7 +56,7 @@ class _Reader:
         if name in ("requirement", "constraint"):
             return self._included(path, value, place, constraint or name == "constraint")
         if name == "index-url":
-            return ImportedManifest(index_url=without_account(value))
+            return ImportedManifest(index_url=without_account(value), notes=account_notes([("", value)]))
         if name == "pre":
             return ImportedManifest(prereleases=True)
         return ImportedManifest(notes=(f"{place}: the option --{name}",))

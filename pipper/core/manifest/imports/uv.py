@@ -6,7 +6,14 @@ from datetime import date
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import folder_source, further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import (
+    SEVERAL_INDEXES,
+    account_notes,
+    folder_source,
+    further_index,
+    further_indexes,
+    unread_keys,
+)
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
@@ -24,6 +31,8 @@ _READ = (
     ),
     *("override-dependencies", "prerelease", "sources", "workspace"),
 )
+_READ_OF_INDEX = ("name", "url", "default", "explicit")
+_CONDITIONS = ("marker", "extra", "group")
 _ELSEWHERE = {"workspace": "the workspace", "path": "a path", "git": "git", "url": "a URL"}
 
 
@@ -32,17 +41,15 @@ def from_uv(table: Node) -> ImportedManifest:
     dev = table.at("dev-dependencies", []).texts()
     groups: dict[str, Group] = {"dev": dev} if "dev-dependencies" in table else {}
     default = _default_index(table)
-    prerelease = table.at("prerelease", "").value
-    overrides = table.at("override-dependencies", []).texts()
     indexes = further_indexes(_others(table, default))
     sources = _index_sources(table, indexes)
     return ImportedManifest(
         groups=groups,
         constraints=table.at("constraint-dependencies", []).texts(),
-        overrides=overrides,
+        overrides=table.at("override-dependencies", []).texts(),
         exclude=table.at("exclude-dependencies", []).texts(),
         conflicts=tuple(tuple(_conflicting(each)) for each in table.at("conflicts", []).items()),
-        prereleases=prerelease == "allow",
+        prereleases=table.at("prerelease", "").value == "allow",
         as_of=_moment(table.at("exclude-newer", "")),
         index_url=without_account(
             default.text_at("url", "") if default is not None else table.text_at("index-url", "")
@@ -53,18 +60,24 @@ def from_uv(table: Node) -> ImportedManifest:
         workspace=_workspace(table),
         in_workspace=frozenset(_of_workspace(table)),
         elsewhere={name: where for name, where in uv_elsewhere(table).items() if name not in sources},
-        notes=(
-            *_further(table, default),
-            *((f"[tool.uv]: `prerelease = {prerelease}`",) if prerelease not in ("", "allow") else ()),
-            *(
-                f"override `{text}`: where its marker is false, uv requires nothing, pipper what packages say"
-                for text in overrides
-                if ";" in text
-            ),
-            *unread_keys(table.at("workspace", {}), "[tool.uv.workspace]", ("members",)),
-            *unread_keys(table, "[tool.uv]", _READ),
-        ),
+        notes=tuple(_notes(table, default, sources)),
     )
+
+
+def _notes(table: Node, default: Node | None, sources: Container[str]) -> Iterator[str]:
+    yield from _further(table, default)
+    yield from account_notes(_urls(table))
+    yield from _conditional(table, sources)
+    for each in table.at("index", []).items():
+        yield from unread_keys(each, f"[[tool.uv.index]] `{each.text_at('name', '')}`", _READ_OF_INDEX)
+    prerelease = table.at("prerelease", "").value
+    if prerelease not in ("", "allow"):
+        yield f"[tool.uv]: `prerelease = {prerelease}`"
+    for text in table.at("override-dependencies", []).texts():
+        if ";" in text:
+            yield f"override `{text}`: where its marker is false, uv requires nothing, pipper what packages say"
+    yield from unread_keys(table.at("workspace", {}), "[tool.uv.workspace]", ("members",))
+    yield from unread_keys(table, "[tool.uv]", _READ)
 
 
 def _default_index(table: Node) -> Node | None:
@@ -79,20 +92,33 @@ def _others(table: Node, default: Node | None) -> list[Node]:
 
 
 def _index_sources(table: Node, indexes: Container[str]) -> dict[str, str]:
-    """Return the further index of each project that comes from it whatever the environment."""
+    """Return the one further index of each project that no entry takes from elsewhere."""
     found: dict[str, str] = {}
     for name, node in table.at("sources", {}).table().items():
-        entries = list(node.items()) if isinstance(node.value, list) else [node]
-        alias = entries[0].text_at("index", "") if len(entries) == 1 else ""
-        if alias in indexes and "marker" not in entries[0]:
+        aliases = {each.text_at("index", "") for each in _entries(node)}
+        if len(aliases) == 1 and (alias := aliases.pop()) in indexes:
             found[canonicalize_name(name)] = alias
     return found
 
 
+def _conditional(table: Node, sources: Container[str]) -> Iterator[str]:
+    """Yield a note for each project that comes from its further index in some environments alone."""
+    for name, node in table.at("sources", {}).table().items():
+        conditions = [
+            f"`{key} = {each.text_at(key)}`" for each in _entries(node) for key in _CONDITIONS if key in each
+        ]
+        if canonicalize_name(name) in sources and conditions:
+            yield f"[tool.uv.sources] `{name}`: {', '.join(conditions)}: it comes from its index everywhere"
+
+
 def _only_entry(node: Node) -> Node | None:
     """Return the one entry of a source; None if there are several, or if it depends on the environment."""
-    entries = list(node.items()) if isinstance(node.value, list) else [node]
+    entries = _entries(node)
     return entries[0] if len(entries) == 1 and "marker" not in entries[0] else None
+
+
+def _entries(node: Node) -> list[Node]:
+    return list(node.items()) if isinstance(node.value, list) else [node]
 
 
 def _paths(table: Node) -> dict[NormalizedName, PathSource]:
@@ -133,9 +159,21 @@ def _further(table: Node, default: Node | None) -> Iterator[str]:
     for each in _others(table, default):
         if each.at("explicit", False).value is not True:
             yield further_index(each.text_at("name", ""), each.text_at("url", ""))
-    more = table.at("extra-index-url", [])
-    for url in more.texts() if isinstance(more.value, list) else (more.text(),):
+    for url in _extra_urls(table):
         yield further_index("", url)
+
+
+def _extra_urls(table: Node) -> tuple[str, ...]:
+    more = table.at("extra-index-url", [])
+    return more.texts() if isinstance(more.value, list) else (more.text(),)
+
+
+def _urls(table: Node) -> Iterator[tuple[str, str]]:
+    """Yield the name, if it has one, and the URL of every index."""
+    for each in table.at("index", []).items():
+        yield each.text_at("name", ""), each.text_at("url", "")
+    for url in (table.text_at("index-url", ""), *_extra_urls(table)):
+        yield "", url
 
 
 def uv_elsewhere(table: Node) -> dict[NormalizedName, str]:
@@ -146,14 +184,14 @@ def uv_elsewhere(table: Node) -> dict[NormalizedName, str]:
 
 def _elsewhere(table: Node, default: str) -> Iterator[tuple[NormalizedName, str]]:
     for name, node in table.at("sources", {}).table().items():
-        for entry in node.items() if isinstance(node.value, list) else [node]:
-            where = next((text for key, text in _ELSEWHERE.items() if key in entry), "")
-            index = entry.text_at("index", "")
-            if not where and index and index != default:
-                where = f"the index `{index}`"
-            if where:
-                yield canonicalize_name(name), where
-                break
+        entries = _entries(node)
+        where = [text for each in entries for key, text in _ELSEWHERE.items() if key in each]
+        indexes = [alias for each in entries if (alias := each.text_at("index", ""))]
+        if not where and set(indexes) - {default}:
+            named = ", ".join(f"`{alias}`" for alias in dict.fromkeys(indexes))
+            where = [f"{SEVERAL_INDEXES if ',' in named else 'the index'} {named}"]
+        if where:
+            yield canonicalize_name(name), where[0]
 
 
 def _moment(node: Node) -> str:
