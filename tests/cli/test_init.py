@@ -82,6 +82,22 @@ def test_what_is_left_behind_is_said(empty: Workspace) -> None:
     assert "not converted: requirements.txt: line 2" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "Add your requirements to it, then"),
+        (("--from", "requirements.txt"), "Read it and add your repositories to it, then"),
+        (("--from", "requirements.txt", "-R", "acme=../packages"), "Read it, then"),
+    ],
+)
+def test_the_next_step_asks_for_nothing_that_was_given(
+    options: tuple[str, ...], said: str, empty: Workspace
+) -> None:
+    assert empty.environment
+    (empty.app / "requirements.txt").write_text("alpha\n")
+    assert f"pipper.toml. {said}" in empty.run("init", *options).stderr
+
+
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
     assert empty.environment
     empty.refused("init", "--from", ".", code=2, subject="has no file to convert")

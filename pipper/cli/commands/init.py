@@ -51,11 +51,17 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
             raise click.BadParameter(f"{text!r} is not ALIAS=URL", param_hint="--repository-url")
         entries.append(RepositoryEntry(alias=alias, url=repository_text(url, keep_relative=True)))
     python = f"3.{sys.version_info.minor}"
-    first = "your repositories" if source else "your requirements"
     if source is None:
         init_project(settings.directory, python=python, repositories=entries)
     else:
         for note in adopt_project(settings.directory, source, python=python, repositories=entries):
             settings.reporter.warning(f"not converted: {note}")
     path = settings.directory / PIPPER_TOML
-    settings.reporter.info(f"Wrote {path}. Add {first} to it, then run: pipper lock && pipper sync")
+    first = _next(converted=source is not None, has_repositories=bool(entries))
+    settings.reporter.info(f"Wrote {path}. {first}, then run: pipper lock && pipper sync")
+
+
+def _next(*, converted: bool, has_repositories: bool) -> str:
+    if not converted:
+        return "Add your requirements to it"
+    return "Read it" if has_repositories else "Read it and add your repositories to it"
