@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject
-from pipper.core.manifest.imports.requirements_txt import from_requirements
+from pipper.core.manifest.imports.requirements_txt import ProjectFolder, from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
 from pipper.core.manifest.model import parse_manifest
@@ -67,7 +68,7 @@ def adopt_project(
     """
     _refuse_project(directory)
     file = _found(source)
-    adopted = _with_usable_members(_read(file), file, directory)
+    adopted = _with_usable_members(_read(file, directory), file, directory)
     urls = {each.alias: each.url for each in repositories}
     text = manifest_text(adopted, source=file.name, python=python, repositories=urls)
     _write(directory, text, label=f"{file.name} as {PIPPER_TOML}")
@@ -139,7 +140,7 @@ def _states_nothing(folder: Path) -> bool:
     return not stated and not any(name in tool for name in ("poetry", "uv", "pdm"))
 
 
-def _read(file: Path) -> ImportedManifest:
+def _read(file: Path, directory: Path) -> ImportedManifest:
     data = read_bytes(file) or b""
     kind = input_kind(data, file.name)
     if kind is InputKind.OLD_MANIFEST:
@@ -161,7 +162,20 @@ def _read(file: Path) -> ImportedManifest:
             )
         return data.decode("utf-8-sig", "replace")
 
-    return carried(from_requirements(file.name, read))
+    return carried(from_requirements(file.name, read, partial(_project_folder, folder, directory)))
+
+
+def _project_folder(folder: Path, directory: Path, path: str) -> ProjectFolder | None:
+    """Return the project that a line names; its path is relative to `folder`, that of the file.
+
+    pip looks from where it is started, which is the folder of the project if the file is below it.
+    """
+    is_below = folder.absolute().is_relative_to(directory.absolute())
+    for base in (directory, folder) if is_below else (folder,):
+        stated = _stated(base / path)
+        if stated is not None and stated.name:
+            return ProjectFolder(name=stated.name, path=Path(os.path.relpath(base / path, folder)).as_posix())
+    return None
 
 
 def _from_old(old: OldManifest) -> ImportedManifest:

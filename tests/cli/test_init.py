@@ -77,9 +77,11 @@ def test_the_project_of_another_tool_is_brought_over_and_can_be_locked(
 
 def test_what_is_left_behind_is_said(empty: Workspace) -> None:
     assert empty.environment
-    (empty.app / "requirements.txt").write_text("alpha\n-e .\n")
+    (empty.app / "requirements.txt").write_text("alpha\n-e .\n-e ../gone\n")
     done = empty.run("init", "--from", "requirements.txt")
     assert "not converted: requirements.txt: line 2" in done.stderr
+    assert "line 3: the folder `../gone` has no project" in done.stderr
+    assert "run `pipper add --editable ../gone`" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -80,3 +80,48 @@ def test_T04_folders_are_found_from_where_the_manifest_is_written(yard: Yard) ->
     yard.workspace.run("init", "--from", "../other")
     found = tomllib.loads(yard.workspace.manifest.read_text())
     assert found["sources"] == {"lab": {"path": "../lab", "editable": False}}
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement", "editable"),
+    [
+        ("-e ../lab", "lab", True),
+        ("--editable=../lab#egg=lab", "lab", True),
+        ("-e file:../lab", "lab", True),
+        ("../lab", "lab", False),
+        ('../lab/ ; python_version > "3"', 'lab ; python_version > "3"', False),
+        ("-e ../lab[fast]", "lab[fast]", True),
+        ('-e "../lab"', "lab", True),
+    ],
+)
+def test_a_folder_in_a_requirements_file_becomes_a_member(
+    line: str, requirement: str, editable: bool, yard: Yard
+) -> None:
+    for name in ("requirements.txt", "requirements/dev.txt"):
+        file = yard.workspace.app / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{line}\nseven\n")
+        done = yard.workspace.run("init", "--from", name)
+        assert "not converted" not in done.stderr
+        found = tomllib.loads(yard.workspace.manifest.read_text())
+        assert found["dependencies"] == [requirement, "seven"]
+        assert found["sources"]["lab"] == {"path": "../lab"} | ({} if editable else {"editable": False})
+        yard.workspace.manifest.unlink()
+
+
+def test_a_folder_in_a_requirements_file_is_locked_and_nobody_is_asked_for_its_name(yard: Yard) -> None:
+    (yard.workspace.app / "requirements.txt").write_text("-e ../lab\npackages/core\nseven\n")
+    yard.workspace.run("init", "--from", "requirements.txt")
+    manifest = yard.workspace.manifest
+    manifest.write_text(f"{manifest.read_text()}\n[index]\nurl = '{yard.index.url}'\n")
+    with yard.nobody_is_asked_for("core", "lab"):
+        yard.workspace.run("lock")
+    sources = {each["name"]: each["source"] for each in yard.lock["packages"]}
+    assert sources == {"core": "path", "lab": "path", "seven": "index", "six": "index"}
+
+
+def test_the_project_itself_in_its_requirements_file_is_said(yard: Yard) -> None:
+    (yard.workspace.app / "pyproject.toml").write_text("[project]\nname = 'app'\ndependencies = ['seven']\n")
+    (yard.workspace.app / "requirements.txt").write_text("-e .\n")
+    done = yard.workspace.run("init", "--from", "requirements.txt")
+    assert "the project of this folder: `pipper init --from FILE` converts its pyproject.toml" in done.stderr

@@ -19,7 +19,7 @@ NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 SEVERAL_INDEXES = "the indexes"
 """How the origin begins, in words, of a project that comes from one index or another."""
 
-_FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
+FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _FOLDER = re.compile(
     r"(?P<option>-e\s+|--editable[\s=]+)?((?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*@\s*)?"
     r"(file:///?\$\{PROJECT_ROOT\}|\{root:uri\})/(?P<path>[^#?\s]+)(#egg=(?P<egg>[\w.-]+))?"
@@ -35,7 +35,7 @@ def name_at_start(entry: object) -> NormalizedName | None:
 def folder_source(path: str, *, editable: bool = True) -> PathSource | None:
     """Return the source for a relative folder, None for any other path and for that of a file."""
     place = PurePosixPath(path.replace("\\", "/"))
-    if not path.isprintable() or place.is_absolute() or PureWindowsPath(path).anchor or path.endswith(_FILES):
+    if not path.isprintable() or place.is_absolute() or PureWindowsPath(path).anchor or path.endswith(FILES):
         return None
     return PathSource(path=place.as_posix(), editable=editable)
 

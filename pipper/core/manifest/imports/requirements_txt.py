@@ -4,9 +4,12 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
+from packaging.utils import NormalizedName
 
-from pipper.core.manifest.imports.elsewhere import account_notes
+from pipper.core.manifest.imports.elsewhere import FILES, account_notes, folder_source
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
@@ -15,22 +18,41 @@ from pipper.errors import UsageError
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
+_WORD = r"[^\s:;@#\[\]\"']"
+_FOLDER = re.compile(
+    r"(?P<option>(?:-e\s*|--editable[\s=]+))?[\"']?(?:file:(?!//))?"
+    rf"(?P<path>\.{{1,2}}|{_WORD}*[/\\]{_WORD}*|(?(option){_WORD}+|(?!))|(?<=[\"'])[^:;@#\[\]\"']+)"
+    r"(?P<extras>\[[\w\s.,-]*\])?(?:#egg=[\w.-]+)?[\"']?(?:\s*;\s*(?P<marker>.+))?"
+)
+"""A path that is not a URL. A plain word is one after `-e` alone."""
+
 _SHORT = {"r": "requirement", "c": "constraint", "e": "editable", "i": "index-url", "f": "find-links"}
 
 
-def from_requirements(path: str, read: Callable[[str], str]) -> ImportedManifest:
+class ProjectFolder(Struct, frozen=True, kw_only=True):
+    """A folder that a line names, and the project in it."""
+
+    name: NormalizedName
+    path: str
+    """Relative to the folder of the first file."""
+
+
+def from_requirements(
+    path: str, read: Callable[[str], str], find: Callable[[str], ProjectFolder | None] = lambda _: None
+) -> ImportedManifest:
     """Return the requirements of a requirements file (pip's format) and of the files that it includes, each once.
 
-    `read` returns the text of a file; a relative path is relative to the folder of the first one. Hashes are
-    ignored: a lock has its own. What cannot be read gets a note, also a file that it includes. Raises what `read`
-    raises for the first file.
+    `read` returns the text of a file; a relative path is relative to the folder of the first one. `find` returns
+    the project in a folder as a line names it, None without one. Hashes are ignored: a lock has its own. What cannot
+    be read gets a note, also a file that it includes. Raises what `read` raises for the first file.
     """
-    return _Reader(read).file(path)
+    return _Reader(read, find).file(path)
 
 
 class _Reader:
-    def __init__(self, read: Callable[[str], str]) -> None:
+    def __init__(self, read: Callable[[str], str], find: Callable[[str], ProjectFolder | None]) -> None:
         self._text_of = read
+        self._find = find
         self._begun: set[str] = set()
         """Files as requirements, and as constraints."""
 
@@ -46,6 +68,9 @@ class _Reader:
         return found
 
     def _line(self, line: str, place: str, path: str, constraint: bool) -> ImportedManifest:
+        folder = None if constraint else _FOLDER.fullmatch(_HASHES.sub("", line).strip())
+        if folder is not None and not folder["path"].endswith(FILES):
+            return self._folder(folder, place)
         option = _OPTION.fullmatch(line) if line.startswith("-") else None
         if option is None:
             found = _requirement(line, place)
@@ -59,14 +84,34 @@ class _Reader:
             return ImportedManifest(index_url=without_account(value), notes=account_notes([("", value)]))
         if name == "pre":
             return ImportedManifest(prereleases=True)
-        return ImportedManifest(notes=(f"{place}: the option --{name}",))
+        if name == "editable":
+            return _left_out(f"{place}: a folder or URL; publish it to a repository")
+        return _left_out(f"{place}: the option --{name}")
+
+    def _folder(self, line: re.Match[str], place: str) -> ImportedManifest:
+        path = line["path"]
+        source = folder_source(path, editable=line["option"] is not None)
+        if source is None:
+            return _left_out(f"{place}: `{path}` is not a relative path: run `pipper add --editable {path}`")
+        project = self._find(source.path)
+        if posixpath.normpath(project.path if project else path) == ".":
+            mend = "`pipper init --from FILE` converts its pyproject.toml or setup.cfg"
+            return _left_out(f"{place}: the project of this folder: {mend}")
+        if project is None:
+            mend = f"when it has one, run `pipper add --editable {path}`"
+            return _left_out(f"{place}: the folder `{path}` has no project with a name: {mend}")
+        marker = f" ; {line['marker']}" if line["marker"] else ""
+        return ImportedManifest(
+            dependencies=(f"{project.name}{line['extras'] or ''}{marker}",),
+            paths={project.name: replace(source, path=project.path)},
+        )
 
     def _included(self, path: str, value: str, place: str, constraint: bool) -> ImportedManifest:
         folder, value = path.rpartition("/")[0], value.strip("\"'")
         try:
             return self.file(f"{folder}/{value}" if folder else value, constraint=constraint)
         except UsageError as error:
-            return ImportedManifest(notes=(f"{place}: {error.message}",))
+            return _left_out(f"{place}: {error.message}")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -88,9 +133,16 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _requirement(line: str, place: str) -> ImportedManifest:
     text = _HASHES.sub("", line).strip()
-    if "://" in text or text.startswith((".", "/")) or text.endswith((".whl", ".tar.gz", ".zip")):
-        return ImportedManifest(notes=(f"{place}: a file or URL; publish it to a repository",))
     try:
-        return ImportedManifest(dependencies=(str(read_requirement(text)),))
+        requirement = read_requirement(text)
     except InvalidRequirement:
-        return ImportedManifest(notes=(f"{place}: `{shown(text)[:120]}` is not a requirement",))
+        requirement = None
+    if "://" in text or text.endswith(FILES) or (requirement is not None and requirement.url):
+        return _left_out(f"{place}: a file or URL; publish it to a repository")
+    if requirement is None:
+        return _left_out(f"{place}: `{shown(text)[:120]}` is not a requirement")
+    return ImportedManifest(dependencies=(str(requirement),))
+
+
+def _left_out(note: str) -> ImportedManifest:
+    return ImportedManifest(notes=(note,))
