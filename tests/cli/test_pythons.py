@@ -205,3 +205,28 @@ def test_without_project_and_environment_nothing_is_installed(empty: Workspace, 
     assert "no project and no environment to change" in done.stderr
     for mend in ("pipper init", "-t DIR", "--python EXE"):
         assert mend in done.stderr
+
+
+def test_sync_makes_the_environment_anew_after_the_version_file_was_changed(project: Workspace) -> None:
+    fake_python(project.root / "home/.pyenv/versions/3.42.1/bin", "python", "3.42.1")
+    project.run("lock")
+    project.run("sync")
+    pin = project.app / ".python-version"
+    pin.write_text("3.42\n")
+    assert ".python-version says 3.42" in project.run("lock", "--check", code=1).stdout
+    assert "cp342" in project.run("lock").stderr, "lock adds the Python at hand"
+    project.run("lock", "--check")
+    assert "anew with Python 3.42.1" in project.run("sync").stderr
+
+
+def test_a_version_file_that_contradicts_the_manifest_is_told_although_the_environment_is_there(
+    project: Workspace,
+) -> None:
+    fake_python(project.root / "home/.pyenv/versions/3.42.1/bin", "python", "3.42.1")
+    with_requires(project, "<3.42")
+    project.run("lock")
+    project.run("sync")
+    (project.app / ".python-version").write_text("3.42\n")
+    for command in ("lock", "sync"):
+        project.refused(command, code=2, subject="says 3.42, but the project requires Python <3.42")
+    assert "alpha" in project.run("list").stdout, "what is installed can be seen all the same"

@@ -96,7 +96,7 @@ def command(
     if files is None:
         raise no_project(settings.directory)
     if check:
-        difference = check_lock(files)
+        difference = check_lock(settings, files)
         if as_json:
             give_json({"fresh": not difference, "difference": difference})
         elif difference:

@@ -11,7 +11,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.target import serves, system_version
 from pipper.errors import MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
-from pipper.ops.context.interpreters import admits, named_interpreter, usual_interpreter
+from pipper.ops.context.interpreters import admits, named_interpreter, pinned, usual_interpreter
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
@@ -49,7 +49,10 @@ def interpreter_at_hand(
     python = _active_python(settings, place) if place.active or root is None else own_venv(settings, root)
     if python is not None:
         found = inspect_interpreter(python, cache_dir)
-        if root is None or place.active or admits(requires, found):
+        if root is None or place.active or place.reads:
+            return found
+        request = pinned(settings, root)
+        if admits(requires, found) and (request is None or request.admits(found)):
             return found
     return usual_interpreter(settings, root, requires, cache_dir)
 
@@ -61,9 +64,9 @@ def choose_environment(
 
     It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
     The project's own is as it will be created if it is missing, or if its Python is another one than `--python`
-    names or `requires` admits. Raises MachineError if the project's own or the folder of pipper's files belongs to
-    another user, if a link leads the project's own or DIR out of the project, and if the packages of a base
-    interpreter would be changed; IntegrityError if the folder of pipper's files is a link.
+    or `.python-version` names or `requires` admits. Raises MachineError if the project's own or the folder of
+    pipper's files belongs to another user, if a link leads the project's own or DIR out of the project, and if the
+    packages of a base interpreter would be changed; IntegrityError if the folder of pipper's files is a link.
     """
     found = _choose(settings, root, place, requires)
     require_own_folder(found.state_dir)

@@ -6,13 +6,11 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from pipper.errors import MachineError, UsageError
+from pipper.ops.context.project_files import PYTHON_VERSION, version_file
 from pipper.ops.context.settings import Settings
 from pipper.python.find import VersionRequest, find_interpreter, may_be_admitted, version_request
 from pipper.python.interpreter import Interpreter, inspect_interpreter, running
-from pipper.system.files import read_bytes
-
-PYTHON_VERSION = ".python-version"
-"""The file of pyenv and uv that names the Python of a project."""
+from pipper.system.os_errors import os_errors
 
 
 def named_interpreter(settings: Settings, python: Path, cache_dir: Path | None) -> Interpreter:
@@ -44,7 +42,7 @@ def usual_interpreter(
     pipper. Raises UsageError if `requires` does not admit that of `.python-version`, MachineError if the machine has
     none such.
     """
-    if root is not None and (request := _pinned(settings, root)):
+    if root is not None and (request := pinned(settings, root)):
         place = root / PYTHON_VERSION
         found = _of_version(
             settings, request, cache_dir, f"change {place}, or name another one with --python"
@@ -88,8 +86,10 @@ def _of_version(
     return found
 
 
-def _pinned(settings: Settings, root: Path) -> VersionRequest | None:
-    text = (read_bytes(root / PYTHON_VERSION) or b"").decode("utf-8", "replace")
+def pinned(settings: Settings, root: Path) -> VersionRequest | None:
+    """Return what the `.python-version` in `root` asks for; None without one, or with a warning if it is no version."""
+    with os_errors("read", root / PYTHON_VERSION):
+        text = version_file(root).decode("utf-8", "replace")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     if not lines:
         return None

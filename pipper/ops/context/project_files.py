@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PIPPER_TOML = "pipper.toml"
 PYPROJECT_TOML = "pyproject.toml"
 LOCK_NAME = "pipper.lock"
+PYTHON_VERSION = ".python-version"
+"""The file of pyenv and uv that names the Python of a project."""
+
 _VENV = ".venv"
 _ENVIRONMENT = "PIPPER_ENVIRONMENT"
 """The variable with another path for the environment of a project; a relative one begins at the project."""
@@ -72,6 +75,14 @@ def lock_beside(manifest_path: str) -> str:
 def environment_path(root: "str | os.PathLike[str]", environ: "Mapping[str, str]") -> str:
     """Return the path of the virtual environment of the project at `root`."""
     return os.path.join(root, environ.get(_ENVIRONMENT) or _VENV)
+
+
+def version_file(root: "str | os.PathLike[str]") -> bytes:
+    """Return the content of the `.python-version` of the project at `root`, empty without one; raise OSError."""
+    try:
+        return read_regular(os.path.join(root, PYTHON_VERSION))
+    except FileNotFoundError:
+        return b""
 
 
 def likely_project(directory: str) -> ProjectFiles | None:

@@ -16,11 +16,12 @@ from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.members import ITSELF
 from pipper.core.reporter import Reporter
-from pipper.core.target import Target, serves
+from pipper.core.target import Target, parse_name, serves
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand
+from pipper.ops.context.interpreters import pinned
 from pipper.ops.context.project import Project, project_of, read_project
-from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
+from pipper.ops.context.project_files import LOCK_NAME, PYTHON_VERSION, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
 from pipper.ops.lock.options import BARE, LockOptions
@@ -71,15 +72,23 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
         return (*without, *failed_parts(environments))
 
 
-def check_lock(files: ProjectFiles) -> str:
-    """Return the first difference between manifest and lock, empty if there is none; send no request.
+def check_lock(settings: Settings, files: ProjectFiles) -> str:
+    """Return why the lock is out of date, empty if it is not; send no request and look at no interpreter.
 
+    It is the first difference from the manifest, or a Python of `.python-version` that it has no environment for.
     Raises what `project_of` and `parse_lock` raise.
     """
     project = project_of(files)
     if files.lock.data is None:
         return f"there is no {LOCK_NAME}"
-    return manifest_difference(parse_lock(files.lock.data, label=LOCK_NAME), project.manifest)
+    lock = parse_lock(files.lock.data, label=LOCK_NAME)
+    difference = manifest_difference(lock, project.manifest)
+    request = None if difference or project.manifest.environments else pinned(settings, project.root)
+    if request and not any(
+        request.may_admit(parse_name(each.target.name).python) for each in lock.environments
+    ):
+        return f"{PYTHON_VERSION} says {request.text}, and the lock has no environment for it"
+    return difference
 
 
 def lock_project(

@@ -13,7 +13,7 @@ import sys
 
 from pipper import __version__
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import ProjectFiles, environment_path
+from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
@@ -38,11 +38,15 @@ _FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
 def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
     """Return a digest of all that a bare `lock` goes by, except the old lock; `python` is the interpreter at hand.
 
-    Raises UsageError if the interpreter does not exist.
+    Raises UsageError if the interpreter does not exist, OSError if `.python-version` cannot be read.
     """
     manifest = files.manifest
     facts = (_FORMAT, __version__, manifest.path, fingerprint(python), _named_repositories())
-    return digest(*(fact.encode(errors="surrogateescape") for fact in facts), manifest.data or b"")
+    return digest(
+        *(fact.encode(errors="surrogateescape") for fact in facts),
+        manifest.data or b"",
+        version_file(files.root),
+    )
 
 
 def stamp_key(basis: str, lock: bytes) -> str:

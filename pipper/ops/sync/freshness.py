@@ -9,7 +9,7 @@ import os
 from pipper import __version__
 from pipper.apply.stamp import STATE, is_current
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import ProjectFiles, environment_path
+from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
 from pipper.python.fingerprint import fingerprint
 from pipper.system.digest import digest
 from pipper.system.trust import is_own_folder
@@ -51,8 +51,8 @@ def is_fresh_for_run(files: ProjectFiles | None) -> bool:
 def stamp_key(files: ProjectFiles, options: str, python: "str | os.PathLike[str]") -> str:
     """Return the stamp key of a sync of these files, with these options, for an interpreter.
 
-    Raises UsageError if the interpreter does not exist.
+    Raises UsageError if the interpreter does not exist, OSError if `.python-version` cannot be read.
     """
     facts = (__version__, os.path.basename(files.manifest.path), options, fingerprint(python))
-    data = (files.manifest.data or b"", files.lock.data or b"")
+    data = (files.manifest.data or b"", files.lock.data or b"", version_file(files.root))
     return digest(*(fact.encode(errors="surrogateescape") for fact in facts), *data)
