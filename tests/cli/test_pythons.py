@@ -1,6 +1,7 @@
 """Which Python a project's environment is made with, and that no other interpreter is changed."""
 
 import os
+import platform
 import re
 import shutil
 import sys
@@ -230,3 +231,38 @@ def test_a_version_file_that_contradicts_the_manifest_is_told_although_the_envir
     for command in ("lock", "sync"):
         project.refused(command, code=2, subject="says 3.42, but the project requires Python <3.42")
     assert "alpha" in project.run("list").stdout, "what is installed can be seen all the same"
+
+
+def declare(project: Workspace, python: str) -> None:
+    declared = f'\n[[environments]]\npython = "{python}"\nplatform = "linux-{platform.machine()}"\n'
+    project.manifest.write_text(project.manifest.read_text() + declared)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the declared platform is Linux")
+def test_the_environment_gets_a_python_that_the_declared_environments_name(project: Workspace) -> None:
+    fake_python(project.root / "home/.pyenv/versions/3.42.1/bin", "python", "3.42.1")
+    declare(project, "3.42")
+    project.run("lock")
+    assert f"Creating {project.venv} with Python 3.42.1" in project.run("sync").stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the declared platform is Linux")
+def test_a_python_that_no_declared_environment_names_is_told_with_what_adds_it(project: Workspace) -> None:
+    declare(project, "3.42")
+    project.run("lock")
+    told = project.refused("sync", code=2, subject="is not for this environment")
+    assert "[[environments]] of the manifest name 3.42 " in told.stderr
+    assert "add this one to [[environments]]" in told.stderr
+    assert "pipper lock --python" not in told.stderr, "that would add nothing"
+
+
+@pytest.mark.parametrize("command", ["sync", "tree"])
+def test_a_python_that_the_project_excludes_is_not_told_to_be_locked(
+    command: str, project: Workspace
+) -> None:
+    python = fake_python(project.root / "pythons" / "bin", "python3.42", "3.42.1")
+    with_requires(project, "<3.42")
+    project.run("lock")
+    told = project.refused(command, "--python", python, code=2, subject="is not for this environment")
+    assert "the project requires Python <3.42" in told.stderr
+    assert "pipper lock --python" not in told.stderr, "that is refused"

@@ -21,7 +21,8 @@ from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.build.from_lock import LockedBuilds
 from pipper.ops.build.install import install_build_environment
 from pipper.ops.build.members import MemberBuilds
-from pipper.ops.context.environments import ANY, interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.interpreters import ANY
 from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Goal, Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
@@ -169,8 +170,8 @@ def builder_for(settings: Settings, source: Path) -> Builder:
     configuration. Raises what `find_project` and `interpreter_at_hand` raise.
     """
     project = find_project(source) or find_project(settings.directory)
-    root, requires = (project.root, project.manifest.requires_python) if project else (None, ANY)
-    interpreter = interpreter_at_hand(settings, root, Place(), requires)
+    root, pythons = (project.root, project.pythons) if project else (None, ANY)
+    interpreter = interpreter_at_hand(settings, root, Place(), pythons)
     if project is None:
         project = Project(manifest_path=source / PIPPER_TOML, manifest=Manifest())
     return project_builder(settings, project, interpreter, options=LockOptions(may_be_empty=True))

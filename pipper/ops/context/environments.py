@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 from msgspec.structs import replace
-from packaging.specifiers import SpecifierSet
 
 from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.standards import read_specifiers
 from pipper.core.target import serves, system_version
 from pipper.errors import MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
-from pipper.ops.context.interpreters import admits, named_interpreter, pinned, usual_interpreter
+from pipper.ops.context.interpreters import ANY, Pythons, named_interpreter, usual_interpreter
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
@@ -24,11 +24,8 @@ from pipper.python.environment import (
     venv_python,
 )
 from pipper.python.find import version_request
-from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
+from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
 from pipper.system.trust import refuse_foreign, refuse_link_out, require_own_folder
-
-ANY = SpecifierSet()
-"""The `requires-python` that admits every version."""
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -37,9 +34,9 @@ def open_cache(settings: Settings) -> Cache:
 
 
 def interpreter_at_hand(
-    settings: Settings, root: Path | None, place: Place, requires: SpecifierSet = ANY
+    settings: Settings, root: Path | None, place: Place, pythons: Pythons = ANY
 ) -> Interpreter:
-    """Return the interpreter that a project is locked for; create nothing. `requires` is its `requires-python`.
+    """Return the interpreter that a project is locked for; create nothing. `pythons` are those it is for.
 
     Raises what `named_interpreter` and `usual_interpreter` raise.
     """
@@ -47,38 +44,36 @@ def interpreter_at_hand(
     if place.python is not None:
         return named_interpreter(settings, place.python, cache_dir)
     python = _active_python(settings, place) if place.active or root is None else own_venv(settings, root)
-    if python is not None:
-        found = inspect_interpreter(python, cache_dir)
-        if root is None or place.active or place.reads:
-            return found
-        request = pinned(settings, root)
-        if admits(requires, found) and (request is None or request.admits(found)):
-            return found
-    return usual_interpreter(settings, root, requires, cache_dir)
+    present = inspect_interpreter(python, cache_dir) if python else None
+    if present is not None and (root is None or place.active or place.reads):
+        return present
+    if root is None:
+        return inspect_interpreter(running(), cache_dir)
+    return usual_interpreter(settings, root, pythons, cache_dir, present)
 
 
 def choose_environment(
-    settings: Settings, root: Path | None, place: Place, requires: SpecifierSet = ANY
+    settings: Settings, root: Path | None, place: Place, pythons: Pythons = ANY
 ) -> Environment:
-    """Return the environment a command works on; create nothing. `requires` is the project's `requires-python`.
+    """Return the environment a command works on; create nothing. `pythons` are the project's.
 
     It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
     The project's own is as it will be created if it is missing, or if its Python is another one than `--python`
-    or `.python-version` names or `requires` admits. Raises MachineError if the project's own or the folder of
+    or `.python-version` names or `pythons` has. Raises MachineError if the project's own or the folder of
     pipper's files belongs to another user, if a link leads the project's own or DIR out of the project, and if the
     packages of a base interpreter would be changed; IntegrityError if the folder of pipper's files is a link.
     """
-    found = _choose(settings, root, place, requires)
+    found = _choose(settings, root, place, pythons)
     require_own_folder(found.state_dir)
     return found
 
 
-def _choose(settings: Settings, root: Path | None, place: Place, requires: SpecifierSet) -> Environment:
+def _choose(settings: Settings, root: Path | None, place: Place, pythons: Pythons) -> Environment:
     root = None if place.alone or place.user else root
     own = None if root is None else Path(environment_path(root, settings.environ))
     if own is not None and place == Place():
         _report_active(settings, own)
-    interpreter = interpreter_at_hand(settings, root, place, requires)
+    interpreter = interpreter_at_hand(settings, root, place, pythons)
     if place.target is not None:
         refuse_leading_out(settings.directory / place.target, settings.directory)
         return target_directory(settings.directory / place.target, interpreter)
@@ -183,12 +178,7 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
     host = interpreter.target
     fitting = [each for each in lock.environments if serves(each.target, host, each.conditions)]
     if not fitting:
-        listed = ", ".join(each.target.name for each in lock.environments)
-        raise UsageError(
-            f"{label} is not for this environment, {host.name} (Python {host.python_full_version})",
-            cause=f"it lists {listed}",
-            hint=f"run `pipper lock --python {interpreter.base_executable}` to add it, or name another interpreter",
-        )
+        raise _without(lock, interpreter, label)
     solved = [each for each in fitting if not each.failure]
     if not solved:
         raise NoSolutionError(
@@ -198,3 +188,25 @@ def part_for(lock: Lock, interpreter: Interpreter, *, label: str) -> LockedEnvir
         )
     newest = max(solved, key=lambda each: system_version(each.target.name))
     return replace(newest, target=newest.target.completed(host))
+
+
+def _without(lock: Lock, interpreter: Interpreter, label: str) -> UsageError:
+    """Return the error for an interpreter that a lock has no environment for, with what can add one."""
+    host, inputs = interpreter.target, lock.inputs
+    requires = read_specifiers(inputs.requires_python)
+    if not Pythons(requires=requires).admits(interpreter):
+        cause = f"the project requires Python {requires}"
+        hint = "name another one with --python, or edit requires-python in the manifest and run `pipper lock`"
+    elif inputs.environments:
+        cause = f"[[environments]] of the manifest name {', '.join(inputs.environments)}"
+        hint = "name one of these Pythons with --python, or add this one to [[environments]] and run `pipper lock`"
+    else:
+        cause = f"it lists {', '.join(each.target.name for each in lock.environments)}"
+        hint = (
+            f"run `pipper lock --python {interpreter.base_executable}` to add it, or name another interpreter"
+        )
+    return UsageError(
+        f"{label} is not for this environment, {host.name} (Python {host.python_full_version})",
+        cause=cause,
+        hint=hint,
+    )

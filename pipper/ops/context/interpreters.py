@@ -1,16 +1,50 @@
 """Which interpreter a command is for: the one that an option, the project or the machine names."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
+from pipper.core.manifest.declared import DeclaredEnvironment
+from pipper.core.target import serves
 from pipper.errors import MachineError, UsageError
 from pipper.ops.context.project_files import PYTHON_VERSION, version_file
 from pipper.ops.context.settings import Settings
 from pipper.python.find import VersionRequest, find_interpreter, may_be_admitted, version_request
 from pipper.python.interpreter import Interpreter, inspect_interpreter, running
 from pipper.system.os_errors import os_errors
+
+_MINOR = 2
+
+
+class Pythons(Struct, frozen=True, kw_only=True):
+    """The Pythons that a project is for."""
+
+    requires: SpecifierSet = SpecifierSet()
+    """Its `requires-python`; the empty one admits every version."""
+    declared: Sequence[DeclaredEnvironment] = ()
+    """Its `[[environments]]`; empty for the Python at hand."""
+
+    def admits(self, interpreter: Interpreter) -> bool:
+        """Return whether `requires-python` admits an interpreter."""
+        return self.requires.contains(interpreter.target.python, prereleases=True)
+
+    def has(self, interpreter: Interpreter) -> bool:
+        """Return whether an interpreter is admitted and, if environments are declared, one of them."""
+        named = (serves(each.target, interpreter.target) for each in self.declared)
+        return self.admits(interpreter) and (not self.declared or any(named))
+
+    def may_have(self, version: tuple[int, ...]) -> bool:
+        """Return whether `has` may be true of an interpreter of whose version only the first parts are known."""
+        requests = [version_request(each.python) for each in self.declared]
+        named = any(each and each.may_admit(version[:_MINOR]) for each in requests)
+        return may_be_admitted(self.requires, version) and (not self.declared or named)
+
+
+ANY = Pythons()
+"""Every Python."""
 
 
 def named_interpreter(settings: Settings, python: Path, cache_dir: Path | None) -> Interpreter:
@@ -34,41 +68,50 @@ def named_interpreter(settings: Settings, python: Path, cache_dir: Path | None) 
 
 
 def usual_interpreter(
-    settings: Settings, root: Path | None, requires: SpecifierSet, cache_dir: Path | None
+    settings: Settings, root: Path, pythons: Pythons, cache_dir: Path | None, present: Interpreter | None
 ) -> Interpreter:
-    """Return the interpreter for a project (in `root`) whose option names none.
+    """Return the interpreter for the project in `root` if no option names one; `present` is that of its environment.
 
-    It is that of `.python-version`, else the first of the machine that `requires` admits, else the one that runs
-    pipper. Raises UsageError if `requires` does not admit that of `.python-version`, MachineError if the machine has
+    It is that of `.python-version`, else the first of the machine among `pythons`. If the machine has none of the
+    declared environments, it is `present` or the first that `requires-python` admits, else the one that runs pipper.
+    Raises UsageError if `requires-python` does not admit that of `.python-version`, MachineError if the machine has
     none such.
     """
-    if root is not None and (request := pinned(settings, root)):
-        place = root / PYTHON_VERSION
-        found = _of_version(
-            settings, request, cache_dir, f"change {place}, or name another one with --python"
-        )
-        if not admits(requires, found):
-            raise UsageError(
-                f"{place} says {request.text}, but the project requires Python {requires}",
-                hint=f"change {PYTHON_VERSION}, or requires-python in the manifest",
-            )
+    if request := pinned(settings, root):
+        return _pinned_interpreter(settings, root / PYTHON_VERSION, request, pythons, cache_dir, present)
+    if present is not None and pythons.has(present):
+        return present
+    if found := _first(settings, pythons, cache_dir):
         return found
-    own = inspect_interpreter(running(), cache_dir)
-    if admits(requires, own):
-        return own
-    other = find_interpreter(
-        lambda each: admits(requires, each),
-        lambda version: may_be_admitted(requires, version),
-        environ=settings.environ,
-        home=settings.home,
-        cache_dir=cache_dir,
+    if present is not None and pythons.admits(present):
+        return present
+    admitted = Pythons(requires=pythons.requires)
+    return _first(settings, admitted, cache_dir) or inspect_interpreter(running(), cache_dir)
+
+
+def _pinned_interpreter(
+    settings: Settings,
+    place: Path,
+    request: VersionRequest,
+    pythons: Pythons,
+    cache_dir: Path | None,
+    present: Interpreter | None,
+) -> Interpreter:
+    if present is not None and request.admits(present) and pythons.admits(present):
+        return present
+    found = _of_version(settings, request, cache_dir, f"change {place}, or name another one with --python")
+    if not pythons.admits(found):
+        raise UsageError(
+            f"{place} says {request.text}, but the project requires Python {pythons.requires}",
+            hint=f"change {PYTHON_VERSION}, or requires-python in the manifest",
+        )
+    return found
+
+
+def _first(settings: Settings, pythons: Pythons, cache_dir: Path | None) -> Interpreter | None:
+    return find_interpreter(
+        pythons.has, pythons.may_have, environ=settings.environ, home=settings.home, cache_dir=cache_dir
     )
-    return other or own
-
-
-def admits(requires: SpecifierSet, interpreter: Interpreter) -> bool:
-    """Return whether `requires-python` admits an interpreter."""
-    return requires.contains(interpreter.target.python, prereleases=True)
 
 
 def _of_version(

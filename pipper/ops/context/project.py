@@ -11,6 +11,7 @@ from pipper.core.lock.selection import Selection
 from pipper.core.manifest.model import Manifest, parse_manifest
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.interpreters import Pythons
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
 from pipper.system.files import read_bytes
 
@@ -32,6 +33,11 @@ class Project(Struct, frozen=True, kw_only=True):
     def lock_path(self) -> Path:
         """The path of its lock, which may be missing."""
         return self.root / LOCK_NAME
+
+    @property
+    def pythons(self) -> Pythons:
+        """The Pythons that the manifest is for."""
+        return Pythons(requires=self.manifest.requires_python, declared=self.manifest.environments)
 
 
 class Goal(Struct, frozen=True, kw_only=True):

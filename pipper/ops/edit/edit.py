@@ -130,7 +130,7 @@ def _edit(
     project = read_project(path, edited.get(path) or read_bytes(path) or b"", edited=edited)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(
-        settings, project.root, request.place, project.manifest.requires_python
+        settings, project.root, request.place, project.pythons
     )
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)

@@ -112,8 +112,7 @@ def lock_project(
         project, data_to_write = _allowing(project, files.manifest.data or b"", build)
     old = None if data is None else _old_lock(data, settings.reporter)
     _require_known(options.upgrade_packages, old)
-    requires = project.manifest.requires_python
-    interpreter = interpreter_at_hand(settings, project.root, Place(python=python), requires)
+    interpreter = interpreter_at_hand(settings, project.root, Place(python=python), project.pythons)
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
     is_usual = python is None and not dry_run and _is_bare(settings, project)
     is_same = data_to_write is None

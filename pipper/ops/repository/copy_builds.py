@@ -39,9 +39,7 @@ class SdistBuilds:
 
     @cached_property
     def _interpreter(self) -> Interpreter:
-        return interpreter_at_hand(
-            self._settings, self._project.root, Place(), self._project.manifest.requires_python
-        )
+        return interpreter_at_hand(self._settings, self._project.root, Place(), self._project.pythons)
 
     @cached_property
     def _builder(self) -> Builder:

@@ -17,8 +17,9 @@ from pipper.core.plan import Wanted
 from pipper.errors import MachineError
 from pipper.http.client import Web
 from pipper.ops.build.from_lock import with_tools
-from pipper.ops.context.environments import ANY, interpreter_at_hand, open_cache, part_for
+from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.find_manifest import refuse_leading_out
+from pipper.ops.context.interpreters import ANY
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.bundles import require_cached
 from pipper.ops.lock.read_any import goal_of, refuse_expired
@@ -87,8 +88,8 @@ def _wanted(settings: Settings, asked: ReadInput, request: DownloadRequest) -> t
     if isinstance(asked.lock, Pylock) and request.all_environments:
         return every_wheel(asked.lock, base=asked.path.parent.absolute(), label=label)
     project = asked.project
-    root, requires = (project.root, project.manifest.requires_python) if project else (None, ANY)
-    interpreter = interpreter_at_hand(settings, root, Place(), requires)
+    root, pythons = (project.root, project.pythons) if project else (None, ANY)
+    interpreter = interpreter_at_hand(settings, root, Place(), pythons)
     goal = goal_of(asked.lock, interpreter.target, request.selection, path=asked.path, project=project)
     lock = without_members(settings, goal.lock, project, goal.selection, request.members).lock
     refuse_expired(lock, label=label, now=datetime.now(UTC))

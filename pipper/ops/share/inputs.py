@@ -15,9 +15,10 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.wording import counted
 from pipper.errors import UsageError
 from pipper.ops.build.environments import project_builder
-from pipper.ops.context.environments import ANY, interpreter_at_hand
+from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
+from pipper.ops.context.interpreters import ANY
 from pipper.ops.context.open_repositories import (
     default_repositories,
     given_repositories,
@@ -117,8 +118,8 @@ def _lock_of(
         groups={},
         extras={},
     )
-    requires = project.manifest.requires_python if project else ANY
-    interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), requires)
+    pythons = project.pythons if project else ANY
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), pythons)
     throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
     builder = project_builder(settings, throwaway, interpreter)
     return make_lock(settings, throwaway, interpreter.target, LockOptions(), builder=builder)
@@ -142,7 +143,7 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     project = read_project(path, data)
     project = with_rules_around(settings, project, projects_around(settings, path))
     beside = load_lock(project.lock_path)
-    interpreter = interpreter_at_hand(settings, project.root, Place(), project.manifest.requires_python)
+    interpreter = interpreter_at_hand(settings, project.root, Place(), project.pythons)
     builder = project_builder(settings, project, interpreter, old=beside)
     lock = make_lock(settings, project, interpreter.target, LockOptions(), old=beside, builder=builder)
     return ReadInput(lock=lock, path=project.lock_path, project=project)

@@ -81,8 +81,7 @@ def _built(
     from pipper.ops.sync.members import MemberOptions, member_wants  # noqa: PLC0415 - see above
 
     cache = open_cache(settings)
-    requires = project.manifest.requires_python
-    interpreter = interpreter_at_hand(settings, project.root, Place(), requires)
+    interpreter = interpreter_at_hand(settings, project.root, Place(), project.pythons)
     environment = environment_of(interpreter)
     members = tuple(members)
     wanted = member_wants(

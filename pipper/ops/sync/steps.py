@@ -26,11 +26,10 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.selection import Selection, chosen_part, select, select_members
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
-from pipper.core.standards import read_specifiers
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
-from pipper.ops.context.project import Goal, find_project, fresh_lock, no_project, project_of
+from pipper.ops.context.project import Goal, Project, find_project, fresh_lock, no_project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
@@ -66,9 +65,9 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
         return _sync_to_file(settings, request, request.lock_path)
     if files is None:
         raise no_project(settings.directory)
-    goal = _own_goal(request, files)
-    root, requires = Path(files.manifest.path).parent, goal.lock.inputs.requires_python
-    environment = choose_environment(settings, root, request.place, read_specifiers(requires))
+    project = project_of(files)
+    goal = _own_goal(request, project, files)
+    environment = choose_environment(settings, project.root, request.place, project.pythons)
     return sync_to(settings, request, goal, {}, environment)
 
 
@@ -193,7 +192,8 @@ class _Run:
         files = self.goal.files
         if files is None or not files.is_outdated:
             return self
-        goal = _own_goal(self.request, read_project_files(files.manifest.path))
+        files = read_project_files(files.manifest.path)
+        goal = _own_goal(self.request, project_of(files), files)
         return _Run(self.settings, self.request, self.environment, goal)
 
     def look(self) -> SyncOutcome:
@@ -370,8 +370,7 @@ def _unproven(names: Iterable[str], error: PipperError) -> PipperError:
     )
 
 
-def _own_goal(request: SyncRequest, files: ProjectFiles) -> Goal:
-    project = project_of(files)
+def _own_goal(request: SyncRequest, project: Project, files: ProjectFiles) -> Goal:
     lock = fresh_lock(project, files.lock.data)
     return Goal(lock=lock, selection=_selection(request), project=project, files=files)
 
