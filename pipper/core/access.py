@@ -50,6 +50,8 @@ class RepositoryOptions(Struct, frozen=True, kw_only=True):
     """The command line options about repositories; an option that is not given is empty."""
 
     bucket: str = ""
+    is_relative: bool = False
+    """Whether the user wrote `bucket`, now the URL of a directory, as a relative path."""
     repository: str = ""
     profile: str = ""
     credentials: Credentials | None = None

@@ -1,14 +1,17 @@
 """`add`, `install`, `remove`, `uninstall`: the manifest, the lock and the environment change together or not at all."""
 
 import json
+import shutil
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
 import pytest
 
 from pipper.wheels.bundle import write_bundle
+from tests.cli.conftest import fill
 from tests.invariants import Workspace, site_of, tree
 
 
@@ -257,3 +260,45 @@ def test_user_packages_go_below_the_home_and_come_out_again(workspace: Workspace
     (module,) = home.rglob("gamma/__init__.py")
     workspace.run("uninstall", "--user", "--python", base, "gamma", cwd=folder)
     assert not module.exists()
+
+
+def test_a_repository_that_add_names_is_in_the_manifest_as_it_was_typed(empty: Workspace) -> None:
+    fill(empty)
+    empty.manifest.write_text("dependencies = []\n")
+    said = empty.run("add", "gamma", "-b", "../repository").stderr
+    assert 'default = "file:../repository"' in empty.manifest.read_text()
+    assert "pipper.toml names the repository file:../repository `default` from now on" in said
+    assert str(empty.repository) not in empty.lock.read_text()
+    moved = empty.root / "moved"
+    moved.mkdir()
+    shutil.copytree(empty.repository, moved / "repository")
+    shutil.copytree(empty.app, moved / "app", ignore=shutil.ignore_patterns(".venv"))
+    shutil.rmtree(empty.repository)
+    empty.run("sync", cwd=moved / "app")
+    empty.run("lock", "-U", cwd=moved / "app")
+
+
+def test_a_repository_beside_those_of_the_manifest_keeps_what_was_added_from_it(workspace: Workspace) -> None:
+    more = workspace.root / "more"
+    newer = workspace.wheel("gamma", "3.0.0")
+    workspace.run("publish", newer, "-b", more.as_uri())
+    workspace.publish(workspace.wheel("gamma", "2.0.0"))
+    workspace.run("add", "gamma", "-b", more.as_uri())
+    manifest = tomllib.loads(workspace.manifest.read_text())
+    assert manifest["repositories"]["default"] == more.as_uri()
+    assert manifest["sources"] == {"gamma": "default"}
+    workspace.run("lock", "-U")
+    assert workspace.locked()["gamma"] == "3.0.0"
+    before = workspace.manifest.read_bytes()
+    workspace.run("add", "gamma", "-b", "../more")
+    assert workspace.manifest.read_bytes() == before
+    assert workspace.locked()["alpha"] == "1.1.0"
+
+
+def test_a_lock_of_a_repository_that_no_manifest_names_is_warned_of(empty: Workspace) -> None:
+    fill(empty)
+    empty.manifest.write_text('dependencies = ["gamma"]\n')
+    for command in ("lock", "lock", "sync"):
+        said = empty.run(command, "-b", "../repository").stderr
+        assert "warning: the lock names the repository `default`" in said
+        assert "add it to [repositories]" in said

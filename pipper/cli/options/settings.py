@@ -43,11 +43,6 @@ def repository_text(text: str, *, keep_relative: bool = False) -> str:
     return Path(os.path.abspath(path)).as_uri()  # noqa: PTH100 - pathlib keeps `..`
 
 
-def _bucket(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    given = _not_empty(ctx, option, value)
-    return repository_text(given) if given else given
-
-
 def _repository_name(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Refuse a requirements file, which pip's own `-r` takes."""
     if value and value.endswith(".txt") and Path(value).is_file():
@@ -167,7 +162,7 @@ _which = (
         envvar="PIPPER_BUCKET",
         metavar="BUCKET",
         shell_complete=repositories,
-        callback=_bucket,
+        callback=_not_empty,
         help="Use only this repository: a bucket name, s3://BUCKET/PREFIX, a directory (/DIR, ./DIR), or an alias.",
     ),
     click.option(
@@ -214,12 +209,14 @@ ends_options = together(
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
     """Return the settings for a command's option values; raises MachineError without a working or home directory."""
+    bucket = given.get("bucket") or ""
     return Settings(
         directory=_directory(given.get("project")),
         home=_home(),
         environ=os.environ,
         repositories=RepositoryOptions(
-            bucket=given.get("bucket") or "",
+            bucket=repository_text(bucket),
+            is_relative=repository_text(bucket) != repository_text(bucket, keep_relative=True),
             repository=given.get("repository") or "",
             profile=given.get("profile") or "",
             credentials=_credentials(given.get("credentials")),

@@ -3,6 +3,7 @@
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.repositories import RepositoryEntry
+from pipper.core.redaction import shown
 from pipper.ops.context.settings import Settings
 from pipper.repository.named_repositories import (
     NamedRepositories,
@@ -23,3 +24,15 @@ def declared_repositories(manifest: Manifest | None, lock: Lock | None) -> tuple
 def list_named(settings: Settings) -> NamedRepositories:
     """Return the named repositories of this machine; raises AccessError if the file is damaged."""
     return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
+
+
+def warn_of_unnamed(settings: Settings, manifest: Manifest, lock: Lock) -> None:
+    """Warn if the lock has packages of a repository that an option names now and the manifest does not."""
+    options = settings.repositories
+    unnamed = lock.repositories.keys() - {entry.alias for entry in manifest.repositories}
+    if unnamed and (options.bucket or options.repository):
+        alias = min(unnamed)
+        settings.reporter.warning(
+            f"the lock names the repository `{alias}`, {shown(lock.repositories[alias])},"
+            " which only this command knows: add it to [repositories] of the manifest"
+        )

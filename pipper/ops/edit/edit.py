@@ -27,6 +27,7 @@ from pipper.core.manifest.requirement import name_of
 from pipper.core.manifest.rules import FILES_ALIAS, served_by, with_rules
 from pipper.errors import UsageError
 from pipper.ops.build.environments import project_builder
+from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import default_repositories, given_repositories
@@ -43,6 +44,7 @@ from pipper.ops.context.surroundings import (
 from pipper.ops.edit.direct_files import Imports
 from pipper.ops.edit.documents import built_as_edited, write_all
 from pipper.ops.edit.folders import MemberFolder, member_is_told, member_manifest, with_folder
+from pipper.ops.edit.given_repository import with_given_repository
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -76,6 +78,11 @@ class EditRequest(Struct, frozen=True, kw_only=True):
     """Whether an environment may be its own project if there is no project."""
     sync: bool = True
     dry_run: bool = False
+
+    @property
+    def named(self) -> frozenset[NormalizedName]:
+        """The projects that are added by name."""
+        return frozenset(name_of(each) for each in self.add if isinstance(each, Requirement))
 
 
 class EditOutcome(Struct, frozen=True, kw_only=True):
@@ -123,10 +130,13 @@ def _edit(
 ) -> EditOutcome:
     """Do the edit; `documents` gets manifest and lock before they are written."""
     data, replaced = _edited(settings, request, workplace, imports)
+    edited, path = {workplace.edited: data}, workplace.manifest_path
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
-    edited = {workplace.edited: data}
-    path = workplace.manifest_path
+    elif not request.remove:
+        # A lock that named a place which the manifest does not would hold for this command only.
+        text = edited.get(path) or read_bytes(path) or b""
+        settings, edited[path] = with_given_repository(settings, text, path, request.named)
     project = read_project(path, edited.get(path) or read_bytes(path) or b"", edited=edited)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(
@@ -134,6 +144,8 @@ def _edit(
     )
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)
+    if request.remove and not alone:
+        warn_of_unnamed(settings, project.manifest, lock)
     wanted = {**edited, project.lock_path: dump_lock(lock).encode()}
     documents |= {path: content for path, content in wanted.items() if read_bytes(path) != content}
     groups = _group_of(request, project)
@@ -286,7 +298,7 @@ def _lock(
 
     Files of the projects `replaced` were given to this command, so their locked versions may get other bytes.
     """
-    named = frozenset(name_of(each) for each in request.add if isinstance(each, Requirement))
+    named = request.named
     options = LockOptions(
         upgrade=request.upgrade and not named,
         upgrade_packages=named if request.upgrade else frozenset(),

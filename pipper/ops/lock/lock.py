@@ -18,6 +18,7 @@ from pipper.core.manifest.members import ITSELF
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target, parse_name, serves
 from pipper.errors import IntegrityError, UsageError
+from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.interpreters import pinned
 from pipper.ops.context.project import Project, project_of, read_project
@@ -117,12 +118,14 @@ def lock_project(
     is_usual = python is None and not dry_run and _is_bare(settings, project)
     is_same = data_to_write is None
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
+        warn_of_unnamed(settings, project.manifest, old)
         return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
     from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
     from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
 
     builder = project_builder(settings, project, interpreter, options=options, old=old)
     lock = make_lock(settings, project, target, options, old=old, builder=builder)
+    warn_of_unnamed(settings, project.manifest, lock)
     text = dump_lock(lock).encode()
     written = not dry_run and _write(project, data_to_write, text)
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)

@@ -27,6 +27,7 @@ from pipper.core.lock.selection import Selection, chosen_part, select, select_me
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
+from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, Project, find_project, fresh_lock, no_project, project_of
@@ -67,6 +68,8 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
         raise no_project(settings.directory)
     project = project_of(files)
     goal = _own_goal(request, project, files)
+    if goal.project is not None:
+        warn_of_unnamed(settings, goal.project.manifest, goal.lock)
     environment = choose_environment(settings, project.root, request.place, project.pythons)
     return sync_to(settings, request, goal, {}, environment)
 
