@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
+from pipper.build.member_state import BUILD_FILES
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
@@ -48,14 +49,18 @@ dev = []
 {repositories}"""
 
 
-def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> None:
+def init_project(directory: Path, *, python: str, repositories: Iterable[RepositoryEntry]) -> str:
     """Write a new `pipper.toml` for this minor version of Python.
 
-    Raises UsageError if the folder has a manifest, or an alias or a URL is not valid in one.
+    Returns the name of a file in the folder whose requirements it does not have; empty without one. Raises UsageError
+    if the folder has a manifest or a `pyproject.toml` with requirements, or an alias or a URL is not valid in one.
     """
     _refuse_project(directory)
+    _refuse_requirements(directory / PYPROJECT_TOML)
     lines = "".join(f"{_key(each.alias)} = {_string(each.url)}\n" for each in repositories)
     _write(directory, _TEMPLATE.format(python=python, repositories=lines), label=PIPPER_TOML)
+    others = (name for name in _KNOWN if name != PYPROJECT_TOML and (directory / name).is_file())
+    return next(others, "")
 
 
 def adopt_project(
@@ -77,9 +82,36 @@ def adopt_project(
 
 def _refuse_project(directory: Path) -> None:
     own = (directory / PIPPER_TOML, directory / PYPROJECT_TOML)
-    # A folder in the workspace of another manifest may have one of its own too.
-    if find_manifest(directory) in own or own[0].is_file():
+    found = find_manifest(directory)
+    if found in own or own[0].is_file():
         raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
+    if found is not None:
+        patterns = parse_manifest(read_bytes(found) or b"", label=found.name).workspace
+        if directory in workspace_folders(patterns, found.parent) and any(
+            (directory / name).is_file() for name in BUILD_FILES
+        ):
+            raise UsageError(
+                f"{directory} is in the workspace of {found}, and is a project already",
+                cause=f"with a {PIPPER_TOML} of its own it would be installed no more",
+                hint="run `pipper add` in it, or edit its requirements, then run `pipper lock`",
+            )
+
+
+def _refuse_requirements(standard: Path) -> None:
+    """Raise UsageError if `pyproject.toml` has requirements: pipper.toml beside it would be used instead."""
+    if not standard.is_file():
+        return
+    top = read_toml(read_bytes(standard) or b"", label=PYPROJECT_TOML, limit=MANIFEST_LIMIT)
+    tool, project = top.at("tool", {}), top.at("project", {})
+    others = [tool.at(name) for name in ("poetry", "uv", "pdm") if name in tool]
+    keys = ("dependencies", "optional-dependencies", "dependency-groups", "dev-dependencies", "group")
+    if any(key in table and table.at(key).value for table in (top, project, *others) for key in keys):
+        convert = f"run `pipper init --from {PYPROJECT_TOML}` to convert it"
+        standing = f"add an empty table [tool.pipper] to it to use them where they are, or {convert}"
+        raise UsageError(
+            f"{standard} has requirements, and a new {PIPPER_TOML} would not have them",
+            hint=standing if "project" in top or "dependency-groups" in top else convert,
+        )
 
 
 def _write(directory: Path, text: str, *, label: str) -> None:

@@ -152,3 +152,44 @@ def test_R05_a_project_with_setup_py_alone_is_told_what_to_write(empty: Workspac
     assert "under [project]" in done.stderr
     (empty.app / "pyproject.toml").write_text("[tool.pipper]\n[dependency-groups]\ndev = []\n")
     empty.run("lock", "--dry-run")
+
+
+def test_a_member_of_a_workspace_is_not_evicted_by_a_manifest_of_its_own(empty: Workspace) -> None:
+    assert empty.environment
+    (empty.app / "pipper.toml").write_text('[workspace]\nmembers = ["packages/*"]\n')
+    web = empty.app / "packages" / "web"
+    web.mkdir(parents=True)
+    (web / "pyproject.toml").write_text('[project]\nname = "acme-web"\nversion = "3.0"\n')
+    for more in ((), ("--from", ".")):
+        done = empty.run("init", *more, cwd=web, code=2)
+        assert "is in the workspace of" in done.stderr
+        assert "run `pipper add` in it" in done.stderr
+        assert not (web / "pipper.toml").exists()
+    bare = empty.app / "packages" / "bare"
+    bare.mkdir()
+    empty.run("init", cwd=bare)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[project]\nname = 'x'\ndependencies = ['alpha']\n", "add an empty table [tool.pipper] to it"),
+        ("[dependency-groups]\ndev = ['beta']\n", "pipper init --from pyproject.toml"),
+        ("[tool.poetry.dependencies]\nalpha = '^1.0.0'\n", "hint: run `pipper init --from pyproject.toml`"),
+    ],
+)
+def test_init_beside_requirements_of_a_pyproject_does_not_begin_without_them(
+    empty: Workspace, text: str, hint: str
+) -> None:
+    assert empty.environment
+    (empty.app / "pyproject.toml").write_text(text)
+    assert hint in empty.refused("init", code=2, subject="has requirements").stderr
+    assert not empty.manifest.exists()
+    assert "[tool.pipper]" in empty.run("add", "alpha", code=2).stderr
+
+
+def test_init_beside_files_of_other_tools_says_how_to_convert_them(empty: Workspace) -> None:
+    assert empty.environment
+    (empty.app / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    (empty.app / "requirements.txt").write_text("alpha\n")
+    assert "pipper init --from requirements.txt" in empty.run("init").stderr

@@ -52,7 +52,10 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
         entries.append(RepositoryEntry(alias=alias, url=repository_text(url, keep_relative=True)))
     python = f"3.{sys.version_info.minor}"
     if source is None:
-        init_project(settings.directory, python=python, repositories=entries)
+        other = init_project(settings.directory, python=python, repositories=entries)
+        if other:
+            convert = f"to convert it, remove {PIPPER_TOML} and run `pipper init --from {other}`"
+            settings.reporter.warning(f"{PIPPER_TOML} has nothing of {other}: {convert}")
     else:
         for note in adopt_project(settings.directory, source, python=python, repositories=entries):
             settings.reporter.warning(f"not converted: {note}")

@@ -112,9 +112,9 @@ def _refuse_setup_files(folder: Path) -> None:
     )
 
 
-def no_project(directory: Path) -> UsageError:
-    """Return the error for a missing project."""
-    hint = "run `pipper init` to create one"
+def no_project(directory: Path, *, instead: str = "") -> UsageError:
+    """Return the error for a missing project; `instead` is another command that would do."""
+    hint = f"run `pipper init` to create one{', or ' if instead else ''}{instead}"
     if (directory / PYPROJECT_TOML).is_file():
         hint = f"add an empty table [tool.pipper] to {PYPROJECT_TOML} to use its dependencies"
     return UsageError(

@@ -31,7 +31,7 @@ from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import default_repositories, given_repositories
-from pipper.ops.context.project import Goal, Project, load_lock, read_project
+from pipper.ops.context.project import Goal, Project, load_lock, no_project, read_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.context.surroundings import (
@@ -200,10 +200,7 @@ def workplace_of(settings: Settings, request: EditRequest) -> Workplace:
         member = None if is_whole else member_manifest(settings.directory, manifest)
         return Workplace(manifest_path=manifest, member=member)
     if not request.anywhere:
-        raise UsageError(
-            f"no project at {settings.directory} or above it",
-            hint="run `pipper init` to create one, or `pipper install` to change the environment without one",
-        )
+        raise no_project(settings.directory, instead="`pipper install` to change the environment without one")
     environment = choose_environment(settings, None, request.place)
     return Workplace(manifest_path=environment.state_dir / PIPPER_TOML, environment=environment)
 
