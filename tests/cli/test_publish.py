@@ -123,7 +123,6 @@ def test_U_publish_takes_all_of_a_directory_and_names_what_it_leaves_out(empty: 
     (dist / ".pipper").mkdir(parents=True)
     newest = bundle.rename(dist / "alpha-v1-0-0.pipper")
     (dist / "alpha-v0-9-0.pipper").write_bytes(b"not looked at")
-    os.utime(dist / "alpha-v0-9-0.pipper", (1, 1))
     shutil.copy(wheel, dist)
     shutil.copy(empty.wheel("alpha", "1.1.0"), dist)
     shutil.copy(empty.wheel("beta"), dist)
@@ -136,10 +135,63 @@ def test_U_publish_takes_all_of_a_directory_and_names_what_it_leaves_out(empty: 
         f"skipped {wheel.name}: {newest.name} holds a wheel of that name",
         "published alpha-1.1.0-py3-none-any.whl",
         "published beta-1.0.0-py3-none-any.whl",
-        f"skipped alpha-v0-9-0.pipper: {newest.name} is newer",
+        f"skipped alpha-v0-9-0.pipper: {newest.name} has a higher version",
         "skipped beta-1.0.0.tar.gz: it is neither a bundle nor a wheel",
     ]
     assert (second / "alpha" / "v1-0-0.pipper").read_bytes() == newest.read_bytes()
+
+
+def bundles_in(folder: Path, workspace: Workspace, *versions: str) -> list[Path]:
+    """Bundles of alpha, each file newer than the one before it."""
+    folder.mkdir(parents=True)
+    made = [
+        write_bundle(wheel, filename=wheel.name, output=folder)
+        for wheel in (workspace.wheel("alpha", version) for version in versions)
+    ]
+    for time, bundle in enumerate(made, 1):
+        os.utime(bundle, (time, time))
+    return made
+
+
+@pytest.mark.parametrize("lower", ["1.0.0", "9.9.0", "10.0.0rc1", "9.9"])
+def test_of_several_bundles_the_highest_version_goes_whenever_it_was_built(
+    lower: str, empty: Workspace
+) -> None:
+    highest, older = bundles_in(empty.app / "dist", empty, "10.0.0", lower)
+    done = empty.run("publish", "dist", "-b", empty.url)
+    assert done.stderr.splitlines()[1:] == [
+        f"published {highest.name}",
+        f"skipped {older.name}: {highest.name} has a higher version",
+    ]
+    assert versions(empty, "alpha") == ["10.0.0"]
+
+
+def test_an_epoch_counts_though_the_name_of_a_bundle_does_not_show_it(empty: Workspace) -> None:
+    bundles_in(empty.app / "dist", empty, "1!0.1.0", "2.0.0")
+    empty.run("publish", "dist", "-b", empty.url)
+    assert versions(empty, "alpha") == ["1!0.1.0"]
+
+
+def test_a_damaged_bundle_of_the_highest_version_is_an_error_and_no_lower_one_takes_its_place(
+    empty: Workspace,
+) -> None:
+    highest, _ = bundles_in(empty.app / "dist", empty, "2.0.0", "1.0.0")
+    highest.write_bytes(b"no zip")
+    empty.refused("publish", "dist", "-b", empty.url, code=4, subject=highest.name)
+    assert not (empty.repository / "alpha").exists()
+
+
+def test_of_bundles_whose_version_nothing_tells_the_newest_file_goes(empty: Workspace) -> None:
+    (empty.app / "dist").mkdir(parents=True)
+    for time, name in enumerate(("alpha-vx.pipper", "alpha-vy.pipper"), 1):
+        (empty.app / "dist" / name).write_bytes(b"no zip")
+        os.utime(empty.app / "dist" / name, (time, time))
+    done = empty.refused("publish", "dist", "-b", empty.url, code=4, subject="alpha-vy.pipper")
+    assert "skipped alpha-vx.pipper: alpha-vy.pipper is the newer file" in done.stderr
+    shutil.copy(bundles_in(empty.app / "made", empty, "1.0.0")[0], empty.app / "dist")
+    done = empty.run("publish", "dist", "-b", empty.url)
+    reason = "nothing tells its version, and alpha-v1-0-0.pipper has one"
+    assert f"skipped alpha-vy.pipper: {reason}" in done.stderr
 
 
 def test_U_publish_without_a_path_and_without_dist_says_so(empty: Workspace) -> None:

@@ -20,7 +20,7 @@ from pipper.ops.repository.publish import PublishRequest, publish
 
 _EXAMPLES = """
 Examples:
-  pipper publish                   # the wheels in dist, and the newest bundle
+  pipper publish                   # the wheels in dist, and the bundle of the highest version
   pipper publish dist/*.whl -b s3://acme-packages/pipper
   pipper publish dist --dry-run    # check the files, upload nothing
   pipper publish dist --strict     # fail if a file is published already
@@ -53,10 +53,11 @@ def command(
 ) -> int:
     """Upload bundles (.pipper) and wheels (.whl) to a repository.
 
-    PATH is a file, or a directory (default: dist): then pipper takes its wheels and the newest bundle of each
-    project, and names what it leaves out. pipper verifies all files before it uploads the first. A file that is
-    published already with the same contents is skipped; with other contents it is a conflict (exit 7). The page
-    notes when each file was published, by whom (--by, or the URL of the CI job) and with which pipper.
+    PATH is a file, or a directory (default: dist): then pipper takes all its wheels, and of each project the
+    bundle with the highest version, whenever it was built; it names what it leaves out. pipper verifies all
+    files before it uploads the first. A file that is published already with the same contents is skipped; with
+    other contents it is a conflict (exit 7). The page notes when each file was published, by whom (--by, or the
+    URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
     request = PublishRequest(

@@ -5,10 +5,33 @@ from pathlib import Path
 
 from msgspec import Struct
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pipper.core.layout.keys import BUNDLE_SUFFIX
+from pipper.core.layout.legacy_version import deserialize
+from pipper.core.standards import version_of
 from pipper.errors import PipperError, UsageError
 from pipper.system.os_errors import machine_error
+from pipper.wheels.bundle import read_bundle
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """A bundle in a directory."""
+
+    path: Path
+    version: Version | None
+    """None if neither its `package.meta` nor its file name tells one."""
+    modified: int
+
+    @property
+    def project(self) -> str:
+        """By the file name, `NAME-vN-N-N.pipper`."""
+        return canonicalize_name(_stem(self.path).rpartition("-v")[0])
+
+    @property
+    def rank(self) -> tuple[tuple[Version, ...], int]:
+        """By version; the time of a file is that of a build or of a copy, and decides only between equals."""
+        return (() if self.version is None else (self.version,)), self.modified
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
@@ -22,7 +45,8 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 def expand_paths(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
     """Return the files that these paths stand for, each once, and what is left out of directories.
 
-    A directory stands for its wheels and the newest bundle of each project, as in pipper 0.x.
+    A directory stands for its wheels, and of each project for the bundle with the highest version. Files without
+    a version come after all that have one, the newest file first.
     """
     found = [each for path in paths for each in _expand(path)]
     # A file may be named twice, or be in a directory that is named too.
@@ -36,16 +60,14 @@ def _expand(path: Path) -> Sequence[Path | LeftOut]:
         if not path.is_dir():
             return [path]
         files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
-        bundles = [each for each in files if each.name.endswith(BUNDLE_SUFFIX)]
-        newest: dict[str, Path] = {}
-        for bundle in sorted(bundles, key=lambda each: each.stat().st_mtime_ns):
-            newest[_project(bundle)] = bundle
+        bundles = [_found(each) for each in files if each.name.endswith(BUNDLE_SUFFIX)]
     except OSError as fault:
         error = machine_error("read", path, fault)
         return [LeftOut(path=path, error=error)]
+    chosen = {each.project: each for each in sorted(bundles, key=lambda each: each.rank)}
     wheels = [each for each in files if each.name.endswith(".whl")]
-    if wheels or newest:
-        return [*newest.values(), *wheels, *_others(files, bundles, newest)]
+    if wheels or chosen:
+        return [*(each.path for each in chosen.values()), *wheels, *_others(files, bundles, chosen)]
     error = UsageError(
         f"{path} contains neither a bundle nor a wheel",
         hint=f"build one with `pipper bundle DIR -o {path}`",
@@ -53,17 +75,31 @@ def _expand(path: Path) -> Sequence[Path | LeftOut]:
     return [LeftOut(path=path, error=error)]
 
 
-def _others(files: Sequence[Path], bundles: Sequence[Path], newest: dict[str, Path]) -> list[LeftOut]:
-    old = [
-        LeftOut(path=bundle, reason=f"{newest[_project(bundle)].name} is newer")
-        for bundle in bundles
-        if newest[_project(bundle)] != bundle
-    ]
+def _others(files: Sequence[Path], bundles: Sequence[_Found], chosen: dict[str, _Found]) -> list[LeftOut]:
+    pairs = [(each, chosen[each.project]) for each in bundles]
+    old = [LeftOut(path=each.path, reason=_why(each, best)) for each, best in pairs if each is not best]
     kinds = (BUNDLE_SUFFIX, ".whl")
     reason = "it is neither a bundle nor a wheel"
     return [*old, *(LeftOut(path=each, reason=reason) for each in files if not each.name.endswith(kinds))]
 
 
-def _project(bundle: Path) -> str:
-    """Return the project of a bundle by its file name, `NAME-vN-N-N.pipper`."""
-    return canonicalize_name(bundle.name.removesuffix(BUNDLE_SUFFIX).rpartition("-v")[0])
+def _why(bundle: _Found, best: _Found) -> str:
+    if bundle.version == best.version:
+        return f"{best.path.name} is the newer file"
+    if bundle.version is None:
+        return f"nothing tells its version, and {best.path.name} has one"
+    return f"{best.path.name} has a higher version"
+
+
+def _found(bundle: Path) -> _Found:
+    """Return what decides about a bundle; raises OSError. A damaged one counts by its name, and is refused later."""
+    modified = bundle.stat().st_mtime_ns
+    try:
+        version = version_of(read_bundle(bundle).version)
+    except PipperError:
+        version = deserialize(_stem(bundle).rpartition("-v")[2])
+    return _Found(path=bundle, version=version, modified=modified)
+
+
+def _stem(bundle: Path) -> str:
+    return bundle.name.removesuffix(BUNDLE_SUFFIX)
