@@ -47,6 +47,7 @@ def test_a_bundle_is_told_on_stdout_and_can_be_published_locked_and_synced(empty
     done = empty.run("bundle", project, "-o", "dist")
     bundle = Path(done.stdout.strip())
     assert bundle.parent == empty.app / "dist"
+    assert f"To publish it: pipper publish {bundle.relative_to(empty.app)}" in done.stderr
     assert bundle.suffix == ".pipper"
     assert sorted(zipfile.ZipFile(bundle).namelist()) == ["package.meta", "package.whl"]
     first = bundle.read_bytes()

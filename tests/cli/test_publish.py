@@ -130,7 +130,7 @@ def test_U_publish_takes_all_of_a_directory_and_names_what_it_leaves_out(empty: 
     second = empty.root / "second"
     done = empty.run("publish", "-b", second)
     assert done.stderr.splitlines() == [
-        f"Publishing 4 files to {second.as_uri()}",
+        f"Publishing 3 files to {second.as_uri()}",
         f"published {newest.name}",
         f"skipped {wheel.name}: {newest.name} holds a wheel of that name",
         "published alpha-1.1.0-py3-none-any.whl",
@@ -143,7 +143,7 @@ def test_U_publish_takes_all_of_a_directory_and_names_what_it_leaves_out(empty: 
 
 def bundles_in(folder: Path, workspace: Workspace, *versions: str) -> list[Path]:
     """Bundles of alpha, each file newer than the one before it."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     made = [
         write_bundle(wheel, filename=wheel.name, output=folder)
         for wheel in (workspace.wheel("alpha", version) for version in versions)
@@ -195,7 +195,36 @@ def test_of_bundles_whose_version_nothing_tells_the_newest_file_goes(empty: Work
 
 
 def test_U_publish_without_a_path_and_without_dist_says_so(empty: Workspace) -> None:
-    empty.refused("publish", "-b", empty.url, code=2, subject="dist: no such file")
+    done = empty.refused("publish", "-b", empty.url, code=2, subject="dist: no such file")
+    assert "run `pipper bundle -o dist` first" in done.stderr
+    assert "Publishing" not in done.stderr
+
+
+def test_without_a_path_and_without_dist_the_bundle_that_lies_here_is_named(empty: Workspace) -> None:
+    (bundle,) = bundles_in(empty.app, empty, "1.0.0")
+    done = empty.refused("publish", "-b", empty.url, code=2, subject="dist: no such file")
+    assert f"{bundle.name} is beside it" in done.stderr
+    assert f"hint: run `pipper publish {bundle.name}`" in done.stderr
+
+
+def test_without_a_path_a_bundle_beside_dist_is_named_as_left_out(empty: Workspace) -> None:
+    bundles_in(empty.app / "dist", empty, "1.0.0")
+    (fresh,) = bundles_in(empty.app, empty, "5.0.0")
+    shutil.copy(empty.app / "dist" / "alpha-v1-0-0.pipper", empty.app)
+    done = empty.run("publish", "-b", empty.url)
+    assert done.stderr.splitlines()[1:] == [
+        "published alpha-v1-0-0.pipper",
+        f"skipped {fresh.name}: it is not in dist; publish it with `pipper publish {fresh.name}`",
+    ]
+
+
+def test_a_source_tree_is_never_hinted_at_as_the_place_of_its_bundle(empty: Workspace) -> None:
+    (empty.app / "sources").mkdir(parents=True)
+    (empty.app / "sources" / "pyproject.toml").touch()
+    done = empty.refused(
+        "publish", "sources", "-b", empty.url, code=2, subject="neither a bundle nor a wheel"
+    )
+    assert "sources -o dist`, then `pipper publish dist`" in done.stderr
 
 
 def test_a_dry_run_tells_on_stdout_and_sends_nothing(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """`pipper bundle`."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -29,8 +30,12 @@ def command(directory: Path, output: Path | None, **shared: Any) -> None:
 
     DIR is the working directory by default. pipper installs what the backend needs from the sources of the
     project. The bundle includes the dependencies that a pipper.json or pipper.yaml in DIR names. The path of
-    the bundle goes to standard output.
+    the bundle goes to standard output, and the command that publishes it to standard error.
     """
     settings = settings_from(shared)
     settings.reporter.info(f"Building {directory}")
-    give(str(bundle_project(settings, directory.absolute(), output.absolute() if output else None)))
+    bundle = bundle_project(settings, directory.absolute(), output.absolute() if output else None)
+    give(str(bundle))
+    # Relative where that works: `publish` takes paths from the working directory, without one from `dist`.
+    path = bundle.relative_to(Path.cwd()) if bundle.is_relative_to(Path.cwd()) else bundle
+    settings.reporter.info(f"To publish it: pipper publish {quote(str(path))}")

@@ -60,9 +60,7 @@ def command(
     URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
-    request = PublishRequest(
-        paths=paths or (Path("dist"),), force=force, strict=strict or skip_fails, by=by, dry_run=dry_run
-    )
+    request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, by=by, dry_run=dry_run)
     results = publish(settings, request, now=datetime.now(UTC))
     for result in results:
         if result.error is not None:

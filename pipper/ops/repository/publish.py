@@ -19,7 +19,7 @@ from pipper.ops.context.project import find_project
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.member_needs import missing_members
-from pipper.ops.repository.publish_paths import LeftOut, expand_paths
+from pipper.ops.repository.publish_paths import LeftOut, default_paths, expand_paths
 from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.site import keep_site
@@ -35,7 +35,8 @@ from pipper.wheels.old_manifest import read_pipper_manifest
 class PublishRequest(Struct, frozen=True, kw_only=True):
     """The arguments of `publish`."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Path, ...] = ()
+    """Files and directories; empty for `dist`."""
     force: bool = False
     strict: bool = False
     """Whether a file that is published already is a conflict."""
@@ -80,15 +81,20 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
     Raises UsageError if no repository is named, and what the repository raises before the first file.
     """
     notes = notes_of(request.by, settings.environ)
-    paths, left_out = expand_paths(settings.directory / given for given in request.paths)
+    here = settings.directory
+    paths, left_out = (
+        expand_paths(here / each for each in request.paths) if request.paths else default_paths(here)
+    )
     repository = single_repository(settings, "publish PATH")
     doing = ("Publishing", "to") if not request.dry_run else ("Comparing", "with")
-    settings.reporter.info(f"{doing[0]} {counted(len(paths), 'file')} {doing[1]} {repository.store.location}")
     publisher = Publisher(repository, now=now, notes=notes, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
         reading = partial(read_publication, scratch=scratch, limits=settings.limits)
         read = _each_wheel_once(attempt_each(reading, paths, settings.reporter, "Checking"))
         publications = [each for each in read if isinstance(each, Publication)]
+        if publications:
+            what = counted(len(publications), "file")
+            settings.reporter.info(f"{doing[0]} {what} {doing[1]} {repository.store.location}")
         outcomes = _Run(publisher, settings.reporter, dry_run=request.dry_run).publish(publications)
     project = find_project(settings.directory)
     done = [outcome.publication for outcome in outcomes if outcome.error is None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shlex import quote
 
 from msgspec import Struct
 from packaging.utils import canonicalize_name
@@ -10,6 +11,7 @@ from packaging.version import Version
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.layout.legacy_version import deserialize
 from pipper.core.standards import version_of
+from pipper.core.wording import listed
 from pipper.errors import PipperError, UsageError
 from pipper.system.os_errors import machine_error
 from pipper.wheels.bundle import read_bundle
@@ -42,6 +44,47 @@ class LeftOut(Struct, frozen=True, kw_only=True):
     error: PipperError | None = None
 
 
+_SOURCES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+"""The files that make a directory a source tree."""
+DEFAULT = "dist"
+"""What `publish` takes without a path."""
+
+
+def default_paths(directory: Path) -> tuple[list[Path], list[LeftOut]]:
+    """Return the files to publish if no path is given, and what is left out; see `expand_paths`.
+
+    `bundle` without `-o` writes into the working directory: what lies there is named, and how to publish it.
+    """
+    folder = directory / DEFAULT
+    try:
+        exists = folder.exists()
+        here = sorted(each for each in directory.iterdir() if each.suffix == BUNDLE_SUFFIX and each.is_file())
+        here = [each for each in here if not (folder / each.name).exists()]
+    except OSError as fault:
+        return [], [LeftOut(path=directory, error=machine_error("read", directory, fault))]
+    if exists:
+        files, left_out = expand_paths([folder])
+        reason = f"it is not in {DEFAULT}; publish it with"
+        return files, [
+            *left_out,
+            *(LeftOut(path=each, reason=f"{reason} `{_publish(each)}`") for each in here),
+        ]
+    cause = f"without a path pipper publishes what is in {DEFAULT}"
+    cause += (
+        f"; {listed(each.name for each in here)} {'is' if len(here) == 1 else 'are'} beside it"
+        if here
+        else ""
+    )
+    build = f"run `pipper bundle -o {DEFAULT}` first, or name files with `pipper publish PATH`"
+    hint = " or ".join(f"`{_publish(each)}`" for each in here)
+    error = UsageError(f"{DEFAULT}: no such file", cause=cause, hint=f"run {hint}" if here else build)
+    return [], [LeftOut(path=folder, error=error)]
+
+
+def _publish(bundle: Path) -> str:
+    return f"pipper publish {quote(bundle.name)}"
+
+
 def expand_paths(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
     """Return the files that these paths stand for, each once, and what is left out of directories.
 
@@ -70,7 +113,11 @@ def _expand(path: Path) -> Sequence[Path | LeftOut]:
         return [*(each.path for each in chosen.values()), *wheels, *_others(files, bundles, chosen)]
     error = UsageError(
         f"{path} contains neither a bundle nor a wheel",
-        hint=f"build one with `pipper bundle DIR -o {path}`",
+        hint=(
+            f"publish its bundle: `pipper bundle {quote(str(path))} -o {DEFAULT}`, then `pipper publish {DEFAULT}`"
+            if any(each.name in _SOURCES for each in files)
+            else f"build one with `pipper bundle DIR -o {quote(str(path))}`"
+        ),
     )
     return [LeftOut(path=path, error=error)]
 
