@@ -27,6 +27,7 @@ from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
 from pipper.repository.legacy_bundles import read_bundle_entry
+from pipper.storage.directory.store import DirectoryStore
 from pipper.system.parallel import both, in_parallel
 from pipper.system.retry import pause_if_damaged, retry
 
@@ -123,10 +124,20 @@ class Repository:
     def require(self) -> None:
         """Raise UsageError if there is no repository: a typo must not send private names to the index."""
         if not (self.layout_format or self._may_be_empty):
+            self.require_directory()
             raise UsageError(
                 f"{self.store.location} is not a repository",
                 cause="it has neither pipper-repository.json nor a project",
                 hint="correct the bucket or the prefix, or create a repository with `pipper publish`",
+            )
+
+    def require_directory(self) -> None:
+        """Raise UsageError if the repository is a directory that is gone: no single file is missing then."""
+        if isinstance(self.store, DirectoryStore) and self.store.is_gone:
+            raise UsageError(
+                f"{self.store.location} is not a repository: the directory does not exist",
+                cause="it was moved or removed, its disk is not mounted, or the path is wrong",
+                hint="restore or mount it, or correct the path in [repositories] of the manifest, or after -b",
             )
 
     def holds(self, name: NormalizedName) -> bool:
@@ -173,7 +184,11 @@ class Repository:
             return ReadPage(page=page, etag=blob.etag, damage=error.cause)
 
     def removal(self, name: NormalizedName, sha256: str) -> str:
-        """Return when and by whom a wheel was removed, for people; empty if the page has no tombstone of it."""
+        """Return when and by whom a wheel was removed, for people; empty if the page has no tombstone of it.
+
+        Raises as `require_directory`.
+        """
+        self.require_directory()
         page = self.read_page(name).page
         return next((str(each) for each in page.removed if each.sha256 == sha256), "")
 

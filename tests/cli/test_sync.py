@@ -205,6 +205,25 @@ def test_a_failed_first_sync_leaves_no_environment_behind(workspace: Workspace) 
     assert not (workspace.app / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("sync", "-t", "elsewhere"), ("outdated",), ("info", "alpha"), ("lock", "-U")],
+    ids=lambda each: each[0],
+)
+def test_a_repository_whose_directory_is_gone_is_named_as_such_by_every_command(
+    command: tuple[str, ...], workspace: Workspace
+) -> None:
+    workspace.repository.rename(workspace.root / "moved")
+    shutil.rmtree(workspace.root / "cache", ignore_errors=True)
+    done = workspace.refused(
+        *command,
+        code=2,
+        subject=f"{workspace.repository.as_uri()} is not a repository: the directory does not exist",
+    )
+    assert "hint: restore or mount it, or correct the path in [repositories]" in done.stderr
+    assert "pipper publish" not in done.stderr
+
+
 def test_what_is_in_the_way_of_the_environment_is_told_before_anything_is_fetched(
     workspace: Workspace,
 ) -> None:

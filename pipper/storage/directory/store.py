@@ -46,6 +46,12 @@ class DirectoryStore:
         self._turn = threading.Lock()
         self._swept = False
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the directory does not exist; raises MachineError if that cannot be told."""
+        with os_errors("read", self._root):
+            return not self._root.exists()
+
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         with self._open(key) as file, os_errors("read", self._root / key):
             file.seek(start)
