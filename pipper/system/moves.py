@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Collection
 
+from pipper.system.files import sync_folder
+
 _ELSEWHERE = frozenset({errno.EXDEV})
 _OCCUPIED = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
@@ -13,8 +15,9 @@ _OCCUPIED = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 def move(source: str, destination: str, *, last: Collection[str] = ()) -> None:
     """Rename a file or a folder; where that is refused, move it file by file, those with a name of `last` last.
 
-    If such a move is interrupted, the same call completes it. Raises OSError, FileNotFoundError if there is nothing
-    at `source`.
+    If such a move is interrupted, the same call completes it. A file is on the disk in its new place before it leaves
+    the old one. Raises OSError, FileNotFoundError if there is nothing at `source`; NotADirectoryError, as a rename
+    does, if a folder is to go where a link is.
     """
     try:
         os.rename(source, destination)
@@ -31,7 +34,10 @@ def move(source: str, destination: str, *, last: Collection[str] = ()) -> None:
 
 
 def _move_entries(source: str, destination: str, last: Collection[str]) -> None:
+    if os.path.islink(destination):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), destination)
     os.makedirs(destination, exist_ok=True)
+    sync_folder(os.path.dirname(destination) or ".")
     for name in sorted(os.listdir(source), key=lambda each: (each in last, each)):
         move(f"{source}/{name}", f"{destination}/{name}", last=last)
     with contextlib.suppress(OSError):
@@ -43,10 +49,15 @@ def _copy_over(source: str, destination: str) -> None:
     """Move a file by copying it beside its destination first: there it is whole or not at all."""
     beside = f"{destination}.{os.urandom(4).hex()}.tmp"
     try:
-        shutil.copy2(source, beside, follow_symlinks=False)
+        shutil.copyfile(source, beside, follow_symlinks=False)
+        if not os.path.islink(beside):
+            with open(beside, "r+b") as file:
+                os.fsync(file.fileno())
+        shutil.copystat(source, beside, follow_symlinks=False)
         os.replace(beside, destination)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
+    sync_folder(os.path.dirname(destination) or ".")
     os.unlink(source)

@@ -84,3 +84,41 @@ def test_a_move_that_fails_for_another_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="directory"):
         move(str(tmp_path / "file"), str(tmp_path / "folder"))
+
+
+def test_N08_a_folder_is_not_moved_through_a_link_that_stands_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _made(tmp_path / "old")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "new").symlink_to("outside")
+    _refusing(monkeypatch, files=True)
+    with pytest.raises(NotADirectoryError):
+        move(str(tmp_path / "old"), str(tmp_path / "new"))
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert _tree(tmp_path / "old") == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows syncs no folders")
+def test_N08_a_power_cut_after_a_move_between_disks_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _made(tmp_path / "old")
+    durable: set[int] = set()
+    lost = []
+
+    def fsync(descriptor: int) -> None:
+        durable.add(os.fstat(descriptor).st_ino)
+
+    def unlink(path: str) -> None:
+        place = Path(str(path).replace(f"{tmp_path}/old", f"{tmp_path}/new"))
+        needed = [place.parent, tmp_path, *([] if place.is_symlink() else [place])]
+        lost.extend(each for each in needed if each.lstat().st_ino not in durable)
+        os.remove(path)
+
+    _refusing(monkeypatch, files=True)
+    monkeypatch.setattr(moves.os, "fsync", fsync)
+    monkeypatch.setattr(moves.os, "unlink", unlink)
+    move(str(tmp_path / "old"), str(tmp_path / "new"))
+    assert lost == []
+    assert _tree(tmp_path / "new") == before
