@@ -182,7 +182,7 @@ def _read(file: Path, directory: Path) -> ImportedManifest:
     if kind in (InputKind.LOCK, InputKind.PYLOCK, InputKind.PACKAGE):
         raise not_needed(file, kind, "a manifest or a requirements file")
     if file.name == SETUP_CFG:
-        return carried(from_setup_cfg(data.decode("utf-8-sig", "replace"), label=file.name))
+        return from_setup_cfg(data.decode("utf-8-sig", "replace"), label=file.name)
     folder = file.parent
 
     def read(name: str) -> str:

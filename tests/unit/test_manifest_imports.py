@@ -591,3 +591,16 @@ def test_R11_the_conflicts_of_uv_are_brought_over() -> None:
     text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
     assert parse_manifest(text.encode(), label="pipper.toml").conflicts == (("cpu", "gpu", "group:old"),)
     assert any("conflicts: gpu" in note for note in found.notes)
+
+
+def test_T03_T04_the_own_name_and_urls_in_setup_cfg_are_not_brought_over() -> None:
+    found = from_setup_cfg(
+        "[metadata]\nname = my-proj\n[options]\ninstall_requires =\n  six\n"
+        "  lib @ git+https://me:secret@example.com/lib\n"
+        "[options.extras_require]\na = idna\nall = my_proj[a]\n",
+        label="setup.cfg",
+    )
+    assert found.dependencies == ("six",)
+    assert dict(found.extras) == {"a": ("idna",), "all": ("idna",)}
+    assert left_out(found) == {"lib": "a URL"}
+    assert "secret" not in "".join(found.notes)

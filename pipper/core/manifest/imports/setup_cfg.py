@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from configparser import ConfigParser, Error
 
+from pipper.core.manifest.imports.carried import carried
+from pipper.core.manifest.imports.elsewhere import without_elsewhere
 from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.manifest.imports.own_name import without_self_references
 from pipper.errors import UsageError
 
 _COMPUTED = ("file:", "attr:")
@@ -45,7 +48,8 @@ def from_setup_cfg(text: str, *, label: str) -> ImportedManifest:
             hint="run `pipper init` without --from",
         )
     itself = (f"`{own}` itself: pipper installs its requirements, not the project",) if own else ()
-    return found.joined(ImportedManifest(notes=(*itself, *notes)))
+    found = found.joined(ImportedManifest(notes=(*itself, *notes)))
+    return without_self_references(carried(without_elsewhere(found)), own, label)
 
 
 def _lines(value: str) -> Iterator[str]:
