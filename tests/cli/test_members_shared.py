@@ -1,5 +1,8 @@
 """What other hosts and repositories get of members: wheels that are built of them, or their names and a mend."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,6 +48,26 @@ def test_export_carries_built_members_beside_the_lock(yard: Yard) -> None:
     assert (yard.workspace.app / "packages" / "lab.py").exists()
     yard.workspace.run("export", "-f", "requirements", "-o", "out/requirements.txt", "--build-members")
     assert "lab==1.0 \\\n    --hash=sha256:" in (out / "requirements.txt").read_text()
+
+
+def test_pip_and_uv_find_the_built_members_that_requirements_txt_requires(yard: Yard) -> None:
+    (yard.workspace.app / "out").mkdir()
+    yard.workspace.run("export", "-f", "requirements", "-o", "out/requirements.txt", "--build-members")
+    for tool in (
+        [sys.executable, "-m", "pip", "install"],
+        [str(Path(sys.executable).with_name("uv")), "pip", "install"],
+    ):
+        target = yard.workspace.root / f"by-{Path(tool[0]).name}"
+        subprocess.run(
+            [
+                *(*tool, "--require-hashes", "-r", yard.workspace.app / "out" / "requirements.txt"),
+                *("--index-url", yard.index.url, "--target", target),
+            ],
+            check=True,
+            cwd=yard.workspace.root,
+            env={**os.environ, "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"},
+        )
+        assert (target / "lab.py").exists()
 
 
 def test_download_saves_built_members(yard: Yard) -> None:

@@ -85,12 +85,13 @@ def _value(value: object, *, taken: int) -> str:
     return toml_string(value) if isinstance(value, str) else str(value)
 
 
-def dump_requirements(lock: Lock, selection: Selection) -> str:
+def dump_requirements(lock: Lock, selection: Selection, *, wheels_beside: bool = False) -> str:
     """Return the packages that `selection` picks from a lock as requirements.txt for pip's hash-checking mode.
 
-    Raises the errors of `portable`.
+    With `wheels_beside`, the file says that its own folder has wheels. Raises the errors of `portable`.
     """
     lines = ["# Written by pipper export: pip install --require-hashes -r FILE"]
+    lines += ["--find-links ."] if wheels_beside else []  # pip and uv: relative to the file
     for picked in portable(lock, selection).packages:
         marker = f" ; {picked.marker}" if picked.marker else ""
         hashes = sorted({file.sha256 for file in picked.package.files})

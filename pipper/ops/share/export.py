@@ -54,7 +54,7 @@ def export(
         found = without_members(settings, asked.lock, asked.project, selection, members)
         require_output(found, output)
         if kind == "requirements":
-            text = dump_requirements(found.lock, selection)
+            text = dump_requirements(found.lock, selection, wheels_beside=bool(found.wheels))
         else:
             repositories = locked_repositories(settings, found.lock, asked.project)
             beside = {wheel.url: wheel.filename for wheel in found.wheels}
