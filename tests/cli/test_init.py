@@ -100,6 +100,19 @@ def test_the_next_step_asks_for_nothing_that_was_given(
     assert f"pipper.toml. {said}" in empty.run("init", *options).stderr
 
 
+@pytest.mark.parametrize("line", ["-r", "-r folder", "-c folder", "-r gone.txt"])
+def test_R03_an_included_file_that_cannot_be_read_is_said_and_the_rest_is_read(
+    line: str, empty: Workspace
+) -> None:
+    assert empty.environment
+    (empty.app / "folder").mkdir()
+    (empty.app / "requirements.txt").write_text(f"{line}\nalpha\n")
+    assert (
+        "not converted: requirements.txt: line 1: " in empty.run("init", "--from", "requirements.txt").stderr
+    )
+    assert 'dependencies = ["alpha"]' in empty.manifest.read_text()
+
+
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
     assert empty.environment
     empty.refused("init", "--from", ".", code=2, subject="has no file to convert")

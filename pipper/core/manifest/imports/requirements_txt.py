@@ -13,7 +13,7 @@ from pipper.core.manifest.imports.elsewhere import FILES, account_notes, folder_
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
-from pipper.errors import UsageError
+from pipper.errors import PipperError
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
@@ -110,7 +110,7 @@ class _Reader:
         folder, value = path.rpartition("/")[0], value.strip("\"'")
         try:
             return self.file(f"{folder}/{value}" if folder else value, constraint=constraint)
-        except UsageError as error:
+        except PipperError as error:
             return _left_out(f"{place}: {error.message}")
 
 
