@@ -536,6 +536,13 @@ def test_a_requirements_file_that_is_included_again_is_read_once(files: dict[str
     assert found.notes == ()
 
 
+def test_files_that_include_ever_new_ones_are_read_up_to_a_limit() -> None:
+    found = from_requirements("x.txt", lambda path: f"-r {len(path)}/x.txt\nsix\n")
+    assert found.dependencies == ("six",)
+    assert len(found.notes) == 1
+    assert "200 files" in found.notes[0]
+
+
 def test_what_a_file_of_constraints_includes_only_constrains() -> None:
     found = requirements(
         main="a\n-c limits.txt\n", limits="-r more.txt\n-c most.txt\n", more="a<3\n", most="b<2\n"
@@ -604,3 +611,10 @@ def test_T03_T04_the_own_name_and_urls_in_setup_cfg_are_not_brought_over() -> No
     assert dict(found.extras) == {"a": ("idna",), "all": ("idna",)}
     assert left_out(found) == {"lib": "a URL"}
     assert "secret" not in "".join(found.notes)
+
+
+@pytest.mark.parametrize("line", ["a\0b c", "-e ../a\0b", "../\x1b[1m/", "-r \0"])
+def test_R03_a_line_with_control_characters_leaves_a_valid_manifest(line: str) -> None:
+    text = manifest_text(requirements(main=f"{line}\nsix\n"), source="x", python="3.11", repositories={})
+    assert "# Not converted: main.txt: line 1: " in text
+    assert [each.name for each in parse_manifest(text.encode(), label="pipper.toml").dependencies] == ["six"]

@@ -87,7 +87,7 @@ def manifest_text(
 ) -> str:
     """Return a `pipper.toml`; `source` names its origin, `python` is the default for `requires-python`."""
     lines = [f"# Converted from {source}. Next: `pipper lock` writes pipper.lock."]
-    lines += [f"# Not converted: {' '.join(note.split())}" for note in project.notes]
+    lines += [f"# Not converted: {_on_one_line(note)}" for note in project.notes]
     lines.append(f"requires-python = {toml_string(project.requires_python or f'>={python}')}")
     lines.append(_array("dependencies", project.dependencies))
     for key, texts in (
@@ -120,6 +120,11 @@ def manifest_text(
     lines += ["", "[repositories]", "# In order of trust: the first one that has a project is its source."]
     urls = [f"{toml_key(alias)} = {toml_string(url)}" for alias, url in repositories.items()]
     return "\n".join([*lines, *(urls or ['# acme = "s3://BUCKET/PREFIX"'])]) + "\n"
+
+
+def _on_one_line(note: str) -> str:
+    """Return a text that a comment of TOML can hold."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(note.split()))
 
 
 def _folder(source: PathSource) -> str:

@@ -13,15 +13,16 @@ from pipper.core.manifest.imports.elsewhere import FILES, account_notes, folder_
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
-from pipper.errors import PipperError
+from pipper.errors import PipperError, UsageError
 
+_MOST_FILES = 200
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
 _WORD = r"[^\s:;@#\[\]\"']"
 _FOLDER = re.compile(
     r"(?P<option>(?:-e\s*|--editable[\s=]+))?[\"']?(?:file:(?!//))?"
-    rf"(?P<path>\.{{1,2}}|{_WORD}*[/\\]{_WORD}*|(?(option){_WORD}+|(?!))|(?<=[\"'])[^:;@#\[\]\"']+)"
+    rf"(?P<path>\.{{1,2}}|[^\s:;@#\[\]\"'/\\]*[/\\]{_WORD}*|(?(option){_WORD}+|(?!))|(?<=[\"'])[^:;@#\[\]\"']+)"
     r"(?P<extras>\[[\w\s.,-]*\])?(?:#egg=[\w.-]+)?[\"']?(?:\s*;\s*(?P<marker>.+))?"
 )
 """A path that is not a URL. A plain word is one after `-e` alone."""
@@ -62,6 +63,8 @@ class _Reader:
         if mark in self._begun:
             return ImportedManifest()
         found = ImportedManifest()
+        if len(self._begun) == _MOST_FILES:
+            raise UsageError(f"{path}: {_MOST_FILES} files were read before it", hint="include fewer files")
         self._begun.add(mark)
         for number, line in _lines(self._text_of(path)):
             found = found.joined(self._line(line, f"{path}: line {number}", path, constraint))
