@@ -105,10 +105,18 @@ def _place(error: Exception) -> str:
 
 def _usage(error: click.ClickException) -> int:
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "pipper"
-    unknown = getattr(error, "command_name", "") or getattr(error, "option_name", "")
-    from pipper.cli.synonyms import pointer  # noqa: PLC0415 - only a mistyped line needs it
+    from pipper.cli.synonyms import ARGUMENT, is_opposite, pointer  # noqa: PLC0415 - only a mistyped line needs it
 
-    instead = pointer(unknown)
+    unknown = ""
+    if isinstance(error, click.NoSuchOption):
+        unknown = error.option_name
+        near = error.possibilities or []
+        near[:] = [each for each in near if not is_opposite(unknown, each)]
+    elif error.message.startswith("Got unexpected extra argument"):
+        unknown = ARGUMENT
+    else:
+        unknown = getattr(error, "command_name", "")
+    instead = pointer(unknown, command.rpartition(" ")[2])
     message = error.message if instead else error.format_message()
     render_error(message.rstrip("."), "", instead or f"{command} --help")
     return 2

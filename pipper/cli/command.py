@@ -96,7 +96,11 @@ class HelpLayout(click.Command):
                 long = next((name for name in option.opts if name.startswith("--")), "")
                 words = long.removeprefix("--").replace("-", "_").upper()
                 option.envvar = f"{ctx.auto_envvar_prefix}_{words}" if words else None
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click leaves it out for an option without its value
+            raise
 
     def get_help(self, ctx: click.Context) -> str:
         return super().get_help(ctx).replace(_NO_BREAK, " ")

@@ -125,6 +125,51 @@ _OPTIONS = {
 }
 
 
-def pointer(unknown: str) -> str:
-    """Return what to type instead of a command or an option that pipper does not have; empty if nobody knows."""
-    return _COMMANDS.get(unknown) or _OPTIONS.get(unknown, "")
+_EXTRA = "write it under [optional-dependencies] of the manifest, then pipper sync --extra E"
+_WITH = "--group G, --extra E"
+_APART = "pipper lock --offline, then pipper sync --offline"
+_FRESH = "pipper lock --check"
+
+ARGUMENT = "an argument"
+"""In the place of an option: an argument that the command does not take."""
+
+_HERE = {
+    "lock": {
+        "--frozen": _FRESH,
+        "--locked": _FRESH,
+        "--no-update": "leave it out: `pipper lock` keeps the locked versions that still fit",
+        ARGUMENT: "pipper lock -P NAME upgrades one package",
+    },
+    "sync": {
+        "--dev": "leave it out: `pipper sync` installs the group dev, and --no-dev does not",
+        "--upgrade": _UPGRADE,
+        "-U": _UPGRADE,
+    },
+    "tree": {"--reverse": "--invert NAME"},
+    "add": {"--optional": _EXTRA, "--extra": _EXTRA, "--offline": _APART, "-D": "--dev"},
+    "install": {"--optional": _EXTRA, "--extra": _EXTRA, "--offline": _APART, "-D": "--dev", "-U": "-u"},
+    "audit": {"--fix": _UPGRADE},
+    "run": {
+        "-m": "pipper run python -m MODULE",
+        "--with": "pipper add NAME --dev, then pipper run CMD; or pipper run --group G CMD",
+    },
+    "export": {"--with": _WITH},
+    "download": {"--with": _WITH},
+    "authorize": {"--with": _WITH},
+    "repository": {"ls": "pipper repository list", "rm": "pipper repository remove NAME"},
+}
+"""What differs from the above in one command."""
+
+
+def pointer(unknown: str, command: str = "") -> str:
+    """Return what to type instead of a command or an option that pipper does not have; empty if nobody knows.
+
+    `command` is the command that does not have it.
+    """
+    here = _HERE.get(command, {}).get(unknown)
+    return here or _COMMANDS.get(unknown) or _OPTIONS.get(unknown, "")
+
+
+def is_opposite(unknown: str, other: str) -> bool:
+    """Return whether one of two options that are spelled alike turns off what the other turns on."""
+    return unknown.startswith("--no-") != other.startswith("--no-")

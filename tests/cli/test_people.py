@@ -26,6 +26,22 @@ TYPED = {
     "cache purge": "pipper cache clean",
     "serve": "pipper repository serve",
     "uninstall -y alpha": "never asks",
+    "lock --locked": "pipper lock --check",
+    "lock --frozen": "pipper lock --check",
+    "lock --no-update": "keeps the locked versions",
+    "sync --dev": "installs the group dev",
+    "sync --upgrade": "pipper lock -U && pipper sync",
+    "tree --reverse": "--invert NAME",
+    "add --optional x alpha": "[optional-dependencies]",
+    "add --extra x alpha": "[optional-dependencies]",
+    "add --offline alpha": "pipper lock --offline",
+    "add -D alpha": "--dev",
+    "install -U alpha": "-u",
+    "audit --fix": "pipper lock -U",
+    "run -m pytest": "pipper run python -m MODULE",
+    "run --with alpha python": "pipper add NAME",
+    "export --with dev": "--group G",
+    "repository ls": "pipper repository list",
 }
 
 
@@ -45,8 +61,25 @@ def test_U_install_of_a_requirements_file_names_the_conversion(empty: Workspace)
     assert "hint: pipper init --from requirements.txt" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    {"lock -U alpha": "pipper lock -P NAME", "add alpha --group": "pipper add --help"}.items(),
+)
+def test_U_a_line_with_a_word_too_many_or_too_few_is_answered_for_its_command(
+    line: str, hint: str, empty: Workspace
+) -> None:
+    assert hint in empty.run(*shlex.split(line), code=2).stderr.splitlines()[-1]
+
+
+def test_U_an_unknown_option_is_not_taken_for_the_opposite_of_one(empty: Workspace) -> None:
+    for option in ("--build", "--project-x", "--editable-x"):
+        assert "--no-" not in empty.run("sync", option, code=2).stderr.splitlines()[0]
+    assert "'--no-build'" in empty.run("sync", "--no-buil", code=2).stderr, "what is near is still named"
+
+
 def test_every_command_that_a_synonym_names_exists() -> None:
     hints = (*synonyms._COMMANDS.values(), *synonyms._OPTIONS.values())
+    hints += tuple(hint for here in synonyms._HERE.values() for hint in here.values())
     commands = [hint for hint in hints if not hint.startswith("leave it out: pipper ")]
     named = {words for hint in commands for words in re.findall(r"pipper ([a-z]+)( [a-z]+)?", hint)}
     assert len(named) > 20
