@@ -31,9 +31,8 @@ MARKS = "pipper.json"
 """The file in a `.dist-info` that names the source of the distribution."""
 
 _FOLDER = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(?P<version>[^-]+)\.(?:dist|egg)-info")
-_ELSEWHERE = (
-    "work in a project (its `.venv` is made for you), or name an environment with `--python EXE` or `-t DIR`"
-)
+_ANOTHER = "name an environment with `--python EXE` or `-t DIR`"
+_ELSEWHERE = f"work in a project (its `.venv` is made for you), or {_ANOTHER}"
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -116,10 +115,10 @@ def refuse_unwritable(environment: Environment) -> None:
         while not nearest.exists() and nearest.parent != nearest:
             nearest = nearest.parent
         if not nearest.is_dir():
-            raise MachineError(f"`{nearest}` is not a directory", hint=_ELSEWHERE)
+            raise MachineError(f"`{nearest}` is not a directory", hint=f"move it away, or {_ANOTHER}")
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise MachineError(
-                f"`{nearest}` cannot be written to", hint=f"change its permissions, or {_ELSEWHERE}"
+                f"`{nearest}` cannot be written to", hint=f"change its permissions, or {_ANOTHER}"
             )
     if environment.is_missing:
         with contextlib.suppress(OSError):  # `make_venv` reports it
@@ -212,6 +211,11 @@ def _refuse_occupied(root: Path) -> None:
     try:
         entries = set(os.listdir(root)) - {STATE}
     except FileNotFoundError:
+        if root.is_symlink():
+            raise MachineError(
+                f"`{root}` is a link to a folder that does not exist",
+                hint=f"remove the link, or create `{os.path.realpath(root)}`",
+            ) from None
         return
     if not entries or UNFINISHED in entries or venv_python(root) is not None:
         return

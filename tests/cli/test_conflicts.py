@@ -82,6 +82,30 @@ def test_R11_a_sync_of_two_that_conflict_is_refused_in_words(
     assert "hint: leave out one of the two" in done.stderr
 
 
+def test_a_group_that_is_installed_by_default_is_left_out_by_name_if_it_conflicts(project: Workspace) -> None:
+    tables = TABLES.replace('dev = ["beta"]', 'dev = ["torch==1.0"]')
+    write(project, '[["cpu", "gpu", "group:old", "group:dev"]]', "common", tables=tables)
+    project.run("lock")
+    for command in (("sync",), ("export", "-f", "requirements")):
+        done = project.refused(*command, "--extra", "gpu", code=2, subject="cannot be installed together")
+        assert "as with `--no-dev --extra gpu`" in done.stderr
+    project.run("sync", "--no-dev", "--extra", "gpu")
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "hint"),
+    [
+        ('["cpu", "gpu"]', 'conflicts = [["cpu", "gpu"]]'),
+        ('[[{extra = "cpu"}, {extra = "gpu"}]]', 'an extra as "NAME", a group as "group:NAME"'),
+    ],
+)
+def test_conflicts_in_another_form_are_told_with_the_form(
+    conflicts: str, hint: str, project: Workspace
+) -> None:
+    write(project, conflicts, "common")
+    assert hint in project.refused("lock", code=2, subject="conflicts").stderr
+
+
 def test_R11_a_part_keeps_its_locked_version(project: Workspace) -> None:
     tables = TABLES.replace("torch==1.0", "torch<2")
     write(project, '[["cpu", "gpu"], ["cpu", "group:old"], ["gpu", "group:old"]]', "beta", tables=tables)
@@ -100,7 +124,8 @@ def test_R11_a_part_without_a_solution_stops_nothing_and_the_lock_has_the_reason
     write(project, '[["cpu", "gpu", "group:old"]]', "common", tables=tables)
     assert "no solution for the extra `gpu`" in project.run("lock").stderr
     project.run("sync", "--extra", "cpu")
-    project.refused("sync", "--extra", "gpu", code=3, subject="the extra `gpu` has no solution")
+    done = project.refused("sync", "--extra", "gpu", code=3, subject="the extra `gpu` has no solution")
+    assert "hint: run `pipper lock -U`" in done.stderr, "a bare lock changes nothing"
 
 
 def test_R11_queries_and_exports_read_a_lock_with_conflicts(project: Workspace) -> None:

@@ -266,3 +266,32 @@ def test_a_python_that_the_project_excludes_is_not_told_to_be_locked(
     told = project.refused(command, "--python", python, code=2, subject="is not for this environment")
     assert "the project requires Python <3.42" in told.stderr
     assert "pipper lock --python" not in told.stderr, "that is refused"
+
+
+@pytest.mark.parametrize("asked", ["2.7", ">=3.12"])
+def test_a_version_that_no_python_can_have_is_not_taken_for_a_path(asked: str, project: Workspace) -> None:
+    told = project.refused(
+        "lock", "--python", asked, code=2, subject=f"`{asked}` is not a version of Python 3"
+    )
+    assert "write it as 3.12" in told.stderr
+
+
+def test_an_environment_that_is_a_file_or_a_dangling_link_is_told_with_what_to_move(
+    project: Workspace,
+) -> None:
+    project.run("lock")
+    project.venv.write_text("")
+    told = project.refused("sync", code=8, subject=f"`{project.venv}` is not a directory")
+    assert "move it away" in told.stderr
+    assert "work in a project" not in told.stderr
+    project.venv.unlink()
+    project.venv.symlink_to("gone")
+    told = project.refused("sync", code=8, subject="is a link to a folder that does not exist")
+    assert "remove the link" in told.stderr
+
+
+def test_a_requires_python_that_is_new_is_not_compared_with_an_empty_one(project: Workspace) -> None:
+    project.run("lock")
+    with_requires(project, ">=3.9")
+    told = project.run("lock", "--check", code=1).stdout
+    assert "requires-python is `>=3.9` in the manifest and not set in the lock" in told

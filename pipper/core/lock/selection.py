@@ -68,10 +68,13 @@ def chosen_part(lock: Lock, part: LockedEnvironment, selection: Selection) -> Lo
     conflicts = lock.inputs.conflicts
     chosen = _labels(part, selection)
     for one, other in clashes(conflicts, chosen):
+        default = RootLabel(kind="group", name=DEFAULT_GROUP)
+        kept = other if one == default else one
+        no_dev = "--no-dev " if default in (one, other) else ""
         raise UsageError(
             f"the {one.kind} `{one.name}` and the {other.kind} `{other.name}` cannot be installed together",
             cause="the manifest lists them in `conflicts`: each is locked apart from the other",
-            hint=f"leave out one of the two, as in `pipper sync --{one.kind} {one.name}`",
+            hint=f"leave out one of the two, as with `{no_dev}--{kept.kind} {kept.name}`",
         )
     return part.without(labels_in(conflicts) - chosen)
 
@@ -115,7 +118,7 @@ def _refuse_failed(part: LockedEnvironment, selection: Selection) -> None:
             raise NoSolutionError(
                 f"the {kind} `{name}` has no solution for {part.target.name}: {message}",
                 cause=cause,
-                hint=f"run `pipper lock` to try again, or sync with {leave_out}",
+                hint=f"run `pipper lock -U` to solve it with other versions, or sync with {leave_out}",
             )
 
 

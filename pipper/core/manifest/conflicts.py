@@ -35,8 +35,14 @@ def read_conflicts(node: "Node", groups: Collection[str], extras: Collection[str
     found = set()
     for each in node.items():
         names = set()
+        if not isinstance(each.value, list):
+            raise each.wrong_type("an array", hint='write each set in brackets: conflicts = [["cpu", "gpu"]]')
         for entry in each.items():
-            text = entry.text()
+            if not isinstance(entry.value, str):
+                raise entry.wrong_type(
+                    "a string", hint=f'write an extra as "NAME", a group as "{_GROUP}NAME"'
+                )
+            text = entry.value
             name = canonicalize_name(text.removeprefix(_GROUP))
             known = groups if text.startswith(_GROUP) else extras
             if name not in known:

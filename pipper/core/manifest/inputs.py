@@ -135,4 +135,6 @@ def _plain(value: object) -> str:
         return "{" + ", ".join(f"{key} = {item}" for key, item in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(each if isinstance(each, str) else _plain(each) for each in value) + "]"
+    if value == "":
+        return "not set"
     return f"`{value}`" if isinstance(value, str) else str(value).lower()

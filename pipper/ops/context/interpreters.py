@@ -17,6 +17,8 @@ from pipper.python.interpreter import Interpreter, inspect_interpreter, running
 from pipper.system.os_errors import os_errors
 
 _MINOR = 2
+_VERSION = re.compile(r"[<>=~!^].*|[0-9]+(?:\.[0-9*]+)*")
+"""What looks like a version or a range of versions."""
 
 
 class Pythons(Struct, frozen=True, kw_only=True):
@@ -62,6 +64,10 @@ def named_interpreter(settings: Settings, python: Path, cache_dir: Path | None) 
         except MachineError:
             if request is None:  # else it may be the shim of a version manager that has none of that version
                 raise
+    if request is None and _VERSION.fullmatch(text) and not (settings.directory / python).exists():
+        raise UsageError(
+            f"`{text}` is not a version of Python 3", hint="write it as 3.12 or 3.12.1, or name a path"
+        )
     if request is None:
         return inspect_interpreter(settings.directory / python, cache_dir)
     return _of_version(settings, request, cache_dir, "name another one, as in `--python 3.12`, or its path")

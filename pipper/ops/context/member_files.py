@@ -63,8 +63,14 @@ def read_stated(folder: Path, *, label: str, edited: Mapping[Path, bytes] = _NOT
     is_static = "name" in project and not {"dependencies", "optional-dependencies", "requires-python"} & {
         *dynamic
     }
+    name = stated_name(top, files["setup.cfg"] or b"", setup_py or b"")
+    if not name and (written := project.text_at("name", "")):
+        raise project.at("name").fail(
+            f"`{written}` is not a valid name",
+            hint="write letters, digits, `-`, `_` and `.`, as in `acme-models`",
+        )
     return StatedProject(
-        name=stated_name(top, files["setup.cfg"] or b"", setup_py or b""),
+        name=name,
         is_package=is_package,
         version=project.text_at("version", "") if is_static else "",
         manifest=manifest,
