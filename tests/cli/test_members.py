@@ -752,3 +752,38 @@ def test_T04_a_member_that_requires_the_folder_of_another_one_gets_that_member(
     yard.ask("lab", more=LAB)
     done = yard.workspace.run("lock", code=3)
     assert "it requires `core` from a URL" in done.stderr
+
+
+def test_a_member_with_a_name_that_is_not_valid_is_told_so(yard: Yard) -> None:
+    yard.workspace.write_manifest()
+    lab = yard.workspace.app / "lab"
+    lab.mkdir()
+    (lab / "pyproject.toml").write_text('[build-system]\nrequires = []\n[project]\nname = "Acme Lab"\n')
+    told = yard.workspace.refused(
+        "add", "--editable", "lab", code=2, subject="`Acme Lab` is not a valid name"
+    )
+    assert "lab/pyproject.toml: project.name" in told.stderr
+    assert "[sources]" not in told.stderr
+
+
+def test_a_version_that_a_backend_computes_has_to_be_one_that_is_required(yard: Yard) -> None:
+    code = (
+        "_p = _project\ndef _project():\n    found = _p()\n"
+        "    stated = tomllib.loads(Path('pyproject.toml').read_text())\n"
+        "    found.setdefault('version', stated['tool']['tiny']['version'])\n    return found\n"
+    )
+    yard.index.add(make_backend(yard.files, "1.1", more=code))
+    lab = yard.member("../lab", "lab", more="[tool.tiny]\nversion = '2.0'\n") / "pyproject.toml"
+    lab.write_text(lab.read_text().replace("version = '1.0'\n", "dynamic = ['version']\n"))
+    yard.ask("lab>=2", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    lab.write_text(lab.read_text().replace("2.0", "1.0"))
+    told = yard.workspace.refused(
+        "sync", code=2, subject="gave version 1.0, which the project does not allow"
+    )
+    assert "the project requires lab>=2" in told.stderr
+    assert yard.workspace.installed() == {"lab": "2.0"}, "an error changes nothing"
+    lab.write_text(lab.read_text().replace("1.0", "2.1"))
+    yard.workspace.run("sync")
+    assert "lab 2.1" in " ".join(yard.workspace.run("list").stdout.split())

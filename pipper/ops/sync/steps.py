@@ -37,7 +37,12 @@ from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.history import history
 from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
-from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs, wheels_at_hand
+from pipper.ops.sync.wheel_checks import (
+    cached_wheels,
+    require_allowed_versions,
+    require_locked_needs,
+    wheels_at_hand,
+)
 from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import refuse_url
 
@@ -283,6 +288,7 @@ class _Run:
             wheels |= self._built_members(members, cache)
         if wanted:
             require_locked_needs(self.goal.lock, self._part, wanted, wheels)
+            require_allowed_versions(self.goal.lock, self._part, wanted, wheels)
         return wheels
 
     def _built(self, wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:

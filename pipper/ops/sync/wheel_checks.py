@@ -88,6 +88,33 @@ def require_locked_needs(
             raise _differs(want, f"the lock has the dependency `{strange[0]}`, which the wheel does not name")
 
 
+def require_allowed_versions(
+    lock: Lock, part: LockedEnvironment, wanted: Iterable[Wanted], wheels: Mapping[str, UnpackedWheel]
+) -> None:
+    """Compare the version that the backend of a member computed with what the project and its members require.
+
+    A solve does not know it. Raises UsageError if one of them does not allow it.
+    """
+    markers = Markers(part.target)
+    overridden = active_overrides(map(read_requirement, lock.inputs.overrides), markers)
+    asked = [("the project", each) for each in lock.inputs.requirements]
+    for name, member in lock.inputs.members.items():
+        asked += [(f"the member `{name}`", each) for each in member.requirements]
+    requirements = [(who, read_requirement(text)) for who, text in asked]
+    for want in wanted:
+        if want.source != PATH or want.version or want.name in overridden:
+            continue
+        version = wheels[want.file.sha256].version
+        for who, requirement in requirements:
+            is_asked = name_of(requirement) == want.name and _active(markers, requirement, want)
+            if is_asked and not requirement.specifier.contains(version, prereleases=True):
+                raise UsageError(
+                    f"the build of {want.filename} gave version {version}, which the project does not allow",
+                    cause=f"{who} requires {requirement}",
+                    hint="correct the version of that member, or the requirement on it",
+                )
+
+
 def _needed(want: Wanted, wheel: UnpackedWheel) -> list[Requirement]:
     fault = bounds_fault(wheel.requires_dist)
     if fault:
