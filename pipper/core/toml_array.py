@@ -46,10 +46,10 @@ def is_emptied(text: str, start: int) -> bool:
     return not inside.strip(" \t\r\n") and inside.count("\n") > 1
 
 
-def quote_like(text: str, start: int, item: str) -> str:
-    """Return a string as TOML, with the quotes of the array's first string; single ones where those need no escape."""
+def quote_like(text: str, start: int, item: str, *, index: int = 0) -> str:
+    """Return a string as TOML, with the quotes of this item of the array; single ones where those need no escape."""
     items = _read(text, start).items
-    single = bool(items) and text[items[0].start] == "'"
+    single = bool(items) and text[items[index].start] == "'"
     if (single or '"' in item) and "'" not in item and item.isprintable():
         return f"'{item}'"
     return toml_string(item)

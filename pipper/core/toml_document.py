@@ -91,7 +91,7 @@ class TomlDocument:
     def replace_item(self, path: Path, index: int, item: str) -> None:
         """Put a string into the place of another one."""
         if found := find_value(self._text, path):
-            text = quote_like(self._text, found.value, item)
+            text = quote_like(self._text, found.value, item, index=index)
             self._text = replace_item(self._text, found.value, index, text)
         self._table_above(path)[path[-1]] = [
             item if each == index else old for each, old in enumerate(self.items(path))

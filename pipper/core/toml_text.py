@@ -139,7 +139,8 @@ def remove_value(text: str, path: Path) -> str:
     before = text[: header.start].rstrip(" \t\r\n")
     blank = text[len(before) :]
     newline = newline_of(text)
-    return before + blank.removeprefix(newline) if blank.startswith(newline * 2) or before else text
+    is_spare = blank.startswith(newline * 2) or (before and not blank.strip())
+    return before + blank.removeprefix(newline) if is_spare else text
 
 
 def _headers(text: str) -> Iterator[Header]:

@@ -7,6 +7,7 @@ from packaging.utils import canonicalize_name
 from pipper.core.manifest.edit import (
     add_requirements,
     allow_builds,
+    drop_paths,
     drop_sources,
     remove_requirements,
     set_repository,
@@ -132,3 +133,15 @@ def test_R02_a_value_of_another_kind_is_told_with_its_place() -> None:
     for text in ('project = "x"', "[project]\ndependencies = 3", "[[project]]\n"):
         with pytest.raises(UsageError, match="expected"):
             add_requirements(text.encode(), [Requirement("m")], label="pyproject.toml")
+
+
+def test_a_requirement_that_is_replaced_keeps_its_own_quotes() -> None:
+    data = b"dependencies = [\n    'a',\n    \"six\",\n]\n"
+    found = add_requirements(data, [Requirement("six>=1.15")], label="pipper.toml")
+    assert found == b"dependencies = [\n    'a',\n    \"six>=1.15\",\n]\n"
+
+
+def test_a_table_without_blank_lines_around_it_goes_as_a_whole() -> None:
+    data = b"dependencies = []\n[sources]\nlab = { path = '../lab' }\n[dependency-groups]\ndev = []\n"
+    found = drop_paths(data, [canonicalize_name("lab")], label="pipper.toml")
+    assert found == b"dependencies = []\n[dependency-groups]\ndev = []\n"
