@@ -787,3 +787,57 @@ def test_a_version_that_a_backend_computes_has_to_be_one_that_is_required(yard: 
     lab.write_text(lab.read_text().replace("1.0", "2.1"))
     yard.workspace.run("sync")
     assert "lab 2.1" in " ".join(yard.workspace.run("list").stdout.split())
+
+
+def test_a_project_cannot_be_made_to_require_itself(yard: Yard) -> None:
+    yard.project(tables="[project.optional-dependencies]\nmore = ['six']\n[dependency-groups]\nx = []\n")
+    app = yard.workspace.app
+    before = (app / "pyproject.toml").read_bytes()
+    for asked in (("app",), ("App>=1", "-g", "x"), ("--editable", ".")):
+        said = yard.workspace.run("add", *asked, code=2).stderr
+        assert "`app` is this project itself" in said or "`App` is this project itself" in said
+    assert (app / "pyproject.toml").read_bytes() == before
+    yard.workspace.run("add", "app[more]", "-g", "x", "--no-sync")
+    yard.project("[tool.pipper.workspace]\nmembers = ['packages/*']\n")
+    web = yard.member("packages/web", "web")
+    assert "`web` is this project itself" in yard.workspace.run("add", "web", cwd=web, code=2).stderr
+
+
+def test_remove_of_the_project_itself_names_the_key_that_leaves_it_out(yard: Yard) -> None:
+    yard.project()
+    said = yard.workspace.run("remove", "app", code=2).stderr
+    assert "it is the project itself" in said
+    assert "package = false" in said
+
+
+def test_remove_of_what_nothing_requires_names_where_it_stands(yard: Yard) -> None:
+    yard.project(tables="[project.optional-dependencies]\nmore = ['six']\n")
+    assert "it is in the extra `more`" in yard.workspace.run("remove", "six", code=2).stderr
+    said = yard.workspace.run("remove", "eight", code=2).stderr
+    assert "hint: `pipper tree` shows what is required" in said
+    yard.ask("six", more="[optional-dependencies]\nmore = ['seven']\n[sources]\nlab = { path = '../gone' }\n")
+    (yard.workspace.app / "pyproject.toml").unlink()
+    assert "`eight` is not a requirement" in yard.workspace.run("remove", "eight", code=2).stderr
+    assert "of [optional-dependencies]" not in said
+
+
+def test_a_member_whose_folder_is_gone_can_be_removed(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", "six", more=LAB + "[dependency-groups]\ndev = ['lab']\n")
+    yard.workspace.run("lock")
+    shutil.rmtree(lab)
+    yard.workspace.run("remove", "lab", "--no-sync")
+    text = yard.workspace.manifest.read_text()
+    assert "lab" not in text
+    assert yard.workspace.locked() == {"six": "1.0"}
+
+
+def test_remove_says_where_a_member_is_still_required(yard: Yard) -> None:
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB + "[dependency-groups]\ndev = ['lab']\n")
+    said = yard.workspace.run("remove", "lab", "--no-sync").stderr
+    assert (
+        "`lab` stays: the group `dev` of pipper.toml requires it too; run `pipper remove -g dev lab`" in said
+    )
+    yard.workspace.run("remove", "-g", "dev", "lab", "--no-sync")
+    assert "lab" not in yard.workspace.manifest.read_text()

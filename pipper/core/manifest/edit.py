@@ -73,6 +73,28 @@ def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, la
     return document.bytes()
 
 
+def remove_everywhere(data: bytes, name: NormalizedName, *, label: str) -> bytes:
+    """Return the manifest without any requirement on a project in its dependencies and its groups."""
+    for group in (None, *map(canonicalize_name, _holding(TomlDocument(data, label), name)[0])):
+        document = TomlDocument(data, label)
+        if any(_name(text) == name for text in document.items(_path_of(document, group))):
+            data = remove_requirements(data, [name], label=label, group=group)
+    return data
+
+
+def required_still(data: bytes, name: NormalizedName, *, label: str) -> tuple[str, str]:
+    """Return where a manifest still requires a project, in words, and the command or edit that ends it; else empty."""
+    document = TomlDocument(data, label)
+    groups, extras = _holding(document, name)
+    if groups:
+        return f"the group `{groups[0]}`", f"run `pipper remove -g {groups[0]} {name}`"
+    if extras:
+        return f"the extra `{extras[0]}`", f"remove it from [optional-dependencies] of {label}"
+    if any(_name(text) == name for text in document.items(_path_of(document, None))):
+        return "the dependencies", f"run `pipper remove {name}`"
+    return "", ""
+
+
 def set_path(data: bytes, name: NormalizedName, source: PathSource, *, label: str) -> bytes:
     """Return the manifest in which `[sources]` gives a project to the folder of a member."""
     document = TomlDocument(data, label)
@@ -214,11 +236,26 @@ def _marker(text: object) -> str:
 
 def _not_required(document: TomlDocument, name: NormalizedName, group: NormalizedName | None) -> UsageError:
     where = f"the group `{group}` of {document.label}" if group else document.label
-    holding = [
-        other
-        for other, texts in document.table(("dependency-groups",)).items()
-        if isinstance(texts, list) and any(_name(text) == name for text in texts)
-    ]
-    in_a_group = f"it is in a group: use `-g {holding[0]}`" if holding and not group else ""
-    hint = in_a_group or f"`pipper why {name}` shows what requires it"
+    groups, extras = _holding(document, name)
+    if groups and not group:
+        hint = f"it is in a group: use `-g {groups[0]}`"
+    elif extras:
+        table = "[project.optional-dependencies]" if _is_standard(document) else "[optional-dependencies]"
+        hint = f"it is in the extra `{extras[0]}`: remove it from {table}, then run `pipper sync`"
+    else:
+        hint = "`pipper tree` shows what is required"
     return UsageError(f"`{name}` is not a requirement in {where}", hint=hint)
+
+
+def _holding(document: TomlDocument, name: NormalizedName) -> tuple[list[str], list[str]]:
+    """Return the groups and the extras that require a project."""
+    project = document.table(("project",) if _is_standard(document) else ())
+    extras = project.get("optional-dependencies")
+
+    def holding(table: Mapping[str, object]) -> list[str]:
+        lists = ((key, texts) for key, texts in table.items() if isinstance(texts, list))
+        return [key for key, texts in lists if any(_name(text) == name for text in texts)]
+
+    return holding(document.table(("dependency-groups",))), holding(
+        extras if isinstance(extras, Mapping) else {}
+    )

@@ -18,7 +18,9 @@ from pipper.core.manifest.edit import (
     allow_builds,
     drop_paths,
     drop_sources,
+    remove_everywhere,
     remove_requirements,
+    required_still,
     set_repository,
     set_rules,
 )
@@ -43,7 +45,14 @@ from pipper.ops.context.surroundings import (
 )
 from pipper.ops.edit.direct_files import Imports
 from pipper.ops.edit.documents import built_as_edited, write_all
-from pipper.ops.edit.folders import MemberFolder, member_is_told, member_manifest, with_folder
+from pipper.ops.edit.folders import (
+    MemberFolder,
+    gone_folders,
+    member_is_told,
+    member_manifest,
+    refuse_itself,
+    with_folder,
+)
 from pipper.ops.edit.given_repository import with_given_repository
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
@@ -212,6 +221,8 @@ def _edited(
     replaced = set()
     path = workplace.edited
     data = read_bytes(path) or _FRESH
+    if request.add:
+        refuse_itself(request.add, data, path)
     if workplace.environment is not None:
         data = _with_rules(settings, data, path)
     if request.origin is not None and request.origin.root != path.parent:
@@ -237,11 +248,25 @@ def _edited(
     if request.build:
         data = allow_builds(data, request.build, label=path.name)
     if request.remove:
-        data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
-        with member_is_told(workplace.manifest_path, request.remove):
-            data = remove_requirements(data, request.remove, label=path.name, group=request.group)
-        data = drop_paths(data, request.remove, label=path.name)
+        data = _without(settings, request, workplace, data)
     return data, frozenset(replaced)
+
+
+def _without(settings: Settings, request: EditRequest, workplace: Workplace, data: bytes) -> bytes:
+    """Return the manifest without what is removed; say where it is still required."""
+    path = workplace.edited
+    data = drop_sources(data, request.remove, FILES_ALIAS, label=path.name)
+    gone = gone_folders(data, request.remove, path)
+    for name in gone:
+        data = remove_everywhere(data, name, label=path.name)  # what is left could not be locked
+    with member_is_told(workplace.manifest_path, request.remove):
+        left = [name for name in request.remove if name not in gone]
+        data = remove_requirements(data, left, label=path.name, group=request.group)
+    for name in request.remove:
+        where, how = required_still(data, name, label=path.name)
+        if where:
+            settings.reporter.warning(f"`{name}` stays: {where} of {path.name} requires it too; {how}")
+    return drop_paths(data, request.remove, label=path.name)
 
 
 def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:

@@ -1,17 +1,19 @@
 """Require a project by its folder: an entry of `[sources]`, and a requirement by name."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.edit import add_requirements, set_path
-from pipper.core.manifest.members import PathSource
+from pipper.core.manifest.members import ITSELF, PathSource
 from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.requirement import name_of
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import read_stated
@@ -51,9 +53,26 @@ def with_folder(
             f"the project in `{folder.path}` does not say its name: setup.py computes it",
             hint=f'write `NAME = {{ path = "{path}" }}` into [sources] of {manifest.name}, then run `pipper add NAME`',
         )
+    if path == ITSELF:
+        raise _itself(stated.name)
     source = PathSource(path=path, editable=folder.editable)
     data = set_path(data, stated.name, source, label=manifest.name)
     return add_requirements(data, [read_requirement(stated.name)], label=manifest.name, group=group)
+
+
+def refuse_itself(asked: Iterable[object], data: bytes, manifest: Path) -> None:
+    """Raise UsageError if a requirement is on the project of the manifest itself, and not on one of its extras."""
+    own = parse_manifest(data, label=manifest.name).name
+    for each in asked:
+        if own and isinstance(each, Requirement) and name_of(each) == own and not each.extras:
+            raise _itself(own)
+
+
+def _itself(name: str) -> UsageError:
+    return UsageError(
+        f"`{name}` is this project itself, which cannot require itself",
+        hint=f"leave it out; `{name}[EXTRA]` requires what an extra of it lists",
+    )
 
 
 def member_manifest(directory: Path, manifest: Path) -> Path | None:
@@ -80,6 +99,14 @@ def member_manifest(directory: Path, manifest: Path) -> Path | None:
     return standard
 
 
+def gone_folders(data: bytes, names: Iterable[NormalizedName], manifest: Path) -> frozenset[NormalizedName]:
+    """Return those of these projects whose folder in `[sources]` does not exist any more."""
+    paths = parse_manifest(data, label=manifest.name).paths
+    return frozenset(
+        name for name in names if name in paths and not (manifest.parent / paths[name].path).is_dir()
+    )
+
+
 @contextmanager
 def member_is_told(manifest: Path, names: Collection[NormalizedName]) -> Iterator[None]:
     """Say in the error for a name that is not required where it stands, if that is a folder of the workspace."""
@@ -87,12 +114,16 @@ def member_is_told(manifest: Path, names: Collection[NormalizedName]) -> Iterato
         yield
     except UsageError as error:
         data = read_bytes(manifest)
-        members = read_project(manifest, data).manifest.members if data is not None else ()
+        try:
+            members = read_project(manifest, data).manifest.members if data is not None else ()
+        except UsageError:
+            raise error from None  # a member that cannot be read is not what the command was about
         for member in members:
             if member.name in names and f"`{member.name}`" in error.message:
-                raise UsageError(
-                    error.message,
-                    cause=f"it is a member of the project, in `{member.path}`",
-                    hint="take that folder out of `[workspace] members`, or move it away",
-                ) from error
+                if member.path == ITSELF:
+                    cause, hint = "it is the project itself", "write `package = false` under [tool.pipper]"
+                else:
+                    cause = f"it is a member of the project, in `{member.path}`"
+                    hint = "take that folder out of `[workspace] members`, or move it away"
+                raise UsageError(error.message, cause=cause, hint=hint) from error
         raise
