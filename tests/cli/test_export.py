@@ -231,3 +231,20 @@ def test_the_name_of_the_output_tells_the_format(name: str, text: str, workspace
 @pytest.mark.parametrize("more", [(), ("-o", "lock.toml")])
 def test_without_such_a_name_the_format_is_asked_for(more: tuple[str, ...], workspace: Workspace) -> None:
     workspace.refused("export", *more, code=2, subject="give -f pylock, requirements or cyclonedx")
+
+
+def test_every_group_and_extra_is_exported_and_saved_if_asked_for(workspace: Workspace) -> None:
+    workspace.write_manifest(
+        "beta",
+        more="[dependency-groups]\ndocs = ['delta']\n[optional-dependencies]\nfast = ['gamma']\n",
+    )
+    workspace.run("lock")
+    every = ("--all-groups", "--all-extras")
+    found = [names(workspace.run("export", "-f", "pylock", *more).stdout) for more in ((), every[:1], every)]
+    assert found == [["beta"], ["beta", "delta"], ["beta", "delta", "gamma"]]
+    workspace.run("download", "-d", "wheels", *every)
+    saved = sorted(path.name.partition("-")[0] for path in (workspace.app / "wheels").glob("*.whl"))
+    assert saved == ["beta", "delta", "gamma"]
+    assert "delta==1.0.0" in workspace.run("export", "-f", "requirements", *every).stdout
+    workspace.process("run", *every, "true")
+    assert {"beta", "delta", "gamma"} <= workspace.installed().keys()

@@ -49,7 +49,7 @@ def command(likely: ProjectFiles | None, /, words: tuple[str, ...], no_sync: boo
     if files is None:
         raise no_project(settings.directory)
     if not no_sync:
-        options = {name: given[name] for name in ("groups", "no_dev", "extras")}
+        options = {name: given[name] for name in ("groups", "all_groups", "no_dev", "extras", "all_extras")}
         request = SyncRequest(keeps_others=True, **options)
         outcome = sync(settings, request, files)
         if outcome and outcome.plan.changes:

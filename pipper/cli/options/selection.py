@@ -32,6 +32,7 @@ selection_options = together(
         shell_complete=groups,
         help="Include this dependency group.",
     ),
+    click.option("--all-groups", is_flag=True, help="Include every dependency group."),
     click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default."),
     click.option(
         *("--extra", "extras"),
@@ -40,6 +41,7 @@ selection_options = together(
         shell_complete=extras,
         help="Include this extra.",
     ),
+    click.option("--all-extras", is_flag=True, help="Include every extra."),
 )
 
 member_options = together(
@@ -71,6 +73,8 @@ def selection_from(given: Mapping[str, Any]) -> Selection:
     """Return the selection for the values of `selection_options`."""
     return Selection(
         groups=frozenset(map(canonicalize_name, given["groups"])),
+        all_groups=given["all_groups"],
         default_group=not given["no_dev"],
         extras=frozenset(map(canonicalize_name, given["extras"])),
+        all_extras=given["all_extras"],
     )
