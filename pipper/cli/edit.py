@@ -101,6 +101,8 @@ def run_edit(given: Mapping[str, Any], *, anywhere: bool) -> None:
     for line in change_lines(outcome.changes) if outcome.sync is None else plan_lines(outcome.sync):
         (give if request.dry_run else reporter.info)(line)
     changed = f"{'Would change' if request.dry_run else 'Changed'} {listed(path.name for path in outcome.documents)}"
+    if outcome.documents and outcome.reason:
+        reporter.info(f"No version changes in the lock, but {outcome.reason}")
     if outcome.sync is None:
         reporter.info(
             f"{changed}; run `pipper sync` to install" if outcome.documents else "Nothing to change"

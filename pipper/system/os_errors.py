@@ -17,7 +17,7 @@ _HINTS = {
     errno.EROFS: "use another folder, or remount the read-only file system",
     errno.ENOENT: "create it, or correct the path",
     errno.ENOTDIR: "a parent of that path is a file: use another path",
-    errno.EISDIR: "that path is a folder: use another name",
+    errno.EISDIR: "that path is a folder: move it away, or use another name",
     errno.ENAMETOOLONG: "use a shorter path",
     errno.ELOOP: "remove the symbolic link: it points to itself, or must not be followed",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",

@@ -302,3 +302,27 @@ def test_a_lock_of_a_repository_that_no_manifest_names_is_warned_of(empty: Works
         said = empty.run(command, "-b", "../repository").stderr
         assert "warning: the lock names the repository `default`" in said
         assert "add it to [repositories]" in said
+
+
+def test_a_dry_run_says_what_changes_in_a_lock_with_the_same_versions(workspace: Workspace) -> None:
+    said = workspace.run("add", "beta", "--dry-run").stderr
+    assert "No version changes in the lock, but the manifest asks for `beta`, the lock does not" in said
+    workspace.run("lock", "-b", workspace.repository.as_uri())
+    said = workspace.run("install", "-u", "--dry-run").stderr
+    assert "No version changes in the lock, but the repository `acme` is file:../repository" in said
+
+
+def test_an_empty_manifest_of_a_project_gets_no_word_of_an_environment(empty: Workspace) -> None:
+    fill(empty)
+    empty.manifest.write_bytes(b"")
+    empty.run("add", "gamma", "-b", "../repository", "--no-sync")
+    assert "#" not in empty.manifest.read_text()
+
+
+def test_a_folder_in_the_place_of_the_lock_is_told_with_what_to_do(workspace: Workspace) -> None:
+    workspace.lock.unlink()
+    workspace.lock.mkdir()
+    for command in ("lock", "sync", "tree"):
+        said = workspace.run(command, code=8).stderr
+        assert "pipper.lock" in said
+        assert "hint: that path is a folder: move it away" in said

@@ -64,6 +64,20 @@ def version_changes(old: Lock | None, new: Lock) -> tuple[VersionChange, ...]:
     )
 
 
+def other_difference(old: Lock | None, new: Lock) -> str:
+    """Return in words what else than versions differs first: inputs, repositories, environments; empty if nothing."""
+    if old is None:
+        return ""
+    if why := old.inputs.difference(new.inputs):
+        return why
+    for alias in sorted({*old.repositories, *new.repositories}):
+        before, after = old.repositories.get(alias), new.repositories.get(alias)
+        if before != after:
+            return f"the repository `{alias}` is {after or 'not used'}, before it was {before or 'not used'}"
+    names = {each.target.name for each in new.environments} ^ {each.target.name for each in old.environments}
+    return f"the environment {min(names)} was added or removed" if names else ""
+
+
 def _versions(lock: Lock | None) -> dict[NormalizedName, tuple[str, ...]]:
     found: dict[NormalizedName, tuple[str, ...]] = {}
     for package in lock.packages if lock else ():

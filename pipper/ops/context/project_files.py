@@ -137,6 +137,8 @@ def _mark(path: str) -> tuple[int, int, int] | None:
         return None
     if not is_own(path, place) or not is_own(path, found):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
-from pipper.core.lock.diff import VersionChange, version_changes
+from pipper.core.lock.diff import VersionChange, other_difference, version_changes
 from pipper.core.lock.model import Lock
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
@@ -104,6 +104,8 @@ class EditOutcome(Struct, frozen=True, kw_only=True):
     """None if the request has no sync."""
     documents: tuple[Path, ...] = ()
     """The manifest and the lock, if they change."""
+    reason: str = ""
+    """What else of the lock changes, if no version does."""
 
 
 def edit(
@@ -159,9 +161,11 @@ def _edit(
     documents |= {path: content for path, content in wanted.items() if read_bytes(path) != content}
     groups = _group_of(request, project)
     goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
+    changes = version_changes(old, lock)
     return EditOutcome(
         manifest_path=workplace.edited,
-        changes=version_changes(old, lock),
+        changes=changes,
+        reason="" if changes else other_difference(old, lock),
         sync=_carry_out(settings, request, environment, goal, documents),
         documents=tuple(documents),
     )
@@ -220,7 +224,8 @@ def _edited(
     """Return the manifest after the edit, and the projects whose files were imported."""
     replaced = set()
     path = workplace.edited
-    data = read_bytes(path) or _FRESH
+    found = read_bytes(path)
+    data = _FRESH if found is None else found
     if request.add:
         refuse_itself(request.add, data, path)
     if workplace.environment is not None:
