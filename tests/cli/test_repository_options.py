@@ -91,3 +91,16 @@ def test_what_the_users_own_file_denies_a_manifest_cannot_ask_for() -> None:
     assert own.over(manifest) == BucketOptions(request_payer=False, acl="private")
     assert BucketOptions().over(manifest).request_payer
     assert own.document() == {"request-payer": False}
+
+
+def test_a_version_of_python_is_no_profile_unless_there_is_one_of_that_name(workspace: Workspace) -> None:
+    for command in ("sync", "lock", "add"):
+        more = ["gamma"] if command == "add" else []
+        for version in ("3.12", "python3.12"):
+            done = workspace.refused(command, *more, "-p", version, code=2, subject="an AWS profile")
+            assert f"write --python {version}" in done.stderr
+    workspace.run("sync", "-p", "work")
+    aws = workspace.root / "home" / ".aws"
+    aws.mkdir(exist_ok=True)
+    (aws / "config").write_text("[profile 3.12]\nregion = eu-west-1\n")
+    workspace.run("sync", "-p", "3.12")

@@ -52,6 +52,21 @@ def _repository_name(ctx: click.Context, option: click.Parameter, value: str | N
     return _not_empty(ctx, option, value)
 
 
+def _profile(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuse a version of Python, which `-p` names for other tools, unless there is a profile of that name."""
+    given = _not_empty(ctx, option, value)
+    if given and any(each.name == "python" for each in ctx.command.params):
+        from pipper.python.find import version_request  # noqa: PLC0415 - few commands get a profile
+        from pipper.storage.s3.shared_files import has_profile  # noqa: PLC0415 - see above
+
+        if version_request(given) and not has_profile(given, os.environ, _home()):
+            raise UsageError(
+                f"-p names an AWS profile, and there is none of the name `{given}`",
+                hint=f"for that version of Python, write --python {given}",
+            )
+    return given
+
+
 output_options = together(
     click.option("-q", "--quiet", is_flag=True, help="Print only data, warnings and errors."),
     click.option(
@@ -93,7 +108,7 @@ _profile_option = click.option(
     "--profile",
     envvar="PIPPER_PROFILE",
     metavar="PROFILE",
-    callback=_not_empty,
+    callback=_profile,
     help="Take credentials from this AWS profile.",
 )
 

@@ -1,5 +1,6 @@
 """Which interpreter a command is for: the one that an option, the project or the machine names."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

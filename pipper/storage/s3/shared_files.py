@@ -66,13 +66,25 @@ def default_profile(environ: Mapping[str, str], home: Path) -> Mapping[str, str]
     return {**found, **own.get("default", {})}
 
 
+def has_profile(name: str, environ: Mapping[str, str], home: Path) -> bool:
+    """Return whether one of the files has this profile; True if one is not valid, which botocore tells."""
+    try:
+        config, own = (_sections(shared_file(variable, environ, home)) for variable in FILES)
+    except (configparser.Error, UnicodeDecodeError):
+        return True
+    return name in own or any(_names(name, section) for section in config)
+
+
 def _names_default(section: str) -> bool:
     """Return whether a section of the config file is `[profile default]`, also in quotes."""
+    return _names("default", section)
+
+
+def _names(name: str, section: str) -> bool:
     try:
-        words = shlex.split(section)
+        return shlex.split(section) == ["profile", name]
     except ValueError:
         return False
-    return len(words) == 2 and words[1] == "default"
 
 
 def _sections(path: Path) -> dict[str, Mapping[str, str]]:
