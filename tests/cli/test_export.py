@@ -230,7 +230,12 @@ def test_the_name_of_the_output_tells_the_format(name: str, text: str, workspace
 
 @pytest.mark.parametrize("more", [(), ("-o", "lock.toml")])
 def test_without_such_a_name_the_format_is_asked_for(more: tuple[str, ...], workspace: Workspace) -> None:
-    workspace.refused("export", *more, code=2, subject="give -f pylock, requirements or cyclonedx")
+    workspace.refused(
+        "export",
+        *more,
+        code=2,
+        subject="format is given" if not more else "the name lock.toml does not tell a format",
+    )
 
 
 def test_every_group_and_extra_is_exported_and_saved_if_asked_for(workspace: Workspace) -> None:

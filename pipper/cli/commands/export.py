@@ -14,6 +14,7 @@ from pipper.cli.options.selection import (
 )
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
+from pipper.errors import UsageError
 from pipper.ops.share.export import Format, export
 
 _EXAMPLES = """
@@ -36,8 +37,9 @@ def _kind(given: Format | None, output: Path | None) -> Format:
         return "requirements"
     if name.endswith(".json"):
         return "cyclonedx"
-    raise click.UsageError(
-        "the name of the output does not tell a format: give -f pylock, requirements or cyclonedx"
+    raise UsageError(
+        f"the name {output.name} does not tell a format" if output else "no format is given",
+        hint="give -f pylock, -f requirements or -f cyclonedx, or -o with pylock.toml, a .txt or a .json",
     )
 
 
@@ -64,4 +66,5 @@ def command(kind: Format | None, output: Path | None, **given: Any) -> None:
     if output is None:
         give(text.removesuffix("\n"))
     else:
-        settings.reporter.info(f"Wrote {settings.directory / output}")
+        written = settings.directory / output
+        settings.reporter.info(f"Wrote {written.resolve() if '..' in written.parts else written}")
