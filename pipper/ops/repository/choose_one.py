@@ -1,8 +1,10 @@
 """The one repository of a command that works on a whole repository: publish, yank, check, repair."""
 
 from pathlib import Path
+from shlex import quote
 
 from pipper.core.manifest.repositories import RepositoryEntry
+from pipper.core.redaction import shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories
@@ -26,6 +28,19 @@ def single_repository(settings: Settings, command: str) -> Repository:
         aliases = [each.alias for each in repositories]
         raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
     return chosen
+
+
+def same_repository(settings: Settings) -> str:
+    """Return the options, after a space, that name the repository of this command again; empty if none is given."""
+    options = settings.repositories
+    given = (
+        ("-b", options.bucket),
+        ("-r", options.repository),
+        ("--prefix", options.prefix),
+        ("--endpoint-url", options.endpoint_url),
+        ("-p", options.profile),
+    )
+    return "".join(f" {option} {quote(shown(value))}" for option, value in given if value)
 
 
 def declared_here(settings: Settings) -> tuple[tuple[RepositoryEntry, ...], Path]:

@@ -16,7 +16,7 @@ from pipper.core.standards import read_version
 from pipper.errors import ConflictError, PipperError, UsageError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import read_lock
-from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.choose_one import same_repository, single_repository
 from pipper.ops.repository.prune_rules import Doomed, Rules, named, ruled_out
 from pipper.ops.repository.published_by import doer
 from pipper.ops.repository.site import keep_site
@@ -72,7 +72,7 @@ def prune(settings: Settings, request: PruneRequest, *, now: datetime) -> PruneO
     held = _held(settings, request.lock_paths)
     repository.require()
     if unknown := sorted(asked.keys() - repository.folders().keys()):
-        raise _unpublished(repository, unknown[0], SpecifierSet())
+        raise _unpublished(repository, unknown[0], SpecifierSet(), same_repository(settings))
     with scratch_folder() as scratch:
         remover = Remover(repository, scratch, now=now, by=by)
         run = _Run(remover, request, asked, held, now)
@@ -80,7 +80,7 @@ def prune(settings: Settings, request: PruneRequest, *, now: datetime) -> PruneO
         plans = attempt_each(run.plan, names, settings.reporter, "Reading pages")
         found = [plan for plan in plans if isinstance(plan, _Plan)]
         for plan in found:
-            _require_published(repository, plan, asked)
+            _require_published(repository, plan, asked, same_repository(settings))
         removals: list[Removal | PipperError] = []
         if not request.dry_run:
             Publisher(repository, now=now, reporter=settings.reporter).prepare()
@@ -188,20 +188,21 @@ def _held(settings: Settings, paths: Iterable[Path]) -> dict[tuple[NormalizedNam
 
 
 def _require_published(
-    repository: Repository, plan: _Plan, asked: Mapping[NormalizedName, SpecifierSet | None]
+    repository: Repository, plan: _Plan, asked: Mapping[NormalizedName, SpecifierSet | None], options: str
 ) -> None:
     """Require that a named version is published, or that it was removed: then its files are looked for again."""
     specifier = asked.get(plan.package.name)
     if specifier is None or plan.doomed or plan.kept:
         return
     if not any(specifier.contains(version, prereleases=True) for version in plan.tombs):
-        raise _unpublished(repository, plan.package.name, specifier)
+        raise _unpublished(repository, plan.package.name, specifier, options)
 
 
-def _unpublished(repository: Repository, name: str, specifier: SpecifierSet) -> UsageError:
+def _unpublished(repository: Repository, name: str, specifier: SpecifierSet, options: str) -> UsageError:
+    """Return the error, whose hint names the repository with `options`."""
     return UsageError(
         f"{name} {specifier}".strip() + f" is not published in {repository.store.location}",
-        hint=f"run `pipper repository packages --versions {name}` to see what is",
+        hint=f"run `pipper repository packages --versions {name}{options}` to see what is",
     )
 
 

@@ -13,7 +13,7 @@ from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
-from pipper.ops.repository.choose_one import single_repository
+from pipper.ops.repository.choose_one import same_repository, single_repository
 from pipper.ops.repository.site import keep_site
 from pipper.repository.page_swap import swap_page
 from pipper.repository.probe_store import check_conditions
@@ -71,7 +71,7 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
         before = page
         versions = [wheel_identity(file.filename).version for file in page.files]
         if request.version not in versions:
-            raise _unknown(repository, versions, request)
+            raise _unknown(repository, versions, request, same_repository(settings))
         files = (
             replace(file, yanked=mark) if version == request.version else file
             for file, version in zip(page.files, versions, strict=True)
@@ -84,19 +84,24 @@ def yank(settings: Settings, request: YankRequest) -> YankOutcome:
     return YankOutcome(location=repository.store.location, changed=after != before)
 
 
-def _unknown(repository: Repository, versions: list[Version], request: YankRequest) -> UsageError:
-    """Return the error for a version without files on the page; a bundle of 0.x has no entry to mark."""
+def _unknown(
+    repository: Repository, versions: list[Version], request: YankRequest, options: str
+) -> UsageError:
+    """Return the error for a version without files on the page; a bundle of 0.x has no entry to mark.
+
+    `options` name the repository in the hint.
+    """
     what = f"{request.name} {request.version}"
     keys = [info.key for info in repository.list_bundles(request.name)]
     if any(bundle_version(key) == request.version for key in keys):
         return UsageError(
             f"{what} is only in a bundle of pipper 0.x, which cannot be yanked",
-            hint="run `pipper repository repair` to unpack it, then yank it",
+            hint=f"run `pipper repository repair{options}` to unpack it, then yank it",
         )
     newest = sorted(set(versions), reverse=True)[:5]
     known = f"the versions: {', '.join(map(str, newest))}" if newest else "no version there"
     return UsageError(
         f"{what} is not published in {repository.store.location}",
         cause=f"{request.name} has {known}",
-        hint=f"run `pipper info {request.name}` to see all versions",
+        hint=f"run `pipper info {request.name}{options}` to see all versions",
     )
