@@ -116,7 +116,7 @@ def _usage(error: click.ClickException) -> int:
         unknown = ARGUMENT
     else:
         unknown = getattr(error, "command_name", "")
-    instead = pointer(unknown, command.rpartition(" ")[2])
+    instead = pointer(unknown, command)
     message = error.message if instead else error.format_message()
     render_error(message.rstrip("."), "", instead or f"{command} --help")
     return 2

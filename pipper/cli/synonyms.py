@@ -56,6 +56,8 @@ _COMMANDS = {
     "pip": "leave `pip` out: pipper install REQ, pipper list, pipper sync",
     "config": f"{_REPOSITORY}; PIPPER_* variables are options",
     "source": _REPOSITORY,
+    "repo": "pipper repository list, and all else with `repository` in full",
+    "repositories": "pipper repository list",
     "login": f"{_REPOSITORY}, with -p PROFILE or -c KEY SECRET",
     "logout": "pipper repository remove NAME",
     "auth": "pipper authorize -o FILE for a host without credentials",
@@ -70,6 +72,21 @@ _COMMANDS = {
         for name in ("copy", "packages", "policy", "prune", "repair", "serve")
     },
 }
+
+_REPOSITORY_COMMANDS = {
+    **dict.fromkeys(("ls", "show", "names"), "pipper repository list"),
+    **dict.fromkeys(("rm", "delete"), "pipper repository remove NAME"),
+    "new": "pipper repository add NAME -b BUCKET",
+    "edit": "pipper repository modify NAME",
+    "update": "pipper repository modify NAME",
+    "search": "pipper repository packages PATTERN",
+    "mirror": "pipper repository copy --from index --to NAME",
+    "verify": "pipper repository check",
+    "yank": "pipper yank NAME:VERSION -r NAME",
+    "publish": "pipper publish PATH -r NAME",
+    "info": "pipper repository packages; for one package: pipper info NAME",
+}
+"""What is meant after `pipper repository`."""
 
 _OPTIONS = {
     "--frozen": "leave it out: `pipper sync` never changes the lock",
@@ -156,7 +173,7 @@ _HERE = {
     "export": {"--with": _WITH},
     "download": {"--with": _WITH},
     "authorize": {"--with": _WITH},
-    "repository": {"ls": "pipper repository list", "rm": "pipper repository remove NAME"},
+    "repository": _REPOSITORY_COMMANDS,
 }
 """What differs from the above in one command."""
 
@@ -164,9 +181,9 @@ _HERE = {
 def pointer(unknown: str, command: str = "") -> str:
     """Return what to type instead of a command or an option that pipper does not have; empty if nobody knows.
 
-    `command` is the command that does not have it.
+    `command` is the command line before it, such as `pipper repository`.
     """
-    here = _HERE.get(command, {}).get(unknown)
+    here = _HERE.get(command.rpartition(" ")[2], {}).get(unknown)
     return here or _COMMANDS.get(unknown) or _OPTIONS.get(unknown, "")
 
 

@@ -22,7 +22,13 @@ _ACCESS_POINT = re.compile(
     r"(?:outpost[/:][a-z0-9-]+[/:])?accesspoint[/:][a-z0-9.-]+)(?P<path>(?:/[^?#@\\s]*)?)"
 )
 """The URL of an access point, whose ARN has colons and may have a slash, as the AWS CLI takes it."""
+_PATH = re.compile(r"(~|\.{0,2})[/\\]|[A-Za-z]:[/\\]")
 _INVALID = SplitResult("", "", "", "", "")
+
+
+def is_path(text: str) -> bool:
+    """Return whether a text can be nothing but a path: `.`, `..`, `./x`, `../x`, `~/x`, `/x`, or with a drive."""
+    return text in (".", "..") or _PATH.match(text) is not None
 
 
 def split_url(url: str) -> SplitResult:

@@ -9,7 +9,9 @@ from msgspec import Struct, field
 from pipper.core.access import Credentials
 from pipper.core.bucket_options import NO_OPTIONS, BucketOptions, read_bucket_options
 from pipper.core.document import MANIFEST_LIMIT, Node, read_json
+from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
+from pipper.core.urls import is_path
 from pipper.core.wording import quoted
 from pipper.errors import AccessError, UsageError
 from pipper.system.os_errors import os_errors
@@ -54,8 +56,17 @@ class NamedRepositories(Struct, frozen=True, kw_only=True):
         return UsageError(
             f"there is no repository `{name}` in {self.path}" + (" or the manifest" if aliases else ""),
             cause=f"known: {quoted(sorted({*self.entries, *aliases}))}",
-            hint=f"run `pipper repository add {name} -b BUCKET`",
+            hint=_instead(name),
         )
+
+
+def _instead(name: str) -> str:
+    """Return the command for what is given as the name of a repository and is probably something else."""
+    if name.endswith((".txt", ".in")):
+        return f"-r names a repository; for a file of requirements: pipper init --from {shown(name)}"
+    if is_path(name) or name.startswith("file:") or "://" in name:
+        return f"-r takes a name; give a directory or a URL with -b, as in: -b {shown(name)}"
+    return f"run `pipper repository add {name} -b BUCKET`"
 
 
 def named_repositories_path(home: Path) -> Path:

@@ -41,7 +41,9 @@ TYPED = {
     "run -m pytest": "pipper run python -m MODULE",
     "run --with alpha python": "pipper add NAME",
     "export --with dev": "--group G",
-    "repository ls": "pipper repository list",
+    "repository ls": "hint: pipper repository list",
+    "repository rm acme": "hint: pipper repository remove NAME",
+    "repo list": "hint: pipper repository list",
 }
 
 
@@ -75,6 +77,65 @@ def test_U_an_unknown_option_is_not_taken_for_the_opposite_of_one(empty: Workspa
     for option in ("--build", "--project-x", "--editable-x"):
         assert "--no-" not in empty.run("sync", option, code=2).stderr.splitlines()[0]
     assert "'--no-build'" in empty.run("sync", "--no-buil", code=2).stderr, "what is near is still named"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    {
+        "install alpha -r requirements.txt": "pipper init --from requirements.txt",
+        "install -r requirements/dev.in": "pipper init --from requirements/dev.in",
+        "install alpha -r tools.txt": "pipper init --from tools.txt",
+        "lock -r gone.in": "for a file of requirements: pipper init --from gone.in",
+        "info alpha -r ../R": "-r takes a name; give a directory or a URL with -b, as in: -b ../R",
+        "info alpha -r s3://acme/py": "give a directory or a URL with -b, as in: -b s3://acme/py",
+        "repository add lab -b ../R": "give it to a command with `-b ../R`, or write it into [repositories]",
+        "repository add lab -b file:///R": "give it to a command with `-b file:///R`",
+        "repository remove nope": "`pipper repository list` shows all names",
+        "repository copy --all --from ./R --to backup": "the directory of that name is ./backup",
+        "yank alpha:9 -b ./R": "run `pipper info alpha -b file://",
+        "repository prune alpha:9 -b ./R": "run `pipper repository packages --versions alpha -b file://",
+        "export": "give -f pylock, -f requirements or -f cyclonedx, or -o",
+    }.items(),
+)
+def test_a_repository_named_in_another_way_is_answered_with_the_way_that_works(
+    line: str, hint: str, empty: Workspace
+) -> None:
+    (empty.app / "backup").mkdir(parents=True)
+    (empty.app / "tools.txt").touch()
+    if line.startswith("lock"):
+        empty.write_manifest()
+    empty.run("publish", empty.wheel("alpha"), "-b", "./R")
+    done = empty.run(*shlex.split(line), code=2)
+    assert hint in done.stderr.splitlines()[-1], done.stderr
+    assert "repository add requirements" not in done.stderr
+
+
+def test_the_hint_of_a_version_that_is_not_there_can_be_typed_as_it_is(empty: Workspace) -> None:
+    empty.publish(empty.wheel("alpha"))
+    for line in ("yank alpha:9", "repository prune alpha:9"):
+        done = empty.run(*line.split(), "-b", empty.repository, code=2)
+        (hint,) = re.findall(r"hint: run `pipper ([^`]+)`", done.stderr)
+        assert "1.0.0" in empty.run(*shlex.split(hint)).stdout
+
+
+def test_a_bucket_named_like_a_repository_in_this_directory_is_warned_of(empty: Workspace) -> None:
+    empty.run("publish", empty.wheel("alpha"), "-b", "./acme")
+    done = empty.run(
+        "publish",
+        empty.wheel("alpha"),
+        "-b",
+        "acme",
+        "--endpoint-url",
+        "http://127.0.0.1:1",
+        "-c",
+        "KEY",
+        "SECRET",
+        code=6,
+    )
+    assert (
+        "warning: -b acme is the bucket s3://acme; for the directory of that name write -b ./acme"
+        in done.stderr
+    )
 
 
 def test_every_command_that_a_synonym_names_exists() -> None:

@@ -16,10 +16,12 @@ from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
 from pipper.core.bucket_options import CANNED_ACLS, ENCRYPTIONS, BucketOptions
+from pipper.core.urls import is_path
 from pipper.errors import MachineError, UsageError
 from pipper.ops.context.settings import Settings
 
-_PATH = re.compile(r"(~|\.{0,2})[/\\]|[A-Za-z]:[/\\]")
+_REQUIREMENTS = re.compile(r"(^|[/\\])(requirements|constraints).*\.(txt|in)$")
+"""The usual names of requirements files, which may be missing."""
 
 
 def _not_empty(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -35,7 +37,7 @@ def repository_text(text: str, *, keep_relative: bool = False) -> str:
     A path begins with `/`, `./`, `../` or `~/`, or with a drive (`C:\\`). With `keep_relative`, for a manifest, a
     relative path becomes a relative URL (`file:../packages`).
     """
-    if text not in (".", "..") and not _PATH.match(text):
+    if not is_path(text):
         return text
     path = Path(text).expanduser()
     if keep_relative and not path.is_absolute():
@@ -45,7 +47,7 @@ def repository_text(text: str, *, keep_relative: bool = False) -> str:
 
 def _repository_name(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Refuse a requirements file, which pip's own `-r` takes."""
-    if value and value.endswith(".txt") and Path(value).is_file():
+    if value and (_REQUIREMENTS.search(value) or (value.endswith((".txt", ".in")) and Path(value).is_file())):
         raise UsageError(
             f"-r names a repository, and {value} is a requirements file", hint=f"pipper init --from {value}"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pipper.core.layout.keys import MARKER_KEY
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.ports import Store
@@ -15,6 +16,7 @@ from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import (
+    DEFAULT_ALIAS,
     alias_of,
     choose_access,
     choose_repositories,
@@ -24,6 +26,7 @@ from pipper.repository.access import (
 from pipper.repository.named_repositories import named_repositories_path, read_named_repositories
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
+from pipper.system.os_errors import os_errors
 
 
 def open_repositories(
@@ -57,6 +60,7 @@ def open_repositories(
                 hint="leave out --offline, or lock from a copy in a directory: -b ./DIR",
             )
         else:
+            _warn_of_directory(settings, entry)
             access = choose_access(settings.repositories, entry, named, settings.environ)
             store = open_bucket(entry, access)
             settings.reporter.detail(f"{store.location}: uses {access.step}")
@@ -65,6 +69,19 @@ def open_repositories(
         )
         repositories.append(found)
     return tuple(repositories)
+
+
+def _warn_of_directory(settings: Settings, entry: RepositoryEntry) -> None:
+    """Warn if the name of a bucket is that of a repository in this directory, or of an empty folder for one."""
+    name = settings.repositories.bucket
+    if entry.alias != DEFAULT_ALIAS or not name or ":" in name:
+        return
+    folder = settings.directory / name
+    with os_errors("read", folder):
+        if folder.is_dir() and ((folder / MARKER_KEY).exists() or not any(folder.iterdir())):
+            settings.reporter.warning(
+                f"-b {name} is the bucket {entry.url}; for the directory of that name write -b ./{name}"
+            )
 
 
 def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:

@@ -28,7 +28,11 @@ def at_end(settings: Settings, text: str) -> Settings:
     raise UsageError(
         f"`{shown(text)}` is not a repository",
         cause=f"known: {quoted(sorted({*known, *named}))}",
-        hint="give an alias of the manifest, a named repository, s3://BUCKET/PREFIX or file:///DIR",
+        hint=(
+            f"the directory of that name is ./{text}"
+            if (settings.directory / text).is_dir()
+            else "give an alias of the manifest, a named repository, s3://BUCKET/PREFIX, ./DIR or file:///DIR"
+        ),
     )
 
 

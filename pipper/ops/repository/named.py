@@ -10,7 +10,7 @@ from pipper.core.access import RepositoryOptions
 from pipper.core.plain_json import load_json
 from pipper.core.redaction import has_account, shown
 from pipper.core.reporter import Reporter
-from pipper.core.urls import split_s3_url, split_url
+from pipper.core.urls import is_path, split_s3_url, split_url
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
@@ -26,6 +26,8 @@ from pipper.system.files import check_private, write_private
 from pipper.system.locks import os_lock
 
 _BUCKET = "-b BUCKET or -b s3://BUCKET/PREFIX"
+_ONLY_BUCKETS = "a named repository must be an S3 bucket"
+_WHY_BUCKETS = "the file of pipper 0.x cannot store another URL"
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _EMPTY = {**dict.fromkeys(FIELDS), "root_prefix": DEFAULT_PREFIX}
 
@@ -72,7 +74,7 @@ def modify_named(settings: Settings, name: str, *, default: bool) -> None:
 def remove_named(settings: Settings, name: str) -> None:
     """Remove an entry, also as the default; raises UsageError if it does not exist."""
     with _document(settings) as document:
-        _entry(document, name)
+        _entry(document, name, hint="nothing is to be removed; `pipper repository list` shows all names")
         del document["repositories"][name]
         if document.get("default") == name:
             document["default"] = None
@@ -115,16 +117,14 @@ def _location(options: RepositoryOptions) -> dict[str, object]:
     if options.endpoint_url:
         found[ENDPOINT] = options.endpoint_url
     bucket = options.bucket
+    if is_path(bucket) or bucket.startswith("file:"):
+        raise _directory(bucket)
     if "://" in bucket:
         name, path = split_s3_url(bucket)
         if not name and (
             split_url(bucket).scheme != "s3" or has_account(bucket) or "?" in bucket or "#" in bucket
         ):
-            raise UsageError(
-                "a named repository must be an S3 bucket",
-                cause="the file of pipper 0.x cannot store another URL",
-                hint=f"write {_BUCKET}, or add a directory to [repositories] of the manifest",
-            )
+            raise UsageError(_ONLY_BUCKETS, cause=_WHY_BUCKETS, hint=f"write {_BUCKET}")
         bucket = name
         if not bucket:
             raise UsageError(f"`{shown(options.bucket)}` does not name a bucket", hint=f"write {_BUCKET}")
@@ -147,11 +147,22 @@ def _location(options: RepositoryOptions) -> dict[str, object]:
     return {**found, **options.bucket_options.document()}
 
 
-def _entry(document: dict[str, Any], name: str) -> dict[str, Any]:
+def _directory(text: str) -> UsageError:
+    place = shown(text)
+    return UsageError(
+        f"{_ONLY_BUCKETS}, and {place} is a directory",
+        cause=_WHY_BUCKETS,
+        hint=f"give it to a command with `-b {place}`, or write it into [repositories] of the manifest",
+    )
+
+
+def _entry(document: dict[str, Any], name: str, hint: str = "") -> dict[str, Any]:
     entries = document["repositories"]
     if name not in entries:
         known = quoted(sorted(entries))
-        raise UsageError(f"the repository `{name}` does not exist", cause=f"known: {known}", hint=_add(name))
+        raise UsageError(
+            f"the repository `{name}` does not exist", cause=f"known: {known}", hint=hint or _add(name)
+        )
     entry: dict[str, Any] = entries[name]
     return entry
 
