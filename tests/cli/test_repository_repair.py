@@ -483,7 +483,7 @@ def test_the_command_tells_each_mend(empty: Workspace) -> None:
     done = empty.run("repository", "repair", "-b", empty.url)
     assert done.stdout == dry.stdout
     assert done.stdout.startswith(
-        "alpha/index.json: the page did not exist, yanks are lost: recreated it with 1 wheel"
+        "alpha/index.json: the page did not exist, yanks are lost: recreated it with 1 wheel\n"
     )
     document = json.loads(empty.run("repository", "repair", "-b", empty.url, "--json").stdout)
     assert document == {

@@ -154,7 +154,8 @@ class Mender:
         what = "the page was damaged" if survey.read.damage else "the page did not exist, yanks are lost"
         work.mend(
             key,
-            f"{what}: recreated it with {counted(len(page.files), 'wheel')}, {len(known)} of them unchanged",
+            f"{what}: recreated it with {counted(len(page.files), 'wheel')}"
+            + (f", {len(known)} of them with their entries as they were" if known else ""),
         )
         return page
 
