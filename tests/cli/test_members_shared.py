@@ -37,7 +37,8 @@ def test_a_member_that_cannot_travel_is_named_with_the_mend(yard: Yard, command:
 def test_export_carries_built_members_beside_the_lock(yard: Yard) -> None:
     out = yard.workspace.app / "out"
     out.mkdir()
-    yard.workspace.refused("export", "-f", "pylock", "--build-members", code=2, subject="-o FILE")
+    done = yard.workspace.refused("export", "-f", "pylock", "--build-members", code=2, subject="-o FILE")
+    assert "uilding" not in done.stderr, "what has no place is not built"
     yard.workspace.run("export", "-f", "pylock", "-o", "out/pylock.toml", "--build-members")
     assert {path.name for path in out.iterdir()} == {"pylock.toml", "lab-1.0-py3-none-any.whl"}
     (lab,) = (

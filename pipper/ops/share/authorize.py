@@ -25,7 +25,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.git_ignore import is_exposed
 from pipper.ops.share.inputs import InputOptions, read_input
-from pipper.ops.share.members import MemberChoice, require_output, save_wheels, without_members
+from pipper.ops.share.members import MemberChoice, save_wheels, without_members
 from pipper.repository.source import Repository
 from pipper.system.files import refuse_url, write_bytes
 
@@ -96,8 +96,8 @@ def _authorized(
 ) -> Authorized:
     whole = output is None or is_valid_pylock_path(output)
     selection = request.selection if whole else None
-    found = without_members(settings, lock, project, selection, request.members)
-    require_output(found, output)
+    choice = replace(request.members, has_place=output is not None)
+    found = without_members(settings, lock, project, selection, choice)
     if found.wheels and output is not None and not is_valid_pylock_path(output):
         raise UsageError(
             f"{output} cannot carry the wheels of members: pipper's own format has only URLs",

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.selection import Selection
@@ -14,7 +16,7 @@ from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
-from pipper.ops.share.members import MemberChoice, require_output, save_wheels, without_members
+from pipper.ops.share.members import MemberChoice, save_wheels, without_members
 from pipper.ops.share.sbom import Facts, dump_sbom, licences_of
 from pipper.repository.access import directory_of
 from pipper.repository.source import Repository
@@ -51,8 +53,8 @@ def export(
         )
     cache = open_cache(settings)
     with cache.in_use():
-        found = without_members(settings, asked.lock, asked.project, selection, members)
-        require_output(found, output)
+        choice = replace(members, has_place=output is not None)
+        found = without_members(settings, asked.lock, asked.project, selection, choice)
         if kind == "requirements":
             text = dump_requirements(found.lock, selection, wheels_beside=bool(found.wheels))
         else:

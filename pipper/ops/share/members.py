@@ -29,6 +29,8 @@ class MemberChoice(Struct, frozen=True, kw_only=True):
     """Build them, and carry the wheels."""
     no_project: bool = False
     """Leave out the project itself."""
+    has_place: bool = True
+    """Whether there is a folder for the wheels: without one nothing is built."""
 
 
 class Portable(Struct, frozen=True, kw_only=True):
@@ -65,6 +67,8 @@ def without_members(
             hint="--build-members builds them and carries the wheels; or publish them"
             + (", or leave out the project itself with --no-project" if itself else ""),
         )
+    if not choice.has_place:
+        raise _no_place()
     built = _built(settings, lock, project, members.values())
     return Portable(
         lock=_with_wheels(lock, built),
@@ -142,11 +146,9 @@ def save_wheels(wheels: Iterable[LockedFile], folder: Path, cache: Cache) -> Non
             shutil.copyfileobj(reading, writing)
 
 
-def require_output(portable: Portable, output: Path | None) -> None:
-    """Raise UsageError if the wheels of members have no place beside a written file."""
-    if portable.wheels and output is None:
-        raise UsageError(
-            "--build-members needs -o FILE",
-            cause="the wheels of members are written beside that file, which names them by their paths",
-            hint="add -o pylock.toml",
-        )
+def _no_place() -> UsageError:
+    return UsageError(
+        "--build-members needs -o FILE",
+        cause="the wheels of members are written beside that file, which names them by their paths",
+        hint="add -o pylock.toml",
+    )
