@@ -20,7 +20,7 @@ from pipper.ops.repository.publish import PublishRequest, publish
 
 _EXAMPLES = """
 Examples:
-  pipper publish                   # the wheels in dist, and the bundle of the highest version
+  pipper publish                   # wheels and bundles in dist
   pipper publish dist/*.whl -b s3://acme-packages/pipper
   pipper publish dist --dry-run    # check the files, upload nothing
   pipper publish dist --strict     # fail if a file is published already
