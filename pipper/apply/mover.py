@@ -32,7 +32,7 @@ class Mover:
         self._layout = layout
         self._stage = stage
         self._undo: list[tuple[str, str]] = []
-        self._documents: list[tuple[Path, Path | None]] = []
+        self._documents: list[tuple[Document, Path | None]] = []
 
     @property
     def old_infos(self) -> Path:
@@ -71,7 +71,7 @@ class Mover:
             if found != document.before:
                 edited.append(document.path)
                 continue
-            self._documents.append((document.path, self._kept(number) if document.before else None))
+            self._documents.append((document, self._kept(number) if document.before else None))
             os.makedirs(document.path.parent, exist_ok=True)
             write_durable(inner_target(document.path), document.content)
         return edited
@@ -101,18 +101,19 @@ class Mover:
                 self._rename(staged, place)
 
     def undo(self) -> None:
-        """Undo every move and write, the last one first."""
+        """Undo every move and write, the last one first; a document that was edited since stays as it is."""
         while self._undo:
             source, destination = self._undo[-1]
             with contextlib.suppress(FileNotFoundError):
                 move(destination, source, last=_LAST)
             self._undo.pop()
         while self._documents:
-            path, kept = self._documents[-1]
-            if kept is None:
-                path.unlink(missing_ok=True)
-            elif kept.exists():
-                _put_back(kept, path)
+            document, kept = self._documents[-1]
+            if sha256_at(document.path) == sha256_of(document.content):
+                if kept is None:
+                    document.path.unlink(missing_ok=True)
+                elif kept.exists():
+                    _put_back(kept, document.path)
             self._documents.pop()
 
     def _kept(self, number: int) -> Path:

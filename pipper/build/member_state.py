@@ -1,8 +1,9 @@
 """What an installed member depends on: when it changed, the member is built again."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -15,7 +16,10 @@ from pipper.system.os_errors import os_errors
 
 BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
 """The files whose change makes the editable build of a member void."""
+_BY_CONTENT = (*BUILD_FILES, "pipper.toml")
+"""The files that a command may write after it built the member, so that their times say nothing."""
 _FORMAT = b"1"
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Watched(Struct, frozen=True, kw_only=True):
@@ -26,19 +30,22 @@ class Watched(Struct, frozen=True, kw_only=True):
     """Only the names of what is in them count."""
 
 
-def member_state(folder: Path, *, editable: bool, facts: str) -> str:
+def member_state(folder: Path, *, editable: bool, facts: str, edited: Mapping[str, bytes] = _NOTHING) -> str:
     """Return a digest of what the build of a member depends on.
 
     That is its place; `facts`, such as the interpreter; `BUILD_FILES` and a backend in its own tree; for one that is
-    not editable, size and time of every file. Raises MachineError if a file cannot be read.
+    not editable, its manifest, and size and time of every other file. `edited` are files of the folder, by name, that
+    are not written yet. Raises MachineError if a file cannot be read.
     """
     place = os.fsencode(os.path.realpath(folder))
     parts = [_FORMAT, b"editable" if editable else b"wheel", facts.encode(), place]
-    for path in _editable_files(folder):
-        data = read_bytes(path)
+    own = () if editable else (folder / _BY_CONTENT[-1],)
+    for path in (*_editable_files(folder), *own):
+        name = os.path.relpath(path, folder)
+        data = edited[name] if name in edited else read_bytes(path)
         if data is not None:
-            parts += [os.fsencode(os.path.relpath(path, folder)), data]
-    return digest(*parts) if editable else digest(*parts, tree_state(folder).encode())
+            parts += [os.fsencode(name), data]
+    return digest(*parts) if editable else digest(*parts, tree_state(folder, without=_BY_CONTENT).encode())
 
 
 def watched_of(folder: Path, *, editable: bool) -> Watched:
@@ -52,11 +59,16 @@ def watched_of(folder: Path, *, editable: bool) -> Watched:
     return Watched(files=tuple(dict.fromkeys(map(str, files))), folders=tuple(folders))
 
 
-def tree_state(folder: Path) -> str:
-    """Return a digest of the place, and of size and time of every file that a build may read; raises MachineError."""
+def tree_state(folder: Path, *, without: Collection[str] = ()) -> str:
+    """Return a digest of the place, and of size and time of every file that a build may read; raises MachineError.
+
+    `without` are names of files in the folder that do not count.
+    """
     facts = [os.fsencode(os.path.realpath(folder))]
     with os_errors("read", folder):
         for path in tree_files(folder):
+            if path.parent == folder and path.name in without:
+                continue
             found = path.lstat()
             facts.append(os.fsencode(f"{path.relative_to(folder)} {found.st_size} {found.st_mtime_ns}"))
     return digest(*facts)

@@ -10,6 +10,7 @@ from pipper.system import moves
 from pipper.system.moves import move
 
 _REAL = os.rename
+_UNLINK = os.unlink
 
 
 class _StoppedError(Exception):
@@ -114,7 +115,7 @@ def test_N08_a_power_cut_after_a_move_between_disks_leaves_no_empty_file(
         place = Path(str(path).replace(f"{tmp_path}/old", f"{tmp_path}/new"))
         needed = [place.parent, tmp_path, *([] if place.is_symlink() else [place])]
         lost.extend(each for each in needed if each.lstat().st_ino not in durable)
-        Path(path).unlink()
+        _UNLINK(path)
 
     _refusing(monkeypatch, files=True)
     monkeypatch.setattr(moves.os, "fsync", fsync)

@@ -240,5 +240,8 @@ def member_builds(
     project = goal.project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
     options = LockOptions(offline=offline)
     return MemberBuilds(
-        builder=project_builder(settings, project, interpreter, options=options), cache=cache, allowed=allowed
+        builder=project_builder(settings, project, interpreter, options=options),
+        cache=cache,
+        project=project,
+        allowed=allowed,
     )

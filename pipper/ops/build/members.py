@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from pipper.build.backend import Builder
-from pipper.build.member import build_member
+from pipper.build.member import MemberSource, build_member
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
@@ -19,6 +19,7 @@ from pipper.core.urls import split_url
 from pipper.core.wording import quoted
 from pipper.errors import IntegrityError, NoSolutionError, UsageError
 from pipper.ops.build.from_lock import Built
+from pipper.ops.context.project import Project
 from pipper.ops.sync.members import EDITABLE
 from pipper.system.digest import digest
 from pipper.system.files import scratch_folder, sha256_of_file
@@ -31,6 +32,7 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
 
     builder: Builder
     cache: Cache
+    project: Project
     allowed: bool
     """Whether a wheel that is not in the cache may be built."""
 
@@ -65,9 +67,13 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
     def _build(self, want: Wanted) -> UnpackedWheel:
         self.builder.reporter.info(f"Building {want.filename}")
         with scratch_folder() as scratch, _with_way_out(want):
-            wheel = build_member(
-                folder_of(want), scratch, self.builder, subject=want.filename, editable=want.build == EDITABLE
+            source = MemberSource(
+                folder=folder_of(want),
+                subject=want.filename,
+                editable=want.build == EDITABLE,
+                edited=self.project.edited_in(folder_of(want)),
             )
+            wheel = build_member(source, scratch, self.builder, limits=self.cache.limits)
             sha256 = sha256_of_file(wheel)
             self.cache.add_file(wheel, sha256, subject=f"the wheel of {want.filename}")
         unpacked = self.cache.unpack(sha256, wheel.name)

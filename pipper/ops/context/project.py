@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
 from pipper.core.manifest.model import Manifest, parse_manifest
-from pipper.errors import UsageError
+from pipper.errors import ConflictError, UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.interpreters import Pythons
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML, PYPROJECT_TOML, ProjectFiles
@@ -18,11 +18,21 @@ from pipper.system.files import read_bytes
 _LOCK_HINT = "run `pipper lock`"
 
 
+class Edit(Struct, frozen=True, kw_only=True):
+    """A manifest that a command edits, and writes only at its end."""
+
+    before: bytes | None
+    """What was read; None if there was no file."""
+    after: bytes
+
+
 class Project(Struct, frozen=True, kw_only=True):
     """A folder with a manifest."""
 
     manifest_path: Path
     manifest: Manifest
+    edits: Mapping[Path, Edit] = field(default_factory=dict)
+    """The manifests, its own and of members, that are not on the disk as `manifest` says."""
 
     @property
     def root(self) -> Path:
@@ -38,6 +48,29 @@ class Project(Struct, frozen=True, kw_only=True):
     def pythons(self) -> Pythons:
         """The Pythons that the manifest is for."""
         return Pythons(requires=self.manifest.requires_python, declared=self.manifest.environments)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders with a manifest that a command may write: its own, and those of members and the workspace."""
+        from pipper.ops.context.members import workspace_folders  # noqa: PLC0415 - most projects have no members
+
+        members = (self.root / member.path for member in self.manifest.members)
+        return (self.root, *members, *workspace_folders(self.manifest.workspace, self.root))
+
+    def edited_in(self, folder: Path) -> Mapping[str, bytes]:
+        """Return the edited files in a folder by their names."""
+        place = folder.resolve()
+        return {path.name: edit.after for path, edit in self.edits.items() if path.parent.resolve() == place}
+
+    def refuse_edited(self) -> None:
+        """Raise ConflictError if the user or another command changed a manifest since it was read."""
+        for path, edit in self.edits.items():
+            if read_bytes(path) not in (edit.before, edit.after):
+                raise ConflictError(
+                    f"`{path}` was edited during the command",
+                    cause="what was found and built is for the manifest as it was before",
+                    hint="run the command again; nothing was changed",
+                )
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -72,15 +105,17 @@ def project_of(files: ProjectFiles) -> Project:
 def read_project(path: Path, data: bytes, *, edited: Mapping[Path, bytes] | None = None) -> Project:
     """Return the project whose manifest at `path` has these bytes, with its members.
 
-    `edited` are manifests of members that are not written yet. Raises UsageError if the manifest or one of a member is
-    invalid, and what `with_members` raises.
+    `edited` are manifests, this one or those of members, that are not written yet. Raises UsageError if the manifest or
+    one of a member is invalid, and what `with_members` raises.
     """
     manifest = parse_manifest(data, label=path.name)
     if manifest.paths or manifest.workspace or manifest.is_package:
         from pipper.ops.context.members import with_members  # noqa: PLC0415 - most projects have no members
 
         manifest = with_members(manifest, path.parent, edited={**(edited or {}), path: data})
-    return Project(manifest_path=path, manifest=manifest)
+    edits = {place: Edit(before=read_bytes(place), after=after) for place, after in (edited or {}).items()}
+    edits = {place: edit for place, edit in edits.items() if edit.before != edit.after}
+    return Project(manifest_path=path, manifest=manifest, edits=edits)
 
 
 def _existing(path: Path, data: bytes | None) -> Project:

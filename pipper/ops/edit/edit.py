@@ -44,7 +44,7 @@ from pipper.ops.context.surroundings import (
     with_rules_around,
 )
 from pipper.ops.edit.direct_files import Imports
-from pipper.ops.edit.documents import built_as_edited, write_all
+from pipper.ops.edit.documents import write_all
 from pipper.ops.edit.folders import (
     MemberFolder,
     gone_folders,
@@ -349,7 +349,8 @@ def _carry_out(
 ) -> SyncOutcome | None:
     if request.sync or request.dry_run:
         sync_request = SyncRequest(place=request.place, dry_run=request.dry_run)
-        with built_as_edited(goal, {} if request.dry_run else documents) as left:
-            return sync_to(settings, sync_request, goal, left, environment)
+        return sync_to(settings, sync_request, goal, {} if request.dry_run else documents, environment)
+    if goal.project is not None:
+        goal.project.refuse_edited()
     write_all(documents)
     return None

@@ -62,7 +62,7 @@ def member_wants(
             )
         editable = is_editable(package, environment, options)
         facts = digest(*(os.fsencode(fact) for fact in (*python, member.build_files)))
-        found.append(_want(package, project.root, editable=editable, facts=facts))
+        found.append(_want(package, project, editable=editable, facts=facts))
     return tuple(found)
 
 
@@ -71,14 +71,15 @@ def is_editable(package: LockedPackage, environment: Environment, options: Membe
     return package.editable and not options.no_editable and not environment.is_target
 
 
-def _want(package: LockedPackage, root: Path, *, editable: bool, facts: str) -> Wanted:
-    folder = (root / package.path).resolve()
+def _want(package: LockedPackage, project: Project, *, editable: bool, facts: str) -> Wanted:
+    folder = (project.root / package.path).resolve()
+    state = member_state(folder, editable=editable, facts=facts, edited=project.edited_in(folder))
     return Wanted(
         name=package.name,
         version=package.version,
         source=PATH,
         file=LockedFile(
-            sha256=member_state(folder, editable=editable, facts=facts),
+            sha256=state,
             size=0,
             url=folder.as_uri(),
             wheel=f"{package.name} ({package.path})",

@@ -141,7 +141,8 @@ def _sync_existing(
 ) -> SyncOutcome:
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
-        recover(environment, reporter, [run.goal.project.root] if run.goal.project else [])
+        project = run.goal.project if pending(environment) else None
+        recover(environment, reporter, project.folders if project else ())
         run = run.renewed()
         present = installed(environment)
         plan = run.repairing_plan(present)
@@ -353,6 +354,8 @@ class _Run:
                 plan = plan.replacing(wrong)
                 refuse_self_change(plan, self.environment)
                 wheels |= self._missing(plan, wheels, cache)
+            if documents and self.goal.project is not None:
+                self.goal.project.refuse_edited()
             apply_plan(
                 plan,
                 environment=self.environment,
