@@ -14,6 +14,8 @@ import pytest
 
 from pipper.build.backend import TIMEOUT, Builder, build_wheel
 from pipper.build.hooks import Hooks
+from pipper.build.member import MemberSource, build_member
+from pipper.core.archive_limits import DEFAULT_LIMITS
 from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError, PipperError, UsageError
@@ -205,6 +207,28 @@ def test_a_backend_gets_what_it_asks_for_in_addition(tmp_path: Path) -> None:
     build_wheel(source, tmp_path / "out", builder)
     assert isinstance(builder.environments, Here)
     assert builder.environments.asked == [(), ("extra>=2",)]
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("backend", ["setuptools", "hatchling", "flit", "poetry"])
+def test_every_backend_builds_a_member_as_its_manifest_is_edited_before_that_is_written(
+    tmp_path: Path, backend: str
+) -> None:
+    table = {**BACKENDS, "poetry": pyproject("poetry-core>=2", "poetry.core.masonry.api")}[backend]
+    old = f"{table['pyproject.toml']}dependencies = ['old']\n"
+    source = project(tmp_path / "source", {"pyproject.toml": old})
+    new = old.replace("'old'", "'new>=2', 'other; python_version > \"3\"'").encode()
+    member = MemberSource(folder=source, subject="it", editable=True, edited={"pyproject.toml": new})
+    (tmp_path / "out").mkdir()
+    wheel = build_member(member, tmp_path / "out", registry(source), limits=DEFAULT_LIMITS)
+    assert (source / "pyproject.toml").read_text() == old
+    with open_wheel(wheel, filename=wheel.name) as opened:
+        opened.verify()
+        assert [each[:3] for each in opened.metadata.requires_dist] == ["new", "oth"]
+        opened.unpack(tmp_path / "unpacked")
+    code = f"import site; site.addsitedir({str(tmp_path / 'unpacked')!r})\nprint(__import__('tiny_thing').__file__)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str(source / "tiny_thing" / "__init__.py")
 
 
 def test_an_editable_wheel_is_built_by_the_hooks_of_pep_660(tmp_path: Path) -> None:
