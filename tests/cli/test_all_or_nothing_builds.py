@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipper.system.files import write_durable
 from tests.cli.test_members import Yard, index, yard
+from tests.crash.driver import in_fork
 from tests.invariants import tree
 from tests.sdists import make_backend
 
@@ -103,4 +105,32 @@ def test_T14_a_member_that_is_edited_is_installed_with_what_it_requires_then(
     yard.workspace.run("sync", "--check", "--verify")
     yard.workspace.run("remove", "six", cwd=edited.parent)
     assert "Requires-Dist" not in (info / "METADATA").read_text()
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the command runs in a fork that is killed")
+@pytest.mark.parametrize("documents", [0, 1, 2])
+def test_T14_an_edit_that_is_killed_after_its_commit_is_finished_by_the_next_sync(
+    edited: Path, yard: Yard, documents: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def write(path: Path, content: bytes) -> None:
+        if len(written) == documents:
+            os._exit(9)
+        written.append(path)
+        write_durable(path, content)
+
+    def stop(*_: object) -> None:
+        os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.apply.mover.write_durable", write)
+        patch.setattr("pipper.apply.mover.Mover.take_out_infos", stop)
+        assert in_fork(lambda: yard.workspace.run("add", "six", cwd=edited.parent).code) == 9 << 8
+    assert ("six" in edited.read_text()) is (documents > 0)
+    assert "Finishing the interrupted change" in yard.workspace.run("sync").stderr
+    assert "six" in edited.read_text()
+    assert yard.workspace.installed()["six"] == "1.0"
+    yard.workspace.run("lock", "--check")
     assert "Nothing to do" in yard.workspace.run("sync").stderr

@@ -37,6 +37,7 @@ from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.history import history
 from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
+from pipper.ops.sync.unfinished import finish_first
 from pipper.ops.sync.wheel_checks import (
     cached_wheels,
     require_allowed_versions,
@@ -72,7 +73,14 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
     if files is None:
         raise no_project(settings.directory)
     project = project_of(files)
-    goal = _own_goal(request, project, files)
+    try:
+        goal = _own_goal(request, project, files)
+    except UsageError:
+        if not finish_first(settings, request, project):
+            raise
+        files = read_project_files(files.manifest.path)
+        project = project_of(files)
+        goal = _own_goal(request, project, files)
     if goal.project is not None:
         warn_of_unnamed(settings, goal.project.manifest, goal.lock)
     environment = choose_environment(settings, project.root, request.place, project.pythons)
