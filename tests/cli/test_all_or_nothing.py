@@ -220,6 +220,23 @@ def test_T14_without_a_sync_manifest_and_lock_are_written_together_or_not_at_all
     require_nothing(workspace, *command, code=130, subject="", monkeypatch=monkeypatch)
 
 
+def test_T14_without_a_sync_what_the_user_writes_meanwhile_stays_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = workspace.manifest.read_bytes() + b"# mine\n"
+    lock = workspace.lock.read_bytes()
+
+    def edited(path: Path, data: bytes) -> None:
+        if path == workspace.lock:
+            workspace.manifest.write_bytes(mine)
+            raise KeyboardInterrupt
+        write_document(path, data)
+
+    monkeypatch.setattr("pipper.ops.edit.documents.write_document", edited)
+    workspace.run("add", "--no-sync", "gamma", code=130)
+    assert (workspace.manifest.read_bytes(), workspace.lock.read_bytes()) == (mine, lock)
+
+
 @pytest.mark.parametrize("command", [("add", "gamma"), ("remove", "alpha"), ("install", "-u", "alpha")])
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["disk", "interrupt"]

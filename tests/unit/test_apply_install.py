@@ -426,3 +426,20 @@ def test_C6_a_document_that_cannot_be_written_takes_the_others_back(workshop: Wo
         workshop.sync(workshop.wheel("foo"), documents={lock: b"new", blocked: b"x"})
     blocked.rmdir()
     assert tree(workshop.root, skip=("cache", "wheelhouse")) == before
+
+
+def test_T14_what_the_user_writes_into_a_manifest_while_files_are_moved_is_not_undone(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, manifest = workshop.root / "pipper.lock", workshop.root / "pipper.toml"
+    lock.write_bytes(b"old")
+    manifest.write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        manifest.write_bytes(b"mine")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipper.apply.mover.Mover.bring_in", fail)
+    with pytest.raises(MachineError):
+        workshop.sync(workshop.wheel("foo"), documents={lock: b"new", manifest: b"new"})
+    assert (lock.read_bytes(), manifest.read_bytes()) == (b"old", b"mine")
