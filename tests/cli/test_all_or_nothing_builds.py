@@ -134,3 +134,17 @@ def test_T14_an_edit_that_is_killed_after_its_commit_is_finished_by_the_next_syn
     assert yard.workspace.installed()["six"] == "1.0"
     yard.workspace.run("lock", "--check")
     assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_T14_a_member_that_is_not_editable_is_not_built_again_after_its_edit(yard: Yard) -> None:
+    lab = yard.member("packages/lab", "lab")
+    path = "lab = { path = 'packages/lab', editable = false }"
+    yard.ask(more=f"[workspace]\nmembers = ['packages/*']\n[sources]\n{path}\n")
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    yard.workspace.run("add", "six", cwd=lab)
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (info,) = yard.workspace.site.glob("lab-1.0.dist-info")
+    assert "Requires-Dist: six\n" in (info / "METADATA").read_text()
+    (lab / "pyproject.toml").write_text((lab / "pyproject.toml").read_text() + "# other\n")
+    assert "Building lab" in yard.workspace.run("sync").stderr
