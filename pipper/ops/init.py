@@ -25,8 +25,8 @@ from pipper.errors import PipperError, UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_needed
 from pipper.ops.context.member_files import StatedProject, read_stated
-from pipper.ops.context.members import workspace_folders
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.files import read_bytes, write_document
 from pipper.wheels.old_manifest import FILE_NAMES, OldManifest, read_pipper_manifest
 

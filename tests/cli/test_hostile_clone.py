@@ -354,6 +354,54 @@ def test_T08_a_project_of_another_user_in_a_folder_above_is_refused(workspace: W
     assert list(below.iterdir()) == []
 
 
+STRANGERS_MANIFESTS = {
+    "that lists all folders": "[workspace]\nmembers = ['**']\n",
+    "with a pattern that takes for ever": "[workspace]\nmembers = ['" + "**/*/" * 20 + "zz']\n",
+    "that is no TOML": "[workspace",
+    "of 2 MB": "[workspace]\nmembers = ['**']\n" + "#" * 2_000_000,
+    "of 80 MB": "",
+}
+
+
+@as_root
+@pytest.mark.parametrize("kind", STRANGERS_MANIFESTS)
+@pytest.mark.parametrize("name", ["pipper.toml", "pyproject.toml"])
+def test_T08_a_manifest_of_another_user_above_a_project_neither_stops_nor_slows_it(
+    name: str, kind: str, workspace: Workspace
+) -> None:
+    workspace.run("sync")
+    above = workspace.root / name
+    text = STRANGERS_MANIFESTS[kind]
+    above.write_text(text if name == "pipper.toml" else text.replace("[work", "[tool.pipper.work"))
+    if not text:
+        os.truncate(above, 80 * 2**20)
+    given_away(above)
+    assert "Nothing to do" in workspace.process("sync").stderr
+    assert "alpha" in workspace.process("list").stdout
+    workspace.process("lock", "--check")
+
+
+def test_B03_a_manifest_above_that_is_too_large_has_no_workspace(workspace: Workspace) -> None:
+    above = workspace.root / "pyproject.toml"
+    above.touch()
+    os.truncate(above, 80 * 2**20)
+    assert "alpha" in workspace.run("tree").stdout
+
+
+@pytest.mark.parametrize("pattern", ["**/" * 14 + "zz", "**/*/" * 12 + "zz", "*/" * 30 + "zz"])
+def test_B03_a_workspace_whose_pattern_takes_for_ever_is_looked_through_at_once(
+    pattern: str, workspace: Workspace
+) -> None:
+    deep = workspace.app.joinpath(*"abcdefghijklmn" * 2)
+    deep.mkdir(parents=True)
+    (workspace.app / "to-here").symlink_to(".")
+    (workspace.app / "here-too").symlink_to(".")
+    workspace.manifest.write_text(f"{workspace.manifest.read_text()}\n[workspace]\nmembers = ['{pattern}']\n")
+    (deep / "pipper.toml").write_text("dependencies = ['alpha']\n")
+    workspace.process("lock", "--dry-run", cwd=workspace.app)
+    workspace.process("tree", cwd=deep, code=2)
+
+
 @as_root
 def test_T08_a_link_of_another_user_to_a_file_of_ours_is_refused(workspace: Workspace) -> None:
     workspace.manifest.rename(workspace.root / "mine.toml")

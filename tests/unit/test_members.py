@@ -17,7 +17,7 @@ from pipper.core.manifest.stated_name import stated_name
 from pipper.core.standards import read_requirement, read_specifiers
 from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.member_source import MemberSource
-from pipper.ops.context.members import workspace_folders
+from pipper.ops.context.workspace_folders import workspace_folders
 
 MARKERS = {
     "implementation_name": "cpython",

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath, PureWindowsPath
 
 from msgspec import Struct, field
@@ -11,11 +10,16 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from pipper.core.document import Node
+from pipper.core.manifest.folder_pattern import folder_pattern
 from pipper.core.manifest.inputs import MemberInputs
 from pipper.core.manifest.requirement import normalised
 
 ITSELF = "."
 """The path of the project itself as a member."""
+_LONGEST = 1000
+_MOST_PARTS = 50
+_LONGEST_PART = 255
+_MOST_PATTERNS = 100
 _ENTRY = 'write it as in { path = "../lab" } or { path = "../lab", editable = false }'
 
 
@@ -101,32 +105,32 @@ def read_workspace(node: Node) -> tuple[str, ...]:
                 f"`{pattern}` is not a pattern", hint="write `**` alone between two `/`, as in `libs/**`"
             )
         patterns.append(pattern)
-    return tuple(dict.fromkeys(patterns))
+    found = tuple(dict.fromkeys(patterns))
+    if sum("*" in pattern or "?" in pattern or "[" in pattern for pattern in found) > _MOST_PATTERNS:
+        raise node.fail(
+            f"more than {_MOST_PATTERNS} patterns",
+            cause="each of them is a walk through the folders",
+            hint="replace some by one that matches more, as in `libs/*`",
+        )
+    return found
 
 
 def is_listed(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of the patterns of a workspace matches a path below it, as `Path.glob` does."""
-    parts = path.split("/")
-    return any(_matches(parts, pattern.split("/")) and not has_hidden(parts, pattern) for pattern in patterns)
-
-
-def has_hidden(parts: Iterable[str], pattern: str) -> bool:
-    """Return whether a path has a hidden folder that the pattern does not name: these are in no workspace."""
-    named = {part for part in pattern.split("/") if part.startswith(".")}
-    return any(part.startswith(".") and part not in named for part in parts)
-
-
-def _matches(parts: list[str], pattern: list[str]) -> bool:
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    """Return whether one of the patterns of a workspace matches a path below it; a hidden folder only if named."""
+    return any(folder_pattern(pattern).matches(path) for pattern in patterns)
 
 
 def _relative(node: Node) -> str:
-    """Return a relative path, normalised; raise UsageError for any other."""
+    """Return a relative path, normalised; raise UsageError for any other, and for one that no disk could have."""
     text = node.text()
+    parts = text.replace("\\", "/").split("/")
+    if len(text) > _LONGEST or len(parts) > _MOST_PARTS or any(len(each) > _LONGEST_PART for each in parts):
+        raise node.fail(
+            f"the path `{text[:40]}…` is too long",
+            cause=f"{len(text):,} characters in {len(parts):,} parts; at most {_LONGEST:,} characters in {_MOST_PARTS}"
+            f" parts of {_LONGEST_PART} are accepted",
+            hint="move the folder, or correct the path",
+        )
     if (
         not text
         or not text.isprintable()

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from pipper.errors import UsageError
-from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, ProjectFiles, ReadFile, lock_beside
+from pipper.ops.context.project_files import (
+    PIPPER_TOML,
+    PYPROJECT_TOML,
+    ProjectFiles,
+    ReadFile,
+    lock_beside,
+    read_above,
+)
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_foreign, refuse_link_out
@@ -12,8 +19,9 @@ from pipper.system.trust import refuse_foreign, refuse_link_out
 def find_manifest(directory: Path) -> Path | None:
     """Return the manifest of the nearest project from `directory` upward, None if there is no project.
 
-    A folder that the `[workspace]` of a manifest above lists belongs to that one. Raises UsageError if a folder has two
-    manifests, MachineError if one cannot be read or if manifest or lock belong to another user.
+    A folder that the `[workspace]` of a manifest above lists belongs to that one, unless that belongs to another user.
+    Raises UsageError if a folder has two manifests, MachineError if one cannot be read or if manifest or lock belong
+    to another user.
     """
     nearest = _nearest(directory)
     if nearest is not None:
@@ -26,10 +34,10 @@ def find_manifest(directory: Path) -> Path | None:
 
 
 def _lists(folder: Path, member: Path) -> bool:
-    """Return whether a manifest in `folder` has a workspace that lists the folder `member`."""
+    """Return whether a manifest of this user in `folder` has a workspace that lists the folder `member`."""
     for name in (PIPPER_TOML, PYPROJECT_TOML):
         with os_errors("look into", folder):
-            data = (read_bytes(folder / name) or b"") if (folder / name).is_file() else b""
+            data = read_above(str(folder / name))
         if b"workspace" not in data:
             continue
         # Most folders above a project need no reader of TOML.
@@ -43,7 +51,6 @@ def _lists(folder: Path, member: Path) -> bool:
         except UsageError:
             continue  # it may be the manifest of another tool; as a project of its own it raises the error
         if is_listed(member.relative_to(folder).as_posix(), patterns):
-            refuse_foreign(folder / name)
             return True
     return False
 

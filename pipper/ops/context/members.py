@@ -10,16 +10,15 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.manifest.members import ITSELF, Member, PathSource, has_hidden
+from pipper.core.manifest.members import ITSELF, Member, PathSource
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import StatedProject, read_stated
+from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_link_out
-
-_WILD = frozenset("*?[")
 
 
 class _Found(Struct, frozen=True, kw_only=True):
@@ -51,19 +50,6 @@ def with_members(manifest: Manifest, root: Path, *, edited: Mapping[Path, bytes]
     return reading.merged()
 
 
-def workspace_folders(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the folders that the patterns of a workspace match, without duplicates; hidden ones only if named."""
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        with os_errors("look into", root):
-            if not _WILD & set(pattern):
-                found[root / pattern] = None
-                continue
-            matching = sorted(path for path in root.glob(pattern) if path.is_dir())
-        found |= {path: None for path in matching if not has_hidden(path.relative_to(root).parts, pattern)}
-    return [path for path in found if path != root]
-
-
 class _Reading:
     def __init__(self, manifest: Manifest, root: Path, edited: Mapping[Path, bytes]) -> None:
         self._edited = edited
@@ -78,7 +64,7 @@ class _Reading:
     def add_of_workspace(self, folder: Path) -> None:
         refuse_link_out(folder, self._root)
         label = self._label(folder)
-        if not folder.is_dir():
+        if not _is_folder(folder):
             raise UsageError(
                 f"workspace.members: there is no folder `{label}`",
                 hint="restore the folder, or remove it from [workspace] in the manifest",
@@ -96,7 +82,7 @@ class _Reading:
         """Add the members that `[sources]` of the manifest in `base` name, and theirs."""
         for name, source in paths.items():
             folder = Path(os.path.normpath(base / source.path))
-            if not folder.is_dir():
+            if not _is_folder(folder):
                 raise UsageError(
                     f"{source.place}: there is no folder `{source.path}`",
                     cause=f"that is `{folder}`",
@@ -207,6 +193,11 @@ class _Reading:
             },
             members=tuple(members[name] for name in sorted(members)),
         )
+
+
+def _is_folder(path: Path) -> bool:
+    with os_errors("look into", path):
+        return path.is_dir()
 
 
 def _member(stated: StatedProject, name: NormalizedName, path: str, *, editable: bool) -> Member:

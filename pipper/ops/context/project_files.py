@@ -20,6 +20,10 @@ LOCK_NAME = "pipper.lock"
 PYTHON_VERSION = ".python-version"
 """The file of pyenv and uv that names the Python of a project."""
 
+_LARGEST = 2**20
+"""Bytes of a manifest: `core.document.MANIFEST_LIMIT`, which takes longer to import."""
+_NOT_OURS = frozenset({errno.EPERM, errno.EINVAL, errno.ELOOP})
+"""What `_mark` says of the file of another user, of what is no regular file, and of a link to itself."""
 _VENV = ".venv"
 _ENVIRONMENT = "PIPPER_ENVIRONMENT"
 """The variable with another path for the environment of a project; a relative one begins at the project."""
@@ -116,12 +120,27 @@ def _likely(folder: str) -> ProjectFiles | None:
 def _may_be_member(folder: str, below: str) -> bool:
     """Return whether a manifest in `folder` or above it may have a workspace."""
     while folder != below:
-        for name in (PIPPER_TOML, PYPROJECT_TOML):
-            path = os.path.join(folder, name)
-            if os.path.exists(path) and b"workspace" in read_regular(path):
-                return True
+        if any(
+            b"workspace" in read_above(os.path.join(folder, name)) for name in (PIPPER_TOML, PYPROJECT_TOML)
+        ):
+            return True
         folder, below = os.path.dirname(folder), folder
     return False
+
+
+def read_above(path: str) -> bytes:
+    """Return the bytes of a manifest above a project; empty if it is missing or can have no workspace of this user.
+
+    That is one of another user, one larger than a manifest may be, and what is no regular file: strangers may write in
+    a folder above, such as `/tmp`. Raises OSError if it cannot be read.
+    """
+    try:
+        mark = _mark(path)
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            return b""
+        raise
+    return b"" if mark is None or mark[1] > _LARGEST else read_regular(path, _LARGEST)
 
 
 def _mark(path: str) -> tuple[int, int, int] | None:

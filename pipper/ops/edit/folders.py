@@ -17,9 +17,9 @@ from pipper.core.manifest.requirement import name_of
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import read_stated
-from pipper.ops.context.members import workspace_folders
 from pipper.ops.context.project import read_project
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.files import read_bytes
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -13,9 +12,9 @@ from pipper.core.manifest.members import ITSELF
 from pipper.core.plan import Wanted
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import files_of_requirements
-from pipper.ops.context.members import workspace_folders
 from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import PIPPER_TOML
+from pipper.ops.context.workspace_folders import folders_looked_into, workspace_folders
 from pipper.python.environment import Environment
 from pipper.system.digest import digest
 
@@ -102,17 +101,7 @@ def watched(project: Project, wanted: Iterable[Wanted]) -> Watched:
         files += found.files
         files += map(str, files_of_requirements(root / member.path) if member.build_files else ())
         folders += found.folders
-    for pattern in manifest.workspace:
-        folders += _above(pattern, root)
+    folders += map(str, folders_looked_into(manifest.workspace, root))
     for folder in workspace_folders(manifest.workspace, root):
         files += [str(folder / name) for name in (*BUILD_FILES, PIPPER_TOML)]
     return Watched(files=tuple(dict.fromkeys(files)), folders=tuple(dict.fromkeys(folders)))
-
-
-def _above(pattern: str, root: Path) -> list[str]:
-    """Return the folders in which a folder may appear that a pattern matches."""
-    parts = pattern.split("/")[:-1]
-    found = [root]
-    for end in range(len(parts)):
-        found += sorted(path for path in root.glob("/".join(parts[: end + 1])) if path.is_dir())
-    return [str(path) for path in (found[1:] or found)]
