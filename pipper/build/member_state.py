@@ -1,7 +1,8 @@
 """What an installed member depends on: when it changed, the member is built again."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 from pipper.build.source_tree import tree_files
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.errors import UsageError
-from pipper.system.digest import digest
+from pipper.system.digest import digest, digest_each
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
 
@@ -40,12 +41,18 @@ def member_state(folder: Path, *, editable: bool, facts: str, edited: Mapping[st
     place = os.fsencode(os.path.realpath(folder))
     parts = [_FORMAT, b"editable" if editable else b"wheel", facts.encode(), place]
     own = () if editable else (folder / _BY_CONTENT[-1],)
-    for path in (*_editable_files(folder), *own):
+    tree = [] if editable else [tree_state(folder, without=_BY_CONTENT).encode()]
+    files = _contents(folder, (*_editable_files(folder), *own), edited)
+    return digest_each(chain(parts, files, tree))
+
+
+def _contents(folder: Path, paths: Iterable[Path], edited: Mapping[str, bytes]) -> Iterator[bytes]:
+    for path in paths:
         name = os.path.relpath(path, folder)
         data = edited[name] if name in edited else read_bytes(path)
         if data is not None:
-            parts += [os.fsencode(name), data]
-    return digest(*parts) if editable else digest(*parts, tree_state(folder, without=_BY_CONTENT).encode())
+            yield os.fsencode(name)
+            yield data
 
 
 def watched_of(folder: Path, *, editable: bool) -> Watched:

@@ -6,11 +6,21 @@ except ImportError:  # an implementation of Python without the module
     from hashlib import blake2b
 
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
 def digest(*parts: bytes, key: bytes = b"") -> str:
     """Return 64 hex digits that differ for any other sequence of parts (BLAKE2b).
 
     With a secret `key`, only who has it can compute them.
     """
+    return digest_each(parts, key=key)
+
+
+def digest_each(parts: "Iterable[bytes]", *, key: bytes = b"") -> str:
+    """Return the `digest` of parts of which only one at a time is in memory."""
     whole = blake2b(digest_size=32, key=key)
     for part in parts:
         whole.update(len(part).to_bytes(8, "big"))

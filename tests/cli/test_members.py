@@ -844,3 +844,105 @@ def test_remove_says_where_a_member_is_still_required(yard: Yard) -> None:
     )
     yard.workspace.run("remove", "-g", "dev", "lab", "--no-sync")
     assert "lab" not in yard.workspace.manifest.read_text()
+
+
+def test_T05_a_project_that_is_reached_by_a_link_has_the_members_beside_its_real_folder(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab", requires="'six'")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    before = yard.workspace.lock.read_bytes()
+    links = yard.workspace.root / "links"
+    shutil.copytree(lab, links / "lab")
+    stranger = links / "lab" / "pyproject.toml"
+    stranger.write_text(stranger.read_text().replace("six", "seven"))
+    (links / "app").symlink_to(yard.workspace.app)
+    for command in (["lock", "--check"], ["lock", "-U"], ["sync"], ["sync", "--check"]):
+        yard.workspace.run(*command, "--project", links / "app", cwd=links)
+    assert yard.workspace.lock.read_bytes() == before
+    assert yard.workspace.installed() == {"lab": "1.0", "six": "1.0"}
+    yard.member("../core", "core")
+    yard.workspace.run("add", "--project", links / "app", "--editable", "../core", "--no-sync", cwd=links)
+    assert tomllib.loads(yard.workspace.manifest.read_text())["sources"]["core"] == {"path": "../core"}
+
+
+@pytest.mark.parametrize("where", ["app", "lab"])
+def test_T05_a_path_that_a_link_leads_out_of_the_project_is_refused(where: str, yard: Yard) -> None:
+    outside = yard.member("../../elsewhere/core", "core")
+    lab = yard.member("../lab", "lab", more="[tool.pipper.sources]\ncore = { path = 'link' }\n")
+    (lab / "link").symlink_to(outside)
+    yard.ask("lab", more=LAB)
+    if where == "app":
+        (yard.workspace.app / "link").symlink_to(outside)
+        yard.ask("core", more="[sources]\ncore = { path = 'link' }\n")
+    done = yard.workspace.refused("lock", code=8, subject="through a symbolic link")
+    assert "PIPPER_TRUSTED_FOLDERS" in done.stderr
+    yard.workspace.run("lock", env={"PIPPER_TRUSTED_FOLDERS": str(yard.workspace.root)})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[sources]\nlab = { path = 'LONG' }\n", "sources.lab.path: the path"),
+        ("[sources]\nlab = { path = 'DEEP' }\n", "sources.lab.path: the path"),
+        ("[workspace]\nmembers = ['LONG']\n", "workspace.members[0]: the path"),
+        ("[workspace]\nmembers = ['DEEP']\n", "workspace.members[0]: the path"),
+        ("[workspace]\nmembers = ['STARS']\n", "workspace.members[0]: the path"),
+        ("[workspace]\nmembers = [MANY]\n", "workspace.members: more than 100 patterns"),
+        ("[sources]\n'OPEN' = 'index'\n", "sources: a pattern of 200,000 characters"),
+        ("[files]\n'OPEN' = 'first'\n", "files: a pattern of 200,000 characters"),
+        ("[files]\nRULES", "more than 2000 patterns"),
+    ],
+)
+def test_B01_a_path_or_pattern_that_no_disk_has_is_refused_with_its_place(
+    text: str, said: str, yard: Yard
+) -> None:
+    long = {
+        "LONG": "x" * 5000,
+        "DEEP": "a/" * 3000,
+        "STARS": "*/" * 3000,
+        "MANY": ", ".join(f"'{at}*'" for at in range(101)),
+        "OPEN": "[" * 200_000,
+        "RULES": "".join(f"'{at}*' = 'first'\n" for at in range(2001)),
+    }
+    for word, meaning in long.items():
+        text = text.replace(word, meaning)
+    yard.ask(more=text)
+    done = yard.workspace.refused("lock", code=2, subject=said)
+    assert "is too long" in done.stderr or "more than" in done.stderr
+    assert "hint: " in done.stderr
+
+
+SETUP_FILES = {
+    "a setup.py of 8 MB": ("setup.py", b"a = [" + b"1," * 4_000_000 + b"]\nsetup(name='lab')\n"),
+    "a name that is a number": ("setup.py", b"setup(name=0x" + b"f" * 6000 + b")\n"),
+    "a setup.cfg of blanks": ("setup.cfg", b"[metadata]\nname" + b" " * 25_000 + b"x\n"),
+    "a setup.cfg of errors": ("setup.cfg", b"a\n" * 1_000_000),
+}
+
+
+@pytest.mark.parametrize("kind", SETUP_FILES)
+def test_B03_setup_files_that_would_take_all_memory_do_not_say_the_name(kind: str, yard: Yard) -> None:
+    lab = yard.workspace.root / "lab"
+    lab.mkdir()
+    (lab / "setup.py").write_bytes(b"")
+    name, data = SETUP_FILES[kind]
+    (lab / name).write_bytes(data)
+    (lab / "pyproject.toml").write_text("[build-system]\nrequires = []\n")
+    yard.workspace.app.mkdir(parents=True, exist_ok=True)
+    yard.ask()
+    done = yard.workspace.refused("add", "--editable", "../lab", code=2, subject="does not say its name")
+    assert "[sources]" in done.stderr
+
+
+def test_B03_files_of_requirements_without_end_are_refused(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    (lab / "setup.py").write_text("")
+    text = (lab / "pyproject.toml").read_text()
+    (lab / "pyproject.toml").write_text(text.replace("[project]", "[project]\ndynamic = ['dependencies']"))
+    for at in range(20):
+        path = lab / f"requirements-{at}.txt"
+        path.touch()
+        os.truncate(path, 60 * 2**20)
+    yard.ask("lab", more=LAB)
+    done = yard.workspace.refused("lock", code=2, subject="larger than 16,777,216 bytes")
+    assert "write the requirements under [project]" in done.stderr

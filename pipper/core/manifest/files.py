@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
+from pipper.core.manifest.patterns import refuse_unbounded
 
 FIRST = "first"
 """The winner that stands for the first package in the order of names."""
@@ -13,6 +14,7 @@ FIRST = "first"
 
 def read_files(node: Node) -> dict[str, str]:
     """Return `[files]`, path or pattern to the name of a package or `FIRST`. Raises UsageError."""
+    refuse_unbounded(node)
     found = {}
     for pattern, each in node.table().items():
         hint = 'write "tests/*" = "NAME", or "first" for the first in the order of names'

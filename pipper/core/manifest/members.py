@@ -91,8 +91,8 @@ def read_paths(node: Node) -> dict[NormalizedName, PathSource]:
 
 def read_workspace(node: Node) -> tuple[str, ...]:
     """Return the patterns of `[workspace] members`; raises UsageError for one that leads out of the folder."""
-    patterns = []
-    for each in node.only(("members",)).at("members", []).items():
+    patterns, members = [], node.only(("members",)).at("members", [])
+    for each in members.items():
         pattern = _relative(each)
         if ".." in pattern.split("/"):
             raise each.fail(
@@ -107,7 +107,7 @@ def read_workspace(node: Node) -> tuple[str, ...]:
         patterns.append(pattern)
     found = tuple(dict.fromkeys(patterns))
     if sum("*" in pattern or "?" in pattern or "[" in pattern for pattern in found) > _MOST_PATTERNS:
-        raise node.fail(
+        raise members.fail(
             f"more than {_MOST_PATTERNS} patterns",
             cause="each of them is a walk through the folders",
             hint="replace some by one that matches more, as in `libs/*`",

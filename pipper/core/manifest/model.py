@@ -31,6 +31,7 @@ from pipper.core.manifest.files import read_files
 from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
+from pipper.core.manifest.patterns import refuse_unbounded
 from pipper.core.manifest.repositories import RepositoryEntry, read_repository
 from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
 from pipper.core.manifest.root_label import RootLabel, labelled
@@ -317,6 +318,7 @@ def _by_name(tables: Mapping[str, Node]) -> dict[NormalizedName, tuple[Requireme
 
 def read_sources(node: Node, aliases: Sequence[str] | None) -> dict[str, str]:
     """Return the entries of `[sources]` that name an alias, which must be one of `aliases`. Raises UsageError."""
+    refuse_unbounded(node)
     found: dict[str, str] = {}
     for pattern, entry in node.table().items():
         if isinstance(entry.value, Mapping):

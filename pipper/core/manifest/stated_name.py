@@ -2,11 +2,19 @@
 
 import ast
 import configparser
+import re
+import warnings
 from collections.abc import Iterator
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
+
+SETUP_CFG_LIMIT = 30_000
+"""Bytes of a setup.cfg: the time that `configparser` needs for errors grows with the square of their number."""
+_SETUP_PY_LIMIT = 100_000
+"""Bytes of a setup.py whose name is read: its tree takes 500 times as much memory."""
+_RUN = re.compile(r"([^\S\n]{100})[^\S\n]+")
 
 
 def stated_name(pyproject: Node | None, setup_cfg: bytes, setup_py: bytes) -> NormalizedName:
@@ -31,25 +39,35 @@ def _names(pyproject: Node | None, setup_cfg: bytes, setup_py: bytes) -> Iterato
 
 
 def _of_setup_cfg(data: bytes) -> str:
+    if len(data) > SETUP_CFG_LIMIT:
+        return ""
     parser = configparser.RawConfigParser()
     try:
-        parser.read_string(data.decode("utf-8", "replace"))
+        parser.read_string(without_runs(data.decode("utf-8", "replace")))
     except configparser.Error:
         return ""
     return parser.get("metadata", "name", fallback="").strip()
 
 
+def without_runs(text: str) -> str:
+    """Return the text of a setup.cfg with long runs of blanks cut: `configparser` tries each with each of them."""
+    return _RUN.sub(r"\1", text)
+
+
 def _of_setup_py(data: bytes) -> str:
-    """Return the argument `name` of the first call of `setup`, if it is a literal."""
+    """Return the argument `name` of the first call of `setup`, if it is a string."""
+    if len(data) > _SETUP_PY_LIMIT:
+        return ""
     try:
-        tree = ast.parse(data)
+        with warnings.catch_warnings(action="ignore"):  # they are for the author of the file
+            tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node.func) == "setup":
             for keyword in node.keywords:
                 if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
-                    return str(keyword.value.value)
+                    return keyword.value.value if isinstance(keyword.value.value, str) else ""
     return ""
 
 

@@ -1,6 +1,7 @@
 """The files of a member that say what it is, and a digest of those that decide what its backend computes."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,12 +16,13 @@ from pipper.core.manifest.model import Manifest, parse_manifest, parse_member, r
 from pipper.core.manifest.stated_name import stated_name
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
-from pipper.system.digest import digest
+from pipper.system.digest import digest_each
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_foreign
 
 _MOST = 1000
+_MOST_BYTES = 16 * 2**20
 _NOTHING: Mapping[Path, bytes] = {}
 
 
@@ -42,12 +44,13 @@ class StatedProject(Struct, frozen=True, kw_only=True):
 def read_stated(folder: Path, *, label: str, edited: Mapping[Path, bytes] = _NOTHING) -> StatedProject | None:
     """Return what the project in `folder` states, None if it has no project.
 
-    `edited` are manifests that are not written yet. Raises UsageError if it has two manifests or an
-    invalid one, MachineError if a file belongs to another user or cannot be read.
+    `edited` are manifests that are not written yet, in their real folders. Raises UsageError if it has two manifests
+    or an invalid one, MachineError if a file belongs to another user or cannot be read.
     """
     refuse_foreign(folder)
+    place = Path(os.path.realpath(folder))
     files = {
-        name: edited[folder / name] if folder / name in edited else _read(folder / name)
+        name: edited[place / name] if place / name in edited else _read(folder / name)
         for name in (*BUILD_FILES, PIPPER_TOML)
     }
     own, setup_py = files.pop(PIPPER_TOML), files["setup.py"]
@@ -107,13 +110,28 @@ def files_of_requirements(folder: Path) -> list[Path]:
 
 
 def digest_of_build_files(folder: Path) -> str:
-    """Return a digest of `files_of_requirements`, the same on every system."""
-    facts: list[bytes] = []
+    """Return a digest of `files_of_requirements`, the same on every system.
+
+    Raises UsageError if they are larger than such files are.
+    """
+    return digest_each(_build_facts(folder))
+
+
+def _build_facts(folder: Path) -> Iterator[bytes]:
+    left = _MOST_BYTES
     for path in files_of_requirements(folder):
         data = _read(path)
-        if data is not None:
-            facts += [path.name.encode(errors="surrogateescape"), data.replace(b"\r\n", b"\n")]
-    return digest(*facts)
+        if data is None:
+            continue
+        left -= len(data)
+        if left < 0:
+            raise UsageError(
+                f"the build files in {folder} are larger than {_MOST_BYTES:,} bytes",
+                cause=f"they compute what it requires, so that the lock depends on them; the last one is {path.name}",
+                hint="remove those that are none, or write the requirements under [project] in pyproject.toml",
+            )
+        yield path.name.encode(errors="surrogateescape")
+        yield data.replace(b"\r\n", b"\n")
 
 
 def _read(path: Path) -> bytes | None:

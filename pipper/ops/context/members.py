@@ -39,10 +39,17 @@ def with_members(manifest: Manifest, root: Path, *, edited: Mapping[Path, bytes]
     folder that is missing, has no project or two manifests, and for a name that two members have; MachineError if
     a folder belongs to another user or a link leads it out of the project.
     """
-    reading = _Reading(manifest, root, edited)
+    # As the system sees `..`: in a project that was reached by a link, it is not beside the link.
+    root = Path(os.path.realpath(root))
+    reading = _Reading(
+        manifest, root, {Path(os.path.realpath(path.parent), path.name): edited[path] for path in edited}
+    )
     if manifest.is_package:
         reading.add(
-            root, editable=True, stated=read_stated(root, label=ITSELF, edited=edited), is_required=True
+            root,
+            editable=True,
+            stated=read_stated(root, label=ITSELF, edited=reading.edited),
+            is_required=True,
         )
     for folder in workspace_folders(manifest.workspace, root):
         reading.add_of_workspace(folder)
@@ -52,7 +59,7 @@ def with_members(manifest: Manifest, root: Path, *, edited: Mapping[Path, bytes]
 
 class _Reading:
     def __init__(self, manifest: Manifest, root: Path, edited: Mapping[Path, bytes]) -> None:
-        self._edited = edited
+        self.edited = edited
         self._manifest = manifest
         self._root = root
         self._found: dict[NormalizedName, _Found] = {}
@@ -69,7 +76,7 @@ class _Reading:
                 f"workspace.members: there is no folder `{label}`",
                 hint="restore the folder, or remove it from [workspace] in the manifest",
             )
-        stated = read_stated(folder, label=label, edited=self._edited)
+        stated = read_stated(folder, label=label, edited=self.edited)
         if stated is None:
             return
         if stated.is_package:
@@ -80,8 +87,11 @@ class _Reading:
 
     def add_paths(self, paths: Mapping[NormalizedName, PathSource], base: Path) -> None:
         """Add the members that `[sources]` of the manifest in `base` name, and theirs."""
+        base = Path(os.path.realpath(base))
         for name, source in paths.items():
             folder = Path(os.path.normpath(base / source.path))
+            for outer in (self._root, base):
+                refuse_link_out(folder, outer)
             if not _is_folder(folder):
                 raise UsageError(
                     f"{source.place}: there is no folder `{source.path}`",
@@ -94,7 +104,7 @@ class _Reading:
                     changed = replace(known.member, editable=source.editable)
                     self._found[name] = replace(known, member=changed)
                 continue
-            stated = read_stated(folder, label=self._label(folder), edited=self._edited)
+            stated = read_stated(folder, label=self._label(folder), edited=self.edited)
             self._require_package(stated, name, source)
             self.add(folder, editable=source.editable, stated=stated, is_required=False, name=name)
 

@@ -65,7 +65,7 @@ def portable_rules(settings: Settings, project: Project) -> Manifest:
     absolute = (absolute_entry(entry, project.root) for entry in project.manifest.repositories)
     entries = tuple(with_options(entry, settings.repositories) for entry in absolute)
     members = tuple(
-        replace(each, path=os.path.normpath(project.root / each.path)) for each in project.manifest.members
+        replace(each, path=os.path.realpath(project.root / each.path)) for each in project.manifest.members
     )
     return replace(project.manifest, repositories=entries, members=members)
 

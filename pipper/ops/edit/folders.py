@@ -37,10 +37,12 @@ def with_folder(
 
     Raises UsageError if there is no project that can be built, or if its files do not state its name.
     """
-    place = Path(os.path.normpath(directory / folder.path))
+    given = folder.path
+    base = os.path.realpath(given.parent if given.is_absolute() else directory)
+    place = Path(os.path.normpath(Path(base, given.name if given.is_absolute() else given)))
     if not place.is_dir():
         raise UsageError(f"there is no folder `{folder.path}`", hint="name the folder of a Python project")
-    path = Path(os.path.relpath(place, manifest.parent)).as_posix()
+    path = Path(os.path.relpath(place, os.path.realpath(manifest.parent))).as_posix()
     stated = read_stated(place, label=path)
     if stated is None or not (stated.is_package or stated.name):
         raise UsageError(

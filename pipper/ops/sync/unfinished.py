@@ -21,6 +21,5 @@ def finish_first(settings: Settings, request: SyncRequest, project: Project) -> 
     # Asked first: choosing an environment may fail and tell of others, and here an error is about to be told.
     if request.dry_run or request.check or request.place != Place() or not (own / STATE / JOURNAL).exists():
         return False
-    requires = project.manifest.requires_python
-    environment = choose_environment(settings, project.root, request.place, requires)
+    environment = choose_environment(settings, project.root, request.place, project.pythons)
     return bool(pending(environment)) and recover(environment, settings.reporter, project.folders)

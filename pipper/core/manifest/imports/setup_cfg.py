@@ -7,6 +7,7 @@ from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.elsewhere import without_elsewhere
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.manifest.imports.own_name import without_self_references
+from pipper.core.manifest.stated_name import SETUP_CFG_LIMIT, without_runs
 from pipper.errors import UsageError
 
 _COMPUTED = ("file:", "attr:")
@@ -14,9 +15,14 @@ _COMPUTED = ("file:", "attr:")
 
 def from_setup_cfg(text: str, *, label: str) -> ImportedManifest:
     """Return the requirements in `[options]` and `[options.extras_require]`. Raises UsageError for an invalid file."""
+    if len(text) > SETUP_CFG_LIMIT:
+        raise UsageError(
+            f"{label}: {len(text):,} characters, more than {SETUP_CFG_LIMIT:,}",
+            hint="write the requirements into pipper.toml",
+        )
     parser = ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(text)
+        parser.read_string(without_runs(text))
     except Error as error:
         raise UsageError(
             f"{label}: not a valid file of setuptools",
