@@ -891,6 +891,7 @@ def test_T05_a_path_that_a_link_leads_out_of_the_project_is_refused(where: str, 
         ("[sources]\n'OPEN' = 'index'\n", "sources: a pattern of 200,000 characters"),
         ("[files]\n'OPEN' = 'first'\n", "files: a pattern of 200,000 characters"),
         ("[files]\nRULES", "more than 2000 patterns"),
+        ("[sources]\nNAMES", "more than 5,000 entries"),
     ],
 )
 def test_B01_a_path_or_pattern_that_no_disk_has_is_refused_with_its_place(
@@ -902,6 +903,7 @@ def test_B01_a_path_or_pattern_that_no_disk_has_is_refused_with_its_place(
         "STARS": "*/" * 3000,
         "MANY": ", ".join(f"'{at}*'" for at in range(101)),
         "OPEN": "[" * 200_000,
+        "NAMES": "".join(f"n{at} = 'index'\n" for at in range(5001)),
         "RULES": "".join(f"'{at}*' = 'first'\n" for at in range(2001)),
     }
     for word, meaning in long.items():

@@ -4,11 +4,16 @@ from pipper.core.document import Node
 
 _LONGEST = 500
 _MOST = 2000
+_MOST_ENTRIES = 5000
 
 
 def refuse_unbounded(table: Node) -> None:
-    """Raise UsageError for a table with a key that is too long, or with too many keys that are patterns."""
+    """Raise UsageError for a table with a key that is too long, with too many keys, or too many patterns."""
     wild = 0
+    if len(table.entries()) > _MOST_ENTRIES:
+        raise table.fail(
+            f"more than {_MOST_ENTRIES:,} entries", hint="replace some by a pattern, as in `acme-*`"
+        )
     for key, entry in table.table().items():
         wild += "*" in key or "?" in key or "[" in key
         if len(key) > _LONGEST:
