@@ -15,7 +15,7 @@ from pipper.core.manifest.members import Member, is_listed
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.stated_name import stated_name
 from pipper.core.standards import read_requirement, read_specifiers
-from pipper.errors import IntegrityError, UsageError
+from pipper.errors import IntegrityError, MachineError, UsageError
 from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.workspace_folders import workspace_folders
 
@@ -148,6 +148,20 @@ def test_hidden_folders_are_in_a_workspace_only_if_they_are_named(tmp_path: Path
     assert workspace_folders([".tools/*"], tmp_path) == [tmp_path / ".tools" / "lab"]
     assert not is_listed(".venv/.pipper", ["*/*", "**"])
     assert is_listed(".tools/lab", [".tools/*"])
+
+
+def test_T05_the_walk_of_a_workspace_follows_links_that_stay_in_it(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "real" / "lab").mkdir(parents=True)
+    (outside / "lab").mkdir(parents=True)
+    (root / "inner").symlink_to("real")
+    (root / "outer").symlink_to(outside)
+    assert workspace_folders(["*/lab"], root) == [root / "real" / "lab"]
+    assert workspace_folders(["i*/lab"], root) == [root / "inner" / "lab"]
+    assert workspace_folders(["**/lab"], root) == [root / "real" / "lab"]
+    assert root / "outer" in workspace_folders(["*"], root)  # who reads it refuses it
+    with pytest.raises(MachineError, match="through a symbolic link"):
+        workspace_folders(["outer/*"], root)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ class _Walk:
         if real not in self._listed:
             found: list[tuple[str, bool]] = []
             with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
-                found = sorted((each.name, each.is_symlink()) for each in entries if each.is_dir())
+                found = [(each.name, each.is_symlink()) for each in entries if each.is_dir()]
+            found.sort(
+                key=lambda each: (each[1], each[0])
+            )  # a folder is known by its own path, not by a link to it
             self._listed[real] = found
         return self._listed[real]
