@@ -52,7 +52,7 @@ class Project(Struct, frozen=True, kw_only=True):
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders with a manifest that a command may write: its own, and those of members and the workspace."""
-        from pipper.ops.context.members import workspace_folders  # noqa: PLC0415 - most projects have no members
+        from pipper.ops.context.workspace_folders import workspace_folders  # noqa: PLC0415 - most projects have no members
 
         members = (self.root / member.path for member in self.manifest.members)
         return (self.root, *members, *workspace_folders(self.manifest.workspace, self.root))

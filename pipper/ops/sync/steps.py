@@ -23,17 +23,18 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import Drift, verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.selection import Selection, chosen_part, select, select_members
+from pipper.core.lock.selection import chosen_part, select, select_members
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
 from pipper.errors import AccessError, MachineError, PipperError, StoreError, UsageError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment, make_environment, open_cache, part_for
 from pipper.ops.context.find_manifest import read_project_files
-from pipper.ops.context.project import Goal, Project, find_project, fresh_lock, no_project, project_of
+from pipper.ops.context.project import Goal, find_project, no_project, project_of
 from pipper.ops.context.project_files import LOCK_NAME, ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
+from pipper.ops.sync.goal import own_goal, selection_of
 from pipper.ops.sync.history import history
 from pipper.ops.sync.request import ALL, SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
@@ -74,13 +75,13 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
         raise no_project(settings.directory)
     project = project_of(files)
     try:
-        goal = _own_goal(request, project, files)
+        goal = own_goal(request, project, files)
     except UsageError:
         if not finish_first(settings, request, project):
             raise
         files = read_project_files(files.manifest.path)
         project = project_of(files)
-        goal = _own_goal(request, project, files)
+        goal = own_goal(request, project, files)
     if goal.project is not None:
         warn_of_unnamed(settings, goal.project.manifest, goal.lock)
     environment = choose_environment(settings, project.root, request.place, project.pythons)
@@ -96,7 +97,7 @@ def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> 
     found = read_lock(path)
     project = find_project(settings.directory)
     environment = choose_environment(settings, project.root if project else None, request.place)
-    goal = goal_of(found, environment.interpreter.target, _selection(request), path=path, project=project)
+    goal = goal_of(found, environment.interpreter.target, selection_of(request), path=path, project=project)
     if not request.offline:
         refuse_expired(goal.lock, label=path.name, now=datetime.now(UTC))
     return sync_to(settings, request, goal, {}, environment)
@@ -210,7 +211,7 @@ class _Run:
         if files is None or not files.is_outdated:
             return self
         files = read_project_files(files.manifest.path)
-        goal = _own_goal(self.request, project_of(files), files)
+        goal = own_goal(self.request, project_of(files), files)
         return _Run(self.settings, self.request, self.environment, goal)
 
     def look(self) -> SyncOutcome:
@@ -387,20 +388,4 @@ def _unproven(names: Iterable[str], error: PipperError) -> PipperError:
         f"compared with their RECORD only, not with the lock: {', '.join(sorted(names))}",
         cause=f"{error.message}: {error.cause}",
         hint=error.hint,
-    )
-
-
-def _own_goal(request: SyncRequest, project: Project, files: ProjectFiles) -> Goal:
-    lock = fresh_lock(project, files.lock.data)
-    return Goal(lock=lock, selection=_selection(request), project=project, files=files)
-
-
-def _selection(request: SyncRequest) -> Selection:
-    return Selection(
-        groups=frozenset(map(canonicalize_name, request.groups)),
-        only_groups=frozenset(map(canonicalize_name, request.only_groups)),
-        all_groups=request.all_groups,
-        default_group=not request.no_dev,
-        extras=frozenset(map(canonicalize_name, request.extras)),
-        all_extras=request.all_extras,
     )
