@@ -27,6 +27,7 @@ from pipper.core.manifest.constraints import (
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
+from pipper.core.manifest.elsewhere import Elsewhere, elsewhere_of
 from pipper.core.manifest.files import read_files
 from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX, Inputs
@@ -84,8 +85,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """What is found at these places; empty until it is read from the disk."""
     reserved: Mapping[NormalizedName, str] = field(default_factory=dict)
     """The members of projects around this one, each with its folder: no source may be asked for them."""
-    elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
-    """Projects that `[tool.uv.sources]` gives to a path, git or the like, in words: not to be asked of the index."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What tables of other tools take from a path, git, an own index or the like: not to be asked of the index."""
     index: bool = True
     index_url: str = ""
     """Empty if pip's own configuration names the index."""
@@ -181,12 +182,9 @@ def _from_pyproject(top: Node) -> Manifest:
                 hint=f"write `{key}` in [project], and remove it from `dynamic`",
             )
     _refuse_poetry(top)
-    found = replace(_manifest(project, top, own), is_package=is_package)
-    if "sources" not in tool.at("uv", {}):
-        return found
-    from pipper.core.manifest.imports.uv import uv_elsewhere  # noqa: PLC0415 - only a project of uv needs it
-
-    return replace(found, elsewhere=uv_elsewhere(tool.at("uv")))
+    return replace(
+        _manifest(project, top, own), is_package=is_package, elsewhere=elsewhere_of(tool.entries())
+    )
 
 
 def parse_member(top: Node) -> Manifest:

@@ -35,7 +35,7 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         own,
         repositories=tuple(repositories.values()),
         sources=sources,
-        elsewhere={**around.elsewhere, **own.elsewhere},
+        elsewhere=tuple(dict.fromkeys((*own.elsewhere, *around.elsewhere))),
         reserved={**around.reserved, **{each.name: each.path for each in around.members}, **own.reserved},
         index=index,
         indexes={alias: url for alias, url in indexes.items() if alias not in repositories},

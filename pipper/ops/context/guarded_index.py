@@ -1,13 +1,17 @@
-"""The index, which refuses names that a table of uv gives to a path, git, a URL or an index of its own."""
+"""The index, which refuses names that other tools take from a path, git, a URL or an index of their own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest.elsewhere import ANY, Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.patterns import chosen, rank
 from pipper.core.ports import Release
+from pipper.core.redaction import shown
 from pipper.errors import UsageError
 from pipper.index.source import IndexSource
 from pipper.solve.router import WrappedSource
@@ -16,14 +20,18 @@ from pipper.solve.router import WrappedSource
 class GuardedIndex(WrappedSource):
     """See `ports.Source`. Raises UsageError, before any request, for a project that comes from elsewhere."""
 
-    def __init__(self, index: IndexSource, manifest: Manifest) -> None:
-        """Guard what `manifest.elsewhere` names; `[sources]` may give a name to the index all the same."""
+    def __init__(self, index: IndexSource, manifest: Manifest, url: Callable[[], str]) -> None:
+        """Guard what `manifest.elsewhere` names, but for what comes from an index of this URL.
+
+        `[sources]` may give a name to the index all the same, if its entry is as exact as the place's own.
+        """
         super().__init__(index)
-        self._elsewhere: Mapping[NormalizedName, str] = {
-            name: where
-            for name, where in manifest.elsewhere.items()
-            if not any(fnmatchcase(name, each) and to == INDEX for each, to in manifest.sources.items())
-        }
+        self._sources = manifest.sources
+        further = manifest.indexes.values()
+        self._elsewhere = tuple(
+            each for each in manifest.elsewhere if each.pattern != ANY or not each.is_one_of(further)
+        )
+        self._find_url = url
 
     def holds(self, name: NormalizedName) -> bool:
         self._refuse([name])
@@ -38,11 +46,32 @@ class GuardedIndex(WrappedSource):
         self._refuse([name])
         return super().releases(name)
 
+    @cached_property
+    def _url(self) -> str:
+        return self._find_url()
+
     def _refuse(self, names: Iterable[NormalizedName]) -> None:
-        for name in names:
-            if name in self._elsewhere:
-                raise UsageError(
-                    f"`{name}` comes from {self._elsewhere[name]} in [tool.uv.sources], which pipper does not read",
-                    cause="no repository has it, and the index must not receive a name that may be private",
-                    hint=f'publish it to a repository, or write `{name} = "index"` into [tool.pipper.sources]',
-                )
+        for name in names if self._elsewhere else ():
+            given = chosen(name, self._sources)
+            for each in self._elsewhere:
+                if not fnmatchcase(name, each.pattern):
+                    continue
+                if given and self._sources[given] == INDEX and rank(given) <= rank(each.pattern):
+                    continue
+                if not each.url or not each.is_one_of([self._url]):
+                    raise _not_asked(name, each)
+
+
+def _not_asked(name: NormalizedName, place: Elsewhere) -> UsageError:
+    hint = f'publish it to a repository, or write `{name} = "index"` into [tool.pipper.sources]'
+    if place.pattern == ANY and place.url:
+        hint = (
+            f'write `NAME = "{shown(place.url)}"` into [tool.pipper.indexes] and what comes from there into'
+            f' [tool.pipper.sources], or there `{name} = "index"`'
+        )
+    return UsageError(
+        f"`{name}` {'may come' if place.pattern == ANY else 'comes'} from {place.where} in {place.table},"
+        " which pipper does not read",
+        cause="no repository has it, and the index must not receive a name that may be private",
+        hint=hint,
+    )

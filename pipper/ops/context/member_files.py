@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 
 from pipper.build.member_state import BUILD_FILES
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.imports.uv import uv_elsewhere
+from pipper.core.manifest.elsewhere import elsewhere_of
 from pipper.core.manifest.members import read_paths
 from pipper.core.manifest.model import Manifest, parse_manifest, parse_member, read_sources
 from pipper.core.manifest.stated_name import stated_name
@@ -89,14 +89,15 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
             parse_member(top),
             paths=read_paths(sources),
             sources=read_sources(sources, None),
-            elsewhere=uv_elsewhere(tool.at("uv")) if "sources" in tool.at("uv", {}) else {},
+            elsewhere=elsewhere_of(tool.entries()),
         )
     if "pipper" in tool:
         raise UsageError(
             f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
             hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
         )
-    return parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
+    manifest = parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
+    return replace(manifest, elsewhere=elsewhere_of(tool.entries()))
 
 
 def files_of_requirements(folder: Path) -> list[Path]:

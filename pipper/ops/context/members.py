@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.member_rules import MemberRules
 from pipper.core.manifest.members import ITSELF, Member, PathSource
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
@@ -65,8 +66,7 @@ class _Reading:
         self._found: dict[NormalizedName, _Found] = {}
         self._plain: list[Manifest] = []
         """The manifests of folders in the workspace that are not packages."""
-        self._sources: dict[str, str] = {}
-        self._elsewhere: dict[NormalizedName, str] = {}
+        self._rules = MemberRules(manifest)
 
     def add_of_workspace(self, folder: Path) -> None:
         refuse_link_out(folder, self._root)
@@ -163,8 +163,7 @@ class _Reading:
                     cause="repositories and indexes are those of the project that has the lock",
                     hint=f"add `{alias}` to its [repositories] or [indexes], or remove the entry from [sources]",
                 )
-            self._sources.setdefault(pattern, alias)
-        self._elsewhere |= stated.manifest.elsewhere
+        self._rules.take(self._label(folder), stated.manifest)
 
     def _label(self, folder: Path) -> str:
         return Path(os.path.relpath(folder, self._root)).as_posix()
@@ -195,12 +194,8 @@ class _Reading:
             dependencies=_joined(manifest.dependencies, (*plain, *asked_for)),
             groups=groups,
             extras=extras,
-            sources={**self._sources, **manifest.sources},
-            elsewhere={
-                name: where
-                for name, where in {**self._elsewhere, **manifest.elsewhere}.items()
-                if name not in members
-            },
+            sources=self._rules.sources(),
+            elsewhere=tuple(each for each in self._rules.elsewhere() if each.pattern not in members),
             members=tuple(members[name] for name in sorted(members)),
         )
 

@@ -11,6 +11,7 @@ from pipper.core.ports import Source
 from pipper.index.source import IndexSource
 from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.guarded_index import GuardedIndex
+from pipper.ops.context.index_client import index_address
 from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
@@ -61,7 +62,12 @@ def open_sources(
         alias: open_index(settings, manifest, root=project.root, alias=alias, offline=offline)
         for alias in aliases
     }
-    guarded = [GuardedIndex(index, manifest) if alias == INDEX else index for alias, index in indexes.items()]
+    guarded = [
+        GuardedIndex(index, manifest, lambda: index_address(settings, manifest.index_url, project.root).url)
+        if alias == INDEX
+        else index
+        for alias, index in indexes.items()
+    ]
     members = MemberSource(manifest.members, manifest.reserved)
     sources: list[Source] = [*repositories, *guarded, *([members] if members.names else [])]
     known = {source.alias for source in sources} | set(manifest.indexes)

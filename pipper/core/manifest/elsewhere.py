@@ -1,0 +1,215 @@
+"""Places that other tools take projects from and pipper does not read: no index may be asked for these names.
+
+The tables are those of uv, Poetry, PDM, Hatch, Rye, pixi and pip-tools in a `pyproject.toml`. They are not pipper's:
+what has another type than expected is passed over.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from pipper.core.redaction import shown, without_account
+from pipper.core.urls import split_url
+
+ANY = "*"
+_BUILT_IN = "pypi"
+_PLACES = {
+    **{"workspace": "the workspace", "path": "a path", "file": "a path", "git": "git", "url": "a URL"},
+    **{"hg": "Mercurial", "svn": "Subversion", "channel": "a channel"},
+}
+_DIRECT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*@")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
+_OF_ENVIRONMENT = re.compile(r"(PIP|UV|PDM|PIPPER)_(EXTRA_|DEFAULT_)?(INDEX(_URL)?|FIND_LINKS)")
+
+
+class Elsewhere(Struct, frozen=True, kw_only=True):
+    """A place that pipper does not read."""
+
+    pattern: str
+    """The names that come from there: a name, a pattern or `ANY`."""
+    where: str
+    """The place in words."""
+    table: str
+    """The table that says so."""
+    url: str = ""
+    """The URL if it is an index, without user name and password."""
+
+    def is_one_of(self, urls: Iterable[str]) -> bool:
+        """Return whether it is an index that has one of these URLs."""
+        return bool(self.url) and _comparable(self.url) in set(map(_comparable, urls))
+
+
+def _comparable(url: str) -> tuple[str, str, str, str]:
+    parts = split_url(without_account(url))
+    return parts.scheme, parts.netloc.lower(), parts.path.rstrip("/"), parts.query
+
+
+Table = Mapping[str, Any]
+Indexes = Mapping[str, str]
+"""URLs by the name of the index."""
+
+
+def elsewhere_of(tool: Table) -> tuple[Elsewhere, ...]:
+    """Return the places that the tables below `[tool]` name; empty without any."""
+    readers = {
+        **{"uv": _uv, "poetry": _poetry, "pdm": _pdm, "hatch": _hatch},
+        **{"rye": _rye, "pixi": _pixi, "pip-tools": _pip_tools},
+    }
+    found = (each for name, read in readers.items() if name in tool for each in read(_table(tool[name])))
+    return tuple(dict.fromkeys(found))
+
+
+def _uv(table: Table) -> Iterator[Elsewhere]:
+    entries = list(_tables(table.get("index")))
+    indexes = _by_name(entries)
+    yield from _named(_table(table.get("sources")), "[tool.uv.sources]", "index", indexes)
+    for each in entries:
+        if each.get("explicit") is not True:
+            yield _index(each, "[[tool.uv.index]]")
+    yield from _of_options(table, "[tool.uv]")
+    yield from _of_options(_table(table.get("pip")), "[tool.uv.pip]")
+    for key in ("dev-dependencies", "override-dependencies", "constraint-dependencies"):
+        yield from _direct(table.get(key), "[tool.uv]")
+
+
+def _poetry(table: Table) -> Iterator[Elsewhere]:
+    sources = list(_tables(table.get("source")))
+    indexes = _by_name(sources)
+    groups = [_table(each) for each in _table(table.get("group")).values()]
+    for place, at in (
+        ("dependencies", table),
+        ("dev-dependencies", table),
+        *(("dependencies", group) for group in groups),
+    ):
+        label = "[tool.poetry.dependencies]" if at is table else "[tool.poetry.group]"
+        yield from _named(_table(at.get(place)), label, "source", indexes)
+    for each in sources:
+        if str(each.get("priority")).lower() != "explicit" and not _is_public(each):
+            yield _index(each, "[[tool.poetry.source]]")
+
+
+def _pdm(table: Table) -> Iterator[Elsewhere]:
+    label = "[[tool.pdm.source]]"
+    for each in _tables(table.get("source")):
+        if _is_public(each):
+            continue
+        names = [name for name in _list(each.get("include_packages")) if isinstance(name, str)]
+        for name in names or [ANY]:
+            yield _index(each, label, name)
+    for group in _table(table.get("dev-dependencies")).values():
+        yield from _direct(group, "[tool.pdm.dev-dependencies]")
+    overrides = _table(_table(table.get("resolution")).get("overrides"))
+    for name, text in overrides.items():
+        if isinstance(text, str) and ":/" in text:
+            yield _place(name, "a URL", "[tool.pdm.resolution.overrides]")
+
+
+def _hatch(table: Table) -> Iterator[Elsewhere]:
+    for name, each in _table(table.get("envs")).items():
+        env, label = _table(each), f"[tool.hatch.envs.{name}]"
+        for key in ("dependencies", "extra-dependencies"):
+            yield from _direct(env.get(key), label)
+        for key, text in _table(env.get("env-vars")).items():
+            if _OF_ENVIRONMENT.fullmatch(key) and isinstance(text, str):
+                for url in text.split():
+                    yield _index({"url": url.partition("=")[2] if "=" in url else url}, label)
+        if _table(env.get("workspace")).get("members"):
+            yield _place(ANY, "the workspace", label)
+
+
+def _rye(table: Table) -> Iterator[Elsewhere]:
+    for each in _tables(table.get("sources")):
+        yield _index(each, "[[tool.rye.sources]]")
+    if "workspace" in table:
+        yield _place(ANY, "the workspace", "[tool.rye]")
+    yield from _direct(table.get("dev-dependencies"), "[tool.rye]")
+
+
+def _pixi(table: Table) -> Iterator[Elsewhere]:
+    label = "[tool.pixi]"
+    for key in ("pypi-dependencies", "dependencies"):
+        yield from _named(_table(table.get(key)), label, "index", {})
+    yield from _of_options(_table(table.get("pypi-options")), label)
+    for key in ("feature", "target"):
+        for each in _table(table.get(key)).values():
+            yield from _pixi(_table(each)) if key == "target" else _pixi_feature(_table(each))
+
+
+def _pixi_feature(table: Table) -> Iterator[Elsewhere]:
+    """Yield the places of a feature, which has no features of its own."""
+    yield from _pixi({key: each for key, each in table.items() if key != "feature"})
+
+
+def _pip_tools(table: Table) -> Iterator[Elsewhere]:
+    for each in (table, _table(table.get("compile"))):
+        yield from _of_options(each, "[tool.pip-tools]")
+
+
+def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[Elsewhere]:
+    """Yield the entries `name = {path = …}` of a table, or of several for different environments."""
+    for name, value in entries.items():
+        for entry in _tables(value if isinstance(value, list) else [value]):
+            where = next((text for each, text in _PLACES.items() if entry.get(each)), "")
+            index = entry.get(key)
+            if where:
+                yield _place(name, where, label)
+            elif isinstance(index, str):
+                found = {"name": index, "url": indexes.get(index, index if ":/" in index else "")}
+                if not _is_public(found):
+                    yield _index(found, label, name)
+
+
+def _of_options(table: Table, label: str) -> Iterator[Elsewhere]:
+    """Yield the indexes and folders of links in options of pip's kind."""
+    for key in ("index-url", "extra-index-url", "extra-index-urls", "find-links"):
+        value = table.get(key)
+        for each in value if isinstance(value, list) else [value]:
+            url = next((text for text in each.values()), "") if isinstance(each, Mapping) else each
+            if isinstance(url, str) and url:
+                yield _index({"url": url}, f"`{key}` of {label}")
+
+
+def _direct(entries: object, label: str) -> Iterator[Elsewhere]:
+    """Yield the requirements on a URL or a folder: `name @ URL`, or an editable one with its `egg`."""
+    for text in _list(entries):
+        found = (_DIRECT.match(text) or _EGG.search(text)) if isinstance(text, str) else None
+        if found:
+            yield _place(found[1], "a URL", label)
+
+
+def _by_name(entries: Iterable[Table]) -> dict[str, str]:
+    return {str(each.get("name")): str(each.get("url", "")) for each in entries}
+
+
+def _is_public(entry: Table) -> bool:
+    """Return whether an index is the one that is built into Poetry and PDM."""
+    return not entry.get("url") and str(entry.get("name")).lower() == _BUILT_IN
+
+
+def _index(entry: Table, label: str, pattern: str = ANY) -> Elsewhere:
+    name, url = entry.get("name"), entry.get("url")
+    plain = without_account(url) if isinstance(url, str) else ""
+    where = f"the index `{shown(name) if isinstance(name, str) else shown(plain)}`"
+    return Elsewhere(pattern=_normal(pattern), where=where, table=label, url=plain)
+
+
+def _place(name: str, where: str, label: str) -> Elsewhere:
+    return Elsewhere(pattern=_normal(name), where=where, table=label)
+
+
+def _normal(pattern: str) -> str:
+    return re.sub(r"[-_.]+", "-", pattern).lower()
+
+
+def _table(value: object) -> Table:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _tables(value: object) -> Iterator[Table]:
+    return (each for each in _list(value) if isinstance(each, Mapping))

@@ -1,0 +1,80 @@
+"""What members say of sources: it may not send a name elsewhere than the project, or another member, does."""
+
+from collections.abc import Iterator
+
+from pipper.core.manifest.elsewhere import ANY, Elsewhere
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.patterns import meets, rank
+from pipper.errors import UsageError
+
+_PROJECT = "the project"
+_RULE = "what a member says of sources may not change where the names of others come from"
+
+
+class MemberRules:
+    """Collects `[sources]`, and the places that pipper does not read, of a project and its members."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Take the manifest of the project: its entries win."""
+        self._manifest = manifest
+        self._taken: list[tuple[str, Manifest]] = []
+
+    def take(self, label: str, manifest: Manifest) -> None:
+        """Add the manifest of a member; `label` is its folder, for messages."""
+        self._taken.append((label, manifest))
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """Return the places of the project and of all members."""
+        found = (each for _, manifest in self._taken for each in manifest.elsewhere)
+        return tuple(dict.fromkeys((*self._manifest.elsewhere, *found)))
+
+    def sources(self) -> dict[str, str]:
+        """Return `[sources]` of all.
+
+        Raises UsageError if an entry of a member would take names from another source than an entry of the project
+        does, or ask an index for names that another member gives to a repository or that come from elsewhere.
+        """
+        entries = [
+            (label, pattern, alias)
+            for label, manifest in self._taken
+            for pattern, alias in manifest.sources.items()
+            if pattern not in self._manifest.sources
+        ]
+        for label, pattern, alias in entries:
+            for known, owner in self._manifest.sources.items():
+                if owner != alias and rank(pattern) < rank(known) and meets(pattern, known):
+                    raise _contradicts(label, pattern, alias, f"{_PROJECT} takes `{known}` from `{owner}`")
+            if self._is_index(alias):
+                self._refuse_index(label, pattern, alias, entries)
+        return {pattern: alias for _, pattern, alias in reversed(entries)} | {**self._manifest.sources}
+
+    def _is_index(self, alias: str) -> bool:
+        return alias == INDEX or alias in self._manifest.indexes
+
+    def _refuse_index(
+        self, label: str, pattern: str, alias: str, entries: list[tuple[str, str, str]]
+    ) -> None:
+        for other, known, owner in entries:
+            counts = rank(pattern) <= rank(known)
+            if other != label and owner != alias and counts and meets(pattern, known):
+                raise _contradicts(label, pattern, alias, f"`{other}` takes `{known}` from `{owner}`")
+        for other, place in self._places():
+            if other != label and meets(pattern, place.pattern):
+                what = f"{other} takes `{place.pattern}` from {place.where} ({place.table})"
+                raise _contradicts(label, pattern, alias, what)
+
+    def _places(self) -> Iterator[tuple[str, Elsewhere]]:
+        read = (self._manifest.index_url, *self._manifest.indexes.values())
+        for label, manifest in ((_PROJECT, self._manifest), *self._taken):
+            for each in manifest.elsewhere:
+                if each.pattern != ANY or not each.is_one_of(read):
+                    yield label, each
+
+
+def _contradicts(label: str, pattern: str, alias: str, other: str) -> UsageError:
+    return UsageError(
+        f"the member `{label}` takes `{pattern}` from `{alias}`, and {other}",
+        cause=_RULE,
+        hint=f'remove it from [sources] of the member, or write `"{pattern}" = "{alias}"` into those of the project',
+    )

@@ -1,0 +1,238 @@
+"""Names that a project or a member takes from a place that pipper does not read: the index is not asked for them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.index_double import IndexDouble
+from tests.invariants import Workspace
+from tests.wheelhouse import make_wheel
+
+PRIVATE = ("corp-y", "acme-models", "corp-plan")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[IndexDouble]:
+    with IndexDouble() as double:
+        for name in (*PRIVATE, "public"):
+            double.add(make_wheel(tmp_path / "files", name, "99.0"))
+        yield double
+
+
+@pytest.fixture
+def shelf(empty: Workspace) -> Workspace:
+    """A project without a manifest yet, whose repository has `acme-models`."""
+    empty.publish(empty.wheel("acme-models"))
+    empty.app.mkdir(parents=True, exist_ok=True)
+    return empty
+
+
+def project(name: str, requires: str, more: str) -> str:
+    """Return the text of a `pyproject.toml`."""
+    return f"[project]\nname = '{name}'\nversion = '1'\ndependencies = [{requires}]\n{more}\n"
+
+
+def ask(shelf: Workspace, index: IndexDouble, text: str, more: str = "") -> None:
+    """Write `pyproject.toml` of the project, with its index and its repository."""
+    own = f"[tool.pipper.index]\nurl = '{index.url}'\n[tool.pipper.repositories]\nacme = '{shelf.url}'\n"
+    (shelf.app / "pyproject.toml").write_text(f"{text}\n{own}{more}")
+
+
+def member(shelf: Workspace, folder: str, text: str) -> None:
+    place = shelf.app / folder
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "pyproject.toml").write_text(
+        f"{text}\n[build-system]\nrequires = ['tiny-build']\nbuild-backend = 'tiny_backend'\n"
+    )
+
+
+CORP = "https://index.example.com/corp/simple"
+ONE = {
+    "uv, path": "[tool.uv.sources]\ncorp-y = { path = '../p' }",
+    "uv, several": "[tool.uv.sources]\ncorp-y = [{ git = 'x', marker = \"os_name == 'nt'\" }]",
+    "uv, an index": f"[tool.uv.sources]\ncorp-y = {{ index = 'corp' }}\n[[tool.uv.index]]\nname = 'corp'\n"
+    f"explicit = true\nurl = '{CORP}'",
+    "uv, the default index": f"[tool.uv.sources]\nCorp_Y = {{ index = 'corp' }}\n[[tool.uv.index]]\nname = 'corp'\n"
+    f"default = true\nurl = '{CORP}'",
+    "uv, an index that it has from elsewhere": "[tool.uv.sources]\ncorp-y = { index = 'corp' }",
+    "uv, an override": "[tool.uv]\noverride-dependencies = ['corp-y @ file:///srv/p']",
+    "uv, a constraint": "[tool.uv]\nconstraint-dependencies = ['corp-y[x] @ git+https://index.example.com/p']",
+    "Poetry, path": "[tool.poetry.dependencies]\ncorp-y = { path = '../p' }",
+    "Poetry, git": "[tool.poetry.dependencies]\ncorp-y = { git = 'https://index.example.com/p' }",
+    "Poetry, a URL": "[tool.poetry.dependencies]\ncorp-y = [{ url = 'https://index.example.com/p.whl' }]",
+    "Poetry, a source": f"[tool.poetry.dependencies]\nCorp-Y = {{ version = '*', source = 'corp' }}\n"
+    f"[[tool.poetry.source]]\nname = 'corp'\nurl = '{CORP}'\npriority = 'explicit'",
+    "Poetry, a group": "[tool.poetry.group.dev.dependencies]\ncorp-y = { path = '../p', develop = true }",
+    "Poetry, old": "[tool.poetry.dev-dependencies]\ncorp-y = { file = '../p.whl' }",
+    "PDM, a pattern": f"[[tool.pdm.source]]\nname = 'corp'\nurl = '{CORP}'\ninclude_packages = ['corp-*']",
+    "PDM, editable": "[tool.pdm.dev-dependencies]\ndev = ['-e file:///${PROJECT_ROOT}/p#egg=corp-y']",
+    "PDM, an override": "[tool.pdm.resolution.overrides]\ncorp-y = 'https://index.example.com/p.whl'",
+    "Hatch": "[tool.hatch.envs.default]\ndependencies = ['corp-y @ {root:parent:uri}/p']",
+    "Rye": "[tool.rye]\ndev-dependencies = ['corp-y @ file:///${PROJECT_ROOT}/p']",
+    "pixi, path": "[tool.pixi.pypi-dependencies]\ncorp-y = { path = '../p', editable = true }",
+    "pixi, an index": f"[tool.pixi.feature.a.target.linux-64.pypi-dependencies]\ncorp-y = {{ index = '{CORP}' }}",
+    "pixi, a channel": "[tool.pixi.dependencies]\ncorp-y = { version = '*', channel = 'corp' }",
+}
+"""Tables that say of one name, `corp-y`, where it comes from."""
+
+ANY = {
+    "uv": f"[[tool.uv.index]]\nname = 'corp'\nurl = '{CORP}'",
+    "uv, default": f"[[tool.uv.index]]\nurl = '{CORP}'\ndefault = true",
+    "uv, index-url": f"[tool.uv]\nindex-url = '{CORP}'",
+    "uv, extra-index-url": f"[tool.uv]\nextra-index-url = ['{CORP}']",
+    "uv, find-links": f"[tool.uv]\nfind-links = ['{CORP}']",
+    "uv pip": f"[tool.uv.pip]\nextra-index-url = ['{CORP}']",
+    "Poetry": f"[[tool.poetry.source]]\nname = 'corp'\nurl = '{CORP}'\npriority = 'supplemental'",
+    "PDM": f"[[tool.pdm.source]]\nname = 'corp'\nurl = '{CORP}'",
+    "Hatch": f"[tool.hatch.envs.default.env-vars]\nPIP_EXTRA_INDEX_URL = '{CORP}'",
+    "Hatch, uv": f"[tool.hatch.envs.default.env-vars]\nUV_INDEX = 'corp={CORP}'",
+    "Rye": f"[[tool.rye.sources]]\nname = 'corp'\nurl = '{CORP}'",
+    "pixi": f"[tool.pixi.pypi-options]\nextra-index-urls = ['{CORP}']",
+    "pixi, a feature": f"[tool.pixi.feature.a.pypi-options]\nindex-url = '{CORP}'",
+    "pixi, links": f"[tool.pixi.pypi-options]\nfind-links = [{{ url = '{CORP}' }}]",
+    "pip-tools": f"[tool.pip-tools]\nextra-index-url = ['{CORP}']",
+}
+"""Tables with an index that any name may come from."""
+
+
+@pytest.mark.parametrize("tables", ONE)
+@pytest.mark.parametrize("where", ["root", "member", "workspace", "plain"])
+def test_T04_a_name_that_another_tool_takes_from_elsewhere_is_not_asked_of_the_index(
+    shelf: Workspace, index: IndexDouble, tables: str, where: str
+) -> None:
+    text = project("lab", "'public', 'corp-y'", ONE[tables])
+    if where == "root":
+        ask(shelf, index, text)
+    elif where == "plain":
+        (shelf.app / "lab").mkdir()
+        (shelf.app / "lab" / "pyproject.toml").write_text(text)
+        ask(shelf, index, "", "[tool.pipper.workspace]\nmembers = ['lab']\n")
+    else:
+        member(shelf, "lab", text)
+        named = "sources]\nlab = { path = 'lab' }" if where == "member" else "workspace]\nmembers = ['*']"
+        ask(shelf, index, project("app", "'lab'", ""), f"[tool.pipper.{named}\n")
+    done = shelf.run("lock", code=2)
+    assert "`corp-y` comes from" in done.stderr
+    assert "[tool." in done.stderr
+    for line in ("install -t out corp-y", "download -d out corp-y", "info corp-y"):
+        shelf.run(*line.split(), code=2)
+    assert index.names() <= {"public"}
+
+
+@pytest.mark.parametrize("tables", ANY)
+def test_T04_a_private_index_that_pipper_does_not_read_stops_the_lock_until_it_is_declared(
+    shelf: Workspace, index: IndexDouble, tables: str
+) -> None:
+    ask(shelf, index, project("lab", "'public', 'acme-models'", ANY[tables]))
+    for line in ("lock", "install -t out public", "info public"):
+        done = shelf.run(*line.split(), code=2)
+        assert "`public` may come from the index" in done.stderr
+        assert f'`NAME = "{CORP}"` into [tool.pipper.indexes]' in done.stderr
+    assert index.names() == set()
+    ask(
+        shelf,
+        index,
+        project("lab", "'public', 'acme-models'", ANY[tables]),
+        '[tool.pipper.sources]\npublic = "index"\n',
+    )
+    shelf.run("lock")
+    declared = f'[tool.pipper.indexes]\ncorp = "{CORP}"\n[tool.pipper.sources]\n"corp-*" = "corp"\n'
+    ask(shelf, index, project("lab", "'public', 'acme-models'", ANY[tables]), declared)
+    shelf.run("lock", "-U")
+    assert index.names() == {"public"}
+    assert shelf.locked().keys() == {"public", "acme-models"}
+
+
+def test_T04_a_table_that_names_the_very_index_of_the_project_holds_nothing(
+    shelf: Workspace, index: IndexDouble
+) -> None:
+    same = f"[[tool.uv.index]]\nname = 'main'\ndefault = true\nurl = '{index.url}/'\n"
+    public = "[[tool.poetry.source]]\nname = 'PyPI'\npriority = 'primary'\n"
+    ask(
+        shelf,
+        index,
+        project("lab", "'public'", f"{same}{public}[tool.uv.sources]\npublic = {{ index = 'main' }}"),
+    )
+    shelf.run("lock")
+    assert index.names() == {"public"}
+
+
+def test_T04_a_wide_pattern_for_the_index_does_not_free_a_name_from_elsewhere(
+    shelf: Workspace, index: IndexDouble
+) -> None:
+    text = project("lab", "'corp-y'", ONE["uv, path"])
+    for pattern in ("*", "corp-*"):
+        ask(shelf, index, text, f'[tool.pipper.sources]\n"{pattern}" = "index"\n')
+        shelf.run("lock", code=2)
+    assert index.names() == set()
+    ask(shelf, index, text, '[tool.pipper.sources]\ncorp-y = "index"\n')
+    shelf.run("lock")
+
+
+@pytest.mark.parametrize(
+    ("root", "own"),
+    [
+        ('"acme-*" = "acme"', 'acme-models = "index"'),
+        ('"corp-*" = "acme"', '"corp-p*" = "index"'),
+        ('"corp-*" = "acme"', '"*-plan[a-z]*" = "further"'),
+        ('"corp-*" = "acme"', '"corp?pl*" = "index"'),
+        ('"acme-*" = "acme"', 'acme-models = "further"'),
+    ],
+)
+@pytest.mark.parametrize("where", ["member", "workspace", "plain"])
+def test_T04_a_member_cannot_send_a_private_name_of_the_project_to_an_index(
+    shelf: Workspace, index: IndexDouble, root: str, own: str, where: str
+) -> None:
+    requires = "'acme-models', 'corp-plan'"
+    text = project("lab", requires, f"[tool.pipper.sources]\n{own}")
+    if where == "plain":
+        (shelf.app / "lab").mkdir()
+        own = f"[sources]\n{own}\n[indexes]\nfurther = '{index.url}'\n"
+        (shelf.app / "lab" / "pipper.toml").write_text(f"dependencies = [{requires}]\n{own}")
+    else:
+        member(shelf, "lab", text)
+    named = "lab = { path = 'lab' }" if where == "member" else "[tool.pipper.workspace]\nmembers = ['l*']"
+    further = f"[tool.pipper.indexes]\nfurther = '{index.url}'\n"
+    ask(
+        shelf,
+        index,
+        project("app", "" if where != "member" else "'lab'", ""),
+        f"{further}[tool.pipper.sources]\n{root}\n{named}\n",
+    )
+    done = shelf.run("lock", code=2)
+    assert "the member `lab` takes" in done.stderr
+    assert "hint: remove it from [sources] of the member, or write" in done.stderr
+    assert index.seen == []
+
+
+@pytest.mark.parametrize(
+    "private",
+    ['[tool.pipper.sources]\n"corp-*" = "acme"', "[tool.uv.sources]\ncorp-plan = { path = '../p' }"],
+)
+@pytest.mark.parametrize("is_root", [True, False])
+def test_T04_a_member_cannot_send_a_private_name_of_another_one_to_the_index(
+    shelf: Workspace, index: IndexDouble, private: str, is_root: bool
+) -> None:
+    requires = "'corp-plan'"
+    member(shelf, "one", project("one", requires, "" if is_root else private))
+    member(shelf, "two", project("two", requires, '[tool.pipper.sources]\ncorp-plan = "index"'))
+    table = private if is_root else ""
+    workspace = "[tool.pipper.workspace]\nmembers = ['one', 'two']\n"
+    ask(shelf, index, project("app", "", ""), f"{workspace}{table}\n")
+    done = shelf.run("lock", code=2)
+    assert "the member `two` takes `corp-plan` from `index`" in done.stderr
+    assert index.seen == []
+    if not is_root:
+        ask(shelf, index, project("app", "", ""), f'{workspace}[tool.pipper.sources]\ncorp-plan = "index"\n')
+        shelf.run("lock")
+        assert index.names() == {"corp-plan"}
+
+
+def test_a_member_may_say_what_the_project_says_or_nothing_of(shelf: Workspace, index: IndexDouble) -> None:
+    own = '[tool.pipper.sources]\n"acme-*" = "index"\nacme-models = "acme"\npublic = "index"\n"p*" = "acme"'
+    member(shelf, "lab", project("lab", "'public', 'acme-models'", own))
+    rules = '[tool.pipper.sources]\nlab = { path = "lab" }\n"acme-*" = "acme"\n'
+    ask(shelf, index, project("app", "'lab'", ""), rules)
+    shelf.run("lock")
+    assert index.names() == {"public"}
