@@ -236,3 +236,49 @@ def test_a_member_may_say_what_the_project_says_or_nothing_of(shelf: Workspace, 
     ask(shelf, index, project("app", "'lab'", ""), rules)
     shelf.run("lock")
     assert index.names() == {"public"}
+
+
+@pytest.mark.parametrize(
+    ("own", "where"),
+    [
+        ("[repositories]\ncorp = 's3://corp-bucket'", "the repository `corp`"),
+        ("[repositories]\nacme = 'file:shelf'", "the repository `acme`"),
+        ("[index]\nurl = 'https://index.example.com/corp'", "the index `https://index.example.com/corp`"),
+        ("[index]", "a repository alone"),
+    ],
+)
+@pytest.mark.parametrize("is_package", [True, False])
+def test_T04_a_member_with_a_source_that_the_project_lacks_asks_no_index(
+    shelf: Workspace, index: IndexDouble, own: str, where: str, *, is_package: bool
+) -> None:
+    own = "index = false" if own == "[index]" else own
+    if is_package:
+        table = own.replace("[", "[tool.pipper.") if "[" in own else f"[tool.pipper]\n{own}"
+        member(shelf, "lab", project("lab", "'corp-y'", table))
+    else:
+        (shelf.app / "lab").mkdir()
+        (shelf.app / "lab" / "pipper.toml").write_text(f"dependencies = ['corp-y']\n{own}\n")
+    ask(shelf, index, "", "[tool.pipper.workspace]\nmembers = ['lab']\n")
+    done = shelf.run("lock", code=2)
+    assert f"`corp-y` may come from {where}" in done.stderr
+    assert "of the member `lab`" in done.stderr
+    assert index.seen == []
+    ask(
+        shelf,
+        index,
+        "",
+        "[tool.pipper.workspace]\nmembers = ['lab']\n[tool.pipper.sources]\ncorp-y = 'index'\n",
+    )
+    shelf.run("lock")
+
+
+def test_T04_a_further_index_of_a_member_is_not_replaced_by_another_one_of_that_alias(
+    shelf: Workspace, index: IndexDouble
+) -> None:
+    own = f"[tool.pipper.indexes]\ncorp = '{CORP}'\n[tool.pipper.sources]\n'corp-*' = 'corp'"
+    member(shelf, "lab", project("lab", "'corp-y'", own))
+    further = f"[tool.pipper.indexes]\ncorp = '{index.url}'\n"
+    ask(shelf, index, "", f"{further}[tool.pipper.workspace]\nmembers = ['lab']\n")
+    done = shelf.run("lock", code=2)
+    assert "takes `corp-*` from the index `corp`, which is another in the project" in done.stderr
+    assert index.seen == []

@@ -36,6 +36,9 @@ class Elsewhere(Struct, frozen=True, kw_only=True):
     url: str = ""
     """The URL if it is an index, without user name and password."""
 
+    mend: str = ""
+    """What to do about it, where the usual advice does not fit."""
+
     def is_one_of(self, urls: Iterable[str]) -> bool:
         """Return whether it is an index that has one of these URLs."""
         return bool(self.url) and _comparable(self.url) in set(map(_comparable, urls))

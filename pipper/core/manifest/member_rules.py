@@ -6,6 +6,7 @@ from pipper.core.manifest.elsewhere import ANY, Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.patterns import meets, rank
+from pipper.core.redaction import shown
 from pipper.errors import UsageError
 
 _PROJECT = "the project"
@@ -21,13 +22,54 @@ class MemberRules:
         self._taken: list[tuple[str, Manifest]] = []
 
     def take(self, label: str, manifest: Manifest) -> None:
-        """Add the manifest of a member; `label` is its folder, for messages."""
+        """Add the manifest of a member; `label` is its folder, for messages.
+
+        Raises UsageError if it takes a name from a further index that has another URL in the project.
+        """
+        for pattern, alias in manifest.sources.items():
+            own, known = manifest.indexes.get(alias, ""), self._manifest.indexes.get(alias, "")
+            if own and known and own.rstrip("/") != known.rstrip("/"):
+                raise UsageError(
+                    f"the member `{label}` takes `{pattern}` from the index `{alias}`, which is another in the project",
+                    cause=f"`{alias}` is `{shown(own)}` there, and `{shown(known)}` here",
+                    hint="rename one of the two, and list both in [indexes] of the project",
+                )
         self._taken.append((label, manifest))
 
     def elsewhere(self) -> tuple[Elsewhere, ...]:
         """Return the places of the project and of all members."""
-        found = (each for _, manifest in self._taken for each in manifest.elsewhere)
+        found = (
+            each
+            for label, manifest in self._taken
+            for each in (*manifest.elsewhere, *self._not_of_project(label, manifest))
+        )
         return tuple(dict.fromkeys((*self._manifest.elsewhere, *found)))
+
+    def _not_of_project(self, label: str, manifest: Manifest) -> Iterator[Elsewhere]:
+        """Yield the repositories and the index of a member that the project does not have."""
+        known = {entry.url.rstrip("/") for entry in self._manifest.repositories}
+        for entry in manifest.repositories:
+            if entry.url.rstrip("/") not in known:
+                yield Elsewhere(
+                    pattern=ANY,
+                    where=f"the repository `{entry.alias}`",
+                    table=f"[repositories] of the member `{label}`",
+                    mend=f'write `{entry.alias} = "{shown(entry.url)}"` into [repositories] of the project',
+                )
+        if not manifest.index:
+            yield Elsewhere(
+                pattern=ANY,
+                where="a repository alone",
+                table=f"`index = false` of the member `{label}`",
+                mend="write `index = false` into the manifest of the project, or remove it from the member",
+            )
+        if manifest.index_url:
+            yield Elsewhere(
+                pattern=ANY,
+                where=f"the index `{shown(manifest.index_url)}`",
+                table=f"[index] of the member `{label}`",
+                url=manifest.index_url,
+            )
 
     def sources(self) -> dict[str, str]:
         """Return `[sources]` of all.

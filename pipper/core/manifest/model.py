@@ -188,11 +188,13 @@ def _from_pyproject(top: Node) -> Manifest:
 
 
 def parse_member(top: Node) -> Manifest:
-    """Return what the `pyproject.toml` of a member states in the tables of the standards: requirements and name.
+    """Return what the `pyproject.toml` of a member states: requirements, name, and where its packages are.
 
     Raises UsageError with file and place.
     """
-    return _manifest(top.at("project", {}), top, Node({}, top.origin))
+    own = top.at("tool", {}).at("pipper", {})
+    places = {key: own.at(key).value for key in ("repositories", "index", "indexes") if key in own}
+    return _manifest(top.at("project", {}), top, own.replaced(places))
 
 
 def _refuse_poetry(top: Node) -> None:

@@ -17,6 +17,7 @@ from pipper.core.manifest.requirement import name_of, normalised
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.member_files import StatedProject, read_stated
+from pipper.ops.context.open_repositories import absolute_entry
 from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_link_out
@@ -66,7 +67,7 @@ class _Reading:
         self._found: dict[NormalizedName, _Found] = {}
         self._plain: list[Manifest] = []
         """The manifests of folders in the workspace that are not packages."""
-        self._rules = MemberRules(manifest)
+        self._rules = MemberRules(_with_absolute(manifest, root))
 
     def add_of_workspace(self, folder: Path) -> None:
         refuse_link_out(folder, self._root)
@@ -163,7 +164,7 @@ class _Reading:
                     cause="repositories and indexes are those of the project that has the lock",
                     hint=f"add `{alias}` to its [repositories] or [indexes], or remove the entry from [sources]",
                 )
-        self._rules.take(self._label(folder), stated.manifest)
+        self._rules.take(self._label(folder), _with_absolute(stated.manifest, folder))
 
     def _label(self, folder: Path) -> str:
         return Path(os.path.relpath(folder, self._root)).as_posix()
@@ -203,6 +204,10 @@ class _Reading:
 def _is_folder(path: Path) -> bool:
     with os_errors("look into", path):
         return path.is_dir()
+
+
+def _with_absolute(manifest: Manifest, folder: Path) -> Manifest:
+    return replace(manifest, repositories=tuple(absolute_entry(e, folder) for e in manifest.repositories))
 
 
 def _member(stated: StatedProject, name: NormalizedName, path: str, *, editable: bool) -> Member:
