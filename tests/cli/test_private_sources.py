@@ -282,3 +282,17 @@ def test_T04_a_further_index_of_a_member_is_not_replaced_by_another_one_of_that_
     done = shelf.run("lock", code=2)
     assert "takes `corp-*` from the index `corp`, which is another in the project" in done.stderr
     assert index.seen == []
+
+
+@pytest.mark.parametrize("command", ["add", "install -t out"])
+def test_T04_requirements_of_another_manifest_do_not_lose_where_their_names_come_from(
+    shelf: Workspace, index: IndexDouble, command: str
+) -> None:
+    lib = shelf.root / "lib"
+    lib.mkdir()
+    own = f"[tool.pipper.index]\nurl = '{index.url}'\n"
+    (lib / "pyproject.toml").write_text(project("lib", "'corp-y'", ONE["uv, path"] + "\n" + own))
+    ask(shelf, index, project("app", "", ""))
+    done = shelf.run(*command.split(), "-i", "../lib/pyproject.toml", code=2)
+    assert "takes `corp-y` from a path" in done.stderr
+    assert index.seen == []

@@ -308,6 +308,13 @@ def _with_origin(settings: Settings, data: bytes, path: Path, origin: Project) -
             hint=f"write `index = false` into {path.name}, or add the requirements by name",
         )
     ruled = with_rules(own, portable_rules(settings, origin), follows=False)
+    for each in origin.manifest.elsewhere:
+        if ruled.index and each.pattern not in ruled.sources and not each.is_one_of([ruled.index_url]):
+            raise UsageError(
+                f"{origin.manifest_path} takes `{each.pattern}` from {each.where} ({each.table}), unknown to {path}",
+                cause="the index must not receive names that may be private",
+                hint=f'write `"{each.pattern}" = "ALIAS"` into [sources] of one of the two, or add names instead',
+            )
     return set_rules(data, ruled, label=path.name)
 
 
