@@ -1,10 +1,15 @@
 """The repositories that manifest, lock and this machine name; a lock that is up to date opens none of them."""
 
+from pathlib import Path
+
+from msgspec.structs import replace
+
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.redaction import shown
 from pipper.ops.context.settings import Settings
+from pipper.repository.access import directory_of
 from pipper.repository.named_repositories import (
     NamedRepositories,
     named_repositories_path,
@@ -36,3 +41,10 @@ def warn_of_unnamed(settings: Settings, manifest: Manifest, lock: Lock) -> None:
             f"the lock names the repository `{alias}`, {shown(lock.repositories[alias])},"
             " which only this command knows: add it to [repositories] of the manifest"
         )
+
+
+def absolute_entry(entry: RepositoryEntry, base: Path) -> RepositoryEntry:
+    """Return the entry with the absolute URL of its directory, for a manifest elsewhere."""
+    if not entry.url.startswith("file:"):
+        return entry
+    return replace(entry, url=directory_of(entry.url, base).as_uri())

@@ -16,8 +16,8 @@ from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
+from pipper.ops.context.declared_repositories import absolute_entry
 from pipper.ops.context.member_files import StatedProject, read_stated
-from pipper.ops.context.open_repositories import absolute_entry
 from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_link_out

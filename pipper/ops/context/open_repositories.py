@@ -11,7 +11,7 @@ from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.ports import Store
 from pipper.core.reporter import Reporter
 from pipper.errors import StoreError, UsageError
-from pipper.ops.context.declared_repositories import declared_repositories, list_named
+from pipper.ops.context.declared_repositories import absolute_entry, declared_repositories, list_named
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
@@ -103,13 +103,6 @@ def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
 def default_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
     """Return the repository that is used if neither an option nor a manifest names one."""
     return choose_repositories(settings.repositories, (), list_named(settings))
-
-
-def absolute_entry(entry: RepositoryEntry, base: Path) -> RepositoryEntry:
-    """Return the entry with the absolute URL of its directory, for a manifest elsewhere."""
-    if not entry.url.startswith("file:"):
-        return entry
-    return replace(entry, url=directory_of(entry.url, base).as_uri())
 
 
 def given_alias(settings: Settings) -> str:

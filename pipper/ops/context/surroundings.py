@@ -14,8 +14,9 @@ from pipper.core.manifest.members import ITSELF
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import with_rules
 from pipper.errors import IntegrityError, UsageError
+from pipper.ops.context.declared_repositories import absolute_entry
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.open_repositories import absolute_entry, given_alias
+from pipper.ops.context.open_repositories import given_alias
 from pipper.ops.context.project import Project, find_project, load_lock
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import STATE
