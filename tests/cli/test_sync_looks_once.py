@@ -30,8 +30,8 @@ def count(module, name):
 for name in NAMES:
     count("pipper.ops.sync.steps", name)
 count("pipper.ops.sync.history", "dump_lock")
-for module in ("environments", "interpreters"):
-    count(f"pipper.ops.context.{module}", "inspect_interpreter")
+for module in ("ops.context.environments", "ops.context.interpreters", "python.find"):
+    count(f"pipper.{module}", "inspect_interpreter")
 BEFORE
 sys.addaudithook(heard)
 from pipper.cli import main
