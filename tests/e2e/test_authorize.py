@@ -166,7 +166,8 @@ def status_of(url: str) -> int:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:  # its socket is open
+            return error.code
 
 
 def test_K9_an_edited_signature_is_a_refusal_and_not_a_missing_package(
