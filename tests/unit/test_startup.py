@@ -71,6 +71,15 @@ def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: 
         assert imported("lock", option, cwd=app) & (HEAVY | {"ssl", "urllib3"}) == set()
 
 
+def test_a_run_with_nothing_to_sync_imports_neither_solver_nor_sources(tmp_path: Path) -> None:
+    app = synced(tmp_path / "app")
+    line = ("run", "--no-sync", "true")  # has no quick answer
+    told = run_pipper_apart(*line, cwd=app, python_options=("-X", "importtime")).stderr
+    assert "pipper.cli.options.selection" in told
+    for each in ("solve", "storage", "index", "http", "build", "wheels.gate", "ops.share"):
+        assert f"pipper.{each}" not in told
+
+
 def test_a_list_imports_nothing_of_locks_wheels_and_transactions(tmp_path: Path) -> None:
     told = run_pipper_apart("list", cwd=tmp_path, python_options=("-X", "importtime")).stderr
     assert "pipper.ops.query.installed" in told

@@ -8,14 +8,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.selection import (
-    input_options,
-    inputs_from,
-    member_options,
-    members_from,
-    selection_from,
-    selection_options,
-)
+from pipper.cli.options.inputs import input_options, inputs_from, member_options, members_from, selection_from
+from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_signed
 from pipper.core.duration import parse_duration

@@ -6,14 +6,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, LocalPath, path_option
-from pipper.cli.options.selection import (
-    input_options,
-    inputs_from,
-    member_options,
-    members_from,
-    selection_from,
-    selection_options,
-)
+from pipper.cli.options.inputs import input_options, inputs_from, member_options, members_from, selection_from
+from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
 from pipper.ops.share.download import DownloadRequest, download

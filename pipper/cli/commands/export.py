@@ -6,12 +6,8 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.selection import (
-    member_options,
-    members_from,
-    selection_from,
-    selection_options,
-)
+from pipper.cli.options.inputs import member_options, members_from, selection_from
+from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
 from pipper.errors import UsageError

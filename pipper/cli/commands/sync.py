@@ -5,8 +5,9 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.completion import extras, groups, locked
+from pipper.cli.options.completion import groups, locked
 from pipper.cli.options.environment import python_option, system_option
+from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
@@ -34,13 +35,7 @@ Examples:
     metavar="FILE",
     help="Use this lock: pipper's own, an authorized lock or any pylock.toml.",
 )
-@click.option(
-    *("-g", "--group", "groups"),
-    multiple=True,
-    metavar="G",
-    shell_complete=groups,
-    help="Include this dependency group.",
-)
+@selection_options
 @click.option(
     "--only-group",
     "only_groups",
@@ -49,16 +44,6 @@ Examples:
     shell_complete=groups,
     help="Install this dependency group and nothing else.",
 )
-@click.option("--all-groups", is_flag=True, help="Include every dependency group.")
-@click.option("--no-dev", is_flag=True, help="Exclude the group dev, which is included by default.")
-@click.option(
-    *("--extra", "extras"),
-    multiple=True,
-    metavar="E",
-    shell_complete=extras,
-    help="Include this extra.",
-)
-@click.option("--all-extras", is_flag=True, help="Include every extra.")
 @python_option
 @system_option
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")
