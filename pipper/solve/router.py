@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.patterns import rank
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
 from pipper.core.wording import listed
 from pipper.errors import UsageError
@@ -98,7 +99,7 @@ class SourceRouter:
             source for source in sources if source.alias != INDEX and source.alias not in pinned_only
         ]
         self._pinned = dict(pinned or {})
-        self._patterns = sorted(self._pinned, key=lambda pattern: (-len(pattern), pattern))
+        self._patterns = sorted(self._pinned, key=rank)
         self._locked_private = locked_private
         self.spread = spread
         self._routes: dict[NormalizedName, Source | None] = {}

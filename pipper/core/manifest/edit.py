@@ -1,6 +1,5 @@
 """Editing a manifest: add and remove entries; every byte that the edit is not about stays as it is."""
 
-import re
 from collections.abc import Iterable, Mapping
 
 from packaging.requirements import Requirement
@@ -63,7 +62,7 @@ def drop_sources(data: bytes, names: Iterable[NormalizedName], alias: str, *, la
     document = TomlDocument(data, label)
     gone, dropped, kept = set(names), 0, 0
     for pattern, source in list(document.table(_own(document, "sources")).items()):
-        if source == alias and re.sub(r"[-_.]+", "-", pattern).lower() in gone:
+        if source == alias and canonicalize_name(pattern) in gone:
             document.remove(_own(document, "sources", pattern))
             dropped += 1
         else:

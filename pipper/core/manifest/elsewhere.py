@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from packaging.utils import canonicalize_name
 
 from pipper.core.redaction import shown, without_account
 from pipper.core.urls import split_url
@@ -195,15 +196,11 @@ def _index(entry: Table, label: str, pattern: str = ANY) -> Elsewhere:
     name, url = entry.get("name"), entry.get("url")
     plain = without_account(url) if isinstance(url, str) else ""
     where = f"the index `{shown(name) if isinstance(name, str) else shown(plain)}`"
-    return Elsewhere(pattern=_normal(pattern), where=where, table=label, url=plain)
+    return Elsewhere(pattern=canonicalize_name(pattern), where=where, table=label, url=plain)
 
 
 def _place(name: str, where: str, label: str) -> Elsewhere:
-    return Elsewhere(pattern=_normal(name), where=where, table=label)
-
-
-def _normal(pattern: str) -> str:
-    return re.sub(r"[-_.]+", "-", pattern).lower()
+    return Elsewhere(pattern=canonicalize_name(name), where=where, table=label)
 
 
 def _table(value: object) -> Table:

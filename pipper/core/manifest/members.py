@@ -7,12 +7,12 @@ from pathlib import PurePosixPath, PureWindowsPath
 from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.folder_pattern import folder_pattern
 from pipper.core.manifest.inputs import MemberInputs
-from pipper.core.manifest.requirement import normalised
+from pipper.core.manifest.requirement import requirement_texts, specifiers_text
 
 ITSELF = "."
 """The path of the project itself as a member."""
@@ -54,15 +54,11 @@ class Member(Struct, frozen=True, kw_only=True):
             path=self.path,
             editable=self.editable,
             version=self.version,
-            requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
-            requirements=_sorted(self.dependencies),
-            extras={name: _sorted(self.extras[name]) for name in sorted(self.extras)},
+            requires_python=specifiers_text(self.requires_python),
+            requirements=requirement_texts(self.dependencies),
+            extras={name: requirement_texts(self.extras[name]) for name in sorted(self.extras)},
             build_files=self.build_files,
         )
-
-
-def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
-    return tuple(sorted({normalised(requirement) for requirement in requirements}))
 
 
 def without_itself(members: Iterable[Member]) -> tuple[Member, ...]:
@@ -83,7 +79,7 @@ def read_paths(node: Node) -> dict[NormalizedName, PathSource]:
         source = PathSource(
             path=_relative(entry.at("path")), editable=entry.at("editable", True).flag(), place=entry.place
         )
-        normal = NormalizedName(re.sub(r"[-_.]+", "-", name).lower())
+        normal = canonicalize_name(name)
         if found.setdefault(normal, source).path != source.path:
             raise entry.fail(f"`{normal}` has two sources, in two spellings", hint="keep one of them")
     return found

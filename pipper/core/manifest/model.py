@@ -4,7 +4,6 @@ Requirements in `pyproject.toml` are in the standard tables `[project]` (PEP 621
 (PEP 735). `pipper.toml` has the same keys at the top level, and extras in `[optional-dependencies]`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -34,7 +33,13 @@ from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
 from pipper.core.manifest.patterns import refuse_unbounded
 from pipper.core.manifest.repositories import RepositoryEntry, read_repository
-from pipper.core.manifest.requirement import name_of, normalised, parse_requirement
+from pipper.core.manifest.requirement import (
+    name_of,
+    normalised,
+    parse_requirement,
+    requirement_texts,
+    specifiers_text,
+)
 from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.core.manifest.self_reference import OwnProject
 from pipper.core.standards import read_specifiers
@@ -121,17 +126,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """Return the keys that can change a solution, as in a lock."""
         return Inputs(
             name=self.name,
-            requires_python=",".join(sorted(str(clause) for clause in self.requires_python)),
-            requirements=_sorted(self.dependencies),
-            groups={name: _sorted(self.groups[name]) for name in sorted(self.groups)},
-            extras={name: _sorted(self.extras[name]) for name in sorted(self.extras)},
+            requires_python=specifiers_text(self.requires_python),
+            requirements=requirement_texts(self.dependencies),
+            groups={name: requirement_texts(self.groups[name]) for name in sorted(self.groups)},
+            extras={name: requirement_texts(self.extras[name]) for name in sorted(self.extras)},
             sources={name: self.sources[name] for name in sorted(self.sources)},
             repositories=tuple(entry.alias for entry in self.repositories),
             index=self.index,
             indexes={alias: self.indexes[alias] for alias in sorted(self.indexes)},
             prereleases=self.prereleases,
-            constraints=_sorted(self.constraints),
-            overrides=_sorted(self.overrides),
+            constraints=requirement_texts(self.constraints),
+            overrides=requirement_texts(self.overrides),
             exclude=self.exclude,
             as_of=self.as_of.isoformat() if self.as_of else "",
             cool_down=format_duration(self.cool_down // timedelta(seconds=1)) if self.cool_down else "",
@@ -145,10 +150,6 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 def _name(member: Member) -> str:
     return member.name
-
-
-def _sorted(requirements: Iterable[Requirement]) -> tuple[str, ...]:
-    return tuple(sorted({normalised(requirement) for requirement in requirements}))
 
 
 def parse_manifest(data: bytes, *, label: str) -> Manifest:
@@ -326,7 +327,7 @@ def read_sources(node: Node, aliases: Sequence[str] | None) -> dict[str, str]:
         if aliases is not None and entry.text() not in aliases:
             hint = f'known sources: {quoted(aliases)}; a folder is written as {{ path = "../lab" }}'
             raise entry.fail(f"`{entry.value}` is not a source of this manifest", hint=hint)
-        name = re.sub(r"[-_.]+", "-", pattern).lower()
+        name = canonicalize_name(pattern)
         if found.setdefault(name, entry.text()) != entry.text():
             raise entry.fail(f"`{name}` has two sources, in two spellings", hint="keep one of them")
     return found

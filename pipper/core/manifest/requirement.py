@@ -1,9 +1,10 @@
 """Requirements: PEP 508, and the `name:version` spelling of pipper 0.x, which is converted to PEP 508."""
 
 import re
+from collections.abc import Iterable
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
@@ -79,9 +80,19 @@ def normalised(requirement: Requirement) -> str:
     text = canonicalize_name(requirement.name) + (f"[{extras}]" if extras else "")
     if requirement.url:
         text += f" @ {requirement.url}"
-    specifier = ",".join(sorted(str(clause) for clause in requirement.specifier))
+    specifier = specifiers_text(requirement.specifier)
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return text + specifier + marker
+
+
+def requirement_texts(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    """Return requirements as locks have them: `normalised`, sorted, each once."""
+    return tuple(sorted(set(map(normalised, requirements))))
+
+
+def specifiers_text(specifiers: SpecifierSet) -> str:
+    """Return version specifiers as locks have them: sorted."""
+    return ",".join(sorted(map(str, specifiers)))
 
 
 def name_of(requirement: Requirement) -> NormalizedName:

@@ -1,7 +1,7 @@
 """The members of a project: the folders that its manifest and theirs name, and what they state of themselves."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -240,9 +240,3 @@ def _twice(name: str, one: str, other: str) -> UsageError:
 
 def _joined(one: Iterable[Requirement], other: Iterable[Requirement]) -> tuple[Requirement, ...]:
     return tuple({normalised(each): each for each in (*one, *other)}.values())
-
-
-def member_folders(manifest: Manifest, root: Path) -> Iterator[Path]:
-    """Yield the folders of all members, and those that the workspace's patterns match now."""
-    yield from (root / member.path for member in manifest.members)
-    yield from workspace_folders(manifest.workspace, root)

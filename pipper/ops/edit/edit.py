@@ -142,13 +142,14 @@ def _edit(
     """Do the edit; `documents` gets manifest and lock before they are written."""
     data, replaced = _edited(settings, request, workplace, imports)
     edited, path = {workplace.edited: data}, workplace.manifest_path
+    text = edited.get(path) or read_bytes(path) or b""
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
     elif not request.remove:
         # A lock that named a place which the manifest does not would hold for this command only.
-        text = edited.get(path) or read_bytes(path) or b""
-        settings, edited[path] = with_given_repository(settings, text, path, request.named)
-    project = read_project(path, edited.get(path) or read_bytes(path) or b"", edited=edited)
+        settings, text = with_given_repository(settings, text, path, request.named)
+        edited[path] = text
+    project = read_project(path, text, edited=edited)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(
         settings, project.root, request.place, project.pythons

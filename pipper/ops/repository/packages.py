@@ -1,10 +1,9 @@
 """`repository packages`: what a repository holds, from one listing and the pages, which are read in parallel."""
 
-import re
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.layout.published import PublishedPackage, versions_of
 from pipper.errors import PipperError, gravest
@@ -37,7 +36,7 @@ def packages(settings: Settings, pattern: str) -> PackagesOutcome:
     """
     repository = single_repository(settings, "repository packages")
     repository.require()
-    wanted = spelled(pattern or "*")
+    wanted = canonicalize_name(pattern or "*")  # a pattern in any spelling, such as `Acme_*`
     names = sorted(name for name in repository.folders() if fnmatchcase(name, wanted))
     found = attempt_each(lambda name: _package(repository, name), names, settings.reporter, "Reading pages")
     return PackagesOutcome(
@@ -46,11 +45,6 @@ def packages(settings: Settings, pattern: str) -> PackagesOutcome:
         packages=tuple(each for each in found if isinstance(each, PublishedPackage)),
         errors=tuple(each for each in found if isinstance(each, PipperError)),
     )
-
-
-def spelled(pattern: str) -> str:
-    """Return a pattern in the spelling of normalised names: `Acme_*` becomes `acme-*`."""
-    return re.sub(r"[-_.]+", "-", pattern).lower()
 
 
 def _package(repository: Repository, name: NormalizedName) -> PublishedPackage:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from packaging.utils import canonicalize_name
+
 from pipper.core.layout.iam_policy import Purpose, least_policy
 from pipper.core.redaction import shown
 from pipper.errors import UsageError
@@ -62,6 +64,4 @@ def _folders(names: Sequence[str]) -> list[str]:
                 f"`{shown(name)}` is not the name of a project",
                 hint="give a name such as `acme-models`, or a pattern such as `acme-*`",
             )
-    return list(
-        dict.fromkeys(each for name in names for each in (re.sub(r"[-_.]+", "-", name).lower(), name))
-    )
+    return list(dict.fromkeys(each for name in names for each in (canonicalize_name(name), name)))
