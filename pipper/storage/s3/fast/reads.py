@@ -1,6 +1,7 @@
 """Read from S3: with `Direct` as long as it can, else with boto3's client."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
 from pipper.errors import StoreError
@@ -50,20 +51,21 @@ def open_body(
 
 def _opened(connection: Connection, key: str, response: "GetObjectOutputTypeDef", *, ranged: bool) -> Opened:
     """Return boto3's response as `Direct` returns it; raises StoreError if it lacks what S3 always sends."""
-    connection.check(response, "read", key, "ETag")
-    headers = response["ResponseMetadata"]["HTTPHeaders"]
-    if not has_end(headers):
-        raise incomplete(connection.describe("read", key), "Content-Length, and is not chunked")
-    # botocore returns urllib3's response here; its types are wrong
-    body = cast("BaseHTTPResponse", response["Body"].__enter__())
-    if ranged and not response.get("ContentRange"):
-        body.close()
-        raise StoreError(
-            f"cannot read {connection.describe('read', key).subject} in part",
-            cause=f"{connection.host} ignores the Range header",
-            hint="use an S3 server or proxy that supports range requests",
-        )
-    return Opened(etag=response["ETag"], size=size_of(headers), headers=headers, body=body)
+    with ExitStack() as unless_returned:
+        # botocore returns urllib3's response here; its types are wrong
+        body = cast("BaseHTTPResponse", unless_returned.enter_context(response["Body"]))
+        connection.check(response, "read", key, "ETag")
+        headers = response["ResponseMetadata"]["HTTPHeaders"]
+        if not has_end(headers):
+            raise incomplete(connection.describe("read", key), "Content-Length, and is not chunked")
+        if ranged and not response.get("ContentRange"):
+            raise StoreError(
+                f"cannot read {connection.describe('read', key).subject} in part",
+                cause=f"{connection.host} ignores the Range header",
+                hint="use an S3 server or proxy that supports range requests",
+            )
+        unless_returned.pop_all()
+        return Opened(etag=response["ETag"], size=size_of(headers), headers=headers, body=body)
 
 
 def pieces(connection: Connection, key: str, opened: Opened) -> Iterator[bytes]:
