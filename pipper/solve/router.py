@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.manifest.patterns import rank
+from pipper.core.manifest.patterns import chosen, rank
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
 from pipper.core.wording import listed
 from pipper.errors import UsageError
@@ -74,9 +74,9 @@ class WrappedSource:
 class SourceRouter:
     """Chooses one source for a project: the pinned one, else the first repository that has it, else the index.
 
-    The index never receives a name that a repository has, that a pin or pattern assigns to a repository, or
-    that the old lock took from a repository. Errors of a repository propagate: a refusal or an outage does not
-    count as "absent".
+    The index never receives a name that a repository has, that a pin or pattern assigns to a repository, that is
+    `private`, or that the old lock took from a repository. Errors of a repository propagate: a refusal or an outage
+    does not count as "absent".
     """
 
     def __init__(
@@ -85,12 +85,14 @@ class SourceRouter:
         *,
         pinned: Mapping[str, str] | None = None,
         pinned_only: frozenset[str] = frozenset(),
+        private: Sequence[str] = (),
         locked_private: frozenset[NormalizedName] = frozenset(),
         spread: Spread = in_turn,
     ) -> None:
         """Take sources in the order of trust, and pins from a name or pattern to an alias.
 
-        The sources `pinned_only` serve only the names that pins give to them. `locked_private` are the projects
+        The sources `pinned_only` serve only the names that pins give to them. A pin to an index that is less exact
+        than an entry of `private`, a name or a pattern, does not count for its names. `locked_private` are the projects
         that the old lock took from a repository.
         """
         self._by_alias = {source.alias: source for source in sources}
@@ -100,6 +102,7 @@ class SourceRouter:
         ]
         self._pinned = dict(pinned or {})
         self._patterns = sorted(self._pinned, key=rank)
+        self._private = tuple(private)
         self._locked_private = locked_private
         self.spread = spread
         self._routes: dict[NormalizedName, Source | None] = {}
@@ -115,6 +118,7 @@ class SourceRouter:
             [wrap(source) for source in self._by_alias.values()],
             pinned=self._pinned,
             pinned_only=self._pinned_only,
+            private=self._private,
             locked_private=self._locked_private,
             spread=self.spread,
         )
@@ -185,10 +189,13 @@ class SourceRouter:
         if pin is not None:
             return f"looked only in `{self._pinned[pin]}`, which [sources] assigns `{pin}` to"
         asked = [source.alias for source in self._repositories]
-        if INDEX in self._by_alias and name not in self._locked_private:
+        private = chosen(name, self._private)
+        if INDEX in self._by_alias and name not in self._locked_private and private is None:
             asked.append(INDEX)
         where = f"looked in {listed(f'`{alias}`' for alias in asked)}" if asked else "no source is configured"
-        if name in self._locked_private:
+        if private is not None:
+            where += f"; no index is asked, because `private` has `{private}`"
+        elif name in self._locked_private:
             where += "; skipped the index, because the lock took this project from a repository or a folder"
         return where
 
@@ -206,9 +213,14 @@ class SourceRouter:
         for source in self._repositories:
             if source.holds(name):
                 return source
-        return None if name in self._locked_private else self._by_alias.get(INDEX)
+        is_private = name in self._locked_private or chosen(name, self._private) is not None
+        return None if is_private else self._by_alias.get(INDEX)
 
     def _pin(self, name: NormalizedName) -> str | None:
-        if name in self._pinned:
-            return name
-        return next((pattern for pattern in self._patterns if fnmatchcase(name, pattern)), None)
+        matching = (pattern for pattern in self._patterns if fnmatchcase(name, pattern))
+        pin: str | None = name if name in self._pinned else next(matching, None)
+        private = chosen(name, self._private) if pin is not None else None
+        if pin is None or private is None or rank(pin) <= rank(private):
+            return pin
+        is_index = self._pinned[pin] == INDEX or self._pinned[pin] in self._pinned_only
+        return None if is_index else pin

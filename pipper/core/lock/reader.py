@@ -146,6 +146,7 @@ def _inputs(node: Node) -> Inputs:
         repositories=node.at("repositories").texts(),
         index=node.at("index").flag(),
         indexes=node.at("indexes", {}).mapping(Node.text),
+        private=node.at("private", []).texts(),
         prereleases=prereleases.texts() if isinstance(prereleases.value, list) else prereleases.flag(),
         constraints=node.at("constraints", []).texts(),
         overrides=node.at("overrides", []).texts(),

@@ -43,6 +43,8 @@ def _inputs(inputs: Inputs) -> Iterable[str]:
     yield f"index = {str(inputs.index).lower()}"
     if inputs.indexes:
         yield f"indexes = {_strings_by_key(inputs.indexes)}"
+    if inputs.private:
+        yield f"private = {toml_strings(inputs.private, taken=10)}"
     yield from _all_or_some("prereleases", inputs.prereleases)
     for name in ("constraints", "overrides", "exclude", "environments"):
         if texts := getattr(inputs, name):

@@ -158,7 +158,7 @@ def set_repository(data: bytes, entry: RepositoryEntry, *, label: str, only: Ite
 
 
 def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
-    """Return the manifest in `data` with the repositories, `[sources]` and the indexes of `wanted`.
+    """Return the manifest in `data` with the repositories, `[sources]`, `private` and the indexes of `wanted`.
 
     What is equal already is not touched, and nothing is removed.
     """
@@ -173,6 +173,8 @@ def set_rules(data: bytes, wanted: Manifest, *, label: str) -> bytes:
     for pattern, alias in wanted.sources.items():
         if own.sources.get(pattern) != alias:
             document.set(_own(document, "sources", pattern), alias)
+    if wanted.private != own.private:
+        document.set(_own(document, "private"), list(wanted.private))
     if (wanted.index, wanted.index_url) != (own.index, own.index_url):
         document.remove(_own(document, "index", "url"))
         document.remove(_own(document, "index"))

@@ -62,6 +62,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     index: bool = True
     indexes: Mapping[str, str] = field(default_factory=dict)
     """The further indexes, alias to URL."""
+    private: tuple[str, ...] = ()
+    """Names and patterns that no index is asked for."""
     prereleases: bool | tuple[str, ...] = False
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()

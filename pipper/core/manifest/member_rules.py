@@ -45,6 +45,10 @@ class MemberRules:
         )
         return tuple(dict.fromkeys((*self._manifest.elsewhere, *found)))
 
+    def private(self) -> tuple[str, ...]:
+        """Return `private` of all, sorted."""
+        return tuple(sorted({each for _, manifest in self._all() for each in manifest.private}))
+
     def _not_of_project(self, label: str, manifest: Manifest) -> Iterator[Elsewhere]:
         """Yield the repositories and the index of a member that the project does not have."""
         known = {entry.url.rstrip("/") for entry in self._manifest.repositories}
@@ -101,14 +105,21 @@ class MemberRules:
             counts = rank(pattern) <= rank(known)
             if other != label and owner != alias and counts and meets(pattern, known):
                 raise _contradicts(label, pattern, alias, f"`{other}` takes `{known}` from `{owner}`")
+        for other, manifest in self._all():
+            for private in manifest.private:
+                if other != label and meets(pattern, private):
+                    raise _contradicts(label, pattern, alias, f"`private` of {other} has `{private}`")
         for other, place in self._places():
             if other != label and meets(pattern, place.pattern):
                 what = f"{other} takes `{place.pattern}` from {place.where} ({place.table})"
                 raise _contradicts(label, pattern, alias, what)
 
+    def _all(self) -> tuple[tuple[str, Manifest], ...]:
+        return ((_PROJECT, self._manifest), *self._taken)
+
     def _places(self) -> Iterator[tuple[str, Elsewhere]]:
         read = (self._manifest.index_url, *self._manifest.indexes.values())
-        for label, manifest in ((_PROJECT, self._manifest), *self._taken):
+        for label, manifest in self._all():
             for each in manifest.elsewhere:
                 if each.pattern != ANY or not each.is_one_of(read):
                     yield label, each

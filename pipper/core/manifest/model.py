@@ -31,7 +31,7 @@ from pipper.core.manifest.files import read_files
 from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
-from pipper.core.manifest.patterns import refuse_unbounded
+from pipper.core.manifest.patterns import read_private, refuse_unbounded
 from pipper.core.manifest.repositories import RepositoryEntry, read_repository
 from pipper.core.manifest.requirement import (
     name_of,
@@ -51,6 +51,7 @@ _OWN_KEYS = (
     "sources",
     "index",
     "indexes",
+    "private",
     "prereleases",
     "constraints",
     "overrides",
@@ -97,6 +98,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Empty if pip's own configuration names the index."""
     indexes: Mapping[str, str] = field(default_factory=dict)
     """Further indexes, alias to URL: each serves only the names that `sources` gives to it."""
+    private: tuple[str, ...] = ()
+    """Names and patterns that no index is asked for, unless an entry of `sources` as exact says so."""
     prereleases: bool | tuple[NormalizedName, ...] = False
     constraints: tuple[Requirement, ...] = ()
     """Limits on versions, which require nothing by themselves."""
@@ -134,6 +137,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             repositories=tuple(entry.alias for entry in self.repositories),
             index=self.index,
             indexes={alias: self.indexes[alias] for alias in sorted(self.indexes)},
+            private=self.private,
             prereleases=self.prereleases,
             constraints=requirement_texts(self.constraints),
             overrides=requirement_texts(self.overrides),
@@ -194,7 +198,8 @@ def parse_member(top: Node) -> Manifest:
     Raises UsageError with file and place.
     """
     own = top.at("tool", {}).at("pipper", {})
-    places = {key: own.at(key).value for key in ("repositories", "index", "indexes") if key in own}
+    kept = ("repositories", "index", "indexes", "private")
+    places = {key: own.at(key).value for key in kept if key in own}
     return _manifest(top.at("project", {}), top, own.replaced(places))
 
 
@@ -242,6 +247,7 @@ def _manifest(project: Node, groups_table: Node, own: Node) -> Manifest:
         index=index,
         index_url=url,
         indexes=indexes,
+        private=read_private(own.at("private", [])),
         prereleases=_true_or_names(own.at("prereleases", False), "prereleases"),
         constraints=read_constraints(own.at("constraints", [])),
         overrides=read_overrides(own.at("overrides", [])),

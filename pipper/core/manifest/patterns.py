@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from packaging.utils import canonicalize_name
+
 from pipper.core.document import Node
 
 _LONGEST = 500
@@ -35,6 +37,15 @@ def refuse_unbounded(table: Node) -> None:
                 f"more than {_MOST} patterns",
                 hint="replace some by one that matches more, as in `acme-*`",
             )
+
+
+def read_private(node: Node) -> tuple[str, ...]:
+    """Return the names and patterns of `private`, normalised and sorted. Raises UsageError."""
+    entries: dict[str, Node] = {canonicalize_name(each.text()): each for each in node.items()}
+    if "" in entries:
+        raise entries[""].fail("an empty name", hint='write `private = ["acme-*"]`')
+    refuse_unbounded(node.replaced(dict.fromkeys(entries)))
+    return tuple(sorted(entries))
 
 
 def rank(pattern: str) -> tuple[bool, int, str]:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.patterns import meets, rank
 
 FILES_ALIAS = "files"
 """The repository beside a manifest with the wheels and bundles that were installed by path or URL."""
@@ -23,7 +24,11 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
     for entry in around.repositories:
         if entry.alias not in repositories or (follows and entry.alias != FILES_ALIAS):
             repositories[entry.alias] = entry
-    sources = dict(own.sources)
+    sources = {
+        pattern: alias
+        for pattern, alias in own.sources.items()
+        if not (follows and _overrules(own, pattern, around))
+    }
     for pattern, alias in around.sources.items():
         if alias == INDEX and not index:
             continue
@@ -36,10 +41,22 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         repositories=tuple(repositories.values()),
         sources=sources,
         elsewhere=tuple(dict.fromkeys((*own.elsewhere, *around.elsewhere))),
+        private=tuple(sorted({*own.private, *around.private})),
         reserved={**around.reserved, **{each.name: each.path for each in around.members}, **own.reserved},
         index=index,
         indexes={alias: url for alias, url in indexes.items() if alias not in repositories},
         index_url=(first.index_url or second.index_url) if index else "",
+    )
+
+
+def _overrules(own: Manifest, pattern: str, around: Manifest) -> bool:
+    """Return whether an entry of `own` asks an index for names that `around` gives to others by a wider pattern."""
+    if own.sources[pattern] != INDEX and own.sources[pattern] not in own.indexes:
+        return False
+    held = (*around.private, *(each.pattern for each in around.elsewhere))
+    given = [key for key, alias in around.sources.items() if alias != own.sources[pattern]]
+    return pattern not in around.sources and any(
+        rank(pattern) < rank(wider) and meets(pattern, wider) for wider in (*given, *held)
     )
 
 

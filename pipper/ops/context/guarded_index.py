@@ -1,6 +1,6 @@
 """The index, which refuses names that other tools take from a path, git, a URL or an index of their own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -26,11 +26,7 @@ class GuardedIndex(WrappedSource):
         `[sources]` may give a name to the index all the same, if its entry is as exact as the place's own.
         """
         super().__init__(index)
-        self._sources = manifest.sources
-        further = manifest.indexes.values()
-        self._elsewhere = tuple(
-            each for each in manifest.elsewhere if each.pattern != ANY or not each.is_one_of(further)
-        )
+        self._manifest = manifest
         self._find_url = url
 
     def holds(self, name: NormalizedName) -> bool:
@@ -47,19 +43,27 @@ class GuardedIndex(WrappedSource):
         return super().releases(name)
 
     @cached_property
-    def _url(self) -> str:
-        return self._find_url()
+    def _held(self) -> tuple[Elsewhere, ...]:
+        return tuple(held(self._manifest, self._find_url))
 
     def _refuse(self, names: Iterable[NormalizedName]) -> None:
-        for name in names if self._elsewhere else ():
-            given = chosen(name, self._sources)
-            for each in self._elsewhere:
-                if not fnmatchcase(name, each.pattern):
-                    continue
-                if given and self._sources[given] == INDEX and rank(given) <= rank(each.pattern):
-                    continue
-                if not each.url or not each.is_one_of([self._url]):
+        sources = self._manifest.sources
+        for name in names if self._manifest.elsewhere else ():
+            given = chosen(name, sources)
+            given_rank = rank(given) if given and sources[given] == INDEX else None
+            for each in self._held:
+                is_given = given_rank is not None and given_rank <= rank(each.pattern)
+                if fnmatchcase(name, each.pattern) and not is_given:
                     raise _not_asked(name, each)
+
+
+def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[Elsewhere]:
+    """Yield the places of `manifest.elsewhere` that are not an index of the manifest, which has this URL."""
+    further = manifest.indexes.values()
+    for each in manifest.elsewhere:
+        is_read = each.pattern == ANY and each.is_one_of(further)
+        if not is_read and not (each.url and each.is_one_of([url()])):
+            yield each
 
 
 def _not_asked(name: NormalizedName, place: Elsewhere) -> UsageError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
 from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
@@ -21,6 +22,14 @@ def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddres
     with contextlib.suppress(MachineError):  # an environment of a stranger is not asked
         own = own_venv(settings, root)
     return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
+
+
+def url_of_index(settings: Settings, manifest: Manifest, root: Path) -> str:
+    """Return the URL of the index of a manifest in the folder `root`; empty if none is configured."""
+    try:
+        return index_address(settings, manifest.index_url, root).url
+    except UsageError:
+        return ""
 
 
 def index_web(settings: Settings, index_url: str, further: Iterable[str] = ()) -> Web:

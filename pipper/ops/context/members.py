@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest.elsewhere import Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.member_rules import MemberRules
 from pipper.core.manifest.members import ITSELF, Member, PathSource
@@ -18,6 +19,7 @@ from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import absolute_entry
 from pipper.ops.context.member_files import StatedProject, read_stated
+from pipper.ops.context.project_files import PYPROJECT_TOML
 from pipper.ops.context.workspace_folders import workspace_folders
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_link_out
@@ -84,7 +86,7 @@ class _Reading:
             self.add(folder, editable=True, stated=stated, is_required=True)
             return
         self._plain.append(stated.manifest)
-        self._take_rules(stated, folder)
+        self._take_rules(replace(stated, manifest=_with_own_name(stated, label)), folder)
 
     def add_paths(self, paths: Mapping[NormalizedName, PathSource], base: Path) -> None:
         """Add the members that `[sources]` of the manifest in `base` name, and theirs."""
@@ -196,6 +198,7 @@ class _Reading:
             groups=groups,
             extras=extras,
             sources=self._rules.sources(),
+            private=self._rules.private(),
             elsewhere=tuple(each for each in self._rules.elsewhere() if each.pattern not in members),
             members=tuple(members[name] for name in sorted(members)),
         )
@@ -204,6 +207,19 @@ class _Reading:
 def _is_folder(path: Path) -> bool:
     with os_errors("look into", path):
         return path.is_dir()
+
+
+def _with_own_name(stated: StatedProject, label: str) -> Manifest:
+    """Return the manifest of a folder that is not a package; the index is not asked for its name either."""
+    if not stated.name:
+        return stated.manifest
+    place = Elsewhere(
+        pattern=stated.name,
+        where="a folder without [build-system]",
+        table=f"the workspace (`{label}`)",
+        mend=f"add [build-system] to {label}/{PYPROJECT_TOML}, or publish it to a repository",
+    )
+    return replace(stated.manifest, elsewhere=(*stated.manifest.elsewhere, place))
 
 
 def _with_absolute(manifest: Manifest, folder: Path) -> Manifest:

@@ -1,17 +1,18 @@
 """The sources of a command. This is the only place that makes a router: no command asks an index without its rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX, PATH
+from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
 from pipper.index.source import IndexSource
 from pipper.ops.context.declared_repositories import declared_repositories
-from pipper.ops.context.guarded_index import GuardedIndex
-from pipper.ops.context.index_client import index_address
+from pipper.ops.context.guarded_index import GuardedIndex, held
+from pipper.ops.context.index_client import url_of_index
 from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
@@ -62,11 +63,12 @@ def open_sources(
         alias: open_index(settings, manifest, root=project.root, alias=alias, offline=offline)
         for alias in aliases
     }
+
+    def url() -> str:
+        return url_of_index(settings, manifest, project.root)
+
     guarded = [
-        GuardedIndex(index, manifest, lambda: index_address(settings, manifest.index_url, project.root).url)
-        if alias == INDEX
-        else index
-        for alias, index in indexes.items()
+        GuardedIndex(index, manifest, url) if alias == INDEX else index for alias, index in indexes.items()
     ]
     members = MemberSource(manifest.members, manifest.reserved)
     sources: list[Source] = [*repositories, *guarded, *([members] if members.names else [])]
@@ -80,7 +82,14 @@ def open_sources(
             **dict.fromkeys(members.names, PATH),
         },
         pinned_only=frozenset((PATH, *manifest.indexes)),
+        private=_private(manifest, url),
         locked_private=private_names(project, old, around),
         spread=spread,
     )
     return Sources(router=router, repositories=repositories, indexes=indexes, members=members)
+
+
+def _private(manifest: Manifest, url: Callable[[], str]) -> tuple[str, ...]:
+    """Return `private` without what `GuardedIndex` refuses: it says in words why."""
+    refused = {each.pattern for each in held(manifest, url)} if manifest.private else set()
+    return tuple(each for each in manifest.private if each not in refused)

@@ -22,27 +22,17 @@ from pipper.core.manifest.edit import (
     remove_requirements,
     required_still,
     set_repository,
-    set_rules,
 )
-from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.requirement import name_of
-from pipper.core.manifest.rules import FILES_ALIAS, served_by, with_rules
+from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.errors import UsageError
 from pipper.ops.build.environments import project_builder
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.open_repositories import default_repositories, given_repositories
 from pipper.ops.context.project import Goal, Project, load_lock, no_project, read_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import (
-    is_of_environment,
-    locked_sources,
-    portable_rules,
-    projects_around,
-    with_rules_around,
-)
 from pipper.ops.edit.direct_files import Imports
 from pipper.ops.edit.documents import write_all
 from pipper.ops.edit.folders import (
@@ -54,6 +44,7 @@ from pipper.ops.edit.folders import (
     with_folder,
 )
 from pipper.ops.edit.given_repository import with_given_repository
+from pipper.ops.edit.rules import with_rules_of_command, with_rules_of_origin
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.request import SyncRequest
@@ -230,9 +221,9 @@ def _edited(
     if request.add:
         refuse_itself(request.add, data, path)
     if workplace.environment is not None:
-        data = _with_rules(settings, data, path)
+        data = with_rules_of_command(settings, data, path)
     if request.origin is not None and request.origin.root != path.parent:
-        data = _with_origin(settings, data, path, request.origin)
+        data = with_rules_of_origin(settings, data, path, request.origin)
     for each in request.add:
         if isinstance(each, Requirement):
             # In a manifest that nobody edits by hand, -u replaces what an earlier command pinned.
@@ -273,50 +264,6 @@ def _without(settings: Settings, request: EditRequest, workplace: Workplace, dat
         if where:
             settings.reporter.warning(f"`{name}` stays: {where} of {path.name} requires it too; {how}")
     return drop_paths(data, request.remove, label=path.name)
-
-
-def _with_rules(settings: Settings, data: bytes, path: Path) -> bytes:
-    """Return the manifest of an environment with the repositories and rules that hold for this command.
-
-    Nobody edits such a manifest by hand: what holds now must still hold where no project is around.
-    """
-    given = given_repositories(settings)
-    for entry in given:
-        data = set_repository(data, entry, label=path.name)
-    own = Project(manifest_path=path, manifest=parse_manifest(data, label=path.name))
-    around = projects_around(settings, path)
-    ruled = with_rules_around(settings, own, around).manifest
-    if not ruled.repositories:
-        ruled = replace(ruled, repositories=default_repositories(settings))
-    known = {entry.alias for entry in ruled.repositories}
-    alias = given[0].alias if given else ""
-    locked = served_by(locked_sources(ruled, around), known, alias)
-    sources = served_by(ruled.sources, known, alias)
-    sources |= {name: source for name, source in locked.items() if source in known}
-    return set_rules(data, replace(ruled, sources=sources), label=path.name)
-
-
-def _with_origin(settings: Settings, data: bytes, path: Path, origin: Project) -> bytes:
-    """Return the manifest with the rules on sources of the project whose requirements it gets.
-
-    Raises UsageError if only that project excludes the index: then its requirements may be private.
-    """
-    own = parse_manifest(data, label=path.name)
-    if own.index and not origin.manifest.index and not is_of_environment(path):
-        raise UsageError(
-            f"{origin.manifest_path} excludes the index, {path} does not",
-            cause="the index must not receive names that may be private",
-            hint=f"write `index = false` into {path.name}, or add the requirements by name",
-        )
-    ruled = with_rules(own, portable_rules(settings, origin), follows=False)
-    for each in origin.manifest.elsewhere:
-        if ruled.index and each.pattern not in ruled.sources and not each.is_one_of([ruled.index_url]):
-            raise UsageError(
-                f"{origin.manifest_path} takes `{each.pattern}` from {each.where} ({each.table}), unknown to {path}",
-                cause="the index must not receive names that may be private",
-                hint=f'write `"{each.pattern}" = "ALIAS"` into [sources] of one of the two, or add names instead',
-            )
-    return set_rules(data, ruled, label=path.name)
 
 
 def _lock(
