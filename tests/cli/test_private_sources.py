@@ -120,6 +120,59 @@ def test_T04_a_name_that_another_tool_takes_from_elsewhere_is_not_asked_of_the_i
     assert index.names() <= {"public"}
 
 
+FILES = {
+    "uv.toml": f"[[index]]\nurl = '{CORP}'",
+    "pixi.toml": "[pypi-dependencies]\ncorp-y = { path = '../p' }",
+    "hatch.toml": "[envs.default]\ndependencies = ['corp-y @ {root:uri}/p']",
+    "pdm.toml": f"[pypi.corp]\nurl = '{CORP}'\ninclude_packages = ['corp-*']",
+    "Pipfile": f"[[source]]\nname = 'corp'\nurl = '{CORP}'\n[[source]]\nname = 'pypi'\nurl = '{CORP}'\n"
+    "[packages]\ncorp-y = { version = '*', index = 'corp' }",
+    "pyproject.toml": "[tool.uv.sources]\ncorp-y = { path = '../p' }",
+}
+"""Files of other tools beside a manifest, by name."""
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("where", ["root", "member"])
+def test_T04_files_of_other_tools_hold_names_back_as_their_tables_do(
+    shelf: Workspace, index: IndexDouble, name: str, where: str
+) -> None:
+    if where == "root":
+        shelf.manifest.write_text(
+            f"dependencies = ['corp-y']\n[index]\nurl = '{index.url}'\n[repositories]\nacme = '{shelf.url}'\n"
+        )
+        (shelf.app / name).write_text(FILES[name])
+    else:
+        more = FILES[name] if name == "pyproject.toml" else ""
+        member(shelf, "lab", project("lab", "'corp-y'", more))
+        if not more:
+            (shelf.app / "lab" / name).write_text(FILES[name])
+        ask(shelf, index, project("app", "'lab'", ""), "[tool.pipper.sources]\nlab = { path = 'lab' }\n")
+    for line in ("lock", "install -t out corp-y", "info corp-y"):
+        done = shelf.run(*line.split(), code=2)
+        table = "[tool.uv.sources]" if name == "pyproject.toml" else name
+        assert f"in {table}, which pipper does not read" in done.stderr, line
+    assert index.names() == set()
+
+
+def test_T04_a_file_of_another_tool_that_cannot_be_read_stops_what_would_ask_the_index(
+    shelf: Workspace, index: IndexDouble
+) -> None:
+    ask(shelf, index, project("app", "'public'", ""))
+    (shelf.app / "uv.toml").write_text("[[index\n")
+    done = shelf.run("lock", code=2)
+    assert "uv.toml: not valid TOML" in done.stderr
+    assert index.seen == []
+
+
+def test_a_new_pipfile_holds_nothing_back(shelf: Workspace, index: IndexDouble) -> None:
+    ask(shelf, index, project("app", "'public'", ""))
+    (shelf.app / "Pipfile").write_text(
+        f"[[source]]\nurl = '{CORP}'\nverify_ssl = true\nname = 'pypi'\n[packages]\npublic = '*'\n"
+    )
+    shelf.run("lock")
+
+
 @pytest.mark.parametrize("tables", ANY)
 def test_T04_a_private_index_that_pipper_does_not_read_stops_the_lock_until_it_is_declared(
     shelf: Workspace, index: IndexDouble, tables: str

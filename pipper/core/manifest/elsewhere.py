@@ -1,14 +1,15 @@
 """Places that other tools take projects from and pipper does not read: no index may be asked for these names.
 
-The tables are those of uv, Poetry, PDM, Hatch, Rye, pixi and pip-tools in a `pyproject.toml`. They are not pipper's:
-what has another type than expected is passed over.
+The tables are those of uv, Poetry, PDM, Hatch, Rye, pixi and pip-tools in a `pyproject.toml`, or in `FILES`. They are
+not pipper's: what has another type than expected is passed over.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pipper.core.redaction import shown, without_account
@@ -65,6 +66,14 @@ def elsewhere_of(tool: Table) -> tuple[Elsewhere, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def places_in_file(name: str, document: Table) -> tuple[Elsewhere, ...]:
+    """Return the places that a file beside a manifest names; `name` is one of `FILES`."""
+    read = _READERS.get(name)
+    if read is None:
+        return elsewhere_of(_table(document.get("tool")))
+    return tuple(dict.fromkeys(replace(each, table=name) for each in read(document)))
+
+
 def _uv(table: Table) -> Iterator[Elsewhere]:
     entries = list(_tables(table.get("index")))
     indexes = _by_name(entries)
@@ -108,6 +117,25 @@ def _pdm(table: Table) -> Iterator[Elsewhere]:
     for name, text in overrides.items():
         if isinstance(text, str) and ":/" in text:
             yield _place(name, "a URL", "[tool.pdm.resolution.overrides]")
+
+
+def _pdm_settings(table: Table) -> Iterator[Elsewhere]:
+    """Yield the indexes of PDM's settings: `[pypi]` is the index that it asks in place of the public one."""
+    index = _table(table.get("pypi"))
+    further = [{"name": name, **each} for name, each in index.items() if isinstance(each, Mapping)]
+    own = [{"url": index["url"]}] if index.get("url") else []
+    yield from _pdm({"source": [*own, *further]})
+
+
+def _pipfile(table: Table) -> Iterator[Elsewhere]:
+    sources = list(_tables(table.get("source")))
+    indexes = _by_name(sources)
+    for category, entries in table.items():
+        if category != "source":
+            yield from _named(_table(entries), f"[{category}]", "index", indexes)
+    for each in sources:
+        if str(each.get("name")).lower() != _BUILT_IN:  # every new Pipfile has that one, with its URL
+            yield _index(each, "[[source]]")
 
 
 def _hatch(table: Table) -> Iterator[Elsewhere]:
@@ -213,3 +241,11 @@ def _list(value: object) -> list[Any]:
 
 def _tables(value: object) -> Iterator[Table]:
     return (each for each in _list(value) if isinstance(each, Mapping))
+
+
+_READERS: Mapping[str, Callable[[Table], Iterator[Elsewhere]]] = {
+    **{"uv.toml": _uv, "pixi.toml": _pixi, "hatch.toml": _hatch},
+    **{"pdm.toml": _pdm_settings, "Pipfile": _pipfile},
+}
+FILES = ("pyproject.toml", *_READERS)
+"""The files beside a manifest that say where other tools take projects from."""

@@ -17,6 +17,7 @@ from pipper.errors import IntegrityError, UsageError
 from pipper.ops.context.declared_repositories import absolute_entry
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import given_alias
+from pipper.ops.context.other_tools import with_other_tools
 from pipper.ops.context.project import Project, find_project, load_lock
 from pipper.ops.context.settings import Settings
 from pipper.python.environment import STATE
@@ -52,7 +53,7 @@ def with_rules_around(settings: Settings, project: Project, around: Iterable[Pro
     `[sources]` and the index of those projects always count; their repositories only if no option replaces them.
     """
     follows, is_replaced = is_of_environment(project.manifest_path), bool(given_alias(settings))
-    manifest = project.manifest
+    manifest = with_other_tools(project)
     for each in around:
         rules = portable_rules(settings, each)
         rules = replace(rules, repositories=()) if is_replaced else rules
@@ -68,7 +69,7 @@ def portable_rules(settings: Settings, project: Project) -> Manifest:
     members = tuple(
         replace(each, path=os.path.realpath(project.root / each.path)) for each in project.manifest.members
     )
-    return replace(project.manifest, repositories=entries, members=members)
+    return replace(with_other_tools(project), repositories=entries, members=members)
 
 
 def private_names(
