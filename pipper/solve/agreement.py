@@ -1,16 +1,20 @@
 """Reuse of a solution in another environment. This is tried first, because a full solve costs much more."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+from packaging.markers import Marker
 from packaging.utils import NormalizedName
 
 from pipper.core.ports import Release, ReleaseFile, Source
 from pipper.core.reporter import Reporter
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Fitter
-from pipper.solve.request import Resolution, SolveRequest
+from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter, WrappedSource
 from pipper.solve.solver import solve
+from pipper.solve.texts import text_of
 
 _STEPS = 2_000_000
 """The budget of the search, which has few candidates."""
@@ -41,6 +45,76 @@ def read_ahead(requests: Iterable[SolveRequest], router: SourceRouter, resolutio
                 file = candidate.best
                 wanted[pin.name, file.filename] = ReleaseFile(pin.release, file)
     router.prefetch_metadata(wanted[key] for key in sorted(wanted))
+
+
+class Carrier:
+    """Carries a solution over to environments in which nothing that it met is different.
+
+    It met the markers and the `Requires-Python` of its own packages and of the request. Where all of these have
+    the same answer, and the same releases have a file that fits, `solve_with_versions` would return the same solution.
+    """
+
+    def __init__(self, request: SolveRequest, router: SourceRouter, resolution: Resolution) -> None:
+        """Take a request and its solution, which leaves out none of its root sets."""
+        self._router = router
+        self._base = resolution
+        self._markers = {(text_of(marker), extra): marker for marker, extra in self._met(request)}
+        self._answers = self._answered(Markers(request.target))
+
+    def carried(self, request: SolveRequest) -> Resolution | None:
+        """Return the solution for another environment; None if it has to be sought.
+
+        `request` differs from the one that was solved in its target and its preferred versions only, and prefers no
+        other version of a project in the solution.
+        """
+        fitter = Fitter(request)
+        project = request.requires_python
+        if project is not None and not fitter.serves_python(project):
+            return None
+        if self._answered(Markers(request.target)) != self._answers:
+            return None
+        pins = []
+        for pin in self._base.pins:
+            carried = self._pin(pin, fitter)
+            if carried is None:
+                return None
+            pins.append(carried)
+        return replace(self._base, pins=tuple(pins))
+
+    def _pin(self, pin: Solved, fitter: Fitter) -> Solved | None:
+        """Return a package with the files that fit; None if there are none, or if they say something else."""
+        found = fitter.shelve(pin.name, [pin.release], oldest_first=False).candidates
+        if not found or found[0].yanked != pin.files[0].yanked:
+            return None
+        source, files = self._router.source(pin.release), found[0].files
+        metadata = source.metadata(pin.release, files[0])
+        python = metadata.requires_python
+        if python is not None and not fitter.serves_python(python):
+            return None
+        if files[0] is not pin.files[0] and metadata != source.metadata(pin.release, pin.files[0]):
+            return None
+        return pin if files == pin.files else replace(pin, files=files)
+
+    def _met(self, request: SolveRequest) -> Iterator[tuple[Marker, str]]:
+        """Yield the markers with the extras that they were evaluated with."""
+        limits = (request.constraints, request.wanted_now, request.overrides, *request.unmanaged.values())
+        for requirements in (*request.roots.values(), *limits):
+            yield from ((one.marker, "") for one in requirements if one.marker)
+        for pin in self._base.pins:
+            metadata = self._router.source(pin.release).metadata(pin.release, pin.files[0])
+            for one in metadata.requires_dist:
+                if one.marker:
+                    yield from ((one.marker, extra) for extra in ("", *pin.extras))
+
+    def _answered(self, markers: Markers) -> list[bool | None]:
+        """Return what the markers say in an environment; None for one that cannot be evaluated there."""
+        answers: list[bool | None] = []
+        for (_, extra), marker in self._markers.items():
+            try:
+                answers.append(markers.holds(marker, extra))
+            except MarkerError:
+                answers.append(None)
+        return answers
 
 
 class _Narrowed(WrappedSource):

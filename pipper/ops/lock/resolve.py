@@ -19,7 +19,7 @@ from pipper.errors import NoSolutionError
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
-from pipper.solve.agreement import read_ahead, solve_with_versions
+from pipper.solve.agreement import Carrier, read_ahead, solve_with_versions
 from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import BUDGET, solve
@@ -97,10 +97,13 @@ def resolve(
         for goal in goals[1:]
     }
     read_ahead(others.values(), router, base)
+    carrier = None if failed or request.apart or not others else Carrier(request, router, base)
     for goal, other in others.items():
         diverges = any(other.preferred[name] != version for name, version in versions.items())
         try:
-            agreed = None if diverges or request.apart else solve_with_versions(other, router, base, reporter)
+            agreed = carrier.carried(other) if carrier and not diverges else None
+            if not agreed and not diverges and not request.apart:
+                agreed = solve_with_versions(other, router, base, reporter)
             budget = BUDGET if goal.required else _OPTIONAL_STEPS
             solved, failed = (
                 (agreed, {}) if agreed else _solved(other, router, reporter, required_groups, budget)
