@@ -1,38 +1,39 @@
-"""Redaction of secrets in text and in URLs. Imports little: every command begins with it."""
+"""Redaction of secrets in text and in URLs. Imports little: every command begins with it.
+
+For the same reason patterns are compiled when a text first needs them, and most texts need none.
+"""
 
 import re
 from collections.abc import Iterable
 
-_SIGNED_QUERY = re.compile(
-    r"\?[^\s'\"`<>?]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*", re.IGNORECASE
-)
-_SCHEME = re.compile(r"://|[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+")
+_SIGNED_QUERY = r"(?i)\?[^\s'\"`<>?]*(?:X-Amz-|Signature=|AWSAccessKeyId=|(?<=[?&;])sig=)[^\s'\"`<>]*"
+_SCHEME = r"://|[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+"
 """Also with one slash: pathlib turns `https://host` into `https:/host`. Bounded, for long words without a colon."""
-_LOOSE = re.compile(r"(?:https?|s3|file|ftps?|ssh|git(?:\+[a-z]+)?):[/\\]*|(?<![:/\\])//", re.IGNORECASE)
-_OF_SIGNATURE = re.compile(
-    r"(?:Signature|X-Amz-Security-Token|\bsig)=([^&]*)|(?:X-Amz-Credential|AWSAccessKeyId)=([^&/%]*)",
-    re.IGNORECASE,
+_LOOSE = r"(?i)(?:https?|s3|file|ftps?|ssh|git(?:\+[a-z]+)?):[/\\]*|(?<![:/\\])//"
+_OF_SIGNATURE = (
+    r"(?i)(?:Signature|X-Amz-Security-Token|\bsig)=([^&]*)|(?:X-Amz-Credential|AWSAccessKeyId)=([^&/%]*)"
 )
 _NEVER_ALONE = frozenset({"http:", "https:", "s3:"})
 """Schemes whose user name alone is a secret, such as a token; in `ssh://git@host` it is not."""
-_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+_DRIVE = r"[A-Za-z]:[/\\]"
 _SHORTEST = 6
 """Characters: to replace shorter texts everywhere would make messages unreadable."""
-_TOKEN = re.compile(r"[^\s\"`<>]*")
-_HOST = re.compile(r"[^:@\[\]]+|\[[^@\]]+\]")
-_HOST_AND_PORT = re.compile(r"(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}", re.IGNORECASE)
+_WORD = r"[^\s\"`<>]*"
+_HOST = r"[^:@\[\]]+|\[[^@\]]+\]"
+_HOST_AND_PORT = r"(?i)(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}"
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` without user names and passwords in URLs, queries of signed URLs, and the given `secrets`."""
     pieces, at = [], 0
-    for scheme in _SCHEME.finditer(text):
+    for scheme in re.finditer(_SCHEME, text) if "@" in text else ():
         begin = scheme.end()
-        token = _TOKEN.match(text, begin)
+        token = re.compile(_WORD).match(text, begin)
         if begin >= at and token and (length := _account_length(token[0])):
             pieces += [text[at:begin], "****@"]
             at = begin + length
-    cut = _SIGNED_QUERY.sub("?****", "".join([*pieces, text[at:]]))
+    cut = "".join([*pieces, text[at:]])
+    cut = re.sub(_SIGNED_QUERY, "?****", cut) if "?" in cut else cut
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         cut = cut.replace(secret, "****")
     return cut
@@ -45,7 +46,7 @@ def shown(url: str) -> str:
 
 def without_account(url: str) -> str:
     """Return a URL without user name and password."""
-    scheme = _SCHEME.search(url)
+    scheme = re.search(_SCHEME, url) if "@" in url else None
     begin = scheme.end() if scheme else len(url)
     return url[:begin] + url[begin + _account_length(url[begin:]) :]
 
@@ -60,10 +61,10 @@ def mistyped_account(value: str) -> str:
 
     Slashes may be missing or too many, and the scheme too. A colon makes the difference from a path with an `@`.
     """
-    for start in _LOOSE.finditer(value):
+    for start in re.finditer(_LOOSE, value) if "@" in value else ():
         rest = value[start.end() :]
         scheme = start[0].rstrip("/\\").lower().removeprefix("git+")
-        length = 0 if scheme == "file:" and _DRIVE.match(rest) else _account_length(rest)
+        length = 0 if scheme == "file:" and re.match(_DRIVE, rest) else _account_length(rest)
         if length and (":" in rest[:length] or scheme in _NEVER_ALONE):
             return rest[:length]
     return ""
@@ -74,7 +75,8 @@ def secrets_of(value: str) -> frozenset[str]:
 
     Also their parts between odd characters, because messages cut, quote and escape values.
     """
-    found = {at[1] or at[2] or "" for at in _OF_SIGNATURE.finditer(value)}
+    signatures = re.finditer(_OF_SIGNATURE, value) if "=" in value else ()
+    found = {at[1] or at[2] or "" for at in signatures}
     if account := mistyped_account(value) or _anything_like_an_account(value):
         user, _, password = account[:-1].partition(":")
         found.add(password or user)
@@ -83,7 +85,7 @@ def secrets_of(value: str) -> frozenset[str]:
 
 
 def _anything_like_an_account(value: str) -> str:
-    found = re.search(r"[^\s/@:=]*:\S+@(?=\S)", value)
+    found = re.search(r"[^\s/@:=]*:\S+@(?=\S)", value) if "@" in value else None
     return found[0] if found else ""
 
 
@@ -94,8 +96,8 @@ def _account_length(rest: str) -> int:
     password ends at the last `@`, and an apparent port may be a password unless a full host name precedes it.
     """
     user, sign, host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
-    if ":" not in user and sign and _HOST.fullmatch(host):
+    if ":" not in user and sign and re.fullmatch(_HOST, host):
         return len(user) + 1
-    if not sign and (":" not in host or _HOST_AND_PORT.fullmatch(host)):
+    if not sign and (":" not in host or re.fullmatch(_HOST_AND_PORT, host)):
         return 0
     return rest.rfind("@") + 1

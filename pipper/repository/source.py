@@ -26,7 +26,6 @@ from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
-from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.parallel import both, in_parallel
 from pipper.system.retry import pause_if_damaged, retry
@@ -233,6 +232,8 @@ class Repository:
     def _read_bundle(self, info: ObjectInfo) -> PageBundle | None:
         key = (info.key, info.etag)
         if key not in self._bundles:
+            from pipper.repository.legacy_bundles import read_bundle_entry  # noqa: PLC0415 - few repositories have bundles
+
             try:
                 # Ranges have no digest: a fault counts if a second reading finds one, too.
                 self._bundles[key] = retry(

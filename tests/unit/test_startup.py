@@ -71,6 +71,20 @@ def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: 
         assert imported("lock", option, cwd=app) & (HEAVY | {"ssl", "urllib3"}) == set()
 
 
+def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environments(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    repository = (tmp_path / "repository").as_uri()
+    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
+    (app / "pipper.toml").write_text(
+        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
+    )
+    told = run_pipper_apart("lock", cwd=app, python_options=("-X", "importtime")).stderr
+    assert "pipper.solve.solver" in told
+    for each in ("apply", "index", "http", "storage.s3", "wheels.gate", "wheels.bundle", "ops.sync.fetch"):
+        assert f"pipper.{each}" not in told
+
+
 def test_a_run_with_nothing_to_sync_imports_neither_solver_nor_sources(tmp_path: Path) -> None:
     app = synced(tmp_path / "app")
     line = ("run", "--no-sync", "true")  # has no quick answer

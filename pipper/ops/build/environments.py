@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,9 +19,6 @@ from pipper.core.redaction import redacted
 from pipper.core.standards import read_requirement
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UsageError
-from pipper.ops.build.from_lock import LockedBuilds
-from pipper.ops.build.install import install_build_environment
-from pipper.ops.build.members import MemberBuilds
 from pipper.ops.context.environments import interpreter_at_hand, open_cache, part_for
 from pipper.ops.context.interpreters import ANY
 from pipper.ops.context.open_sources import Sources, open_sources
@@ -31,10 +29,13 @@ from pipper.ops.context.surroundings import projects_around, with_rules_around
 from pipper.ops.lock.make_lock import LockBasis, lock_for_goals
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.targets import Goal as Solve
-from pipper.ops.sync.fetch import origins_of
 from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import Interpreter
 from pipper.system.digest import digest
+
+if TYPE_CHECKING:
+    from pipper.ops.build.from_lock import LockedBuilds
+    from pipper.ops.build.members import MemberBuilds
 
 _NEWEST = LockOptions()
 
@@ -74,6 +75,10 @@ class SolvedBuildEnvironments:
         )
 
     def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
+        # Imported here: most locks build nothing.
+        from pipper.ops.build.install import install_build_environment  # noqa: PLC0415 - see above
+        from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - see above
+
         settings, interpreter, cache = self._settings, self._interpreter, open_cache(self._settings)
         lock = self.lock(requirements, [interpreter.target], subject=subject)
         part = part_for(lock, interpreter, label=f"the build environment of {subject}")
@@ -214,8 +219,10 @@ def locked_builds(
     interpreter: Interpreter,
     cache: Cache,
     allowed: bool,
-) -> LockedBuilds:
+) -> "LockedBuilds":
     """Return the builds for one environment of a lock, which need no other package than the lock has."""
+    from pipper.ops.build.from_lock import LockedBuilds  # noqa: PLC0415 - only a sync needs it
+
     project = goal.project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
     return LockedBuilds(
         lock=goal.lock,
@@ -235,8 +242,10 @@ def member_builds(
     cache: Cache,
     allowed: bool,
     offline: bool,
-) -> MemberBuilds:
+) -> "MemberBuilds":
     """Return the builds of the members of a project."""
+    from pipper.ops.build.members import MemberBuilds  # noqa: PLC0415 - only a sync needs it
+
     project = goal.project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
     options = LockOptions(offline=offline)
     return MemberBuilds(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
@@ -13,14 +14,16 @@ from pipper.core.manifest.patterns import chosen, rank
 from pipper.core.ports import Release
 from pipper.core.redaction import shown
 from pipper.errors import UsageError
-from pipper.index.source import IndexSource
 from pipper.solve.router import WrappedSource
+
+if TYPE_CHECKING:
+    from pipper.index.source import IndexSource
 
 
 class GuardedIndex(WrappedSource):
     """See `ports.Source`. Raises UsageError, before any request, for a project that comes from elsewhere."""
 
-    def __init__(self, index: IndexSource, manifest: Manifest, url: Callable[[], str]) -> None:
+    def __init__(self, index: "IndexSource", manifest: Manifest, url: Callable[[], str]) -> None:
         """Guard what `manifest.elsewhere` names, but for what comes from an index of this URL.
 
         `[sources]` may give a name to the index all the same, if its entry is as exact as the place's own.

@@ -1,20 +1,19 @@
 """The sources of a command. This is the only place that makes a router: no command asks an index without its rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
-from pipper.index.source import IndexSource
 from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.guarded_index import GuardedIndex, held
-from pipper.ops.context.index_client import url_of_index
 from pipper.ops.context.member_source import MemberSource
-from pipper.ops.context.open_index import open_index
 from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
@@ -23,6 +22,9 @@ from pipper.repository.source import Repository
 from pipper.solve.router import SourceRouter
 from pipper.system.parallel import spread
 
+if TYPE_CHECKING:
+    from pipper.index.source import IndexSource
+
 
 class Sources(Struct, frozen=True, kw_only=True):
     """The repositories and the index of a command, and the router that chooses among them."""
@@ -30,7 +32,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     router: SourceRouter
     repositories: tuple[Repository, ...]
     """In order of trust."""
-    indexes: Mapping[str, IndexSource]
+    indexes: "Mapping[str, IndexSource]"
     """The index, unless the rules exclude it, and the further ones of the manifest, by alias."""
     members: MemberSource
 
@@ -59,12 +61,11 @@ def open_sources(
         settings, declared, base=project.root, may_be_empty=may_be_empty, offline=offline
     )
     aliases = [*manifest.indexes, *([INDEX] if manifest.index else [])] if use_index else []
-    indexes = {
-        alias: open_index(settings, manifest, root=project.root, alias=alias, offline=offline)
-        for alias in aliases
-    }
+    indexes = _open_indexes(settings, replace(project, manifest=manifest), aliases, offline=offline)
 
     def url() -> str:
+        from pipper.ops.context.index_client import url_of_index  # noqa: PLC0415 - few manifests need it
+
         return url_of_index(settings, manifest, project.root)
 
     guarded = [
@@ -87,6 +88,19 @@ def open_sources(
         spread=spread,
     )
     return Sources(router=router, repositories=repositories, indexes=indexes, members=members)
+
+
+def _open_indexes(
+    settings: Settings, project: Project, aliases: Iterable[str], *, offline: bool
+) -> "Mapping[str, IndexSource]":
+    if not aliases:
+        return {}
+    from pipper.ops.context.open_index import open_index  # noqa: PLC0415 - a project may have repositories alone
+
+    return {
+        alias: open_index(settings, project.manifest, root=project.root, alias=alias, offline=offline)
+        for alias in aliases
+    }
 
 
 def _private(manifest: Manifest, url: Callable[[], str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,7 +15,9 @@ from pipper.repository.source import Repository
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
-from pipper.wheels.bundle import BundledWheel, extract_wheel
+
+if TYPE_CHECKING:
+    from pipper.wheels.bundle import BundledWheel
 
 
 def with_hashes(lock: Lock, repositories: Mapping[str, Repository], cache: Cache, reporter: Reporter) -> Lock:
@@ -76,8 +79,10 @@ def extract_to_cache(file: LockedFile, cache: Cache) -> None:
         cache.add_file(scratch / "package.whl", file.sha256, subject=file.wheel)
 
 
-def _extract(bundle: Path, to: Path, file: LockedFile) -> BundledWheel:
+def _extract(bundle: Path, to: Path, file: LockedFile) -> "BundledWheel":
     """Extract a bundle; raise IntegrityError if its `package.meta` does not name the locked wheel."""
+    from pipper.wheels.bundle import extract_wheel  # noqa: PLC0415 - few locks have bundles
+
     subject = file.key or file.wheel
     try:
         extracted = extract_wheel(bundle, to)

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,8 +23,6 @@ from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError, NoSolutionError
-from pipper.index.reader import Reader
-from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.open_repositories import by_alias
 from pipper.ops.context.open_sources import Sources, open_sources
@@ -31,18 +30,18 @@ from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.assemble import assemble
-from pipper.ops.lock.build_tools import with_build_tools
 from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.foreign_pins import foreign_pins
-from pipper.ops.lock.index_files import take_file
-from pipper.ops.lock.member_questions import MemberQuestions
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
-from pipper.ops.lock.sdists import Sdists
 from pipper.ops.lock.targets import Goal, failed_parts, goals, no_solution
 from pipper.ops.lock.unmanaged import unmanaged_requirements
+
+if TYPE_CHECKING:
+    from pipper.index.reader import Reader
+    from pipper.index.source import IndexSource
 
 
 @contextmanager
@@ -102,10 +101,14 @@ def lock_for_goals(
     """Solve for these environments from open sources; see `make_lock`."""
     manifest, old, cache = project.manifest, basis.old, open_cache(settings)
     if basis.builder and any(not each.version for each in manifest.members):
+        from pipper.ops.lock.member_questions import MemberQuestions  # noqa: PLC0415 - few projects need it
+
         sources.members.complete(MemberQuestions(project.root, basis.builder, cache).answered)
     options = replace(options, as_of=options.as_of or as_of(manifest))
     sdists = None
     if sources.indexes and basis.builder:
+        from pipper.ops.lock.sdists import Sdists  # noqa: PLC0415 - repositories have wheels alone
+
         sdists = Sdists(sources.indexes, basis.builder, cache, offline=options.offline)
     bare = sdists.over(sources.router) if sdists else sources.router
     # As a member it is a candidate like others.
@@ -130,6 +133,8 @@ def lock_for_goals(
     lock = _complete_files(lock, sources.indexes, cache, settings.reporter) if sources.indexes else lock
     lock = with_hashes(lock, by_alias(sources.repositories), cache, settings.reporter)
     if sdists and basis.builder:
+        from pipper.ops.lock.build_tools import with_build_tools  # noqa: PLC0415 - as above
+
         lock = with_build_tools(lock, wanted, sdists, basis.builder.environments)
         _warn_of_builds(lock, solutions, settings.reporter)
     lock.check()
@@ -180,7 +185,9 @@ def _require_same_bytes(project: Project, options: LockOptions, old: Lock | None
     )
 
 
-def _complete_files(lock: Lock, indexes: Mapping[str, IndexSource], cache: Cache, reporter: Reporter) -> Lock:
+def _complete_files(
+    lock: Lock, indexes: "Mapping[str, IndexSource]", cache: Cache, reporter: Reporter
+) -> Lock:
     """Return the lock with the sizes and sha256 that the pages of the indexes lack."""
 
     def lacks(package: LockedPackage, file: LockedFile) -> bool:
@@ -193,9 +200,11 @@ def _complete_files(lock: Lock, indexes: Mapping[str, IndexSource], cache: Cache
     return with_completed(lock, lacks, measured, reporter, "Hashing files of the index")
 
 
-def _measured(file: LockedFile, address: str, reader: Reader, cache: Cache) -> LockedFile:
+def _measured(file: LockedFile, address: str, reader: "Reader", cache: Cache) -> LockedFile:
     """Return the file with its size; one without sha256 is fetched into the cache and hashed."""
     if not file.sha256:
+        from pipper.ops.lock.index_files import take_file  # noqa: PLC0415 - few indexes have no hashes
+
         return take_file(file, address, reader, cache)
     return replace(file, size=reader.size(address))
 
