@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from packaging.utils import canonicalize_name
 from pipper.wheels.bundle import write_bundle
 from tests.benchmarks.chart import as_svg
 from tests.benchmarks.facts import SLOW, facts, left_out
+from tests.benchmarks.process import Taken
 from tests.benchmarks.report import (
     Figure,
     as_details,
@@ -28,9 +30,10 @@ from tests.benchmarks.report import (
 from tests.benchmarks.servers import BUCKET, delayed, serving
 from tests.benchmarks.tool import CHECKOUT, WORKS, Scene, Tool, clear
 from tests.benchmarks.tools import TOOLS, OldPipper
-from tests.benchmarks.wheelsets import WheelSet, contents, real, small
+from tests.benchmarks.wheelsets import WheelSet, contents, notebook, real, small
 from tests.e2e.ceph import running_ceph
 
+SETS = ("small", "large", "members", "real", "notebook")
 DEFAULT_TOOLS = [name for name in TOOLS if name != "pipper-index"]
 
 
@@ -60,13 +63,13 @@ def main() -> None:
         for name in options.set:
             place = Path(folder, name)
             place.mkdir()
-            wheels = small(options.packages, place) if name == "small" else real(options.keep)
+            wheels = wheel_set(name, place, options)
             measured, used = measure_set(wheels, place, options)
             figures += measured
             sets.append(wheels)
             limits += left_out(wheels, used.values())
             tools |= used
-        told = [*facts(sets, tools.values(), options.rounds, options.s3), *limits]
+        told = [*facts(sets, tools.values(), options.rounds, options.s3, Path(folder)), *limits]
     tell(figures, told, {wheels.name: wheels.title for wheels in sets}, options)
 
 
@@ -76,11 +79,13 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=3, metavar="N", help="how often each is timed, in turns (3)"
     )
+    parser.add_argument("--set", nargs="+", default=SETS, choices=SETS, help=f"({' '.join(SETS)})")
     parser.add_argument(
-        "--set", nargs="+", default=["small", "real"], choices=("small", "real"), help="(small real)"
-    )
-    parser.add_argument(
-        "--packages", type=int, default=113, metavar="N", help="in the small set, of 10 versions each (113)"
+        "--packages",
+        type=int,
+        default=113,
+        metavar="N",
+        help="in the small set and in that with members, of 10 versions each (113)",
     )
     parser.add_argument(
         "--rtt", nargs="+", default=["0", "20", "80"], metavar="MS", help="or `disk` (0 20 80)"
@@ -95,6 +100,10 @@ def parsed() -> argparse.Namespace:
         "--keep", type=Path, default=CHECKOUT / ".benchmarks", metavar="FOLDER",
         help="where real wheels and other tools are kept between runs (.benchmarks)",
     )  # fmt: skip
+    parser.add_argument(
+        "--settle", type=float, default=70.0, metavar="S",
+        help="seconds to wait when what a scene left was deleted: ext4 is slow for about a minute then (70)",
+    )  # fmt: skip
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a picture there too")
     parser.add_argument(
@@ -104,6 +113,17 @@ def parsed() -> argparse.Namespace:
     if options.packages < 6 or options.rounds < 1:
         parser.error("at least 6 packages, since there are six levels, and one round")
     return options
+
+
+def wheel_set(name: str, place: Path, options: argparse.Namespace) -> WheelSet:
+    """Make or fetch a set of wheels."""
+    if name == "small":
+        return small(name, options.packages, 10, place)
+    if name == "large":
+        return small(name, 387, 30, place)
+    if name == "members":
+        return small(name, options.packages, 10, place, members=10)
+    return real(options.keep) if name == "real" else notebook(options.keep)
 
 
 def measure_set(
@@ -120,10 +140,13 @@ def measure_set(
             with scene_at(rtt, behind, wheels, place, options.keep) as scene:
                 where = place / scene.name.replace(" ", "-")
                 kinds = [TOOLS[name] for name in options.tools]
-                tools = [kind(scene, where / kind.name) for kind in kinds if scene.index or kind.on_disk]
+                fitting = [kind for kind in kinds if kind.has_members or not wheels.members]
+                tools = [kind(scene, where / kind.name) for kind in fitting if scene.index or kind.on_disk]
                 used |= {tool.name: tool for tool in tools}
                 figures += measure(tools, wanted, options.rounds)
                 clear(where)
+                os.sync()
+                time.sleep(options.settle)
     return sorted(figures, key=lambda figure: WORKS.index(figure.work)), used
 
 
@@ -188,26 +211,26 @@ def measure(tools: list[Tool], wanted: Mapping[str, Mapping[str, str]], rounds: 
 
     In turns, so that what disturbs the machine disturbs them alike.
     """
-    taken: dict[tuple[str, str], list[float]] = {}
+    taken: dict[tuple[str, str], list[Taken]] = {}
     quick: list[Tool] = []
     for tool in tools:
         first = timed(tool, 0)
         agree(tool, wanted)
-        if tool.every_round or sum(first.values()) < SLOW:
+        if tool.every_round or sum(each.wall for each in first.values()) < SLOW:
             quick.append(tool)
         else:
-            taken |= {(work, tool.name): [seconds] for work, seconds in first.items()}
+            taken |= {(work, tool.name): [each] for work, each in first.items()}
     for number in range(rounds):
         for tool in quick:
-            for work, seconds in timed(tool, number + 1).items():
-                taken.setdefault((work, tool.name), []).append(seconds)
+            for work, each in timed(tool, number + 1).items():
+                taken.setdefault((work, tool.name), []).append(each)
     return [
         Figure(
             wheels=tool.scene.wheels.name,
             scene=tool.scene.name,
             work=work,
             tool=tool.name,
-            seconds=tuple(taken[work, tool.name]),
+            taken=tuple(taken[work, tool.name]),
         )
         for work in WORKS
         for tool in tools
@@ -215,10 +238,10 @@ def measure(tools: list[Tool], wanted: Mapping[str, Mapping[str, str]], rounds: 
     ]
 
 
-def timed(tool: Tool, number: int) -> dict[str, float]:
+def timed(tool: Tool, number: int) -> dict[str, Taken]:
     """One round, told on stderr: a whole run takes many minutes."""
     taken = tool.round()
-    told = " ".join(f"{seconds:.2f}" for seconds in taken.values())
+    told = " ".join(f"{each.wall:.2f}/{each.processor:.2f}" for each in taken.values())
     what = f"{tool.scene.wheels.name}, {tool.scene.name}, {tool.name}, round {number}"
     print(f"{what}: {told}", file=sys.stderr, flush=True)
     return taken

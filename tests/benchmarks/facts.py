@@ -24,12 +24,23 @@ def machine() -> str:
     return ", ".join([*filter(None, parts), f"Python {platform.python_version()}"])
 
 
-def facts(sets: Sequence[WheelSet], tools: Iterable[Tool], rounds: int, s3: str) -> list[str]:
-    """Sentences for below a table; `tools` are those of any scene of each set."""
+def file_system(folder: Path) -> str:
+    """The type of the file system that a folder is on; empty where the system does not tell."""
+    mounts = Path("/proc/self/mounts")
+    fields = [line.split() for line in mounts.read_text().splitlines()] if mounts.exists() else []
+    real = folder.resolve()
+    around = [(len(at), kind) for _, at, kind, *_ in fields if real.is_relative_to(at)]
+    return max(around, default=(0, ""))[1]
+
+
+def facts(sets: Sequence[WheelSet], tools: Iterable[Tool], rounds: int, s3: str, folder: Path) -> list[str]:
+    """Sentences for below a table; `tools` are those of any scene of each set, and worked in `folder`."""
     one = {tool.name: tool for tool in tools}
     versions = ", ".join(f"{tool.name.split()[0]} {tool.version()}" for tool in one.values())
     return [
-        f"{datetime.now(UTC):%Y-%m-%d}; {machine()}",
+        ", ".join(filter(None, (f"{datetime.now(UTC):%Y-%m-%d}; {machine()}", file_system(folder)))),
+        "wall time / processor time (user and system, of all its processes)",
+        "nothing is deleted between rounds: old environments and caches are moved aside",
         versions,
         "; ".join(f"{each.name}: {each.title}" for each in sets),
         f"median of {rounds} rounds, in turns, after one that nobody counts; where that took another tool than"

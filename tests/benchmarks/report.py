@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.process import Taken
+
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 NOTHING = "\N{EN DASH}"
 """In the place of a figure: the tool does not do that."""
@@ -18,14 +20,25 @@ class Figure:
     scene: str
     work: str
     tool: str
-    seconds: tuple[float, ...]
+    taken: tuple[Taken, ...]
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """The wall time of every round."""
+        return tuple(each.wall for each in self.taken)
 
     @property
     def median(self) -> float:
+        """Of the wall times."""
         return median(self.seconds)
 
+    @property
+    def processor(self) -> float:
+        """The median of the processor times."""
+        return median(each.processor for each in self.taken)
 
-HEAD = ("wheels", "round trip", "work", "tool", "median s", "min-max s", "rounds", "x uv")
+
+HEAD = ("wheels", "round trip", "work", "tool", "median s", "min-max s", "processor s", "rounds", "x uv")
 
 
 def rows(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
@@ -39,6 +52,7 @@ def rows(figures: Iterable[Figure]) -> list[tuple[str, ...]]:
             figure.tool,
             f"{figure.median:.3f}",
             f"{min(figure.seconds):.3f}-{max(figure.seconds):.3f}",
+            f"{figure.processor:.3f}",
             str(len(figure.seconds)),
             f"{ratio:.2f}" if (ratio := ratio_to_uv(figure, figures)) is not None else "",
         )
@@ -113,6 +127,7 @@ def _cell(figure: Figure | None, figures: list[Figure], best: float) -> str:
         return NOTHING
     time = seconds(figure.median)
     time = f"**{time}**" if figure.median == best else time
+    time = f"{time} / {seconds(figure.processor)}"
     ratio = None if figure.tool == "uv" else ratio_to_uv(figure, figures)
     return time if ratio is None else f"{time} ({times(ratio)})"
 

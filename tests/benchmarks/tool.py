@@ -1,24 +1,27 @@
 """What every tool has in common: one project, one cache, whole processes."""
 
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.process import Taken, timed
 from tests.benchmarks.wheelsets import WheelSet
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOCK_COLD = "lock, cold"
-LOCK_WARM = "lock, warm cache"
+LOCK_WARM = "lock, warm cache, no lock there"
+LOCK_SAME = "lock, nothing changed"
 SYNC_COLD = "sync, cold cache, new environment"
 SYNC_WARM = "sync, warm cache, new environment"
 SYNC_AGAIN = "sync, right after a sync"
 SYNC_NOTHING = "sync, nothing to do"
-WORKS = (LOCK_COLD, LOCK_WARM, SYNC_COLD, SYNC_WARM, SYNC_AGAIN, SYNC_NOTHING)
+ADD = "add one package, warm cache"
+WORKS = (LOCK_COLD, LOCK_WARM, LOCK_SAME, SYNC_COLD, SYNC_WARM, SYNC_AGAIN, SYNC_NOTHING, ADD)
 _OWN_MARKS = {
     "INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "pipper.json", "uv_build.json", "uv_cache.json",
 }  # fmt: skip
@@ -53,11 +56,14 @@ class Tool:
     """Whether it can do without servers."""
     every_round = False
     """Whether it is timed in every round, however long one takes."""
+    has_members = False
+    """Whether it knows workspaces."""
 
     def __init__(self, scene: Scene, place: Path) -> None:
         self.scene = scene
         self.project = place / "project"
         self.cache = place / "cache"
+        self.aside = place / "aside"
         self.project.mkdir(parents=True)
         home = place / "home"
         home.mkdir()
@@ -72,6 +78,7 @@ class Tool:
             **self.settings(),
         }
         self.write_project()
+        self._moved = itertools.count()
 
     @property
     def environment(self) -> Path:
@@ -98,6 +105,10 @@ class Tool:
         """The command that syncs."""
         raise NotImplementedError
 
+    def add(self) -> list[str]:
+        """The command that adds `WheelSet.extra` to the project and installs it."""
+        raise NotImplementedError
+
     def forget_lock(self) -> None:
         """Remove the lock."""
         raise NotImplementedError
@@ -110,22 +121,38 @@ class Tool:
         """Names of what it can install of the answer."""
         return frozenset(self.scene.wheels.answer)
 
-    def round(self) -> dict[str, float]:
-        """Do all works that it can do once, in order, and return how many seconds each took."""
-        clear(self.cache)
-        clear(self.environment)
+    def round(self) -> dict[str, Taken]:
+        """Do all works that it can do once, in order, and return what each took.
+
+        The project is left with a lock and an environment for what was asked before the last work.
+        """
+        self.move_aside(self.cache)
+        self.move_aside(self.environment)
+        self.write_project()
+        taken = {}
         self.forget_lock()
-        lock_cold = self._timed(self.lock())
+        taken[LOCK_COLD] = self._timed(self.lock())
         self.forget_lock()
-        lock_warm = self._timed(self.lock())
-        clear(self.cache)
-        sync_cold = self._timed(self.sync())
-        clear(self.environment)
-        sync_warm = self._timed(self.sync())
-        right_after = self._timed(self.sync())
-        nothing = self._timed(self.sync())
-        taken = (lock_cold, lock_warm, sync_cold, sync_warm, right_after, nothing)
-        return dict(zip(WORKS, taken, strict=True))
+        taken[LOCK_WARM] = self._timed(self.lock())
+        taken[LOCK_SAME] = self._timed(self.lock())
+        self.move_aside(self.cache)
+        taken[SYNC_COLD] = self._timed(self.sync())
+        self.move_aside(self.environment)
+        taken[SYNC_WARM] = self._timed(self.sync())
+        taken[SYNC_AGAIN] = self._timed(self.sync())
+        taken[SYNC_NOTHING] = self._timed(self.sync())
+        taken[ADD] = self._timed(self.add())
+        return taken
+
+    def move_aside(self, path: Path) -> None:
+        """Move a folder away where there is one.
+
+        A file system that has just deleted many files makes new ones slowly, for every tool alike, which hides what
+        the tools themselves take. So nothing is deleted before all of a scene is timed.
+        """
+        if path.exists():
+            self.aside.mkdir(exist_ok=True)
+            path.rename(self.aside / str(next(self._moved)))
 
     def installed(self, tops: frozenset[str]) -> dict[str, str]:
         """Files with sha256 in site-packages below names in `tops`, but what installers write of themselves."""
@@ -138,22 +165,8 @@ class Tool:
             if path.is_file() and not _own(path)
         }
 
-    def _timed(self, command: list[str]) -> float:
-        begun = time.perf_counter()
-        done = subprocess.run(
-            command,
-            cwd=self.project,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        took = time.perf_counter() - begun
-        if done.returncode:
-            told = f"{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
-            raise SystemExit(f"{self.name} ({self.scene.name}): {command} gave {done.returncode}\n{told}")
-        return took
+    def _timed(self, command: list[str]) -> Taken:
+        return timed(command, cwd=self.project, env=self.env)
 
     def _told(self, *command: str) -> str:
         """What a short command says."""

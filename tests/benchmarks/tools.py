@@ -5,10 +5,13 @@ import re
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
+from tests.benchmarks.members import FOLDER, write_members
 from tests.benchmarks.peers import OLD_PIPPER, POETRY, environment_with, held, python_of, site_of
-from tests.benchmarks.tool import CHECKOUT, SYNC_COLD, SYNC_NOTHING, Tool, clear
+from tests.benchmarks.process import Taken
+from tests.benchmarks.tool import CHECKOUT, SYNC_COLD, SYNC_NOTHING, Tool
 
 _THIS_PYTHON = f"=={sys.version_info.major}.{sys.version_info.minor}.*"
 
@@ -18,6 +21,7 @@ class Pipper(Tool):
 
     name = "pipper"
     every_round = True
+    has_members = True
 
     def settings(self) -> dict[str, str]:
         endpoint = {"AWS_ENDPOINT_URL_S3": self.scene.s3} if self.scene.s3 else {}
@@ -34,10 +38,15 @@ class Pipper(Tool):
 
     def write_project(self) -> None:
         url = f"s3://{self.scene.bucket}" if self.scene.s3 else self.scene.repository.as_uri()
+        write_members(self.scene.wheels, self.project)
+        workspace = f'[workspace]\nmembers = ["{FOLDER}/*"]\n' if self.scene.wheels.members else ""
         (self.project / "pipper.toml").write_text(
             f"dependencies = {json.dumps(self.scene.wheels.requirements)}\nindex = false\n\n"
-            f'[repositories]\nbench = "{url}"\n'
+            f'[repositories]\nbench = "{url}"\n{workspace}'
         )
+
+    def add(self) -> list[str]:
+        return [sys.executable, "-m", "pipper", "add", "-q", self.scene.wheels.extra]
 
     def lock(self) -> list[str]:
         return [sys.executable, "-m", "pipper", "lock", "-q"]
@@ -57,6 +66,7 @@ class PipperOverIndex(Pipper):
 
     name = "pipper-index"
     on_disk = False
+    has_members = False
 
     def write_project(self) -> None:
         (self.project / "pipper.toml").write_text(
@@ -70,6 +80,7 @@ class Uv(Tool):
 
     name = "uv"
     every_round = True
+    has_members = True
 
     def settings(self) -> dict[str, str]:
         return {
@@ -84,7 +95,16 @@ class Uv(Tool):
         return self._told(_uv(), "--version").split()[1]
 
     def write_project(self) -> None:
-        (self.project / "pyproject.toml").write_text(f"{_project_table(self)}\n[tool.uv]\npackage = false\n")
+        members = self.scene.wheels.members
+        write_members(self.scene.wheels, self.project)
+        sources = "".join(f"{name} = {{ workspace = true }}\n" for name in members)
+        workspace = f'[tool.uv.workspace]\nmembers = ["{FOLDER}/*"]\n[tool.uv.sources]\n{sources}'
+        (self.project / "pyproject.toml").write_text(
+            f"{_project_table(self, members)}\n[tool.uv]\npackage = false\n{workspace if members else ''}"
+        )
+
+    def add(self) -> list[str]:
+        return [_uv(), "add", "-q", *self._where(), self.scene.wheels.extra]
 
     def lock(self) -> list[str]:
         return [_uv(), "lock", "-q", *self._where()]
@@ -130,6 +150,10 @@ class Pip(Tool):
     def sync(self) -> list[str]:
         return [sys.executable, "sync.py"]
 
+    def add(self) -> list[str]:
+        pip = [sys.executable, "-m", "pip", "--python", ".venv/bin/python", "install", "-q"]
+        return [*pip, self.scene.wheels.extra]
+
     def forget_lock(self) -> None:
         (self.project / "lock.json").unlink(missing_ok=True)
 
@@ -167,6 +191,9 @@ class Poetry(Tool):
 
     def sync(self) -> list[str]:
         return [self._poetry(), "sync", "-q"]
+
+    def add(self) -> list[str]:
+        return [self._poetry(), "add", "-q", self.scene.wheels.extra]
 
     def forget_lock(self) -> None:
         (self.project / "poetry.lock").unlink(missing_ok=True)
@@ -218,8 +245,8 @@ class OldPipper(Tool):
         semantic = {name for name, version in answer.items() if re.fullmatch(r"\d+\.\d+\.\d+", version)}
         return frozenset(semantic - held(self._peer()))
 
-    def round(self) -> dict[str, float]:
-        clear(self.environment)
+    def round(self) -> dict[str, Taken]:
+        self.move_aside(self.environment)
         return {SYNC_COLD: self._timed(self.sync()), SYNC_NOTHING: self._timed(self.sync())}
 
     def _peer(self) -> Path:
@@ -261,10 +288,10 @@ sys.exit(subprocess.run([*old, "-b", "bench", "--prefix", "old"]).returncode)
 """
 
 
-def _project_table(tool: Tool) -> str:
+def _project_table(tool: Tool, more: Iterable[str] = ()) -> str:
     return (
         f'[project]\nname = "bench"\nversion = "0"\nrequires-python = "{_THIS_PYTHON}"\n'
-        f"dependencies = {json.dumps(tool.scene.wheels.requirements)}\n"
+        f"dependencies = {json.dumps([*tool.scene.wheels.requirements, *more])}\n"
     )
 
 

@@ -1,16 +1,19 @@
-"""The wheels that tools are compared on: a graph of small ones made here, and thirty real ones that pip fetches."""
+"""The wheels that tools are compared on: graphs of small ones made here, and real ones that pip fetches."""
 
 import hashlib
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
 from tests.graph import make_graph, make_wheels
+from tests.wheelhouse import make_wheel
+
+MEMBER_VERSION = "1.0"
 
 ROOTS = (
     "django", "matplotlib", "numba", "pandas", "polars", "pyarrow", "scikit-learn", "sqlalchemy", "sympy",
@@ -27,6 +30,32 @@ PINS = (
 """What `ROOTS` need on Linux with Python 3.11 to 3.13: one environment can hold it all."""
 ELSEWHERE = ("tzdata==2026.6",)
 """What they need on other systems only: uv and poetry lock for all systems, and nobody installs it here."""
+NOTEBOOK_ROOTS = ("jupyterlab",)
+NOTEBOOK_PINS = (
+    "anyio==4.16.0", "argon2-cffi-bindings==26.2.0", "argon2-cffi==25.1.0", "arrow==1.4.0", "asttokens==3.0.2",
+    "async-lru==2.4.0", "attrs==26.1.0", "babel==2.19.0", "beautifulsoup4==4.15.0", "bleach==6.4.0",
+    "certifi==2026.10.19.post1", "cffi==2.1.1", "charset-normalizer==3.5.3", "comm==0.2.3", "debugpy==1.8.22",
+    "defusedxml==0.7.1", "executing==2.3.0", "fastjsonschema==2.22.3", "fqdn==1.6.0", "h11==0.16.0",
+    "httpcore==1.0.9", "httpx==0.28.1", "idna==3.20", "ipykernel==7.4.0", "ipython-pygments-lexers==1.1.1",
+    "ipython==9.18.1", "isoduration==20.11.0", "jedi==0.20.1", "jinja2==3.1.6", "json5==0.17.3",
+    "jsonpointer==3.12", "jsonschema-specifications==2025.9.1", "jsonschema==4.26.0", "jupyter-builder==1.3.0",
+    "jupyter-client==8.10.0", "jupyter-core==5.9.1", "jupyter-events==0.12.1", "jupyter-lsp==2.3.1",
+    "jupyter-server-terminals==0.5.4", "jupyter-server==2.21.1", "jupyterlab-pygments==0.3.0",
+    "jupyterlab-server==2.28.1", "jupyterlab==4.6.6", "lark==1.3.1", "markupsafe==3.0.4",
+    "matplotlib-inline==0.2.2", "mistune==3.4.0", "nbclient==0.11.0", "nbconvert==7.17.2", "nbformat==5.11.1",
+    "nest-asyncio2==1.7.4", "notebook-shim==0.2.4", "overrides==7.7.0", "packaging==26.4", "pandocfilters==1.5.1",
+    "parso==0.8.7", "pexpect==4.9.0", "platformdirs==4.14.9", "prometheus-client==0.26.0",
+    "prompt-toolkit==3.0.53", "psutil==7.2.2", "ptyprocess==0.7.0", "pure-eval==0.2.4", "pycparser==3.12",
+    "pygments==2.21.0", "python-dateutil==4.0.0", "python-json-logger==4.2.0", "pyyaml==6.0.4", "pyzmq==27.3.0",
+    "referencing==0.37.0", "requests==2.34.2", "rfc3339-validator==0.1.4", "rfc3986-validator==0.1.1",
+    "rfc3987-syntax==1.1.0", "rpds-py==2026.9.1", "send2trash==2.2.0", "six==1.17.0", "soupsieve==4.1.3",
+    "stack-data==0.6.3", "terminado==0.18.1", "tinycss2==1.5.1", "tornado==6.6.1", "traitlets==5.16.1",
+    "typing-extensions==4.16.0", "tzdata==2026.6", "uri-template==1.3.0", "urllib3==2.8.0", "wcwidth==0.9.4",
+    "webcolors==25.10.0", "webencodings==0.6.1", "websocket-client==1.9.2",
+)  # fmt: skip
+NOTEBOOK_ELSEWHERE = ("appnope==1.0.0", "colorama==0.4.6", "pywinpty==3.1.2")
+EXTRA = "iniconfig==2.3.1"
+"""What is added to the real ones: no requirements, and nobody requires it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +69,11 @@ class WheelSet:
     answer: Mapping[str, str]
     """Versions by normalized names."""
     elsewhere: Mapping[str, str]
-    """The same, of what a lock for all systems may hold beside the answer."""
+    """The same, of what a lock may hold beside the answer: for other systems, members, and what is added."""
+    extra: str
+    """The name of a package that the answer lacks, to be added."""
+    members: tuple[str, ...] = ()
+    """Names of the members of the project's workspace."""
 
     def wheels(self) -> dict[str, Path]:
         """The wheels of the answer, by normalized names."""
@@ -52,41 +85,62 @@ class WheelSet:
         return found
 
 
-def small(packages: int, place: Path) -> WheelSet:
-    """So many packages of 10 versions each, with 10 modules in each wheel, made in `place`."""
-    graph = make_graph(packages=packages)
+def small(name: str, packages: int, versions: int, place: Path, *, members: int = 0) -> WheelSet:
+    """So many packages of so many versions each, with 10 modules in each wheel, made in `place`."""
+    graph = make_graph(packages=packages, versions=versions)
     make_wheels(graph, place / "wheels", modules=10)
+    make_wheel(place / "wheels", "pack-extra", "1.0")
+    own = {f"member-{number}": MEMBER_VERSION for number in range(members)}
+    beside = f", and {members} members" if members else ""
     return WheelSet(
-        name="small",
-        title=f"{packages} small packages, to be chosen from 10 versions of each, six levels deep",
+        name=name,
+        title=f"{packages} small packages, to be chosen from {versions} versions of each, six levels deep{beside}",
         folder=place / "wheels",
         requirements=graph.requirements,
         answer=graph.answer,
-        elsewhere={},
+        elsewhere={"pack-extra": "1.0", **own},
+        extra="pack-extra",
+        members=tuple(own),
     )
 
 
 def real(keep: Path) -> WheelSet:
-    """Thirty wheels as projects publish them, below `keep`; fetched there by pip where they are missing."""
-    recipe = hashlib.sha256("\n".join((*PINS, *ELSEWHERE, sys.version)).encode()).hexdigest()[:12]
+    """Thirty large wheels of scientific projects."""
+    return _fetched("real", keep, ROOTS, PINS, ELSEWHERE)
+
+
+def notebook(keep: Path) -> WheelSet:
+    """The wheels of one application."""
+    return _fetched("notebook", keep, NOTEBOOK_ROOTS, NOTEBOOK_PINS, NOTEBOOK_ELSEWHERE)
+
+
+def _fetched(
+    name: str, keep: Path, roots: tuple[str, ...], own: tuple[str, ...], others: tuple[str, ...]
+) -> WheelSet:
+    """Wheels as projects publish them, below `keep`; fetched there by pip where they are missing."""
+    others = (*others, EXTRA)
+    recipe = hashlib.sha256("\n".join((*own, *others, sys.version)).encode()).hexdigest()[:12]
     folder = keep / f"wheels-{recipe}"
     if not (folder / "complete").exists():
         pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--only-binary", ":all:"]
-        if subprocess.run([*pip, "-d", str(folder), *PINS, *ELSEWHERE], check=False).returncode:
-            raise SystemExit(
-                "pip could not fetch the real wheels; they were pinned for Linux and Python 3.11"
-            )
+        for pins in (own, ("--platform", "win_amd64", *others)):
+            if subprocess.run([*pip, "-d", str(folder), *pins], check=False).returncode:
+                raise SystemExit(
+                    "pip could not fetch the real wheels; they were pinned for Linux and Python 3.11"
+                )
         (folder / "complete").touch()
-    answer, elsewhere = (dict(pin.split("==") for pin in pins) for pins in (PINS, ELSEWHERE))
-    size = sum(path.stat().st_size for path in folder.glob("*.whl") if not path.name.startswith("tzdata"))
-    return WheelSet(
-        name="real",
-        title=f"{len(answer)} real wheels of together {size / 1e6:.0f} MB",
+    answer, elsewhere = (dict(pin.split("==") for pin in pins) for pins in (own, others))
+    found = WheelSet(
+        name=name,
+        title="",
         folder=folder,
-        requirements=ROOTS,
+        requirements=roots,
         answer=answer,
         elsewhere=elsewhere,
+        extra=EXTRA.partition("==")[0],
     )
+    size = sum(path.stat().st_size for path in found.wheels().values())
+    return replace(found, title=f"{len(answer)} real wheels of together {size / 1e6:.0f} MB")
 
 
 def contents(wheels: WheelSet) -> dict[str, dict[str, str]]:

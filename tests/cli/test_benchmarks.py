@@ -14,6 +14,7 @@ import pytest
 
 from tests.benchmarks.__main__ import agree
 from tests.benchmarks.chart import as_svg
+from tests.benchmarks.process import Taken
 from tests.benchmarks.report import (
     BEGIN,
     END,
@@ -47,7 +48,13 @@ def benchmark(*options: str | Path) -> None:
 
 
 def figure(tool: str, *seconds: float, wheels: str = "small", work: str = "lock, cold") -> Figure:
-    return Figure(wheels=wheels, scene="20 ms", work=work, tool=tool, seconds=seconds)
+    return Figure(
+        wheels=wheels,
+        scene="20 ms",
+        work=work,
+        tool=tool,
+        taken=tuple(Taken(wall=each, processor=each / 2) for each in seconds),
+    )
 
 
 FIGURES = [
@@ -66,19 +73,30 @@ def test_the_harness_times_every_work_of_every_tool(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold figures\n{END}\nafter\n")
     options = ["--set", "small", "--packages", "12", "--rounds", "1", "--rtt", "disk", "5"]
-    options += ["--tools", "pipper", "uv", "--keep", str(tmp_path / "keep")]
+    options += ["--tools", "pipper", "uv", "--keep", str(tmp_path / "keep"), "--settle", "0"]
     benchmark(*options, "--markdown", table, "--svg", picture, "--page", page)
 
     lines = [line for line in table.read_text().splitlines() if line.startswith("| ")]
-    assert len(lines) == (2 + 6 * 2) + (2 + 6 * 2 * 2)
+    assert len(lines) == (2 + 8 * 2) + (2 + 8 * 2 * 2)
     bars = ET.parse(picture).getroot().findall(f"{SVG}rect")
-    assert len(bars) == 6 * 2 * 2
+    assert len(bars) == 8 * 2 * 2
     told = page.read_text()
     assert told.startswith(f"before\n{BEGIN}\n\n![")
     assert told.endswith(f"{END}\nafter\n")
     assert "(picture.svg)" in told
     assert "old figures" not in told
     assert "|  | round trip | pipper | uv |" in told
+
+
+def test_the_harness_times_a_project_with_members(tmp_path: Path) -> None:
+    table = tmp_path / "table.md"
+    options = ["--set", "members", "--packages", "6", "--rounds", "1", "--rtt", "disk", "--settle", "0"]
+    benchmark(*options, "--tools", "pipper", "uv", "pip", "--keep", tmp_path / "keep", "--markdown", table)
+    text = table.read_text()
+    assert (
+        "**6 small packages, to be chosen from 10 versions of each, six levels deep, and 10 members**" in text
+    )
+    assert "|  | round trip | pipper | uv |\n" in text
 
 
 @pytest.mark.registry
@@ -89,16 +107,16 @@ def test_every_tool_locks_and_installs_the_same_before_it_is_timed(
 ) -> None:
     table, keep = tmp_path / "table.md", pytestconfig.cache.mkdir("benchmarks")
     benchmark(
-        *("--set", "small", "--packages", "6", "--rounds", "1", "--rtt", "0"),
+        *("--set", "small", "--packages", "6", "--rounds", "1", "--rtt", "0", "--settle", "0"),
         *("--tools", "pipper", "uv", "pip", "poetry", "pipper-0.11.1", "--keep", keep, "--markdown", table),
     )
     rows = (line for line in table.read_text().splitlines() if line.startswith("| "))
     lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert lines[0][1:] == ["round trip", "pipper", "uv", "pip", "poetry", "pipper 0.11.1"]
-    empty = {line[0] for line in lines[2:8] if line[-1] == NOTHING}
+    empty = {line[0] for line in lines[2:10] if line[-1] == NOTHING}
     assert empty == {
-        *("lock, cold", "lock, warm cache", "sync, right after a sync"),
-        "sync, warm cache, new environment",
+        *("lock, cold", "lock, warm cache, no lock there", "lock, nothing changed"),
+        *("sync, right after a sync", "sync, warm cache, new environment", "add one package, warm cache"),
     }
     assert "pipper 1." in table.read_text()
     assert "pipper 0.11.1 has no solver, no lock and no cache" in table.read_text()
@@ -106,14 +124,19 @@ def test_every_tool_locks_and_installs_the_same_before_it_is_timed(
 
 def test_a_cell_tells_the_median_and_the_ratio_to_uv_in_the_same_scene() -> None:
     text = as_markdown(FIGURES, ["a fact"], TITLES).replace("\N{MULTIPLICATION SIGN}", "x")
-    assert f"| lock, cold | 20 ms | 500 ms (2.5x) | **200 ms** | {NOTHING} |" in text
-    assert "| sync, nothing to do | 20 ms | **30 ms** (0.75x) | 40 ms | 52.0 s (1300x) |" in text
-    assert "| lock, cold | 20 ms | 16.0 s (4.0x) | **4.00 s** |" in text
+    assert f"| lock, cold | 20 ms | 500 ms / 250 ms (2.5x) | **200 ms** / 100 ms | {NOTHING} |" in text
+    assert (
+        "| sync, nothing to do | 20 ms | **30 ms** / 15 ms (0.75x) | 40 ms / 20 ms | 52.0 s / 26.0 s (1300x) |"
+        in text
+    )
+    assert "| lock, cold | 20 ms | 16.0 s / 8.00 s (4.0x) | **4.00 s** / 2.00 s |" in text
     assert text.index("**12 small packages**") < text.index("**30 real wheels**") < text.index("- a fact")
 
 
 def test_details_tell_the_fastest_and_the_slowest_round() -> None:
-    assert "| small | 20 ms | lock, cold | pipper | 0.500 | 0.250-2.000 | 3 | 2.50 |" in as_details(FIGURES)
+    assert "| small | 20 ms | lock, cold | pipper | 0.500 | 0.250-2.000 | 0.250 | 3 | 2.50 |" in as_details(
+        FIGURES
+    )
 
 
 def test_bars_lie_within_the_picture_and_longer_times_have_longer_bars() -> None:
@@ -148,7 +171,7 @@ class Handmade(Tool):
 
 @pytest.fixture
 def handmade(tmp_path: Path) -> Handmade:
-    wheels = small(6, tmp_path)
+    wheels = small("small", 6, 10, tmp_path)
     scene = Scene(
         name="disk", wheels=wheels, index="", s3="", old_s3="", bucket="", repository=tmp_path,
         credentials={}, keep=tmp_path,
