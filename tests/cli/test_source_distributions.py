@@ -327,12 +327,87 @@ def test_R01_a_build_without_a_solution_on_another_platform_does_not_stop_this_o
     assert shop.workspace.installed() == {"native": "1.0"}
 
 
-def test_R01_what_a_build_requires_must_have_a_wheel_itself(shop: Shop) -> None:
+def add_stacked(shop: Shop) -> None:
+    """Put `stacked` into the index, whose build requires `tool-source`, which exists as source only too."""
     shop.add("tool-source", "1.0")
     shop.add("stacked", "1.0", build_requires=["tool-source", "tiny-build"])
-    shop.ask("stacked", more="[build]\nallow = true\n")
+
+
+def test_R01_what_a_build_requires_may_be_built_too(shop: Shop) -> None:
+    add_stacked(shop)
+    shop.ask("stacked", more="[build]\nallow = ['stacked']\n")
     done = shop.workspace.refused("lock", code=3, subject="the build of stacked 1.0")
-    assert "tool-source 1.0 is skipped: no wheel at all" in done.stderr
+    assert "tool-source 1.0 is skipped" in done.stderr
+    assert "`--build tool-source`" in done.stderr
+    shop.workspace.run("lock", "--build", "tool-source")
+    (environment, *_) = shop.lock["environments"]
+    assert environment["builds"] == {
+        "stacked": ["tiny-build==1.0", "tiny-part==1.0", "tool-source==1.0"],
+        "tool-source==1.0": ["tiny-build==1.0", "tiny-part==1.0"],
+    }
+    assert shop.package("tool-source")["build-requires"] == ["tiny-build==1.0"]
+    lock = shop.workspace.lock.read_bytes()
+    shop.workspace.run("lock", "-U")
+    assert shop.workspace.lock.read_bytes() == lock
+    shutil.rmtree(shop.workspace.root / "cache")
+    done = shop.workspace.run("sync")
+    assert done.stderr.index("Building tool-source 1.0") < done.stderr.index("Building stacked 1.0")
+    assert shop.workspace.installed() == {"stacked": "1.0"}
+    shutil.rmtree(shop.workspace.venv)
+    shop.workspace.run("sync", "--offline", "--no-build")
+    shop.workspace.run("download", "-d", "saved")
+    shutil.rmtree(shop.workspace.root / "cache")
+    shutil.rmtree(shop.workspace.venv)
+    with shop.index_is_quiet():
+        shop.workspace.run("sync", "--offline", "--from", "saved")
+
+
+def test_R01_a_changed_byte_in_the_source_of_a_build_tool_is_an_integrity_error(shop: Shop) -> None:
+    add_stacked(shop)
+    shop.ask("stacked", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    path = shop.folder / "tool_source-1.0.tar.gz"
+    body = bytearray(path.read_bytes())
+    body[-1] ^= 1
+    path.write_bytes(body)
+    shutil.rmtree(shop.workspace.root / "cache")
+    shop.workspace.refused("sync", code=4, subject="tool-source 1.0")
+
+
+def test_R01_builds_that_require_each_other_are_named(shop: Shop) -> None:
+    shop.add("egg", "1.0", build_requires=["hen", "tiny-build"])
+    shop.add("hen", "1.0", build_requires=["egg", "tiny-build"])
+    shop.ask("egg", more="[build]\nallow = true\n")
+    done = shop.workspace.refused("lock", code=3, subject="egg 1.0")
+    assert "the build of egg 1.0 requires hen 1.0 requires egg 1.0" in done.stderr
+    assert "publish a wheel" in done.stderr
+    shop.index.add(make_wheel(shop.folder, "hen", "0.9"))
+    shop.workspace.manifest.write_text("constraints = ['hen<1']\n" + shop.workspace.manifest.read_text())
+    shop.workspace.run("lock")
+    shop.workspace.run("sync")
+
+
+def test_R01_builds_are_nested_to_a_bound(shop: Shop) -> None:
+    for number in range(12):
+        shop.add(f"layer{number}", "1.0", build_requires=[f"layer{number + 1}", "tiny-build"])
+    shop.index.add(make_wheel(shop.folder, "layer12", "1.0"))
+    shop.ask("layer0", more="[build]\nallow = true\n")
+    done = shop.workspace.refused("lock", code=3, subject="layer0 1.0")
+    assert "nested more than 8 deep" in done.stderr
+    shop.ask("layer8", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+
+
+def test_R01_an_environment_and_a_build_may_need_two_versions_that_are_built(shop: Shop) -> None:
+    shop.add("tool-source", "2.0")
+    shop.add("tool-source", "1.0")
+    shop.add("stacked", "1.0", build_requires=["tool-source<2", "tiny-build"])
+    shop.ask("stacked", "tool-source", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    (environment, *_) = shop.lock["environments"]
+    assert sorted(environment["builds"]) == ["stacked", "tool-source", "tool-source==1.0"]
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"stacked": "1.0", "tool_source": "2.0"}
 
 
 def test_R01_names_of_builds_stay_private_too(shop: Shop) -> None:

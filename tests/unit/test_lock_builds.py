@@ -180,3 +180,42 @@ def test_R01_a_part_without_a_solution_tells_its_reason_when_it_is_asked_for(
     with pytest.raises(NoSolutionError, match=told) as caught:
         select(LOCK, LOCK.environments[0], selection)
     assert "no source has" in caught.value.message or "conflict" in caught.value.message
+
+
+def nested(*part_needs: Pin) -> Lock:
+    """The example where `part` and `tool` 2 have no wheel: `tool` is built with `part`, `part` with `part_needs`."""
+    (environment,) = LOCK.environments
+    sources = {
+        pin("part==1.0"): ((pin("six==1.0"),), "part-1.0.tar.gz"),
+        pin("tool==2.0"): ((pin("part==1.0"),), "tool-2.0.tar.gz"),
+    }
+    packages = [
+        replace(each, wheels=(), sdist=file(sources[each.pin][1], "f"), build_requires=sources[each.pin][0])
+        if each.pin in sources
+        else each
+        for each in LOCK.packages
+    ]
+    builds = {"part==1.0": part_needs, "tool==2.0": (pin("part==1.0"),), **environment.builds}
+    return replace(LOCK, environments=(replace(environment, builds=builds),), packages=tuple(packages))
+
+
+def test_R01_what_takes_part_in_a_build_may_be_built_itself() -> None:
+    lock = parsed(dump_lock(nested(pin("six==1.0"))))
+    assert lock == nested(pin("six==1.0"))
+    (promise, *_) = select(lock, lock.environments[0], Selection())
+    assert [each.filename for each in promise.tools] == ["part-1.0.tar.gz", "tool-2.0.tar.gz"]
+    assert [[each.filename for each in tool.tools] for tool in promise.tools] == [
+        ["six-1.0-py3-none-any.whl"],
+        ["part-1.0.tar.gz"],
+    ]
+
+
+def test_R01_builds_that_require_each_other_without_end_are_inconsistent() -> None:
+    without = dump_lock(nested(pin("six==1.0"))).replace('builds."part==1.0" = ["six==1.0"]\n', "")
+    for text, told in (
+        (dump_lock(nested(pin("tool==2.0"))), "require each other without end"),
+        (without, "part==1.0 takes part in a build, and has no wheel"),
+    ):
+        with pytest.raises(IntegrityError) as caught:
+            parsed(text)
+        assert told in caught.value.cause

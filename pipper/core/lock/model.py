@@ -22,6 +22,8 @@ from pipper.core.target import Target
 from pipper.errors import IntegrityError
 
 LOCK_VERSION = 1
+MOST_NESTED = 8
+"""Builds within builds: a package that is built, what builds it and is built itself, and so on."""
 RESTORE = "restore it from version control, or remove it and run `pipper lock`"
 """The hint for a damaged lock."""
 
@@ -109,7 +111,8 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
     """The packages of each group and their dependencies, without those in `packages`."""
     extras: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
     builds: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
-    """The packages that are built here from their source distributions, each with all packages of its build."""
+    """What is built here from source distributions, each with all packages of its build: under its name a package of
+    the environment, under `NAME==VERSION` one that takes part in a build itself."""
     failed_groups: Mapping[str, str] = field(default_factory=dict)
     """The groups without a solution here, each with the reason."""
     failed_extras: Mapping[str, str] = field(default_factory=dict)
@@ -279,13 +282,16 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
 
     def _check_builds(self) -> None:
         for environment in self.environments:
-            here = {pin.name: self.by_pin[pin] for pin in environment.pins}
+            here: dict[str, LockedPackage] = {pin.name: self.by_pin[pin] for pin in environment.pins}
+            tools = {str(pin): self.by_pin[pin] for pin in environment.build_pins}
             for name in environment.builds:
-                if name not in here or here[NormalizedName(name)].sdist is None:
+                package = here.get(name) or tools.get(name)
+                if package is None or package.sdist is None:
                     raise inconsistent(f"{environment.target.name} builds {name}, which has no `sdist` there")
-            for pin in environment.build_pins:
-                if not self.by_pin[pin].wheels:
-                    raise inconsistent(f"{pin} takes part in a build, and has no wheel")
+            for name, tool in tools.items():
+                if not tool.wheels and name not in environment.builds:
+                    raise inconsistent(f"{name} takes part in a build, and has no wheel")
+            _refuse_endless(environment.builds)
             for package in here.values():
                 for pin in package.build_requires:
                     if pin not in self.by_pin:
@@ -325,6 +331,15 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
         for package in self.packages:
             if package.pin not in required:
                 raise inconsistent(f"nothing requires {package.pin}")
+
+
+def _refuse_endless(builds: Mapping[str, tuple[Pin, ...]]) -> None:
+    """Raise IntegrityError if builds need each other in a circle, or are nested deeper than `MOST_NESTED`."""
+    level = set(builds)
+    for _ in range(MOST_NESTED):
+        level = {str(pin) for name in level for pin in builds[name] if str(pin) in builds}
+    if level:
+        raise inconsistent(f"the builds of {', '.join(sorted(level)[:3])} require each other without end")
 
 
 def _leading_name(requirement: str) -> NormalizedName:

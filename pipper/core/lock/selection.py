@@ -39,7 +39,7 @@ def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[W
     locked wheel of a package fits.
     """
     pins = selected_pins(lock, part, selection)
-    return tuple(_wanted(lock, part, lock.by_pin[pin]) for pin in sorted(pins) if not pin.path)
+    return tuple(_wanted(lock, part, pin, part.builds.get(pin.name)) for pin in sorted(pins) if not pin.path)
 
 
 def select_members(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[LockedPackage, ...]:
@@ -152,12 +152,15 @@ def _only(lock: Lock, part: LockedEnvironment, selection: Selection) -> set[Pin]
     return set(reached(graph.children, [root.pin for root in graph.roots if root.label in groups]))
 
 
-def _wanted(lock: Lock, part: LockedEnvironment, package: LockedPackage) -> Wanted:
-    if package.sdist is None or package.name not in part.builds:
+def _wanted(lock: Lock, part: LockedEnvironment, pin: Pin, build: Iterable[Pin] | None) -> Wanted:
+    """Return the file of a package: its source distribution if `build`, the packages of its build, is not None."""
+    package = lock.by_pin[pin]
+    if package.sdist is None or build is None:
         return _wanted_wheel(package, part.target)
-    pins = sorted(part.builds[package.name])
-    tools = tuple(_wanted_wheel(lock.by_pin[pin], part.target) for pin in pins)
-    text = "".join(f"{tool.name}=={tool.version} {tool.file.sha256}\n" for tool in tools)
+    tools = tuple(_wanted(lock, part, each, part.builds.get(str(each))) for each in sorted(build))
+    text = "".join(
+        f"{tool.name}=={tool.version} {tool.file.sha256} {tool.build}".rstrip() + "\n" for tool in tools
+    )
     return Wanted(
         name=package.name,
         version=package.version,

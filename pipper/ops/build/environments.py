@@ -1,7 +1,8 @@
 """The environments of build backends: solved from `build-system.requires` by the rules of the project around."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
-from pipper.core.lock.model import Lock, LockedEnvironment, sort_key
+from pipper.core.lock.model import MOST_NESTED, Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
 from pipper.core.manifest.model import Manifest
 from pipper.core.ports import BuildEnvironment
@@ -62,6 +63,19 @@ class SolvedBuildEnvironments:
         self._options = options
         self._old = _of_builds(old) if old else None
         self._locks: dict[tuple[str, ...], Lock] = {}
+        self._started: list[str] = []
+
+    @cached_property
+    def builder(self) -> Builder:
+        """What builds in these environments, also what takes part in a build and has no wheel."""
+        interpreter = self._interpreter
+        facts = (fingerprint(interpreter.base_executable), interpreter.target.name)
+        return Builder(
+            environments=self,
+            environ=self._settings.environ,
+            reporter=self._settings.reporter,
+            python=digest(*map(os.fsencode, facts)),
+        )
 
     @cached_property
     def _sources(self) -> Sources:
@@ -76,20 +90,23 @@ class SolvedBuildEnvironments:
 
     def make(self, requirements: Iterable[str], *, subject: str) -> BuildEnvironment:
         # Imported here: most locks build nothing.
-        from pipper.ops.build.install import install_build_environment  # noqa: PLC0415 - see above
+        from pipper.ops.build.from_lock import LockedBuilds  # noqa: PLC0415 - see above
         from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - see above
 
-        settings, interpreter, cache = self._settings, self._interpreter, open_cache(self._settings)
+        settings, interpreter = self._settings, self._interpreter
         lock = self.lock(requirements, [interpreter.target], subject=subject)
         part = part_for(lock, interpreter, label=f"the build environment of {subject}")
-        return install_build_environment(
-            lock,
-            part,
-            select(lock, part, Selection()),
+        builds = LockedBuilds(
+            lock=lock,
+            part=part,
             interpreter=interpreter,
-            origins=lambda: origins_of(settings, lock, self._project, offline=self._options.offline),
-            cache=cache,
-            reporter=settings.reporter,
+            builder=self.builder,
+            cache=open_cache(settings),
+            allowed=True,
+        )
+        return builds.environment(
+            select(lock, part, Selection()),
+            lambda: origins_of(settings, lock, self._project, offline=self._options.offline),
         )
 
     def lock(self, requirements: Iterable[str], targets: Sequence[Target], *, subject: str) -> Lock:
@@ -98,19 +115,55 @@ class SolvedBuildEnvironments:
         if key not in self._locks:
             asked = for_build(self._project, [build_requirement(text, subject) for text in texts])
             wanted = [Solve(target=target, required=target is targets[0]) for target in targets]
-            basis = LockBasis(old=self._old)
-            try:
-                self._locks[key] = lock_for_goals(
-                    self._settings, asked, self._sources, wanted, self._options, basis
-                )
-            except NoSolutionError as error:
-                raise NoSolutionError(
-                    f"no environment for the build of {subject}: {error.message}",
-                    cause=error.cause,
-                    hint=error.hint,
-                ) from error
-            _refuse_members(self._locks[key], subject)
+            basis = LockBasis(old=self._old, builder=self.builder, of_build=True)
+            with self._within(subject):
+                found = lock_for_goals(self._settings, asked, self._sources, wanted, self._options, basis)
+            _refuse_members(found, subject)
+            self._locks[key] = found
         return self._locks[key]
+
+    @contextmanager
+    def _within(self, subject: str) -> Iterator[None]:
+        """Solve for the build of `subject`, which another build may have asked for.
+
+        Raises NoSolutionError if builds need each other in a circle, or are nested too deep.
+        """
+        if subject in self._started or len(self._started) == MOST_NESTED:
+            raise _endless((*self._started, subject))
+        self._started.append(subject)
+        try:
+            yield
+        except _EndlessError:
+            raise
+        except NoSolutionError as error:
+            raise NoSolutionError(
+                f"no environment for the build of {subject}: {error.message}",
+                cause=error.cause,
+                hint=error.hint,
+            ) from error
+        finally:
+            self._started.pop()
+
+
+class _EndlessError(NoSolutionError):
+    """Builds that need builds without end; the message has all of them."""
+
+
+def _endless(subjects: Sequence[str]) -> _EndlessError:
+    last = subjects[-1]
+    circle = subjects[subjects.index(last) :]
+    if len(circle) == 1:
+        what = f"builds are nested more than {MOST_NESTED} deep"
+        return _EndlessError(
+            f"no environment for the build of {subjects[0]}: {what}",
+            cause=f"the build of {' requires '.join(subjects)}",
+            hint="publish a wheel of one of them, or limit it in `constraints` to a version that has one",
+        )
+    return _EndlessError(
+        f"no environment for the build of {subjects[0]}: the build of {last} requires itself",
+        cause=f"the build of {' requires '.join(circle)}, and none of them has a wheel that fits",
+        hint="publish a wheel of one of them, or limit it in `constraints` to a version that has one",
+    )
 
 
 def _refuse_members(lock: Lock, subject: str) -> None:
@@ -163,7 +216,6 @@ def for_build(project: Project, requirements: Iterable[Requirement]) -> Project:
         groups={},
         extras={},
         environments=(),
-        build_allow=False,
     )
     return replace(project, manifest=asked)
 
@@ -202,13 +254,7 @@ def project_builder(
         may_be_empty=options.may_be_empty,
         offline=options.offline,
     )
-    facts = (fingerprint(interpreter.base_executable), interpreter.target.name)
-    return Builder(
-        environments=SolvedBuildEnvironments(settings, project, interpreter, options=kept, old=old),
-        environ=settings.environ,
-        reporter=settings.reporter,
-        python=digest(*map(os.fsencode, facts)),
-    )
+    return SolvedBuildEnvironments(settings, project, interpreter, options=kept, old=old).builder
 
 
 def locked_builds(

@@ -1,6 +1,6 @@
 """Build the wheels of locked source distributions, each once, with exactly the packages that the lock has for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 from packaging.requirements import InvalidRequirement
@@ -11,7 +11,7 @@ from pipper.build.sdist import unpacked_sdist
 from pipper.cache.cache import Cache
 from pipper.cache.notes import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
-from pipper.core.lock.model import Lock, LockedEnvironment
+from pipper.core.lock.model import Lock, LockedEnvironment, Pin
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.core.ports import BuildEnvironment
@@ -58,19 +58,37 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
                 found[want.file.sha256] = wheel
         return found
 
-    def build(self, wanted: Sequence[Wanted], origins: Origins) -> dict[str, UnpackedWheel]:
-        """Build these wheels, one after the other, and return them as `cached` does.
+    def wheels(self, wanted: Sequence[Wanted], origins: Callable[[], Origins]) -> dict[str, UnpackedWheel]:
+        """Return what `cached` does, and the rest after building it, one after the other.
 
-        The caller is within `Cache.in_use`. Raises UsageError if builds are not `allowed`, IntegrityError if a
-        wheel is not of the locked project and version or does not fit, and what `Hooks` and `fetch_files` raise.
+        The caller is within `Cache.in_use`. `origins` is called only if something is built. Raises UsageError if
+        builds are not `allowed`, IntegrityError if a wheel is not of the locked project and version or does not fit,
+        and what `Hooks` and `fetch_files` raise.
         """
-        if wanted and not self.allowed:
+        found = self.cached(wanted)
+        missing = [want for want in wanted if want.file.sha256 not in found]
+        if missing and not self.allowed:
             raise UsageError(
-                f"{quoted(want.filename for want in wanted)} would have to be built, and --no-build refuses that",
+                f"{quoted(want.filename for want in missing)} would have to be built, and --no-build refuses that",
                 hint="leave out --no-build, or require versions that have a wheel for this environment",
             )
-        fetch_files(wanted, origins, self.cache, self.builder.reporter)
-        return {want.file.sha256: self._build(want, origins) for want in wanted}
+        if missing:
+            fetch_files(missing, origins(), self.cache, self.builder.reporter)
+        return {**found, **{want.file.sha256: self._build(want, origins) for want in missing}}
+
+    def environment(self, tools: Sequence[Wanted], origins: Callable[[], Origins]) -> BuildEnvironment:
+        """Return an environment with exactly these packages of the lock; raises as `wheels`."""
+        pins = tuple(Pin(name=tool.name, version=tool.version) for tool in tools)
+        return install_build_environment(
+            self.lock,
+            LockedEnvironment(target=self.part.target, packages=pins),
+            tools,
+            interpreter=self.interpreter,
+            origins=origins,
+            cache=self.cache,
+            reporter=self.builder.reporter,
+            built=self.wheels([tool for tool in tools if tool.build], origins),
+        )
 
     def _key(self, want: Wanted) -> str:
         facts = (want.file.sha256, want.build, self.builder.python)
@@ -83,19 +101,11 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             return self.cache.unpack(built.sha256, built.filename)
         return found
 
-    def _build(self, want: Wanted, origins: Origins) -> UnpackedWheel:
+    def _build(self, want: Wanted, origins: Callable[[], Origins]) -> UnpackedWheel:
         builder, cache = self.builder, self.cache
         subject = f"{want.name} {want.version}"
+        environment = self.environment(want.tools, origins)
         builder.reporter.info(f"Building {subject}")
-        environment = install_build_environment(
-            self.lock,
-            LockedEnvironment(target=self.part.target, packages=self.part.builds[want.name]),
-            want.tools,
-            interpreter=self.interpreter,
-            origins=lambda: origins,
-            cache=cache,
-            reporter=builder.reporter,
-        )
         archive = require_cached(want.file.sha256, want.filename, cache)
         with unpacked_sdist(archive, filename=want.filename, limits=cache.limits) as source:
             hooks = Hooks(source.tree, builder.rules(subject, again=SAME_COMMAND, source_date=source.newest))
@@ -151,5 +161,10 @@ def divided(wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Wanted]]:
 
 def with_tools(wanted: Sequence[Wanted]) -> tuple[Wanted, ...]:
     """Return the files and those of all builds, each once."""
-    every: Mapping[str, Wanted] = {each.file.sha256: each for want in wanted for each in (want, *want.tools)}
-    return tuple(every.values())
+    return tuple({each.file.sha256: each for each in _walked(wanted)}.values())
+
+
+def _walked(wanted: Sequence[Wanted]) -> Iterator[Wanted]:
+    for want in wanted:
+        yield want
+        yield from _walked(want.tools)

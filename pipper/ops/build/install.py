@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.recovery import recover
@@ -12,6 +13,7 @@ from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import verify
 from pipper.cache.cache import USED, Cache
 from pipper.cache.folder import disk_errors
+from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.plan import Wanted, make_plan
 from pipper.core.ports import BuildEnvironment
@@ -26,6 +28,8 @@ from pipper.system.files import write_atomic
 from pipper.system.locks import os_lock
 from pipper.system.seals import read_sealed, sealed
 
+_NOTHING: Mapping[str, UnpackedWheel] = MappingProxyType({})
+
 
 def install_build_environment(
     lock: Lock,
@@ -36,8 +40,11 @@ def install_build_environment(
     origins: Callable[[], Origins],
     cache: Cache,
     reporter: Reporter,
+    built: Mapping[str, UnpackedWheel] = _NOTHING,
 ) -> BuildEnvironment:
     """Return an environment of the cache with exactly the packages `wanted`, of the environment `part` of a lock.
+
+    `built` are the wheels of those that are source distributions, by the hash of these.
 
     It is made if it is missing or was restored from elsewhere, and mended if files of it are missing or were changed.
     Its folder is named after the packages, their hashes and the interpreter. The caller is within `cache.in_use`.
@@ -45,7 +52,7 @@ def install_build_environment(
     """
     quiet = _Quiet(reporter)
     root = _folder(cache, interpreter, wanted)
-    wheels = dict(cached_wheels(wanted, cache))
+    wheels = {**cached_wheels([want for want in wanted if not want.build], cache), **built}
     if missing := [want for want in wanted if want.file.sha256 not in wheels]:
         wheels |= fetch_wheels(missing, origins, cache, reporter)
     require_locked_needs(lock, part, wanted, wheels)
@@ -88,7 +95,9 @@ def _times(root: Path) -> bytes:
 
 def _folder(cache: Cache, interpreter: Interpreter, wanted: Sequence[Wanted]) -> Path:
     facts = [fingerprint(interpreter.base_executable), interpreter.target.name]
-    facts += sorted(f"{want.name}=={want.version} {want.file.sha256}" for want in wanted)
+    facts += sorted(
+        f"{want.name}=={want.version} {want.file.sha256} {want.build}".rstrip() for want in wanted
+    )
     key = digest(*(os.fsencode(fact) for fact in facts))
     return cache.builds / key[:2] / key
 

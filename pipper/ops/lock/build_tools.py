@@ -119,12 +119,21 @@ def _environment(
         *environment.conditions,
         *(text for each in builds.values() for text in each.part.conditions),
     }
+    closures = {name: builds[name].part.packages for name in environment.builds}
+    for build in builds.values():
+        closures |= _nested(build.part)
     return replace(
         environment,
         target=goal.target.reduced_to(conditions),
-        builds={name: builds[name].part.packages for name in sorted(environment.builds)},
+        builds={name: closures[name] for name in sorted(closures)},
         conditions=tuple(sorted(conditions)),
     )
+
+
+def _nested(part: LockedEnvironment) -> Mapping[str, tuple[Pin, ...]]:
+    """Return the builds for a build environment by `NAME==VERSION`."""
+    here: Mapping[str, Pin] = {pin.name: pin for pin in part.packages}
+    return {str(here.get(name, name)): pins for name, pins in part.builds.items()}
 
 
 def _merged(lock: Lock, tools: Iterable[Lock], builds: Mapping[str, Mapping[str, _Build]]) -> Lock:
@@ -156,7 +165,7 @@ def _merged(lock: Lock, tools: Iterable[Lock], builds: Mapping[str, Mapping[str,
                     key=str,
                 )
             ),
-            build_requires=tuple(sorted(requires.get(pin, ()))),
+            build_requires=tuple(sorted({*package.build_requires, *requires.get(pin, ())})),
         )
         for pin, package in packages.items()
     ]
@@ -180,7 +189,12 @@ def _needed(lock: Lock, package: LockedPackage) -> set[Pin]:
 
 def _joined(one: LockedPackage, other: LockedPackage) -> LockedPackage:
     wheels: dict[str, LockedFile] = {file.filename: file for file in (*other.wheels, *one.wheels)}
-    return replace(one, wheels=tuple(wheels[name] for name in sorted(wheels)), sdist=one.sdist or other.sdist)
+    return replace(
+        one,
+        wheels=tuple(wheels[name] for name in sorted(wheels)),
+        sdist=one.sdist or other.sdist,
+        build_requires=tuple(sorted({*one.build_requires, *other.build_requires})),
+    )
 
 
 def _direct(builds: Mapping[str, Mapping[str, _Build]]) -> dict[Pin, set[Pin]]:

@@ -88,6 +88,8 @@ class LockBasis(Struct, frozen=True, kw_only=True):
     old: Lock | None = None
     installed: tuple[Installed, ...] = ()
     builder: Builder | None = None
+    of_build: bool = False
+    """Whether the lock is of a build environment, which gets no members."""
 
 
 def lock_for_goals(
@@ -100,7 +102,7 @@ def lock_for_goals(
 ) -> Lock:
     """Solve for these environments from open sources; see `make_lock`."""
     manifest, old, cache = project.manifest, basis.old, open_cache(settings)
-    if basis.builder and any(not each.version for each in manifest.members):
+    if basis.builder and not basis.of_build and any(not each.version for each in manifest.members):
         from pipper.ops.lock.member_questions import MemberQuestions  # noqa: PLC0415 - few projects need it
 
         sources.members.complete(MemberQuestions(project.root, basis.builder, cache).answered)

@@ -314,9 +314,7 @@ class _Run:
             cache=cache,
             allowed=not self.request.no_build,
         )
-        wheels = builds.cached(wanted)
-        missing = [want for want in wanted if want.file.sha256 not in wheels]
-        return {**wheels, **(builds.build(missing, self._origins()) if missing else {})}
+        return builds.wheels(wanted, self._origins)
 
     def _built_members(self, wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
         # Imported here: few syncs build something.
