@@ -1,7 +1,11 @@
 """Packages that exist as source only: allowed, locked with what builds them, built once, installed everywhere."""
 
 import contextlib
+import hashlib
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,6 +242,84 @@ def test_R01_download_saves_the_source_and_what_builds_it_for_a_host_without_net
     shop.workspace.run("sync", "--offline", "--from", "saved")
     assert len(shop.index.seen) == seen
     assert shop.workspace.installed() == {"promise": "2.0", "six": "1.0"}
+
+
+BUILT = "promise-2.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def saved(shop: Shop) -> Path:
+    """A folder with the wheels of a lock, the built one among them; the cache is that of another machine."""
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.workspace.run("download", "--build", "-d", "saved")
+    shutil.rmtree(shop.workspace.root / "cache")
+    return shop.workspace.app / "saved"
+
+
+def test_R01_download_builds_for_a_host_without_a_compiler(shop: Shop, saved: Path) -> None:
+    names = {path.name for path in saved.iterdir()}
+    assert names == {BUILT, f"{BUILT}.built.json", "six-1.0-py3-none-any.whl"}
+    with shop.index_is_quiet():
+        done = shop.workspace.refused("sync", "--offline", "--from", "saved", code=6, subject="1 file")
+        assert "promise-2.0.tar.gz" in done.stderr
+        assert "add --no-build" in done.stderr
+        done = shop.workspace.run("sync", "--offline", "--no-build", "--from", "saved")
+        assert "uilding" not in done.stderr
+        assert shop.workspace.installed() == {"promise": "2.0", "six": "1.0"}
+        assert "Nothing to do" in shop.workspace.run("sync").stderr
+        shutil.rmtree(shop.workspace.venv)
+        shutil.rmtree(saved)
+        shop.workspace.run("sync", "--offline", "--no-build")
+    shop.workspace.run("sync", "--check", "--verify", "--offline")
+
+
+def test_R01_pip_installs_the_wheels_that_download_built(shop: Shop, saved: Path) -> None:
+    target = shop.workspace.root / "by-pip"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--no-index", "--only-binary", ":all:"),
+            *("--find-links", saved, "--target", target, "promise"),
+        ],
+        check=True,
+        cwd=shop.workspace.root,
+        env={**os.environ, "PIP_CONFIG_FILE": os.devnull},
+    )
+    assert (target / "promise.py").exists()
+
+
+def test_R01_without_the_option_the_wheels_that_download_built_are_not_trusted(
+    shop: Shop, saved: Path
+) -> None:
+    done = shop.workspace.run("sync", "--from", "saved")
+    assert "Building promise 2.0" in done.stderr
+
+
+def test_R01_a_wheel_that_download_built_is_checked(shop: Shop, saved: Path) -> None:
+    sync = ("sync", "--offline", "--no-build", "--from", "saved")
+    wheel, note = saved / BUILT, saved / f"{BUILT}.built.json"
+    whole, said = wheel.read_bytes(), note.read_text()
+    wheel.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    shop.workspace.refused(*sync, code=4, subject=BUILT)
+    wheel.write_bytes(whole)
+    sha256 = tomllib.loads(shop.workspace.lock.read_text())["packages"][0]["sdist"]["sha256"]
+    for text in (said.replace(sha256, "0" * 64), said.replace('"sha256": "', '"sha256": "../'), "{", ""):
+        note.write_text(text)
+        done = shop.workspace.refused(*sync, code=2, subject="promise-2.0.tar.gz")
+        assert "download --build" in done.stderr
+    other = make_wheel(saved, "promise", "3.0")
+    for suffix in ("", ".built.json"):
+        (saved / f"{BUILT}{suffix}").unlink()
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    own = hashlib.sha256(whole).hexdigest()
+    (saved / f"{other.name}.built.json").write_text(said.replace(own, digest))
+    shop.workspace.refused(*sync, code=4, subject="promise-3.0")
+
+
+def test_R01_download_builds_for_the_python_at_hand_only(shop: Shop) -> None:
+    shop.ask("promise", more=ALLOWED)
+    shop.workspace.run("lock")
+    shop.workspace.refused("download", "--build", "--all-environments", code=2, subject="--all-environments")
 
 
 def test_R01_export_carries_the_source(shop: Shop) -> None:

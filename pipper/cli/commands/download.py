@@ -20,6 +20,7 @@ Examples:
   pipper download 'foo:1.2.*' -d wheels         # foo and its dependencies
   pipper download -i pipper.json -d wheels      # a 0.x manifest
   pipper download foo -d wheels --bundles       # also as bundles (.pipper)
+  pipper download -d wheels --build             # for hosts without a compiler
 """
 
 
@@ -37,11 +38,14 @@ Examples:
 @selection_options
 @member_options
 @click.option("--all-environments", is_flag=True, help="Save the wheels for every environment of the lock.")
+@click.option("--build", is_flag=True, help="Build source distributions, and save the wheels in their place.")
 @click.option("--bundles", is_flag=True, help="Also save a bundle (.pipper) of each wheel.")
 @click.option("-e", "--extract", is_flag=True, help="Also save the metadata of each bundle: WHEEL.meta.json.")
 @limit_option
 @repository_options
-def command(directory: Path, all_environments: bool, bundles: bool, extract: bool, **given: Any) -> None:
+def command(
+    directory: Path, all_environments: bool, build: bool, bundles: bool, extract: bool, **given: Any
+) -> None:
     """Save the wheels of packages and of their dependencies in a directory.
 
     Without REQ, -i and --lock pipper takes the project's lock. Install from the directory with
@@ -57,6 +61,7 @@ def command(directory: Path, all_environments: bool, bundles: bool, extract: boo
         bundles=bundles,
         extract=extract,
         all_environments=all_environments,
+        build=build,
     )
     saved = download(settings, request)
     for each in saved:

@@ -265,6 +265,7 @@ def locked_builds(
     interpreter: Interpreter,
     cache: Cache,
     allowed: bool,
+    folder: Path | None = None,
 ) -> "LockedBuilds":
     """Return the builds for one environment of a lock, which need no other package than the lock has."""
     from pipper.ops.build.from_lock import LockedBuilds  # noqa: PLC0415 - only a sync needs it
@@ -277,6 +278,7 @@ def locked_builds(
         builder=project_builder(settings, project, interpreter),
         cache=cache,
         allowed=allowed,
+        folder=None if folder is None else settings.directory / folder,
     )
 
 

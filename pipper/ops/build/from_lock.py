@@ -1,6 +1,7 @@
 """Build the wheels of locked source distributions, each once, with exactly the packages that the lock has for it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 from packaging.requirements import InvalidRequirement
@@ -17,8 +18,9 @@ from pipper.core.plan import Wanted
 from pipper.core.ports import BuildEnvironment
 from pipper.core.standards import read_requirement, read_version
 from pipper.core.wording import quoted
-from pipper.errors import IntegrityError, MachineError, UsageError
+from pipper.errors import IntegrityError, MachineError, StoreError, UsageError
 from pipper.ops.build.install import install_build_environment
+from pipper.ops.build.saved_wheels import saved_wheels
 from pipper.ops.lock.bundles import require_cached
 from pipper.ops.sync.fetch import Origins, fetch_files
 from pipper.ops.sync.wheel_checks import require_same_version
@@ -47,6 +49,8 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
     cache: Cache
     allowed: bool
     """Whether a wheel that is not in the cache may be built."""
+    folder: Path | None = None
+    """If no build is `allowed`: where `pipper download --build` may have saved wheels."""
 
     def cached(self, wanted: Sequence[Wanted]) -> dict[str, UnpackedWheel]:
         """Return the wheels that were built before, unpacked, by the sha256 of their source distributions."""
@@ -68,13 +72,38 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
         found = self.cached(wanted)
         missing = [want for want in wanted if want.file.sha256 not in found]
         if missing and not self.allowed:
+            found |= self._saved(missing)
+            missing = [want for want in missing if want.file.sha256 not in found]
+        if missing and not self.allowed:
             raise UsageError(
                 f"{quoted(want.filename for want in missing)} would have to be built, and --no-build refuses that",
-                hint="leave out --no-build, or require versions that have a wheel for this environment",
+                hint="leave out --no-build, or take wheels that `pipper download --build -d DIR` built on a machine"
+                " of the same kind: `pipper sync --no-build --from DIR`",
             )
         if missing:
-            fetch_files(missing, origins(), self.cache, self.builder.reporter)
+            self._fetch(missing, origins())
         return {**found, **{want.file.sha256: self._build(want, origins) for want in missing}}
+
+    def _fetch(self, wanted: Sequence[Wanted], origins: Origins) -> None:
+        try:
+            fetch_files(wanted, origins, self.cache, self.builder.reporter)
+        except StoreError as error:
+            folder = origins.folder
+            if not folder or not any(path for want in wanted for path in saved_wheels(want, folder)):
+                raise
+            hint = f"add --no-build: it takes the wheels that `pipper download --build` saved in {folder}"
+            raise StoreError(error.message, cause=error.cause, hint=hint) from error
+
+    def _saved(self, wanted: Sequence[Wanted]) -> dict[str, UnpackedWheel]:
+        """Return the wheels in `folder` that fit; raises IntegrityError for one that is not as its note says."""
+        found: dict[str, UnpackedWheel] = {}
+        for want in wanted:
+            for path, note in saved_wheels(want, self.folder) if self.folder else ():
+                if want.file.sha256 not in found and self._fits(path.name):
+                    self._require_fit(want, path.name)
+                    self.cache.add_file(path, note.sha256, subject=str(path))
+                    found[want.file.sha256] = self._kept(want, path.name, note.sha256)
+        return found
 
     def environment(self, tools: Sequence[Wanted], origins: Callable[[], Origins]) -> BuildEnvironment:
         """Return an environment with exactly these packages of the lock; raises as `wheels`."""
@@ -114,9 +143,13 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             self._require_fit(want, wheel.name)
             sha256 = sha256_of_file(wheel)
             cache.add_file(wheel, sha256, subject=f"the wheel of {subject}")
-        unpacked = cache.unpack(sha256, wheel.name)
+        return self._kept(want, wheel.name, sha256)
+
+    def _kept(self, want: Wanted, filename: str, sha256: str) -> UnpackedWheel:
+        """Unpack a wheel whose file is in the cache, and note there what it was built from."""
+        unpacked = self.cache.unpack(sha256, filename)
         require_same_version(want, unpacked)
-        keep_note(cache, self._key(want), Built(filename=wheel.name, sha256=sha256))
+        keep_note(self.cache, self._key(want), Built(filename=filename, sha256=sha256))
         return unpacked
 
     def _require_tools(self, want: Wanted, hooks: Hooks, environment: BuildEnvironment) -> None:
@@ -140,23 +173,22 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
                 )
 
     def _require_fit(self, want: Wanted, filename: str) -> None:
-        name, target = parse_wheel_name(filename), self.part.target
+        name = parse_wheel_name(filename)
         if (name.name, name.version) != (want.name, read_version(want.version)):
             raise IntegrityError(
                 f"the build of {want.name} {want.version} gave {filename}",
                 cause="that is another project or another version",
                 hint=f"use another version of {want.name}, and tell its publisher",
             )
-        if not any(tag in target.ranks for tag in name.tags):
+        if not self._fits(filename):
             raise IntegrityError(
-                f"the build of {want.name} {want.version} gave {filename}, which does not fit {target.name}",
+                f"the build of {want.name} {want.version} gave {filename},"
+                f" which does not fit {self.part.target.name}",
                 hint=f"use another version of {want.name}, and tell its publisher",
             )
 
-
-def divided(wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[Wanted]]:
-    """Return the wheels and the source distributions."""
-    return [want for want in wanted if not want.build], [want for want in wanted if want.build]
+    def _fits(self, filename: str) -> bool:
+        return any(tag in self.part.target.ranks for tag in parse_wheel_name(filename).tags)
 
 
 def with_tools(wanted: Sequence[Wanted]) -> tuple[Wanted, ...]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipper.cache.cache import Cache
+from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage, Pin
 from pipper.core.lock.selection import Selection, select_members
 from pipper.core.manifest.members import ITSELF
@@ -97,12 +98,18 @@ def _built(
     found: dict[str, LockedPackage] = {}
     for member, want in zip(members, wanted, strict=True):
         wheel = wheels[want.file.sha256]
-        path = require_cached(wheel.sha256, wheel.filename, cache)
-        with os_errors("read", path):
-            size = path.stat().st_size
-        file = LockedFile(sha256=wheel.sha256, size=size, url=path.absolute().as_uri(), wheel=wheel.filename)
-        found[member.name] = replace(member, version=wheel.version, path="", editable=False, wheels=(file,))
+        found[member.name] = replace(
+            member, version=wheel.version, path="", editable=False, wheels=(file_of(wheel, cache),)
+        )
     return found
+
+
+def file_of(wheel: UnpackedWheel, cache: Cache) -> LockedFile:
+    """Return a wheel that was built as a file of a lock, with the URL of its place in the cache."""
+    path = require_cached(wheel.sha256, wheel.filename, cache)
+    with os_errors("read", path):
+        size = path.stat().st_size
+    return LockedFile(sha256=wheel.sha256, size=size, url=path.absolute().as_uri(), wheel=wheel.filename)
 
 
 def _without_project(lock: Lock) -> Lock:

@@ -313,6 +313,7 @@ class _Run:
             interpreter=self.environment.interpreter,
             cache=cache,
             allowed=not self.request.no_build,
+            folder=self.request.folder,
         )
         return builds.wheels(wanted, self._origins)
 
