@@ -184,8 +184,8 @@ def _locked(package: Package, found: object, base: Path, label: str) -> LockedPa
         raise UsageError(
             f"{label}: {package.name} has no wheel for this environment",
             cause=f"its source is {kinds.get(type(found).__name__, 'a folder or an archive')}",
-            hint="pipper builds only what its own lock holds with all that the build requires: use `pipper lock`,"
-            " or publish a wheel and lock that",
+            hint="pipper builds only from a lock of its own, which holds all that the build requires: use pipper.lock,"
+            " `pipper authorize -o FILE.lock` for another host, or a lock with a wheel",
         )
     _check_wheel(wheel, f"{label}: {package.name}")
     version = read_wheel_name(wheel.filename)[1]
