@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pipper.build.source_tree import tree_files
 from pipper.core.document import MANIFEST_LIMIT, read_toml
+from pipper.core.manifest.version_files import VersionFile, version_files
 from pipper.errors import UsageError
 from pipper.system.digest import digest, digest_each
 from pipper.system.files import read_bytes
@@ -34,16 +35,18 @@ class Watched(Struct, frozen=True, kw_only=True):
 def member_state(folder: Path, *, editable: bool, facts: str, edited: Mapping[str, bytes] = _NOTHING) -> str:
     """Return a digest of what the build of a member depends on.
 
-    That is its place; `facts`, such as the interpreter; `BUILD_FILES` and a backend in its own tree; for one that is
-    not editable, its manifest, and size and time of every other file. `edited` are files of the folder, by name, that
-    are not written yet. Raises MachineError if a file cannot be read.
+    That is its place; `facts`, such as the interpreter; `BUILD_FILES` and a backend in its own tree; for an editable
+    one, the version in files that its configuration names; for another one, its manifest, and size and time of every
+    other file. `edited` are files of the folder, by name, that are not written yet. Raises MachineError if a file
+    cannot be read.
     """
     place = os.fsencode(os.path.realpath(folder))
     parts = [_FORMAT, b"editable" if editable else b"wheel", facts.encode(), place]
     own = () if editable else (folder / _BY_CONTENT[-1],)
     tree = [] if editable else [tree_state(folder, without=_BY_CONTENT).encode()]
     files = _contents(folder, (*_editable_files(folder), *own), edited)
-    return digest_each(chain(parts, files, tree))
+    versions = _versions(folder) if editable else ()
+    return digest_each(chain(parts, files, tree, versions))
 
 
 def _contents(folder: Path, paths: Iterable[Path], edited: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -57,7 +60,7 @@ def _contents(folder: Path, paths: Iterable[Path], edited: Mapping[str, bytes]) 
 
 def watched_of(folder: Path, *, editable: bool) -> Watched:
     """Return the paths that `member_state` reads; raises MachineError if the folder cannot be read."""
-    files = list(_editable_files(folder))
+    files = [*_editable_files(folder), *(folder / each.path for each in _version_files(folder))]
     if editable:
         return Watched(files=tuple(map(str, files)))
     with os_errors("read", folder):
@@ -84,16 +87,37 @@ def tree_state(folder: Path, *, without: Collection[str] = ()) -> str:
 def _editable_files(folder: Path) -> Iterator[Path]:
     for name in BUILD_FILES:
         yield folder / name
-    data = read_bytes(folder / BUILD_FILES[0]) or b""
-    if b"backend-path" not in data:
-        return
-    try:
-        table = read_toml(data, label=BUILD_FILES[0], limit=MANIFEST_LIMIT).at("build-system", {})
-        places = table.at("backend-path", []).texts()
-    except UsageError:
-        return  # the build reports it
-    for place in places:
+    for place in _backend_paths(folder):
         if not (folder / place).is_dir():
             continue  # the build reports it
         with os_errors("read", folder / place):
             yield from (path for path in tree_files(folder / place) if path.suffix == ".py")
+
+
+def _backend_paths(folder: Path) -> tuple[str, ...]:
+    data = read_bytes(folder / BUILD_FILES[0]) or b""
+    if b"backend-path" not in data:
+        return ()
+    try:
+        table = read_toml(data, label=BUILD_FILES[0], limit=MANIFEST_LIMIT).at("build-system", {})
+        return table.at("backend-path", []).texts()
+    except UsageError:
+        return ()  # the build reports it
+
+
+def _version_files(folder: Path) -> tuple[VersionFile, ...]:
+    data, setup_cfg = (read_bytes(folder / name) or b"" for name in (BUILD_FILES[0], BUILD_FILES[2]))
+    if b"dynamic" not in data and b"version" not in setup_cfg:
+        return ()
+    try:
+        return version_files(read_toml(data, label=BUILD_FILES[0], limit=MANIFEST_LIMIT), setup_cfg)
+    except UsageError:
+        return ()  # the build reports it
+
+
+def _versions(folder: Path) -> Iterator[bytes]:
+    for each in _version_files(folder):
+        path = folder / each.path
+        if each.path not in BUILD_FILES and path.is_file():
+            yield os.fsencode(each.path)
+            yield each.part(read_bytes(path) or b"")

@@ -180,7 +180,10 @@ def test_a_member_is_built_again_only_when_its_build_files_changed(yard: Yard) -
     done = yard.workspace.run("sync")
     assert "Building lab (../lab)" in done.stderr
     assert " ~ lab 1.0 (built again)" in done.stderr
-    assert " ~ lab 1.0 (reinstalled)" in yard.workspace.run("sync", "--reinstall", "lab").stderr
+    done = yard.workspace.run("sync", "--reinstall", "lab")
+    assert " ~ lab 1.0 (reinstalled)" in done.stderr
+    assert "Building lab (../lab)" in done.stderr, "for what the state of its files does not show"
+    assert "Building" not in yard.workspace.run("sync", "--reinstall", "lab", "--no-build").stderr
     yard.member("../lab", "lab", version="2.0")
     done = yard.workspace.run("lock", "--check", code=1)
     assert "the member `lab` (../lab) has version `2.0`, in the lock it is `1.0`" in done.stdout
@@ -188,6 +191,34 @@ def test_a_member_is_built_again_only_when_its_build_files_changed(yard: Yard) -
     yard.workspace.run("lock")
     yard.workspace.run("sync")
     assert yard.workspace.installed() == {"lab": "2.0"}
+
+
+READS_VERSION = """
+def _project():
+    found = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (line,) = (each for each in Path("lab.py").read_text().splitlines() if each.startswith("__version__"))
+    return {**found, "version": line.split("'")[1]}
+"""
+
+
+def test_a_member_whose_version_is_computed_from_a_module_is_built_again_when_that_changed(
+    yard: Yard,
+) -> None:
+    yard.index.add(make_backend(yard.files, "2.0", more=READS_VERSION))
+    lab = yard.member("../lab", "lab", more="[tool.hatch.version]\npath = 'lab.py'\n")
+    manifest = lab / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace("version = '1.0'", "dynamic = ['version']"))
+    (lab / "lab.py").write_text("__version__ = '1.0'\nVALUE = 1\n")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"lab": "1.0"}
+    (lab / "lab.py").write_text("__version__ = '1.0'\nVALUE = 2\n")
+    assert "Building" not in yard.workspace.run("sync").stderr
+    (lab / "lab.py").write_text("__version__ = '1.1'\nVALUE = 2\n")
+    assert "Building lab (../lab)" in yard.workspace.run("sync").stderr
+    assert yard.workspace.installed() == {"lab": "1.1"}
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
 
 
 def test_a_member_that_is_not_editable_is_built_again_when_any_file_changed(yard: Yard) -> None:

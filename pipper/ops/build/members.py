@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from msgspec import Struct
+from packaging.utils import NormalizedName
 
 from pipper.build.backend import Builder
 from pipper.build.member import MemberSource, build_member
@@ -35,6 +36,8 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
     project: Project
     allowed: bool
     """Whether a wheel that is not in the cache may be built."""
+    again: frozenset[NormalizedName] = frozenset()
+    """The members to build even if the cache has their wheels, unless no build is allowed."""
 
     def wheels(self, wanted: Sequence[Wanted]) -> Mapping[str, UnpackedWheel]:
         """Return the wheels by state, unpacked; build those that the cache does not have, one after the other.
@@ -42,7 +45,8 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
         The caller is within `Cache.in_use`. Raises UsageError if builds are not `allowed`, IntegrityError if a wheel is
         of another project or version, and what `build_member` raises.
         """
-        found = {want.file.sha256: self._cached(want) for want in wanted}
+        again = self.again if self.allowed else frozenset()
+        found = {want.file.sha256: None if want.name in again else self._cached(want) for want in wanted}
         missing = [want for want in wanted if found[want.file.sha256] is None]
         if missing and not self.allowed:
             raise UsageError(

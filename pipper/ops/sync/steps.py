@@ -329,7 +329,7 @@ class _Run:
             allowed=not self.request.no_build,
             offline=self.request.offline,
         )
-        return builds.wheels(wanted)
+        return replace(builds, again=frozenset(self._reinstalled())).wheels(wanted)
 
     def _origins(self) -> "Origins":
         from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - most syncs fetch nothing
