@@ -1,5 +1,6 @@
 """The options of `add`, `install`, `remove` and `uninstall`, what these commands run, and what they print."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,9 @@ from pipper.cli.options.environment import python_option, system_option
 from pipper.cli.options.settings import limit_option, settings_from
 from pipper.cli.output import give
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
+from pipper.core.redaction import redacted
 from pipper.core.wording import listed
+from pipper.errors import UsageError
 from pipper.ops.context.settings import Place
 from pipper.ops.edit.edit import EditRequest
 from pipper.ops.edit.folders import MemberFolder
@@ -127,7 +130,7 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
     return EditRequest(
         add=tuple(requested(text) for text in given.get("requirements", ())),
         folders=folders,
-        remove=tuple(canonicalize_name(name) for name in given.get("names", ())),
+        remove=tuple(map(_removed, given.get("names", ()))),
         group=_group(group) if group is not None else None,
         build=names_from(given.get("build", ())),
         upgrade=bool(given.get("upgrade")),
@@ -141,6 +144,19 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         sync=not given["no_sync"],
         dry_run=given["dry_run"],
     )
+
+
+def _removed(text: str) -> NormalizedName:
+    """Return the name of a project to remove; raise UsageError for a requirement, whose parts cannot be removed."""
+    name = re.match(r"([A-Za-z0-9][\w.-]*)[\[<>=!~; ]", text, re.ASCII)
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        raise UsageError(
+            f"`{redacted(text)[:200]}` is not the name of a project",
+            cause="a requirement is removed whole, by its name",
+            hint=f"give `{name[1]}`, then add what should stay of it again" if name else "give names only",
+        ) from error
 
 
 def _group(text: str) -> NormalizedName:

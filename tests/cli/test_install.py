@@ -87,6 +87,12 @@ def test_remove_takes_out_what_nothing_else_needs(workspace: Workspace) -> None:
     assert "alpha" not in workspace.manifest.read_text()
 
 
+@pytest.mark.parametrize("given", ["alpha[fast]", "alpha>=1", "alpha [fast]"])
+def test_remove_takes_names_and_says_how_to_take_away_an_extra(workspace: Workspace, given: str) -> None:
+    told = workspace.refused("remove", given, code=2, subject=given).stderr
+    assert "hint: give `alpha`, then add what should stay of it again" in told
+
+
 def test_remove_of_what_is_not_required_tells_where_it_stands(workspace: Workspace) -> None:
     told = workspace.refused("remove", "delta", code=2, subject="delta").stderr
     assert "-g dev" in told
