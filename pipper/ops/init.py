@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName
 
 from pipper.build.member_state import BUILD_FILES
 from pipper.core.document import MANIFEST_LIMIT, read_toml
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject
@@ -86,8 +87,8 @@ def _refuse_project(directory: Path) -> None:
     if found in own or own[0].is_file():
         raise UsageError(f"{directory} already has a manifest", hint="edit it, then run `pipper lock`")
     if found is not None:
-        patterns = parse_manifest(read_bytes(found) or b"", label=found.name).workspace
-        if directory in workspace_folders(patterns, found.parent) and any(
+        workspace = parse_manifest(read_bytes(found) or b"", label=found.name).workspace
+        if directory in workspace_folders(workspace, found.parent) and any(
             (directory / name).is_file() for name in BUILD_FILES
         ):
             raise UsageError(
@@ -144,14 +145,19 @@ def _with_usable_members(found: ImportedManifest, file: Path, directory: Path) -
             path = Path(os.path.relpath(base / source.path, directory)).as_posix()
             moved[name] = replace(source, path=path)
     above = Path(os.path.relpath(base, directory))
-    patterns = () if ".." in above.parts else tuple((above / each).as_posix() for each in found.workspace)
-    folders = workspace_folders(patterns, directory)
+    workspace = Workspace()
+    if ".." not in above.parts:
+        workspace = Workspace(
+            members=tuple((above / each).as_posix() for each in found.workspace.members),
+            exclude=tuple((above / each).as_posix() for each in found.workspace.exclude),
+        )
+    folders = workspace_folders(workspace, directory)
     names = {stated.name for stated in map(_stated, folders) if stated is not None and stated.is_package}
     lost |= found.in_workspace - names
     if lost:
         again = from_pyproject(read_bytes(file) or b"", label=file.name, lost=lost)
         return _with_usable_members(again, file, directory)
-    return replace(found, paths=moved, workspace=patterns)
+    return replace(found, paths=moved, workspace=workspace)
 
 
 def _stated(folder: Path) -> StatedProject | None:

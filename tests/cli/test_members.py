@@ -327,12 +327,29 @@ def test_a_workspace_has_one_lock_with_the_same_bytes_from_any_folder(yard: Yard
     assert "Nothing to do" in yard.workspace.run("sync", cwd=app / "tools").stderr
     done = yard.workspace.run("remove", "core", code=2)
     assert "it is a member of the project, in `packages/core`" in done.stderr
-    assert "`[workspace] members`" in done.stderr
+    assert 'add `"packages/core"` to `exclude` of [workspace]' in done.stderr
     new = yard.member("packages/new", "new")
     assert "`new`" in yard.workspace.run("sync", code=2).stderr
     shutil.rmtree(new)
     shutil.rmtree(app / "packages" / "core")
     assert "core" in yard.workspace.run("lock", "--check", code=1).stdout
+
+
+def test_what_a_workspace_excludes_is_a_project_of_its_own(yard: Yard) -> None:
+    yard.member("packages/lab", "lab")
+    old = yard.member("packages/old", "old")
+    yard.ask(more="[workspace]\nmembers = ['packages/*']\n")
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"lab": "1.0", "old": "1.0"}
+    yard.ask(more="[workspace]\nmembers = ['packages/*']\nexclude = ['packages/old']\n")
+    assert "out of date" in yard.workspace.run("sync", code=2).stderr
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert yard.workspace.installed() == {"lab": "1.0"}
+    (old / "pipper.toml").write_text("index = false\n")
+    yard.workspace.run("lock", cwd=old)
+    assert (old / "pipper.lock").exists()
 
 
 def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) -> None:

@@ -1,6 +1,7 @@
 """Projects of other tools: what is brought over, what is said to be left behind."""
 
 import re
+import tomllib
 
 import pytest
 
@@ -416,8 +417,8 @@ excludes = ["other"]
     ("text", "said"),
     [
         (
-            "[tool.uv]\nworkspace = { members = ['a'], exclude = ['b'] }\nfind-links = ['x']\n",
-            "[tool.uv.workspace]: `exclude`",
+            "[tool.uv]\nworkspace = { members = ['a'], odd = ['b'] }\nfind-links = ['x']\n",
+            "[tool.uv.workspace]: `odd`",
         ),
         ("[tool.uv]\nprerelease = 'if-necessary'\n", "[tool.uv]: `prerelease = if-necessary`"),
         ("[tool.uv]\nextra-index-url = ['https://x.example.com']\n", "the index (https://x.example.com)"),
@@ -618,3 +619,11 @@ def test_R03_a_line_with_control_characters_leaves_a_valid_manifest(line: str) -
     text = manifest_text(requirements(main=f"{line}\nsix\n"), source="x", python="3.11", repositories={})
     assert "# Not converted: main.txt: line 1: " in text
     assert [each.name for each in parse_manifest(text.encode(), label="pipper.toml").dependencies] == ["six"]
+
+
+def test_a_workspace_of_uv_comes_over_with_what_it_excludes() -> None:
+    found = pyproject("[tool.uv.workspace]\nmembers = ['packages/*']\nexclude = ['packages/old', '../x']\n")
+    text = manifest_text(found, source="pyproject.toml", python="3.11", repositories={})
+    table = tomllib.loads(text)["workspace"]
+    assert table == {"members": ["packages/*"], "exclude": ["packages/old"]}
+    assert found.notes == ()

@@ -10,8 +10,9 @@ from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.lock.model import Pin
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.inputs import Inputs, MemberInputs
-from pipper.core.manifest.members import Member, is_listed
+from pipper.core.manifest.members import Member
 from pipper.core.manifest.model import parse_manifest
 from pipper.core.manifest.stated_name import stated_name
 from pipper.core.standards import read_requirement, read_specifiers
@@ -136,18 +137,46 @@ def test_a_workspace_lists_what_its_patterns_match_on_the_disk(
     tmp_path: Path, pattern: str, listed: bool
 ) -> None:
     (tmp_path / "packages" / "lab").mkdir(parents=True)
-    assert is_listed("packages/lab", [pattern]) is listed
-    found = [path.relative_to(tmp_path).as_posix() for path in workspace_folders([pattern], tmp_path)]
+    assert Workspace(members=(pattern,)).lists("packages/lab") is listed
+    found = [
+        path.relative_to(tmp_path).as_posix()
+        for path in workspace_folders(Workspace(members=(pattern,)), tmp_path)
+    ]
     assert ("packages/lab" in found) is listed
+
+
+@pytest.mark.parametrize("pattern", ["packages/lab", "packages/l*", "packages", "**/lab"])
+def test_a_workspace_leaves_out_what_it_excludes_with_all_below(tmp_path: Path, pattern: str) -> None:
+    for path in ("packages/lab/inner", "libs/other"):
+        (tmp_path / path).mkdir(parents=True)
+    for members in (("**",), ("packages/lab", "packages/lab/inner", "libs/other")):
+        workspace = Workspace(members=members, exclude=(pattern,))
+        found = [path.relative_to(tmp_path).as_posix() for path in workspace_folders(workspace, tmp_path)]
+        assert "libs/other" in found
+        assert workspace.lists("libs/other")
+        for path in ("packages/lab", "packages/lab/inner"):
+            assert path not in found
+            assert not workspace.lists(path)
 
 
 def test_hidden_folders_are_in_a_workspace_only_if_they_are_named(tmp_path: Path) -> None:
     (tmp_path / ".venv" / "lib").mkdir(parents=True)
     (tmp_path / ".tools" / "lab").mkdir(parents=True)
-    assert workspace_folders(["*", "**"], tmp_path) == []
-    assert workspace_folders([".tools/*"], tmp_path) == [tmp_path / ".tools" / "lab"]
-    assert not is_listed(".venv/.pipper", ["*/*", "**"])
-    assert is_listed(".tools/lab", [".tools/*"])
+    assert (
+        workspace_folders(
+            Workspace(
+                members=(
+                    "*",
+                    "**",
+                )
+            ),
+            tmp_path,
+        )
+        == []
+    )
+    assert workspace_folders(Workspace(members=(".tools/*",)), tmp_path) == [tmp_path / ".tools" / "lab"]
+    assert not Workspace(members=("*/*", "**")).lists(".venv/.pipper")
+    assert Workspace(members=(".tools/*",)).lists(".tools/lab")
 
 
 def test_T05_the_walk_of_a_workspace_follows_links_that_stay_in_it(tmp_path: Path) -> None:
@@ -156,12 +185,12 @@ def test_T05_the_walk_of_a_workspace_follows_links_that_stay_in_it(tmp_path: Pat
     (outside / "lab").mkdir(parents=True)
     (root / "inner").symlink_to("real")
     (root / "outer").symlink_to(outside)
-    assert workspace_folders(["*/lab"], root) == [root / "real" / "lab"]
-    assert workspace_folders(["i*/lab"], root) == [root / "inner" / "lab"]
-    assert workspace_folders(["**/lab"], root) == [root / "real" / "lab"]
-    assert root / "outer" in workspace_folders(["*"], root)  # who reads it refuses it
+    assert workspace_folders(Workspace(members=("*/lab",)), root) == [root / "real" / "lab"]
+    assert workspace_folders(Workspace(members=("i*/lab",)), root) == [root / "inner" / "lab"]
+    assert workspace_folders(Workspace(members=("**/lab",)), root) == [root / "real" / "lab"]
+    assert root / "outer" in workspace_folders(Workspace(members=("*",)), root)  # who reads it refuses it
     with pytest.raises(MachineError, match="through a symbolic link"):
-        workspace_folders(["outer/*"], root)
+        workspace_folders(Workspace(members=("outer/*",)), root)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A pattern of `[workspace] members`, matched part by part: a run of wildcards costs no more than its length."""
+"""The patterns of `[workspace]`, matched part by part: a run of wildcards costs no more than its length."""
 
 from fnmatch import fnmatchcase
 
@@ -56,3 +56,25 @@ def folder_pattern(text: str) -> FolderPattern:
         if part != _ANY_DEPTH or parts[-1:] != [_ANY_DEPTH]:
             parts.append(part)
     return FolderPattern(tuple(parts))
+
+
+class Workspace(Struct, frozen=True, kw_only=True):
+    """The table `[workspace]`: which folders below a manifest are its members; false without any pattern."""
+
+    members: tuple[str, ...] = ()
+    """Patterns, separated by `/`."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of folders that are left out with all below them."""
+
+    def __bool__(self) -> bool:
+        return bool(self.members)
+
+    def lists(self, path: str) -> bool:
+        """Return whether a path below the manifest is that of a member; a hidden folder only if named."""
+        return any(folder_pattern(each).matches(path) for each in self.members) and not self.excludes(path)
+
+    def excludes(self, path: str) -> bool:
+        """Return whether a path below the manifest, or one above it, is left out."""
+        parts = path.split("/") if self.exclude else []
+        above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        return any(folder_pattern(each).matches(one) for each in self.exclude for one in above)

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
-from pipper.core.manifest.folder_pattern import folder_pattern
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.inputs import MemberInputs
 from pipper.core.manifest.requirement import requirement_texts, specifiers_text
 
@@ -85,10 +85,15 @@ def read_paths(node: Node) -> dict[NormalizedName, PathSource]:
     return found
 
 
-def read_workspace(node: Node) -> tuple[str, ...]:
-    """Return the patterns of `[workspace] members`; raises UsageError for one that leads out of the folder."""
-    patterns, members = [], node.only(("members",)).at("members", [])
-    for each in members.items():
+def read_workspace(node: Node) -> Workspace:
+    """Return the patterns of `[workspace]`; raises UsageError for one that leads out of the folder."""
+    node.only(("members", "exclude"))
+    return Workspace(members=_patterns(node.at("members", [])), exclude=_patterns(node.at("exclude", [])))
+
+
+def _patterns(node: Node) -> tuple[str, ...]:
+    patterns = []
+    for each in node.items():
         pattern = _relative(each)
         if ".." in pattern.split("/"):
             raise each.fail(
@@ -103,17 +108,12 @@ def read_workspace(node: Node) -> tuple[str, ...]:
         patterns.append(pattern)
     found = tuple(dict.fromkeys(patterns))
     if sum("*" in pattern or "?" in pattern or "[" in pattern for pattern in found) > _MOST_PATTERNS:
-        raise members.fail(
+        raise node.fail(
             f"more than {_MOST_PATTERNS} patterns",
             cause="each of them is a walk through the folders",
             hint="replace some by one that matches more, as in `libs/*`",
         )
     return found
-
-
-def is_listed(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of the patterns of a workspace matches a path below it; a hidden folder only if named."""
-    return any(folder_pattern(pattern).matches(path) for pattern in patterns)
 
 
 def _relative(node: Node) -> str:

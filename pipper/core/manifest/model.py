@@ -28,6 +28,7 @@ from pipper.core.manifest.constraints import (
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
 from pipper.core.manifest.elsewhere import Elsewhere, elsewhere_of
 from pipper.core.manifest.files import read_files
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX, Inputs
 from pipper.core.manifest.members import Member, PathSource, read_paths, read_workspace
@@ -83,7 +84,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Project name or pattern -> alias of its only source."""
     paths: Mapping[NormalizedName, PathSource] = field(default_factory=dict)
     """The entries of `[sources]` that name the folder of a member."""
-    workspace: tuple[str, ...] = ()
+    workspace: Workspace = Workspace()
     """Patterns of folders: all projects in them are members, and their requirements are the project's."""
     is_package: bool = False
     """Whether the project itself is installed: a `pyproject.toml` with `[build-system]` and `[project]`."""

@@ -42,15 +42,15 @@ def _lists(folder: Path, member: Path) -> bool:
             continue
         # Most folders above a project need no reader of TOML.
         from pipper.core.document import MANIFEST_LIMIT, read_toml  # noqa: PLC0415 - see above
-        from pipper.core.manifest.members import is_listed, read_workspace  # noqa: PLC0415 - see above
+        from pipper.core.manifest.members import read_workspace  # noqa: PLC0415 - see above
 
         try:
             top = read_toml(data, label=name, limit=MANIFEST_LIMIT)
             own = top if name == PIPPER_TOML else top.at("tool", {}).at("pipper", {})
-            patterns = read_workspace(own.at("workspace", {}))
+            workspace = read_workspace(own.at("workspace", {}))
         except UsageError:
             continue  # it may be the manifest of another tool; as a project of its own it raises the error
-        if is_listed(member.relative_to(folder).as_posix(), patterns):
+        if workspace.lists(member.relative_to(folder).as_posix()):
             return True
     return False
 

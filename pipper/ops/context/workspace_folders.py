@@ -3,34 +3,35 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
 
-from pipper.core.manifest.folder_pattern import FolderPattern, folder_pattern
+from pipper.core.manifest.folder_pattern import FolderPattern, Workspace, folder_pattern
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import is_inside, is_trusted, refuse_link_out
 
 
-def workspace_folders(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the folders that the patterns of a workspace match, without duplicates; hidden ones only if named.
+def workspace_folders(workspace: Workspace, root: Path) -> list[Path]:
+    """Return the folders of a workspace, without duplicates; hidden ones only if named.
 
     A pattern without wildcards is a folder also if it does not exist. Raises MachineError if a folder cannot be read,
     or if a link that a pattern names leads out of `root`.
     """
     found: dict[Path, None] = {}
-    for text in patterns:
+    for text in workspace.members:
         pattern = folder_pattern(text)
         if all(map(pattern.literal, range(pattern.end))):
             found[root / text] = None
             continue
         walk = _Walk(pattern, root)
         found |= dict.fromkeys(sorted(walk.matching))
-    return [path for path in found if path != root]
+    return [
+        path for path in found if path != root and not workspace.excludes(path.relative_to(root).as_posix())
+    ]
 
 
-def folders_looked_into(patterns: Iterable[str], root: Path) -> list[Path]:
+def folders_looked_into(workspace: Workspace, root: Path) -> list[Path]:
     """Return the folders in which a folder may appear that a pattern matches; raises as `workspace_folders`."""
-    walks = (_Walk(folder_pattern(text), root) for text in patterns)
+    walks = (_Walk(folder_pattern(text), root) for text in workspace.members)
     return list(dict.fromkeys(path for walk in walks for path in sorted(walk.looked_into)))
 
 

@@ -83,8 +83,8 @@ def member_manifest(directory: Path, manifest: Path) -> Path | None:
     Raises UsageError if the project in that folder does not state its requirements in a manifest.
     """
     root = manifest.parent
-    patterns = parse_manifest(read_bytes(manifest) or b"", label=manifest.name).workspace
-    folders = set(workspace_folders(patterns, root)) if patterns else set()
+    workspace = parse_manifest(read_bytes(manifest) or b"", label=manifest.name).workspace
+    folders = set(workspace_folders(workspace, root)) if workspace else set()
     inside = next((each for each in (directory, *directory.parents) if each in folders), None)
     if inside is None:
         return None
@@ -126,6 +126,6 @@ def member_is_told(manifest: Path, names: Collection[NormalizedName]) -> Iterato
                     cause, hint = "it is the project itself", "write `package = false` under [tool.pipper]"
                 else:
                     cause = f"it is a member of the project, in `{member.path}`"
-                    hint = "take that folder out of `[workspace] members`, or move it away"
+                    hint = f'add `"{member.path}"` to `exclude` of [workspace], or move the folder away'
                 raise UsageError(error.message, cause=cause, hint=hint) from error
         raise

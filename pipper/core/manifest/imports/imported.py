@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.members import PathSource
 from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
 
@@ -36,8 +37,8 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
     """Project name or pattern -> alias of the further index that it comes from."""
     paths: Mapping[NormalizedName, PathSource] = field(default_factory=dict)
     """Projects that come from a folder, which is relative to that of the converted file."""
-    workspace: tuple[str, ...] = ()
-    """Patterns of folders, relative to that of the converted file."""
+    workspace: Workspace = Workspace()
+    """Its patterns are relative to the folder of the converted file."""
     in_workspace: frozenset[NormalizedName] = frozenset()
     """Projects that are in one of these folders."""
     elsewhere: Mapping[NormalizedName, str] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
             indexes={**other.indexes, **self.indexes},
             sources={**other.sources, **self.sources},
             paths={**other.paths, **self.paths},
-            workspace=_once(self.workspace + other.workspace),
+            workspace=self.workspace or other.workspace,
             in_workspace=self.in_workspace | other.in_workspace,
             elsewhere={**other.elsewhere, **self.elsewhere},
             notes=_once(self.notes + other.notes),
@@ -109,7 +110,8 @@ def manifest_text(
     if project.index_url:
         lines += ["", "[index]", f"url = {toml_string(project.index_url)}"]
     if project.workspace:
-        lines += ["", "[workspace]", _array("members", project.workspace)]
+        lines += ["", "[workspace]", _array("members", project.workspace.members)]
+        lines += [_array("exclude", project.workspace.exclude)] if project.workspace.exclude else []
     sources = {name: toml_string(alias) for name, alias in project.sources.items()}
     sources |= {name: _folder(source) for name, source in project.paths.items()}
     indexes = {alias: toml_string(url) for alias, url in project.indexes.items()}

@@ -6,6 +6,7 @@ from datetime import date
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
+from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.imports.elsewhere import (
     SEVERAL_INDEXES,
     account_notes,
@@ -76,7 +77,7 @@ def _notes(table: Node, default: Node | None, sources: Container[str]) -> Iterat
     for text in table.at("override-dependencies", []).texts():
         if ";" in text:
             yield f"override `{text}`: where its marker is false, uv requires nothing, pipper what packages say"
-    yield from unread_keys(table.at("workspace", {}), "[tool.uv.workspace]", ("members",))
+    yield from unread_keys(table.at("workspace", {}), "[tool.uv.workspace]", ("members", "exclude"))
     yield from unread_keys(table, "[tool.uv]", _READ)
 
 
@@ -133,9 +134,12 @@ def _paths(table: Node) -> dict[NormalizedName, PathSource]:
     return found
 
 
-def _workspace(table: Node) -> tuple[str, ...]:
-    patterns = table.at("workspace", {}).at("members", []).texts()
-    return tuple(source.path for text in patterns if (source := folder_source(text)) and ".." not in text)
+def _workspace(table: Node) -> Workspace:
+    def patterns(key: str) -> tuple[str, ...]:
+        texts = table.at("workspace", {}).at(key, []).texts()
+        return tuple(source.path for text in texts if (source := folder_source(text)) and ".." not in text)
+
+    return Workspace(members=patterns("members"), exclude=patterns("exclude"))
 
 
 def _of_workspace(table: Node) -> Iterator[NormalizedName]:
