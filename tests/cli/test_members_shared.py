@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_members import LAB, Yard, index
+from tests.commands import run_pipper
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 
@@ -97,7 +98,9 @@ def test_authorize_carries_built_members_beside_a_pylock(remote: Workspace, inde
     yard.member("../lab", "lab")
     yard.ask("lab", "alpha", more=f"{LAB}[repositories]\nacme = '{remote.url}'\n")
     remote.run("lock")
-    done = remote.refused("authorize", "-o", "app.lock", "--build-members", code=2, subject="app.lock")
+    done = remote.refused("authorize", "-o", "app.lock", code=2, subject="lab (../lab)")
+    assert "--build-members with -o pylock.toml builds them" in done.stderr
+    done = remote.refused("authorize", "-o", "app.lock", "--build-members", code=2, subject="-o FILE")
     assert "-o pylock.toml" in done.stderr
     out = remote.app / "out"
     out.mkdir()
@@ -106,6 +109,10 @@ def test_authorize_carries_built_members_beside_a_pylock(remote: Workspace, inde
     found = {each["name"]: each for each in tomllib.loads((out / "pylock.toml").read_text())["packages"]}
     assert found["lab"]["wheels"][0]["path"] == "lab-1.0-py3-none-any.whl"
     assert "X-Amz-Signature" in found["alpha"]["wheels"][0]["url"]
+    host = remote.root / "host"
+    host.mkdir()
+    run_pipper("sync", "--lock", out / "pylock.toml", "-t", "packages", cwd=host)
+    assert (host / "packages" / "lab.py").exists()
 
 
 def test_publish_warns_of_members_that_the_repository_does_not_have(yard: Yard) -> None:

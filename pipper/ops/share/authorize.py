@@ -96,13 +96,8 @@ def _authorized(
 ) -> Authorized:
     whole = output is None or is_valid_pylock_path(output)
     selection = request.selection if whole else None
-    choice = replace(request.members, has_place=output is not None)
+    choice = replace(request.members, has_place=output is not None and is_valid_pylock_path(output))
     found = without_members(settings, lock, project, selection, choice)
-    if found.wheels and output is not None and not is_valid_pylock_path(output):
-        raise UsageError(
-            f"{output} cannot carry the wheels of members: pipper's own format has only URLs",
-            hint="give -o pylock.toml, whose wheels lie beside it; or publish the members",
-        )
     repositories = locked_repositories(settings, found.lock, project)
     expires_at = _lowered(repositories, now, request.seconds, settings.reporter)
     beside = {wheel.url: wheel.filename for wheel in found.wheels}

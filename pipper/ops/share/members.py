@@ -31,7 +31,7 @@ class MemberChoice(Struct, frozen=True, kw_only=True):
     no_project: bool = False
     """Leave out the project itself."""
     has_place: bool = True
-    """Whether there is a folder for the wheels: without one nothing is built."""
+    """Whether they have a folder, and a file in it that names them: else nothing is built."""
 
 
 class Portable(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,8 @@ def without_members(
         raise UsageError(
             f"{quoted(f'{each.name} ({each.path})' for each in members.values())} cannot travel",
             cause="members are installed from their folders, which another host does not have",
-            hint="--build-members builds them and carries the wheels; or publish them"
+            hint=f"--build-members {'' if choice.has_place else 'with -o pylock.toml '}"
+            "builds them and carries the wheels; or publish them"
             + (", or leave out the project itself with --no-project" if itself else ""),
         )
     if not choice.has_place:
@@ -155,7 +156,7 @@ def save_wheels(wheels: Iterable[LockedFile], folder: Path, cache: Cache) -> Non
 
 def _no_place() -> UsageError:
     return UsageError(
-        "--build-members needs -o FILE",
-        cause="the wheels of members are written beside that file, which names them by their paths",
-        hint="add -o pylock.toml",
+        "--build-members needs -o FILE, which the wheels of members lie beside",
+        cause="that file names them by their paths, as pylock.toml does; a lock in pipper's own format cannot",
+        hint="give -o pylock.toml, or publish the members",
     )
