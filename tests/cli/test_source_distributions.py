@@ -456,6 +456,27 @@ def test_R01_a_changed_byte_in_the_source_of_a_build_tool_is_an_integrity_error(
     shop.workspace.refused("sync", code=4, subject="tool-source 1.0")
 
 
+def test_R01_members_and_bundles_may_be_built_with_tools_that_are_built(shop: Shop) -> None:
+    shop.add("tool-source", "1.0")
+    lab = shop.workspace.root / "lab"
+    lab.mkdir()
+    (lab / "pyproject.toml").write_text(
+        "[build-system]\nrequires = ['tool-source', 'tiny-build']\nbuild-backend = 'tiny_backend'\n"
+        "[project]\nname = 'lab'\nversion = '1.0'\n"
+    )
+    shop.ask("lab", more="[sources]\nlab = { path = '../lab' }\n")
+    shop.workspace.run("lock")
+    for command in (("sync",), ("bundle", "../lab", "-o", "dist")):
+        done = shop.workspace.refused(*command, code=3, subject="no environment for the build of")
+        assert "`--build tool-source` of `pipper add`, `pipper install` and `pipper lock`" in done.stderr
+    shop.workspace.run("lock", "--build", "tool-source")
+    done = shop.workspace.run("sync")
+    assert "Building tool-source 1.0" in done.stderr
+    assert shop.workspace.installed() == {"lab": "1.0"}
+    shop.workspace.run("bundle", "../lab", "-o", "dist")
+    assert list((shop.workspace.app / "dist").glob("lab-*.pipper"))
+
+
 def test_R01_builds_that_require_each_other_are_named(shop: Shop) -> None:
     shop.add("egg", "1.0", build_requires=["hen", "tiny-build"])
     shop.add("hen", "1.0", build_requires=["egg", "tiny-build"])
