@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipper.apply.installed_record import Claim, file_hash
+from pipper.apply.installed_record import ONE_NAME, Claim, file_hash
 from pipper.apply.removal import owned_by_others
 from pipper.apply.schemes import Layout
 from pipper.core.manifest.files import rule_for
@@ -24,34 +24,40 @@ def check_collisions(
 ) -> None:
     """Raise if a staged file would replace a file that is kept, or cannot be moved into place.
 
-    `claims` are the owners of the staged files; `leaving` are files and whole folders to be removed. Raises
-    IntegrityError for a path of another distribution with other bytes, for a file that no RECORD owns if the
-    staged file is from `.data/data`, and for a symbolic link out of the environment. Raises MachineError for any
-    other file that no RECORD owns, and for a folder that is not writable. Identical bytes are not a collision.
+    `claims` are the owners of the staged files, by the keys of their paths; `leaving` are files and whole folders to
+    be removed. Raises IntegrityError for a path of another distribution with other bytes, for a file that no RECORD
+    owns if the staged file is from `.data/data`, and for a symbolic link out of the environment. Raises MachineError
+    for any other file that no RECORD owns, and for a folder that is not writable. Identical bytes are not a collision.
     """
-    gone = frozenset(leaving)
+    gone = frozenset(map(layout.key, leaving))
     bad = {
         path: both_files
         for path, both_files in _collide(tree, "", layout, gone)
-        if not (both_files and path in claims and file_hash(layout.absolute(path)) == claims[path].hash)
+        if not (both_files and _is_the_same(path, claims, layout))
     }
     if not bad:
         return
-    comers = {path: _claim_at(path, claims) for path in bad}
+    comers = {path: _claim_at(layout.key(path), claims) for path in bad}
     staying = tuple(staying)
     ours = {each.name for each in staying if each.ours}
     owners = owned_by_others({each for path in bad for each in _files_at(path, layout)}, staying, layout)
     for path, comer in comers.items():
-        owner = _claim_at(path, owners)
+        owner = _claim_at(layout.key(path), owners)
         if owner and comer and (not bad[path] or owner.hash != comer.hash):
             hint = f"uninstall {owner.owner}, or remove {comer.owner} from the requirements"
             if owner.owner in ours:
                 hint = rule_for(layout.shown(path), owner.owner)
             raise IntegrityError(
                 f"`{path}` is in both {owner.owner}, which is installed, and {comer.owner}, with different bytes",
+                cause=ONE_NAME if layout.ignores_case else "",
                 hint=hint,
             )
     raise _unowned(comers, layout)
+
+
+def _is_the_same(path: str, claims: Mapping[str, Claim], layout: Layout) -> bool:
+    claim = claims.get(layout.key(path))
+    return claim is not None and file_hash(layout.absolute(path)) == claim.hash
 
 
 def _unowned(comers: Mapping[str, Claim | None], layout: Layout) -> PipperError:
@@ -87,7 +93,7 @@ def _collide(tree: str, relative: str, layout: Layout, gone: frozenset[str]) -> 
             found = os.lstat(place).st_mode
         except FileNotFoundError:
             continue
-        if path in gone:
+        if layout.key(path) in gone:
             continue
         if not entry.is_dir(follow_symlinks=False):
             yield path, stat.S_ISREG(found)

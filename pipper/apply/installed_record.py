@@ -9,6 +9,7 @@ from pipper.system.regular_file import read_regular
 from pipper.wheels.record import Row, encoded, read_rows
 
 RECREATE = "recreate the environment: delete it, then run `pipper sync`"
+ONE_NAME = "where it is, two names that differ only in the case of letters are one file"
 
 
 class Claim(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.apply.installed_record import Claim
+from pipper.apply.installed_record import ONE_NAME, Claim
 from pipper.apply.placing import Placer
 from pipper.apply.schemes import Layout
 from pipper.apply.scripts import SCRIPT_SUFFIX, script_of, with_interpreter
@@ -54,14 +54,14 @@ class Stage:
         self._lost: frozenset[str] = frozenset()
         self._yields: list[str] = []
         self.claims: dict[str, Claim] = {}
-        """Every file outside `.dist-info`, by its path below the anchor."""
+        """Every file outside `.dist-info`, by the key of its path below the anchor."""
         self.staged: list[Staged] = []
         """The distributions in the order of `add`."""
 
     def add(self, wheel: UnpackedWheel, wanted: Wanted, *, lost: frozenset[str] = frozenset()) -> None:
         """Stage a wheel, except for what the placer defers. Its unpacked tree must be intact.
 
-        It is installed without the paths `lost`, below the anchor, which other packages win. Raises IntegrityError if
+        It is installed without the paths `lost` (their keys), which other packages win. Raises IntegrityError if
         it is not the locked one.
         """
         _check_identity(wheel, wanted)
@@ -103,7 +103,7 @@ class Stage:
                     " which belongs to the environment itself",
                     hint=_without_file(wheel.name),
                 )
-            if relative in self._lost:
+            if self._layout.key(relative) in self._lost:
                 self._yields.append(path)
                 continue
             if member.python_script:
@@ -136,7 +136,7 @@ class Stage:
         rows = []
         for entry in wheel.entry_points:
             name, content = entry.name + SCRIPT_SUFFIX, script_of(entry, self._executable)
-            if scripts + name in self._lost:
+            if self._layout.key(scripts + name) in self._lost:
                 self._yields.append(recorded + name)
                 continue
             rows.append(self._generate(scripts + name, recorded + name, content, wheel.name))
@@ -171,7 +171,7 @@ class Stage:
     def _claim(self, relative: str, row: Row, owner: str, member: str = "") -> bool:
         """Return True for the first file of a path, False for an identical one; raises IntegrityError."""
         claim = Claim(owner, row.hash, member)
-        first = self.claims.setdefault(relative, claim)
+        first = self.claims.setdefault(self._layout.key(relative), claim)
         if first is claim:
             return True
         if first.hash != row.hash:
@@ -181,7 +181,8 @@ class Stage:
             )
             if first.owner == owner:
                 where, hint = f"{owner} twice", _without_file(owner)
-            raise IntegrityError(f"`{relative}` is in {where}, with different bytes", hint=hint)
+            cause = ONE_NAME if self._layout.ignores_case else ""
+            raise IntegrityError(f"`{relative}` is in {where}, with different bytes", cause=cause, hint=hint)
         return False
 
     def _put(self, source: str, destination: str, member: UnpackedMember) -> None:
@@ -226,7 +227,7 @@ def record_of(
 def claims_of(
     wheel: UnpackedWheel, wanted: Wanted, *, layout: Layout, executable: Path
 ) -> Mapping[str, Claim]:
-    """Return the files of a wheel outside `.dist-info` by their path below the anchor; raises as `Stage.add` does."""
+    """Return the files of a wheel outside `.dist-info` by the keys of their paths; raises as `Stage.add` does."""
     stage = _Unwritten(Path(), layout=layout, executable=executable, placer=Placer())
     stage.add(wheel, wanted)
     return stage.claims

@@ -12,6 +12,7 @@ from pipper.apply.pending import pending
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, PipperError
 from pipper.python.environment import STATE, Environment, installed
+from pipper.system.letter_case import is_one_place
 from pipper.system.os_errors import os_errors
 
 
@@ -46,7 +47,7 @@ def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
     if not environment.replaces:
         yield
         return
-    if os.path.realpath(root) == os.path.realpath(sys.prefix):
+    if is_one_place(root, sys.prefix):
         raise MachineError(
             f"cannot make `{root}` anew: the running pipper is in it",
             hint="install pipper apart (pipx install pipper, uv tool install pipper)",

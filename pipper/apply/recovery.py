@@ -114,12 +114,12 @@ def _finish_moves(
         mover.take_out_files(gone)
     incoming = [each for each in journal.incoming if each.name not in foreign]
     claims = {
-        path: Claim(each.name, row.hash)
+        layout.key(path): Claim(each.name, row.hash)
         for each in incoming
         for path, row in recorded(parse_record(each.record, each.dist_info), each.dist_info, layout).items()
     }
     tree = f"{environment.state_dir / STAGE}/tree"
-    _drop_unclaimed(tree, claims)
+    _drop_unclaimed(tree, claims, layout)
     check_collisions(tree, claims, leaving=(), staying=staying, layout=layout)
     mover.bring_in(incoming)
 
@@ -142,14 +142,14 @@ def _files_of(
     outgoing: Iterable[Outgoing], infos: Path, staying: Sequence[Installed], layout: Layout
 ) -> list[str]:
     rows = [(each.dist_info, read_record(f"{infos}/{number}") or ()) for number, each in enumerate(outgoing)]
-    paths = {path for dist_info, found in rows for path in recorded(found, dist_info, layout)}
+    paths = {layout.key(path) for dist_info, found in rows for path in recorded(found, dist_info, layout)}
     return moves(paths.difference(owned_by_others(paths, staying, layout)), layout)
 
 
-def _drop_unclaimed(tree: str, claims: dict[str, Claim]) -> None:
+def _drop_unclaimed(tree: str, claims: dict[str, Claim], layout: Layout) -> None:
     """Remove staged files of distributions that are not installed any more."""
     for folder, _, names in os.walk(tree):
         for name in names:
             path = os.path.join(folder, name)
-            if os.path.relpath(path, tree).replace(os.sep, "/") not in claims:
+            if layout.key(os.path.relpath(path, tree).replace(os.sep, "/")) not in claims:
                 os.unlink(path)

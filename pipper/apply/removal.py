@@ -54,7 +54,7 @@ def recorded(rows: Iterable[Row], dist_info: str, layout: Layout) -> dict[str, R
 
 
 def owned_by(distribution: Installed, layout: Layout) -> Iterable[str]:
-    """Return the files of a distribution to remove; raises MachineError if it has no RECORD."""
+    """Return the keys of the files of a distribution to remove; raises MachineError if it has no RECORD."""
     rows = read_record(str(distribution.dist_info))
     if rows is None:
         raise MachineError(
@@ -62,31 +62,31 @@ def owned_by(distribution: Installed, layout: Layout) -> Iterable[str]:
             cause="the tool that installed it did not record its files",
             hint=f"remove it with that tool, or {RECREATE}",
         )
-    return recorded(rows, place_of(distribution.dist_info, layout), layout)
+    return map(layout.key, recorded(rows, place_of(distribution.dist_info, layout), layout))
 
 
 def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: Layout) -> dict[str, Claim]:
-    """Return those of `paths` that a distribution in `staying` owns, with the owner.
+    """Return the keys of those of `paths` that a distribution in `staying` owns, with the owner.
 
     Parses a RECORD only if its text contains the first part of one of the paths.
     """
-    wanted = set(paths)
+    wanted = set(map(layout.key, paths))
     first_parts = _first_parts(wanted, layout)
     found: dict[str, Claim] = {}
     for distribution in staying if wanted else ():
         text = read_record_text(str(distribution.dist_info))
-        if text is None or not any(part in text for part in first_parts):
+        if text is None or not any(part in layout.key(text) for part in first_parts):
             continue
         library = library_of(distribution.dist_info, layout)
         for row in parse_record(text, f"{distribution.dist_info}/RECORD"):
             relative = layout.resolve(library, row.path)
-            if relative in wanted:
-                found[relative] = Claim(distribution.name, row.hash)
+            if relative is not None and (key := layout.key(relative)) in wanted:
+                found[key] = Claim(distribution.name, row.hash)
     return found
 
 
 def moves(paths: Iterable[str], layout: Layout) -> list[str]:
-    """Return the files and whole folders to move away in order to remove these files.
+    """Return the files and whole folders to move away in order to remove these files, by the names that they have.
 
     A folder is moved as a whole if everything in it is removed. Bytecode is removed with its module. Symbolic
     links are not followed, except the environment's own (`lib64`). Changes nothing on the disk; raises OSError.
@@ -94,7 +94,7 @@ def moves(paths: Iterable[str], layout: Layout) -> list[str]:
     root: _Node = {}
     for path in paths:
         node = root
-        *folders, name = path.split("/")
+        *folders, name = layout.key(path).split("/")
         for folder in folders:
             child = node.get(folder)
             if child is None:
@@ -111,8 +111,9 @@ def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> 
     cache = f"{relative}__pycache__"
     if os.path.isdir(layout.absolute(cache)):
         node = {**node, "__pycache__": {**(node.get("__pycache__") or {}), **_compiled(cache, node, layout)}}
+    names = _names(relative, layout)
     for name, child in node.items():
-        path = f"{relative}{name}"
+        path = f"{relative}{names.get(name, name)}"
         place = layout.absolute(path)
         if child is None:
             if os.path.lexists(place) and (os.path.islink(place) or not os.path.isdir(place)):
@@ -122,6 +123,13 @@ def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> 
                 _protected(f"{path}/", child, layout, found)
             elif _covered(f"{path}/", child, layout, found):
                 found.append(path)
+
+
+def _names(relative: str, layout: Layout) -> dict[str, str]:
+    """Return the names in a folder by their keys, where they can differ."""
+    if not layout.ignores_case:
+        return {}
+    return {layout.key(name): name for name in os.listdir(layout.absolute(relative))}
 
 
 def _leads_away(place: str, path: str, layout: Layout) -> bool:
@@ -136,7 +144,7 @@ def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bo
     whole = True
     parts: list[str] = []
     for entry in list(os.scandir(layout.absolute(relative))):
-        child = node.get(entry.name, _ABSENT)
+        child = node.get(layout.key(entry.name), _ABSENT)
         path = f"{relative}{entry.name}"
         if not entry.is_dir(follow_symlinks=False):
             goes = child is None
@@ -157,15 +165,15 @@ def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bo
 def _compiled(cache: str, modules: _Node, layout: Layout) -> _Node:
     """Return the bytecode in a `__pycache__` of modules to remove."""
     return {
-        entry.name: None
+        layout.key(entry.name): None
         for entry in os.scandir(layout.absolute(cache))
         if _IS_COMPILED.search(entry.name)
-        and modules.get(f"{entry.name.partition('.')[0]}.py", _ABSENT) is None
+        and modules.get(layout.key(f"{entry.name.partition('.')[0]}.py"), _ABSENT) is None
     }
 
 
 def _first_parts(paths: set[str], layout: Layout) -> set[str]:
-    prefixes = sorted(set(layout.prefixes.values()), key=len, reverse=True)
+    prefixes = sorted(set(map(layout.key, layout.prefixes.values())), key=len, reverse=True)
     parts = set()
     for path in paths:
         inner = next(path[len(prefix) :] for prefix in prefixes if path.startswith(prefix))

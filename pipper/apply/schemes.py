@@ -1,7 +1,8 @@
 """The scheme folders of an environment, as paths below one folder.
 
 Every scheme folder of an environment is below one folder, the anchor. A path relative to it, with `/` between
-its parts, names a file of any scheme, both in the environment and in the staging tree.
+its parts, names a file of any scheme, both in the environment and in the staging tree. Two such paths name the same
+file if their keys (`Layout.key`) are equal.
 """
 
 import os
@@ -17,7 +18,9 @@ from pipper.apply.installed_record import RECREATE
 from pipper.cache.unpacked import Scheme
 from pipper.errors import IntegrityError
 from pipper.python.environment import STATE, Environment
+from pipper.system.letter_case import ignores_case
 from pipper.system.trust import is_inside
+from pipper.wheels.member_paths import folded
 
 _OWN_SCRIPT = re.compile(r"(python|pypy)w?[\d.]*t?(\.exe)?|(de)?activate(\.\w+)?|activate_this\.py")
 
@@ -30,11 +33,13 @@ class Layout(Struct, frozen=True, kw_only=True):
     prefixes: Mapping[Scheme, str]
     """The path of each scheme's folder below the anchor: empty, or ending in `/`."""
     protected: frozenset[str]
-    """Folders that are kept even when they become empty, with their parents."""
+    """The keys of folders that are kept even when they become empty, with their parents."""
     is_own: bool
     """Whether all folders belong to the environment, as in a virtual one; `/usr/local` is shared."""
     untouchable: tuple[str, ...]
-    """Prefixes of paths that no RECORD may own."""
+    """Keys of the prefixes of paths that no RECORD may own."""
+    ignores_case: bool
+    """Whether names that differ only in the case of letters are one file."""
 
     @property
     def is_library(self) -> bool:
@@ -49,30 +54,38 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return the path in the environment."""
         return f"{self.anchor}/{relative}"
 
+    def key(self, relative: str) -> str:
+        """Return what is equal for two paths below the anchor that are the same file."""
+        return folded(relative) if self.ignores_case else relative
+
     def shown(self, relative: str) -> str:
-        """Return a path below the anchor as `[files]` names it: that of a module below its library."""
+        """Return a path below the anchor, or its key, as `[files]` names it: that of a module below its library."""
         for library in (self.prefixes["purelib"], self.prefixes["platlib"]):
-            if relative.startswith(library):
-                return relative.removeprefix(library)
+            if self.key(relative).startswith(self.key(library)):
+                return relative[len(library) :]
         return relative
 
     def keeps(self, folder: str) -> bool:
         """Tell whether a folder is kept when it becomes empty."""
+        folder = self.key(folder)
         if folder in self.protected:
             return True
-        libraries = (self.prefixes["purelib"], self.prefixes["platlib"])
+        libraries = (self.key(self.prefixes["purelib"]), self.key(self.prefixes["platlib"]))
         return not self.is_own and not folder.startswith(libraries)
 
     def inside(self, relative: str) -> bool:
         """Tell whether a RECORD may own this path: below a scheme's folder, not a file of the environment itself."""
+        relative, prefixes = self.key(relative), self.prefixes
+        if self.ignores_case:
+            prefixes = {name: folded(prefix) for name, prefix in prefixes.items()}
         if relative.startswith(("../", "/")) or relative in ("", ".", "..") or relative in self.protected:
             return False
-        if relative.startswith(self.untouchable) or relative == self.prefixes["data"] + "pyvenv.cfg":
+        if relative.startswith(self.untouchable) or relative == prefixes["data"] + "pyvenv.cfg":
             return False
-        scripts = self.prefixes["scripts"]
+        scripts = prefixes["scripts"]
         if relative.startswith(scripts) and _OWN_SCRIPT.fullmatch(relative[len(scripts) :].lower()):
             return False
-        return any(relative.startswith(prefix) for prefix in self.prefixes.values())
+        return any(relative.startswith(prefix) for prefix in prefixes.values())
 
     def resolve(self, library: str, recorded: str) -> str | None:
         """Return a path of a RECORD in `library` as one below the anchor; None if the RECORD may not own it."""
@@ -107,13 +120,19 @@ def layout_of(environment: Environment) -> Layout:
     for name in ("purelib", "platlib") if environment.is_target else ("purelib", "platlib", "scripts"):
         parts = prefixes[name].rstrip("/").split("/")
         protected |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    state = _prefix(os.path.join(os.path.realpath(environment.root), STATE), anchor)
+    folder = os.path.realpath(environment.root)
+    state = _prefix(os.path.join(folder, STATE), anchor)
+    # Every environment that is changed has its state in it.
+    is_folding = ignores_case(os.path.join(folder, STATE))
+    if is_folding:
+        protected, state = set(map(folded, protected)), folded(state)
     return Layout(
         anchor=anchor.rstrip("/") if anchor != "/" else "",
         prefixes=prefixes,
         protected=frozenset(protected),
         is_own=is_own,
         untouchable=(state,),
+        ignores_case=is_folding,
     )
 
 

@@ -27,7 +27,7 @@ class Shares(Struct, frozen=True, kw_only=True):
     """What `[files]` makes of a plan."""
 
     lost: Mapping[NormalizedName, frozenset[str]]
-    """For each incoming package the paths that it is installed without, below the anchor."""
+    """For each incoming package the keys of the paths that it is installed without."""
     wrong: frozenset[NormalizedName]
     """The kept packages that have a path they lose, or lack one that is theirs: they are to be installed again."""
 
@@ -40,6 +40,7 @@ def shares_of(plan: Plan, wheels: Mapping[str, UnpackedWheel], environment: Envi
     if not plan.files and not any(each.yields for each in plan.kept):
         return Shares(lost={}, wrong=frozenset())
     layout = layout_of(environment)
+    rules = {layout.key(pattern): winner for pattern, winner in plan.files.items()}
     holders: dict[str, dict[NormalizedName, str]] = defaultdict(dict)
     for each in plan.kept:
         for path, digest in _kept(each, layout).items():
@@ -53,7 +54,7 @@ def shares_of(plan: Plan, wheels: Mapping[str, UnpackedWheel], environment: Envi
     lost: dict[NormalizedName, set[str]] = {want.name: set() for want in incoming}
     wrong: set[NormalizedName] = set()
     for path, hashes in holders.items():
-        losers = _losers(layout.shown(path), hashes, plan.files)
+        losers = _losers(layout.shown(path), hashes, rules)
         for name, digest in hashes.items():
             if name not in lost:
                 wrong |= {name} if (digest == _YIELDED) != (name in losers) else set()
@@ -63,10 +64,11 @@ def shares_of(plan: Plan, wheels: Mapping[str, UnpackedWheel], environment: Envi
 
 
 def yielded(installed: Installed, layout: Layout, rules: Mapping[str, str]) -> frozenset[str]:
-    """Return the paths below the anchor that an installed package may lack, because `[files]` names them."""
+    """Return the keys of the paths that an installed package may lack, because `[files]` names them."""
     library = library_of(installed.dist_info, layout)
     paths = _resolved(installed.yields, library, layout)
-    return frozenset(path for path in paths if is_ruled(layout.shown(path), rules))
+    patterns = {layout.key(pattern): winner for pattern, winner in rules.items()}
+    return frozenset(path for path in paths if is_ruled(layout.shown(path), patterns))
 
 
 def _kept(installed: Installed, layout: Layout) -> dict[str, str]:
@@ -74,12 +76,12 @@ def _kept(installed: Installed, layout: Layout) -> dict[str, str]:
     found = recorded(rows, place_of(installed.dist_info, layout), layout)
     library = library_of(installed.dist_info, layout)
     lacking = dict.fromkeys(_resolved(installed.yields, library, layout), _YIELDED)
-    return {**{path: row.hash for path, row in found.items()}, **lacking}
+    return {**{layout.key(path): row.hash for path, row in found.items()}, **lacking}
 
 
 def _resolved(recorded_paths: Iterable[str], library: str, layout: Layout) -> list[str]:
     found = (layout.resolve(library, path) for path in recorded_paths)
-    return [path for path in found if path is not None]
+    return [layout.key(path) for path in found if path is not None]
 
 
 def _losers(

@@ -21,6 +21,7 @@ from pipper.ops.context.declared_repositories import absolute_entry
 from pipper.ops.context.member_files import StatedProject, read_stated
 from pipper.ops.context.project_files import PYPROJECT_TOML
 from pipper.ops.context.workspace_folders import workspace_folders
+from pipper.system.letter_case import is_one_place
 from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_link_out
 
@@ -102,7 +103,7 @@ class _Reading:
                     hint=f"restore the folder, or remove `{name}` from [sources]",
                 )
             known = self._found.get(name)
-            if known is not None and known.folder == os.path.realpath(folder):
+            if known is not None and is_one_place(known.folder, folder):
                 if base == self._root:  # what the manifest itself says of a member of its workspace
                     changed = replace(known.member, editable=source.editable)
                     self._found[name] = replace(known, member=changed)

@@ -1,6 +1,5 @@
 """Refuse changes of the packages that the running pipper needs."""
 
-import os
 import sys
 
 from packaging.requirements import InvalidRequirement
@@ -10,15 +9,14 @@ from pipper.core.plan import Plan, Remove
 from pipper.core.standards import read_requirement
 from pipper.errors import MachineError
 from pipper.python.environment import Environment
+from pipper.system.letter_case import is_one_place
 
 _SELF = canonicalize_name("pipper")
 
 
 def refuse_self_change(plan: Plan, environment: Environment) -> None:
     """Raise MachineError if a plan changes pipper or its dependencies in its own environment."""
-    if environment.is_target or os.path.realpath(environment.interpreter.prefix) != os.path.realpath(
-        sys.prefix
-    ):
+    if environment.is_target or not is_one_place(environment.interpreter.prefix, sys.prefix):
         return
     needed = _closure()
     for action in plan.changes:

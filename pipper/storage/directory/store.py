@@ -152,7 +152,10 @@ class DirectoryStore:
         path = self._root / key
         with os_errors("examine", path):
             # Compared after links are resolved. This also covers drive letters on Windows.
-            inside = Path(os.path.realpath(path.parent)) == path.parent and path.is_relative_to(self._root)
+            real = os.path.realpath(path.parent)  # on Windows, in the case of letters that the disk has
+            inside = os.path.normcase(real) == os.path.normcase(path.parent) and path.is_relative_to(
+                self._root
+            )
             if inside and path.is_symlink():
                 inside = Path(os.path.realpath(path)).is_relative_to(self._root)
         if not inside:
