@@ -7,6 +7,7 @@ an installed pip. Credentials come from the URL or from netrc, and are sent only
 import configparser
 import netrc
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ print(PyPI.simple_url)
 """
 """Prints the default index of the installed pip, or else of the pip that `ensurepip` bundles."""
 
+_PATH = re.compile(r"\.{0,2}[/\\]|~|[A-Za-z]:[/\\]")
 _NETRC = "write `machine HOST login USER password PASSWORD`"
 _SECONDS = 30
 
@@ -136,8 +138,9 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
     parts = split_url(url)
     user, password = parts.username, parts.password
     if parts.scheme not in ("https", "http", "file") or not (parts.hostname or parts.scheme == "file"):
+        hint = "write a folder as in `file:///srv/simple`" if _PATH.match(url) else _HINT
         raise UsageError(
-            f"the index URL from {step} is not valid", cause="not an http or file URL", hint=_HINT
+            f"the index URL from {step} is not valid", cause="not an http or file URL", hint=hint
         )
     account = (
         Account(user=unquote(user or ""), password=unquote(password or "")) if user or password else None

@@ -134,7 +134,7 @@ class Repository:
         """Raise UsageError if the repository is a directory that is gone: no single file is missing then."""
         if isinstance(self.store, DirectoryStore) and self.store.is_gone:
             raise UsageError(
-                f"{self.store.location} is not a repository: the directory does not exist",
+                f"{self.store.location} is not a repository: there is no folder `{self.store.root}`",
                 cause="it was moved or removed, its disk is not mounted, or the path is wrong",
                 hint="restore or mount it, or correct the path in [repositories] of the manifest, or after -b",
             )

@@ -7,6 +7,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.core.manifest.foreign_spelling import OF_A_REPOSITORY, is_repository
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
 from pipper.core.redaction import redacted
@@ -160,7 +161,9 @@ class Catalogue:
             where = "" if label == PROJECT else f" ({label.kind}:{label.name})"
             raise UsageError(
                 f"the requirement `{requirement.name}`{where} names a URL, which pipper does not follow",
-                hint=f"run `pipper install URL`, or `pipper publish` the file and require `{requirement.name}`",
+                hint=OF_A_REPOSITORY.replace("NAME", requirement.name)
+                if is_repository(requirement.url or "")
+                else f"run `pipper install URL`, or `pipper publish` the file and require `{requirement.name}`",
             )
         return need
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -207,11 +209,30 @@ def test_a_package_of_a_bucket_names_its_repository_and_one_of_the_index_does_no
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
-def test_without_the_library_the_extra_is_named(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("made_by", ["pip", "pipx", "uv"])
+def test_U_without_the_library_the_command_that_installs_it_beside_pipper_is_named(
+    made_by: str, app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
-    refused = run_pipper("export", "-f", "cyclonedx", cwd=app, ok=False)
+    if made_by == "pipx":
+        (tmp_path / "my-pipper").mkdir()
+        (tmp_path / "my-pipper" / "pipx_metadata.json").write_text("{}")
+        monkeypatch.setattr(sys, "prefix", str(tmp_path / "my-pipper"))
+    if made_by == "uv":
+        monkeypatch.setattr("pipper.ops.share.sbom.find_spec", lambda name: None)
+    refused = run_pipper("export", "-o", "sbom.json", "-f", "cyclonedx", cwd=app, ok=False)
     assert refused.code == 2
     assert "pipper[sbom]" in refused.stderr
+    (command,) = re.findall(r"hint: run `(.*)`", refused.stderr)
+    assert (
+        shlex.split(command)
+        == {
+            "pip": [sys.executable, "-m", "pip", "install", "cyclonedx-python-lib"],
+            "pipx": ["pipx", "inject", "my-pipper", "cyclonedx-python-lib"],
+            "uv": ["uv", "pip", "install", "--python", sys.executable, "cyclonedx-python-lib"],
+        }[made_by]
+    )
+    assert not (app / "sbom.json").exists()
 
 
 @pytest.mark.parametrize(

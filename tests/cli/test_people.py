@@ -10,6 +10,7 @@ import pytest
 from pipper.cli import synonyms
 from pipper.cli.app import COMMANDS, app
 from pipper.cli.paint import coloured
+from tests.commands import run_here
 from tests.invariants import Workspace
 from tests.stock import on_terminal
 
@@ -71,6 +72,47 @@ def test_U_a_line_with_a_word_too_many_or_too_few_is_answered_for_its_command(
     line: str, hint: str, empty: Workspace
 ) -> None:
     assert hint in empty.run(*shlex.split(line), code=2).stderr.splitlines()[-1]
+
+
+def test_U_a_requirement_of_another_tool_is_answered_with_the_command_that_does_it(empty: Workspace) -> None:
+    empty.app.mkdir(parents=True, exist_ok=True)
+    (empty.app / "pipper.toml").write_text("index = false\n")
+    for typed, meant in (("foo@1.0", "`pipper add foo==1.0`"), ("foo^1", "`pipper add 'foo>=1,<2'`")):
+        for command in ("add", "install", "download"):
+            assert meant in empty.run(command, typed, code=2).stderr.splitlines()[-1]
+    for typed in (
+        "git+https://h.example/x.git",
+        "foo @ git+ssh://git@h.example/x",
+        "https://h.example/x.git",
+    ):
+        told = empty.run("add", typed, code=2).stderr.splitlines()[-1]
+        assert told.startswith("hint: clone it, then run `pipper add --editable FOLDER`; or `pipper publish`")
+    assert (empty.app / "pipper.toml").read_text() == "index = false\n"
+
+
+@pytest.mark.parametrize("step", ["[index] of the manifest", "PIPPER_INDEX_URL", "[indexes] of the manifest"])
+def test_U_an_index_in_a_folder_that_is_not_there_is_no_misspelling(step: str, empty: Workspace) -> None:
+    gone = empty.root / "gone" / "simple"
+    tables = {
+        "[index] of the manifest": f'[index]\nurl = "{gone.as_uri()}"\n',
+        "[indexes] of the manifest": f'[indexes]\nother = "{gone.as_uri()}"\n[sources]\nfoo = "other"\n',
+    }
+    empty.app.mkdir(parents=True, exist_ok=True)
+    (empty.app / "pipper.toml").write_text('dependencies = ["foo"]\n' + tables.get(step, ""))
+    environment = {**empty.environment, **({} if step in tables else {"PIPPER_INDEX_URL": gone.as_uri()})}
+    done = run_here("lock", cwd=empty.app, env=environment)
+    assert (done.code, done.stderr) == (
+        2,
+        f"error: the index is the folder `{gone}`, which does not exist\n"
+        f"  {step} names it\n"
+        f"hint: restore or mount it, or correct the URL in {step}\n",
+    )
+
+
+def test_U_a_path_as_the_url_of_the_index_is_answered_with_how_a_folder_is_written(empty: Workspace) -> None:
+    empty.app.mkdir(parents=True, exist_ok=True)
+    (empty.app / "pipper.toml").write_text('dependencies = ["foo"]\n[index]\nurl = "./simple"\n')
+    assert "hint: write a folder as in `file:///srv/simple`" in empty.run("lock", code=2).stderr
 
 
 def test_U_an_unknown_option_is_not_taken_for_the_opposite_of_one(empty: Workspace) -> None:

@@ -1,10 +1,12 @@
 """Names that a project or a member takes from a place that pipper does not read: the index is not asked for them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.commands import CHECKOUT
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.wheelhouse import make_wheel
@@ -171,6 +173,43 @@ def test_a_new_pipfile_holds_nothing_back(shelf: Workspace, index: IndexDouble) 
         f"[[source]]\nurl = '{CORP}'\nverify_ssl = true\nname = 'pypi'\n[packages]\npublic = '*'\n"
     )
     shelf.run("lock")
+
+
+@pytest.mark.parametrize("tables", [name for name, text in ONE.items() if "path = '../p'" in text])
+def test_U_the_hint_for_a_folder_of_another_tool_is_true_when_followed(
+    tables: str, shelf: Workspace, index: IndexDouble
+) -> None:
+    folder = shelf.app.parent / "p"
+    folder.mkdir()
+    (folder / "tiny_backend.py").write_bytes((CHECKOUT / "tests" / "tiny_backend.py").read_bytes())
+    (folder / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'tiny_backend'\nbackend-path = ['.']\n"
+        "[project]\nname = 'corp-y'\nversion = '1'\n"
+    )
+    text = project("lab", "'corp-y'", ONE[tables])
+    ask(shelf, index, text)
+    told = shelf.run("lock", code=2).stderr
+    (line,) = re.findall(
+        r"hint: write `(.*)` under \[sources\] .*\[tool.pipper.sources\] in pyproject.toml", told
+    )
+    assert ("editable = false" in line) == ("true" not in ONE[tables])
+    ask(shelf, index, text, f"[tool.pipper.sources]\n{line}\n")
+    shelf.run("lock")
+    shelf.run("sync")
+    assert index.names() == set()
+
+
+def test_U_the_hint_for_a_workspace_of_uv_is_true_when_followed(shelf: Workspace, index: IndexDouble) -> None:
+    text = project("lab", "'corp-y'", "[tool.uv.sources]\ncorp-y = { workspace = true }\n")
+    ask(shelf, index, text)
+    told = shelf.run("lock", code=2).stderr
+    (line,) = re.findall(
+        r"hint: write `(.*)` under \[workspace\] .*\[tool.pipper.workspace\] in pyproj", told
+    )
+    member(shelf, "p", project("corp-y", "", ""))
+    ask(shelf, index, text, f"[tool.pipper.workspace]\n{line.replace('FOLDER', 'p')}\n")
+    shelf.run("lock")
+    assert index.names() == set()
 
 
 @pytest.mark.parametrize("tables", ANY)

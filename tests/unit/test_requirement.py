@@ -1,6 +1,8 @@
 """Requirements: PEP 508, and the spellings of pipper 0.x."""
 
 import contextlib
+import re
+import shlex
 
 import pytest
 from hypothesis import given
@@ -63,3 +65,55 @@ def test_any_text_is_a_requirement_or_a_usage_error(text: str) -> None:
 def test_any_near_requirement_is_one_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         parse_requirement(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("foo@1.0", "foo==1.0"),
+        ("foo@latest", "foo"),
+        ("foo@^1.2", "foo>=1.2,<2.0"),
+        ("foo@>=1", "foo>=1"),
+        ("foo[a,b]@2", "foo[a,b]==2"),
+        ("foo^1", "foo>=1,<2"),
+        ("foo^0.3.1", "foo>=0.3.1,<0.4.0"),
+        ("foo~1.2", "foo>=1.2,<1.3"),
+        ("foo=1.0", "foo==1.0"),
+        ("foo 1.0", "foo==1.0"),
+    ],
+)
+def test_U_a_version_as_npm_cargo_and_poetry_write_it_is_answered_with_the_command(
+    text: str, meant: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_requirement(text)
+    assert caught.value.hint.startswith(f"write `{meant}`, as in `pipper add ")
+    (command,) = re.findall(r"`(pipper add .*)`", caught.value.hint)
+    assert shlex.split(command) == ["pipper", "add", meant]
+    assert normalised(parse_requirement(meant))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git+https://h.example/x.git",
+        "git+ssh://git@h.example/x.git@main",
+        "git@h.example:me/x.git",
+        "hg+https://h.example/x",
+        "https://h.example/x.git",
+    ],
+)
+def test_U_a_repository_of_version_control_is_answered_with_what_pipper_takes(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_requirement(text)
+    assert caught.value.cause == "pipper takes nothing from version control"
+    assert "`pipper add --editable FOLDER`; or `pipper publish` a wheel of it" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["foo@canary", "foo@../x", "@scope/foo", "foo@", "foo@1.0@2", "foo^x", "foo~"]
+)
+def test_U_what_names_no_version_has_the_general_hint(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_requirement(text)
+    assert caught.value.hint.startswith("write it as in `foo>=1.2,<2`")

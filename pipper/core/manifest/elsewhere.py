@@ -13,9 +13,11 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pipper.core.redaction import shown, without_account
+from pipper.core.toml import toml_inline, toml_key, toml_string
 from pipper.core.urls import split_url
 
 ANY = "*"
+_UNDER = "under [{0}] in pipper.toml or [tool.pipper.{0}] in pyproject.toml"
 _BUILT_IN = "pypi"
 _PLACES = {
     **{"workspace": "the workspace", "path": "a path", "file": "a path", "git": "git", "url": "a URL"},
@@ -23,6 +25,8 @@ _PLACES = {
 }
 _DIRECT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*@")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
+_NO_FOLDER = re.compile(r"^[/\\]|^[A-Za-z]:|\.(whl|zip|tar\.[a-z0-9]+|tgz)$")
+"""An absolute path, or that of a file."""
 _OF_ENVIRONMENT = re.compile(r"(PIP|UV|PDM|PIPPER)_(EXTRA_|DEFAULT_)?(INDEX(_URL)?|FIND_LINKS)")
 
 
@@ -186,11 +190,23 @@ def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[E
             where = next((text for each, text in _PLACES.items() if entry.get(each)), "")
             index = entry.get(key)
             if where:
-                yield _place(name, where, label)
+                yield replace(_place(name, where, label), mend=_mend(name, entry))
             elif isinstance(index, str):
                 found = {"name": index, "url": indexes.get(index, index if ":/" in index else "")}
                 if not _is_public(found):
                     yield _index(found, label, name)
+
+
+def _mend(name: str, entry: Table) -> str:
+    """Return how pipper takes a project from its folder; empty for a file, and for what is no relative folder."""
+    if entry.get("workspace"):
+        return 'write `members = ["FOLDER"]` ' + _UNDER.format("workspace") + " for the folder that has it"
+    path = entry.get("path")
+    if not isinstance(path, str) or not path.isprintable() or _NO_FOLDER.search(path):
+        return ""
+    is_editable = entry.get("editable") is True or entry.get("develop") is True
+    pairs = [f"path = {toml_string(path)}", *([] if is_editable else ["editable = false"])]
+    return f"write `{toml_key(name)} = {toml_inline(pairs)}` {_UNDER.format('sources')}"
 
 
 def _of_options(table: Table, label: str) -> Iterator[Elsewhere]:

@@ -38,14 +38,27 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
         specifier = _specifier(colon["versions"], f"{prefix}`{text.strip()}`")
         text = f"{colon['name']}{colon['extras'] or ''}{specifier}"
     try:
-        return read_requirement(text)
+        found = read_requirement(text)
     except InvalidRequirement as error:
-        shown = text.strip() if len(text) <= _SHOWN else f"{text[:_SHOWN].strip()}…"
-        raise UsageError(
-            f"{prefix}`{shown}` is not a requirement",
-            cause=str(error) if len(text) <= _SHOWN else "",
-            hint=REQUIREMENT_HINT,
-        ) from error
+        raise _unreadable(text, prefix, str(error)) from error
+    # `git@host:path` looks like a project `git`.
+    if found.url and (":" not in found.url or text.lstrip().startswith("git@")):
+        raise _unreadable(text, prefix, "what follows `@` is to be a URL, and this is none")
+    return found
+
+
+def _unreadable(text: str, prefix: str, cause: str) -> UsageError:
+    from pipper.core.manifest import foreign_spelling  # noqa: PLC0415 - it is needed for an error only
+
+    shown, hint = text.strip(), REQUIREMENT_HINT
+    if len(text) > _SHOWN:
+        shown, cause = f"{text[:_SHOWN].strip()}…", ""
+    elif foreign_spelling.is_repository(text):
+        cause, hint = "pipper takes nothing from version control", foreign_spelling.OF_A_REPOSITORY
+    elif spelled := foreign_spelling.translated(text):
+        quoted = f"'{spelled}'" if re.search(r"[<>!~*\[ ]", spelled) else spelled
+        hint = f"write `{spelled}`, as in `pipper add {quoted}`"
+    return UsageError(f"{prefix}`{shown}` is not a requirement", cause=cause, hint=hint)
 
 
 def _specifier(versions: str, subject: str) -> str:

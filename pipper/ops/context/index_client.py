@@ -49,14 +49,15 @@ def index_web(settings: Settings, index_url: str, further: Iterable[str] = ()) -
 
 def index_folders(settings: Settings, index_url: str, further: Mapping[str, str]) -> dict[str, Path | None]:
     """Return the folder of each `file:` index by alias, None for another index; `further` are URLs by alias."""
-    folders = {alias: _folder(url) for alias, url in further.items()}
+    folders = {alias: folder_of(url) for alias, url in further.items()}
     try:
-        return {INDEX: _folder(find_index(index_url, _around(settings, ())).url), **folders}
+        return {INDEX: folder_of(find_index(index_url, _around(settings, ())).url), **folders}
     except UsageError:
         return {INDEX: None, **folders}
 
 
-def _folder(url: str) -> Path | None:
+def folder_of(url: str) -> Path | None:
+    """Return the folder of a `file:` index, None for another one."""
     parts = split_url(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
+from pipper.errors import UsageError
 from pipper.index.reader import Connection, Disk
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
-from pipper.ops.context.index_client import index_address, web_of
+from pipper.ops.context.index_client import folder_of, index_address, web_of
 from pipper.ops.context.settings import Settings
+from pipper.system.os_errors import os_errors
 
 
 def open_index(
@@ -19,8 +21,10 @@ def open_index(
     def connect() -> Connection:
         address = index_address(settings, manifest.indexes.get(alias, manifest.index_url), root)
         settings.reporter.detail(f"{alias}: {address.url} ({address.step})")
-        on_disk = address.url.startswith("file:")
-        return Connection(url=address.url, reader=Disk() if on_disk else web_of(settings, address))
+        folder = folder_of(address.url)
+        if folder and not offline:
+            _require_folder(folder, "[indexes] of the manifest" if alias != INDEX else address.step)
+        return Connection(url=address.url, reader=Disk() if folder else web_of(settings, address))
 
     return IndexSource(
         connect,
@@ -29,3 +33,14 @@ def open_index(
         offline=offline,
         reporter=settings.reporter,
     )
+
+
+def _require_folder(folder: Path, step: str) -> None:
+    """Raise UsageError if the folder of an index is gone: none of its projects is missing then."""
+    with os_errors("read", folder):
+        if not folder.exists():
+            raise UsageError(
+                f"the index is the folder `{folder.absolute()}`, which does not exist",
+                cause=f"{step} names it",
+                hint=f"restore or mount it, or correct the URL in {step}",
+            )

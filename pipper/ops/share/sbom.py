@@ -1,6 +1,10 @@
 """A lock as a software bill of materials in CycloneDX 1.6 (JSON), by the library of that format, an extra of pipper."""
 
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 _SPACE = UUID("0c3a6b1e-5f0e-5d3b-9a53-6d0f2f3f3c11")
 """The namespace of serial numbers: the same lock has the same one."""
+_LIBRARY = "cyclonedx-python-lib"
 _LONGEST = 200
 """Characters of a licence; a longer one is the text of a licence, not its name."""
 
@@ -79,8 +84,8 @@ def dump_sbom(lock: Lock, selection: Selection, facts: Facts) -> str:
     except ImportError as error:
         raise UsageError(
             "the library for CycloneDX is not installed",
-            cause="it is an extra of pipper",
-            hint="install pipper[sbom], as in `pipx inject pipper cyclonedx-python-lib`",
+            cause="it is in the extra pipper[sbom]",
+            hint=f"run `{_install(_LIBRARY)}`",
         ) from error
     picked = portable(lock, selection).packages
     root = Component(name=facts.project, type=ComponentType.APPLICATION, bom_ref="project")
@@ -105,6 +110,16 @@ def dump_sbom(lock: Lock, selection: Selection, facts: Facts) -> str:
         root, [components[pin] for name in sorted(roots) for pin in by_name.get(name, ())]
     )
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
+
+
+def _install(library: str) -> str:
+    """Return the command that installs a library beside the running pipper, with the tool that made its environment."""
+    python = shlex.quote(sys.executable)
+    if Path(sys.prefix, "pipx_metadata.json").is_file():
+        return f"pipx inject {shlex.quote(Path(sys.prefix).name)} {library}"
+    if find_spec("pip") is None:  # uv's tools and environments have none
+        return f"uv pip install --python {python} {library}"
+    return f"{python} -m pip install {library}"
 
 
 def _pins(dependency: Dependency, by_name: Mapping[NormalizedName, list[Pin]]) -> Iterable[Pin]:

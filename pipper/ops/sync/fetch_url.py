@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pipper.cache.cache import Cache
 from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.lock.model import LockedBundle, LockedFile
+from pipper.core.manifest.foreign_spelling import OF_A_REPOSITORY, is_repository
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
@@ -51,7 +52,7 @@ def fetch_unhashed(web: Web, url: str, folder: Path) -> Path:
     if "/" in name or "\\" in name or not name.endswith((".whl", BUNDLE_SUFFIX)):
         raise UsageError(
             f"{shown(url)} is neither a wheel nor a bundle",
-            hint="give a URL whose path ends in .whl or .pipper",
+            hint=OF_A_REPOSITORY if is_repository(url) else "give a URL whose path ends in .whl or .pipper",
         )
     path = folder / name
     retry(lambda: _stream(web, url, path), attempts=_ATTEMPTS, pause=pause_if_broken)

@@ -47,6 +47,11 @@ class DirectoryStore:
         self._swept = False
 
     @property
+    def root(self) -> Path:
+        """The directory itself."""
+        return self._root
+
+    @property
     def is_gone(self) -> bool:
         """Whether the directory does not exist; raises MachineError if that cannot be told."""
         with os_errors("read", self._root):

@@ -1,11 +1,8 @@
 """Converting the dependencies of Poetry (`[tool.poetry]`) to standard requirements."""
 
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion
 
 from pipper.core.document import Node
 from pipper.core.manifest.imports.elsewhere import (
@@ -16,22 +13,15 @@ from pipper.core.manifest.imports.elsewhere import (
     unread_keys,
 )
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
-from pipper.core.manifest.imports.ranges import union_of
+from pipper.core.manifest.imports.poetry_versions import UntranslatableError, specifiers_of
 from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import without_account
-from pipper.core.standards import read_specifier, read_specifiers, read_version
+from pipper.core.standards import read_specifiers
 
-_CLAUSE = re.compile(r"(?P<operator>\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*(?P<version>[^\s,]+)")
-_SEPARATOR = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
-_CHOICE = re.compile(r"\s*\|\|?\s*")
 _ELSEWHERE = ("git", "path", "url", "file")
 _READ = ("dependencies", "dev-dependencies", "extras", "group", "name", "source")
 _READ_OF_SOURCE = ("name", "url", "priority", "default", "secondary")
 _ENTRY = ("version", "python", "platform", "markers", "extras", "optional", "source")
-
-
-class UntranslatableError(ValueError):
-    """A constraint that PEP 440 cannot express."""
 
 
 def from_poetry(table: Node) -> ImportedManifest:
@@ -119,7 +109,7 @@ class _Reader:
     def python(self, node: Node) -> str:
         """Return the required versions of Python."""
         try:
-            return _specifiers(node.text())
+            return specifiers_of(node.text())
         except UntranslatableError as error:
             self.notes.append(f"`python`: {error}")
             return ""
@@ -168,7 +158,7 @@ class _Reader:
             return
         self.notes += unread_keys(node, f"`{name}`", _ENTRY)
         try:
-            specifiers = _specifiers(entry["version"].text()) if "version" in entry else ""
+            specifiers = specifiers_of(entry["version"].text()) if "version" in entry else ""
             markers = list(_markers(entry))
         except UntranslatableError as error:
             self.notes.append(f"`{name}`: {error}")
@@ -187,7 +177,7 @@ def _folder(entry: Mapping[str, Node]) -> PathSource | None:
 
 def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
     if "python" in entry:
-        for clause in read_specifiers(_specifiers(entry["python"].text())):
+        for clause in read_specifiers(specifiers_of(entry["python"].text())):
             full = clause.version.removesuffix(".*").count(".") > 1
             name = "python_full_version" if full else "python_version"
             yield f'{name} {clause.operator} "{clause.version}"'
@@ -196,45 +186,3 @@ def _markers(entry: Mapping[str, Node]) -> Iterator[str]:
     if "markers" in entry:
         text = entry["markers"].text()
         yield f"({text})" if " or " in text else text
-
-
-def _specifiers(text: str) -> str:
-    """Return a constraint of Poetry as specifiers of PEP 440; raises UntranslatableError."""
-    if "|" in text:
-        union = union_of(read_specifiers(_specifiers(each)) for each in _CHOICE.split(text))
-        if union is None:
-            raise UntranslatableError(f"`{text}` is a choice of ranges, which PEP 440 cannot express")
-        return union
-    if text.strip() in ("x", "X"):
-        return ""
-    clauses = []
-    for part in _SEPARATOR.split(text.strip()):
-        found = _CLAUSE.fullmatch(part)
-        if found is None:
-            raise UntranslatableError(f"`{text}` is not a constraint")
-        clauses += _clause(found["operator"] or "", found["version"])
-    try:
-        return ",".join(str(read_specifier(clause)) for clause in clauses)
-    except InvalidSpecifier as error:
-        raise UntranslatableError(f"`{text}` is not a constraint") from error
-
-
-def _clause(operator: str, version: str) -> list[str]:
-    if version == "*":
-        return []
-    if operator in ("^", "~"):
-        try:
-            release = read_version(version).release
-        except InvalidVersion as error:
-            raise UntranslatableError(f"`{operator}{version}` is not a constraint") from error
-        return [f">={version}", f"<{_limit(operator, release)}"]
-    return [f"{'==' if operator in ('', '=') else operator}{version}"]
-
-
-def _limit(operator: str, release: tuple[int, ...]) -> str:
-    if operator == "~":
-        place = min(1, len(release) - 1)
-    else:
-        place = next((at for at, part in enumerate(release) if part), len(release) - 1)
-    raised = [*release[:place], release[place] + 1]
-    return ".".join(map(str, raised + [0] * (len(release) - len(raised))))
