@@ -4,7 +4,7 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Pin
-from pipper.core.manifest.root_label import PROJECT, RootLabel
+from pipper.core.manifest.root_label import BY_PROJECT, PROJECT, RootLabel
 from pipper.solve.catalogue import Need
 
 
@@ -13,10 +13,11 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     label: RootLabel
     need: Need
+    asks: str = BY_PROJECT
 
     def __str__(self) -> str:
-        asking = "the project" if self.label == PROJECT else self.label
-        return f"{asking} requires {self.need.text}"
+        asks = self.asks if self.label == PROJECT else f"{self.label} requires"
+        return f"{asks} {self.need.text}"
 
 
 class Requires(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Pin
-from pipper.core.manifest.root_label import RootLabel
+from pipper.core.manifest.root_label import BY_PROJECT, RootLabel
 from pipper.core.ports import CandidateFile, Release
 from pipper.core.target import Target
 
@@ -20,6 +20,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
 
     target: Target
     roots: Mapping[RootLabel, tuple[Requirement, ...]]
+    asks: str = BY_PROJECT
+    """Who asks for the roots that are no group or extra, in explanations."""
     requires_python: SpecifierSet | None = None
     """The project's own `requires-python`, which the target has to satisfy."""
     prereleases: bool | frozenset[NormalizedName] = False

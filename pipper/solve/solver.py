@@ -171,7 +171,7 @@ def _asked(request: SolveRequest, catalogue: Catalogue) -> list[Asked]:
         for requirement in requirements:
             need = catalogue.root(label, requirement)
             if need is not None:
-                asked[str(label), need.text] = Asked(label=label, need=need)
+                asked[str(label), need.text] = Asked(label=label, need=need, asks=request.asks)
     return [asked[key] for key in sorted(asked)]
 
 

@@ -198,6 +198,15 @@ def test_a_requirement_of_a_build_that_cannot_be_met_is_told(
     assert told in done.stderr
 
 
+def test_U_the_build_and_not_the_project_requires_what_a_build_needs(empty: Workspace) -> None:
+    with IndexDouble() as index:
+        project = of_private_backend(empty, index, requires="acme-build>=5")
+        told = empty.run("bundle", project, code=3).stderr
+    assert "because the build requires acme-build>=5\n" in told
+    assert "the project requires" not in told
+    assert "hint: in its build-system.requires, loosen `acme-build>=5`" in told
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupt_ends_the_backend_and_leaves_nothing(empty: Workspace) -> None:
     note = empty.root / "pid"

@@ -643,3 +643,20 @@ def test_a_further_index_is_a_source_for_the_names_that_it_is_given(
     assert statuses(copy(empty, "--lock", "pipper.lock", "--from", "pytorch")) == {
         "torch-2.1-py3-none-any.whl": "already there"
     }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("repository", "copy", "alpha>=99", "--deps", "--from", "acme", "--to", "file:../production"),
+        ("download", "alpha>=99", "-d", "out"),
+        ("authorize", "alpha>=99"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_U_the_command_and_not_the_project_asks_for_what_stands_on_its_line(
+    command: tuple[str, ...], workspace: Workspace
+) -> None:
+    told = workspace.run(*command, code=3).stderr
+    assert "because this command asks for alpha>=99\n" in told
+    assert "the project requires" not in told

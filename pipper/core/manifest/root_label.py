@@ -28,6 +28,11 @@ class RootLabel(Struct, frozen=True, kw_only=True):
 PROJECT = RootLabel(kind="dependencies")
 """The project's own requirements."""
 
+BY_PROJECT = "the project requires"
+BY_BUILD = "the build requires"
+BY_COMMAND = "this command asks for"
+"""Who asks for them, in explanations."""
+
 
 def labelled(project: T, groups: Mapping[Name, T], extras: Mapping[Name, T]) -> dict[RootLabel, T]:
     """Return the sets of a manifest or a lock by label, in the order project, groups, extras."""

@@ -1,6 +1,7 @@
 """The environments of build backends: solved from `build-system.requires` by the rules of the project around."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,6 +16,7 @@ from pipper.cache.cache import Cache
 from pipper.core.lock.model import MOST_NESTED, Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.root_label import BY_BUILD
 from pipper.core.ports import BuildEnvironment
 from pipper.core.redaction import redacted
 from pipper.core.standards import read_requirement
@@ -139,7 +141,7 @@ class SolvedBuildEnvironments:
             raise NoSolutionError(
                 f"no environment for the build of {subject}: {error.message}",
                 cause=error.cause,
-                hint=error.hint,
+                hint=re.sub("^(loosen|remove) ", r"in its build-system.requires, \1 ", error.hint),
             ) from error
         finally:
             self._started.pop()
@@ -252,6 +254,7 @@ def project_builder(
         upgrade_packages=options.upgrade_packages,
         as_of=options.as_of,
         may_be_empty=options.may_be_empty,
+        asks=BY_BUILD,
         offline=options.offline,
     )
     return SolvedBuildEnvironments(settings, project, interpreter, options=kept, old=old).builder

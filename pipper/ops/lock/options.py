@@ -6,6 +6,8 @@ from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest.root_label import BY_PROJECT
+
 
 class LockOptions(Struct, frozen=True, kw_only=True):
     """Inputs of a new lock besides the manifest and the old lock."""
@@ -28,6 +30,8 @@ class LockOptions(Struct, frozen=True, kw_only=True):
     """Groups without which locking fails; for another one without a solution the lock holds the reason."""
     may_be_empty: bool = False
     """Take a place without a repository for an empty one: what is built may be the first that is published there."""
+    asks: str = BY_PROJECT
+    """Who asks for the manifest's requirements, in explanations."""
     offline: bool = False
     """Read only cached pages of the index."""
 

@@ -56,6 +56,7 @@ def solve_request(
     return SolveRequest(
         target=target,
         roots=manifest.roots,
+        asks=options.asks,
         requires_python=manifest.requires_python,
         prereleases=frozenset(admitted) if isinstance(admitted, tuple) else admitted,
         likely=frozenset(package.name for package in (old.packages if old else ())) - {manifest.name},

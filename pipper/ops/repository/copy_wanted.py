@@ -16,6 +16,7 @@ from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.ports import Source
 from pipper.core.standards import read_specifiers
 from pipper.core.wording import counted
@@ -176,7 +177,7 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
     sources = open_sources(settings, asked, old=None, use_index=project is not None or source == INDEX)
     router = sources.router.over(_Unmirrored) if source == INDEX else sources.router
     target = interpreter_at_hand(settings, project.root if project else None, Place()).target
-    options = LockOptions(as_of=as_of(manifest))
+    options = LockOptions(as_of=as_of(manifest), asks=BY_COMMAND)
     environments = goals(manifest, None, target, usual_platforms=False)
     request = solve_request(manifest, environments[0].target, options, unmanaged={})
     preferred = preferred_versions(manifest, None, {}, options)

@@ -12,6 +12,7 @@ from pipper.core.lock.model import Lock
 from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import parse_requirement
+from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.wording import counted
 from pipper.errors import UsageError
 from pipper.ops.build.environments import project_builder
@@ -122,7 +123,8 @@ def _lock_of(
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), pythons)
     throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
     builder = project_builder(settings, throwaway, interpreter)
-    return make_lock(settings, throwaway, interpreter.target, LockOptions(), builder=builder)
+    options = LockOptions(asks=BY_COMMAND)
+    return make_lock(settings, throwaway, interpreter.target, options, builder=builder)
 
 
 def _of_lock(settings: Settings, path: Path) -> ReadInput:
