@@ -72,7 +72,15 @@ class Silence:
     """Neither do anything nor answer until the double is closed."""
 
 
-Fault = Answer | BrokenBody | OtherBody | LostAnswer | Silence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowBody:
+    """Send the body in `pieces` of one size, each after a pause of so many seconds."""
+
+    pieces: int
+    pause: float
+
+
+Fault = Answer | BrokenBody | OtherBody | LostAnswer | Silence | SlowBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +233,9 @@ class S3Double:
                 return _refusal(refused, method), None
             return self._do(request, method, body), fault
 
-    def await_end(self) -> None:
-        """Wait until the double is closed."""
-        self._closing.wait()
+    def await_end(self, seconds: float | None = None) -> None:
+        """Wait until the double is closed, or for so many seconds."""
+        self._closing.wait(seconds)
 
     def _fault(self, request: Seen) -> Fault | None:
         for rule, met in self._rules:
@@ -458,7 +466,17 @@ class _Handler(QuietHandler):
             self._write_chunked(reply.body, whole=not isinstance(fault, BrokenBody))
             return
         self.close_connection |= "Content-Length" not in headers
+        if isinstance(fault, SlowBody):
+            self._write_slowly(reply.body, fault)
+            return
         self.wfile.write(reply.body)
+
+    def _write_slowly(self, body: bytes, fault: SlowBody) -> None:
+        assert isinstance(self.server, _Server)
+        size = -(-len(body) // fault.pieces) or 1
+        for start in range(0, len(body), size):
+            self.server.double.await_end(fault.pause)
+            self.wfile.write(body[start : start + size])
 
     def _write_chunked(self, body: bytes, *, whole: bool) -> None:
         for start in range(0, len(body), 1000):

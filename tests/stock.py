@@ -1,14 +1,16 @@
 """A project with groups, extras and a cycle, locked before newer versions were published."""
 
-import contextlib
 import json
-import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands import PATIENCE
 from tests.invariants import Workspace
+
+if TYPE_CHECKING:
+    from tests.terminal.screen import Shown
 
 ASKS = """\
 [dependency-groups]
@@ -65,17 +67,18 @@ def place(directory: Path, name: str, version: str, **files: str) -> Path:
     return directory
 
 
-def on_terminal(workspace: Workspace, *args: str, env: dict[str, str] | None = None, code: int = 0) -> str:
-    """Return what `pipper ARGS` shows on a terminal of 100 columns."""
-    pty = pytest.importorskip("pty")
-    variables = {"TERM": "xterm", "COLUMNS": "100", **(env or {})}
-    terminal, theirs = pty.openpty()
-    process = workspace.begin(*args, env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # Linux says so where the other side has ended
-        while piece := os.read(terminal, 4096):
-            shown += piece
-    os.close(terminal)
-    assert process.wait(PATIENCE) == code, shown
-    return shown.decode().replace("\r\n", "\n")
+def on_terminal(
+    workspace: Workspace, *args: str, columns: int = 100, env: dict[str, str] | None = None, code: int = 0
+) -> "Shown":
+    """Return what `pipper ARGS` shows on a terminal."""
+    pytest.importorskip("pty")
+    from tests.terminal.screen import watch
+
+    shown = watch(
+        [sys.executable, "-m", "pipper", *args],
+        cwd=workspace.app,
+        env={**workspace.environment, **(env or {})},
+        columns=columns,
+    )
+    assert shown.code == code, shown.text
+    return shown

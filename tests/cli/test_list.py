@@ -72,17 +72,17 @@ def test_an_interrupted_change_is_told(workspace: Workspace) -> None:
 
 def test_a_terminal_gets_a_table(workspace: Workspace) -> None:
     shown = on_terminal(workspace, "list", env={"TERM": "dumb"})
-    lines = [line.split() for line in shown.splitlines()]
+    lines = [line.split() for line in shown.lines]
     assert lines[0] == ["Name", "Version", "Source", "Installer"]
     assert lines[1] == ["alpha", "1.1.0", "acme", "pipper"]
 
 
 def test_no_colour_is_used_where_it_is_not_wanted(workspace: Workspace) -> None:
-    assert "\x1b[3" not in on_terminal(workspace, "list", env={"NO_COLOR": "1"})
+    assert "\x1b[3" not in on_terminal(workspace, "list", env={"NO_COLOR": "1"}).text
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such file names there")
 def test_a_name_cannot_change_what_a_terminal_shows(workspace: Workspace, tmp_path: Path) -> None:
     packages = place(tmp_path / "packages", "evil", "1.0\x1b[2J")
     assert workspace.run("list", "-t", packages).stdout == "evil 1.0\\x1b[2J\n"
-    assert "\x1b[2J" not in on_terminal(workspace, "list", "-t", str(packages))
+    assert "\x1b[2J" not in on_terminal(workspace, "list", "-t", str(packages)).text

@@ -283,41 +283,22 @@ def test_U_colours_tell_the_kind_of_a_line(line: str, painted: str) -> None:
     assert coloured(line) == painted
 
 
-def shown(told: str) -> list[str]:
-    """The lines that are left on a terminal: what was erased or written over is gone."""
-    screen, row, column = [""], 0, 0
-    for sign in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|.", told, re.DOTALL):
-        if sign == "\n":
-            row, column = row + 1, 0
-            screen += [""] * (row == len(screen))
-        elif sign == "\r":
-            column = 0
-        elif sign == "\x1b[2K":
-            screen[row] = ""
-        elif re.fullmatch(r"\x1b\[\d*A", sign):
-            row -= int(sign[2:-1] or 1)
-        elif not sign.startswith("\x1b"):
-            screen[row] = screen[row][:column].ljust(column) + sign + screen[row][column + 1 :]
-            column += 1
-    return [line for line in screen if line.strip()]
-
-
 def test_U_a_terminal_shows_colours_and_a_spinner_and_keeps_no_bar(empty: Workspace) -> None:
     empty.publish(empty.wheel("alpha", requires=["beta"]), empty.wheel("beta"))
     empty.write_manifest("alpha")
-    told = on_terminal(empty, "lock")
-    assert "Resolving" in told
-    assert "\x1b[32m +\x1b[0m alpha" in told
-    assert shown(told)[0] == " + alpha 1.0.0 (acme)"
-    told = on_terminal(empty, "sync")
-    assert "Installing" in told
-    assert shown(told)[1:3] == [" + alpha 1.0.0 (acme)", " + beta 1.0.0 (acme)"]
+    shown = on_terminal(empty, "lock", columns=200)
+    assert "Resolving" in shown.text
+    assert "\x1b[32m +\x1b[0m alpha" in shown.text
+    assert shown.lines[0] == " + alpha 1.0.0 (acme)"
+    shown = on_terminal(empty, "sync", columns=200)
+    assert "Installing" in shown.text
+    assert shown.lines[1:3] == (" + alpha 1.0.0 (acme)", " + beta 1.0.0 (acme)")
 
 
 def test_U_no_colour_where_nobody_wants_it(workspace: Workspace) -> None:
-    assert "\x1b[" in on_terminal(workspace, "info", "none", code=3)
-    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"NO_COLOR": "1"}, code=3)
-    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"TERM": "dumb"}, code=3)
+    assert "\x1b[" in on_terminal(workspace, "info", "none", code=3).text
+    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"NO_COLOR": "1"}, code=3).text
+    assert "\x1b[" not in on_terminal(workspace, "info", "none", env={"TERM": "dumb"}, code=3).text
     assert "\x1b[" not in workspace.run("info", "none", code=3).stderr
 
 

@@ -81,14 +81,14 @@ def test_json_of_a_part_has_only_that_part(shop: Workspace) -> None:
 
 
 def test_a_terminal_gets_branches(shop: Workspace) -> None:
-    assert on_terminal(shop, "tree", "models", env={"PYTHONIOENCODING": "utf-8"}) == (
+    assert on_terminal(shop, "tree", "models", env={"PYTHONIOENCODING": "utf-8"}).text == (
         "models 1.0\n├── base 1.0\n└── loop 1.0\n    └── models 1.0 (*)\n"
     )
 
 
 def test_a_terminal_that_cannot_draw_gets_plain_lines(shop: Workspace) -> None:
     shown = on_terminal(shop, "tree", "tester", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    assert shown == "tester 1.0\n  base 1.0\n"
+    assert shown.text == "tester 1.0\n  base 1.0\n"
 
 
 def test_a_name_that_the_lock_does_not_hold_is_refused(shop: Workspace) -> None:
