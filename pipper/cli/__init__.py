@@ -99,8 +99,9 @@ def _say(line: str) -> None:
     """Write a line as `output.say` does, but one that has neither secrets nor control characters."""
     if sys.stderr.isatty():
         from pipper.cli.paint import painted  # noqa: PLC0415 - a file or a pipe shows no colours
+        from pipper.cli.wrap import fitted  # noqa: PLC0415 - and has no width
 
-        line = painted(line, sys.stderr)
+        line = painted(fitted(line, sys.stderr), sys.stderr)
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()

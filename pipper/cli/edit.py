@@ -13,7 +13,7 @@ from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.completion import groups, published, required
 from pipper.cli.options.environment import python_option, system_option
 from pipper.cli.options.settings import limit_option, settings_from
-from pipper.cli.output import give
+from pipper.cli.output import tell
 from pipper.cli.render.plan import change_lines, plan_lines, plan_summary
 from pipper.core.redaction import redacted
 from pipper.core.wording import listed
@@ -102,7 +102,7 @@ def run_edit(given: Mapping[str, Any], *, anywhere: bool) -> None:
     else:
         outcome = install(settings, request, given["source"], dev=given["dev"], now=now)
     for line in change_lines(outcome.changes) if outcome.sync is None else plan_lines(outcome.sync):
-        (give if request.dry_run else reporter.info)(line)
+        (tell if request.dry_run else reporter.info)(line)
     changed = f"{'Would change' if request.dry_run else 'Changed'} {listed(path.name for path in outcome.documents)}"
     if outcome.documents and outcome.reason:
         reporter.info(f"No version changes in the lock, but {outcome.reason}")

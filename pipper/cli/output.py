@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from pipper.cli.paint import painted
+from pipper.cli.wrap import fitted
 from pipper.core.redaction import redacted, secrets_of
 from pipper.core.reporter import Reporter, Task
 from pipper.core.same_cause import once_each
@@ -48,7 +49,7 @@ def presentable(text: str) -> str:
 def say(text: str) -> None:
     """Write a line to stderr, redacted and with control characters escaped."""
     try:
-        sys.stderr.write(painted(presentable(text), sys.stderr) + "\n")
+        sys.stderr.write(painted(fitted(presentable(text), sys.stderr), sys.stderr) + "\n")
         sys.stderr.flush()
     except OSError:
         # There is no place left to report this; the command and its exit code are not affected.
@@ -59,6 +60,12 @@ def give(text: str) -> None:
     """Write a line of data to stdout, redacted; raises as `flush`."""
     with _to_stdout():
         sys.stdout.write(painted(redacted(text, _given), sys.stdout) + "\n")
+
+
+def tell(text: str) -> None:
+    """Write a line for people to stdout, broken between words where a terminal is narrower; raises as `flush`."""
+    with _to_stdout():
+        sys.stdout.write(painted(fitted(redacted(text, _given), sys.stdout), sys.stdout) + "\n")
 
 
 def give_signed(text: str) -> None:
@@ -100,7 +107,7 @@ def give_result(lines: Iterable[str], document: object, *, as_json: bool) -> Non
         give_json(document)
         return
     for line in lines:
-        give(line)
+        tell(line)
 
 
 def render_error(message: str, cause: str, hint: str) -> None:

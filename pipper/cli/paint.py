@@ -5,7 +5,7 @@ import re
 from typing import TextIO
 
 _RED, _GREEN, _YELLOW, _CYAN = (f"\x1b[{code}m" for code in (31, 32, 33, 36))
-_RESET = "\x1b[0m"
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 _COLOURED = (
     (r"^error(?=: )", _RED),
     (r"^warning(?=: )", _YELLOW),
@@ -23,6 +23,11 @@ _COLOURED = (
 def painted(line: str, stream: TextIO) -> str:
     """Return `line` with colours if `stream` is a terminal that shows them, else unchanged."""
     return coloured(line) if shows_colours(stream) else line
+
+
+def bold(line: str, stream: TextIO) -> str:
+    """Return `line` in bold if `stream` is a terminal that shows it, else unchanged."""
+    return f"{_BOLD}{line}{_RESET}" if shows_colours(stream) else line
 
 
 def shows_colours(stream: TextIO) -> bool:

@@ -2,7 +2,7 @@
 
 import threading
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -16,6 +16,7 @@ from rich.progress import (
 from rich.progress import Task as Row
 from rich.text import Text
 
+from pipper.cli.wrap import MARGIN
 from pipper.core.reporter import Task
 
 
@@ -28,7 +29,7 @@ class Display:
             TextColumn("{task.description}"),
             _Either(spinner, bar),
             _Either(_Nothing(), _Amount()),
-            console=Console(stderr=True),
+            console=_Console(stderr=True),
             transient=True,
         )
         self._running = 0
@@ -57,6 +58,15 @@ class Display:
             self._running -= 1
             if not self._running:
                 self._progress.stop()
+
+
+class _Console(Console):
+    """Leaves a margin: else `^C` behind a bar starts a new row, and the bar above is not erased."""
+
+    @property  # type: ignore[misc] # rich lets it be set, too
+    def size(self) -> ConsoleDimensions:
+        width, height = super().size
+        return ConsoleDimensions(max(width - MARGIN, 1), height)
 
 
 class _Line(Task):

@@ -49,10 +49,11 @@ def test_a_reinstallation_replaces_what_is_as_locked_or_edited_within_its_size(w
     module.write_bytes(b"#" * len(before))
     assert workspace.run("sync", "--reinstall", "Beta", "--dry-run").stdout == " ~ beta 1.0.0 (reinstalled)\n"
     assert (
-        " ~ beta 1.0.0 (reinstalled)\nReplaced 1 in " in workspace.run("sync", "--reinstall", "beta").stderr
+        " ~ beta 1.0.0 (reinstalled)\nReplaced 1 package in "
+        in workspace.run("sync", "--reinstall", "beta").stderr
     )
     assert module.read_bytes() == before
-    assert "Replaced 3 in " in workspace.run("sync", "--reinstall").stderr
+    assert "Replaced 3 packages in " in workspace.run("sync", "--reinstall").stderr
     assert "Nothing to do" in workspace.run("sync").stderr
     for name in ("gamma", "nowhere"):
         workspace.refused("sync", "--reinstall", name, code=2, subject=f"cannot reinstall `{name}`")

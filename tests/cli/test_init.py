@@ -11,7 +11,7 @@ def test_a_new_project_can_be_locked_and_synced_at_once(empty: Workspace) -> Non
     assert done.stdout == ""
     assert (
         done.stderr
-        == f"Wrote {empty.manifest}. Add your requirements to it, then run: pipper lock && pipper sync\n"
+        == f"Wrote {empty.manifest}. Add your requirements to it, then run `pipper lock && pipper sync`\n"
     )
     assert 'acme = "file:../repository"' in empty.manifest.read_text()
     empty.run("lock")

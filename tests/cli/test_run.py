@@ -20,7 +20,7 @@ def test_a_program_of_the_environment_runs_after_a_sync(workspace: Workspace) ->
     shutil.rmtree(workspace.venv)
     done = workspace.process("run", "alpha")
     assert done.stdout == "alpha runs\n"
-    assert f"Installed 3 in {workspace.venv}" in done.stderr
+    assert f"Installed 3 packages in {workspace.venv}" in done.stderr
 
 
 def test_with_nothing_to_sync_pipper_says_nothing(workspace: Workspace) -> None:

@@ -36,7 +36,7 @@ def test_a_first_sync_makes_the_environment_and_its_commands_run(workspace: Work
     done = workspace.run("sync")
     assert done.stdout == ""
     assert done.stderr.startswith(f"Creating {workspace.venv} with Python 3.")
-    assert done.stderr.endswith(f" + delta 1.0.0 (acme)\nInstalled 3 in {workspace.venv}\n")
+    assert done.stderr.endswith(f" + delta 1.0.0 (acme)\nInstalled 3 packages in {workspace.venv}\n")
     assert workspace.installed() == {"alpha": "1.1.0", "beta": "1.0.0", "delta": "1.0.0"}
     (command,) = (workspace.venv / ("Scripts" if os.name == "nt" else "bin")).glob("alpha*")
     assert subprocess.run([command], capture_output=True, text=True, check=True).stdout == "alpha runs\n"
@@ -61,7 +61,7 @@ def test_a_check_names_what_is_missing_changed_and_too_much(workspace: Workspace
     before = workspace.state()
     done = workspace.run("sync", "--check", code=1)
     assert done.stdout == " ~ alpha 1.1.0 -> 1.0.0 (acme)\n - delta 1.0.0\n + gamma 1.0.0 (acme)\n"
-    assert done.stderr == f"Install 1, replace 1, remove 1 in {workspace.venv}\n"
+    assert done.stderr == f"Would install 1 package, replace 1 and remove 1 in {workspace.venv}\n"
     workspace.compare(before)
 
 

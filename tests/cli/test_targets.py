@@ -121,7 +121,7 @@ def test_an_environment_made_anew_by_another_tool_under_the_same_path_is_filled(
     things.run("sync")
     shutil.rmtree(things.venv)
     venv_of(sys.executable, things.venv)
-    assert "Installed 2 in" in things.run("sync").stderr
+    assert "Installed 2 packages in" in things.run("sync").stderr
     assert works(things.venv)
 
 
@@ -164,7 +164,7 @@ def test_scripts_of_a_project_elsewhere_are_told_and_mended(kind: str, things: W
     assert f" ! thing: {new}/bin: start {old}/bin/python, not the Python of this environment\n" == told
     assert tree(new) == before
     done = things.run("sync", cwd=new.parent)
-    assert " ~ thing 1.0.0 (damaged)\nReplaced 1 in" in done.stderr
+    assert " ~ thing 1.0.0 (damaged)\nReplaced 1 package in" in done.stderr
     assert works(new)
     assert kind == "moved" or works(old)
     things.run("sync", "--check", "--verify", cwd=new.parent)

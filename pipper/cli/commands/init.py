@@ -61,7 +61,7 @@ def command(repositories: tuple[str, ...], source: Path | None, **shared: Any) -
             settings.reporter.warning(f"not converted: {note}")
     path = settings.directory / PIPPER_TOML
     first = _next(converted=source is not None, has_repositories=bool(entries))
-    settings.reporter.info(f"Wrote {path}. {first}, then run: pipper lock && pipper sync")
+    settings.reporter.info(f"Wrote {path}. {first}, then run `pipper lock && pipper sync`")
 
 
 def _next(*, converted: bool, has_repositories: bool) -> str:

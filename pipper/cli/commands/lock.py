@@ -11,7 +11,7 @@ from pipper.cli.command import Command, path_option
 from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.completion import locked
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
-from pipper.cli.output import give, give_json, presentable
+from pipper.cli.output import give_json, presentable, tell
 from pipper.cli.render.plan import change_lines
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.requirement import name_of, parse_requirement
@@ -100,7 +100,7 @@ def command(
         if as_json:
             give_json({"fresh": not difference, "difference": difference})
         elif difference:
-            give(f"pipper.lock is out of date: {difference}")
+            tell(f"pipper.lock is out of date: {difference}")
             settings.reporter.info("hint: pipper lock")
         else:
             settings.reporter.info("pipper.lock is up to date")
@@ -120,7 +120,7 @@ def command(
         give_json(_document(outcome))
     else:
         for line in change_lines(outcome.changes):
-            (give if dry_run else settings.reporter.info)(line)
+            (tell if dry_run else settings.reporter.info)(line)
     done = "Locked" if outcome.written else _UNCHANGED
     settings.reporter.info(_summary(outcome, "Would lock" if dry_run else done))
     if outcome.stamp_key:

@@ -14,7 +14,7 @@ from pipper.cli.options.settings import (
     repository_options,
     settings_from,
 )
-from pipper.cli.output import give, render_errors
+from pipper.cli.output import render_errors, tell
 from pipper.errors import gravest
 from pipper.ops.repository.publish import PublishRequest, publish
 
@@ -67,6 +67,6 @@ def command(
             continue
         status = "would publish" if result.status == "new" else result.status
         line = f"{status} {result.path.name}" + (f": {result.reason}" if result.reason else "")
-        give(line) if dry_run else settings.reporter.info(line)
+        tell(line) if dry_run else settings.reporter.info(line)
     render_errors(result.error for result in results if result.error is not None)
     return gravest(result.error.exit_code for result in results if result.error is not None)

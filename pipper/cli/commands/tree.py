@@ -8,7 +8,7 @@ from pipper.cli.command import Command
 from pipper.cli.options.completion import locked
 from pipper.cli.options.environment import place_from, query_options
 from pipper.cli.options.settings import settings_from
-from pipper.cli.output import give_result
+from pipper.cli.output import give, give_result
 from pipper.cli.render.pictures import dot_lines, mermaid_lines
 from pipper.cli.render.queries import tree_document, tree_lines
 from pipper.cli.render.table import draws_branches
@@ -59,7 +59,9 @@ def command(
     settings = settings_from(shared)
     tree = show_tree(settings, place_from(shared), names=names, invert=invert, depth=depth)
     pictures = {"mermaid": mermaid_lines, "dot": dot_lines}
-    lines = pictures[picture](tree) if picture in pictures else tree_lines(tree, drawn=draws_branches())
-    give_result(lines, tree_document(tree), as_json=as_json)
+    if picture in pictures:
+        give("\n".join(pictures[picture](tree)))
+    else:
+        give_result(tree_lines(tree, drawn=draws_branches()), tree_document(tree), as_json=as_json)
     if not tree.sections and not as_json:
         settings.reporter.info(f"The lock has no packages for {tree.environment}")

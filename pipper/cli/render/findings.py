@@ -28,13 +28,15 @@ def check_lines(outcome: CheckOutcome) -> Iterator[str]:
         yield f"{outcome.location}: format {outcome.layout_format}, {projects}, {differences}"
 
 
-def repair_lines(outcome: RepairOutcome) -> Iterator[str]:
+def repair_lines(outcome: RepairOutcome, *, dry_run: bool) -> Iterator[str]:
     """Yield a line for each repair and for each remaining finding, and a summary."""
     for mend in outcome.mends:
         yield f"{mend.subject}: {mend.text}"
     for finding in outcome.left:
         yield f"left: {_finding_line(finding)}"
     done = f"{len(outcome.mends)} repaired" if outcome.mends else "nothing to repair"
+    if outcome.mends and dry_run:
+        done = f"{counted(len(outcome.mends), 'repair')} to make; this was a dry run"
     left = f", {len(outcome.left)} left for you to decide" if outcome.left else ""
     yield f"{outcome.location}: format {outcome.layout_format}, {done}{left}"
 

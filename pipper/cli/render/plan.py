@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pipper.cli.output import give, give_json
+from pipper.cli.output import give_json, tell
 from pipper.core.lock.diff import VersionChange
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Install, Remove, Replace, Wanted
 from pipper.core.reporter import Reporter
-from pipper.core.wording import counted
+from pipper.core.wording import counted, listed
 from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
@@ -77,11 +77,18 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
     if not outcome.plan.changes and not outcome.drift:
         return f"Nothing to do: {outcome.environment.root} matches the lock"
     past = {"install": "installed", "replace": "replaced", "remove": "removed"}
-    parts = [f"{past[verb] if done else verb} {count}" for verb, count in counts.items() if count]
+    parts: list[str] = []
+    for verb, count in counts.items():
+        if count:
+            number = f"{count:,}" if parts else counted(count, "package")
+            parts.append(f"{past[verb] if done else verb} {number}")
+    text = listed(parts)
+    if parts:
+        text = text[0].upper() + text[1:] if done else f"Would {text}"
     if outcome.drift:
-        parts.append(f"{counted(len(outcome.drift), 'file')} changed since installation")
-    text = ", ".join(parts)
-    return f"{text[0].upper()}{text[1:]} in {outcome.environment.root}"
+        changed = f"{counted(len(outcome.drift), 'file')} changed since installation"
+        text = f"{text}; {changed}" if text else changed
+    return f"{text} in {outcome.environment.root}"
 
 
 def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:
@@ -95,7 +102,7 @@ def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter,
     else:
         drift = (f" ! {each.distribution}: {each.path}: {each.problem}" for each in outcome.drift)
         for line in (*plan_lines(outcome, reinstalls=bool(request.reinstall)), *drift):
-            (give if looks else reporter.info)(line)
+            (tell if looks else reporter.info)(line)
     differs = request.check and bool(outcome.plan.changes or outcome.drift)
     if outcome.unproven and not differs:
         raise outcome.unproven

@@ -1,9 +1,15 @@
 """Print tables on a terminal, plain lines in a pipe."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipper.cli.output import give, visible
+from pipper.cli.paint import bold
+from pipper.cli.wrap import columns, in_rows
+
+_GAP = "  "
+_LAST = 24
+"""Columns that the last column is given at least, before the first one is made narrower for it."""
 
 
 def draws_branches() -> bool:
@@ -19,24 +25,31 @@ def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields:
     shown = [[visible(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         if shown:
-            give(_drawn(headers, shown))
+            heads, *lines = _drawn([headers, *shown], columns(sys.stdout))
+            give("\n".join((bold(heads, sys.stdout), *lines)))
         return
     for row in shown:
         give(" ".join(cell or "-" for cell in row[: fields or None]))
 
 
-def _drawn(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    # Importing rich takes longer than most commands, and a pipe does not need it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def _drawn(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Yield the rows with aligned columns, in lines of `width` as far as words and names allow.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console()
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip("\n")
+    A first cell that is too long stands above the rest of its row, and a last one goes on below.
+    """
+    first, *middle, last = (max(map(len, column)) for column in zip(*rows, strict=True))
+    others = sum(middle) + len(_GAP) * (len(middle) + 1)
+    first = min(first, max(width - others - min(last, _LAST), len(rows[0][0])))
+    hang = first + others
+    if hang + min(last, _LAST) > width:  # the last cell begins below, too
+        hang = len(_GAP)
+    for name, *cells, end in rows:
+        fits = len(name) <= first
+        if not fits:
+            yield name
+        start = _GAP.join(map(str.ljust, (name if fits else "", *cells, ""), (first, *middle, 0)))
+        if len(start) > hang:
+            yield start.rstrip()
+            start = _GAP
+        if end or start.strip():
+            yield in_rows(end, width - hang, start=start, indent=" " * hang).rstrip()

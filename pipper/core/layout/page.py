@@ -119,8 +119,8 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         if same and not force:
             raise ConflictError(
                 f"{same[0].filename} is published with other bytes",
-                cause=f"published: sha256 {same[0].sha256}; yours: {file.sha256}",
-                hint="raise the version, or replace the file with `pipper publish --force`",
+                cause=f"published: sha256 {same[0].sha256[:16]}…; yours: {file.sha256[:16]}…",
+                hint="raise the version, or publish with --force to replace the file",
             )
         kept = tuple(other for other in self.files if other not in same)
         gone = {*self.replaced, *(other.url for other in same)} - {file.url}

@@ -179,13 +179,13 @@ def _old_lock(data: bytes, reporter: Reporter) -> Lock:
     """Return the lock; of one with merge conflicts, what both sides agree on."""
     try:
         return parse_lock(data, label=LOCK_NAME)
-    except (UsageError, IntegrityError) as error:
+    except (UsageError, IntegrityError):
         from pipper.core.lock.merge import merged_lock  # noqa: PLC0415 - a lock seldom has merge conflicts
 
         merged = merged_lock(data, label=LOCK_NAME)
         if merged is None:
             raise
-        reporter.info(f"{error.message}: repairing it from what both sides agree on")
+        reporter.info(f"{LOCK_NAME} is a merge of two locks: keeping what both sides agree on")
         return merged
 
 

@@ -18,7 +18,7 @@ from pipper.cli.options.settings import (
     repository_text,
     settings_from,
 )
-from pipper.cli.output import give, give_json, render_errors
+from pipper.cli.output import give_json, render_errors, tell
 from pipper.cli.render.copies import copy_document, copy_lines, copy_summary
 from pipper.ops.repository.copy import CopyRequest, copy
 
@@ -95,7 +95,7 @@ def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json
         give_json(copy_document(outcome))
     else:
         for line in copy_lines(outcome):
-            give(line) if dry_run else settings.reporter.info(line)
+            tell(line) if dry_run else settings.reporter.info(line)
     render_errors(each.error for each in outcome.files if each.error is not None)
     settings.reporter.info(copy_summary(outcome))
     return outcome.exit_code

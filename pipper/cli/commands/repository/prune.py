@@ -15,7 +15,7 @@ from pipper.cli.options.settings import (
     repository_options,
     settings_from,
 )
-from pipper.cli.output import give, give_json, render_errors
+from pipper.cli.output import give_json, render_errors, tell
 from pipper.cli.render.prunes import prune_document, prune_lines, prune_summary
 from pipper.core.duration import parse_duration
 from pipper.ops.repository.prune import PruneRequest, prune
@@ -84,7 +84,7 @@ def prune_(
         give_json(prune_document(outcome))
     else:
         for line in prune_lines(outcome, dry_run=dry_run):
-            give(line) if dry_run else settings.reporter.info(line)
+            tell(line) if dry_run else settings.reporter.info(line)
     render_errors(outcome.errors)
     settings.reporter.info(prune_summary(outcome, dry_run=dry_run))
     return outcome.exit_code

@@ -50,6 +50,6 @@ def repair_(layout_format: str | None, dry_run: bool, as_json: bool, **shared: A
     outcome = repair(
         settings_from(shared), to_format_2=layout_format == "2", dry_run=dry_run, now=datetime.now(UTC)
     )
-    give_result(repair_lines(outcome), repair_document(outcome), as_json=as_json)
+    give_result(repair_lines(outcome, dry_run=dry_run), repair_document(outcome), as_json=as_json)
     render_errors(outcome.errors)
     return outcome.exit_code

@@ -6,7 +6,7 @@ import click
 
 from pipper.cli.command import Command
 from pipper.cli.options.settings import json_option, repository_options, settings_from
-from pipper.cli.output import give, give_json, render_errors
+from pipper.cli.output import give_json, render_errors, tell
 from pipper.cli.render.site import site_document, site_lines, site_summary
 from pipper.ops.repository.site import make_site, remove_site
 
@@ -38,7 +38,7 @@ def site_(remove: bool, dry_run: bool, as_json: bool, **shared: Any) -> int:
         give_json(site_document(outcome))
     else:
         for line in site_lines(outcome, dry_run=dry_run):
-            give(line) if dry_run else settings.reporter.detail(line)
+            tell(line) if dry_run else settings.reporter.detail(line)
     render_errors(outcome.change.errors)
     settings.reporter.info(site_summary(outcome, dry_run=dry_run))
     return outcome.exit_code
