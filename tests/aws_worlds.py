@@ -38,7 +38,7 @@ class _Amazon(QuietHandler):
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         asked = {name: values[0] for name, values in form.items()}
         signed = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        who = f"{asked['RoleArn']}.by.{signed or asked.get('WebIdentityToken', '')}".replace("/", "-")
+        who = f"{asked['RoleArn']}.by.{signed or asked.get('WebIdentityToken', '').strip()}".replace("/", "-")
         self._answer("text/xml", _STS.format(asked["Action"], who.replace(":", "-")))
 
     def do_PUT(self) -> None:

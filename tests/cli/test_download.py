@@ -171,7 +171,7 @@ def test_a_second_download_changes_nothing_and_mends_what_was_changed(app: Path)
     before = alpha.stat().st_mtime_ns
     beta.write_bytes(b"edited")
     done = run_pipper("download", "-d", "wheels", cwd=app)
-    assert done.stderr.startswith("Saved 1 in ")
+    assert done.stderr.startswith("Saved 1 file in ")
     assert done.stderr.endswith(", 1 already there\n")
     assert alpha.stat().st_mtime_ns == before
     assert hashlib.sha256(beta.read_bytes()).hexdigest() in (app / "pipper.lock").read_text()

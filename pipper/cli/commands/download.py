@@ -10,6 +10,7 @@ from pipper.cli.options.inputs import input_options, inputs_from, member_options
 from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import limit_option, repository_options, settings_from
 from pipper.cli.output import give
+from pipper.core.wording import counted
 from pipper.ops.share.download import DownloadRequest, download
 
 _EXAMPLES = """
@@ -67,5 +68,5 @@ def command(
     for each in saved:
         give(str(each.path))
     new = sum(each.new for each in saved)
-    place = settings.directory / directory
-    settings.reporter.info(f"Saved {new} in {place}, {len(saved) - new} already there")
+    there = f", {len(saved) - new} already there" if new < len(saved) else ""
+    settings.reporter.info(f"Saved {counted(new, 'file')} in {settings.directory / directory}{there}")
