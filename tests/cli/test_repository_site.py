@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.layout.site.frame import is_made_from, is_own
+from pipper.core.layout.site.frame import inputs_of, is_own
 from tests.cli.conftest import canary_server
 from tests.installers import install_with_stock_tools
 from tests.invariants import Workspace, tree
@@ -215,6 +215,17 @@ def test_pages_of_another_program_are_not_overwritten(empty: Workspace) -> None:
     assert [(each["subject"], each["kind"]) for each in notes] == [("index.html", "strange object")]
 
 
+def test_a_foreign_page_of_one_package_stays_and_the_others_are_made(shop: Workspace) -> None:
+    foreign = shop.repository / "beta" / "index.html"
+    foreign.write_text("<h1>Ours</h1>")
+    shop.publish(shop.wheel("gamma", requires=["alpha"]))
+    assert "gamma" in page_of(shop, "alpha/index.html")
+    done = shop.run("repository", "site", "-b", shop.url, code=7)
+    assert "beta/index.html is not a page that pipper wrote" in done.stderr
+    shop.run("repository", "site", "--remove", "-b", shop.url)
+    assert [path.read_text() for path in shop.repository.rglob("*.html")] == ["<h1>Ours</h1>"]
+
+
 def test_a_site_that_is_removed_is_kept_no_longer(shop: Workspace) -> None:
     shop.run("repository", "site", "--remove", "-b", shop.url)
     shop.publish(shop.wheel("gamma"))
@@ -256,7 +267,7 @@ def test_the_same_pages_lie_in_a_bucket(bucket_shop: Workspace) -> None:
         found = client.head_object(Bucket=bucket_shop.bucket, Key=f"pipper/{key}")
         assert found["ContentType"].startswith(kind)
     assert is_own(store.read("alpha/index.html").body)
-    assert not is_made_from(store.read("alpha/index.html").body, "0" * 64)
+    assert inputs_of(store.read("alpha/index.html").body)
     bucket_shop.publish(bucket_shop.wheel("gamma", requires=["alpha"]))
     assert b"gamma" in store.read("alpha/index.html").body
     require_current(bucket_shop)

@@ -1,14 +1,17 @@
 """Pages of a site: what they are made from, and READMEs as HTML that can do nothing."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from packaging.utils import canonicalize_name
 
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.layout.site import description
 from pipper.core.layout.site.about import About
 from pipper.core.layout.site.description import description_html
-from pipper.core.layout.site.frame import SITE_FORMAT, is_made_from, made_from
+from pipper.core.layout.site.frame import SITE_FORMAT, inputs_of, made_from
 from pipper.core.layout.site.listing import EMPTY, ListedProject, dump_listing, listed, parse_listing
 from pipper.core.layout.site.project_page import ProjectView, project_page
 from pipper.core.layout.site.root_page import root_page
@@ -41,11 +44,9 @@ def test_pages_that_look_otherwise_have_another_format() -> None:
 
 def test_a_page_is_out_of_date_when_it_was_made_from_other_things_or_changed() -> None:
     body = rendered()[: rendered().index(b"</html>") + len(b"</html>\n")]
-    assert is_made_from(body, made_from("x"))
-    assert not is_made_from(body, made_from("z"))
-    assert not is_made_from(body.replace(b"Text", b"Fake"), made_from("x"))
-    assert not is_made_from(body[:-1], made_from("x"))
-    assert not is_made_from(b"", made_from("x"))
+    assert inputs_of(body) == made_from("x") != made_from("z")
+    for harmed in (body.replace(b"Text", b"Fake"), body[:-1], b""):
+        assert inputs_of(harmed) == ""
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,15 @@ def test_a_list_of_projects_is_read_as_it_was_written() -> None:
 def test_a_damaged_list_is_refused(harm: object) -> None:
     with pytest.raises(IntegrityError, match=r"index\.json"):
         parse_listing(json.dumps(harm).encode(), label="index.json")
+
+
+def test_the_first_readmes_are_rendered_by_many_threads_at_once() -> None:
+    usual = sys.getswitchinterval()
+    description._renderer.cache_clear()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            pages = threads.map(lambda text: description_html(text, "text/markdown"), ["*a* `b`\n\n> c"] * 32)
+            assert len(set(pages)) == 1
+    finally:
+        sys.setswitchinterval(usual)

@@ -20,7 +20,6 @@ from pipper.core.layout.site.frame import is_own
 from pipper.core.layout.site.listing import parse_listing
 from pipper.core.reporter import Reporter
 from pipper.errors import (
-    ConflictError,
     IntegrityError,
     ObjectAbsentError,
     ObjectChangedError,
@@ -32,7 +31,7 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.repository.page_swap import ROUNDS, outrun, put
 from pipper.repository.probe_store import check_conditions
-from pipper.repository.site.keeper import SiteChange, SiteKeeper
+from pipper.repository.site.keeper import SiteChange, SiteKeeper, not_ours
 from pipper.repository.source import Repository
 from pipper.system.parallel import attempt_each
 
@@ -77,12 +76,22 @@ def remove_site(settings: Settings, *, dry_run: bool = False) -> SiteOutcome:
         return _outcome(repository, SiteChange())
     if not dry_run:
         write_marker(repository, has_site=False)
-    keys = sorted(arrange(repository.store.list()).site)
-    found: list[PipperError | None] = []
-    if not dry_run:
-        found = attempt_each(repository.store.delete, keys, settings.reporter, "Deleting the site")
-    errors = tuple(each for each in found if each is not None)
-    return _outcome(repository, SiteChange(removed=tuple(keys), pages=len(keys), errors=errors))
+    store = repository.store
+    keys = sorted(arrange(store.list()).site)
+
+    def remove(key: str) -> bool:
+        """Delete a page, and return whether it was pipper's."""
+        with suppress(ObjectAbsentError):
+            if key != LISTING_KEY and not is_own(store.read(key).body):
+                return False
+        if not dry_run:
+            store.delete(key)
+        return True
+
+    found = attempt_each(remove, keys, settings.reporter, "Deleting the site")
+    removed = tuple(key for key, done in zip(keys, found, strict=True) if done is True)
+    errors = tuple(each for each in found if isinstance(each, PipperError))
+    return _outcome(repository, SiteChange(removed=removed, pages=len(keys), errors=errors))
 
 
 def keep_site(repository: Repository, names: Iterable[NormalizedName], reporter: Reporter) -> None:
@@ -109,30 +118,17 @@ def _outcome(repository: Repository, change: SiteChange) -> SiteOutcome:
 
 
 def _require_free(repository: Repository) -> None:
-    """Raise ConflictError if the keys of a site hold something else, such as the pages of another program."""
+    """Raise ConflictError if another program's pages are in the root: the repository may lie in a web site."""
     store = repository.store
-
-    def foreign(key: str) -> bool:
-        with suppress(ObjectAbsentError):
-            body = store.read(key).body
-            if key != LISTING_KEY:
-                return not is_own(body)
-            try:
-                parse_listing(body, label=key)
-            except IntegrityError:
-                return True
-        return False
-
-    keys = sorted(arrange(store.list()).site)
-    for key, found in zip(keys, attempt_each(foreign, keys), strict=True):
-        if isinstance(found, PipperError):
-            raise found
-        if found:
-            raise ConflictError(
-                f"{store.location}/{key} is not a page that pipper wrote",
-                cause="the site needs this key",
-                hint="move the object away, or use another prefix for the repository",
-            )
+    with suppress(ObjectAbsentError):
+        if not is_own(store.read(SITE_PAGE).body):
+            raise not_ours(store, SITE_PAGE)
+    with suppress(ObjectAbsentError):
+        body = store.read(LISTING_KEY).body
+        try:
+            parse_listing(body, label=LISTING_KEY)
+        except IntegrityError as error:
+            raise not_ours(store, LISTING_KEY) from error
 
 
 def _begin(repository: Repository) -> bytes:

@@ -15,8 +15,8 @@ from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import HTML, LISTING_KEY, SITE_PAGE, site_key
 from pipper.core.layout.page import PAGE_TYPE, PageFile, ProjectPage
-from pipper.core.layout.site.about import NOTHING
-from pipper.core.layout.site.frame import is_made_from
+from pipper.core.layout.site.about import NOTHING, About
+from pipper.core.layout.site.frame import inputs_of, is_own
 from pipper.core.layout.site.listing import (
     EMPTY,
     ListedProject,
@@ -47,6 +47,24 @@ class SiteChange(Struct, frozen=True, kw_only=True):
     pages: int = 0
     """Pages that were looked at."""
     errors: tuple[PipperError, ...] = ()
+
+
+_KEPT = 32 << 20
+"""Characters of descriptions that are kept from the list of projects to their pages; others are read again."""
+
+
+class _Look(Struct, frozen=True, kw_only=True):
+    """A project, and the page that the site has of it, which was read first."""
+
+    page: ProjectPage
+    etag: str | None
+    """Of the site's page; None if there is none."""
+    inputs: str
+    """What the site's page was made from; see `inputs_of`."""
+
+    def shows(self, listing: Listing) -> bool:
+        """Return whether the site's page was made from the project's page and the listing."""
+        return self.inputs == project_inputs(view_of(self.page, NOTHING, listing))
 
 
 class ReadListing(Struct, frozen=True, kw_only=True):
@@ -84,6 +102,8 @@ class SiteKeeper:
         self._removed: list[str] = []
         self._errors: list[PipperError] = []
         self._listing_etag = ""
+        self._abouts: dict[NormalizedName, tuple[PageFile, About]] = {}
+        self._kept = 0
 
     def refresh(self, names: Collection[NormalizedName] | None = None) -> SiteChange:
         """Write what does not show the projects `names` as they are now, or any project.
@@ -92,15 +112,17 @@ class SiteKeeper:
         of projects or the root page, and what the store raises for them.
         """
         self._written, self._removed, self._errors = [], [], []
+        self._abouts, self._kept = {}, 0
         before = read_listing(self._store)
         asked = None if names is None or before.listing is None else sorted(names)
         every = sorted({*self._repository.folders(), *(before.listing or EMPTY).projects, *(names or ())})
         changed = every if asked is None else asked
-        after, pages = self._write_listing(before, changed)
+        after, looks = self._write_listing(before, changed)
+        after = self._fresh(after)  # newer than what the looks have read of the site
         affected = every if asked is None else _affected(before.listing or EMPTY, after, changed)
-        readable = [name for name in affected if name in pages or name not in changed]
+        readable = [name for name in affected if name in looks or name not in changed]
         self._each(
-            lambda name: self._write_project(name, after, pages.get(name)), readable, "Writing the site"
+            lambda name: self._write_project(name, after, looks.get(name)), readable, "Writing the site"
         )
         self._write_root(after)
         return SiteChange(
@@ -122,11 +144,24 @@ class SiteKeeper:
             page = self._repository.with_bundles(page, self._repository.list_bundles(name))
         return page
 
+    def _look(self, name: NormalizedName) -> _Look:
+        """Read the site's page of a project and then the project; ConflictError if it is not pipper's."""
+        blob = self._blob(site_key(name))
+        return _Look(
+            page=self._project(name),
+            etag=blob.etag if blob else None,
+            inputs=inputs_of(blob.body) if blob else "",
+        )
+
     def _blob(self, key: str) -> Blob | None:
+        """Read a page of the site; raises ConflictError if another program wrote it."""
         try:
-            return self._store.read(key)
+            blob = self._store.read(key)
         except ObjectAbsentError:
             return None
+        if blob.body.strip() and not is_own(blob.body):
+            raise not_ours(self._store, key)
+        return blob
 
     def _put(self, key: str, body: bytes, old: str | None, content_type: str) -> str:
         """Write an object on the condition that nobody has since it was read; return its etag."""
@@ -140,35 +175,35 @@ class SiteKeeper:
 
     def _write_listing(
         self, read: ReadListing, names: Sequence[NormalizedName]
-    ) -> tuple[Listing, Mapping[NormalizedName, ProjectPage]]:
-        """Bring the entries of these names up to date; return the list as written, and the pages that were read."""
+    ) -> tuple[Listing, Mapping[NormalizedName, _Look]]:
+        """Bring the entries of these names up to date; return the list as written, and what was read for it."""
         for _ in range(ROUNDS):
             old = read.listing or EMPTY
-            pages: dict[NormalizedName, ProjectPage] = {}
+            looks: dict[NormalizedName, _Look] = {}
             entries: dict[NormalizedName, ListedProject | None] = {}
             self._errors.clear()
 
             def look(
                 name: NormalizedName,
                 old: Listing = old,
-                pages: dict[NormalizedName, ProjectPage] = pages,
+                looks: dict[NormalizedName, _Look] = looks,
                 entries: dict[NormalizedName, ListedProject | None] = entries,
             ) -> None:
-                page = self._project(name)
-                entry = self._entry(page, old.projects.get(name))
-                pages[name], entries[name] = page, entry
+                found = self._look(name)
+                entry = self._entry(found.page, old.projects.get(name))
+                looks[name], entries[name] = found, entry
 
             self._each(look, names, "Reading pages")
             listing = old.changed(entries)
             self._listing_etag = read.etag or ""
             if read.listing == listing:
-                return listing, pages
+                return listing, looks
             try:
                 self._listing_etag = self._put(LISTING_KEY, dump_listing(listing), read.etag, PAGE_TYPE)
             except ConflictError:
                 read = read_listing(self._store)
                 continue
-            return listing, pages
+            return listing, looks
         raise outrun(f"{self._store.location}/{LISTING_KEY}")
 
     def _entry(self, page: ProjectPage, old: ListedProject | None) -> ListedProject | None:
@@ -177,7 +212,17 @@ class SiteKeeper:
         return listed(page, old.summary if known and old else self._summary(page, file))
 
     def _summary(self, page: ProjectPage, file: PageFile | None) -> str:
-        return read_about(self._store, page, file).summary
+        about = read_about(self._store, page, file)
+        with self._lock:
+            self._kept += len(about.description)
+            if file is not None and self._kept <= _KEPT:
+                self._abouts[page.name] = (file, about)
+        return about.summary
+
+    def _about(self, page: ProjectPage, file: PageFile | None) -> About:
+        with self._lock:
+            known = self._abouts.pop(page.name, None)
+        return known[1] if known and known[0] == file else read_about(self._store, page, file)
 
     def _fresh(self, known: Listing) -> Listing:
         """Return the list of projects as it is now; `known` is the one that this run wrote or read."""
@@ -188,26 +233,27 @@ class SiteKeeper:
             return known
         return read_listing(self._store).listing or known
 
-    def _write_project(self, name: NormalizedName, listing: Listing, known: ProjectPage | None) -> None:
-        """Write the page of a project; `listing` and `known` were read before, and count if the page shows them."""
+    def _write_project(self, name: NormalizedName, listing: Listing, look: _Look | None) -> None:
+        """Write the page of a project; `look` was read before `listing`."""
         key = site_key(name)
         for _ in range(ROUNDS):
-            blob = self._blob(key)
-            if known is not None and _shows(blob, known, listing):
-                return
-            page, listing, known = self._project(name), self._fresh(listing), None
-            if blob is not None and name not in listing.projects:
+            if look is None:
+                look = self._look(name)
+                listing = self._fresh(listing)
+            if look.etag is not None and name not in listing.projects:
                 self._delete(key)
                 if self._dry_run or listed(self._project(name), "") is None:
                     return
-            elif name not in listing.projects or _shows(blob, page, listing):
+            elif name not in listing.projects or look.shows(listing):
                 return
             else:
                 try:
-                    self._put(key, self._rendered(page, listing), blob.etag if blob else None, HTML)
+                    self._put(key, self._rendered(look.page, listing), look.etag, HTML)
                 except ConflictError:
+                    look = None
                     continue
                 return
+            look = None
         raise outrun(f"{self._store.location}/{key}")
 
     def _delete(self, key: str) -> None:
@@ -217,7 +263,7 @@ class SiteKeeper:
             self._removed.append(key)
 
     def _rendered(self, page: ProjectPage, listing: Listing) -> bytes:
-        view = view_of(page, read_about(self._store, page, described_file(page)), listing)
+        view = view_of(page, self._about(page, described_file(page)), listing)
         return project_page(view, lambda file: quote(file.url), inputs=project_inputs(view))
 
     def _write_root(self, listing: Listing) -> None:
@@ -225,7 +271,7 @@ class SiteKeeper:
             blob = self._blob(SITE_PAGE)
             listing = self._fresh(listing)
             inputs = root_inputs(listing)
-            if blob is not None and is_made_from(blob.body, inputs):
+            if blob is not None and inputs_of(blob.body) == inputs:
                 return
             try:
                 body = root_page(listing.projects.values(), inputs=inputs)
@@ -236,9 +282,13 @@ class SiteKeeper:
         raise outrun(f"{self._store.location}/{SITE_PAGE}")
 
 
-def _shows(blob: Blob | None, page: ProjectPage, listing: Listing) -> bool:
-    """Return whether a page of the site was made from the page of the project and the listing."""
-    return blob is not None and is_made_from(blob.body, project_inputs(view_of(page, NOTHING, listing)))
+def not_ours(store: Store, key: str) -> ConflictError:
+    """Return the error for an object that the site needs the key of, and that pipper did not write."""
+    return ConflictError(
+        f"{store.location}/{key} is not a page that pipper wrote",
+        cause="the site needs this key",
+        hint="move the object away, or use another prefix for the repository",
+    )
 
 
 def _affected(old: Listing, new: Listing, changed: Sequence[NormalizedName]) -> list[NormalizedName]:

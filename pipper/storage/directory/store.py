@@ -105,7 +105,7 @@ class DirectoryStore:
                 _name(staged, path)
             except FileExistsError as error:
                 raise taken(key, self.location) from error
-            sync_folder(path.parent)
+        self._settle(path)
         return note.sha256
 
     def replace(
@@ -124,7 +124,7 @@ class DirectoryStore:
             self._require(key, etag)
             self._notes.put(key, note, staging=staged.parent)
             staged.replace(path)
-            sync_folder(path.parent)
+        self._settle(path)
         return note.sha256
 
     def delete(self, key: str) -> None:
@@ -134,7 +134,7 @@ class DirectoryStore:
         with self._locked(), os_errors("delete", path):
             path.unlink(missing_ok=True)
             self._notes.drop(key)
-            sync_folder(path.parent)
+        self._settle(path)
 
     def url(self, key: str) -> str:
         return self._path(key).as_uri()
@@ -297,6 +297,11 @@ class DirectoryStore:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > _LITTER_SECONDS:
                     left.unlink()
+
+    def _settle(self, path: Path) -> None:
+        """Wait until the name of `path` is on the disk; without the lock, so that many writers wait at once."""
+        with os_errors("write", path):
+            sync_folder(path.parent)
 
     def _make_folders(self, folder: Path) -> None:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]

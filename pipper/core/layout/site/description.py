@@ -57,6 +57,7 @@ def _renderer() -> "MarkdownIt":
     renderer = MarkdownIt("commonmark").enable("table")
     for name, rule in _RULES.items():
         renderer.add_render_rule(name, rule)
+    renderer.render("x")  # compiles its rules, which threads must not see half done
     return renderer
 
 

@@ -50,11 +50,8 @@ def is_own(body: bytes) -> bool:
     return _MARK.match(body) is not None
 
 
-def is_made_from(body: bytes, inputs: str) -> bool:
-    """Return whether a page was made from these inputs and is as it was written."""
+def inputs_of(body: bytes) -> str:
+    """Return the hash of what a page was made from; empty if it is not as it was written."""
     mark = _MARK.match(body)
-    return (
-        mark is not None
-        and mark[1].decode() == inputs
-        and mark[2].decode() == sha256(body[mark.end() :]).hexdigest()
-    )
+    is_whole = mark is not None and mark[2].decode() == sha256(body[mark.end() :]).hexdigest()
+    return mark[1].decode() if mark is not None and is_whole else ""
