@@ -80,6 +80,12 @@ def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
     return replace(_parsed(url, step, Path(cert) if cert else None), is_of_manifest=bool(manifest_url))
 
 
+def is_public(address: IndexAddress, around: Surroundings) -> bool:
+    """Return whether this is the index that pip has built in: the names of every other one may be private."""
+    found = _built_in(around)
+    return found is not None and address.url == plain(found[0]).rstrip("/") + "/"
+
+
 def certificates(around: Surroundings) -> Path | None:
     """Return the certificate file of pip's configuration; None if it names none."""
     cert = _pip_settings(around).get("cert")
@@ -123,15 +129,21 @@ def _address(manifest_url: str, settings: Mapping[str, str], around: Surrounding
         raise UsageError("no index is configured", cause="pip's settings contain `no-index`", hint=_HINT)
     if url := settings.get("index-url", ""):
         return url, "pip's configuration"
+    if found := _built_in(around):
+        return found
+    raise UsageError(
+        "no index is configured", cause="no variable, pip setting or installed pip names one", hint=_HINT
+    )
+
+
+def _built_in(around: Surroundings) -> tuple[str, str] | None:
     for python in around.pythons:
         try:
             printed = run([str(python), "-I", "-c", _BUILT_IN], seconds=_SECONDS)
             return printed.decode().strip(), f"the pip of {python}"
         except (OSError, ProcessError):
             continue
-    raise UsageError(
-        "no index is configured", cause="no variable, pip setting or installed pip names one", hint=_HINT
-    )
+    return None
 
 
 def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:

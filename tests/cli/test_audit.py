@@ -32,9 +32,10 @@ WEAK = (
 
 
 @pytest.fixture
-def shop(empty: Workspace) -> Iterator[Workspace]:
-    """Two private packages and three of the index in a lock; the index has newer versions by now."""
+def shop(empty: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """Two private packages and three of the public index in a lock; the index has newer versions by now."""
     with IndexDouble() as index:
+        built_into_pip(index, monkeypatch)
         wheel = empty.wheel
         for name in ("weak-lib", "fine", "held-back"):
             index.add(wheel(name, "1.0"))
@@ -53,6 +54,11 @@ def shop(empty: Workspace) -> Iterator[Workspace]:
         yield empty
 
 
+def built_into_pip(index: IndexDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip's own index be this one."""
+    monkeypatch.setattr("pipper.index.config._BUILT_IN", f"print({index.url!r})")
+
+
 def test_a_service_is_asked_about_packages_of_the_index_and_no_other(shop: Workspace) -> None:
     with OsvDouble(*WEAK) as service:
         done = shop.run("audit", "--osv-url", service.url, code=1)
@@ -60,10 +66,7 @@ def test_a_service_is_asked_about_packages_of_the_index_and_no_other(shop: Works
             "GHSA-bbbb held-back 1.0 - no",
             "GHSA-aaaa weak-lib 1.0 1.6 1.6",
         ]
-        assert (
-            "3 packages of the index looked up: 2 known weaknesses; 2 other packages not looked up"
-            in done.stderr
-        )
+        assert "3 packages looked up: 2 known weaknesses; 2 other packages not looked up" in done.stderr
         assert service.names() == {"weak-lib", "fine", "held-back"}
         assert not any(b"acme" in each or b"secret" in each for each in service.sent)
 
@@ -100,6 +103,56 @@ def test_a_folder_of_files_gives_the_same(shop: Workspace) -> None:
         "packages": 3,
         "skipped": 2,
     }
+
+
+@pytest.mark.parametrize("how", ["manifest", "PIPPER_INDEX_URL", "PIP_INDEX_URL"])
+def test_names_of_an_index_that_is_configured_are_sent_nowhere(
+    empty: Workspace, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It may be private; the same URL as pip's own is the public one, wherever it is written."""
+    with IndexDouble() as private, IndexDouble() as public, OsvDouble(*WEAK) as service:
+        built_into_pip(public, monkeypatch)
+        for index in (private, public):
+            index.add(empty.wheel("weak-lib", "1.0"))
+        empty.app.mkdir(exist_ok=True)
+
+        def audit(url: str, *more: str, code: int) -> str:
+            table = f"[index]\nurl = '{url}'\n" if how == "manifest" else ""
+            empty.manifest.write_text(f"dependencies = ['weak-lib']\n{table}")
+            given = {} if how == "manifest" else {how: url}
+            empty.run("lock", env=given)
+            return empty.run("audit", "--no-solve", *more, env=given, code=code).stderr
+
+        told = audit(private.url, "--osv-url", service.url, code=0)
+        assert "0 packages looked up: none found; 1 other package not looked up" in told
+        assert "warning: the service was not asked about 1 package of an index that may be private" in told
+        assert service.sent == []
+        folder = write_advisories(empty.app / "advisories", *WEAK)
+        assert "1 package looked up: 1 known weakness" in audit(
+            private.url, "--advisories", str(folder), code=1
+        )
+        assert "not asked" not in audit(public.url, "--osv-url", service.url, code=1)
+        assert service.names() == {"weak-lib"}
+
+
+def test_names_of_further_indexes_are_sent_nowhere(empty: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with IndexDouble() as further, IndexDouble() as public, OsvDouble(*WEAK) as service:
+        built_into_pip(public, monkeypatch)
+        public.add(empty.wheel("weak-lib", "1.0"))
+        further.add(empty.wheel("acme-secret", "1.0"))
+        empty.app.mkdir(exist_ok=True)
+        empty.manifest.write_text(
+            f"dependencies = ['weak-lib', 'acme-secret']\n[indexes]\nmore = '{further.url}'\n"
+            f"[sources]\nacme-secret = 'more'\n[index]\nurl = '{public.url}'\n"
+        )
+        empty.run("lock")
+        told = empty.run("audit", "--no-solve", "--osv-url", service.url, code=1).stderr
+        assert "1 package of an index that may be private" in told
+        assert service.names() == {"weak-lib"}
+        assert not any(b"acme" in each or b"secret" in each for each in service.sent)
+        folder = write_advisories(empty.app / "advisories", *WEAK)
+        done = empty.run("audit", "--no-solve", "--advisories", folder, code=1)
+        assert "acme-secret" in done.stdout
 
 
 def test_what_is_ignored_by_id_or_alias_does_not_count(shop: Workspace) -> None:

@@ -8,7 +8,7 @@ import click
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_json
-from pipper.cli.render.audit import AUDIT_HEADERS, audit_document, audit_rows, audit_summary
+from pipper.cli.render.audit import AUDIT_HEADERS, audit_document, audit_rows, audit_summary, audit_warning
 from pipper.cli.render.table import give_table
 from pipper.ops.query.audit import AuditRequest, audit
 
@@ -36,7 +36,8 @@ def command(
 ) -> int:
     """List known weaknesses of the locked packages: id, package, version, fixed in, lock -P.
 
-    Only names and versions that come from the index are looked up: those of repositories are sent nowhere. The last
+    Only packages that come from an index are looked up, never those of repositories. A service is asked only about
+    those of the public index, the one that pip has built in: names of every other index are sent nowhere. The last
     column is the version that `pipper lock -P NAME` would choose, or `no` if that has the weakness too. Exit 1 if
     anything is found that is not ignored.
     """
@@ -48,4 +49,6 @@ def command(
     else:
         give_table(AUDIT_HEADERS, list(audit_rows(outcome)))
         settings.reporter.info(audit_summary(outcome))
+    if warning := audit_warning(outcome):
+        settings.reporter.warning(warning)
     return outcome.exit_code

@@ -23,7 +23,18 @@ def audit_summary(outcome: AuditOutcome) -> str:
     )
     ignored = f", {outcome.ignored} ignored" if outcome.ignored else ""
     others = f"; {counted(outcome.skipped, 'other package')} not looked up" if outcome.skipped else ""
-    return f"{counted(outcome.asked, 'package')} of the index looked up: {found}{ignored}{others}"
+    return f"{counted(outcome.asked, 'package')} looked up: {found}{ignored}{others}"
+
+
+def audit_warning(outcome: AuditOutcome) -> str:
+    """Return what a service was not asked about, for people; empty if there is nothing to say."""
+    if not outcome.unasked:
+        return ""
+    count = counted(outcome.unasked, "package")
+    return (
+        f"the service was not asked about {count} of an index that may be private: "
+        "give a folder of OSV files with --advisories, which sends nothing"
+    )
 
 
 def audit_document(outcome: AuditOutcome) -> dict[str, object]:

@@ -10,7 +10,7 @@ from pipper.core.manifest.model import Manifest
 from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
-from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index
+from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index, is_public
 from pipper.ops.context.environments import own_venv
 from pipper.ops.context.settings import Settings
 from pipper.python.interpreter import running
@@ -18,10 +18,23 @@ from pipper.python.interpreter import running
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
     """Return the index; `index_url` is the manifest's, or empty. Raise UsageError if none is configured."""
+    return find_index(index_url, _around(settings, _pythons(settings, root)))
+
+
+def has_public_index(settings: Settings, index_url: str, root: Path) -> bool:
+    """Return whether the index is the public one: only its names may be told to others."""
+    around = _around(settings, _pythons(settings, root))
+    try:
+        return is_public(find_index(index_url, around), around)
+    except UsageError:
+        return False
+
+
+def _pythons(settings: Settings, root: Path) -> tuple[Path, ...]:
     own = None
     with contextlib.suppress(MachineError):  # an environment of a stranger is not asked
         own = own_venv(settings, root)
-    return find_index(index_url, _around(settings, (running(), own) if own else (running(),)))
+    return (running(), own) if own else (running(),)
 
 
 def url_of_index(settings: Settings, manifest: Manifest, root: Path) -> str:

@@ -14,7 +14,8 @@ from pipper.core.urls import split_url
 from pipper.errors import PipperError, UsageError
 from pipper.http.client import Web
 from pipper.ops.context.find_manifest import find_project_files
-from pipper.ops.context.project import load_project, require_fresh
+from pipper.ops.context.index_client import has_public_index
+from pipper.ops.context.project import Project, load_project, require_fresh
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.lock import lock_project
 from pipper.ops.lock.options import LockOptions
@@ -49,7 +50,9 @@ class AuditOutcome(Struct, frozen=True, kw_only=True):
     asked: int
     """Packages that were looked up."""
     skipped: int
-    """Packages that were not: they do not come from the index."""
+    """Packages that were not."""
+    unasked: int = 0
+    """Of them, those of an index whose names may be private, so that a service is not asked about them."""
 
     @property
     def exit_code(self) -> int:
@@ -58,15 +61,19 @@ class AuditOutcome(Struct, frozen=True, kw_only=True):
 
 
 def audit(settings: Settings, request: AuditRequest) -> AuditOutcome:
-    """Look up the locked packages of the index, of all environments. Names of others are neither sent nor looked up.
+    """Look up the locked packages of indexes, of all environments. Names of repositories and members never are.
 
-    Raises UsageError without a place to look, without a lock or with one that is out of date, and what the place
-    raises: an answer that is missing is never "no weakness".
+    A service is asked only about packages of the public index: a further index, or one that is configured, may be
+    private. Raises UsageError without a place to look, without a lock or with one that is out of date, and what the
+    place raises: an answer that is missing is never "no weakness".
     """
     source = _source(settings, request)
     project = load_project(settings.directory)
     lock = require_fresh(project)
-    pins = sorted({package.pin for package in lock.packages if package.source == INDEX})
+    of_indexes = {package.pin for package in lock.packages if lock.inputs.has_index(package.source)}
+    pins = sorted(of_indexes)
+    if request.folder is None:
+        pins = sorted(_public(settings, project, lock))
     advisories = source.find(pins, settings.reporter) if pins else []
     findings = find_weaknesses(pins, advisories)
     left = [each for each in findings if not each.ids & set(request.ignored)]
@@ -79,7 +86,14 @@ def audit(settings: Settings, request: AuditRequest) -> AuditOutcome:
         ignored=len(findings) - len(left),
         asked=len(pins),
         skipped=len({package.pin for package in lock.packages}) - len(pins),
+        unasked=len(of_indexes) - len(pins),
     )
+
+
+def _public(settings: Settings, project: Project, lock: Lock) -> set[Pin]:
+    """Return the packages whose names are public: those of the index, if it is the public one."""
+    pins = {package.pin for package in lock.packages if package.source == INDEX}
+    return pins if pins and has_public_index(settings, project.manifest.index_url, project.root) else set()
 
 
 def _source(settings: Settings, request: AuditRequest) -> AdvisorySource:
