@@ -5,6 +5,7 @@ removes a requirement, and prints a table. CONTRIBUTING says when.
 """
 
 import argparse
+import platform
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pipper.build.sdist import unpack_sdist
 from pipper.cache.cache import Cache
 from pipper.core.archive_limits import Limits
 from pipper.core.manifest.model import Manifest
+from pipper.core.ports import CandidateFile
 from pipper.ops.context.open_index import open_index
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.index_files import take_file
@@ -37,6 +39,10 @@ ADDED = "tinycss2"
 """What none of them requires."""
 
 
+HINTED = {"pydantic": "[tool.pipper.sources]\npydantic-core = 'index'\n"}
+"""What the hint of an error says to write: this one is in a workspace that the source distribution does not have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of a manifest."""
@@ -51,21 +57,28 @@ class Outcome:
 
 
 def fetch_tree(name: str, folder: Path) -> Path:
-    """Return the tree of the newest source distribution of a project, below the new folder `folder`."""
+    """Return the tree of the newest source distribution of a project for this Python, below the new folder `folder`."""
     env = clean_environment(folder.parent, registry=True)
     settings = Settings(directory=folder.parent, home=Path(env["HOME"]), environ=env)
     index = open_index(settings, Manifest(), root=folder.parent)
     cache = Cache(Path(env["PIPPER_CACHE_DIR"]))
-    releases = [each for each in index.releases(canonicalize_name(name)) if each.sdists]
-    release = max(
-        (each for each in releases if not each.version.is_prerelease), key=lambda each: each.version
-    )
+    fitting = [
+        each
+        for each in index.releases(canonicalize_name(name))
+        if each.sdists and not each.version.is_prerelease and _serves_this_python(each.sdists[0])
+    ]
+    release = max(fitting, key=lambda each: each.version)
     file = release.sdists[0].locked
     with cache.in_use():
         taken = take_file(file, index.address(release.name, file.filename), index.connection.reader, cache)
         path = cache.file(taken.sha256)
         assert path is not None
         return unpack_sdist(path, folder, filename=file.filename, limits=Limits())[0]
+
+
+def _serves_this_python(sdist: CandidateFile) -> bool:
+    needs = sdist.requires_python
+    return needs is None or needs.contains(platform.python_version())
 
 
 def tried(name: str, folder: Path, *, cache: Path) -> Outcome:
@@ -76,7 +89,8 @@ def tried(name: str, folder: Path, *, cache: Path) -> Outcome:
     copy = shutil.copytree(tree, folder / "converted")
     told = run_pipper("init", "--from", ".", cwd=copy, env=variables, ok=False, registry=True).stderr
     notes = [line.removeprefix("warning: ") for line in told.splitlines() if line.startswith("warning: ")]
-    converted = not _takes_table(tree, top, variables)
+    table = f"\n[tool.pipper]\n{HINTED.get(name, '')}"
+    converted = not _takes_table(tree, top, table, variables)
     manifest = copy / "pipper.toml" if converted else standard
     problems = _problems(manifest, variables) if manifest.is_file() else [f"init: {told.strip()}"]
     lock = manifest.with_name("pipper.lock")
@@ -109,20 +123,20 @@ def _problems(manifest: Path, variables: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _takes_table(tree: Path, top: Mapping[str, object], caches: Mapping[str, str]) -> bool:
-    """Append `[tool.pipper]` to a pyproject.toml; return False if requirements stand where pipper reads none."""
+def _takes_table(tree: Path, top: Mapping[str, object], table: str, variables: Mapping[str, str]) -> bool:
+    """Append a table to a pyproject.toml; return False if requirements stand where pipper reads none."""
     if "project" not in top:
         return False
     with (tree / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write("\n[tool.pipper]\n")
-    done = run_pipper("lock", "--check", cwd=tree, env=caches, ok=False, registry=True)
+        file.write(table)
+    done = run_pipper("lock", "--check", cwd=tree, env=variables, ok=False, registry=True)
     return "where pipper does not read them" not in done.stderr
 
 
 def as_row(name: str, outcome: Outcome) -> str:
     """Return a row of a table in Markdown."""
     how = "init --from" if outcome.converted else "[tool.pipper]"
-    problems = "; ".join(problem.splitlines()[0][:200] for problem in outcome.problems) or "none"
+    problems = "; ".join(" ".join(problem.split())[:200] for problem in outcome.problems) or "none"
     return f"| {name} | {outcome.backend} | {how} | {len(outcome.notes)} | {outcome.packages} | {problems} |"
 
 
