@@ -4,10 +4,11 @@ Classes of botocore are compared by name, with their bases: older versions lack 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from pipper.core.redaction import redacted
 from pipper.core.wording import counted
 from pipper.errors import AccessError, ConflictError, PipperError, StoreError, StoreLacksError, UsageError
 from pipper.http.errors import AGAIN, explained, names_of
@@ -117,10 +118,10 @@ class UploadDamagedError(StoreError):
 
 
 @contextmanager
-def translated(describe: Callable[[], Request]) -> Iterator[None]:
+def translated(describe: Callable[[], Request], secrets: Collection[str] = ()) -> Iterator[None]:
     """Translate the errors of botocore and urllib3 in the block into those of `pipper.errors`.
 
-    `describe` is called only for an error.
+    `describe` is called only for an error. A server may repeat the `secrets` of a request in any part of its answer.
     """
     try:
         yield
@@ -133,13 +134,26 @@ def translated(describe: Callable[[], Request]) -> Iterator[None]:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         if isinstance(error, ClientError):
+            _conceal(error, secrets)
             if error.operation_name in _CREDENTIAL_OPERATIONS:
                 request = describe()
                 raise no_session(error, request.identity, request.what) from error
             raise _of_answer(error, describe()) from error
         if isinstance(error, BotoCoreError | ResponseParserError | HTTPError):
-            raise _of_failure(error, describe()) from error
+            failure = _of_failure(error, describe())
+            failure.cause = redacted(failure.cause, secrets)  # it may have been in a header
+            raise failure from error
         raise
+
+
+def _conceal(error: "ClientError", secrets: Collection[str]) -> None:
+    """Remove secrets from the texts of an answer, before they are cut."""
+    answer = cast("dict[str, Any]", error.response)  # botocore's types name two elements of many
+    for part in (answer.get("Error"), answer.get("ResponseMetadata", {}).get("HTTPHeaders")):
+        if part:
+            part.update(
+                {name: redacted(text, secrets) for name, text in part.items() if isinstance(text, str)}
+            )
 
 
 def _of_answer(error: "ClientError", request: Request) -> PipperError:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipper.core.urls import split_url
 from pipper.core.wording import listed
 from pipper.errors import AccessError, PipperError, StoreError
-from pipper.http.errors import AGAIN, explained, names_of
+from pipper.http.errors import AGAIN, explained, host_of, names_of
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
@@ -157,7 +156,7 @@ def of_process(error: Exception, identity: Identity, what: str) -> AccessError:
 def other_host(error: Exception, host: str) -> str:
     """Return the host that a failure of botocore is about, if it is another one than `host`; else nothing."""
     kwargs: Mapping[str, object] = getattr(error, "kwargs", None) or {}
-    found = split_url(str(kwargs.get("endpoint_url", ""))).netloc
+    found = host_of(str(kwargs.get("endpoint_url", "")))
     return "" if not found or found == host or found.endswith(f".{host}") else found
 
 
@@ -203,7 +202,7 @@ def no_session(error: "ClientError", identity: Identity, what: str) -> PipperErr
 
 def _host_in(text: str) -> str:
     found = _URL.search(text)
-    return split_url(found[0]).netloc if found else ""
+    return host_of(found[0]) if found else ""
 
 
 def one_line(text: str) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from pipper.core.access import Credentials
 from pipper.core.bucket_options import NO_OPTIONS, BucketOptions
 from pipper.core.ports import Lifetime
-from pipper.core.urls import split_url
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, UsageError
 from pipper.http import pool as webpool
+from pipper.http.errors import host_of
 from pipper.storage.s3.errors import ENDPOINT, incomplete, no_bucket, translated
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import plain_access
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often a request is sent to a server that throttles or does not respond."""
 _CONNECTIONS = 32
+_SHORTEST_SECRET = 6
+"""Characters: to hide shorter texts would make messages unreadable."""
 
 
 class Connection:
@@ -51,6 +53,7 @@ class Connection:
         self._unfound: PipperError | None = None
         self._options = options
         self._credentials = credentials
+        self._secrets: set[str] = set()
         self._profile = profile
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
@@ -142,8 +145,8 @@ class Connection:
     def host(self) -> str:
         """The host of the requests, for messages; empty if unknown."""
         if client := self._clients.get(None):
-            return split_url(client.meta.endpoint_url).netloc
-        return self._direct.host if self._direct else split_url(self.location.endpoint_url or "").netloc
+            return host_of(client.meta.endpoint_url)
+        return self._direct.host if self._direct else host_of(self.location.endpoint_url or "")
 
     @property
     def region(self) -> str:
@@ -186,6 +189,8 @@ class Connection:
             found = session.get_credentials()  # the session keeps them
             keys = found.get_frozen_credentials() if found else None
         if keys is not None:
+            parts = (keys.access_key, keys.secret_key, keys.token)
+            self._secrets |= {each for each in parts if each and len(each) >= _SHORTEST_SECRET}
             require_sendable(keys, self._identity(), f"cannot reach {self.location.url}")
 
     @contextmanager
@@ -217,7 +222,7 @@ class Connection:
 
     def request(self, operation: str, key: str) -> AbstractContextManager[None]:
         """Translate the errors of a request in the block, as `translated` does."""
-        return translated(lambda: self.describe(operation, key))
+        return translated(lambda: self.describe(operation, key), self._secrets)
 
     def check(self, answer: Mapping[str, object], operation: str, key: str, *names: str) -> None:
         """Raise StoreError if `answer` lacks one of `names`: S3 always sends them."""

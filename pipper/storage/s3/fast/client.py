@@ -16,6 +16,7 @@ from pipper import __version__
 from pipper.core.access import Credentials
 from pipper.core.urls import split_url
 from pipper.errors import PipperError
+from pipper.http.errors import host_of
 from pipper.http.pool import Pool
 from pipper.storage.keys import absent
 from pipper.storage.s3.fast.plain_access import PlainAccess
@@ -79,7 +80,7 @@ class Direct:
     @property
     def host(self) -> str:
         """The host of the requests."""
-        return split_url(self._access.root).netloc
+        return host_of(self._access.root)
 
     @property
     def region(self) -> str:
