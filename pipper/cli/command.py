@@ -2,6 +2,8 @@
 
 import inspect
 import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from pipper.cli.output import say
+from pipper.cli.wrap import MARGIN, fitted
 from pipper.core.redaction import mistyped_account, redacted
 from pipper.errors import UsageError
 from pipper.system.files import refuse_url
@@ -31,7 +34,11 @@ _SECTIONS = {
     **dict.fromkeys(("as_json", "quiet", "verbose"), _OUTPUT),
 }
 """The section of the help for each shared option, by parameter name; all others are the command's own."""
-_SPELLINGS_WIDTH = 24
+_SPELLINGS_WIDTH, _NARROW_SPELLINGS_WIDTH = 24, 6
+_NARROW, _WIDEST = 60, 80
+"""Columns of a terminal below which texts stand under the options, and that a help takes at most."""
+_COMMANDS = ("  pipper ", "  eval ", "  _PIPPER_")
+"""What the lines of an epilog begin with that can be typed."""
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -103,9 +110,12 @@ class HelpLayout(click.Command):
             raise
 
     def get_help(self, ctx: click.Context) -> str:
+        # click itself takes 50 columns of a terminal that has fewer
+        ctx.terminal_width = min(shutil.get_terminal_size().columns, _WIDEST) - MARGIN
         return super().get_help(ctx).replace(_NO_BREAK, " ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = _SPELLINGS_WIDTH if formatter.width >= _NARROW - MARGIN else _NARROW_SPELLINGS_WIDTH
         rows: dict[str, list[tuple[str, str]]] = {_OWN: [], _REPOSITORY: [], _OUTPUT: []}
         for option in self.get_params(ctx):
             record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
@@ -115,16 +125,29 @@ class HelpLayout(click.Command):
             if option not in self.params and rows[_OUTPUT]:  # `--help`, which click adds as the last one
                 title = _OUTPUT
             spellings, text = record
-            row = (spellings.ljust(_SPELLINGS_WIDTH), text.replace("[env var: ", f"[env:{_NO_BREAK}"))
+            row = (spellings.ljust(width), text.replace("[env var: ", f"[env:{_NO_BREAK}"))
             rows[title].append(row)
         for title, section in rows.items():
             if section:
                 with formatter.section(title):
-                    formatter.write_dl(section, col_max=_SPELLINGS_WIDTH)
+                    formatter.write_dl(section, col_max=width)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         formatter.write_paragraph()
-        formatter.write(inspect.cleandoc(self.epilog or "") + "\n")
+        formatter.write("\n".join(map(_example, inspect.cleandoc(self.epilog or "").splitlines())) + "\n")
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - click's signature
+        """Return the first sentence, which click would cut on a narrow terminal."""
+        return super().get_short_help_str(limit=_WIDEST)
+
+
+def _example(line: str) -> str:
+    """Return a line of an epilog; if it is too long, the comment stands below the command, which stays whole."""
+    rows = fitted(line, sys.stdout)
+    if rows == line or not line.startswith(_COMMANDS):
+        return rows
+    command, _, comment = line.partition(" # ")
+    return command.rstrip() + (fitted(f"\n    # {comment}", sys.stdout) if comment else "")
 
 
 class Command(HelpLayout):

@@ -9,7 +9,7 @@ MARGIN = 2
 
 _START = re.compile(
     r"error: |hint: |warning: | [+~!-] |"  # messages and changes
-    r" +[A-Za-z]+(?: [a-z]+)? {2,}|"  # a label and its text in a column
+    r" +\w+(?: \w+)? {2,}|"  # a label and its text in a column
     r"(?:│   |    )*[├└]── |"  # a branch of a tree
     r" *"
 )
@@ -35,15 +35,17 @@ def fitted(text: str, stream: TextIO) -> str:
     A word or a command that is longer than a row stays whole, on rows of its own: so it can be copied.
     """
     width = columns(stream) - MARGIN
-    if (
-        width <= 0 or len(text) <= width or os.environ.get("TERM") == "dumb"
-    ):  # Emacs, say, breaks lines itself
+    # what calls itself dumb, as Emacs does, breaks lines itself
+    if width <= 0 or len(text) <= width or os.environ.get("TERM") == "dumb":
         return text
     return "\n".join(_broken(line, width) if len(line) > width else line for line in text.split("\n"))
 
 
 def _broken(line: str, width: int) -> str:
     start = _START.match(line)[0]  # type: ignore[index] # it matches no more than nothing
+    if len(start) > width // 2:  # too little is left for a column of text
+        start = "  "
+        line = start + " ".join(line.split())
     typed = _TYPED_IN_HINT if line.startswith("hint: ") else _TYPED
     text = typed.sub(lambda found: found[0].replace(" ", _GLUE), line[len(start) :])
     text = text.replace("-> ", f"->{_GLUE}")
@@ -57,7 +59,7 @@ def in_rows(text: str, width: int, *, start: str, indent: str) -> str:
         return start + text
     import textwrap  # noqa: PLC0415 - few lines are too long, and fewer commands write one
 
-    first, *rows = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    first, *rows = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
     # what is too long for a row has as much of it as there is
     return "\n".join((start + first, *(indent + row if len(row) <= width else row for row in rows)))
 

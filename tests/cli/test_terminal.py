@@ -52,6 +52,16 @@ def test_a_journey_can_be_read(journey: str, made: Desk) -> None:
         require_readable(shown)
 
 
+def test_help_fits_and_its_examples_stay_whole(made: Desk) -> None:
+    JOURNEYS["help"](made)
+    for _, shown in made.typed:
+        text = [line for line in shown.lines if not line.startswith(("  pipper ", "  eval ", "  _PIPPER_"))]
+        assert max(map(len, text)) <= made.columns
+    _, (_, published), _ = made.typed
+    assert "  pipper publish dist/*.whl -b s3://acme-packages/pipper" in published.lines
+    assert any("# fail if a file is published already" in line for line in published.lines)
+
+
 def test_bars_show_what_has_arrived_and_leave_nothing(narrow: Desk) -> None:
     JOURNEYS["slow-sync"](narrow)
     (_, first), (_, second) = narrow.typed

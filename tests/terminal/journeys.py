@@ -107,6 +107,13 @@ def _heavy(name: str, seed: str) -> dict[str, str | bytes]:
     }
 
 
+def help_(desk: Desk) -> None:
+    """What there is, and how it is used."""
+    desk.type("--help")
+    desk.type("publish --help")
+    desk.type("shwo acme-text")
+
+
 def cold_add(desk: Desk) -> None:
     """From nothing to a program that runs."""
     desk.type("init -R acme=s3://acme-packages")
@@ -238,8 +245,9 @@ def _locked(desk: Desk) -> None:
 
 
 JOURNEYS: dict[str, Callable[[Desk], None]] = {
-    made.__name__.replace("_", "-"): made
+    made.__name__.strip("_").replace("_", "-"): made
     for made in (
+        help_,
         cold_add,
         lock_with_conflicts,
         slow_sync,

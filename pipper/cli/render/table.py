@@ -20,12 +20,15 @@ def draws_branches() -> bool:
 def give_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, fields: int = 0) -> None:
     """Print rows: on a terminal as a table with headers, in a pipe without headers, separated by spaces.
 
-    In a pipe, print only the first `fields` of each row (0: all), and `-` for an empty field.
+    The table leaves out columns without any text. In a pipe, print only the first `fields` of each row (0: all),
+    and `-` for an empty field.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         if shown:
-            heads, *lines = _drawn([headers, *shown], columns(sys.stdout))
+            full = [place for place, cells in enumerate(zip(*shown, strict=True)) if any(cells)]
+            table = [[row[place] for place in full] for row in (headers, *shown)]
+            heads, *lines = _drawn(table, columns(sys.stdout))
             give("\n".join((bold(heads, sys.stdout), *lines)))
         return
     for row in shown:
