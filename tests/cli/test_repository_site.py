@@ -141,6 +141,37 @@ def test_a_name_that_comes_later_becomes_a_link(shop: Workspace) -> None:
     require_current(shop)
 
 
+def test_the_graph_of_a_package_follows_what_is_two_steps_away(shop: Workspace) -> None:
+    """A page is written again if its graph changed, and only then."""
+    assert page_of(shop, "beta/index.html").count("<circle") == 2
+    shop.publish(shop.wheel("top", requires=["alpha"]), shop.wheel("apart"))
+    graph = page_of(shop, "beta/index.html").partition('<h2 id="graph">')[2]
+    assert '<svg role="group" aria-label="Graph of beta"' in graph
+    assert '<li><a href="../top/index.html">top</a> requires <a href="../alpha/index.html">alpha</a>' in graph
+    assert "apart" not in graph
+    assert "<svg" not in page_of(shop, "apart/index.html")
+    require_current(shop)
+    before = objects(shop)
+    shop.publish(shop.wheel("top", "2.0.0", requires=["alpha"]))
+    changed = {key for key, found in objects(shop).items() if before.get(key) != found}
+    assert {key for key in changed if key.endswith("index.html")} == {"index.html", "top/index.html"}
+    shop.publish(shop.wheel("top", "3.0.0", requires=["apart"]))
+    assert ">top<" not in page_of(shop, "beta/index.html")
+    assert ">top<" in page_of(shop, "apart/index.html").partition("<svg")[2]
+    require_current(shop)
+
+
+def test_what_a_killed_publisher_left_is_shown_by_the_next_one(shop: Workspace) -> None:
+    kept = {key: page_of(shop, key) for key in ("index.html", "index.json", "beta/index.html")}
+    shop.publish(shop.wheel("gamma", requires=["beta"]))
+    for key, text in kept.items():
+        (shop.repository / key).write_text(text, encoding="utf-8")
+    (shop.repository / "gamma" / "index.html").unlink()
+    shop.publish(shop.wheel("other"))
+    assert "gamma" in page_of(shop, "index.html")
+    require_current(shop)
+
+
 def test_yank_prune_and_copy_keep_the_pages(shop: Workspace) -> None:
     shop.publish(shop.wheel("beta", "2.0.0"))
     shop.run("yank", "beta:2.0.0", "--reason", "<i>bad</i>", "-b", shop.url)

@@ -105,7 +105,7 @@ def test_the_pages_of_a_package_say_how_to_install_it_from_here(shop: Workspace,
     with static(shop.repository) as url:
         page.open(f"{url}beta/index.html")
         assert f"pip install --index-url {url} beta" in page.evaluate("document.body.innerText")
-        assert page.evaluate("[...document.links].map(each => each.textContent)").count("alpha") == 1
+        assert page.evaluate("[...document.links].map(each => each.textContent)").count("alpha") == 2
         require_quiet(page, url)
 
 
@@ -118,6 +118,31 @@ def test_pages_are_readable_on_a_phone_dark_and_light(shop: Workspace, page: Bro
         assert brightness(page, "color") < DARKEST < LIGHTEST < brightness(page, "backgroundColor")
         page.scheme("dark")
         assert brightness(page, "backgroundColor") < DARKEST < LIGHTEST < brightness(page, "color")
+        require_quiet(page, url)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_graph_of_a_package_is_whole_on_a_phone_and_there_as_text(
+    shop: Workspace, page: Browser, scheme: str
+) -> None:
+    outside = """[...document.querySelectorAll('svg path, svg circle, svg text')].filter(each => {
+        const [part, all] = [each, each.ownerSVGElement].map(one => one.getBoundingClientRect());
+        return part.left < all.left || part.right > all.right || part.top < all.top || part.bottom > all.bottom;
+    }).length"""
+    with static(shop.repository) as url:
+        page.resize(360, 740, mobile=True)
+        page.scheme(scheme)
+        page.open(f"{url}alpha/index.html")
+        assert page.evaluate("document.querySelectorAll('svg circle').length") == 2
+        assert page.evaluate(outside) == 0
+        paper = brightness(page, "backgroundColor")
+        ink = page.evaluate("getComputedStyle(document.querySelector('svg a')).fill")
+        assert abs(sum(map(int, ink[4:-1].split(","))) / 3 - paper) > LIGHTEST - DARKEST - 40
+        page.evaluate("document.querySelector('#graph ~ details').open = true")
+        assert "alpha requires beta" in page.evaluate("document.body.innerText")
+        page.evaluate("document.querySelector('svg a').dispatchEvent(new MouseEvent('click'))")
+        while page.evaluate("location.pathname") != "/beta/index.html":
+            pass
         require_quiet(page, url)
 
 

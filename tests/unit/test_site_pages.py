@@ -10,8 +10,8 @@ from pipper.core.layout.site import description
 from pipper.core.layout.site.about import About
 from pipper.core.layout.site.description import description_html
 from pipper.core.layout.site.frame import SITE_FORMAT, inputs_of, made_from
-from pipper.core.layout.site.listing import EMPTY, ListedProject, dump_listing, listed, parse_listing
-from pipper.core.layout.site.project_page import ProjectView, project_page
+from pipper.core.layout.site.listing import EMPTY, ListedProject, Listing, dump_listing, listed, parse_listing
+from pipper.core.layout.site.project_page import project_page, view_of
 from pipper.core.layout.site.root_page import root_page
 from pipper.errors import IntegrityError
 
@@ -25,12 +25,24 @@ FILE = PageFile(
     needs=Needs(requires_python=">=3.8", requires_dist=("bar>=1", "Baz[x] ; os_name == 'nt'")),
 )
 PAGE = ProjectPage(name=FOO, files=(FILE,))
-PAGES = {"1": "3bb77643f4a9"}
+PAGES = {"2": "06003c7b6b89"}
 """What the pages below hash to, by SITE_FORMAT: a site is written anew only if that changes."""
 
 
+def listing_of(**projects: str) -> Listing:
+    """Return a list of projects that require others."""
+    names = {canonicalize_name(name): requires.split() for name, requires in projects.items()}
+    return Listing(
+        projects={
+            name: ListedProject(name=name, requires=tuple(map(canonicalize_name, requires)))
+            for name, requires in names.items()
+        }
+    )
+
+
 def rendered() -> bytes:
-    view = ProjectView(page=PAGE, about=About(summary="Foo", description="Text", author="Ann"))
+    about = About(summary="Foo", description="Text", author="Ann")
+    view = view_of(PAGE, about, listing_of(foo="bar baz", bar="qux", qux="", top="foo"))
     project = project_page(view, lambda file: file.url, inputs=made_from("x"))
     return project + root_page([ListedProject(name=FOO, newest="1.0", versions=1)], inputs=made_from("y"))
 

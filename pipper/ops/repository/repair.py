@@ -25,7 +25,8 @@ from pipper.ops.repository.repair_project import Mender, Work
 from pipper.ops.repository.site import write_marker
 from pipper.ops.repository.sweep import Mend
 from pipper.repository.publisher import Publisher
-from pipper.repository.site.keeper import SiteKeeper, read_listing
+from pipper.repository.site.keeper import SiteKeeper
+from pipper.repository.site.stored_listing import read_listing
 from pipper.repository.source import Repository
 from pipper.repository.survey import Survey, Surveyor
 from pipper.storage.rehearsal import RehearsalStore

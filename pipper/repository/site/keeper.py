@@ -1,9 +1,9 @@
 """Writes the pages of a repository's site, by compare-and-swap, from the projects' pages.
 
-Whoever changes a project's page writes its site's pages afterwards: first the list of projects, then the pages that
-show what changed, then the root page. Each is read before what it is made from is read again, and replaced on the
-condition that nobody else has replaced it. So of many writers the last one writes what is published then; and after a
-crash the next run finds what is out of date by the mark in each page.
+Whoever changes a project's page writes its site's pages afterwards: first the list of projects, then the pages of the
+projects around it, its own, and the root page. Each is read before what it is made from, and replaced on the condition
+that nobody else has replaced it. So of many writers the last one writes what is published then; and after a crash the
+next run finds what is out of date by the mark in each page.
 """
 
 import threading
@@ -17,6 +17,7 @@ from pipper.core.layout.keys import HTML, LISTING_KEY, SITE_PAGE, site_key
 from pipper.core.layout.page import PAGE_TYPE, PageFile, ProjectPage
 from pipper.core.layout.site.about import NOTHING, About
 from pipper.core.layout.site.frame import inputs_of, is_own
+from pipper.core.layout.site.graph import near_of
 from pipper.core.layout.site.listing import (
     EMPTY,
     ListedProject,
@@ -24,15 +25,15 @@ from pipper.core.layout.site.listing import (
     described_file,
     dump_listing,
     listed,
-    parse_listing,
 )
-from pipper.core.layout.site.project_page import project_inputs, project_page, view_of
+from pipper.core.layout.site.project_page import linked_projects, project_inputs, project_page, view_of
 from pipper.core.layout.site.root_page import root_inputs, root_page
 from pipper.core.ports import Blob, Store
 from pipper.core.reporter import Reporter
-from pipper.errors import ConflictError, IntegrityError, ObjectAbsentError, PipperError
+from pipper.errors import ConflictError, ObjectAbsentError, PipperError
 from pipper.repository.page_swap import ROUNDS, outrun, put
 from pipper.repository.site.about import read_about
+from pipper.repository.site.stored_listing import ReadListing, read_listing
 from pipper.repository.source import Repository
 from pipper.system.parallel import attempt_each
 
@@ -61,30 +62,14 @@ class _Look(Struct, frozen=True, kw_only=True):
     """Of the site's page; None if there is none."""
     inputs: str
     """What the site's page was made from; see `inputs_of`."""
+    links: frozenset[NormalizedName] = frozenset()
+    """The projects that the site's page leads to."""
+    is_foreign: bool = False
+    """Another program wrote the page."""
 
     def shows(self, listing: Listing) -> bool:
         """Return whether the site's page was made from the project's page and the listing."""
         return self.inputs == project_inputs(view_of(self.page, NOTHING, listing))
-
-
-class ReadListing(Struct, frozen=True, kw_only=True):
-    """The list of projects as the store has it; None if there is none that can be read."""
-
-    listing: Listing | None
-    etag: str | None
-
-
-def read_listing(store: Store) -> ReadListing:
-    """Return the list of projects; raises what the store raises, and nothing for a damaged one."""
-    try:
-        blob = store.read(LISTING_KEY)
-    except ObjectAbsentError:
-        return ReadListing(listing=None, etag=None)
-    try:
-        listing = parse_listing(blob.body, label=f"{store.location}/{LISTING_KEY}")
-    except IntegrityError:
-        return ReadListing(listing=None, etag=blob.etag)
-    return ReadListing(listing=listing, etag=blob.etag)
 
 
 class SiteKeeper:
@@ -100,7 +85,7 @@ class SiteKeeper:
         self._lock = threading.Lock()
         self._written: list[str] = []
         self._removed: list[str] = []
-        self._errors: list[PipperError] = []
+        self._errors: list[tuple[NormalizedName, PipperError]] = []
         self._listing_etag = ""
         self._abouts: dict[NormalizedName, tuple[PageFile, About]] = {}
         self._kept = 0
@@ -114,29 +99,34 @@ class SiteKeeper:
         self._written, self._removed, self._errors = [], [], []
         self._abouts, self._kept = {}, 0
         before = read_listing(self._store)
-        asked = None if names is None or before.listing is None else sorted(names)
-        every = sorted({*self._repository.folders(), *(before.listing or EMPTY).projects, *(names or ())})
-        changed = every if asked is None else asked
-        after, looks = self._write_listing(before, changed)
+        old = before.listing or EMPTY
+        # Projects that only one of both knows: a publisher was killed before it wrote the site.
+        strays = set(self._repository.folders()) ^ old.projects.keys()
+        changed = {*strays, *(names or ())}
+        if names is None or before.listing is None:
+            names = changed = {*changed, *old.projects}
+        after, looks = self._write_listing(before, sorted(changed))
         after = self._fresh(after)  # newer than what the looks have read of the site
-        affected = every if asked is None else _affected(before.listing or EMPTY, after, changed)
-        readable = [name for name in affected if name in looks or name not in changed]
+        others = sorted(_around(old, after, looks))
+        # A project's own page is written last: while it is out of date, those around it may be, too.
+        self._each(lambda name: self._write_project(name, after, None), others, "Writing the site")
         self._each(
-            lambda name: self._write_project(name, after, looks.get(name)), readable, "Writing the site"
+            lambda name: self._write_project(name, after, looks[name]), sorted(looks), "Writing the site"
         )
         self._write_root(after)
         return SiteChange(
             written=tuple(sorted(self._written)),
             removed=tuple(sorted(self._removed)),
-            pages=len(affected) + 1,
-            errors=tuple(self._errors),
+            pages=len(changed) + len(others) + 1,
+            errors=tuple(error for name, error in self._errors if name in names or name in others),
         )
 
     def _each(
         self, work: Callable[[NormalizedName], None], names: Sequence[NormalizedName], title: str
     ) -> None:
         found = attempt_each(work, names, self._reporter, title)
-        self._errors += [each for each in found if isinstance(each, PipperError)]
+        pairs = zip(names, found, strict=True)
+        self._errors += [(name, each) for name, each in pairs if isinstance(each, PipperError)]
 
     def _project(self, name: NormalizedName) -> ProjectPage:
         page = self._repository.read_page(name).page
@@ -145,23 +135,24 @@ class SiteKeeper:
         return page
 
     def _look(self, name: NormalizedName) -> _Look:
-        """Read the site's page of a project and then the project; ConflictError if it is not pipper's."""
+        """Read the site's page of a project, and then the project."""
         blob = self._blob(site_key(name))
+        page = self._project(name)
+        if blob is None:
+            return _Look(page=page, etag=None, inputs="")
         return _Look(
-            page=self._project(name),
-            etag=blob.etag if blob else None,
-            inputs=inputs_of(blob.body) if blob else "",
+            page=page,
+            etag=blob.etag,
+            inputs=inputs_of(blob.body),
+            links=linked_projects(blob.body),
+            is_foreign=_is_foreign(blob.body),
         )
 
     def _blob(self, key: str) -> Blob | None:
-        """Read a page of the site; raises ConflictError if another program wrote it."""
         try:
-            blob = self._store.read(key)
+            return self._store.read(key)
         except ObjectAbsentError:
             return None
-        if blob.body.strip() and not is_own(blob.body):
-            raise not_ours(self._store, key)
-        return blob
 
     def _put(self, key: str, body: bytes, old: str | None, content_type: str) -> str:
         """Write an object on the condition that nobody has since it was read; return its etag."""
@@ -234,12 +225,14 @@ class SiteKeeper:
         return read_listing(self._store).listing or known
 
     def _write_project(self, name: NormalizedName, listing: Listing, look: _Look | None) -> None:
-        """Write the page of a project; `look` was read before `listing`."""
+        """Write the page of a project; `look` was read before `listing`. ConflictError if it is not pipper's."""
         key = site_key(name)
         for _ in range(ROUNDS):
             if look is None:
                 look = self._look(name)
                 listing = self._fresh(listing)
+            if look.is_foreign:
+                raise not_ours(self._store, key)
             if look.etag is not None and name not in listing.projects:
                 self._delete(key)
                 if self._dry_run or listed(self._project(name), "") is None:
@@ -282,6 +275,10 @@ class SiteKeeper:
         raise outrun(f"{self._store.location}/{SITE_PAGE}")
 
 
+def _is_foreign(body: bytes) -> bool:
+    return bool(body.strip()) and not is_own(body)
+
+
 def not_ours(store: Store, key: str) -> ConflictError:
     """Return the error for an object that the site needs the key of, and that pipper did not write."""
     return ConflictError(
@@ -291,12 +288,14 @@ def not_ours(store: Store, key: str) -> ConflictError:
     )
 
 
-def _affected(old: Listing, new: Listing, changed: Sequence[NormalizedName]) -> list[NormalizedName]:
-    """Return the projects whose pages may show one of the changed entries."""
-    found = set(changed)
-    for name in changed:
+def _around(old: Listing, new: Listing, looks: Mapping[NormalizedName, _Look]) -> set[NormalizedName]:
+    """Return the other projects whose pages may not show what these are now."""
+    found: set[NormalizedName] = set()
+    for name, look in looks.items():
         before, after = old.projects.get(name), new.projects.get(name)
-        found |= set(before.requires if before else ()) ^ set(after.requires if after else ())
-        if (before is None) != (after is None):
-            found |= set(new.dependants(name))
-    return sorted(name for name in found if name in new.projects or name in changed)
+        if before is None or after is None or before.requires != after.requires:
+            found |= near_of(name, old) | near_of(name, new)
+        elif before == after and not look.shows(new):
+            # A publisher may have been killed after it wrote the list. The page still shows what was required then.
+            found |= near_of(name, new).union(look.links, *map(new.requirements, look.links))
+    return {name for name in found if name in new.projects} - looks.keys()

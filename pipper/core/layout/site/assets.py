@@ -28,6 +28,16 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}
 dt{color:var(--quiet)}dd{margin:0}
 input{font:inherit;width:100%;padding:.6rem;color:inherit;background:var(--paper);
 border:1px solid var(--quiet);border-radius:6px}
+figure{margin:.5rem 0}
+figcaption{color:var(--quiet);font-size:.875rem;max-width:40rem}
+svg{display:block;max-width:100%;font:.875rem system-ui,sans-serif;fill:var(--ink)}
+svg a{fill:var(--link);text-decoration:underline}
+svg .this{font-weight:bold}
+svg path{fill:none;stroke:var(--quiet);opacity:.55}
+svg .own{stroke:var(--link);stroke-width:1.5;opacity:1}
+svg .tip{fill:var(--quiet);stroke:none}
+svg .own.tip{fill:var(--link)}
+svg .far{fill:var(--paper);stroke:var(--quiet)}
 @media (max-width:40rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
 """.strip()
 

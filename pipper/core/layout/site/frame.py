@@ -10,7 +10,7 @@ from hashlib import sha256
 from pipper.core.layout.site.assets import SCRIPT, STYLE
 from pipper.core.layout.site.description import text_of
 
-SITE_FORMAT = "1"
+SITE_FORMAT = "2"
 """Changes when pages of the same contents are written in another way."""
 _START = '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="pipper-site" content="'
 _MARK = re.compile(rb'.{0,99}<meta name="pipper-site" content="([0-9a-f]{64}) ([0-9a-f]{64})">')

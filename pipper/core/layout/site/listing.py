@@ -47,6 +47,11 @@ class Listing(Struct, frozen=True, kw_only=True, dict=True):
                 found.setdefault(name, []).append(each.name)
         return found
 
+    def requirements(self, name: NormalizedName) -> tuple[NormalizedName, ...]:
+        """Return the projects of the listing that the newest version of `name` may need."""
+        entry = self.projects.get(name)
+        return tuple(each for each in entry.requires if each in self.projects) if entry else ()
+
     def dependants(self, name: NormalizedName) -> tuple[NormalizedName, ...]:
         """Return the projects whose newest version may need `name`."""
         return tuple(self._dependants.get(name, ()))

@@ -3,11 +3,12 @@
 Every `<a>` is a file of the project, or leads to a page of the site, whose name no installer takes for a file.
 """
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
 from msgspec import Struct
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import SITE_PAGE
@@ -17,9 +18,17 @@ from pipper.core.layout.simple_pages import Address, anchor
 from pipper.core.layout.site.about import NOTHING, About
 from pipper.core.layout.site.description import description_html, link_of, text_of
 from pipper.core.layout.site.frame import framed, made_from
+from pipper.core.layout.site.graph import PackageGraph, graph_of
+from pipper.core.layout.site.graph_picture import graph_html
 from pipper.core.layout.site.listing import Listing, described_file, required_name, required_names
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted, human_size
+
+_LONG = 20
+"""Names of a list that are shown without being asked for."""
+
+
+_PROJECT_LINK = re.compile(rb'<a href="[.][.]/([a-z0-9-]+)/index[.]html">')
 
 
 class ProjectView(Struct, frozen=True, kw_only=True):
@@ -31,6 +40,7 @@ class ProjectView(Struct, frozen=True, kw_only=True):
     own: frozenset[NormalizedName] = frozenset()
     """Required projects that have pages of their own."""
     dependants: tuple[NormalizedName, ...] = ()
+    graph: PackageGraph | None = None
 
 
 def view_of(page: ProjectPage, about: About, listing: Listing) -> ProjectView:
@@ -41,14 +51,22 @@ def view_of(page: ProjectPage, about: About, listing: Listing) -> ProjectView:
         about=about,
         own=frozenset(needed) & listing.projects.keys(),
         dependants=listing.dependants(page.name),
+        graph=graph_of(page.name, listing),
     )
 
 
 def project_inputs(view: ProjectView) -> str:
     """Return the hash of what the page is made from. METADATA counts by its hash, which the page has."""
+    graph = view.graph.described() if view.graph else ()
     return made_from(
-        "project", dump_page(view.page).decode(), " ".join(sorted(view.own)), " ".join(view.dependants)
+        *("project", dump_page(view.page).decode(), " ".join(sorted(view.own)), " ".join(view.dependants)),
+        *graph,
     )
+
+
+def linked_projects(body: bytes) -> frozenset[NormalizedName]:
+    """Return the projects that a page of a project leads to: all that it requires, and all that require it."""
+    return frozenset(canonicalize_name(name.decode()) for name in _PROJECT_LINK.findall(body))
 
 
 def project_page(view: ProjectView, address: Address, *, inputs: str) -> bytes:
@@ -60,6 +78,7 @@ def project_page(view: ProjectView, address: Address, *, inputs: str) -> bytes:
         *_files(view.page, package, address),
         *_requirements(view),
         *_names("Required by", view.dependants),
+        *(graph_html(view.graph) if view.graph else ()),
         *_removed(view.page),
         *_details(view),
         *_description(view.about),
@@ -146,7 +165,10 @@ def _names(title: str, names: tuple[NormalizedName, ...]) -> Iterator[str]:
     if not names:
         return
     links = (f'<li><a href="../{quote(name)}/{SITE_PAGE}">{text_of(name)}</a></li>' for name in names)
-    yield f"<h2>{title}</h2>\n<ul>\n" + "\n".join(links) + "\n</ul>"
+    items = "<ul>\n" + "\n".join(links) + "\n</ul>"
+    if len(names) > _LONG:
+        items = f"<details><summary>{counted(len(names), 'package')}</summary>\n{items}</details>"
+    yield f"<h2>{title}</h2>\n{items}"
 
 
 def _removed(page: ProjectPage) -> Iterator[str]:
