@@ -592,6 +592,34 @@ def test_a_source_distribution_of_the_index_is_built_and_copied_once(
     assert empty.installed() == {"old": "1.0", "helper": "1.0"}
 
 
+def test_a_closure_with_source_distributions_is_mirrored_by_builds(
+    empty: Workspace, crates: IndexDouble
+) -> None:
+    """Those that --build or the manifest names count in the solve, as in `lock --build`, and no other."""
+    crates.add_sdist(make_sdist(empty.root / "files", "dynamic", "3.0", requires=["part"], static=False))
+    crates.add_sdist(make_sdist(empty.root / "files", "top", "1.0", requires=["old", "dynamic"]))
+    crates.add(make_wheel(empty.root / "files", "top", "0.9", requires=["helper"]))
+    told = mirror(empty, crates, "top", "--deps")
+    assert list(statuses(told)) == ["helper-1.0-py3-none-any.whl", "top-0.9-py3-none-any.whl"]
+    names = [word for name in ("top", "old", "dynamic") for word in ("--build", name)]
+    assert "part" in mirror(empty, crates, "top==1.0", "--deps", *names, code=3).stderr
+    told = mirror(empty, crates, "top", "--deps", *names, "--build", "part")
+    assert sorted(name for name, status in statuses(told).items() if status == "copied") == [
+        "dynamic-3.0.tar.gz",
+        "old-1.0.tar.gz",
+        "part-2.0.tar.gz",
+        "top-1.0.tar.gz",
+    ]
+    empty.app.mkdir(exist_ok=True)
+    empty.manifest.write_text(
+        "dependencies = ['top']\nindex = false\n[repositories]\nacme = 'file:../production'\n"
+    )
+    empty.run("lock")
+    empty.run("sync")
+    installed = {"top": "1.0", "old": "1.0", "dynamic": "3.0", "part": "2.0", "helper": "1.0"}
+    assert empty.installed() == installed
+
+
 def test_a_lock_with_a_source_distribution_is_mirrored_by_a_build(
     empty: Workspace, crates: IndexDouble
 ) -> None:

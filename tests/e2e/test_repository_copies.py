@@ -1,5 +1,6 @@
 """Copy and prune on a real S3 server, also many at once."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +15,12 @@ from pipper.ops.repository.copy import CopyOutcome, CopyRequest, copy
 from pipper.ops.repository.packages import packages
 from pipper.ops.repository.prune import PruneRequest, prune
 from pipper.ops.repository.publish import PublishRequest, publish
-from tests.commands import CHECKOUT, clean_environment, start
+from tests.commands import CHECKOUT, clean_environment, run_pipper, start
+from tests.index_double import IndexDouble
 from tests.s3_endpoint import S3Endpoint
+from tests.sdists import make_backend, make_sdist
 from tests.shelf import Shelf
+from tests.wheelhouse import make_wheel
 
 pytestmark = pytest.mark.e2e
 
@@ -72,6 +76,42 @@ def test_sixty_packages_are_promoted_and_listed(shelf: Shelf, other: Shelf) -> N
     listed = packages(other.settings, "many-*")
     assert {each.name for each in listed.packages} == set(names)
     assert other.kinds() == {}
+
+
+def test_a_closure_of_the_index_with_source_distributions_replaces_the_index(
+    shelf: Shelf, other: Shelf, tmp_path: Path
+) -> None:
+    """Of sixty packages each sixth is a source distribution; all are mirrored, then locked and synced from there."""
+    assert shelf.server
+    app = tmp_path / "app"
+    app.mkdir()
+    env = {**clean_environment(app), **shelf.server.environment}
+    sdists = [f"public-{number}" for number in range(0, CLOSURE, 6)]
+    with IndexDouble() as index:
+        index.add(make_backend(tmp_path / "files"))
+        for number in range(CLOSURE):
+            name = f"public-{number}"
+            requires = [f"public-{each}" for each in (2 * number + 1, 2 * number + 2) if each < CLOSURE]
+            if name in sdists:
+                index.add_sdist(make_sdist(tmp_path / "files", name, "1.0", requires=requires))
+            else:
+                index.add(make_wheel(tmp_path / "files", name, "1.0", requires=requires))
+        words = ["repository", "copy", "public-0", "--deps", "--from", "index", "--to", other.url]
+        words += [word for name in sdists for word in ("--build", name)]
+        asking = {**env, "PIPPER_INDEX_URL": index.url}
+        run_pipper(*words, cwd=app, env=asking)
+        before = other.contents()
+        again = run_pipper(*words, cwd=app, env=asking)
+        assert f"{CLOSURE} already there" in again.stderr
+        assert other.contents() == before
+    assert other.kinds() == {}
+    (app / "pipper.toml").write_text(
+        f"dependencies = ['public-0']\nindex = false\n[repositories]\nmirror = '{other.url}'\n"
+    )
+    run_pipper("lock", cwd=app, env=env)
+    run_pipper("sync", cwd=app, env=env)
+    listed = json.loads(run_pipper("list", "--json", cwd=app, env=env).stdout)["packages"]
+    assert {each["name"] for each in listed} == {f"public-{number}" for number in range(CLOSURE)}
 
 
 def test_a_pruned_version_is_gone_for_every_client_and_stays_gone(shelf: Shelf) -> None:

@@ -128,7 +128,8 @@ def _wanted(settings: Settings, request: CopyRequest, source: CopySource) -> lis
         roots = [parse_requirement(text) for text in request.names]
         source.require_public([name_of(root) for root in roots], None)
         solving = settings if source.index else at_end(settings, request.source)
-        return wanted_with_dependencies(solving, roots, request.source if source.index else source.alias)
+        alias = request.source if source.index else source.alias
+        return wanted_with_dependencies(solving, roots, alias, source.ways.builds)
     if request.names:
         return wanted_by_name(request.names, every=request.every)
     if source.index is not None:

@@ -34,7 +34,7 @@ class SdistBuilds:
         """`allowed` is True for all projects."""
         self._settings = settings
         self._project = project
-        self._allowed = allowed
+        self.allowed = allowed
         self._lock = threading.Lock()
 
     @cached_property
@@ -42,7 +42,8 @@ class SdistBuilds:
         return interpreter_at_hand(self._settings, self._project.root, Place(), self._project.pythons)
 
     @cached_property
-    def _builder(self) -> Builder:
+    def builder(self) -> Builder:
+        """What builds, by the rules of the project; use it while nothing else of this class runs."""
         return project_builder(self._settings, self._project, self._interpreter)
 
     @property
@@ -56,7 +57,7 @@ class SdistBuilds:
 
     def allows(self, name: NormalizedName) -> bool:
         """Return whether a project may be built."""
-        return self._allowed is True or (self._allowed is not False and name in self._allowed)
+        return self.allowed is True or (self.allowed is not False and name in self.allowed)
 
     def fits(self, filename: str) -> bool:
         """Return whether a wheel fits the interpreter at hand."""
@@ -80,7 +81,7 @@ class SdistBuilds:
             open_cache(self._settings).in_use(),
             unpacked_sdist(archive, filename=archive.name, limits=self._limits) as source,
         ):
-            builder = self._builder
+            builder = self.builder
             builder.reporter.info(f"Building {subject}")
             hooks = Hooks(source.tree, builder.rules(subject, again=SAME_COMMAND, source_date=source.newest))
             environment = environment_for(hooks, builder.environments, subject=subject)

@@ -21,7 +21,7 @@ from pipper.core.ports import Source
 from pipper.core.standards import read_specifiers
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, NoSolutionError, UsageError
-from pipper.ops.context.environments import interpreter_at_hand
+from pipper.ops.context.environments import interpreter_at_hand, open_cache
 from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
@@ -31,7 +31,9 @@ from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.read_any import read_lock
 from pipper.ops.lock.resolve import resolve, solve_request
+from pipper.ops.lock.sdists import Sdists
 from pipper.ops.lock.targets import goals
+from pipper.ops.repository.copy_builds import SdistBuilds
 from pipper.repository.copier import Offer
 from pipper.repository.source import Repository
 from pipper.solve.router import WrappedSource
@@ -154,11 +156,14 @@ class _Unmirrored(WrappedSource):
         return held and not (self._repository and self._repository.page(name).is_mirror)
 
 
-def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], source: str) -> list[Wanted]:
+def wanted_with_dependencies(
+    settings: Settings, roots: Sequence[Requirement], source: str, builds: SdistBuilds | None
+) -> list[Wanted]:
     """Return the newest versions that fit the environments at hand, of `roots` and all that they require.
 
     They are solved with the sources of the project, if there is one; packages that come from another source than
-    `source` are left out. Raises NoSolutionError, and what sources raise.
+    `source` are left out. A source distribution that `builds` allows counts where no wheel fits. Raises
+    NoSolutionError, and what sources and build backends raise.
     """
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
@@ -171,6 +176,7 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
         dependencies=tuple(roots),
         groups={},
         extras={},
+        build_allow=_allowed(builds),
     )
     asked = Project(manifest_path=root / PIPPER_TOML, manifest=manifest)
     # Without a project nobody says which names are private.
@@ -179,9 +185,14 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
     target = interpreter_at_hand(settings, project.root if project else None, Place()).target
     options = LockOptions(as_of=as_of(manifest), asks=BY_COMMAND)
     environments = goals(manifest, None, target, usual_platforms=False)
-    request = solve_request(manifest, environments[0].target, options, unmanaged={})
+    can_build = builds is not None
+    request = solve_request(manifest, environments[0].target, options, unmanaged={}, can_build=can_build)
     preferred = preferred_versions(manifest, None, {}, options)
-    solutions = resolve(request, preferred, environments, router, settings.reporter)
+    cache = open_cache(settings)
+    with cache.in_use():
+        if builds:
+            router = Sdists(sources.indexes, builds.builder, cache, offline=False).over(router)
+        solutions = resolve(request, preferred, environments, router, settings.reporter)
     chosen: dict[tuple[NormalizedName, Version], set[str]] = {}
     left: set[NormalizedName] = set()
     for resolution in solutions.resolutions.values():
@@ -196,6 +207,11 @@ def wanted_with_dependencies(settings: Settings, roots: Sequence[Requirement], s
             f"not copied, because they come from another source: {', '.join(sorted(left))}"
         )
     return _of_solution(chosen)
+
+
+def _allowed(builds: SdistBuilds | None) -> bool | tuple[NormalizedName, ...]:
+    allowed = builds.allowed if builds else False
+    return allowed if isinstance(allowed, bool) else tuple(sorted(allowed))
 
 
 def _comes_from(alias: str, source: str, sources: Sources) -> bool:
