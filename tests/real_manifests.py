@@ -30,17 +30,13 @@ PROJECTS = (
     *("poetry", "poetry-core", "cleo", "tomlkit", "rich", "textual"),  # Poetry
     *("pdm", "fastapi", "typer"),  # PDM
     *("flask", "click", "packaging", "sphinx"),  # Flit
-    *("attrs", "httpx", "pydantic", "mkdocs", "structlog"),  # Hatch
-    *("requests", "pytest", "aiohttp", "celery"),  # setuptools
+    *("attrs", "httpx", "starlette", "mkdocs", "structlog"),  # Hatch
+    *("requests", "pytest", "aiohttp", "cookiecutter"),  # setuptools
     *("langchain-core", "isort"),  # uv
     *("orjson", "numpy"),  # maturin, meson-python
 )
 ADDED = "tinycss2"
 """What none of them requires."""
-
-
-HINTED = {"pydantic": "[tool.pipper.sources]\npydantic-core = 'index'\n"}
-"""What the hint of an error says to write: this one is in a workspace that the source distribution does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +85,7 @@ def tried(name: str, folder: Path, *, cache: Path) -> Outcome:
     copy = shutil.copytree(tree, folder / "converted")
     told = run_pipper("init", "--from", ".", cwd=copy, env=variables, ok=False, registry=True).stderr
     notes = [line.removeprefix("warning: ") for line in told.splitlines() if line.startswith("warning: ")]
-    table = f"\n[tool.pipper]\n{HINTED.get(name, '')}"
-    converted = not _takes_table(tree, top, table, variables)
+    converted = not _takes_table(tree, top, variables)
     manifest = copy / "pipper.toml" if converted else standard
     problems = _problems(manifest, variables) if manifest.is_file() else [f"init: {told.strip()}"]
     lock = manifest.with_name("pipper.lock")
@@ -123,12 +118,12 @@ def _problems(manifest: Path, variables: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _takes_table(tree: Path, top: Mapping[str, object], table: str, variables: Mapping[str, str]) -> bool:
-    """Append a table to a pyproject.toml; return False if requirements stand where pipper reads none."""
+def _takes_table(tree: Path, top: Mapping[str, object], variables: Mapping[str, str]) -> bool:
+    """Append `[tool.pipper]` to a pyproject.toml; return False if requirements stand where pipper reads none."""
     if "project" not in top:
         return False
     with (tree / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write(table)
+        file.write("\n[tool.pipper]\n")
     done = run_pipper("lock", "--check", cwd=tree, env=variables, ok=False, registry=True)
     return "where pipper does not read them" not in done.stderr
 
