@@ -292,7 +292,7 @@ class Publisher:
         for folder in self._repository.folders().get(name, ()):
             if any(info.key.startswith(f"{folder}/v") for info in self._bundles(name)):
                 return folder
-        return given
+        return given.lower() if self._repository.ignores_case else given
 
     def _warn_of_legacy_bundles(self, name: NormalizedName) -> None:
         if self._repository.layout_format == 1:

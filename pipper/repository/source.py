@@ -12,6 +12,7 @@ from packaging.version import Version
 from pipper.core.layout.keys import (
     MARKER_KEY,
     bundle_version,
+    in_small_folder,
     marks_site,
     page_key,
     parse_marker,
@@ -175,12 +176,26 @@ class Repository:
             return ReadPage(page=ProjectPage(name=name), etag=None)
         label = f"{self.store.location}/{key}"
         try:
-            return ReadPage(page=parse_page(blob.body, name=name, label=label), etag=blob.etag)
+            page = self._as_listed(parse_page(blob.body, name=name, label=label))
+            return ReadPage(page=page, etag=blob.etag)
         except IntegrityError as error:
             if not salvage:
                 raise
-            page = salvage_page(blob.body, name=name, label=label)
+            page = self._as_listed(salvage_page(blob.body, name=name, label=label))
             return ReadPage(page=page, etag=blob.etag, damage=error.cause)
+
+    def _as_listed(self, page: ProjectPage) -> ProjectPage:
+        """Return a page that names bundles as the listing does; another store may have written it."""
+        if not page.bundles or not self.ignores_case:
+            return page
+        return replace(
+            page, bundles=tuple(replace(each, key=in_small_folder(each.key)) for each in page.bundles)
+        )
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether keys that differ only in the case of letters are one object."""
+        return isinstance(self.store, DirectoryStore) and self.store.ignores_case
 
     def removal(self, name: NormalizedName, sha256: str) -> str:
         """Return when and by whom a wheel was removed, for people; empty if the page has no tombstone of it.

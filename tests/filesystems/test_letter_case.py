@@ -1,12 +1,14 @@
 """N8: a file system that does not tell names apart by the case of their letters, as on macOS and Windows."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.commands import CHECKOUT
 from tests.filesystems.place import Place, preloadable
-from tests.wheelhouse import dist_info_of, wheel_filename, wheel_members, write_wheel
+from tests.legacy import copy_legacy
+from tests.wheelhouse import dist_info_of, make_wheel, wheel_filename, wheel_members, write_wheel
 
 
 @pytest.fixture(scope="session")
@@ -246,3 +248,36 @@ def test_N08_a_member_that_is_named_in_another_case_is_the_same_member(place: Pl
     place.run("sync")
     assert "LIBS" not in (place.root / "app" / "pipper.lock").read_text()
     assert place.versions() == {"lab": "1.0.0"}
+
+
+def test_N08_a_folder_of_pipper_0_x_and_the_one_of_the_project_may_be_one(place: Place) -> None:
+    root = copy_legacy(place.root / "repository")
+    (root / "acme-top").rename(root / "Acme-Top")
+    (root / "Acme_Base" / "latest.pipper").unlink()
+    repository = root.as_uri()
+    wheel = make_wheel(place.outside / "dist", "acme-top", "9.0.0")
+    place.run("publish", wheel, "-b", repository)
+    place.run("repository", "repair", "-b", repository)
+    assert "no differences" in place.run("repository", "check", "-b", repository).stdout
+    assert "9.0.0, 1.2.0" in place.run("info", "Acme-Top", "-b", repository).stdout
+    place.run("repository", "prune", "acme-top:9.0.0", "-b", repository)
+    assert "no differences" in place.run("repository", "check", "-b", repository).stdout
+    assert [path.name for path in root.rglob("*9.0.0*")] == []
+    assert sorted(path.name for path in root.glob("[Aa]cme-[Tt]op")) == ["Acme-Top"]
+
+
+def test_N08_a_copy_of_a_repository_with_folders_in_two_cases_is_that_repository(place: Place) -> None:
+    here = Place(root=place.outside, outside=place.outside)
+    root = copy_legacy(place.outside / "repository")
+    (root / "acme-top").rename(root / "Acme-Top")
+    (root / "Acme_Base" / "latest.pipper").unlink()
+    here.run("publish", make_wheel(place.outside / "dist", "acme-top", "9.0.0"), "-b", root.as_uri())
+    here.run("repository", "repair", "--format", "2", "-b", root.as_uri())
+    assert {path.name for path in root.iterdir()} >= {"acme-top", "Acme-Top"}
+    copy = place.root / "repository"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("Acme-Top", ".pipper-store"))
+    shutil.copytree(root / "Acme-Top", copy / "acme-top", dirs_exist_ok=True)
+    place.run("repository", "check", "-b", copy.as_uri())
+    place.run("repository", "prune", "acme-top:9.0.0", "-b", copy.as_uri())
+    place.run("repository", "check", "-b", copy.as_uri())
+    assert [path.name for path in copy.rglob("v9-0-0.pipper")] == []

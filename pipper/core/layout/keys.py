@@ -40,6 +40,12 @@ def wheel_key(name: NormalizedName, sha256: str, filename: str) -> str:
     return f"{name}/{sha256[:16]}/{filename}"
 
 
+def in_small_folder(key: str) -> str:
+    """Return a key whose folder has small letters, as a store lists it that ignores their case."""
+    folder, slash, rest = key.partition("/")
+    return f"{folder.lower()}{slash}{rest}"
+
+
 def marker_body(layout_format: int, *, has_site: bool = False) -> bytes:
     """Return the bytes of the format marker; it also notes that the repository has a site."""
     return json.dumps({"format": layout_format} | ({"site": True} if has_site else {})).encode()

@@ -4,6 +4,9 @@ A new object is written to a hidden file, synced to the disk, and then named wit
 name exists, or with `rename()` after the etag was compared under a lock. The etag is the sha256 of the bytes,
 because two versions may have the same size, inode and time of modification. `notes` remembers it, so that a
 listing does not hash every wheel; `replace` never uses a note.
+
+Where the file system ignores the case of letters, two folders of a bucket may be one here, such as `Foo` and `foo`. Its
+keys are then listed with small letters, whichever came first.
 """
 
 import contextlib
@@ -17,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 
 from pipper.core.ports import Blob, ObjectInfo
@@ -24,6 +28,7 @@ from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, Store
 from pipper.storage.directory.notes import Note, Notes
 from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken, unsafe
 from pipper.system.files import pieces, sync_folder, temporary_file
+from pipper.system.letter_case import ignores_case
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
 
@@ -45,11 +50,21 @@ class DirectoryStore:
         self._notes = Notes(self._hidden / "notes")
         self._turn = threading.Lock()
         self._swept = False
+        self._folds = False
 
     @property
     def root(self) -> Path:
         """The directory itself."""
         return self._root
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether keys that differ only in the case of letters are one object; False as long as nothing is there."""
+        if not self._folds:
+            places = (self._hidden, *(Path(entry.path) for entry in self._entries("")))
+            named = (place for place in places if place.name != place.name.swapcase() and place.exists())
+            self._folds = any(map(ignores_case, islice(named, 1)))
+        return self._folds
 
     @property
     def is_gone(self) -> bool:
@@ -85,9 +100,10 @@ class DirectoryStore:
 
     def folders(self) -> frozenset[str]:
         found = set()
+        fold = str.lower if self.ignores_case else str
         for entry in self._entries(""):
             if self._is_folder(entry, entry.name) and next(self._keys(f"{entry.name}/"), None) is not None:
-                found.add(entry.name)
+                found.add(fold(entry.name))
         return frozenset(found)
 
     def create(
@@ -223,11 +239,13 @@ class DirectoryStore:
 
     def _keys(self, prefix: str, *, deep: bool = True) -> Iterator[str]:
         pending = [prefix.rpartition("/")[0]]
+        fold = str.lower if not pending[0] and self.ignores_case else str
         while pending:
             folder = pending.pop()
             for entry in self._entries(folder):
                 key = f"{folder}/{entry.name}" if folder else entry.name
                 if self._is_folder(entry, key):
+                    key = key if folder else fold(key)
                     if deep and f"{key}/".startswith(prefix):
                         pending.append(key)
                 elif key.startswith(prefix) and self._is_file(entry):
