@@ -7,16 +7,16 @@ from typing import TextIO
 MARGIN = 2
 """Columns that stay free at the right: a terminal shows `^C` at the cursor, and it must not start a row."""
 
-_START = re.compile(
+_START = (
     r"error: |hint: |warning: | [+~!-] |"  # messages and changes
     r" +\w+(?: \w+)? {2,}|"  # a label and its text in a column
     r"(?:│   |    )*[├└]── |"  # a branch of a tree
     r" *"
 )
 """What the text of a line begins behind."""
-_TYPED = re.compile(r"`[^`]+`")
-_TYPED_IN_HINT = re.compile(r"`[^`]+`|(?:(?<=: )|^)pipper [^,;]+")
-"""What a reader types as it is."""
+_TYPED = r"`[^`]+`"
+_TYPED_IN_HINT = _TYPED + r"|(?:(?<=: )|^)pipper [^,;]+"
+"""What a reader types as it is. Patterns are compiled when they are needed: few lines are too long."""
 _GLUE = "\x00"
 """In the place of spaces between which no line is broken."""
 
@@ -42,12 +42,12 @@ def fitted(text: str, stream: TextIO) -> str:
 
 
 def _broken(line: str, width: int) -> str:
-    start = _START.match(line)[0]  # type: ignore[index] # it matches no more than nothing
+    start = re.match(_START, line)[0]  # type: ignore[index] # it matches no more than nothing
     if len(start) > width // 2:  # too little is left for a column of text
         start = "  "
         line = start + " ".join(line.split())
     typed = _TYPED_IN_HINT if line.startswith("hint: ") else _TYPED
-    text = typed.sub(lambda found: found[0].replace(" ", _GLUE), line[len(start) :])
+    text = re.sub(typed, lambda found: found[0].replace(" ", _GLUE), line[len(start) :])
     text = text.replace("-> ", f"->{_GLUE}")
     indent = _indent(start)
     return in_rows(text, width - len(indent), start=start, indent=indent).replace(_GLUE, " ")
