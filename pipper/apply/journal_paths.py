@@ -11,6 +11,7 @@ from pipper.apply.journal import Journal
 from pipper.apply.schemes import Layout
 from pipper.errors import IntegrityError
 from pipper.python.environment import Environment
+from pipper.system.letter_case import is_one_place
 
 _DOCUMENTS = frozenset({"pipper.toml", "pyproject.toml", "pipper.lock"})
 _HISTORY = frozenset({"applied.lock", "previous.lock"})
@@ -48,8 +49,8 @@ def check_documents(journal: Journal, environment: Environment, projects: Collec
     state = os.path.realpath(environment.state_dir)
     for document in journal.documents:
         folder, name = os.path.realpath(document.path.parent), document.path.name
-        is_own = folder == state and name in _DOCUMENTS | _HISTORY
-        if not is_own and not (folder in folders and name in _DOCUMENTS):
+        is_own = is_one_place(folder, state) and name in _DOCUMENTS | _HISTORY
+        if not is_own and not (name in _DOCUMENTS and any(is_one_place(folder, one) for one in folders)):
             raise _strange(environment, str(document.path))
 
 

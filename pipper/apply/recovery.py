@@ -25,6 +25,7 @@ from pipper.core.plan import Installed
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, installed
+from pipper.system.letter_case import is_one_place
 
 STAGE = "stage"
 """The folder of the staging tree, beside the journal."""
@@ -84,7 +85,7 @@ def _finish(environment: Environment, layout: Layout, journal: Journal, reporter
 
 
 def _refuse_moved(environment: Environment, layout: Layout, journal: Journal) -> None:
-    if journal.anchor != layout.anchor:
+    if journal.anchor != layout.anchor and not is_one_place(journal.anchor or "/", layout.anchor or "/"):
         raise MachineError(
             f"`{environment.root}` was moved after a change of it was interrupted",
             cause=f"it was at `{journal.anchor}`",

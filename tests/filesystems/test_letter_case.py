@@ -167,7 +167,8 @@ def test_N08_an_upgrade_that_was_killed_is_finished(place: Place) -> None:
         place.variables = {**plain, "SHIM_KILLS": kills}
         assert place.run("install", "-u", ok=False).code == 137
     place.variables = plain
-    assert "Finishing the interrupted change" in place.run("sync").stderr
+    told = place.run("sync", "--project", place.root / "APP").stderr
+    assert "Finishing the interrupted change" in told
     assert _listed(place) == ["bar", "foo-2.0.dist-info", "foo.py"]
     assert _listed(place, "bar") == ["old.py"]
     place.run("sync", "--check", "--verify")
