@@ -32,7 +32,7 @@ PROJECTS = (
     *("flask", "click", "packaging", "sphinx"),  # Flit
     *("attrs", "httpx", "starlette", "mkdocs", "structlog"),  # Hatch
     *("requests", "pytest", "aiohttp", "cookiecutter"),  # setuptools
-    *("langchain-core", "isort"),  # uv
+    "pydantic-settings",  # uv
     *("orjson", "numpy"),  # maturin, meson-python
 )
 ADDED = "tinycss2"
