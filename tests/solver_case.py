@@ -27,7 +27,8 @@ from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPa
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target

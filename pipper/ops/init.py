@@ -19,7 +19,7 @@ from pipper.core.manifest.imports.projects import from_pyproject
 from pipper.core.manifest.imports.requirements_txt import ProjectFolder, from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import PipperError, UsageError

@@ -11,7 +11,7 @@ import pytest
 
 from pipper.cli.app import app
 from pipper.core.lock.reader import parse_lock
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from tests.pages import CHECKOUT, CONTRIBUTING, HIDDEN, LANGUAGES, PAGES, README, Block, blocks
 
 MOVING = CHECKOUT / "docs" / "moving.md"

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.errors import UsageError
 

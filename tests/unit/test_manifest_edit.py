@@ -12,7 +12,7 @@ from pipper.core.manifest.edit import (
     remove_requirements,
     set_repository,
 )
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.errors import UsageError
 

@@ -11,7 +11,7 @@ from pipper.core.manifest.imports.projects import from_pyproject
 from pipper.core.manifest.imports.requirements_txt import from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg
 from pipper.core.manifest.members import PathSource
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.errors import UsageError
 
 

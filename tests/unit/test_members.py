@@ -13,7 +13,7 @@ from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.inputs import Inputs, MemberInputs
 from pipper.core.manifest.members import Member
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.stated_name import stated_name
 from pipper.core.standards import read_requirement, read_specifiers
 from pipper.errors import IntegrityError, MachineError, UsageError

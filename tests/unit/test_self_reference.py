@@ -4,7 +4,7 @@ import pytest
 
 from pipper.core.manifest.imports.projects import from_pyproject
 from pipper.core.manifest.inputs import Inputs
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.errors import UsageError
 
 HEAD = "[project]\nname = 'My_Proj'\nversion = '1'\n"

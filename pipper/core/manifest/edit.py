@@ -6,7 +6,8 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.manifest.members import PathSource
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.toml_document import TomlDocument

@@ -12,7 +12,8 @@ from pipper.build.member_state import BUILD_FILES
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.elsewhere import elsewhere_of
 from pipper.core.manifest.members import read_paths
-from pipper.core.manifest.model import Manifest, parse_manifest, parse_member, read_sources
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest, parse_member, read_sources
 from pipper.core.manifest.stated_name import stated_name
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML

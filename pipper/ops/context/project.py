@@ -8,7 +8,8 @@ from msgspec import Struct, field
 from pipper.core.lock.model import Lock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.errors import ConflictError, UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.interpreters import Pythons

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.edit import add_requirements, set_path
 from pipper.core.manifest.members import ITSELF, PathSource
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError

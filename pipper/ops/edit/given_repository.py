@@ -11,7 +11,8 @@ from packaging.utils import NormalizedName
 
 from pipper.core.manifest.edit import set_repository, set_rules
 from pipper.core.manifest.indexes import is_alias
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.ops.context.open_repositories import given_repositories

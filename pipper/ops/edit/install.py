@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipper.core.lock.selection import DEFAULT_GROUP
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest

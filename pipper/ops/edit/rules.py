@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipper.core.manifest.edit import set_repository, set_rules
-from pipper.core.manifest.model import parse_manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.rules import served_by, with_rules
 from pipper.errors import UsageError
 from pipper.ops.context.guarded_index import held

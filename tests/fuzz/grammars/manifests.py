@@ -11,7 +11,8 @@ from pipper.core.manifest.edit import add_requirements, drop_sources, remove_req
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
 from pipper.core.manifest.imports.projects import from_pyproject
 from pipper.core.manifest.imports.requirements_txt import from_requirements
-from pipper.core.manifest.model import Manifest, parse_manifest
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.input_kind import input_kind
