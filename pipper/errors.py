@@ -31,6 +31,10 @@ class UsageError(PipperError):
     exit_code = 2
 
 
+class UnfollowedError(UsageError):
+    """A requirement names a URL, or a project that another tool takes from elsewhere, which pipper does not follow."""
+
+
 class NoSolutionError(PipperError):
     """No set of versions satisfies every requirement."""
 

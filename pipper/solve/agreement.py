@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from pipper.core.ports import Release, ReleaseFile, Source
 from pipper.core.reporter import Reporter
-from pipper.errors import NoSolutionError
+from pipper.errors import NoSolutionError, UnfollowedError
 from pipper.solve.candidates import Fitter
 from pipper.solve.markers import MarkerError, Markers
 from pipper.solve.request import Resolution, Solved, SolveRequest
@@ -30,7 +30,7 @@ def solve_with_versions(
     pinned = {pin.name: pin.release for pin in resolution.pins}
     try:
         return solve(request, router.over(lambda source: _Narrowed(source, pinned)), reporter, budget=_STEPS)
-    except NoSolutionError:
+    except (NoSolutionError, UnfollowedError):
         return None
 
 

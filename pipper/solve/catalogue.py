@@ -11,7 +11,7 @@ from pipper.core.manifest.foreign_spelling import OF_A_REPOSITORY, is_repository
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
 from pipper.core.redaction import redacted
-from pipper.errors import UsageError
+from pipper.errors import UnfollowedError, UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
 from pipper.solve.markers import MarkerError, Markers
 from pipper.solve.request import SolveRequest
@@ -146,7 +146,7 @@ class Catalogue:
     def root(self, label: RootLabel, requirement: Requirement) -> Need | None:
         """Return a root requirement as a need; None if its marker is false on the target.
 
-        Raises UsageError for a URL and for a marker that cannot be evaluated.
+        Raises UnfollowedError for a URL, UsageError for a marker that cannot be evaluated.
         """
         try:
             active = self.markers.holds(requirement.marker)
@@ -159,7 +159,7 @@ class Catalogue:
         need = self._need(requirement)
         if isinstance(need, Unusable):
             where = "" if label == PROJECT else f" ({label.kind}:{label.name})"
-            raise UsageError(
+            raise UnfollowedError(
                 f"the requirement `{requirement.name}`{where} names a URL, which pipper does not follow",
                 hint=OF_A_REPOSITORY.replace("NAME", requirement.name)
                 if is_repository(requirement.url or "")

@@ -388,3 +388,25 @@ def test_T04_requirements_of_another_manifest_do_not_lose_where_their_names_come
     done = shelf.run(*command.split(), "-i", "../lib/pyproject.toml", code=2)
     assert "takes `corp-y` from a path" in done.stderr
     assert index.seen == []
+
+
+@pytest.mark.parametrize(
+    "docs",
+    ["'corp-y'", "'corp-y @ git+https://index.example.com/y'", "'corp-y @ https://index.example.com/y.whl'"],
+)
+def test_R01_a_group_that_pipper_cannot_follow_does_not_stop_the_rest(
+    shelf: Workspace, index: IndexDouble, docs: str
+) -> None:
+    text = project("app", "'public'", f"[dependency-groups]\ndocs = [{docs}]\ntest = ['acme-models']\n")
+    places = (
+        "[tool.uv.sources]\ncorp-y = { git = 'https://index.example.com/y' }\n" if docs == "'corp-y'" else ""
+    )
+    ask(shelf, index, text + places)
+    done = shelf.run("lock")
+    assert "no solution for the group `docs`" in done.stderr
+    assert ("comes from git" if places else "names a URL, which pipper does not follow") in done.stderr
+    assert index.names() == {"public"}
+    assert shelf.locked().keys() == {"public", "acme-models"}
+    shelf.run("sync", "--group", "test")
+    told = shelf.run("sync", "--group", "docs", code=3).stderr
+    assert ("comes from git" if places else "names a URL") in told

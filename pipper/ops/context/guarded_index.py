@@ -13,7 +13,7 @@ from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.patterns import chosen, rank
 from pipper.core.ports import Release
 from pipper.core.redaction import shown
-from pipper.errors import UsageError
+from pipper.errors import UnfollowedError
 from pipper.solve.router import WrappedSource
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class GuardedIndex(WrappedSource):
-    """See `ports.Source`. Raises UsageError, before any request, for a project that comes from elsewhere."""
+    """See `ports.Source`. Raises UnfollowedError, before any request, for a project that comes from elsewhere."""
 
     def __init__(self, index: "IndexSource", manifest: Manifest, url: Callable[[], str]) -> None:
         """Guard what `manifest.elsewhere` names, but for what comes from an index of this URL.
@@ -69,7 +69,7 @@ def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[Elsewhere]:
             yield each
 
 
-def _not_asked(name: NormalizedName, place: Elsewhere) -> UsageError:
+def _not_asked(name: NormalizedName, place: Elsewhere) -> UnfollowedError:
     hint = f'publish it to a repository, or write `{name} = "index"` into [tool.pipper.sources]'
     if place.pattern == ANY and place.url:
         hint = (
@@ -77,7 +77,7 @@ def _not_asked(name: NormalizedName, place: Elsewhere) -> UsageError:
             f' [tool.pipper.sources], or there `{name} = "index"`'
         )
     hint = place.mend or hint
-    return UsageError(
+    return UnfollowedError(
         f"`{name}` {'may come' if place.pattern == ANY else 'comes'} from {place.where} in {place.table},"
         " which pipper does not read",
         cause="no repository has it, and the index must not receive a name that may be private",

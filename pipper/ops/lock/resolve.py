@@ -15,7 +15,7 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
-from pipper.errors import NoSolutionError
+from pipper.errors import NoSolutionError, UnfollowedError
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
@@ -24,6 +24,7 @@ from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import BUDGET, solve
 
+_NO_SOLUTION = (NoSolutionError, UnfollowedError)
 _OPTIONAL_STEPS = 1_000_000
 """Steps of the search for an environment that may have no solution."""
 
@@ -110,7 +111,9 @@ def resolve(
                 (agreed, {}) if agreed else _solved(other, router, reporter, required_groups, budget)
             )
             resolutions[goal.target], parts[goal.target] = solved, failed
-        except NoSolutionError as error:
+        except _NO_SOLUTION as error:
+            if goal.required and isinstance(error, UnfollowedError):
+                raise
             if goal.required:
                 raise NoSolutionError(
                     f"{goal.target.name}: {error.message}", cause=error.cause, hint=error.hint
@@ -135,10 +138,10 @@ def _solved(
         return solved_apart(request, router, reporter, required_groups, budget)
     try:
         return solve(request, router, reporter, budget=budget), {}
-    except NoSolutionError as error:
+    except _NO_SOLUTION as error:
         failed = _failed_parts(request, router, required_groups)
         if not failed:
-            if clash := _clash(request, router):
+            if isinstance(error, NoSolutionError) and (clash := _clash(request, router)):
                 hint = f"{error.hint}; if they are never installed together, write `{written(clash)}`"
                 raise NoSolutionError(error.message, cause=error.cause, hint=hint) from error
             raise
@@ -176,7 +179,7 @@ def solved_apart(
             limits |= {pin.name: _pinned(pin) for pin in together.pins if pin.name in names}
             limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
             base = solve(limited, router, budget=budget)
-        except NoSolutionError as error:
+        except _NO_SOLUTION as error:
             if label.kind == "group" and label.name in required_groups:
                 raise
             failed[label] = f"{error.message}\n{error.cause}".strip() or reason
@@ -201,7 +204,7 @@ def _each_apart(
         beside = replace(request, roots=roots, preferred=preferred, constraints=(*request.constraints, *pins))
         try:
             found[label] = solve(beside, router, budget=_OPTIONAL_STEPS)
-        except NoSolutionError as error:
+        except _NO_SOLUTION as error:
             missing[label] = f"{error.message}\n{error.cause}".strip()
     return found, missing
 
@@ -223,12 +226,12 @@ def _failed_parts(
         return failed
     try:
         solve(replace(request, roots=own), router, budget=_OPTIONAL_STEPS)
-    except NoSolutionError:
+    except _NO_SOLUTION:
         return failed
     for label, roots in request.roots.items():
         try:
             solve(replace(request, roots={**own, label: roots}), router, budget=_OPTIONAL_STEPS)
-        except NoSolutionError as error:
+        except _NO_SOLUTION as error:
             if label.kind == "group" and label.name in required_groups:
                 raise
             failed[label] = f"{error.message}\n{error.cause}".strip()
@@ -243,7 +246,7 @@ def _clash(request: SolveRequest, router: SourceRouter) -> list[RootLabel]:
         roots = {label: roots for label, roots in request.roots.items() if label in (PROJECT, *labels)}
         try:
             solve(replace(request, roots=roots), router, budget=_OPTIONAL_STEPS)
-        except NoSolutionError:
+        except _NO_SOLUTION:
             return False
         return True
 
