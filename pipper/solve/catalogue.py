@@ -13,13 +13,13 @@ from pipper.core.ports import ReleaseFile
 from pipper.core.redaction import redacted
 from pipper.errors import UnfollowedError, UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
-from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.markers import MARKER_HINT, MarkerError, Markers
+from pipper.solve.overrides import active_overrides
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
 
 MOST_NEEDS = 2000
 """A release with more active requirements counts as hostile and is unusable."""
-_MARKER_HINT = "correct or remove its marker"
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -36,26 +36,6 @@ class Unusable(str):
     """Why the metadata of a candidate cannot be used."""
 
     __slots__ = ()
-
-
-def active_overrides(
-    overrides: Iterable[Requirement], markers: Markers
-) -> dict[NormalizedName, SpecifierSet]:
-    """Return the specifiers by name of the overrides whose markers hold; of several for a name, all together.
-
-    Raises UsageError for a marker that cannot be evaluated.
-    """
-    found: dict[NormalizedName, SpecifierSet] = {}
-    for one in overrides:
-        name = canonicalize_name(one.name)
-        try:
-            if markers.holds(one.marker):
-                found[name] = found.get(name, SpecifierSet()) & one.specifier
-        except MarkerError as error:
-            raise UsageError(
-                f"the override `{one}` cannot be used", cause=str(error), hint=_MARKER_HINT
-            ) from error
-    return found
 
 
 class Catalogue:
@@ -152,7 +132,7 @@ class Catalogue:
             active = self.markers.holds(requirement.marker)
         except MarkerError as error:
             raise UsageError(
-                f"`{redacted(str(requirement))}` cannot be used", cause=str(error), hint=_MARKER_HINT
+                f"`{redacted(str(requirement))}` cannot be used", cause=str(error), hint=MARKER_HINT
             ) from error
         if not active or canonicalize_name(requirement.name) in self._exclude:
             return None
@@ -180,7 +160,7 @@ class Catalogue:
             if unmanaged:
                 return None
             raise UsageError(
-                f"the constraint `{requirement}` cannot be used", cause=str(error), hint=_MARKER_HINT
+                f"the constraint `{requirement}` cannot be used", cause=str(error), hint=MARKER_HINT
             ) from error
         name = canonicalize_name(requirement.name)
         if unmanaged and name in self._exclude:

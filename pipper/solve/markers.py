@@ -8,6 +8,9 @@ from pipper.core.standards import read_marker
 from pipper.core.target import Target, mentions_volatile
 from pipper.solve.texts import text_of
 
+MARKER_HINT = "correct or remove its marker"
+"""What mends a marker that cannot be evaluated."""
+
 _EXTRA = re.compile(
     r"""
     extra\s*(?:==|!=|not\s+in|in)\s*(?:"[^"]*"|'[^']*')

@@ -85,6 +85,24 @@ def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environme
         assert f"pipper.{each}" not in told
 
 
+def test_a_sync_from_the_cache_imports_nothing_that_fetches_solves_and_compiles(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    repository = (tmp_path / "repository").as_uri()
+    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
+    (app / "pipper.toml").write_text(
+        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
+    )
+    run_pipper("lock", cwd=app)
+    run_pipper("sync", cwd=app)
+    (app / ".venv").rename(tmp_path / "old")
+    told = run_pipper_apart("sync", cwd=app, python_options=("-X", "importtime")).stderr
+    assert "pipper.apply.transaction" in told
+    assert list(app.glob(".venv/lib*/**/alpha-1.0.dist-info"))
+    for each in ("solve.catalogue", "solve.candidates", "apply.bytecode", "wheels.gate", "storage", "http"):
+        assert f"pipper.{each}" not in told
+
+
 def test_a_run_with_nothing_to_sync_imports_neither_solver_nor_sources(tmp_path: Path) -> None:
     app = synced(tmp_path / "app")
     line = ("run", "--no-sync", "true")  # has no quick answer

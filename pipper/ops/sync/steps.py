@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.apply.bytecode import compile_modules
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.new_environment import gone_on_error, set_aside
 from pipper.apply.pending import pending
@@ -160,6 +159,9 @@ def _sync_existing(
             plan = run.apply(plan, present, documents, wheels)
             present = ()
         if run.request.compile_bytecode:
+            # Imported here: few syncs compile, and it starts processes.
+            from pipper.apply.bytecode import compile_modules  # noqa: PLC0415 - see above
+
             ours = [each for each in present or installed(environment) if each.ours]
             compile_modules(environment, ours, reporter)
         if run.goal.files and run.request.is_stamped:

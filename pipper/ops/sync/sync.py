@@ -27,6 +27,9 @@ def sync(
         looks = request.dry_run or request.check or request.hashes or request.whole_plan or request.reinstall
         if request.is_stamped and not looks and _is_fresh(request, files):
             return None
+    # First, from here: deep in a chain of imports, Python 3.11 maps and unmaps memory at each of the thousands of calls
+    # that compile the expressions of `packaging`, which takes 25 ms.
+    import pipper.core.standards  # noqa: F401, PLC0415 - see above
     from pipper.ops.sync.steps import run_sync  # noqa: PLC0415 - see above
 
     return run_sync(settings, request, files)

@@ -12,8 +12,8 @@ from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_requirement, read_version
 from pipper.errors import IntegrityError, PipperError, UsageError
-from pipper.solve.catalogue import active_overrides
 from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.overrides import active_overrides
 from pipper.wheels.metadata import bounds_fault
 
 _ANY = "*"
