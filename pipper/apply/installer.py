@@ -196,7 +196,10 @@ class Stage:
     def _folder_of(self, path: str) -> None:
         folder = path.rpartition("/")[0]
         if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
+            try:
+                os.mkdir(folder)
+            except (FileNotFoundError, FileExistsError):
+                os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
 
 

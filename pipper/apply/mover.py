@@ -93,11 +93,15 @@ class Mover:
     def bring_in(self, incoming: Iterable[Staged]) -> None:
         """Move staged files into the environment, `.dist-info` folders last."""
         self._merge(f"{self._stage}/tree", self._layout.anchor)
+        libraries: set[str] = set()
         for each in incoming:
             place = self._layout.absolute(each.dist_info)
             staged = f"{self._stage}/info/{os.path.basename(place)}"
             if os.path.isdir(staged):
-                os.makedirs(os.path.dirname(place), exist_ok=True)
+                library = os.path.dirname(place)
+                if library not in libraries:
+                    os.makedirs(library, exist_ok=True)
+                    libraries.add(library)
                 self._rename(staged, place)
 
     def undo(self) -> None:

@@ -106,26 +106,36 @@ def _covered(
     libraries: "tuple[Path, ...]", scripts: "Path"
 ) -> "tuple[list[tuple[str, str]], list[tuple[str, str, str]]]":
     """Return the entries that must not change, and the folders of modules, where Python makes `__pycache__`."""
-    places = [os.fspath(scripts)]
-    folders = []
+    scripts_folder = os.fspath(scripts)
+    places, folders = [(scripts_folder, _look(scripts_folder))], []
     for library in map(os.fspath, libraries):
-        for place, names, _ in os.walk(library):
-            if place == library:
-                places.append(place)
+        waiting = [(library, 0)] if os.path.isdir(library) else []
+        while waiting:
+            place, level = waiting.pop()
+            look = _look(place)  # before the names: what is added in between makes the stamp void
+            names = []
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.name != _OF_PYTHON:
+                        names.append(entry.name)
+                        if level < _LEVELS and entry.is_dir(follow_symlinks=False):
+                            waiting.append((entry.path, level + 1))
+            if level == 0:
+                places.append((place, look))
             elif place.endswith(".dist-info"):
-                places += [place, f"{place}/RECORD"]
+                record = f"{place}/RECORD"
+                places += [(place, look), (record, _look(record))]
             else:
-                folders.append(place)
-            is_deep = place[len(library) :].count(os.sep) >= _LEVELS
-            names[:] = [] if is_deep else [name for name in names if name != _OF_PYTHON]
-    return [(place, _look(place)) for place in places], [
-        (place, _look(place), _names(place)) for place in folders
-    ]
+                folders.append((place, look, _digest_of(names)))
+    return places, folders
 
 
 def _names(folder: str) -> str:
-    names = sorted(name for name in os.listdir(folder) if name != _OF_PYTHON)
-    return digest(*map(os.fsencode, names))
+    return _digest_of(name for name in os.listdir(folder) if name != _OF_PYTHON)
+
+
+def _digest_of(names: "Iterable[str]") -> str:
+    return digest(*map(os.fsencode, sorted(names)))
 
 
 def _look(place: str) -> str:

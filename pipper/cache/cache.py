@@ -162,7 +162,7 @@ class Cache:
         wheel = read_index(place, sha256)
         # The time of the index is the last use of the wheel, to a day; `prune` reads it.
         if wheel:
-            mark_used(f"{place}/index.json", self._place("files", sha256))
+            mark_used(f"{place}/index.json", beside=lambda: self._place("files", sha256))
         return wheel
 
     def unpack(self, sha256: str, filename: str) -> "UnpackedWheel":

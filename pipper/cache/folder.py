@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -62,16 +63,16 @@ def refuse_links(*paths: str | Path) -> None:
             )
 
 
-def mark_used(path: str | Path, *more: str | Path) -> None:
-    """Give a file the present time, and `more` with it, if its own is older than a day: `prune` reads it as last use.
+def mark_used(path: str | Path, *, beside: Callable[[], str | Path] | None = None) -> None:
+    """Give a file the present time if its own is older than a day: `prune` reads it as last use.
 
-    Raises MachineError if the disk refuses. A link and a file with several names are left alone: they may be files
-    outside the cache.
+    `beside` returns another file that then gets it too. Raises MachineError if the disk refuses. A link and a file
+    with several names are left alone: they may be files outside the cache.
     """
     with disk_errors(path):
         if time.time() - os.stat(path).st_mtime <= _DAY:
             return
-    for each in (path, *more):
+    for each in (path, beside()) if beside else (path,):
         with disk_errors(each), suppress(FileNotFoundError):
             found = os.lstat(each)
             if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
