@@ -16,11 +16,13 @@ _OPTIONS = {
     "run": ("PIPPER_RUN_", "PIPPER_PROJECT", "_PIPPER_"),
 }
 """The commands that may have nothing to do, and the beginnings of variables that are options of theirs."""
+_NO_OPTIONS = ("PIPPER_CACHE_DIR", "PIPPER_INDEX_URL", "PIPPER_TRUSTED_FOLDERS", "PIPPER_AWS_")
+"""The beginnings of variables that are options of no command."""
 
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
-    files = None
+    files, work = None, None
     try:
         if command := _bare_command():
             # Imported here: a command with nothing to do needs no click.
@@ -32,10 +34,16 @@ def main() -> None:
             elif _nothing_to_do(command, files):
                 _leave()
                 return
+            if command == "sync" and not _has_options_in_variables():
+                from functools import partial  # noqa: PLC0415 - see above
+
+                from pipper.cli.syncing import bare_sync  # noqa: PLC0415 - see above
+
+                work = partial(bare_sync, files, quiet="-q" in sys.argv)
         from pipper.cli.boundary import run  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # no command has started, so there is nothing to report
-    run(files=files)
+    run(files=files, command=work)
 
 
 def _bare_command() -> str:
@@ -48,6 +56,10 @@ def _bare_command() -> str:
         return ""
     # options of pipper in variables, and requests for shell completion
     return "" if any(name.startswith(_OPTIONS[command]) for name in os.environ) else command
+
+
+def _has_options_in_variables() -> bool:
+    return any(name.startswith("PIPPER_") and not name.startswith(_NO_OPTIONS) for name in os.environ)
 
 
 def _program(words: "list[str]") -> "list[str]":

@@ -5,17 +5,17 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import click
-
-from pipper.cli.app import app
 from pipper.cli.output import ReaderGoneError, conceal, flush, render_error, to_nowhere
 from pipper.errors import MachineError, PipperError
 from pipper.ops.context.project_files import ProjectFiles
+
+if TYPE_CHECKING:
+    import click
 
 _INTERRUPTED, _TERMINATED, _BUG = 130, 143, 70
 _OUTPUT_FAULTS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE)
@@ -26,10 +26,15 @@ class TerminatedError(BaseException):
     """SIGTERM; unwinds the stack like an interrupt, so that transactions end cleanly."""
 
 
-def run(arguments: Sequence[str] | None = None, files: ProjectFiles | None = None) -> NoReturn:
+def run(
+    arguments: Sequence[str] | None = None,
+    files: ProjectFiles | None = None,
+    command: Callable[[], int] | None = None,
+) -> NoReturn:
     """Run the command line and exit; no error shows a traceback.
 
-    `files` are the project's files if they were read already; commands receive them as click's `obj`.
+    `files` are the project's files if they were read already; commands receive them as click's `obj`. `command` is
+    what the command line means, if that is known without parsing it.
     """
     # Python handles SIGINT: if the parent process ignores it (`nohup`, a background job), it stays ignored.
     if hasattr(signal, "SIGTERM"):
@@ -39,25 +44,23 @@ def run(arguments: Sequence[str] | None = None, files: ProjectFiles | None = Non
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # paths keep their bytes
-    sys.exit(_code(arguments, files))
+    sys.exit(_code(arguments, command or (lambda: _parsed(arguments, files))))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TerminatedError
 
 
-def _code(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
+def _code(arguments: Sequence[str] | None, command: Callable[[], int]) -> int:
     conceal([*(sys.argv[1:] if arguments is None else arguments), *_variables()])
     try:
-        result = app.main(args=arguments, prog_name="pipper", standalone_mode=False, obj=files)
+        code = command()
         flush()
-        return result if isinstance(result, int) else 0
+        return code
     except PipperError as error:
         render_error(error.message, error.cause, error.hint)
         return error.exit_code
-    except click.ClickException as error:
-        return _usage(error)
-    except (KeyboardInterrupt, click.Abort, TerminatedError) as end:
+    except (KeyboardInterrupt, TerminatedError) as end:
         terminated = isinstance(end, TerminatedError)
         render_error("terminated" if terminated else "interrupted", "", "")
         return _TERMINATED if terminated else _INTERRUPTED
@@ -68,6 +71,21 @@ def _code(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
         return _of_output(error) if error.errno in _OUTPUT_FAULTS else _bug(error)
     except Exception as error:  # noqa: BLE001 - a bug; the exception's text is not shown, because it may hold a secret
         return _bug(error)
+
+
+def _parsed(arguments: Sequence[str] | None, files: ProjectFiles | None) -> int:
+    """Let click parse the command line and call the command; return the exit code."""
+    import click  # noqa: PLC0415 - not every command line is parsed
+
+    from pipper.cli.app import app  # noqa: PLC0415 - as above
+
+    try:
+        result = app.main(args=arguments, prog_name="pipper", standalone_mode=False, obj=files)
+    except click.ClickException as error:
+        return _usage(error)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return result if isinstance(result, int) else 0
 
 
 def _variables() -> list[str]:
@@ -103,7 +121,9 @@ def _place(error: Exception) -> str:
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
-def _usage(error: click.ClickException) -> int:
+def _usage(error: "click.ClickException") -> int:
+    import click  # noqa: PLC0415 - it is imported by now
+
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "pipper"
     from pipper.cli.synonyms import ARGUMENT, is_opposite, pointer  # noqa: PLC0415 - only a mistyped line needs it
 

@@ -1,5 +1,6 @@
 """Commands that need little start fast: heavy libraries are imported by those that use them."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -101,6 +102,35 @@ def test_a_sync_from_the_cache_imports_nothing_that_fetches_solves_and_compiles(
     assert list(app.glob(".venv/lib*/**/alpha-1.0.dist-info"))
     for each in ("solve.catalogue", "solve.candidates", "apply.bytecode", "wheels.gate", "storage", "http"):
         assert f"pipper.{each}" not in told
+    assert "click" not in told, "a sync without options is not parsed"
+
+
+def test_a_sync_without_options_does_and_tells_what_one_with_options_does(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    repository = (tmp_path / "repository").as_uri()
+    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
+    (app / "pipper.toml").write_text(
+        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
+    )
+    bare, parsed = ("sync",), ("sync", "--link-mode", "auto")
+    for prepare in ("no lock", "new", "damaged lock"):
+        told = []
+        for line in (bare, parsed):
+            if prepare == "new":
+                run_pipper("lock", cwd=app)
+                shutil.rmtree(app / ".venv", ignore_errors=True)
+            elif prepare == "damaged lock":
+                (app / "pipper.lock").write_text("lock-version = 1\n[[[")
+            done = run_pipper_apart(*line, cwd=app, ok=False)
+            told.append((done.code, done.stdout, done.stderr))
+        assert told[0] == told[1]
+        assert told[0][0] == (0 if prepare == "new" else 2)
+    option = {"PIPPER_BUCKET": "other"}
+    told_by_click = run_pipper_apart(
+        "sync", cwd=app, env=option, ok=False, python_options=("-X", "importtime")
+    )
+    assert "click" in told_by_click.stderr, "a variable is an option too"
 
 
 def test_a_run_with_nothing_to_sync_imports_neither_solver_nor_sources(tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ from pipper.cli.options.completion import groups, locked
 from pipper.cli.options.environment import python_option, system_option
 from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
+from pipper.cli.syncing import sync_and_tell
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Place
-from pipper.ops.sync.freshness import NOTHING_TO_DO
 from pipper.ops.sync.request import ALL, SyncRequest
-from pipper.ops.sync.sync import sync
 
 _EXAMPLES = """
 Examples:
@@ -94,10 +93,4 @@ def command(likely: ProjectFiles | None, /, check: bool, verify: bool, as_json: 
     place = Place(**named)
     options = {name: given[name] for name in SyncRequest.__struct_fields__ if name in given}
     request = SyncRequest(place=place, check=check, hashes=verify, whole_plan=as_json, **options)
-    outcome = sync(settings, request, likely)
-    if outcome is None:
-        settings.reporter.info(NOTHING_TO_DO)
-        return 0
-    from pipper.cli.render.plan import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
-
-    return print_sync(outcome, request, settings.reporter, as_json=as_json)
+    return sync_and_tell(settings, request, likely, as_json=as_json)

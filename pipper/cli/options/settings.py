@@ -11,13 +11,14 @@ import click
 from click.core import ParameterSource
 
 from pipper.cli.command import CREDENTIALS, NO_TOKEN, LocalPath, Option, together
+from pipper.cli.folders import home_directory, working_directory
 from pipper.cli.options.completion import repositories
 from pipper.cli.output import TerminalReporter
 from pipper.core.access import Credentials, RepositoryOptions
 from pipper.core.archive_limits import parse_limits
 from pipper.core.bucket_options import CANNED_ACLS, ENCRYPTIONS, BucketOptions
 from pipper.core.urls import is_path
-from pipper.errors import MachineError, UsageError
+from pipper.errors import UsageError
 from pipper.ops.context.settings import Settings
 
 _REQUIREMENTS = re.compile(r"(^|[/\\])(requirements|constraints).*\.(txt|in)$")
@@ -61,7 +62,7 @@ def _profile(ctx: click.Context, option: click.Parameter, value: str | None) -> 
         from pipper.python.find import version_request  # noqa: PLC0415 - few commands get a profile
         from pipper.storage.s3.shared_files import has_profile  # noqa: PLC0415 - see above
 
-        if version_request(given) and not has_profile(given, os.environ, _home()):
+        if version_request(given) and not has_profile(given, os.environ, home_directory()):
             raise UsageError(
                 f"-p names an AWS profile, and there is none of the name `{given}`",
                 hint=f"for that version of Python, write --python {given}",
@@ -228,8 +229,8 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     """Return the settings for a command's option values; raises MachineError without a working or home directory."""
     bucket = given.get("bucket") or ""
     return Settings(
-        directory=_directory(given.get("project")),
-        home=_home(),
+        directory=working_directory(given.get("project")),
+        home=home_directory(),
         environ=os.environ,
         repositories=RepositoryOptions(
             bucket=repository_text(bucket),
@@ -250,23 +251,6 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
 def _comes_from_variable(option: str) -> bool:
     context = click.get_current_context(silent=True)
     return context is not None and context.get_parameter_source(option) is ParameterSource.ENVIRONMENT
-
-
-def _directory(project: Path | None) -> Path:
-    try:
-        # Without `..`: the parents of ../other/x must not include this folder. Symbolic links stay as they are.
-        return Path(os.path.abspath(project or "."))  # noqa: PTH100 - pathlib has no such function
-    except FileNotFoundError as error:
-        raise MachineError(
-            "the working directory does not exist", hint="cd to a directory that exists"
-        ) from error
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError as error:
-        raise MachineError("this user has no home directory", hint="set the variable HOME") from error
 
 
 def _bucket_options(given: Mapping[str, Any]) -> BucketOptions:
