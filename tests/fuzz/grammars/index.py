@@ -9,7 +9,7 @@ from pipper.core.lock.model import Pin
 from pipper.core.ports import Release
 from pipper.errors import IntegrityError
 from pipper.index.releases import metadata_from, releases_of
-from pipper.index.simple_api import JSON_TYPE, parse_page
+from pipper.index.simple_api import JSON_TYPE, LARGEST_PAGE, parse_page
 from pipper.storage.s3.fast import client
 from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.grammars.using import use_requirement, use_specifiers
@@ -86,6 +86,8 @@ _HTML_PIECES = (
 
 
 def _page(data: bytes, content_type: str) -> object:
+    if len(data) > LARGEST_PAGE:
+        return None  # the client reads no more, and refuses it
     page = parse_page(data, content_type=content_type, url=_URL, name=_NAME)
     releases = releases_of(page, _NAME, "https://index.example.com/simple/")
     for release in sorted(releases, key=lambda each: each.version):
