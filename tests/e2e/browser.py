@@ -59,6 +59,7 @@ class Browser:
         self.complaints: list[str] = []
         """Errors and warnings of the console, and uncaught exceptions."""
         self.requests: list[str] = []
+        self._place, self._is_loaded = "", False
 
     def begin(self) -> None:
         """Open a page and listen to it."""
@@ -100,6 +101,10 @@ class Browser:
             self.complaints.append(str(told["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
             self.complaints.append(str(told["args"]))
+        elif method == "Page.frameNavigated":
+            self._place, self._is_loaded = told["frame"]["url"], False
+        elif method == "Page.loadEventFired":
+            self._is_loaded = True
         elif method == "Page.javascriptDialogOpening":
             self.complaints.append(f"dialog: {told['message']}")
 
@@ -108,6 +113,15 @@ class Browser:
         self.call("Page.navigate", url=url)
         while self.evaluate("location.href + ' ' + document.readyState") != f"{url} complete":
             pass
+
+    def follow(self, click: str, url: str) -> None:
+        """Do a click, which leads to another page, and wait until all of that is there.
+
+        By events: a question that is asked while the page changes gets an error.
+        """
+        self.evaluate(click)
+        while (self._place, self._is_loaded) != (url, True):
+            self._next()
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression on the page."""

@@ -140,9 +140,8 @@ def test_the_graph_of_a_package_is_whole_on_a_phone_and_there_as_text(
         assert abs(sum(map(int, ink[4:-1].split(","))) / 3 - paper) > LIGHTEST - DARKEST - 40
         page.evaluate("document.querySelector('#graph ~ details').open = true")
         assert "alpha requires beta" in page.evaluate("document.body.innerText")
-        page.evaluate("document.querySelector('svg a').dispatchEvent(new MouseEvent('click'))")
-        while page.evaluate("location.pathname") != "/beta/index.html":
-            pass
+        click = "document.querySelector('svg a').dispatchEvent(new MouseEvent('click'))"
+        page.follow(click, f"{url}beta/index.html")
         require_quiet(page, url)
 
 

@@ -113,21 +113,31 @@ _ATTRIBUTES = {
     *("class", "data-core-metadata", "data-index", "data-link", "data-requires-python", "data-yanked"),
     *("href", "id", "start"),
 }
+_GRAPH_TAGS = {"circle", "figcaption", "figure", "g", "path", "svg", "text", "title"}
+"""Of the graph; a README may not have them."""
+_GRAPH_ATTRIBUTES = {
+    *("aria-label", "class", "cx", "cy", "d", "height", "href", "r", "role", "viewbox", "width", "x", "y"),
+}
 _HREF = re.compile(r"[0-9a-f]{16}/.*|\.\./.*")
 
 
 class _Body(HTMLParser):
     """The body of a page, as an installer and a browser read it: it does nothing, and links only to what is its own."""
 
+    def __init__(self, tags: set[str], attributes: set[str]) -> None:
+        super().__init__()
+        self._tags, self._attributes = tags, attributes
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in _TAGS, tag
+        assert tag in self._tags, tag
         for name, value in attrs:
-            assert name in _ATTRIBUTES, (tag, name)
+            assert name in self._attributes, (tag, name)
             assert name != "href" or _HREF.fullmatch(value or ""), value
 
 
-def _harmless(html: str) -> None:
-    _Body().feed(html)
+def _harmless(html: str, *, is_page: bool = False) -> None:
+    own = (_GRAPH_TAGS, _GRAPH_ATTRIBUTES) if is_page else (set(), set())
+    _Body(_TAGS | own[0], _ATTRIBUTES | own[1]).feed(html)
 
 
 def _readme(data: bytes) -> str:
@@ -146,7 +156,8 @@ def _about(data: bytes) -> About:
 def _shown(page: ProjectPage, about: About) -> None:
     view: ProjectView = view_of(page, about, _LISTING)
     body = project_page(view, lambda file: file.url, inputs=project_inputs(view))
-    _harmless(body.decode().partition("<body")[2].partition(">\n")[2].rpartition("<script>")[0])
+    shown = body.decode().partition("<body")[2].partition(">\n")[2].rpartition("<script>")[0]
+    _harmless(shown, is_page=True)
 
 
 def _page(data: bytes) -> ProjectPage:
