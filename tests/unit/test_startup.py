@@ -73,13 +73,7 @@ def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: 
 
 
 def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environments(tmp_path: Path) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    repository = (tmp_path / "repository").as_uri()
-    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
-    (app / "pipper.toml").write_text(
-        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
-    )
+    app = with_alpha(tmp_path)
     told = run_pipper_apart("lock", cwd=app, python_options=("-X", "importtime")).stderr
     assert "pipper.solve.solver" in told
     for each in ("apply", "index", "http", "storage.s3", "wheels.gate", "wheels.bundle", "ops.sync.fetch"):
@@ -87,13 +81,7 @@ def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environme
 
 
 def test_a_sync_from_the_cache_imports_nothing_that_fetches_solves_and_compiles(tmp_path: Path) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    repository = (tmp_path / "repository").as_uri()
-    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
-    (app / "pipper.toml").write_text(
-        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
-    )
+    app = with_alpha(tmp_path)
     run_pipper("lock", cwd=app)
     run_pipper("sync", cwd=app)
     (app / ".venv").rename(tmp_path / "old")
@@ -106,13 +94,7 @@ def test_a_sync_from_the_cache_imports_nothing_that_fetches_solves_and_compiles(
 
 
 def test_a_sync_without_options_does_and_tells_what_one_with_options_does(tmp_path: Path) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    repository = (tmp_path / "repository").as_uri()
-    run_pipper("publish", make_wheel(tmp_path / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
-    (app / "pipper.toml").write_text(
-        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
-    )
+    app = with_alpha(tmp_path)
     bare, parsed = ("sync",), ("sync", "--link-mode", "auto")
     for prepare in ("no lock", "new", "damaged lock"):
         told = []
@@ -167,6 +149,17 @@ def test_lock_and_sync_from_s3_do_without_boto3_where_keys_and_address_are_plain
     assert "boto3" not in imported("lock", cwd=app, env=account)
     assert "boto3" not in imported("sync", cwd=app, env=account)
     assert list(app.glob(".venv/lib*/**/alpha-1.0.dist-info"))
+
+
+def with_alpha(folder: Path) -> Path:
+    """A project that requires `alpha`, which its repository, a directory, has."""
+    app, repository = folder / "app", (folder / "repository").as_uri()
+    app.mkdir()
+    run_pipper("publish", make_wheel(folder / "wheels", "alpha", "1.0"), "-b", repository, cwd=app)
+    (app / "pipper.toml").write_text(
+        f'dependencies = ["alpha"]\nindex = false\n[repositories]\nacme = "{repository}"\n'
+    )
+    return app
 
 
 def synced(folder: Path) -> Path:

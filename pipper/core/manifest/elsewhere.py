@@ -71,7 +71,7 @@ def elsewhere_of(tool: Table) -> tuple[Elsewhere, ...]:
 
 
 def places_in_file(name: str, document: Table) -> tuple[Elsewhere, ...]:
-    """Return the places that a file beside a manifest names; `name` is one of `FILES`."""
+    """Return the places that a file beside a manifest names; `name` is one of `FILES`, or `pyproject.toml`."""
     read = _READERS.get(name)
     if read is None:
         return elsewhere_of(_table(document.get("tool")))
@@ -263,5 +263,5 @@ _READERS: Mapping[str, Callable[[Table], Iterator[Elsewhere]]] = {
     **{"uv.toml": _uv, "pixi.toml": _pixi, "hatch.toml": _hatch},
     **{"pdm.toml": _pdm_settings, "Pipfile": _pipfile},
 }
-FILES = ("pyproject.toml", *_READERS)
-"""The files beside a manifest that say where other tools take projects from."""
+FILES = tuple(_READERS)
+"""The files of other tools beside a manifest that say where they take projects from."""
