@@ -39,10 +39,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
     """
     state = os.path.join(environment_root, STATE)
     try:
-        seal, _, text = read_regular(os.path.join(state, _STAMP)).partition(b"\n")
-        if seal != digest(text).encode():
-            return False
-        form, stamp_key, boot, began, count, *entries = os.fsdecode(text).split("\0")
+        form, stamp_key, boot, began, count, *entries = _fields(state)
         if (form, stamp_key, boot) != (_FORMAT, key, boot_id()):
             return False
         if os.path.lexists(os.path.join(state, "journal.json")):
@@ -62,6 +59,24 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
         )
     except (OSError, ValueError):
         return False
+
+
+def stamped_libraries(environment_root: str) -> list[str]:
+    """Return the libraries of the virtual environment at this root, as its stamp names them.
+
+    Raises OSError if the stamp cannot be read, ValueError if it is damaged.
+    """
+    inside = os.path.join(environment_root, "")
+    places = _fields(os.path.join(environment_root, STATE))
+    return [each for each in places if each.startswith(inside) and os.path.basename(each) == "site-packages"]
+
+
+def _fields(state: str) -> list[str]:
+    """Return the fields of the stamp in a folder of pipper's; raise OSError, and ValueError if it is damaged."""
+    seal, _, text = read_regular(os.path.join(state, _STAMP)).partition(b"\n")
+    if seal != digest(text).encode():
+        raise ValueError("the stamp is damaged")
+    return os.fsdecode(text).split("\0")
 
 
 def write_stamp(

@@ -14,8 +14,9 @@ _OPTIONS = {
         *("PIPPER_BUCKET", "PIPPER_REPOSITORY", "PIPPER_PROFILE", "PIPPER_PREFIX", "PIPPER_ENDPOINT_URL"),
     ),
     "run": ("PIPPER_RUN_", "PIPPER_PROJECT", "_PIPPER_"),
+    "list": ("PIPPER_LIST_", "PIPPER_PROJECT", "_PIPPER_"),
 }
-"""The commands that may have nothing to do, and the beginnings of variables that are options of theirs."""
+"""The commands that may have little to do, and the beginnings of variables that are options of theirs."""
 _NO_OPTIONS = ("PIPPER_CACHE_DIR", "PIPPER_INDEX_URL", "PIPPER_TRUSTED_FOLDERS", "PIPPER_AWS_")
 """The beginnings of variables that are options of no command."""
 
@@ -31,6 +32,10 @@ def main() -> None:
             files = likely_project(os.curdir)
             if command == "run":
                 _run_if_fresh(files)
+            elif command == "list":
+                if _listed(files):
+                    _leave()
+                    return
             elif _nothing_to_do(command, files):
                 _leave()
                 return
@@ -47,7 +52,7 @@ def main() -> None:
 
 
 def _bare_command() -> str:
-    """Return `sync`, `lock` or `run`, if that is the command and nothing gives it an option; else nothing."""
+    """Return `sync`, `lock`, `run` or `list`, if that is the command and nothing gives it an option; else nothing."""
     command, *options = sys.argv[1:] or [""]
     if command not in _OPTIONS or sys.stderr is None:
         return ""
@@ -99,6 +104,23 @@ def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
         return False
     for line in lines[:-1] if quiet else lines:
         _say(line)
+    return True
+
+
+def _listed(files: "ProjectFiles | None") -> bool:
+    """Write what `list` writes into a pipe or a file; return whether that was possible without a closer look."""
+    from pipper.ops.query.quick_list import listed_names  # noqa: PLC0415 - `main` says why
+
+    if sys.stdout is None or sys.stdout.isatty():
+        return False
+    names = listed_names(files)
+    if not names:
+        return False
+    try:
+        sys.stdout.write("".join(f"{name} {version}\n" for name, version in names))
+        sys.stdout.flush()
+    except OSError:
+        return False  # the command itself fails again, and reports it
     return True
 
 

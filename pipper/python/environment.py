@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.plain_json import load_json
 from pipper.core.plan import Installed
 from pipper.errors import ConflictError, MachineError
+from pipper.python.folder_name import info_folders, named_by_folder
 from pipper.python.interpreter import Interpreter, Scheme, of_new_venv
 from pipper.python.venv import UNFINISHED, venv_python_path
 from pipper.system.files import write_atomic
@@ -30,7 +30,6 @@ STATE = ".pipper"
 MARKS = "pipper.json"
 """The file in a `.dist-info` that names the source of the distribution."""
 
-_FOLDER = re.compile(r"(?P<name>[A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-(?P<version>[^-]+)\.(?:dist|egg)-info")
 _ANOTHER = "name an environment with `--python EXE` or `-t DIR`"
 _ELSEWHERE = f"work in a project (its `.venv` is made for you), or {_ANOTHER}"
 
@@ -156,12 +155,9 @@ def _folders(environment: Environment) -> list[Path]:
     for library in environment.libraries:
         with os_errors("read", library):
             try:
-                entries = [
-                    entry for entry in os.scandir(library) if entry.name.endswith((".dist-info", ".egg-info"))
-                ]
+                found += (library / name for name in info_folders(library))
             except FileNotFoundError:
                 continue
-        found += (Path(entry.path) for entry in sorted(entries, key=lambda each: each.name))
     return found
 
 
@@ -286,14 +282,13 @@ def _creation_error(root: Path, error: OSError | ProcessError) -> MachineError:
 
 
 def _distribution(folder: Path) -> Iterator[Installed]:
-    parts = _FOLDER.fullmatch(folder.name)
-    named = (canonicalize_name(parts["name"]), parts["version"]) if parts else _from_metadata(folder)
+    named = named_by_folder(folder.name) or _from_metadata(folder)
     if named is None:
         return
     marks = _marks(folder)
     yield Installed(
-        name=named[0],
-        version=named[1].replace("_", "+") if parts else named[1],
+        name=NormalizedName(named[0]),
+        version=named[1],
         dist_info=folder,
         installer=_read(folder / "INSTALLER").split("\n", 1)[0].strip(),
         source=marks.get("source", ""),
@@ -304,7 +299,7 @@ def _distribution(folder: Path) -> Iterator[Installed]:
     )
 
 
-def _from_metadata(folder: Path) -> tuple[NormalizedName, str] | None:
+def _from_metadata(folder: Path) -> tuple[str, str] | None:
     # pip renames a distribution to `~name` before it removes it; Python ignores such folders too.
     if folder.name.startswith("~"):
         return None

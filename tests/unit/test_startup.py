@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy(args: tuple[str, ...], tmp_path: Path) -> No
     assert modules & HEAVY == set()
 
 
-def test_a_sync_or_a_lock_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_a_sync_or_a_lock_with_nothing_to_do_and_a_list_import_nothing_heavy(tmp_path: Path) -> None:
     make_wheel(tmp_path / "wheels", "alpha", "1.0", requires=["beta"])
     make_wheel(tmp_path / "wheels", "beta", "1.0")
     app = tmp_path / "app"
@@ -55,7 +55,7 @@ def test_a_sync_or_a_lock_with_nothing_to_do_imports_nothing_heavy(tmp_path: Pat
     run_pipper("lock", cwd=app)
     run_pipper("sync", cwd=app)
     run_pipper("lock", cwd=app)  # now for the Python of `.venv`
-    for command in ("sync", "lock"):
+    for command in ("sync", "lock", "list"):
         modules = imported(command, cwd=app)
         assert "pipper" in modules
         assert modules & (HEAVY | OF_OTHER_COMMANDS) == set(), "it costs little more than a start of Python"
@@ -133,6 +133,40 @@ def test_a_list_imports_nothing_of_locks_wheels_and_transactions(tmp_path: Path)
         imported("list", cwd=tmp_path) & (HEAVY | {"csv", "installer", "tomllib", "urllib3", "zipfile"})
         == set()
     )
+
+
+def test_a_list_without_options_shows_what_one_with_options_shows(tmp_path: Path) -> None:
+    app = with_alpha(tmp_path)
+    run_pipper("lock", cwd=app)
+    run_pipper("sync", cwd=app)
+    (library,) = app.glob(".venv/lib/python*/site-packages")
+    quick, parsed = ("list",), ("list", "--project", ".")
+    for foreign in (
+        "",
+        "Zeta_Two-1.0_local.1.dist-info",
+        "old-2.0.egg-info",
+        "~lpha-1.0.dist-info",
+        "nameless.dist-info",
+        "gamma-3.0\n.dist-info",
+        "delta-4.0-1.dist-info",
+        "érable-1.0.dist-info",
+    ):
+        folder = library / foreign
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: By_Metadata\nVersion: 9.0\n")
+        if not foreign:
+            (folder / "METADATA").unlink()
+        run_pipper("sync", cwd=app)
+        run_pipper("sync", cwd=app)  # notes that there is nothing to do
+        told = [run_pipper_apart(*line, cwd=app) for line in (quick, parsed)]
+        assert (told[0].stdout, told[0].stderr) == (told[1].stdout, told[1].stderr), foreign
+        assert "alpha 1.0\n" in told[0].stdout
+        if foreign:
+            shutil.rmtree(folder)
+    other = {"VIRTUAL_ENV": str(tmp_path / "other")}
+    told = [run_pipper_apart(*line, cwd=app, env=other) for line in (quick, parsed)]
+    assert (told[0].stdout, told[0].stderr) == (told[1].stdout, told[1].stderr)
+    assert run_pipper_apart("list", cwd=app, env={"PIPPER_LIST_AS_JSON": "1"}).stdout.startswith("{")
 
 
 def test_lock_and_sync_from_s3_do_without_boto3_where_keys_and_address_are_plain(
