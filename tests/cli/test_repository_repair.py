@@ -154,6 +154,18 @@ def test_entries_and_metadata_are_set_to_what_the_wheel_says(shelf: Shelf) -> No
     assert set(shelf.contents()) == set(before)
 
 
+def test_a_wheel_that_comes_back_has_its_entry_corrected_in_the_same_repair(shelf: Shelf) -> None:
+    page = shelf.body("beta/index.json")
+    shelf.drop(shelf.key("beta-1.0.0-py3-none-any.whl"))
+    shelf.edit_page("beta", lambda page: page["files"][0].update({"size": 1}))
+    assert [mend.text for mend in shelf.repair().mends] == [
+        "restored the wheel from the bundle of the same version",
+        "corrected size on the page to that of the wheel",
+    ]
+    assert shelf.body("beta/index.json") == page
+    assert shelf.kinds() == {}
+
+
 def test_unnamed_objects_go_once_they_are_older_than_a_day(shelf: Shelf, tmp_path: Path) -> None:
     key = "alpha/0123456789abcdef/alpha-3.0.0-py3-none-any.whl"
     before = shelf.contents()

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.objects import Holding
-from pipper.core.layout.page import PageFile, ProjectPage
+from pipper.core.layout.page import Needs, PageFile, ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
@@ -96,7 +97,8 @@ def _of_file(survey: Survey, file: PageFile) -> Iterator[Finding]:
     elif look.needs is None:
         yield unfit_wheel(key, look)
     else:
-        if difference := entry_difference(file, look):
+        right = entry_by_wheel(file, look.info.size, look.metadata_sha256, look.needs)
+        if difference := entry_difference(file, right):
             text = f"the page has another {difference} than the wheel: {REPAIR} corrects the page"
             yield Finding(kind="wrong entry", subject=key, text=text)
         if look.metadata_fault:
@@ -121,17 +123,20 @@ def unfit_wheel(key: str, look: WheelLook) -> Finding:
     return Finding(kind="unfit wheel", subject=key, text=f"the wheel is not valid: {look.fault}")
 
 
-def entry_difference(file: PageFile, look: WheelLook) -> str:
-    """Return the field in which a page's entry differs from its wheel; empty if they agree."""
-    if look.info is not None and look.info.size != file.size:
+def entry_by_wheel(file: PageFile, size: int, metadata_sha256: str, needs: Needs) -> PageFile:
+    """Return a page's entry as its wheel says; the dependencies that 0.x adds are in no wheel."""
+    needs = replace(needs, dependencies=file.needs.dependencies)
+    return replace(file, size=size, metadata_sha256=metadata_sha256, needs=needs)
+
+
+def entry_difference(file: PageFile, right: PageFile) -> str:
+    """Return the field of a page's entry that is not as its wheel says; empty if all are."""
+    if file.size != right.size:
         return "size"
-    if look.metadata_sha256 != file.metadata_sha256:
+    if file.metadata_sha256 != right.metadata_sha256:
         return "hash of METADATA"
-    needs = look.needs
-    if needs is None:
-        return ""
     for field in ("requires_python", "requires_dist", "provides_extra"):
-        if getattr(needs, field) != getattr(file.needs, field):
+        if getattr(file.needs, field) != getattr(right.needs, field):
             return field.replace("_", "-")
     return ""
 

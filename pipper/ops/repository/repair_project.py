@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -34,6 +35,7 @@ from pipper.ops.repository.findings import (
     Finding,
     bundle_conflict,
     duplicate_entries,
+    entry_by_wheel,
     entry_difference,
     of_removed_bundle,
     rival_bundles,
@@ -74,6 +76,12 @@ class Work(Struct, kw_only=True):
 
     def mend(self, subject: str, text: str) -> None:
         self.mends.append(Mend(subject=subject, text=text))
+
+    def correct(self, key: str, file: PageFile, right: PageFile) -> None:
+        """Correct a page's entry, where it is not as its wheel says."""
+        if difference := entry_difference(file, right):
+            self.corrected[file.url] = right
+            self.mend(key, f"corrected {difference} on the page to that of the wheel")
 
 
 class Mender:
@@ -163,8 +171,10 @@ class Mender:
         look = survey.wheels[file.url]
         key = f"{survey.holding.name}/{file.url}"
         if look.info is None or look.sha256 != file.sha256:
-            if self._restore(survey, look, file.sha256, folder):
+            if restored := self._restore(survey, look, file.sha256, folder):
                 work.mend(key, "restored the wheel from the bundle of the same version")
+                told = sha256(restored.metadata).hexdigest()
+                work.correct(key, file, entry_by_wheel(file, restored.size, told, restored.needs))
             else:
                 work.dropped[file.url] = look
                 what = "does not exist" if look.info is None else "has other bytes"
@@ -173,14 +183,7 @@ class Mender:
         if look.needs is None:
             work.left.append(unfit_wheel(key, look))
             return
-        if difference := entry_difference(file, look):
-            work.corrected[file.url] = replace(
-                file,
-                size=look.info.size,
-                metadata_sha256=look.metadata_sha256,
-                needs=replace(look.needs, dependencies=file.needs.dependencies),
-            )
-            work.mend(key, f"corrected {difference} on the page to that of the wheel")
+        work.correct(key, file, entry_by_wheel(file, look.info.size, look.metadata_sha256, look.needs))
         if look.metadata_fault:
             self._put(key + METADATA_SUFFIX, look.metadata, TEXT, survey.holding.metadata.get(file.url))
             work.mend(key + METADATA_SUFFIX, f"{look.metadata_fault}: wrote it again")
@@ -196,17 +199,17 @@ class Mender:
             work.dropped[look.url] = look
             work.mend(key, "forgot the replaced wheel: it is lost, and no bundle contains it")
 
-    def _restore(self, survey: Survey, look: WheelLook, sha256: str, folder: Path) -> bool:
-        """Restore a lost wheel from a bundle that has it, by the start of its `sha256`; return whether one has."""
-        donors = (bundle for bundle in survey.bundles.values() if bundle.sha256.startswith(sha256))
+    def _restore(self, survey: Survey, look: WheelLook, start: str, folder: Path) -> Publication | None:
+        """Restore a lost wheel from a bundle that has it, by the start of its sha256; return it, None if none has."""
+        donors = (bundle for bundle in survey.bundles.values() if bundle.sha256.startswith(start))
         donor = next(donors, None)
         if donor is None:
-            return False
+            return None
         publication = self._open(donor.info, folder)
         key = f"{survey.holding.name}/{look.url}"
         self._put(key, publication.path, ZIP, look.info)
         self._put(key + METADATA_SUFFIX, publication.metadata, TEXT, survey.holding.metadata.get(look.url))
-        return True
+        return publication
 
     def _import_bundles(self, survey: Survey, page: ProjectPage, work: Work, folder: Path) -> None:
         """Unpack the newest bundle of each version that has no wheel on the page."""
