@@ -1,4 +1,4 @@
-"""A bit that flips in a page on its way here is never written back (B4)."""
+"""A bit that flips in a page or the marker on its way here is never written back (B4)."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from tests.invariants import Workspace
 from tests.s3_double import S3Double
 
 PAGE = "alpha/index.json"
+MARKER = "pipper-repository.json"
 PLACES = {
     "the first byte": rb"^(.)",
     "the last byte": rb"(.)$",
@@ -36,14 +37,14 @@ def proxy(double: S3Double) -> Iterator[Proxy]:
         yield running
 
 
-def flip(proxy: Proxy, pattern: bytes, *, times: float) -> None:
-    """Let a bit flip in so many answers with the page of alpha."""
+def flip(proxy: Proxy, pattern: bytes, *, times: float, key: str = PAGE) -> None:
+    """Let a bit flip in so many answers with the page of alpha, or another object."""
     met = 0
 
     def meet(request: Request, forward: Forward) -> Outcome:
         nonlocal met
         answer = forward()
-        if request.operation != "GET" or request.key != PAGE:
+        if request.operation != "GET" or request.key != key:
             return answer
         met += 1
         found = re.search(pattern, answer.body, re.DOTALL)
@@ -88,6 +89,17 @@ def test_B04_a_flipped_bit_in_a_page_is_never_written_back(
     after = entries(double, remote)
     assert after.pop(wheel.name)["yanked"] is True
     assert after == before
+
+
+@pytest.mark.parametrize("pattern", [rb"(.)$", rb'"forma(.)"'])
+def test_B04_a_repair_leaves_a_marker_alone_that_is_damaged_on_its_way_here(
+    pattern: bytes, remote: Workspace, double: S3Double, proxy: Proxy
+) -> None:
+    held = double.contents(remote.bucket)
+    flip(proxy, pattern, times=float("inf"), key=MARKER)
+    through = {"AWS_ENDPOINT_URL_S3": proxy.endpoint.url}
+    remote.run("repository", "repair", "-b", remote.url, env=through, code=6)
+    assert double.contents(remote.bucket) == held
 
 
 def entries(double: S3Double, remote: Workspace) -> dict[str, Any]:

@@ -164,6 +164,10 @@ def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
         if _is_newer(blob.body) or dry_run:
             raise
         found, mend = _restored(repository, error.cause or error.message)
+        # Pages were read in between, which show whether the store's ETags are digests: a marker that was only
+        # damaged on its way to here raises StoreError now.
+        if store.read(MARKER_KEY) != blob:
+            return ()
         try:
             store.replace(MARKER_KEY, _marker(repository, found), etag=blob.etag, content_type=JSON)
         except ObjectChangedError:
@@ -175,8 +179,11 @@ def _mend_marker(repository: Repository, *, dry_run: bool) -> tuple[Mend, ...]:
 def _restored(repository: Repository, why: str) -> tuple[int, Mend]:
     """Return the format of a repository without a valid marker: 2 if pages name all versions, else 1."""
     holdings = arrange(repository.store.list()).projects
+    with_page = [holding for holding in holdings if holding.page is not None]
+    for holding in with_page[:1]:
+        repository.read_page(holding.name, salvage=True)
     waiting = [info.key for holding in holdings for info in _on_no_page(repository, holding)]
-    if not waiting and any(holding.page is not None for holding in holdings):
+    if not waiting and with_page:
         return 2, Mend(subject=MARKER_KEY, text=f"{why}: wrote it with format 2")
     reason = f"{waiting[0]} is on no page" if waiting else "there are no pages"
     hint = "if it was format 2, run `pipper repository repair --format 2`"
