@@ -1,7 +1,8 @@
-"""One whole process, timed: how long it took, and how much of the processors it and its children used."""
+"""One whole process, timed: how long it took, how much of the processors it and its children used, and of memory."""
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What one command took, in seconds."""
+    """What one command took."""
 
     wall: float
+    """Seconds."""
     processor: float
-    """User and system time of the process and of the children that it waited for."""
+    """Seconds of user and system time of the process and of the children that it waited for."""
+    memory: int = 0
+    """Bytes: the most that one of these processes had in memory. At least what this process has."""
 
 
 def timed(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Taken:
@@ -32,4 +36,5 @@ def timed(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Taken
         if process.returncode:
             told = [file.read()[-2000:] for file in (out, err) if not file.seek(0)]
             raise SystemExit(f"{' '.join(command)} in {cwd} gave {process.returncode}\n{''.join(told)}")
-    return Taken(wall=took, processor=usage.ru_utime + usage.ru_stime)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Taken(wall=took, processor=usage.ru_utime + usage.ru_stime, memory=usage.ru_maxrss * unit)
