@@ -20,10 +20,10 @@ from pipper.core.ports import CopiesWithin, ObjectInfo
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, PipperError
+from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.publisher import BundleFile, Publication, Publisher
 from pipper.repository.source import Repository
-from pipper.repository.survey import fetch_object
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import extract_wheel
 

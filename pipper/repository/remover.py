@@ -24,9 +24,9 @@ from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, ObjectAbsentError, ObjectExistsError
 from pipper.repository.legacy_bundles import wheel_sha256
+from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import swap_page
 from pipper.repository.source import Repository
-from pipper.repository.survey import fetch_object
 from pipper.system.os_errors import os_errors
 
 _KEPT = 64 << 20

@@ -1,8 +1,7 @@
 """A survey of a repository: reads its objects and compares them with their keys and pages."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -10,27 +9,28 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, ProjectPage
-from pipper.core.ports import ObjectInfo, Store
-from pipper.core.reporter import Reporter
+from pipper.core.ports import ObjectInfo
+from pipper.core.reporter import Reporter, Task
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, StoreError
 from pipper.repository.legacy_bundles import needs_of
+from pipper.repository.object_bodies import fetched, spooled
 from pipper.repository.source import ReadPage, Repository
-from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
-from pipper.system.retry import pause_if_broken, retry
-from pipper.wheels.bundle import extract_wheel
+from pipper.wheels.bundle import BundledWheel, copy_wheel
 from pipper.wheels.gate import open_wheel
 from pipper.wheels.metadata import CoreMetadata
+from pipper.wheels.name import parse_wheel_name
 
-_FETCHES = 3
+_AT_ONCE = 1000
+"""Objects of which it is in memory at once what was found."""
 REPLACE = "delete the bundle and publish the version again"
 _REPUBLISH = "publish a valid wheel with --force"
 
@@ -104,9 +104,19 @@ class Survey(Struct, frozen=True, kw_only=True):
     """Why the project cannot be surveyed: access denied, no response."""
 
     @property
+    def has_no_page(self) -> bool:
+        """Whether the page is damaged or absent."""
+        return bool(self.read.damage) or self.read.etag is None
+
+    @property
     def is_lost(self) -> bool:
         """Whether the page must be recreated from the objects: it is damaged, or absent although wheels exist."""
         return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
+
+    def has_valid(self, wheel: BundledWheel) -> bool:
+        """Whether the wheel of a bundle is, byte for byte, one of `wheels` that is valid."""
+        look = self.wheels.get(f"{wheel.sha256[:16]}/{wheel.bundle.wheel_name}")
+        return look is not None and look.sha256 == wheel.sha256 and look.needs is not None
 
 
 class Surveyor:
@@ -120,28 +130,17 @@ class Surveyor:
         self._scratch = scratch
         self._all_bundles = all_bundles
 
-    def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> list[Survey]:
-        """Return the survey of each project."""
-        reads = attempt_each(self._read, holdings)
-        jobs = [
-            self._jobs(holding, read) if isinstance(read, ReadPage) else []
-            for holding, read in zip(holdings, reads, strict=True)
-        ]
-        looks = iter(attempt_each(lambda job: job(), list(chain(*jobs)), reporter, "Reading objects"))
-        surveys = []
-        for holding, read, own in zip(holdings, reads, jobs, strict=True):
-            found = list(islice(looks, len(own)))
-            unread = ReadPage(page=ProjectPage(name=holding.name), etag=None)
-            surveys.append(
-                Survey(
-                    holding=holding,
-                    read=read if isinstance(read, ReadPage) else unread,
-                    wheels={look.url: look for look in found if isinstance(look, WheelLook)},
-                    bundles={look.info.key: look for look in found if isinstance(look, BundleLook)},
-                    error=next((each for each in (read, *found) if isinstance(each, PipperError)), None),
-                )
-            )
-        return surveys
+    def survey(self, holdings: Sequence[Holding], reporter: Reporter) -> Iterator[list[Survey]]:
+        """Yield the surveys of all projects in their order, of some at a time: each is as large as its page."""
+        with reporter.task("Reading objects", total=sum(map(_objects, holdings))) as task:
+            for some in _batches(holdings):
+                surveys = [_begun(*each) for each in zip(some, attempt_each(self._read, some), strict=True)]
+                # Wheels first: the wheel in a bundle is usually one of them.
+                surveys = _looked_at(surveys, self._wheel_jobs, task)
+                surveys = _looked_at(surveys, self._bundle_jobs, task)
+                looks = sum(len(each.wheels) + len(each.bundles) for each in surveys)
+                task.advance(max(0, sum(map(_objects, some)) - looks))
+                yield surveys
 
     def _read(self, holding: Holding) -> ReadPage:
         """Return the page of a project; raises StoreError if the listing has it and the store says it has not.
@@ -160,27 +159,18 @@ class Surveyor:
             )
         return read
 
-    def _jobs(self, holding: Holding, read: ReadPage) -> list[Callable[[], WheelLook | BundleLook]]:
-        lost = bool(read.damage) or read.etag is None
-        published = {wheel_identity(file.filename).version for file in read.page.files}
-        urls = {*(file.url for file in read.page.files), *read.page.replaced}
-        urls |= set(holding.wheels) if lost else set()
-        everything = self._all_bundles or (lost and bool(holding.wheels))
-        bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]
-        return [
-            *(partial(_looked, partial(self._look_at_wheel, holding, url)) for url in sorted(urls)),
-            *(partial(_looked, partial(self._look_at_bundle, holding, info)) for info in bundles),
-        ]
+    def _wheel_jobs(self, survey: Survey) -> list[Callable[[], WheelLook]]:
+        page, holding = survey.read.page, survey.holding
+        urls = {*(file.url for file in page.files), *page.replaced}
+        urls |= set(holding.wheels) if survey.has_no_page else set()
+        return [partial(self._look_at_wheel, holding, url) for url in sorted(urls)]
 
-    @contextmanager
-    def _fetched(self, key: str, filename: str) -> Iterator[tuple[Path, str]]:
-        """Yield an object as a temporary file, and its sha256."""
-        with (
-            os_errors("write below", self._scratch),
-            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
-        ):
-            path = Path(folder) / filename
-            yield path, fetch_object(self._store, key, path)
+    def _bundle_jobs(self, survey: Survey) -> list[Callable[[], BundleLook]]:
+        holding = survey.holding
+        published = {wheel_identity(file.filename).version for file in survey.read.page.files}
+        everything = self._all_bundles or (survey.has_no_page and bool(holding.wheels))
+        bundles = [info for info in holding.bundles if everything or bundle_version(info.key) in published]
+        return [partial(self._look_at_bundle, survey, info) for info in bundles]
 
     def _look_at_wheel(self, holding: Holding, url: str) -> WheelLook:
         info = holding.wheels.get(url)
@@ -188,10 +178,10 @@ class Surveyor:
             return WheelLook(url=url)
         filename, digest = url.partition("/")[2], ""
         try:
-            with self._fetched(info.key, "package.whl") as (path, digest):
+            with fetched(self._store, info.key, self._scratch) as (file, digest):
                 if digest[:16] != url.partition("/")[0]:
                     return WheelLook(url=url, info=info, sha256=digest)
-                with open_wheel(path, filename=filename, limits=self._limits) as wheel:
+                with open_wheel(file, filename=filename, limits=self._limits) as wheel:
                     wheel.verify()
                     core = wheel.metadata
                     if wheel.name != holding.name:
@@ -218,44 +208,82 @@ class Surveyor:
             metadata=core.raw if fault else b"",
         )
 
-    def _look_at_bundle(self, holding: Holding, info: ObjectInfo) -> BundleLook:
+    def _look_at_bundle(self, survey: Survey, info: ObjectInfo) -> BundleLook:
+        filename = info.key.rpartition("/")[2]
         try:
-            with self._fetched(info.key, info.key.rpartition("/")[2]) as (path, _):
-                wheel = path.with_name("package.whl")
-                extracted = extract_wheel(path, wheel)
-                with open_wheel(wheel, filename=extracted.bundle.wheel_name, limits=self._limits) as opened:
-                    opened.verify()
-                    if opened.name != holding.name or opened.version != bundle_version(info.key):
-                        fault = f"its wheel is {opened.name} {opened.version}; {REPLACE}"
-                        return BundleLook(info=info, fault=fault)
+            with fetched(self._store, info.key, self._scratch) as (file, _), spooled(self._scratch) as wheel:
+                extracted = copy_wheel(file, wheel, subject=filename)
+                if not survey.has_valid(extracted):
+                    with open_wheel(
+                        wheel, filename=extracted.bundle.wheel_name, limits=self._limits
+                    ) as opened:
+                        opened.verify()
         except ObjectAbsentError:
             return BundleLook(info=info, fault="it was removed in the meantime")
         except IntegrityError as error:
             return BundleLook(info=info, fault=described(error, REPLACE))
+        name = parse_wheel_name(extracted.bundle.wheel_name)
+        if name.name != survey.holding.name or name.version != bundle_version(info.key):
+            fault = f"its wheel is {name.name} {name.version}; {REPLACE}"
+            return BundleLook(info=info, fault=fault)
         return BundleLook(info=info, sha256=extracted.sha256, dependencies=extracted.bundle.dependencies)
+
+
+def _objects(holding: Holding) -> int:
+    return len(holding.wheels) + len(holding.bundles)
+
+
+def _batches(holdings: Iterable[Holding]) -> Iterator[list[Holding]]:
+    """Yield the projects in groups with about `_AT_ONCE` objects."""
+    some: list[Holding] = []
+    objects = 0
+    for holding in holdings:
+        some.append(holding)
+        objects += 1 + _objects(holding)  # its page is one too
+        if objects >= _AT_ONCE:
+            yield some
+            some, objects = [], 0
+    if some:
+        yield some
+
+
+def _begun(holding: Holding, read: ReadPage | PipperError) -> Survey:
+    if isinstance(read, ReadPage):
+        return Survey(holding=holding, read=read, wheels={}, bundles={})
+    unread = ReadPage(page=ProjectPage(name=holding.name), etag=None)
+    return Survey(holding=holding, read=unread, wheels={}, bundles={}, error=read)
+
+
+def _looked_at(
+    surveys: Sequence[Survey], jobs_of: Callable[[Survey], Sequence[Callable[[], Look]]], task: Task
+) -> list[Survey]:
+    """Return the surveys with what these looks at their objects find."""
+    jobs = [jobs_of(survey) if survey.error is None else () for survey in surveys]
+
+    def look(job: Callable[[], Look]) -> Look:
+        found = _looked(job)
+        task.advance()
+        return found
+
+    looks = iter(attempt_each(look, list(chain(*jobs))))
+    return [
+        _extended(survey, list(islice(looks, len(own)))) for survey, own in zip(surveys, jobs, strict=True)
+    ]
+
+
+def _extended(survey: Survey, found: Sequence[WheelLook | BundleLook | PipperError]) -> Survey:
+    return structs.replace(
+        survey,
+        wheels={**survey.wheels, **{look.url: look for look in found if isinstance(look, WheelLook)}},
+        bundles={**survey.bundles, **{look.info.key: look for look in found if isinstance(look, BundleLook)}},
+        error=next((each for each in found if isinstance(each, PipperError)), survey.error),
+    )
 
 
 def _looked(look: Callable[[], Look]) -> Look:
     """Return what a look finds; a fault counts if a second look finds one too."""
     first = look()
     return look() if first.is_faulty else first
-
-
-def fetch_object(store: Store, key: str, path: Path) -> str:
-    """Write an object to the file `path` and return its sha256; a body that breaks off or is damaged is read again.
-
-    Raises OSError if the file cannot be written, and what Store raises.
-    """
-
-    def fetch() -> str:
-        digest = sha256()
-        with store.stream(key, verified=True) as pieces, path.open("wb") as file:
-            for piece in pieces:
-                digest.update(piece)
-                file.write(piece)
-        return digest.hexdigest()
-
-    return retry(fetch, attempts=_FETCHES, pause=pause_if_broken)
 
 
 def described(error: IntegrityError, hint: str) -> str:

@@ -56,13 +56,18 @@ class Bundle(Struct, frozen=True, kw_only=True):
 class BundledWheel(Struct, frozen=True, kw_only=True):
     """A wheel that was extracted from a bundle or written into one."""
 
-    path: Path
-    """Of the bundle."""
     bundle: Bundle
     sha256: str
     """Of the wheel, in hex."""
     size: int
     """Of the wheel, in bytes."""
+
+
+class PackedWheel(BundledWheel, frozen=True, kw_only=True):
+    """A wheel that was written into a bundle."""
+
+    path: Path
+    """Of the bundle."""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -71,7 +76,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises IntegrityError if it is not a zip of exactly a wheel and its meta, or if its meta is malformed or
     contradicts itself; MachineError if it cannot be read.
     """
-    with _open(path) as (_, _, bundle):
+    with _open(path, path.name) as (_, _, bundle):
         return bundle
 
 
@@ -81,13 +86,27 @@ def extract_wheel(path: Path, to: Path) -> BundledWheel:
     Raises IntegrityError as `read_bundle` does, and if the wheel is damaged; MachineError if the bundle cannot
     be read, or if `to` exists or cannot be written. After an error `to` remains.
     """
-    digest = hashlib.sha256()
-    with _open(path) as (archive, wheel, bundle):
+    with _open(path, path.name) as (archive, wheel, bundle):
         with os_errors("write", to, needed=wheel.size), to.open("xb") as file:
-            for piece in archive.chunks(wheel):
-                digest.update(piece)
-                file.write(piece)
-        return BundledWheel(path=path, bundle=bundle, sha256=digest.hexdigest(), size=wheel.size)
+            digest = _copied(archive, wheel, file)
+        return BundledWheel(bundle=bundle, sha256=digest, size=wheel.size)
+
+
+def copy_wheel(file: BinaryIO, to: BinaryIO, *, subject: str) -> BundledWheel:
+    """Write the wheel in an open bundle to an open file; `subject` names the bundle in errors.
+
+    Raises IntegrityError as `extract_wheel` does, and OSError if `to` cannot be written.
+    """
+    with _open(file, subject) as (archive, wheel, bundle):
+        return BundledWheel(bundle=bundle, sha256=_copied(archive, wheel, to), size=wheel.size)
+
+
+def _copied(archive: ZipArchive, entry: Entry, to: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    for piece in archive.chunks(entry):
+        digest.update(piece)
+        to.write(piece)
+    return digest.hexdigest()
 
 
 def parse_meta(raw: bytes, *, subject: str) -> Bundle:
@@ -143,7 +162,7 @@ def write_bundle(
 
 def pack_wheel(
     wheel: WheelFile, output: Path, manifest: Mapping[str, object] = MappingProxyType({})
-) -> BundledWheel:
+) -> PackedWheel:
     """Write the bundle of a verified wheel as `write_bundle` does, and hash the wheel."""
     values = _meta(wheel, manifest)
     meta = json.dumps(values, sort_keys=True).encode()
@@ -151,7 +170,7 @@ def pack_wheel(
     with os_errors("write", target), replacing(target) as file:
         digest = _write_zip(file, wheel, meta)
     bundle = parse_meta(meta, subject=target.name)
-    return BundledWheel(path=target, bundle=bundle, sha256=digest, size=wheel.size)
+    return PackedWheel(path=target, bundle=bundle, sha256=digest, size=wheel.size)
 
 
 def _write_zip(file: BinaryIO, wheel: WheelFile, meta: bytes) -> str:
@@ -186,15 +205,13 @@ def _meta(wheel: WheelFile, manifest: Mapping[str, object]) -> dict[str, object]
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[ZipArchive, Entry, Bundle]]:
-    with open_zip(path, subject=path.name, limits=_LIMITS) as archive:
+def _open(place: Path | BinaryIO, subject: str) -> Iterator[tuple[ZipArchive, Entry, Bundle]]:
+    with open_zip(place, subject=subject, limits=_LIMITS) as archive:
         members = {entry.name: entry for entry in archive.entries}
         if members.keys() != {WHEEL_NAME, META_NAME}:
             shown = ", ".join(map(shortened, members)) or "nothing"
-            raise refusal(path.name, f"contains {shown}; a bundle contains {META_NAME} and {WHEEL_NAME}")
+            raise refusal(subject, f"contains {shown}; a bundle contains {META_NAME} and {WHEEL_NAME}")
         if members[WHEEL_NAME].method != STORED:
-            raise refusal(
-                path.name, "is compressed; a bundle stores its wheel uncompressed", member=WHEEL_NAME
-            )
+            raise refusal(subject, "is compressed; a bundle stores its wheel uncompressed", member=WHEEL_NAME)
         meta = archive.read(members[META_NAME], "text")
-        yield archive, members[WHEEL_NAME], parse_meta(meta, subject=path.name)
+        yield archive, members[WHEEL_NAME], parse_meta(meta, subject=subject)

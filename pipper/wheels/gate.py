@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from packaging.tags import Tag
 from packaging.utils import NormalizedName
@@ -121,9 +122,12 @@ class WheelFile:
 
 
 @contextmanager
-def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[WheelFile]:
-    """Open the wheel at `path`, whose file name is `filename`, and check it except for the members' bytes.
+def open_wheel(
+    place: Path | BinaryIO, *, filename: str, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[WheelFile]:
+    """Open the wheel at `place`, whose file name is `filename`, and check it except for the members' bytes.
 
+    A file that is open already stays open.
     Checks the file name (PEP 427); the zip's structure (`read_layout`); that one `.dist-info` and METADATA match
     the file name; Wheel-Version 1.x; that RECORD lists exactly the members, each with
     a hash; entry points; install schemes; that no two members collide when installed. `verify` and `unpack`
@@ -132,7 +136,7 @@ def open_wheel(path: Path, *, filename: str, limits: Limits = DEFAULT_LIMITS) ->
     Raises IntegrityError, naming file, member and rule; MachineError if the file cannot be read.
     """
     name = parse_wheel_name(filename)
-    with open_zip(path, subject=filename, limits=limits) as archive:
+    with open_zip(place, subject=filename, limits=limits) as archive:
         tree = read_tree(archive, name)
         metadata = _metadata(tree, name)
         entry_points: tuple[EntryPoint, ...] = ()

@@ -1,6 +1,7 @@
 """`repository check`: compares every object with its page, and tests every permission."""
 
 from datetime import datetime
+from itertools import chain
 
 from msgspec import Struct
 
@@ -94,16 +95,16 @@ def _abilities(repository: Repository, probes: tuple[Probe, ...]) -> tuple[Abili
 def _look(
     repository: Repository, holdings: Holdings, settings: Settings, now: datetime
 ) -> tuple[list[Finding], list[PipperError]]:
+    findings: list[Finding] = []
+    errors: list[PipperError] = []
     with scratch_folder() as scratch:
         surveyor = Surveyor(repository, scratch, all_bundles=True, limits=settings.limits)
-        surveys = surveyor.survey(holdings.projects, settings.reporter)
-    findings = [
-        finding
-        for survey in surveys
-        if survey.error is None
-        for finding in findings_of(survey, layout_format=repository.layout_format, now=now)
-    ]
-    return findings, [survey.error for survey in surveys if survey.error is not None]
+        for survey in chain.from_iterable(surveyor.survey(holdings.projects, settings.reporter)):
+            if survey.error is None:
+                findings += findings_of(survey, layout_format=repository.layout_format, now=now)
+            else:
+                errors.append(survey.error)
+    return findings, errors
 
 
 def _marker(repository: Repository, holdings: Holdings) -> list[Finding]:

@@ -110,7 +110,6 @@ class _Run:
             holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
         with scratch_folder() as scratch:
             surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
-            surveys = surveyor.survey(holdings, self._settings.reporter)
             mender = Mender(
                 self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
             )
@@ -120,7 +119,10 @@ class _Run:
                     raise survey.error
                 return mender.mend(survey)
 
-            return attempt_each(mended, surveys, self._settings.reporter, "Repairing projects")
+            results: list[Work | PipperError] = []
+            for surveys in surveyor.survey(holdings, self._settings.reporter):
+                results += attempt_each(mended, surveys)
+            return results
 
 
 def _mend_site(

@@ -44,6 +44,7 @@ from pipper.ops.repository.findings import (
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.sweep import Mend, sweep
 from pipper.repository.legacy_bundles import read_bundle_entry
+from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import put, swap_page
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
@@ -53,7 +54,6 @@ from pipper.repository.survey import (
     Survey,
     WheelLook,
     described,
-    fetch_object,
 )
 from pipper.system.os_errors import os_errors
 from pipper.system.retry import pause_if_damaged, retry

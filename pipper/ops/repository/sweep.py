@@ -14,8 +14,8 @@ from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.errors import ObjectAbsentError, ObjectExistsError
 from pipper.ops.repository.findings import is_old, named_urls, unnamed_objects
+from pipper.repository.object_bodies import fetch_object
 from pipper.repository.source import Repository
-from pipper.repository.survey import fetch_object
 
 
 class Mend(Struct, frozen=True, kw_only=True):

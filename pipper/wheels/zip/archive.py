@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from pipper.core.archive_limits import LimitName, Limits
 from pipper.system.os_errors import os_errors
@@ -90,15 +91,18 @@ class ZipArchive:
 
 
 @contextmanager
-def open_zip(path: Path, *, subject: str, limits: Limits) -> Iterator[ZipArchive]:
-    """Check the structure of the zip at `path` and open it for reading; `subject` names it in errors.
+def open_zip(place: Path | BinaryIO, *, subject: str, limits: Limits) -> Iterator[ZipArchive]:
+    """Check the structure of the zip at `place` and open it for reading; `subject` names it in errors.
 
-    Raises what `read_layout` raises, and MachineError if the file cannot be opened.
+    A file that is open already stays open. Raises what `read_layout` raises, and MachineError if the file cannot be
+    opened.
     """
-    with os_errors("read", path):
-        file = path.open("rb", buffering=0)
-    with file:
-        with os_errors("read", path):
-            size = file.seek(0, 2)
-        source = ZipSource(file, size, subject, limits)
+    with os_errors("read", place if isinstance(place, Path) else subject):
+        file: AbstractContextManager[BinaryIO] = (
+            place.open("rb", buffering=0) if isinstance(place, Path) else nullcontext(place)
+        )
+    with file as opened:
+        with os_errors("read", subject):
+            size = opened.seek(0, 2)
+        source = ZipSource(opened, size, subject, limits)
         yield ZipArchive(source, read_layout(source))
