@@ -23,9 +23,8 @@ comes from a cache is what a lock says.
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +76,8 @@ class Cache:
         self.lock = self.root / ".lock"
         self._reporter = reporter
         self._whole: dict[str, tuple[int, ...]] = {}
+        self._users = 0
+        """How many blocks of `in_use` run."""
         make_private(self.root)
 
     @property
@@ -99,7 +100,11 @@ class Cache:
         self._sweep()
         try:
             with os_lock(self.lock, shared=True, here=True):
-                yield
+                self._users += 1
+                try:
+                    yield
+                finally:
+                    self._users -= 1
         finally:
             self._sweep()
 
@@ -130,8 +135,7 @@ class Cache:
         `subject` names it in errors: `foo 1.2 from s3://bucket/key`. Raises IntegrityError for another hash or
         size, MachineError for the disk; then nothing is kept.
         """
-        with self._temporary_folder(size) as folder:
-            path = folder / "file"
+        with self._temporary(size) as path:
             with disk_errors(path, size):
                 # Unbuffered, so that a full disk fails in `write` and not again in `close`.
                 stream = FileIO(path, "xb")
@@ -212,14 +216,16 @@ class Cache:
         from pipper.cache.unpacked import describe, to_index  # noqa: PLC0415 - as above
 
         place = self._place("wheels", sha256)
-        with self._temporary_folder(0) as folder:
-            with disk_errors(folder / "tree"):
-                wheel.unpack(folder / "tree")
-                found = describe(wheel, sha256, folder / "tree")
-            with disk_errors(folder / "index.json"):
-                (folder / "index.json").write_bytes(to_index(found))
-            self._publish(folder, place, 0)
-        return self.unpacked(sha256) or replace(found, tree=place / "tree")
+        with self._temporary(0) as path:
+            tree, index = Path(path, "tree"), Path(path, "index.json")
+            with disk_errors(tree):
+                os.mkdir(path, 0o700)
+                wheel.unpack(tree)
+                found = describe(wheel, sha256, tree)
+            with disk_errors(index):
+                index.write_bytes(to_index(found))
+            is_ours = self._publish(path, place, 0)
+        return (None if is_ours else self.unpacked(sha256)) or replace(found, tree=place / "tree")
 
     def _place(self, kind: str, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -234,8 +240,8 @@ class Cache:
     def _drop(self, path: Path, why: str) -> None:
         """Remove an entry that is not what its name says."""
         self._reporter.warning(f"`{path}` in the cache {why}")
-        with self._temporary_folder(0) as trash, disk_errors(path), suppress(FileNotFoundError):
-            move(str(path), str(trash / "old"))
+        with self._temporary(0) as trash, disk_errors(path), suppress(FileNotFoundError):
+            move(str(path), trash)
 
     def _sweep(self) -> None:
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
@@ -243,32 +249,47 @@ class Cache:
             if litter := os.listdir(self.root / "tmp"):
                 with os_lock_if_free(self.lock) as alone:
                     for name in litter if alone else ():
-                        shutil.rmtree(self.root / "tmp" / name, ignore_errors=True)
+                        _remove(os.path.join(self.root, "tmp", name))
 
     @contextmanager
-    def _temporary_folder(self, size: int) -> Iterator[Path]:
-        parent = self.root / "tmp"
+    def _temporary(self, size: int) -> Iterator[str]:
+        """Yield a free path on the cache's disk with an unpredictable name; what is there at the end is removed."""
+        parent = os.path.join(self.root, "tmp")
         # Locked here too, because not every caller is within `in_use`.
-        with os_lock(self.lock, shared=True, here=True):
-            with disk_errors(parent, size):
-                parent.mkdir(exist_ok=True)
-                folder = Path(tempfile.mkdtemp(dir=parent))
+        with nullcontext() if self._users else os_lock(self.lock, shared=True, here=True):
+            with disk_errors(parent, size), suppress(FileExistsError):
+                os.mkdir(parent)
+            # Not in a folder of its own: to remove that for each file makes ext4 create all later ones more slowly.
+            path = f"{parent}/{os.urandom(16).hex()}"
             try:
-                yield folder
+                yield path
             finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(path)
 
-    def _publish(self, temporary: Path, place: Path, size: int) -> bool:
+    def _publish(self, temporary: str, place: Path, size: int) -> bool:
         """Put an entry in its place, and return True; False if there is one, since another process was faster."""
         with disk_errors(place, size):
             try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(temporary, place)
+                try:
+                    os.rename(temporary, place)
+                except FileNotFoundError:
+                    os.makedirs(place.parent, exist_ok=True)
+                    os.rename(temporary, place)
             except OSError:
                 if not place.exists():
                     raise
                 return False
         return True
+
+
+def _remove(path: str) -> None:
+    """Remove a file or a folder as far as the disk lets us; the next command tries again."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _look(path: Path) -> tuple[int, ...]:

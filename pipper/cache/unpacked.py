@@ -171,8 +171,11 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
     if member.scheme == "scripts":
         with open(path, "rb") as stream:
             python_script = stream.read(8) == b"#!python"
-    # The modes must not depend on the umask of the command: environments share these files.
-    set_mode(path, 0o755 if member.executable else 0o644)
+    found = os.stat(path)
+    mode = 0o755 if member.executable else 0o644
+    if stat.S_IMODE(found.st_mode) != mode:
+        # The modes must not depend on the umask of the command: environments share these files.
+        set_mode(path, mode)
     return UnpackedMember(
         path=member.path,
         scheme=member.scheme,
@@ -181,7 +184,7 @@ def _described(member: "Member", tree: Path) -> UnpackedMember:
         digest=encoded(bytes.fromhex(member.sha256)),
         executable=member.executable,
         python_script=python_script,
-        mtime_ns=os.stat(path).st_mtime_ns,
+        mtime_ns=found.st_mtime_ns,
     )
 
 

@@ -2,8 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from pipper.errors import MachineError
 
@@ -26,15 +25,29 @@ _HINTS = {
 }
 
 
-@contextmanager
+class OsErrors:
+    """The block of `os_errors`. Not made with `contextmanager`: thousands of files are written inside one."""
+
+    __slots__ = ("_doing", "_hint", "_needed", "_place")
+
+    def __init__(self, doing: str, place: str | os.PathLike[str], needed: int, hint: str) -> None:
+        self._doing, self._place, self._needed, self._hint = doing, place, needed, hint
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise machine_error(
+                self._doing, self._place, error, needed=self._needed, hint=self._hint
+            ) from error
+
+
 def os_errors(
     doing: str, place: str | os.PathLike[str], *, needed: int = 0, hint: str = ""
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Raise `machine_error` for an OSError in the block."""
-    try:
-        yield
-    except OSError as error:
-        raise machine_error(doing, place, error, needed=needed, hint=hint) from error
+    return OsErrors(doing, place, needed, hint)
 
 
 def machine_error(

@@ -288,7 +288,7 @@ def test_a_new_cache_is_tagged_so_that_backups_pass_it_over(cache: Cache) -> Non
 def test_what_the_disk_refused_to_remove_is_gone_at_the_end(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remove = os.rmdir
+    remove = os.unlink
     refused: list[str] = []
 
     def refusing(path: str, *, dir_fd: int | None = None) -> None:
@@ -299,8 +299,9 @@ def test_what_the_disk_refused_to_remove_is_gone_at_the_end(
 
     with cache.in_use():
         with monkeypatch.context() as patch:
-            patch.setattr(os, "rmdir", refusing)
-            receive(cache, [BODY])
+            patch.setattr(os, "unlink", refusing)
+            with pytest.raises(IntegrityError):
+                receive(cache, [BODY], sha256="0" * 64)
         assert len(litter(cache)) == 1
     assert litter(cache) == []
 
