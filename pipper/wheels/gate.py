@@ -25,7 +25,7 @@ from pipper.wheels.entry_points import EntryPoint, parse_entry_points
 from pipper.wheels.member_paths import refusal, shortened
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import WheelName, parse_wheel_name
-from pipper.wheels.record import Row, parse_record
+from pipper.wheels.record import Listed, parse_record
 from pipper.wheels.tree import Member, WheelTree, read_tree
 from pipper.wheels.zip.archive import ZipArchive, open_zip
 from pipper.wheels.zip.layout import Entry
@@ -51,7 +51,7 @@ class WheelFile:
     newest: datetime
     """Time of the newest member, read as UTC: the same for the same bytes."""
     _archive: ZipArchive = field(repr=False)
-    _record: Mapping[str, Row] = field(repr=False)
+    _record: Mapping[str, Listed] = field(repr=False)
 
     @property
     def size(self) -> int:
@@ -96,8 +96,7 @@ class WheelFile:
     def _write(self, entry: Entry, target: str, mode: int, folders: set[str]) -> None:
         folder = target.rpartition("/")[0]
         if folder not in folders:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            folders.add(folder)
+            _make_folder(folder, folders)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         try:
             for piece in self._checked(entry):
@@ -113,12 +112,24 @@ class WheelFile:
         if line is None or not line.algorithm:
             yield from self._archive.chunks(entry)
             return
-        digest = hashlib.new(line.algorithm)
+        digest: hashlib._Hash = getattr(hashlib, line.algorithm)()
         for piece in self._archive.chunks(entry):
             digest.update(piece)
             yield piece
         if digest.digest() != line.digest:
             raise refusal(self.filename, f"its {line.algorithm} differs from RECORD", member=entry.name)
+
+
+def _make_folder(path: str, made: set[str]) -> None:
+    """Create a folder and those above it if they are missing: one system call each, for there are thousands."""
+    try:
+        os.mkdir(path)  # noqa: PTH102 - pathlib tries to create what is above it again and again
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make_folder(path.rpartition("/")[0], made)
+        os.mkdir(path)  # noqa: PTH102 - as above
+    made.add(path)
 
 
 @contextmanager
@@ -183,7 +194,7 @@ def _metadata(tree: WheelTree, name: WheelName) -> CoreMetadata:
     return metadata
 
 
-def _record(tree: WheelTree) -> dict[str, Row]:
+def _record(tree: WheelTree) -> dict[str, Listed]:
     """Return the lines of RECORD, one with a hash for every file except RECORD and its signatures."""
     subject = tree.archive.subject
     record = parse_record(tree.read("RECORD", "record"), files=tree.files, subject=subject)
@@ -196,8 +207,8 @@ def _record(tree: WheelTree) -> dict[str, Row]:
             continue
         if line is None or not line.algorithm:
             raise refusal(subject, "is not in RECORD with a hash", member=path)
-        if line.size and int(line.size) != entry.size:
-            fault = f"has {int(line.size):,} bytes in RECORD, {entry.size:,} in the archive"
+        if line.size is not None and line.size != entry.size:
+            fault = f"has {line.size:,} bytes in RECORD, {entry.size:,} in the archive"
             raise refusal(subject, fault, member=path)
     return record
 
@@ -209,7 +220,7 @@ def _sha256(pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _digests(tree: WheelTree, record: Mapping[str, Row]) -> dict[str, str]:
+def _digests(tree: WheelTree, record: Mapping[str, Listed]) -> dict[str, str]:
     """Return the sha256 of every file, in hex; computed if RECORD has a stronger hash instead."""
     digests = {}
     for path, line in record.items():

@@ -26,15 +26,16 @@ class Row(NamedTuple):
     size: str
     """Bytes; empty if the line has no size."""
 
-    @property
-    def algorithm(self) -> str:
-        """As `hashlib` names it; empty if the line has no hash."""
-        return self.hash.partition("=")[0]
 
-    @property
-    def digest(self) -> bytes:
-        """Empty if the line has no hash, or a malformed one."""
-        return decoded(self.hash.partition("=")[2])
+class Listed(NamedTuple):
+    """What RECORD of a wheel says of a file."""
+
+    algorithm: str
+    """As `hashlib` names it; empty if the line has no hash."""
+    digest: bytes
+    """Empty if the line has no hash."""
+    size: int | None
+    """Bytes; None if the line has no size."""
 
 
 def read_rows(text: str, fail: Callable[[str], PipperError]) -> Iterator[tuple[int, Row]]:
@@ -51,8 +52,8 @@ def read_rows(text: str, fail: Callable[[str], PipperError]) -> Iterator[tuple[i
         raise fail(f"it is not valid CSV: {error}") from error
 
 
-def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[str, Row]:
-    """Return the lines of a wheel's RECORD by path, hash and size normalized.
+def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[str, Listed]:
+    """Return what the lines of a wheel's RECORD say, by path.
 
     `files` are the wheel's members without folders. Raises IntegrityError for text that is not CSV of three
     fields, for a path outside the wheel or not in it, for two lines that contradict each other, and for a
@@ -62,7 +63,7 @@ def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[st
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise refusal(subject, "RECORD is not UTF-8") from error
-    rows: dict[str, Row] = {}
+    rows: dict[str, Listed] = {}
     for number, row in read_rows(text, lambda cause: refusal(subject, f"RECORD is damaged: {cause}")):
         if row.path not in files:
             fault = path_fault(row.path) or "is not in the wheel"
@@ -73,12 +74,12 @@ def parse_record(raw: bytes, *, files: Collection[str], subject: str) -> dict[st
     return rows
 
 
-def _checked(row: Row, subject: str) -> Row:
+def _checked(row: Row, subject: str) -> Listed:
     if row.size and not _SIZE.fullmatch(row.size):
         raise refusal(subject, f"has the size {shortened(row.size)} in RECORD", member=row.path)
-    size = str(int(row.size)) if row.size else ""
+    size = int(row.size) if row.size else None
     if not row.hash:
-        return Row(row.path, "", size)
+        return Listed("", b"", size)
     algorithm, _, written = row.hash.partition("=")
     if algorithm not in _BYTES:
         fault = f"has a hash by {shortened(algorithm)} in RECORD; sha256 or stronger is required"
@@ -86,7 +87,7 @@ def _checked(row: Row, subject: str) -> Row:
     digest = decoded(written) if _DIGEST.fullmatch(written) else b""
     if len(digest) != _BYTES[algorithm]:
         raise refusal(subject, f"has a malformed {algorithm} hash in RECORD", member=row.path)
-    return Row(row.path, f"{algorithm}={encoded(digest)}", size)
+    return Listed(algorithm, digest, size)
 
 
 def format_record(rows: Iterable[Row]) -> str:

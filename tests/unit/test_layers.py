@@ -64,7 +64,7 @@ PARSERS = {
     "json.decode": ("cache.notes", "cache.unpacked", "index.cache", "storage.directory.notes"),
     "fromisoformat": ("core.wheel_kinds", "core.manifest.constraints", "storage.s3.fast.client"),
     **dict.fromkeys(("strptime", "fromtimestamp"), ("core.urls", "storage.directory.store")),
-    **dict.fromkeys(("HeaderParser", "message_from_bytes", "message_from_string"), ("wheels.metadata",)),
+    **dict.fromkeys(("HeaderParser", "message_from_bytes", "message_from_string"), ()),
     "HTMLParser": ("index.simple_api",),
     **dict.fromkeys(("ElementTree.fromstring", "ElementTree.XML"), ("storage.s3.fast.client",)),
     "isdigit": (),  # true for a superscript two, which int() refuses

@@ -37,11 +37,28 @@ class ZipArchive:
             yield self._source.read(at, min(self.size - at, _PIECE))
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
-        """Yield the unpacked bytes of `entry` in pieces of about 1 MiB, at least one.
+        """Return the unpacked bytes of `entry` in pieces of about 1 MiB, at least one.
 
         Raises IntegrityError, at the latest after the last piece, if the data does not match the headers: its
         CRC, its size, or the end of its stream.
         """
+        content = self._at_once(entry) if max(entry.size, entry.packed) <= _PIECE else None
+        return self._checked(entry) if content is None else iter((content,))
+
+    def _at_once(self, entry: Entry) -> bytes | None:
+        """Return the bytes of a small member; None if they do not match the headers: `_checked` says how."""
+        data = self._source.read(entry.start, entry.packed)
+        if entry.method == DEFLATED:
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                data = inflater.decompress(data, entry.size + 1)
+            except zlib.error:
+                return None
+            if not inflater.eof or inflater.unused_data:
+                return None
+        return data if len(data) == entry.size and zlib.crc32(data) == entry.crc else None
+
+    def _checked(self, entry: Entry) -> Iterator[bytes]:
         crc = size = 0
         pieces = self._inflated(entry) if entry.method == DEFLATED else self._stored(entry)
         for piece in pieces:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipper.wheels.member_paths import MAX_PATH, path_fault, refuse_collisions
 from pipper.wheels.zip.end_record import Directory, find_directory
@@ -271,7 +270,8 @@ def _with_local_header(source: ZipSource, record: _Central, end: int) -> Entry:
         raise source.damaged("its local header has another CRC or size", record.name)
     start = record.offset + name_end + extra_length
     _check_descriptor(source, record, start + record.packed, end, is_wide=is_wide, expected=has_descriptor)
-    return replace(record, start=start)
+    name, mode, moment = record.name, record.mode, record.moment
+    return Entry(name, start, record.packed, record.size, record.crc, record.method, mode, moment)
 
 
 def _check_descriptor(

@@ -7,6 +7,9 @@ from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.member_paths import refusal
 
+_READ_ONCE = 16 << 20
+"""Bytes: a file up to this size is read once. A larger one has few members for its size, and would fill the memory."""
+
 
 class ZipSource:
     """A zip file's bytes by offset."""
@@ -14,6 +17,7 @@ class ZipSource:
     def __init__(self, file: BinaryIO, size: int, subject: str, limits: Limits) -> None:
         """Read from an open, unbuffered `file` of `size` bytes; `subject` names it in errors."""
         self._file = file
+        self._all: bytes | None = None
         self.size = size
         self.subject = subject
         self.limits = limits
@@ -25,6 +29,13 @@ class ZipSource:
         """
         if offset + length > self.size:
             raise self.damaged("the file ends too early")
+        if self.size > _READ_ONCE:
+            return self._read(offset, length)
+        if self._all is None:
+            self._all = self._read(0, self.size)
+        return self._all[offset : offset + length]
+
+    def _read(self, offset: int, length: int) -> bytes:
         with os_errors("read", self.subject):
             self._file.seek(offset)
             data = self._file.read(length)
