@@ -12,6 +12,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pipper.apply.environment_lock import environment_lock
+from pipper.apply.placing import LinkMode, Placer
 from pipper.apply.recovery import recover
 from pipper.apply.transaction import apply_plan
 from pipper.cache.cache import Cache
@@ -62,7 +63,7 @@ class Workshop:
         documents: Mapping[Path, bytes] | None = None,
         exact: bool = False,
         reporter: Reporter | None = None,
-        **options: Any,
+        link_mode: LinkMode = "auto",
     ) -> Plan:
         """Bring the environment to exactly these wheels, as an operation does; return the plan."""
         place = environment or self.environment
@@ -78,8 +79,8 @@ class Workshop:
                 wheels={wheel.sha256: wheel for wheel in wheels},
                 cache=self.cache,
                 documents=documents or {},
+                placer=Placer(link_mode),
                 reporter=told,
-                **options,
             )
         return plan
 

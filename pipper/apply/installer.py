@@ -25,7 +25,6 @@ from pipper.core.plan import INSTALLER, Wanted
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
-from pipper.system.files import set_mode
 from pipper.wheels.record import Row, encoded, format_record, row_of
 
 
@@ -191,7 +190,7 @@ class Stage:
 
     def _write(self, path: str, content: bytes, mode: int) -> None:
         self._folder_of(path)
-        _write(path, content, mode)
+        self._placer.write(path, content, mode)
 
     def _folder_of(self, path: str) -> None:
         folder = path.rpartition("/")[0]
@@ -271,15 +270,3 @@ def _from_library(library: str, prefix: str) -> str:
         return ""
     path = os.path.relpath(f"/{prefix}", f"/{library}").replace(os.sep, "/")
     return "" if path == "." else f"{path}/"
-
-
-def _write(path: str, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        if os.name != "nt":
-            set_mode(descriptor, mode)
-    finally:
-        os.close(descriptor)

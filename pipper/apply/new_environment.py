@@ -18,11 +18,15 @@ from pipper.system.os_errors import os_errors
 
 @contextlib.contextmanager
 def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None]:
-    """Remove an environment that is missing now, and its folders, if the block raises.
+    """Remove an environment that is missing now, and its folders, if the block raises, and first what killed ones left.
 
     It stays if something is installed in it: then another command works there, or the change was committed.
     """
     root = environment.root
+    if os.name != "nt":
+        from pipper.apply.beside import remove_leftovers  # noqa: PLC0415 - Windows cannot do that
+
+        remove_leftovers(os.fspath(root))
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Placing files of the cache in the staging tree: reflink, else hard link, else copy."""
+"""Placing files in the staging tree: those of the cache by reflink, else hard link, else copy; and new ones."""
 
 import contextlib
 import errno
@@ -17,7 +17,9 @@ _NOT_HERE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EAC
 _WORKERS = 8
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """A file to place."""
+
     source: str
     destination: str
     mode: int
@@ -34,11 +36,11 @@ class Placer:
     def __init__(self, mode: LinkMode = "auto") -> None:
         self._asked = mode
         self._mode = "reflink" if mode == "auto" else mode
-        self._jobs: list[_Job] = []
+        self._jobs: list[Job] = []
 
     def put(self, source: str, destination: str, *, executable: bool) -> None:
         """Place the file `source` at `destination`."""
-        job = _Job(source, destination, 0o755 if executable else 0o644)
+        job = Job(source, destination, 0o755 if executable else 0o644)
         if self._mode == "reflink" and self._asked == "auto":
             # The first file shows what the file system supports; the others use the same mode.
             if _reflink(job):
@@ -47,6 +49,18 @@ class Placer:
             self._mode = "hardlink"
         if self._mode != "hardlink" or not self._is_linked(job):
             self._jobs.append(job)
+
+    def write(self, path: str, content: bytes, mode: int) -> None:
+        """Write a new file that no wheel contains."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if os.name != "nt":
+                set_mode(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
     def finish(self) -> None:
         """Do the deferred work."""
@@ -63,7 +77,7 @@ class Placer:
             for future in [pool.submit(work, job) for job in jobs]:
                 future.result()
 
-    def _is_linked(self, job: _Job) -> bool:
+    def _is_linked(self, job: Job) -> bool:
         try:
             os.link(job.source, job.destination)
         except OSError as error:
@@ -79,7 +93,7 @@ class Placer:
         return True
 
     @staticmethod
-    def _reflink_or_refuse(job: _Job) -> None:
+    def _reflink_or_refuse(job: Job) -> None:
         if not _reflink(job):
             raise _refused("reflink", job.destination, None)
 
@@ -92,7 +106,7 @@ def _refused(way: str, destination: str, error: OSError | None) -> MachineError:
     )
 
 
-def _reflink(job: _Job) -> bool:
+def _reflink(job: Job) -> bool:
     """Make `destination` share the blocks of `source` until one is written; return False if not supported."""
     if sys.platform != "linux":
         return False
@@ -114,7 +128,7 @@ def _reflink(job: _Job) -> bool:
     return True
 
 
-def _copy(job: _Job) -> None:
+def _copy(job: Job) -> None:
     if os.path.lexists(job.destination):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), job.destination)
     shutil.copyfile(job.source, job.destination)

@@ -108,13 +108,74 @@ def write_stamp(
                 covers += [(file, _look(file)) for file in files]
                 folders += [(folder, _look(folder), _names(folder)) for folder in more]
                 if all(_time_of(seen[1]) < began for seen in (*covers, *folders)):
-                    head = (_FORMAT, key, boot_id(), str(began), str(len(covers)))
-                    fields = (*head, *(field for seen in (*covers, *folders) for field in seen))
-                    text = os.fsencode("\0".join(fields))
-                    stream.write(digest(text).encode() + b"\n" + text)
+                    stream.write(_stamp(key, began, covers, folders))
                     return
                 time.sleep(_WAIT_SECONDS)
             raise TimeoutError(path)  # so the old stamp stays
+
+
+class NewStamp:
+    """The stamp of an environment that is put together elsewhere, and then renamed to its place `root`.
+
+    `folder` is an open descriptor of it. `covered` and `listed` are paths below it, as `stamped_paths` returns them.
+    What is there now counts: what anybody changes after the renaming makes the stamp void. Raises OSError.
+    """
+
+    def __init__(
+        self, folder: int, root: str, covered: "Iterable[str]", listed: "Iterable[tuple[str, str]]"
+    ) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        self._file = os.open(f"{STATE}/{_STAMP}", flags, 0o666, dir_fd=folder)
+        self._covers = [(f"{root}/{path}", _look(path, folder)) for path in covered]
+        self._folders = [(f"{root}/{path}", _look(path, folder), names) for path, names in listed]
+
+    def write(self, key: str) -> None:
+        """Write it, as `write_stamp` does; a stamp that is not written, or cut off, is void."""
+        newest = max(_time_of(seen[1]) for seen in (*self._covers, *self._folders))
+        try:
+            for _ in range(_WAITS):
+                os.utime(self._file)
+                began = os.fstat(self._file).st_mtime_ns
+                if newest < began:
+                    os.write(self._file, _stamp(key, began, self._covers, self._folders))
+                    return
+                time.sleep(_WAIT_SECONDS)
+        except OSError:
+            return  # the next sync looks at everything
+        finally:
+            os.close(self._file)
+
+
+def stamped_paths(root: str) -> "tuple[list[str], list[tuple[str, str]]] | None":
+    """Return what the stamp of the environment at `root` covers, for a `NewStamp` of another with the same files.
+
+    The paths are relative to `root`; the second ones are of folders, with a digest of the names in them. None if there
+    is no stamp. Raises OSError, and ValueError for a stamp of something outside the environment.
+    """
+    try:
+        text = read_regular(os.path.join(root, STATE, _STAMP)).partition(b"\n")[2]
+    except FileNotFoundError:
+        return None
+    _, _, _, _, count, *entries = os.fsdecode(text).split("\0")
+    end = 2 * int(count)
+    below = [_below(path, root) for path in entries[:end:2]]
+    folders = [_below(path, root) for path in entries[end::3]]
+    return below, list(zip(folders, entries[end + 2 :: 3], strict=True))
+
+
+def _below(path: str, root: str) -> str:
+    if not path.startswith(f"{root}/"):
+        raise ValueError(path)
+    return path[len(root) + 1 :]
+
+
+def _stamp(
+    key: str, began: int, covers: "list[tuple[str, str]]", folders: "list[tuple[str, str, str]]"
+) -> bytes:
+    head = (_FORMAT, key, boot_id(), str(began), str(len(covers)))
+    fields = (*head, *(field for seen in (*covers, *folders) for field in seen))
+    text = os.fsencode("\0".join(fields))
+    return digest(text).encode() + b"\n" + text
 
 
 def _covered(
@@ -153,10 +214,10 @@ def _digest_of(names: "Iterable[str]") -> str:
     return digest(*map(os.fsencode, sorted(names)))
 
 
-def _look(place: str) -> str:
-    """Return time, size and inode of a file or folder, which may be missing."""
+def _look(place: str, folder: "int | None" = None) -> str:
+    """Return time, size and inode of a file or folder, which may be missing; below an open `folder`, if given."""
     try:
-        found = os.stat(place)
+        found = os.stat(place, dir_fd=folder)
     except FileNotFoundError:
         return "0 0 0"
     return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"

@@ -28,7 +28,7 @@ from pipper.apply.journal import (
 )
 from pipper.apply.mover import Mover
 from pipper.apply.pending import JOURNAL
-from pipper.apply.placing import LinkMode, Placer
+from pipper.apply.placing import Placer
 from pipper.apply.recovery import STAGE, clear_stage
 from pipper.apply.removal import moves, owned_by, owned_by_others, place_of
 from pipper.apply.schemes import Layout, layout_of
@@ -55,14 +55,14 @@ def apply_plan(
     wheels: Mapping[str, UnpackedWheel],
     cache: Cache,
     documents: Mapping[Path, bytes] | None = None,
-    link_mode: LinkMode = "auto",
+    placer: Placer | None = None,
     reporter: Reporter = _SILENT,
 ) -> None:
     """Apply `plan` to an environment and write `documents`, all or nothing.
 
     The caller holds `environment_lock` and called `recover` before it read `present`, the installed distributions
     that the plan is based on. `wheels` are the wheels of the plan by sha256; `documents` are manifest and lock,
-    which change together with the environment.
+    which change together with the environment; `placer` is a new one, and places the files.
 
     Raises IntegrityError if two distributions have different bytes for one path, if a wheel is not the locked one,
     or if a document is a link out of its folder; ConflictError if another tool installed or removed a distribution
@@ -78,18 +78,18 @@ def apply_plan(
             sha256: wheel if intact(wheel) else cache.renew(wheel) for sha256, wheel in renewed.items()
         }
         shares = shares_of(plan, renewed, environment)
-        _Transaction(environment, link_mode, reporter, shares).run(plan, renewed, present, documents or {})
+        _Transaction(environment, placer or Placer(), reporter, shares).run(
+            plan, renewed, present, documents or {}
+        )
 
 
 class _Transaction:
-    def __init__(
-        self, environment: Environment, link_mode: LinkMode, reporter: Reporter, shares: Shares
-    ) -> None:
+    def __init__(self, environment: Environment, placer: Placer, reporter: Reporter, shares: Shares) -> None:
         self._shares = shares
         self.layout: Layout = layout_of(environment)
         self._environment = environment
         self._state = environment.state_dir
-        self._placer = Placer(link_mode)
+        self._placer = placer
         self._reporter = reporter
         self._mover = Mover(self.layout, self._state / STAGE)
 

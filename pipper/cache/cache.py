@@ -8,6 +8,7 @@
     interpreters/                facts about interpreters
     index/SITE/                  pages and metadata of an index
     stamps/AB/SHA256             a lock that was up to date, for each project
+    recipes/AB/DIGEST/           how the environment at a path was put together (`apply.recipe`), with a seal
     tmp/                         unfinished files
     .lock                        held shared by each command, exclusively by `cleaning`
     CACHEDIR.TAG                 excludes the folder from backups, if pipper created it
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipper.cache.folder import disk_errors, make_private, mark_used, refuse_links
+from pipper.cache.parts import LOCK
 from pipper.cache.receiver import Receiver
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.reporter import Reporter
@@ -73,7 +75,7 @@ class Cache:
     def __init__(self, root: Path, limits: Limits = DEFAULT_LIMITS, reporter: Reporter = _SILENT) -> None:
         self.root = Path(os.path.abspath(root))
         self.limits = limits
-        self.lock = self.root / ".lock"
+        self.lock = self.root / LOCK
         self._reporter = reporter
         self._whole: dict[str, tuple[int, ...]] = {}
         self._users = 0

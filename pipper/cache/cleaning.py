@@ -10,11 +10,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipper.cache.cache import USED, Cache
-from pipper.cache.folder import PARTS, disk_errors
+from pipper.cache.folder import disk_errors
+from pipper.cache.parts import PARTS, RECIPES
 from pipper.system.locks import os_lock
 
 _DAY = 86_400
-_CLOCKS = {"wheels": "index.json", "builds": USED}
+_CLOCKS = {"wheels": "index.json", "builds": USED, RECIPES: "recipe"}
 """The file of an entry whose time is that of its last use, where the entry is a folder."""
 
 

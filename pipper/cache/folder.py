@@ -7,14 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from pipper.cache.parts import LOCK, PARTS, TAG
 from pipper.errors import MachineError
 from pipper.system.os_errors import os_errors
 
-PARTS = ("files", "wheels", "builds", "built", "interpreters", "index", "stamps", "tmp")
-"""All that the cache creates and `clean` removes."""
-
 _DAY = 86_400
-_TAG_NAME = "CACHEDIR.TAG"
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is a cache, made by pipper (Cache Directory Tagging Specification 0.6).
 """
@@ -38,13 +35,13 @@ def make_private(root: Path) -> None:
             f"others can write to the cache `{root}`",
             hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
         )
-    refuse_links(*(f"{root}/{name}" for name in (".lock", _TAG_NAME, *PARTS)))
+    refuse_links(*(f"{root}/{name}" for name in (LOCK, TAG, *PARTS)))
     with disk_errors(root):
         _tag(root)
 
 
 def _tag(root: Path) -> None:
-    tag = root / _TAG_NAME
+    tag = root / TAG
     # Not beside other files: the tag would exclude them from backups.
     whole = tag.exists() and tag.stat().st_size == len(_TAG)
     if not whole and set(os.listdir(root)) <= {tag.name}:

@@ -40,6 +40,9 @@ def main() -> None:
                 _leave()
                 return
             if command == "sync" and not _has_options_in_variables():
+                if _is_remade(files):
+                    _leave()
+                    return
                 from functools import partial  # noqa: PLC0415 - see above
 
                 from pipper.cli.syncing import bare_sync  # noqa: PLC0415 - see above
@@ -102,8 +105,20 @@ def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
         lines = stamped(files)
     if lines is None:
         return False
-    for line in lines[:-1] if quiet else lines:
-        _say(line)
+    _say(lines[:-1] if quiet else lines)
+    return True
+
+
+def _is_remade(files: "ProjectFiles | None") -> bool:
+    """Return whether the environment was missing and is made now, by a recipe; then also say so."""
+    if os.name == "nt":
+        return False
+    from pipper.ops.sync.remake import remade  # noqa: PLC0415 - Windows cannot do that
+
+    lines = remade(files)
+    if lines is None:
+        return False
+    _say([] if "-q" in sys.argv else lines)
     return True
 
 
@@ -129,15 +144,15 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _say(line: str) -> None:
-    """Write a line as `output.say` does, but one that has neither secrets nor control characters."""
-    if sys.stderr.isatty():
+def _say(lines: "list[str]") -> None:
+    """Write lines as `output.say` does, but some that have neither secrets nor control characters."""
+    if lines and sys.stderr.isatty():
         from pipper.cli.paint import painted  # noqa: PLC0415 - a file or a pipe shows no colours
         from pipper.cli.wrap import fitted  # noqa: PLC0415 - and has no width
 
-        line = painted(fitted(line, sys.stderr), sys.stderr)
+        lines = [painted(fitted(line, sys.stderr), sys.stderr) for line in lines]
     try:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
     except OSError:
         from pipper.cli.output import to_nowhere  # noqa: PLC0415 - `main` says why

@@ -3,11 +3,11 @@
 import os
 
 from pipper.cli.folders import home_directory, working_directory
-from pipper.cli.output import TerminalReporter
+from pipper.cli.output import TerminalReporter, presentable
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import NOTHING_TO_DO
-from pipper.ops.sync.request import SyncRequest
+from pipper.ops.sync.request import BARE, SyncRequest
 from pipper.ops.sync.sync import sync
 
 
@@ -17,7 +17,7 @@ def bare_sync(likely: ProjectFiles | None, *, quiet: bool) -> int:
     settings = Settings(
         directory=working_directory(None), home=home_directory(), environ=os.environ, reporter=reporter
     )
-    return sync_and_tell(settings, SyncRequest(), likely)
+    return sync_and_tell(settings, BARE, likely)
 
 
 def sync_and_tell(
@@ -28,6 +28,11 @@ def sync_and_tell(
     if outcome is None:
         settings.reporter.info(NOTHING_TO_DO)
         return 0
-    from pipper.cli.render.plan import print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
+    from pipper.cli.render.plan import creation_lines, print_sync  # noqa: PLC0415 - a sync with nothing to do does not need it
 
-    return print_sync(outcome, request, settings.reporter, as_json=as_json)
+    code = print_sync(outcome, request, settings.reporter, as_json=as_json)
+    if outcome.recipe:
+        from pipper.apply.recorder import keep  # noqa: PLC0415 - as above
+
+        keep(outcome.recipe, [*map(presentable, creation_lines(outcome))])
+    return code

@@ -9,6 +9,7 @@ from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Install, Remove, Replace, Wanted
 from pipper.core.reporter import Reporter
 from pipper.core.wording import counted, listed
+from pipper.ops.context.environments import creation_told
 from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
@@ -89,6 +90,13 @@ def plan_summary(outcome: "SyncOutcome", *, done: bool) -> str:
         changed = f"{counted(len(outcome.drift), 'file')} changed since installation"
         text = f"{text}; {changed}" if text else changed
     return f"{text} in {outcome.environment.root}"
+
+
+def creation_lines(outcome: "SyncOutcome") -> Iterator[str]:
+    """Yield what a sync says that created its environment."""
+    yield creation_told(outcome.environment)
+    yield from plan_lines(outcome)
+    yield plan_summary(outcome, done=True)
 
 
 def print_sync(outcome: "SyncOutcome", request: SyncRequest, reporter: Reporter, *, as_json: bool) -> int:

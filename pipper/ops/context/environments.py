@@ -129,13 +129,16 @@ def _base(interpreter: Interpreter, *, is_named: bool) -> MachineError:
 
 def make_environment(settings: Settings, environment: Environment) -> None:
     """Create the virtual environment that `choose_environment` returned; raise what `make_venv` raises."""
-    interpreter = environment.interpreter
-    version = interpreter.target.python_full_version
-    told = f"Creating {environment.root} with Python {version}"
+    settings.reporter.info(creation_told(environment))
+    make_venv(environment.root, environment.interpreter, open_cache(settings).interpreters)
+
+
+def creation_told(environment: Environment) -> str:
+    """Return what is said of a virtual environment that is created."""
+    version = environment.interpreter.target.python_full_version
     if environment.replaces:
-        told = f"Making {environment.root} anew with Python {version}: it had Python {environment.replaces}"
-    settings.reporter.info(told)
-    make_venv(environment.root, interpreter, open_cache(settings).interpreters)
+        return f"Making {environment.root} anew with Python {version}: it had Python {environment.replaces}"
+    return f"Creating {environment.root} with Python {version}"
 
 
 def _active_python(settings: Settings, place: Place) -> Path | None:

@@ -12,6 +12,7 @@ import os
 import sys
 
 from pipper import __version__
+from pipper.cache.parts import likely_root
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
 from pipper.python.fingerprint import fingerprint
@@ -23,7 +24,7 @@ from pipper.system.trust import is_own_folder
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pipper.ops.context.settings import Settings
 
@@ -32,7 +33,6 @@ STAMPS = "stamps"
 
 _FORMAT = "1"
 _LIMIT = 1 << 16
-_FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
 
 
 def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
@@ -59,7 +59,7 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
 
     Never raises: returns None if that is uncertain.
     """
-    root = _likely_cache(os.environ)
+    root = likely_root(os.environ)
     if files is None or files.lock.data is None or root is None:
         return None
     try:
@@ -117,13 +117,3 @@ def _named_repositories() -> str:
     except OSError as error:
         return str(error.errno)
     return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
-
-
-def _likely_cache(environ: "Mapping[str, str]") -> str | None:
-    """Return the folder that `cache_root` returns; None where that needs a closer look."""
-    given = environ.get("PIPPER_CACHE_DIR")
-    if given:
-        return given if os.path.isabs(given) else None
-    if "XDG_CACHE_HOME" in environ or "ANDROID_DATA" in environ or sys.platform not in _FOLDERS:
-        return None
-    return os.path.expanduser(_FOLDERS[sys.platform])

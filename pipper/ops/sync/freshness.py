@@ -18,8 +18,8 @@ KEEPS_OTHERS = "{'keeps_others': True}"
 """`SyncRequest.stamped_options` of a `run` without options."""
 NOTHING_TO_DO = "Nothing to do: the environment has the packages of the lock"
 """The stamp does not cover the content of modules, so it says no more."""
-
-_PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+"""The python of a virtual environment, below it."""
 
 
 def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
@@ -31,7 +31,7 @@ def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
     if files is None or files.lock.data is None:
         return False
     environment = environment_path(files.root, os.environ)
-    python = os.path.join(environment, _PYTHON)
+    python = os.path.join(environment, PYTHON)
     try:
         if not is_own_folder(environment) or not is_own_folder(os.path.join(environment, STATE)):
             return False

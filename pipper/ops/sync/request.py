@@ -55,6 +55,8 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     """Compare every installed file with its locked wheel; otherwise only presence and size."""
     whole_plan: bool = False
     """Return a plan with the kept packages even if the stamp shows that there is nothing to do."""
+    remembers: bool = False
+    """Whether the caller keeps the recipe of a new environment, `SyncOutcome.recipe`."""
 
     @property
     def is_stamped(self) -> bool:
@@ -66,3 +68,7 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
         """The options that the stamp depends on; empty for a bare `pipper sync`."""
         options = {name: value for name in _STAMPED if (value := getattr(self, name))}
         return repr(options) if options else ""
+
+
+BARE = SyncRequest(remembers=True)
+"""A `pipper sync` without options."""

@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.new_environment import gone_on_error, set_aside
 from pipper.apply.pending import pending
+from pipper.apply.placing import Placer
 from pipper.apply.recovery import recover
 from pipper.apply.shared_paths import shares_of
 from pipper.apply.stamp import write_stamp
@@ -48,6 +49,7 @@ from pipper.python.environment import Environment, installed, refuse_unwritable
 from pipper.system.files import refuse_url
 
 if TYPE_CHECKING:
+    from pipper.apply.recorder import Recorded, Recorder
     from pipper.ops.sync.fetch import Origins
 
 
@@ -60,6 +62,8 @@ class SyncOutcome(Struct, frozen=True, kw_only=True):
     """Files that a check found changed by hand or by another tool."""
     unproven: PipperError | None = None
     """Why some packages were compared with their RECORD only, and not with the lock."""
+    recipe: "Recorded | None" = None
+    """How a new environment came out, for the next one, if the request asks for it."""
 
 
 def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
@@ -109,10 +113,7 @@ def sync_to(
     documents: Mapping[Path, bytes],
     environment: Environment,
 ) -> SyncOutcome:
-    """Sync `environment` to a lock; write `documents` (manifest and lock) with the change.
-
-    An error leaves environment and documents unchanged.
-    """
+    """Sync `environment` to a lock; write `documents` (manifest and lock) with the change. An error changes nothing."""
     run = _Run(settings, request, environment, goal)
     if request.dry_run or request.check:
         if unfinished := pending(environment):
@@ -141,7 +142,12 @@ def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
         with set_aside(environment, reporter), gone_on_error(environment, reporter):
             if environment.is_missing:
                 make_environment(run.settings, environment)
-            return _sync_existing(run, documents, wheels)
+            from pipper.ops.sync.recording import recording  # noqa: PLC0415 - few syncs make an environment
+
+            with recording(
+                run.settings, run.request, environment, run.goal, run.wanted, cache
+            ) as run.recorder:
+                return _sync_existing(run, documents, wheels)
 
 
 def _sync_existing(
@@ -169,7 +175,8 @@ def _sync_existing(
             key = stamp_key(run.goal.files, run.request.stamped_options, python)
             files, folders = run.watched()
             write_stamp(environment, key, files, folders)
-    return SyncOutcome(environment=environment, plan=plan)
+        recipe = run.recorder.recorded(wheels.values()) if run.recorder else None
+    return SyncOutcome(environment=environment, plan=plan, recipe=recipe)
 
 
 class _Run:
@@ -182,6 +189,7 @@ class _Run:
         self.request = request
         self.environment = environment
         self.goal = goal
+        self.recorder: Recorder | None = None
         label = str(request.lock_path or LOCK_NAME)
         part = part_for(goal.lock, environment.interpreter, label=label)
         self._part = chosen_part(goal.lock, part, goal.selection)
@@ -373,7 +381,7 @@ class _Run:
                 wheels=wheels,
                 cache=cache,
                 documents={**documents, **kept},
-                link_mode=self.request.link_mode,
+                placer=self.recorder or Placer(self.request.link_mode),
                 reporter=self.settings.reporter,
             )
         return plan

@@ -1,0 +1,223 @@
+"""Notes how a new environment comes out, for a recipe (`recipe`).
+
+A recorder is the placer of the transaction that fills the environment. What it places and writes is known from there,
+so that nothing another program puts into the environment meanwhile gets into a recipe. Only what is sure is noted:
+where a file was copied, not linked, there is no recipe.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipper.apply.journal import UNSETTLED
+from pipper.apply.placing import Job, Placer
+from pipper.apply.recipe import FILES, RECIPE, Recipe, recipe_place, recipe_subject, to_text
+from pipper.apply.recovery import STAGE
+from pipper.apply.schemes import layout_of
+from pipper.apply.stamp import STATE, boot_id, stamped_paths
+from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
+from pipper.python.environment import Environment
+from pipper.system.files import write_atomic
+from pipper.system.regular_file import read_regular
+from pipper.system.seals import sealed
+
+_KEPT = ("applied.lock", UNSETTLED)
+"""What a transaction leaves in the folder of pipper's files, beside the stamp and the lock."""
+_LARGEST = 1 << 18
+"""Bytes of a file that `venv` makes."""
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """A recipe without what the command says; `keep` adds that."""
+
+    key: str
+    """Its `environment_key`."""
+    place: str
+    """Its folder in the cache, which has its files already."""
+    root: str
+    recipe: Recipe
+
+
+class Recorder(Placer):
+    """A placer for a new virtual environment, which is bare yet: what is in it was made by `venv`.
+
+    `folder` is a new one in the `cache`, for the files that pipper writes, and `key` is that of the recipe.
+    Raises what `Placer` raises. If something cannot be noted, there is no recipe.
+    """
+
+    def __init__(self, environment: Environment, key: str, *, cache: str, folder: str) -> None:
+        super().__init__()
+        self._environment = environment
+        self._key = key
+        self._cache = cache
+        self._root = os.fspath(environment.root)
+        self._state = f"{self._root}/{STATE}"
+        self._folder = folder
+        self._puts = 0
+        self._linked: list[Job] = []
+        self._own: list[str] = []
+        self._recipe = Recipe()
+        self._is_whole = False
+        with contextlib.suppress(OSError, ValueError):
+            os.mkdir(f"{folder}/{FILES}")
+            _note_bare(self._recipe, self._root)
+            self._is_whole = True
+
+    def put(self, source: str, destination: str, *, executable: bool) -> None:
+        """See `Placer.put`."""
+        self._puts += 1
+        super().put(source, destination, executable=executable)
+
+    def write(self, path: str, content: bytes, mode: int) -> None:
+        """See `Placer.write`; the file gets a second name in the cache."""
+        super().write(path, content, mode)
+        self._keep(path)
+
+    def recorded(self, wheels: Iterable[UnpackedWheel]) -> Recorded | None:
+        """Return the recipe of the environment, which is complete and has a stamp; None if something is not sure.
+
+        `wheels` are those in it. The caller holds the lock of the environment.
+        """
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            stamped = stamped_paths(self._root)
+            for name in _KEPT:
+                self._keep(f"{self._state}/{name}")
+            places = self._places()
+            is_sure = self._is_whole and self._puts == len(self._linked)
+            if stamped is None or not places or not is_sure:
+                return None
+            links = [(job, _placed(job.destination, places)) for job in self._linked]
+            own = [_placed(path, places) for path in self._own]
+            recipe, place = self._recipe, recipe_place(self._root)
+            recipe.folders += _new_folders([*(path for _, path in links), *own], recipe.folders)
+            recipe.covered, recipe.listed = stamped[0], [field for entry in stamped[1] for field in entry]
+            self._publish(f"{self._cache}/{place}")
+            recipe.sources, recipe.files = [], []
+            _add_links(recipe, links, wheels, self._cache)
+            _add_own(recipe, own, self._cache, f"{place}/{FILES}")
+            return Recorded(key=self._key, place=f"{self._cache}/{place}", root=self._root, recipe=recipe)
+        return None
+
+    def _is_linked(self, job: Job) -> bool:
+        is_linked = super()._is_linked(job)
+        if is_linked:
+            self._linked.append(job)
+        return is_linked
+
+    def _keep(self, path: str) -> None:
+        try:
+            os.link(path, f"{self._folder}/{FILES}/{len(self._own)}")
+        except OSError:
+            self._is_whole = False
+        self._own.append(path)
+
+    def _places(self) -> dict[str, str]:
+        """Return where folders of files are in the environment, by the paths they had; empty if that is not plain."""
+        layout = layout_of(self._environment)
+        library = layout.prefixes["purelib"]
+        if layout.anchor != os.path.realpath(self._root) or library != layout.prefixes["platlib"]:
+            return {}
+        if set(os.listdir(self._state)) != {*_KEPT, "stamp", "lock"}:
+            return {}
+        stage = f"{self._state}/{STAGE}"
+        return {f"{stage}/tree/": "", f"{stage}/info/": library, f"{self._state}/": f"{STATE}/"}
+
+    def _publish(self, place: str) -> None:
+        """Put the files in their place in the cache, and what is there out of it."""
+        parent = os.path.dirname(place)
+        os.makedirs(parent, exist_ok=True)
+        if os.path.islink(parent):
+            raise ValueError(parent)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(place, f"{self._folder}/old")
+        os.mkdir(place)
+        os.rename(f"{self._folder}/{FILES}", f"{place}/{FILES}")
+
+
+def keep(recorded: Recorded, lines: Sequence[str]) -> None:
+    """Keep a recipe, with what the command said; do nothing if the disk refuses: the next sync takes the long way."""
+    recorded.recipe.lines = list(lines)
+    if not all(map(str.isprintable, lines)):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        text = to_text(recorded.recipe, recorded.key, boot_id())
+        write_atomic(Path(recorded.place) / RECIPE, sealed(text, recipe_subject(recorded.root)))
+
+
+def _note_bare(recipe: Recipe, root: str) -> None:
+    """Note what `venv` made; raises ValueError if there is a file that it does not make."""
+    recipe.folders, recipe.links, recipe.texts = [], [], []
+    for folder, folders, files in os.walk(root):
+        below = f"{os.path.relpath(folder, root)}/".removeprefix("./")
+        folders[:] = [name for name in folders if below or name != STATE]
+        for name in (*folders, *files):
+            path, found = f"{below}{name}", os.lstat(f"{folder}/{name}")
+            if stat.S_ISLNK(found.st_mode):
+                recipe.links += (path, os.readlink(f"{folder}/{name}"))
+            elif stat.S_ISDIR(found.st_mode):
+                recipe.folders.append(path)
+            else:
+                content = os.fsdecode(read_regular(f"{folder}/{name}", _LARGEST))
+                recipe.texts += (path, str(stat.S_IMODE(found.st_mode)), content)
+
+
+def _placed(path: str, places: dict[str, str]) -> str:
+    """Return where a file is in the environment."""
+    for before, after in places.items():
+        if path.startswith(before):
+            return after + path[len(before) :]
+    raise ValueError(path)
+
+
+def _new_folders(paths: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the folders that hold these paths and are not known, each after the one that it is in."""
+    found = {"", *known}
+    new: list[str] = []
+
+    def add(folder: str) -> None:
+        if folder not in found:
+            found.add(folder)
+            add(folder.rpartition("/")[0])
+            new.append(folder)
+
+    for path in paths:
+        add(path.rpartition("/")[0])
+    return new
+
+
+def _add_links(
+    recipe: Recipe, links: Iterable[tuple[Job, str]], wheels: Iterable[UnpackedWheel], cache: str
+) -> None:
+    members: dict[str, UnpackedMember] = {}
+    changed: dict[str, int] = {}
+    start = len(f"{cache}/")
+    for wheel in wheels:
+        tree = os.fspath(wheel.tree)
+        members |= {f"{tree}/{member.path}": member for member in wheel.members}
+        changed |= {f"{tree}/{path}".rstrip("/"): time for path, time in wheel.folders}
+    by_folder: dict[str, list[str]] = {}
+    for job, path in links:
+        folder, _, name = job.source.rpartition("/")
+        member = members[job.source]
+        by_folder.setdefault(folder, []).extend(
+            (name, path, str(stat.S_IFREG | job.mode), str(member.size), str(member.mtime_ns))
+        )
+    for folder, fields in by_folder.items():
+        _add_source(recipe, folder[start:], changed[folder], fields)
+
+
+def _add_own(recipe: Recipe, own: Iterable[str], cache: str, folder: str) -> None:
+    fields: list[str] = []
+    for number, path in enumerate(own):
+        found = os.lstat(f"{cache}/{folder}/{number}")
+        fields += (str(number), path, str(found.st_mode), str(found.st_size), str(found.st_mtime_ns))
+    _add_source(recipe, folder, os.lstat(f"{cache}/{folder}").st_ctime_ns, fields)
+
+
+def _add_source(recipe: Recipe, folder: str, changed: int, fields: Sequence[str]) -> None:
+    recipe.sources += (folder, str(changed), str(len(fields) // 5))
+    recipe.files += fields

@@ -1,0 +1,38 @@
+"""What a cache consists of, and where it is. A sync that may have little to do imports this, so it imports little."""
+
+import os
+import stat
+import sys
+
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RECIPES = "recipes"
+"""The part with what `apply.recipe` remembers of environments."""
+PARTS = ("files", "wheels", "builds", "built", "interpreters", "index", "stamps", RECIPES, "tmp")
+"""All that the cache creates and `clean` removes."""
+LOCK = ".lock"
+TAG = "CACHEDIR.TAG"
+
+_FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
+
+
+def likely_root(environ: "Mapping[str, str]") -> str | None:
+    """Return the folder that `cache_root` returns; None where that needs a closer look."""
+    given = environ.get("PIPPER_CACHE_DIR")
+    if given:
+        return given if os.path.isabs(given) else None
+    if "XDG_CACHE_HOME" in environ or "ANDROID_DATA" in environ or sys.platform not in _FOLDERS:
+        return None
+    return os.path.expanduser(_FOLDERS[sys.platform])
+
+
+def is_private(root: str) -> bool:
+    """Return whether a cache is this user's alone and none of its parts is a link; raises OSError if it is missing."""
+    found = os.stat(root)
+    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+        return False
+    return stat.S_ISDIR(found.st_mode) and not any(
+        os.path.islink(f"{root}/{name}") for name in (LOCK, TAG, *PARTS)
+    )

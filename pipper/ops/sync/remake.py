@@ -1,0 +1,42 @@
+"""Make the missing environment of a project by the recipe of the last sync, which links what is in the cache.
+
+It takes a bare `pipper sync`, for which everything that decides about the environment is in the key: manifest, lock,
+`.python-version`, the Python that runs pipper, the path, the umask. It imports little.
+"""
+
+import os
+import sys
+
+from pipper.apply.recipe import environment_key, remake
+from pipper.cache.parts import likely_root
+from pipper.errors import PipperError
+from pipper.ops.context.project_files import ProjectFiles, environment_path
+from pipper.ops.sync.freshness import PYTHON, stamp_key
+
+
+def remade(files: ProjectFiles | None) -> list[str] | None:
+    """Return what a bare sync of a project says, if its environment was missing and is now made; else None.
+
+    Never raises: None if that is uncertain, and if nothing is remembered, or no longer holds. Then nothing is changed.
+    """
+    cache = likely_root(os.environ)
+    if files is None or files.lock.data is None or cache is None:
+        return None
+    if os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX"):
+        return None  # a sync may have to say that it leaves this one alone
+    root = environment_path(files.root, os.environ)
+    if os.path.lexists(root):
+        return None
+    try:
+        key = recipe_key(files, root)
+        return remake(cache, root, key, lambda: stamp_key(files, "", f"{root}/{PYTHON}"))
+    except (OSError, ValueError, PipperError):
+        return None
+
+
+def recipe_key(files: ProjectFiles, root: str) -> str:
+    """Return the key of the recipe for the environment at `root`, made with the Python that runs pipper.
+
+    Raises what `stamp_key` raises.
+    """
+    return environment_key(stamp_key(files, "", sys.executable), root)
