@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from pipper.cli import main
 from pipper.cli.boundary import run
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -89,12 +90,24 @@ def run_pipper_apart(
 
 
 def run_here(*args: str | Path, cwd: Path, env: Mapping[str, str]) -> Completed:
-    """Run `pipper ARGS` in this process as if `cwd` and `env` were its own."""
+    """Run `pipper ARGS` in this process as if `cwd` and `env` were its own; it takes no quick way."""
+    return _completed(lambda: run([str(arg) for arg in args]), cwd, env)
+
+
+def run_main_here(*args: str | Path, cwd: Path, env: Mapping[str, str]) -> Completed:
+    """Do the same, beginning where a process of its own does: with the quick ways of commands without options."""
+    line = ["pipper", *map(str, args)]
+    # A quick way ends its process at once.
+    with mock.patch.object(sys, "argv", line), mock.patch("pipper.cli._leave", side_effect=SystemExit(0)):
+        return _completed(main, cwd, env)
+
+
+def _completed(command: Callable[[], None], cwd: Path, env: Mapping[str, str]) -> Completed:
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     code: object = None
     with _inside(cwd, env), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            run([str(arg) for arg in args])
+            command()
         except SystemExit as end:
             code = end.code
     return Completed(stdout=_text(out), stderr=_text(err), code=int(str(code)))

@@ -19,7 +19,7 @@ from typing import Any
 from pipper.apply.installed_record import parse_record
 from pipper.python.environment import MARKS
 from pipper.wheels.record import format_record, row_of
-from tests.commands import PATIENCE, Completed, clean_environment, run_here, start
+from tests.commands import PATIENCE, Completed, clean_environment, run_here, run_main_here, start
 from tests.s3_double import S3Double
 from tests.wheelhouse import make_wheel
 
@@ -157,6 +157,14 @@ class Workspace:
         """Run `pipper ARGS` in this process and require its exit code."""
         done = run_here(*args, cwd=cwd or self.app, env={**self.environment, **(env or {})})
         _require(done, code, args)
+        return done
+
+    def bare(
+        self, command: str, *options: str, env: Mapping[str, str] | None = None, code: int = 0
+    ) -> Completed:
+        """The same by the quick way, if there is one."""
+        done = run_main_here(command, *options, cwd=self.app, env={**self.environment, **(env or {})})
+        _require(done, code, (command, *options))
         return done
 
     def process(

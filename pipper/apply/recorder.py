@@ -7,9 +7,9 @@ where a file was copied, not linked, there is no recipe.
 
 import contextlib
 import os
+import shutil
 import stat
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -21,7 +21,6 @@ from pipper.apply.schemes import layout_of
 from pipper.apply.stamp import STATE, boot_id, stamped_paths
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.python.environment import Environment
-from pipper.system.files import write_atomic
 from pipper.system.regular_file import read_regular
 from pipper.system.seals import sealed
 
@@ -45,25 +44,25 @@ class Recorded(Struct, frozen=True, kw_only=True):
 class Recorder(Placer):
     """A placer for a new virtual environment, which is bare yet: what is in it was made by `venv`.
 
-    `folder` is a new one in the `cache`, for the files that pipper writes, and `key` is that of the recipe.
-    Raises what `Placer` raises. If something cannot be noted, there is no recipe.
+    Its recipe gets this `key` in the cache at `cache`; the one that is there is removed. Raises what `Placer` raises.
+    If something cannot be noted, there is no recipe.
     """
 
-    def __init__(self, environment: Environment, key: str, *, cache: str, folder: str) -> None:
+    def __init__(self, environment: Environment, key: str, cache: str) -> None:
         super().__init__()
         self._environment = environment
-        self._key = key
-        self._cache = cache
         self._root = os.fspath(environment.root)
         self._state = f"{self._root}/{STATE}"
-        self._folder = folder
+        self._key = key
+        self._cache = cache
+        self._place = recipe_place(self._root)
         self._puts = 0
         self._linked: list[Job] = []
         self._own: list[str] = []
         self._recipe = Recipe()
         self._is_whole = False
         with contextlib.suppress(OSError, ValueError):
-            os.mkdir(f"{folder}/{FILES}")
+            _make_room(f"{cache}/{self._place}")
             _note_bare(self._recipe, self._root)
             self._is_whole = True
 
@@ -77,29 +76,31 @@ class Recorder(Placer):
         super().write(path, content, mode)
         self._keep(path)
 
-    def recorded(self, wheels: Iterable[UnpackedWheel]) -> Recorded | None:
+    def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
         """Return the recipe of the environment, which is complete and has a stamp; None if something is not sure.
 
         `wheels` are those in it. The caller holds the lock of the environment.
         """
         with contextlib.suppress(OSError, ValueError, KeyError):
-            stamped = stamped_paths(self._root)
+            stamped, places = stamped_paths(self._root), self._places()
+            if stamped is None or not places or not self._has_all(wheels):
+                return None
             for name in _KEPT:
                 self._keep(f"{self._state}/{name}")
-            places = self._places()
-            is_sure = self._is_whole and self._puts == len(self._linked)
-            if stamped is None or not places or not is_sure:
-                return None
             links = [(job, _placed(job.destination, places)) for job in self._linked]
             own = [_placed(path, places) for path in self._own]
-            recipe, place = self._recipe, recipe_place(self._root)
+            recipe = self._recipe
             recipe.folders += _new_folders([*(path for _, path in links), *own], recipe.folders)
             recipe.covered, recipe.listed = stamped[0], [field for entry in stamped[1] for field in entry]
-            self._publish(f"{self._cache}/{place}")
             recipe.sources, recipe.files = [], []
             _add_links(recipe, links, wheels, self._cache)
-            _add_own(recipe, own, self._cache, f"{place}/{FILES}")
-            return Recorded(key=self._key, place=f"{self._cache}/{place}", root=self._root, recipe=recipe)
+            _add_own(recipe, own, self._cache, f"{self._place}/{FILES}")
+            place = f"{self._cache}/{self._place}"
+            return (
+                Recorded(key=self._key, place=place, root=self._root, recipe=recipe)
+                if self._is_whole
+                else None
+            )
         return None
 
     def _is_linked(self, job: Job) -> bool:
@@ -110,7 +111,7 @@ class Recorder(Placer):
 
     def _keep(self, path: str) -> None:
         try:
-            os.link(path, f"{self._folder}/{FILES}/{len(self._own)}")
+            os.link(path, f"{self._cache}/{self._place}/{FILES}/{len(self._own)}")
         except OSError:
             self._is_whole = False
         self._own.append(path)
@@ -126,16 +127,10 @@ class Recorder(Placer):
         stage = f"{self._state}/{STAGE}"
         return {f"{stage}/tree/": "", f"{stage}/info/": library, f"{self._state}/": f"{STATE}/"}
 
-    def _publish(self, place: str) -> None:
-        """Put the files in their place in the cache, and what is there out of it."""
-        parent = os.path.dirname(place)
-        os.makedirs(parent, exist_ok=True)
-        if os.path.islink(parent):
-            raise ValueError(parent)
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(place, f"{self._folder}/old")
-        os.mkdir(place)
-        os.rename(f"{self._folder}/{FILES}", f"{place}/{FILES}")
+    def _has_all(self, wheels: Collection[UnpackedWheel]) -> bool:
+        """Return whether all files of these wheels came through here, and were linked."""
+        records = sum(path.endswith(".dist-info/RECORD") for path in self._own)
+        return self._is_whole and self._puts == len(self._linked) and records == len(wheels)
 
 
 def keep(recorded: Recorded, lines: Sequence[str]) -> None:
@@ -145,7 +140,19 @@ def keep(recorded: Recorded, lines: Sequence[str]) -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         text = to_text(recorded.recipe, recorded.key, boot_id())
-        write_atomic(Path(recorded.place) / RECIPE, sealed(text, recipe_subject(recorded.root)))
+        # One that is cut off is void, and one that is there is another's.
+        with open(f"{recorded.place}/{RECIPE}", "xb") as file:
+            file.write(sealed(text, recipe_subject(recorded.root)))
+
+
+def _make_room(place: str) -> None:
+    """Make the folder of a recipe, and remove what is there; raises OSError, and ValueError for a link."""
+    parent = os.path.dirname(place)
+    os.makedirs(parent, exist_ok=True)
+    if os.path.islink(parent):
+        raise ValueError(parent)
+    shutil.rmtree(place, ignore_errors=True)
+    os.makedirs(f"{place}/{FILES}")
 
 
 def _note_bare(recipe: Recipe, root: str) -> None:

@@ -310,7 +310,7 @@ def test_where_no_key_can_be_made_every_sync_compares_the_bytes(filled: Workspac
     assert not (folder / "cache-key").exists()
 
 
-PARTS = ("files", "wheels", "index", "interpreters", "stamps", ".lock", "CACHEDIR.TAG")
+PARTS = ("files", "wheels", "index", "interpreters", "stamps", "recipes", ".lock", "CACHEDIR.TAG")
 COMMANDS = (("sync",), ("lock", "-U"), ("cache", "prune"), ("cache", "clean"), ("list",))
 
 
@@ -343,7 +343,7 @@ def test_T11_pruning_does_not_follow_a_link_either(filled: Workspace) -> None:
     outside.mkdir()
     (outside / "thesis").write_text("mine")
     os.utime(outside / "thesis", (1, 1))
-    for part in ("files", "wheels", "index", "stamps"):
+    for part in ("files", "wheels", "index", "stamps", "recipes"):
         (cache_of(filled) / part).mkdir(exist_ok=True)
         (cache_of(filled) / part / "zz").symlink_to(outside)
         (cache_of(filled) / part / "ab").mkdir(exist_ok=True)

@@ -30,8 +30,11 @@ PATHS = {
     "os.utime": (0,),
 }
 """Which arguments of an audit event are paths that change."""
-FOLDERS = {"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.chmod": 2, "os.utime": 3}
-"""Which argument says what a relative path is relative to, where `shutil.rmtree` uses that."""
+FOLDERS = {
+    **{"os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.chmod": 2, "os.utime": 3},
+    **{"os.link": 3, "os.symlink": 2},
+}
+"""Which argument says what a relative path is relative to, where `shutil.rmtree` or pipper uses that."""
 CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _FICLONE = 0x40049409
 

@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from pipper.apply.journal import UNSETTLED
 from pipper.apply.pending import pending
 from pipper.cache.unpacked import UnpackedWheel
+from pipper.cli import main
 from pipper.cli.boundary import run
 from pipper.errors import MachineError
 from pipper.python.environment import environment_of
@@ -138,16 +140,17 @@ class Engine(World):
 class Command(World):
     """A project and one `pipper` command in it."""
 
-    def __init__(self, root: Path, *arguments: str) -> None:
+    def __init__(self, root: Path, *arguments: str, is_quick: bool = False) -> None:
         super().__init__(root)
         self.workspace = Workspace(root=root)
+        self._is_quick = is_quick
         self.said = root.with_name(f"{root.name}-said")
         self._arguments = arguments
         self._bare: Mapping[str, tuple[str, str]] = {}
         self._locks: dict[str, tuple[bytes, bytes]] = {}
 
     def change(self) -> int:
-        return command(self.workspace, *self._arguments, said=self.said)
+        return command(self.workspace, *self._arguments, said=self.said, is_quick=self._is_quick)
 
     def look(self) -> Look:
         venv = self.workspace.venv
@@ -169,7 +172,7 @@ class Command(World):
     def publish(self, numbers: Sequence[int] = (1, 2)) -> None:
         """Publish every package in these versions."""
         self.workspace.publish(
-            *(self.workspace.wheel(**_package(n, number)) for n in range(PACKAGES) for number in numbers)
+            *(self.workspace.wheel(**package(n, number)) for n in range(PACKAGES) for number in numbers)
         )
 
     def lock(self, count: int, number: int) -> None:
@@ -192,17 +195,41 @@ class Command(World):
     def settle(self) -> None:
         """From here on the change is made: once undisturbed, to know how it ends."""
         self.begin()
-        self.workspace.run(*self._arguments)
+        (self.workspace.bare if self._is_quick else self.workspace.run)(*self._arguments)
         self.end()
 
 
 def fresh(root: Path) -> World:
     """`sync` into a project without environment, with a cache that holds nothing."""
-    world = Command(root, "sync")
+    world = Command(root, "sync", is_quick=True)
     world.publish((1,))
     world.lock(PACKAGES, 1)
     world.learn_bare()
     shutil.rmtree(root / "cache")
+    world.settle()
+    return world
+
+
+class Remade(Command):
+    """`sync` into a project whose environment is missing, by a recipe that holds: one that was copied does not."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.remember()
+
+    def remember(self) -> None:
+        """Let the cache have a recipe for the missing environment."""
+        self.workspace.bare("sync")
+        shutil.rmtree(self.workspace.venv)
+
+
+def remade(root: Path) -> World:
+    """`sync` into a project whose environment is missing, by its recipe."""
+    world = Remade(root, "sync", is_quick=True)
+    world.publish((1,))
+    world.lock(PACKAGES, 1)
+    world.learn_bare()
+    world.remember()
     world.settle()
     return world
 
@@ -260,12 +287,15 @@ def relock(root: Path) -> World:
 
 WORLDS: dict[str, Callable[[Path], World]] = {
     "engine": Engine,
-    **{each.__name__: each for each in (fresh, upgrade, downgrade, removal, relock)},
+    **{each.__name__: each for each in (fresh, remade, upgrade, downgrade, removal, relock)},
 }
 
 
-def command(workspace: Workspace, *arguments: str, said: Path) -> int:
-    """Run `pipper ARGUMENTS` in this process, which is a fork and ends soon after; return the exit code."""
+def command(workspace: Workspace, *arguments: str, said: Path, is_quick: bool) -> int:
+    """Run `pipper ARGUMENTS` in this process, which is a fork and ends soon after; return the exit code.
+
+    `is_quick`: with the quick ways of commands without options.
+    """
     os.environ.clear()
     os.environ.update(workspace.environment)
     os.chdir(workspace.app)
@@ -273,14 +303,18 @@ def command(workspace: Workspace, *arguments: str, said: Path) -> int:
     with said.open("wb") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    sys.argv = ["pipper", *arguments]
     try:
-        run(arguments)
+        # A quick way ends its process at once, and this one has something to tell.
+        with mock.patch("pipper.cli._leave", side_effect=SystemExit(0)):
+            main() if is_quick else run(arguments)
     except SystemExit as end:
         sys.stderr.flush()
         return int(str(end.code))
+    return 0
 
 
-def _package(n: int, number: int) -> dict[str, object]:
+def package(n: int, number: int) -> dict[str, object]:
     """A package with scripts, data, headers, and files that it shares with others or changes in kind."""
     name, version = f"pack_{n:02}", f"{number}.0"
     files = {

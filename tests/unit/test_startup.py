@@ -91,6 +91,12 @@ def test_a_sync_from_the_cache_imports_nothing_that_fetches_solves_and_compiles(
     for each in ("solve.catalogue", "solve.candidates", "apply.bytecode", "wheels.gate", "storage", "http"):
         assert f"pipper.{each}" not in told
     assert "click" not in told, "a sync without options is not parsed"
+    (app / ".venv").rename(tmp_path / "older")
+    modules = imported("sync", cwd=app)
+    assert list(app.glob(".venv/lib*/**/alpha-1.0.dist-info"))
+    assert modules & (HEAVY | OF_OTHER_COMMANDS) == set(), (
+        "links are made, and nothing is read but the recipe"
+    )
 
 
 def test_a_sync_without_options_does_and_tells_what_one_with_options_does(tmp_path: Path) -> None:

@@ -4,23 +4,20 @@ There is one only where all that decides about the environment is in the key of 
 without members and without packages that are built, whose `.venv` was missing, with the Python that runs pipper.
 """
 
-import contextlib
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from pipper.apply.recorder import Recorder
 from pipper.apply.stamp import boot_id
-from pipper.cache.cache import Cache
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Wanted
 from pipper.core.reporter import Reporter
 from pipper.errors import PipperError
+from pipper.ops.context.environments import open_cache
 from pipper.ops.context.interpreters import pinned
 from pipper.ops.context.project import Goal
 from pipper.ops.context.project_files import environment_path, version_file
@@ -30,27 +27,20 @@ from pipper.ops.sync.request import BARE, SyncRequest
 from pipper.python.environment import Environment
 
 
-@contextlib.contextmanager
-def recording(
-    settings: Settings,
-    request: SyncRequest,
-    environment: Environment,
-    goal: Goal,
-    wanted: Sequence[Wanted],
-    cache: Cache,
-) -> Iterator[Recorder | None]:
-    """Yield a recorder for an environment that was made and is empty; None where no recipe is to be kept."""
-    folder = key = ""
-    with contextlib.suppress(OSError, PipperError):
+def recorder_for(
+    settings: Settings, request: SyncRequest, environment: Environment, goal: Goal, wanted: Sequence[Wanted]
+) -> Recorder | None:
+    """Return a recorder for an environment that is made and empty; None where no recipe is to be kept.
+
+    The caller holds the lock of the environment, and is within `Cache.in_use`.
+    """
+    try:
         if goal.files and _is_sure(settings, request, environment, goal, wanted):
             key = recipe_key(goal.files, os.fspath(environment.root))
-            (cache.root / "tmp").mkdir(exist_ok=True)
-            folder = tempfile.mkdtemp(dir=cache.root / "tmp")
-    try:
-        yield Recorder(environment, key, cache=str(cache.root), folder=folder) if folder else None
-    finally:
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+            return Recorder(environment, key, str(open_cache(settings).root))
+    except (OSError, PipperError):
+        return None  # the environment is made without
+    return None
 
 
 def _is_sure(

@@ -142,12 +142,7 @@ def _sync_missing(run: "_Run", documents: Mapping[Path, bytes]) -> SyncOutcome:
         with set_aside(environment, reporter), gone_on_error(environment, reporter):
             if environment.is_missing:
                 make_environment(run.settings, environment)
-            from pipper.ops.sync.recording import recording  # noqa: PLC0415 - few syncs make an environment
-
-            with recording(
-                run.settings, run.request, environment, run.goal, run.wanted, cache
-            ) as run.recorder:
-                return _sync_existing(run, documents, wheels)
+            return _sync_existing(run, documents, wheels)
 
 
 def _sync_existing(
@@ -160,6 +155,10 @@ def _sync_existing(
         run = run.renewed()
         present = installed(environment)
         plan = run.repairing_plan(present)
+        if environment.is_missing and run.request.remembers and not present:
+            from pipper.ops.sync.recording import recorder_for  # noqa: PLC0415 - few syncs make an environment
+
+            run.recorder = recorder_for(run.settings, run.request, environment, run.goal, run.wanted)
         if plan.changes or documents:
             refuse_self_change(plan, environment)
             plan = run.apply(plan, present, documents, wheels)
