@@ -9,6 +9,7 @@
     index/SITE/                  pages and metadata of an index
     stamps/AB/SHA256             a lock that was up to date, for each project
     recipes/AB/DIGEST/           how the environment at a path was put together (`apply.recipe`), with a seal
+    memos/AB/DIGEST              a lock and all that its solve read (`ops.lock.memo`)
     tmp/                         unfinished files
     .lock                        held shared by each command, exclusively by `cleaning`
     CACHEDIR.TAG                 excludes the folder from backups, if pipper created it

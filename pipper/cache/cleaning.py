@@ -37,7 +37,7 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, here=True, waiting=waiting):
         freed = _remove(cache.root / "tmp")
-        clocks = {**dict.fromkeys(("files", "built", "index", "stamps"), ""), **_CLOCKS}
+        clocks = {**dict.fromkeys(("files", "built", "index", "stamps", "memos"), ""), **_CLOCKS}
         for kind, clock in clocks.items():
             for entry in _entries(cache.root / kind):
                 try:

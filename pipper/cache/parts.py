@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 RECIPES = "recipes"
 """The part with what `apply.recipe` remembers of environments."""
-PARTS = ("files", "wheels", "builds", "built", "interpreters", "index", "stamps", RECIPES, "tmp")
-"""All that the cache creates and `clean` removes."""
+PARTS = ("memos", "files", "wheels", "builds", "built", "interpreters", "index", "stamps", RECIPES, "tmp")
+"""All that the cache creates and `clean` removes, in this order: a memo goes by what the others hold."""
 LOCK = ".lock"
 TAG = "CACHEDIR.TAG"
 

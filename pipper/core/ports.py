@@ -1,19 +1,24 @@
-"""The ports Store, Source and BuildEnvironments. Their docstrings are the contract that every adapter keeps."""
+"""The ports Store, Source and BuildEnvironments. Their docstrings are the contract that every adapter keeps.
+
+A lock that is remembered asks stores and needs nothing else, so this module imports little.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct, field
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName
-from packaging.version import Version
 
-from pipper.core.lock.model import Lock, LockedFile
-from pipper.core.target import Target
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from pipper.core.lock.model import Lock, LockedFile
+    from pipper.core.target import Target
 
 NO_ETAG = "0" * 64
 """An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""
@@ -62,11 +67,24 @@ class Store(Protocol):
     def location(self) -> str:
         """The root for messages: `s3://BUCKET/PREFIX` or `file:///DIR`, without any secret."""
 
+    @property
+    def address(self) -> str:
+        """As `location`, with the server of a bucket: two stores of one address have the same objects.
+
+        Empty if it cannot be found without asking for credentials. Sends no request.
+        """
+
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         """Return `length` bytes of `key` from `start`, or all bytes to the end.
 
         A range beyond the end returns fewer bytes or none. A whole object is returned as it was stored, or not at
         all: a page may be changed and written back. Raises ObjectAbsentError.
+        """
+
+    def is_unchanged(self, key: str, etag: str | None) -> bool:
+        """Return whether `key` certainly still has the etag that it was read with, or with None, is still absent.
+
+        A store that can tell that without the body does not read it. False also if it cannot tell: `read` does.
         """
 
     def stream(
@@ -189,9 +207,9 @@ class CandidateFile(Struct, frozen=True, kw_only=True):
 
     filename: str
     """Its own file name (PEP 427, PEP 625)."""
-    locked: LockedFile
+    locked: "LockedFile"
     """Its location, size and hash, as a lock records them."""
-    requires_python: SpecifierSet | None = None
+    requires_python: "SpecifierSet | None" = None
     upload_time: datetime | None = None
     yanked: str | None = None
     """None, or the reason (PEP 592), which may be empty."""
@@ -213,7 +231,7 @@ class WheelKind(NamedTuple):
     """As in the file name (PEP 425), such as `py2.py3-none-any`."""
     build: int
     """The number at the start of the build tag (PEP 427); 0 without a build tag."""
-    requires_python: SpecifierSet | None
+    requires_python: "SpecifierSet | None"
     yanked: str | None
 
 
@@ -230,8 +248,8 @@ class Assortment(Struct, frozen=True, kw_only=True, eq=False):
 class Release(Struct, frozen=True, kw_only=True):
     """All files of one version of one project in one source, for any target."""
 
-    name: NormalizedName
-    version: Version
+    name: "NormalizedName"
+    version: "Version"
     source: str
     """Alias of a repository, or `index`."""
     files: Sequence[CandidateFile]
@@ -254,9 +272,9 @@ class ReleaseFile(NamedTuple):
 class ReleaseMetadata(Struct, frozen=True, kw_only=True):
     """The requirements of a release (core metadata: Requires-Dist, Requires-Python, Provides-Extra)."""
 
-    requires_dist: tuple[Requirement, ...] = ()
-    provides_extra: frozenset[NormalizedName] = frozenset()
-    requires_python: SpecifierSet | None = None
+    requires_dist: "tuple[Requirement, ...]" = ()
+    provides_extra: "frozenset[NormalizedName]" = frozenset()
+    requires_python: "SpecifierSet | None" = None
     """From METADATA; a page may omit it."""
     unusable: str = ""
     """Why the metadata cannot be used; empty if it can."""
@@ -272,13 +290,13 @@ class Source(Protocol):
     def alias(self) -> str:
         """The name of this source in the manifest and the lock."""
 
-    def holds(self, name: NormalizedName) -> bool:
+    def holds(self, name: "NormalizedName") -> bool:
         """Return whether this source has the project."""
 
-    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+    def prefetch(self, names: "Iterable[NormalizedName]") -> None:
         """Read in parallel what `releases` needs for these names; unknown names are ignored."""
 
-    def releases(self, name: NormalizedName) -> Sequence[Release]:
+    def releases(self, name: "NormalizedName") -> Sequence[Release]:
         """Return every release of the project in any order; empty if the source does not have it."""
 
     def metadata(self, release: Release, file: CandidateFile) -> ReleaseMetadata:
@@ -304,7 +322,7 @@ class BuildEnvironments(Protocol):
         NoSolutionError, and the errors of sources and of the disk. The same packages may give the same environment.
         """
 
-    def lock(self, requirements: Iterable[str], targets: Sequence[Target], *, subject: str) -> Lock:
+    def lock(self, requirements: Iterable[str], targets: "Sequence[Target]", *, subject: str) -> "Lock":
         """Return the packages that an environment has on each target; the first target must have a solution.
 
         Raises as `make`.

@@ -14,10 +14,10 @@ import re
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
-from packaging.utils import NormalizedName
 
 from pipper.cache.folder import refuse_links
 from pipper.index.simple_api import ProjectFiles
@@ -25,16 +25,16 @@ from pipper.system.files import write_atomic
 from pipper.system.seals import read_sealed, sealed
 from pipper.system.trust import is_own_folder
 
+V = TypeVar("V", bound="Validators")
+
 _SECONDS = re.compile(r"[0-9]{1,12}")
 LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
 
 
-class CachedPage(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
-    """A page, its validators and its freshness."""
+class Validators(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
+    """What tells whether a page is still as it was read."""
 
-    files: ProjectFiles | None
-    """None if the index does not have the project."""
     digest: str = ""
     """The sha256 of the body it was parsed from."""
     etag: str = ""
@@ -49,6 +49,23 @@ class CachedPage(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
         """Whether the page needs no request yet."""
         now = time.time()
         return now < self.fresh_until <= now + LONGEST_FRESH
+
+    def conditions(self) -> dict[str, str]:
+        """Return the headers of a conditional request."""
+        given = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
+        return {name: value for name, value in given.items() if value}
+
+
+class CachedPage(Validators, frozen=True, kw_only=True, tag_field="format", tag=3):
+    """A page, its validators and its freshness."""
+
+    files: ProjectFiles | None
+    """None if the index does not have the project."""
+
+
+def is_kept(files: ProjectFiles | None) -> bool:
+    """Return whether a page may be stored: not if a file's URL has a query, because it may be signed."""
+    return files is None or not any("?" in file.url for file in files.files)
 
 
 def fresh_until(cache_control: str) -> float:
@@ -66,22 +83,29 @@ class PageCache:
     def __init__(self, root: Path, url: str) -> None:
         self._folder = root / sha256(url.encode()).hexdigest()[:16]
 
-    def page(self, name: NormalizedName) -> CachedPage | None:
+    def page(self, name: str) -> CachedPage | None:
         """Return the cached page of a project, or None."""
+        return self._decoded(name, CachedPage)
+
+    def validators(self, name: str) -> Validators | None:
+        """Return the validators of the cached page of a project, or None; the page itself is not parsed."""
+        return self._decoded(name, Validators)
+
+    def _decoded(self, name: str, kind: type[V]) -> V | None:
         text = self._read(f"{name}.page")
         try:
-            return None if text is None else json.decode(text, type=CachedPage)
+            return None if text is None else json.decode(text, type=kind)
         except (MsgspecError, ValueError, RecursionError):
             return None
 
-    def keep_page(self, name: NormalizedName, page: CachedPage) -> None:
-        """Store a page, unless a file's URL has a query: it may be signed."""
-        if page.files is not None and any("?" in file.url for file in page.files.files):
+    def keep_page(self, name: str, page: CachedPage) -> None:
+        """Store a page that `is_kept`."""
+        if not is_kept(page.files):
             return
         with contextlib.suppress(UnicodeEncodeError):  # half a surrogate pair, which JSON allows
             self._write(f"{name}.page", json.encode(page))
 
-    def confirm_page(self, name: NormalizedName, page: CachedPage, until: float) -> None:
+    def confirm_page(self, name: str, page: CachedPage, until: float) -> None:
         """Store until when an unchanged page is fresh."""
         if until > page.fresh_until:
             self.keep_page(name, replace(page, fresh_until=until))

@@ -7,20 +7,21 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
-from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
+from pipper.core.reads import PAGE, ReadLog
 from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
-from pipper.index.cache import CachedPage, PageCache, fresh_until
+from pipper.index.cache import CachedPage, PageCache, fresh_until, is_kept
+from pipper.index.pages import ABSENT, ask_page, url_of
 from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
 from pipper.index.remote_metadata import headers_only
-from pipper.index.simple_api import ACCEPT, LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
+from pipper.index.simple_api import LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
 from pipper.index.wheels import WheelsOfIndex
 from pipper.system.parallel import in_parallel
 from pipper.wheels.ranged_file import LARGEST_TEXT
@@ -29,7 +30,6 @@ T = TypeVar("T")
 
 _MOST_UNUSABLE = 500
 """Files of one project whose metadata cannot be used, before the solver is stopped."""
-_ABSENT = (404, 410)
 _SERVER = "report this to the administrator of the index"
 _OFFLINE = "run `pipper lock` without --offline"
 
@@ -49,8 +49,13 @@ class IndexSource:
         alias: str = INDEX,
         offline: bool = False,
         reporter: Reporter | None = None,
+        log: ReadLog | None = None,
     ) -> None:
-        """`cache_root` is the folder of the page cache; with `offline` nothing else is read."""
+        """`cache_root` is the folder of the page cache; with `offline` nothing else is read.
+
+        In `log`, each page is noted by the digest of its body. What a page has no hash for, and what fails, spoils it.
+        """
+        self._log = log or ReadLog()
         self.alias = alias
         self._connect = connect
         self._cache_root = cache_root
@@ -62,13 +67,14 @@ class IndexSource:
         self._pages: dict[NormalizedName, ProjectFiles | None] = {}
         self._failed: dict[NormalizedName, PipperError] = {}
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
-        self._wheels = WheelsOfIndex(lambda: self.connection.reader)
+        self._wheels = WheelsOfIndex(lambda: self._open()[0].reader)
         self._unusable: Counter[NormalizedName] = Counter()
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
 
     @property
     def connection(self) -> Connection:
-        """The index, found on first use."""
+        """The index, found on first use; who reads with it notes nothing."""
+        self._log.spoil()
         return self._open()[0]
 
     def holds(self, name: NormalizedName) -> bool:
@@ -81,7 +87,7 @@ class IndexSource:
         """See `Source.releases`. A version without wheels is a release without files."""
         if name not in self._releases:
             page = self._page(name)
-            url, warn = self.connection.url, self._reporter.warning
+            url, warn = self._open()[0].url, self._reporter.warning
             self._releases[name] = releases_of(page, name, url, warn, alias=self.alias) if page else ()
         return self._releases[name]
 
@@ -102,6 +108,7 @@ class IndexSource:
                 headers = self._headers(listed, subject)
             except IntegrityError as error:
                 # One broken version does not stop the solver: only a requirement for that version fails.
+                self._log.spoil()
                 self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
             else:
                 note = self._reporter.detail
@@ -136,6 +143,7 @@ class IndexSource:
             if self._opened is None:
                 connection = self._connect()
                 self._opened = connection, PageCache(self._cache_root, connection.url)
+                self._log.note_place(self.alias, connection.url)
             return self._opened
 
     def _listed(self, name: NormalizedName) -> Mapping[str, IndexFile]:
@@ -152,6 +160,7 @@ class IndexSource:
             try:
                 self._pages[name] = self._read_page(name)
             except PipperError as error:
+                self._log.spoil()
                 self._failed[name] = error  # after its retries: a second call must not wait again
                 raise
         return self._pages[name]
@@ -160,21 +169,25 @@ class IndexSource:
         connection, cache = self._open()
         known = cache.page(name)
         if known is not None and (self._offline or known.is_fresh):
+            self._note(name, known.digest)
             return known.files
-        url = f"{connection.url}{quote(name)}/"
+        url = url_of(connection, name)
         if self._offline:
             raise StoreError(f"{url} is not in the cache", hint=_OFFLINE)
-        answer = connection.reader.get(url, _conditions(known), limit=LARGEST_PAGE)
+        answer = ask_page(connection, name, known)
         until = fresh_until(answer.headers.get("cache-control", ""))
         if answer.status == 304 and known is not None:
             cache.confirm_page(name, known, until)
+            self._note(name, known.digest)
             return known.files
-        if answer.status in _ABSENT:
+        if answer.status in ABSENT:
             cache.keep_page(name, CachedPage(files=None))
+            self._note(name, "")
             return None
         if answer.status != 200:
             raise _unexpected(url, answer)
         digest = sha256(answer.body).hexdigest()
+        self._note(name, digest)
         if known is not None and known.files is not None and known.digest == digest:
             cache.confirm_page(name, known, until)
             return known.files
@@ -187,7 +200,12 @@ class IndexSource:
         etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
         page = CachedPage(files=files, digest=digest, etag=etag, modified=modified, fresh_until=until)
         cache.keep_page(name, page)
+        if not is_kept(files):
+            self._log.spoil()
         return files
+
+    def _note(self, name: NormalizedName, digest: str) -> None:
+        self._log.note(self.alias, PAGE, name, digest)
 
     def _headers(self, file: IndexFile, subject: str) -> bytes:
         """Return METADATA without its description: from the cache, the metadata file or the wheel."""
@@ -196,6 +214,8 @@ class IndexSource:
         known = cache.metadata(digest)
         if known is not None:
             return known
+        if not digest:
+            self._log.spoil()
         if self._offline:
             raise StoreError(f"the metadata of {subject} is not in the cache", hint=_OFFLINE)
         whole = None if file.metadata is None else self._metadata_file(file, subject)
@@ -207,7 +227,7 @@ class IndexSource:
         path, question, query = file.url.partition("?")
         url = f"{path}.metadata{question}{query}"
         try:
-            answer = self.connection.reader.get(url, {}, limit=LARGEST_TEXT)
+            answer = self._open()[0].reader.get(url, {}, limit=LARGEST_TEXT)
         except (AccessError, StoreError):
             return None  # a proxy may not know such files; the wheel has the same text, or the same error
         if answer.status != 200:
@@ -225,15 +245,6 @@ def _unexpected(what: str, answer: Answer) -> StoreError:
     return StoreError(
         f"cannot read {what}", cause=f"the index answered with status {answer.status}", hint=_SERVER
     )
-
-
-def _conditions(known: CachedPage | None) -> dict[str, str]:
-    headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
-    if known is not None and known.etag:
-        headers["If-None-Match"] = known.etag
-    if known is not None and known.modified:
-        headers["If-Modified-Since"] = known.modified
-    return headers
 
 
 def _unpacked(answer: Answer, url: str) -> bytes:

@@ -22,11 +22,13 @@ from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, pa
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Store
+from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, UsageError
+from pipper.repository.recorded import RecordedStore
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.parallel import both, in_parallel
 from pipper.system.retry import pause_if_damaged, retry
@@ -52,13 +54,15 @@ class Repository:
         url: str = "",
         may_be_empty: bool = False,
         reporter: Reporter | None = None,
+        log: ReadLog | None = None,
     ) -> None:
         """Read `store` as the source `alias`; `url` is the URL for the lock, as in the manifest or option.
 
-        With `may_be_empty`, a place without a repository counts as an empty one.
+        With `may_be_empty`, a place without a repository counts as an empty one. All reads are noted in `log`.
         """
         self._may_be_empty = may_be_empty
-        self.store = store
+        self._directory = store if isinstance(store, DirectoryStore) else None
+        self.store: Store = RecordedStore(store, alias, log) if log else store
         self.url = url
         self.alias = alias
         self._reporter = reporter or Reporter()
@@ -133,9 +137,9 @@ class Repository:
 
     def require_directory(self) -> None:
         """Raise UsageError if the repository is a directory that is gone: no single file is missing then."""
-        if isinstance(self.store, DirectoryStore) and self.store.is_gone:
+        if self._directory and self._directory.is_gone:
             raise UsageError(
-                f"{self.store.location} is not a repository: there is no folder `{self.store.root}`",
+                f"{self.store.location} is not a repository: there is no folder `{self._directory.root}`",
                 cause="it was moved or removed, its disk is not mounted, or the path is wrong",
                 hint="restore or mount it, or correct the path in [repositories] of the manifest, or after -b",
             )
@@ -195,7 +199,7 @@ class Repository:
     @property
     def ignores_case(self) -> bool:
         """Whether keys that differ only in the case of letters are one object."""
-        return isinstance(self.store, DirectoryStore) and self.store.ignores_case
+        return self._directory is not None and self._directory.ignores_case
 
     def removal(self, name: NormalizedName, sha256: str) -> str:
         """Return when and by whom a wheel was removed, for people; empty if the page has no tombstone of it.

@@ -13,10 +13,15 @@ class RehearsalStore:
     """Reads from another store; accepts the writes that it would accept, and does nothing. See `ports.Store`."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self.location = store.location
         self.read, self.stream, self.head = store.read, store.stream, store.head
-        self.list, self.folders = store.list, store.folders
+        self.list, self.folders, self.is_unchanged = store.list, store.folders, store.is_unchanged
         self.url, self.lifetime, self.presign = store.url, store.lifetime, store.presign
+
+    @property
+    def address(self) -> str:
+        return self._store.address
 
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None

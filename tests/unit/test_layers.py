@@ -61,7 +61,9 @@ PARSERS = {
     **dict.fromkeys(("urlsplit", "urlparse", "urljoin"), ("core.urls",)),
     **dict.fromkeys(("json.loads", "json.load"), ("core.plain_json", "core.document")),
     **dict.fromkeys(("tomllib.loads", "tomllib.load"), ("core.document",)),
-    "json.decode": ("cache.notes", "cache.unpacked", "index.cache", "storage.directory.notes"),
+    "json.decode": (
+        *("cache.notes", "cache.unpacked", "index.cache", "ops.lock.remembered", "storage.directory.notes"),
+    ),
     "fromisoformat": ("core.wheel_kinds", "core.manifest.constraints", "storage.s3.fast.client"),
     **dict.fromkeys(("strptime", "fromtimestamp"), ("core.urls", "storage.directory.store")),
     **dict.fromkeys(("HeaderParser", "message_from_bytes", "message_from_string"), ()),

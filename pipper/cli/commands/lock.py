@@ -22,6 +22,7 @@ from pipper.ops.context.project import no_project
 from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.lock.lock import LockOutcome, check_lock, lock_project
 from pipper.ops.lock.lock_stamp import write_lock_stamp
+from pipper.ops.lock.memorable import remember
 from pipper.ops.lock.options import BARE
 
 _UNCHANGED = "Unchanged:"
@@ -127,6 +128,10 @@ def command(
         warnings = [presentable(f"warning: {text}") for text in outcome.warnings]
         lines = [*warnings, presentable(_summary(outcome, _UNCHANGED))]
         write_lock_stamp(settings, files, outcome.stamp_key, lines)
+    if outcome.memo:
+        remember(
+            settings, outcome.memo, [*change_lines(outcome.changes), _summary(outcome, done)], presentable
+        )
     return 0
 
 

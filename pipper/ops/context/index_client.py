@@ -11,6 +11,7 @@ from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index, is_public
+from pipper.index.reader import Connection, Disk
 from pipper.ops.context.environments import own_venv
 from pipper.ops.context.settings import Settings
 from pipper.python.interpreter import running
@@ -73,6 +74,12 @@ def folder_of(url: str) -> Path | None:
     """Return the folder of a `file:` index, None for another one."""
     parts = split_url(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def connection_to(settings: Settings, address: IndexAddress) -> Connection:
+    """Return the index at an address, ready for requests."""
+    reader = Disk() if folder_of(address.url) else web_of(settings, address)
+    return Connection(url=address.url, reader=reader)
 
 
 def web_of(settings: Settings, address: IndexAddress, further: Iterable[str] = ()) -> Web:

@@ -4,19 +4,29 @@ from pathlib import Path
 
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
+from pipper.core.reads import ReadLog
 from pipper.errors import UsageError
-from pipper.index.reader import Connection, Disk
+from pipper.index.reader import Connection
 from pipper.index.source import IndexSource
 from pipper.ops.context.environments import open_cache
-from pipper.ops.context.index_client import folder_of, index_address, web_of
+from pipper.ops.context.index_client import connection_to, folder_of, index_address
 from pipper.ops.context.settings import Settings
 from pipper.system.os_errors import os_errors
 
 
 def open_index(
-    settings: Settings, manifest: Manifest, *, root: Path, alias: str = INDEX, offline: bool = False
+    settings: Settings,
+    manifest: Manifest,
+    *,
+    root: Path,
+    alias: str = INDEX,
+    offline: bool = False,
+    log: ReadLog | None = None,
 ) -> IndexSource:
-    """Return the index of a manifest, or a further one, as a source; the first request determines its URL."""
+    """Return the index of a manifest, or a further one, as a source; the first request determines its URL.
+
+    What it reads is noted in `log`.
+    """
 
     def connect() -> Connection:
         address = index_address(settings, manifest.indexes.get(alias, manifest.index_url), root)
@@ -24,7 +34,7 @@ def open_index(
         folder = folder_of(address.url)
         if folder and not offline:
             _require_folder(folder, "[indexes] of the manifest" if alias != INDEX else address.step)
-        return Connection(url=address.url, reader=Disk() if folder else web_of(settings, address))
+        return connection_to(settings, address)
 
     return IndexSource(
         connect,
@@ -32,6 +42,7 @@ def open_index(
         alias=alias,
         offline=offline,
         reporter=settings.reporter,
+        log=log,
     )
 
 

@@ -5,28 +5,19 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pipper.core.layout.keys import MARKER_KEY
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.repositories import RepositoryEntry
-from pipper.core.ports import Store
+from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
-from pipper.errors import StoreError, UsageError
+from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import absolute_entry, declared_repositories, list_named
 from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.open_stores import open_store
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
-from pipper.repository.access import (
-    DEFAULT_ALIAS,
-    alias_of,
-    choose_access,
-    choose_repositories,
-    directory_of,
-    open_bucket,
-)
+from pipper.repository.access import alias_of, choose_repositories
 from pipper.repository.named_repositories import named_repositories_path, read_named_repositories
 from pipper.repository.source import Repository
-from pipper.storage.directory.store import DirectoryStore
-from pipper.system.os_errors import os_errors
 
 
 def open_repositories(
@@ -36,11 +27,12 @@ def open_repositories(
     base: Path,
     may_be_empty: bool = False,
     offline: bool = False,
+    log: ReadLog | None = None,
 ) -> tuple[Repository, ...]:
     """Return the repositories a command reads, in order of trust; send no request.
 
-    With `may_be_empty`, a place without a repository counts as an empty one. Raises StoreError if one that is not a
-    directory is to be read `offline`.
+    With `may_be_empty`, a place without a repository counts as an empty one. What they read is noted in `log`. Raises
+    StoreError if one that is not a directory is to be read `offline`.
     """
     named = list_named(settings)
     entries = choose_repositories(settings.repositories, declared, named)
@@ -51,37 +43,17 @@ def open_repositories(
         )
     repositories = []
     for entry in entries:
-        if entry.url.startswith("file:"):
-            store: Store = DirectoryStore(directory_of(entry.url, base))
-        elif offline:
-            raise StoreError(
-                f"{entry.url} cannot be read offline",
-                cause="what it holds is asked for each time, so that no private name goes to the index",
-                hint="leave out --offline, or lock from a copy in a directory: -b ./DIR",
-            )
-        else:
-            _warn_of_directory(settings, entry)
-            access = choose_access(settings.repositories, entry, named, settings.environ)
-            store = open_bucket(entry, access)
-            settings.reporter.detail(f"{store.location}: uses {access.step}")
+        store = open_store(settings, entry, named, base=base, offline=offline)
         found = Repository(
-            store, entry.alias, url=entry.url, may_be_empty=may_be_empty, reporter=settings.reporter
+            store,
+            entry.alias,
+            url=entry.url,
+            may_be_empty=may_be_empty,
+            reporter=settings.reporter,
+            log=log,
         )
         repositories.append(found)
     return tuple(repositories)
-
-
-def _warn_of_directory(settings: Settings, entry: RepositoryEntry) -> None:
-    """Warn if the name of a bucket is that of a repository in this directory, or of an empty folder for one."""
-    name = settings.repositories.bucket
-    if entry.alias != DEFAULT_ALIAS or not name or ":" in name:
-        return
-    folder = settings.directory / name
-    with os_errors("read", folder):
-        if folder.is_dir() and ((folder / MARKER_KEY).exists() or not any(folder.iterdir())):
-            settings.reporter.warning(
-                f"-b {name} is the bucket {entry.url}; for the directory of that name write -b ./{name}"
-            )
 
 
 def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:

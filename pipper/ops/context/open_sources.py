@@ -11,6 +11,7 @@ from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.rules import served_by
 from pipper.core.ports import Source
+from pipper.core.reads import ReadLog
 from pipper.ops.context.declared_repositories import declared_repositories
 from pipper.ops.context.guarded_index import GuardedIndex, held
 from pipper.ops.context.member_source import MemberSource
@@ -45,28 +46,32 @@ def open_sources(
     use_index: bool = True,
     offline: bool = False,
     may_be_empty: bool = False,
+    log: ReadLog | None = None,
 ) -> Sources:
     """Return the sources for the requirements of a project; send no request.
 
     The rules are those of its manifest and of the projects around it: the index is asked only if all of them allow
     it, and never for a name that a repository holds, that `[sources]` gives to one, or that a lock of theirs took
     from one. The name of a member is asked of nobody.
-    `old` is the project's lock if the caller has it; else it is read. Raises what `find_project`, `load_lock` and
-    `open_repositories` raise.
+    `old` is the project's lock if the caller has it; else it is read. The reads of the sources are noted in `log`.
+    Raises what `find_project`, `load_lock` and `open_repositories` raise.
     """
     around = projects_around(settings, project.manifest_path)
     manifest = with_rules_around(settings, project, around).manifest
     declared = declared_repositories(manifest, old)
     repositories = open_repositories(
-        settings, declared, base=project.root, may_be_empty=may_be_empty, offline=offline
+        settings, declared, base=project.root, may_be_empty=may_be_empty, offline=offline, log=log
     )
     aliases = [*manifest.indexes, *([INDEX] if manifest.index else [])] if use_index else []
-    indexes = _open_indexes(settings, replace(project, manifest=manifest), aliases, offline=offline)
+    indexes = _open_indexes(settings, replace(project, manifest=manifest), aliases, offline=offline, log=log)
 
     def url() -> str:
         from pipper.ops.context.index_client import url_of_index  # noqa: PLC0415 - few manifests need it
 
-        return url_of_index(settings, manifest, project.root)
+        found = url_of_index(settings, manifest, project.root)
+        if log:
+            log.note_place(INDEX, found)
+        return found
 
     guarded = [
         GuardedIndex(index, manifest, url) if alias == INDEX else index for alias, index in indexes.items()
@@ -91,14 +96,16 @@ def open_sources(
 
 
 def _open_indexes(
-    settings: Settings, project: Project, aliases: Iterable[str], *, offline: bool
+    settings: Settings, project: Project, aliases: Iterable[str], *, offline: bool, log: ReadLog | None
 ) -> "Mapping[str, IndexSource]":
     if not aliases:
         return {}
     from pipper.ops.context.open_index import open_index  # noqa: PLC0415 - a project may have repositories alone
 
     return {
-        alias: open_index(settings, project.manifest, root=project.root, alias=alias, offline=offline)
+        alias: open_index(
+            settings, project.manifest, root=project.root, alias=alias, offline=offline, log=log
+        )
         for alias in aliases
     }
 

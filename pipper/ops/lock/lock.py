@@ -1,12 +1,13 @@
 """`lock`: solve the manifest, starting from the old lock, and write the new lock.
 
-The solver and the sources are imported only if the old lock is not up to date.
+The solver is imported only if the old lock is not up to date, and if no remembered solve still holds (`memo`).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.access import RepositoryOptions
@@ -15,6 +16,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.members import ITSELF
+from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target, parse_name, serves
 from pipper.errors import IntegrityError, UsageError
@@ -25,9 +27,12 @@ from pipper.ops.context.project import Project, project_of, read_project
 from pipper.ops.context.project_files import LOCK_NAME, PYTHON_VERSION, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
+from pipper.ops.lock.memo import Memo, memo_key, memo_of
+from pipper.ops.lock.memorable import NotingReporter, asked_for, is_memorable, places_of, recalled
 from pipper.ops.lock.options import BARE, LockOptions
 from pipper.ops.lock.targets import failed_parts, no_solution
 from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
+from pipper.python.interpreter import Interpreter
 from pipper.system.files import read_bytes, write_document
 
 
@@ -42,6 +47,8 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
     """The interpreter at hand."""
     stamp_key: str = ""
     """The key of the stamp for this lock; empty if a bare `lock` would not leave it as it is."""
+    memo: Memo | None = None
+    """The solve to remember with the messages on its result; None if there was none, or none that can be."""
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -120,13 +127,16 @@ def lock_project(
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         warn_of_unnamed(settings, project.manifest, old)
         return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
-    from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
-    from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
-
-    builder = project_builder(settings, project, interpreter, options=options, old=old)
-    lock = make_lock(settings, project, target, options, old=old, builder=builder)
+    can_remember = is_same and is_memorable(project, options)
+    asked = asked_for(settings, options, python)
+    key = memo_key(files, interpreter.executable, asked) if can_remember else ""
+    known, memo = recalled(settings, project.root, key), None
+    if known:
+        lock, text = parse_lock(known.lock, label=LOCK_NAME), known.lock
+    else:
+        lock, memo = _solved(settings, project, interpreter, options, old, key)
+        text = dump_lock(lock).encode()
     warn_of_unnamed(settings, project.manifest, lock)
-    text = dump_lock(lock).encode()
     written = not dry_run and _write(project, data_to_write, text)
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
@@ -135,7 +145,28 @@ def lock_project(
         written=written,
         target=target,
         stamp_key=stamp_key(basis, text) if stays else "",
+        memo=None if dry_run else memo,
     )
+
+
+def _solved(
+    settings: Settings,
+    project: Project,
+    interpreter: Interpreter,
+    options: LockOptions,
+    old: Lock | None,
+    key: str,
+) -> tuple[Lock, Memo | None]:
+    """Return the lock that a solve makes, and the memo under `key` if it can be remembered."""
+    from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
+    from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
+
+    log, reporter = ReadLog(), NotingReporter(settings.reporter)
+    settings = replace(settings, reporter=reporter)
+    builder = project_builder(settings, project, interpreter, options=options, old=old)
+    lock = make_lock(settings, project, interpreter.target, options, old=old, builder=builder, log=log)
+    places = places_of(settings, project.manifest, old) if key else {}
+    return lock, memo_of(key, dump_lock(lock).encode(), log, places, reporter.messages)
 
 
 def _unchanged(lock: Lock, target: Target, key: str, reporter: Reporter) -> LockOutcome:

@@ -19,6 +19,7 @@ from pipper.core.manifest.members import ITSELF
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Installed
+from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.target import Target
@@ -65,15 +66,17 @@ def make_lock(
     old: Lock | None = None,
     installed: Sequence[Installed] = (),
     builder: Builder | None = None,
+    log: ReadLog | None = None,
 ) -> Lock:
     """Solve for every environment of the lock; write only to the cache.
 
     `target` is always among them. `installed` are the distributions of an environment that is its own
     project: their versions are preferred after locked ones, and unmanaged ones limit the solve. Without a
-    `builder`, only wheels count. Raises NoSolutionError, UsageError, IntegrityError if a source has other bytes for
-    a version in `old` that is not to be upgraded, what repositories and the index raise, and what builds raise.
+    `builder`, only wheels count. The reads of the sources are noted in `log`. Raises NoSolutionError, UsageError,
+    IntegrityError if a source has other bytes for a version in `old` that is not to be upgraded, what repositories and
+    the index raise, and what builds raise.
     """
-    sources = open_sources(settings, project, old=old, offline=options.offline)
+    sources = open_sources(settings, project, old=old, offline=options.offline, log=log)
     wanted = goals(project.manifest, old, target, usual_platforms=options.usual_platforms)
     basis = LockBasis(old=old, installed=tuple(installed), builder=builder)
     lock = lock_for_goals(settings, project, sources, wanted, options, basis)

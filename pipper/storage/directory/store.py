@@ -58,6 +58,10 @@ class DirectoryStore:
         return self._root
 
     @property
+    def address(self) -> str:
+        return self.location
+
+    @property
     def ignores_case(self) -> bool:
         """Whether keys that differ only in the case of letters are one object; False as long as nothing is there."""
         if not self._folds:
@@ -79,6 +83,13 @@ class DirectoryStore:
             whole = start == 0 and len(body) == os.fstat(file.fileno()).st_size
             etag = hashlib.sha256(body).hexdigest() if whole else self._etag(key, file)
             return Blob(body=body, etag=etag)
+
+    def is_unchanged(self, key: str, etag: str | None) -> bool:
+        """See `Store.is_unchanged`: the whole file is hashed, because a note may be older than the file."""
+        try:
+            return self.read(key).etag == etag
+        except ObjectAbsentError:
+            return etag is None
 
     @contextmanager
     def stream(self, key: str, *, start: int = 0, verified: bool = False) -> Iterator[Iterator[bytes]]:

@@ -104,6 +104,12 @@ class Connection:
         """Return the URL of the server, without looking for credentials."""
         return self._client(None).meta.endpoint_url
 
+    @property
+    def address(self) -> str:
+        """The URL of the bucket; empty if only boto3 finds it."""
+        direct = self.direct()
+        return direct.root if direct else ""
+
     def signing_client(self) -> "S3Client":
         """Return the boto3 client that signs URLs in the bucket's region; raises as `client` does.
 

@@ -88,6 +88,12 @@ class S3Store:
                     raise
                 attempt += 1
 
+    def is_unchanged(self, key: str, etag: str | None) -> bool:
+        """See `Store.is_unchanged`: a conditional GET; where only boto3 can ask, nobody is asked."""
+        check_key(key, self.location)
+        direct = self._connection.direct()
+        return direct is not None and direct.etag(self._root + key, etag or "") == (etag or "")
+
     @contextmanager
     def stream(self, key: str, *, start: int = 0, verified: bool = False) -> Iterator[Iterator[bytes]]:
         check_key(key, self.location)
@@ -306,6 +312,11 @@ class S3Store:
         if host := self._connection.location.access_point_host:
             return f"https://{host}/{quote(self._root + key)}"
         return f"{endpoint}/{self._bucket}/{quote(self._root + key)}"
+
+    @property
+    def address(self) -> str:
+        address = self._connection.address
+        return f"{address}/{self._root}" if address else ""
 
     def lifetime(self) -> Lifetime:
         """See `Store.lifetime`. Raises AccessError if there are no credentials."""

@@ -20,6 +20,7 @@ from pipper.http.errors import host_of
 from pipper.http.pool import Pool
 from pipper.storage.keys import absent
 from pipper.storage.s3.fast.plain_access import PlainAccess
+from pipper.storage.s3.listing import bare
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
@@ -83,6 +84,11 @@ class Direct:
         return host_of(self._access.root)
 
     @property
+    def root(self) -> str:
+        """The URL of the bucket."""
+        return self._access.root
+
+    @property
     def region(self) -> str:
         """The region in the signatures."""
         return self._access.region
@@ -106,6 +112,28 @@ class Direct:
         # 416 is a normal response to a range.
         if response.status != 416:
             self.is_useful = False
+        return None
+
+    def etag(self, key: str, known: str) -> str | None:
+        """Return the etag of `key`, bare, empty if there is no such key; None if only boto3 can tell.
+
+        If it is still `known`, which is empty for an absent key, no body is sent.
+        """
+        headers = {"If-None-Match": f'"{known}"'} if known else {}
+        response = self._send(f"/{quote(key)}", headers)
+        if response is None:
+            return None
+        etag = bare(response.headers.get("ETag", ""))
+        if response.status == 404 and _code(self._text(response, _LONGEST_ERROR)) == "NoSuchKey":
+            return ""
+        if known and response.status == 304:
+            response.read()
+            response.release_conn()
+            return known
+        response.close()
+        if response.status == 200 and etag:
+            return etag
+        self.is_useful = False
         return None
 
     def page(self, query: Mapping[str, str]) -> "ListObjectsV2OutputTypeDef | None":

@@ -1,0 +1,47 @@
+"""Ask an index for a page, and whether it is still the one that was read."""
+
+from hashlib import sha256
+from urllib.parse import quote
+
+from pipper.core.reads import Read
+from pipper.http.client import Answer
+from pipper.index.cache import PageCache, Validators, fresh_until
+from pipper.index.reader import Connection
+from pipper.index.simple_api import ACCEPT, LARGEST_PAGE
+
+ABSENT = (404, 410)
+"""The statuses of a project that the index does not have."""
+
+
+def url_of(connection: Connection, name: str) -> str:
+    """Return the URL of the page of a project."""
+    return f"{connection.url}{quote(name)}/"
+
+
+def ask_page(connection: Connection, name: str, known: Validators | None) -> Answer:
+    """Return the answer to a request for a page, a conditional one if it is `known`; raises as `Reader.get`."""
+    conditions = known.conditions() if known is not None else {}
+    headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip", **conditions}
+    return connection.reader.get(url_of(connection, name), headers, limit=LARGEST_PAGE)
+
+
+def is_as_read(connection: Connection, cache: PageCache, read: Read) -> bool:
+    """Return whether the index has the page that was read: by its cached copy if that is fresh, else by a request.
+
+    No page is parsed. Without a copy the answer is no, because a solve then reads more than pages again. Raises as
+    `Reader.get`.
+    """
+    known = cache.validators(read.key)
+    if known is None or known.digest != read.validator:
+        return False
+    if known.is_fresh:
+        return True
+    answer = ask_page(connection, read.key, known)
+    if not read.validator or answer.status in ABSENT:
+        return not read.validator and answer.status in ABSENT
+    if answer.status != 304 and (answer.status != 200 or sha256(answer.body).hexdigest() != known.digest):
+        return False
+    until = fresh_until(answer.headers.get("cache-control", ""))
+    if until > known.fresh_until and (page := cache.page(read.key)):
+        cache.confirm_page(read.key, page, until)
+    return True

@@ -1,0 +1,133 @@
+"""What a command has to know of a solve to remember it: whether it can be, what options ask, what is said."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from pipper.cache.folder import mark_used
+from pipper.core.access import RepositoryOptions
+from pipper.core.archive_limits import Limits
+from pipper.core.lock.model import Lock
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.members import ITSELF
+from pipper.core.manifest.model import Manifest
+from pipper.core.reporter import Reporter, Task
+from pipper.errors import MachineError
+from pipper.ops.context.declared_repositories import declared_repositories, list_named
+from pipper.ops.context.environments import open_cache
+from pipper.ops.context.project import Project
+from pipper.ops.context.settings import Settings
+from pipper.ops.context.surroundings import is_of_environment
+from pipper.ops.lock.memo import (
+    INFO,
+    KIND_INDEX,
+    KIND_REPOSITORY,
+    RESULT,
+    WARNING,
+    Memo,
+    Message,
+    Place,
+    keep_memo,
+    memo_path,
+    read_memo,
+)
+from pipper.ops.lock.options import BARE, LockOptions
+from pipper.repository.access import choose_repositories
+
+
+def is_memorable(project: Project, options: LockOptions) -> bool:
+    """Return whether a solve follows from the files of the project alone, the options, and what sources answer.
+
+    It does not where the time counts (`cool-down`, `as-of`), where a build backend may be asked, where members have
+    files of their own, nor in an environment that is its own project.
+    """
+    manifest = project.manifest
+    members = (each.path == ITSELF and each.version and not each.build_files for each in manifest.members)
+    return (
+        all(members)
+        and not (manifest.workspace or manifest.build_allow or project.edits)
+        and not (manifest.as_of or manifest.cool_down or options.as_of or options.offline)
+        and not is_of_environment(project.manifest_path)
+    )
+
+
+def asked_for(settings: Settings, options: LockOptions, python: Path | None) -> str:
+    """Return a text that differs for any other options, empty for none of them.
+
+    It has no credentials: the sources are asked with those of now.
+    """
+    repositories = replace(settings.repositories, credentials=None, profile="")
+    if (options, python, repositories, settings.limits) == (BARE, None, RepositoryOptions(), Limits()):
+        return ""
+    return "\n".join((*_texts(options), *_texts(repositories), *_texts(settings.limits), str(python)))
+
+
+def _texts(options: Struct) -> list[str]:
+    values = [getattr(options, name) for name in options.__struct_fields__]
+    return [repr(sorted(value) if isinstance(value, frozenset) else value) for value in values]
+
+
+def places_of(settings: Settings, manifest: Manifest, old: Lock | None) -> Mapping[str, Place]:
+    """Return the settings of the sources of a solve, by alias; without those of a query, which may be a secret."""
+    named = list_named(replace(settings, reporter=Reporter()))
+    entries = choose_repositories(settings.repositories, declared_repositories(manifest, old), named)
+    indexes = {**manifest.indexes, INDEX: manifest.index_url}
+    found = {alias: Place(KIND_INDEX, alias, "", url) for alias, url in indexes.items() if "?" not in url}
+    return found | {
+        entry.alias: Place(KIND_REPOSITORY, entry.alias, "", json.encode(entry).decode()) for entry in entries
+    }
+
+
+def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
+    """Return the memo with this key if it still holds, and say what its solve said; None without one."""
+    cache = open_cache(settings).root
+    memo = read_memo(cache, key) if key else None
+    if memo is None:
+        return None
+    from pipper.ops.lock.remembered import still_holds  # noqa: PLC0415 - most commands have no memo
+
+    if not still_holds(memo, settings, root, cache):
+        return None
+    with contextlib.suppress(MachineError):  # the memo is as good without the mark
+        mark_used(memo_path(cache, key))
+    settings.reporter.detail("a solve is remembered, and the sources answer as they did then")
+    for message in memo.messages:
+        if message.kind == WARNING:
+            settings.reporter.warning(message.text)
+        elif message.kind == INFO:
+            settings.reporter.info(message.text)
+    return memo
+
+
+def remember(
+    settings: Settings, memo: Memo, result: Sequence[str], presentable: Callable[[str], str]
+) -> None:
+    """Keep the memo of a solve; `result` is what the command said of the lock, `presentable` hides secrets."""
+    messages = [*memo.messages, *(Message(RESULT, text) for text in result)]
+    shown = [Message(each.kind, presentable(each.text)) for each in messages]
+    keep_memo(open_cache(settings).root, memo.saying(shown))
+
+
+class NotingReporter(Reporter):
+    """Passes everything on, and notes warnings and messages."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.messages: list[Message] = []
+
+    def info(self, text: str) -> None:
+        self.messages.append(Message(INFO, text))
+        self._reporter.info(text)
+
+    def detail(self, text: str) -> None:
+        self._reporter.detail(text)
+
+    def warning(self, text: str) -> None:
+        self.messages.append(Message(WARNING, text))
+        self._reporter.warning(text)
+
+    def task(self, title: str, *, total: int | None, unit: str = "files") -> Task:
+        return self._reporter.task(title, total=total, unit=unit)
