@@ -156,7 +156,7 @@ class Node:
 
     def texts(self) -> tuple[str, ...]:
         """Return an array of strings."""
-        if isinstance(self.value, list) and all(isinstance(each, str) for each in self.value):
+        if isinstance(self.value, list) and {*map(type, self.value)} <= {str}:
             return tuple(self.value)
         return tuple(node.text() for node in self.items())
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipper.core.lock.model import Lock, LockedFile
     from pipper.core.target import Target
 
+LARGEST_DOCUMENT = 64 * 2**20
+"""Bytes of an object that is read whole into memory."""
 NO_ETAG = "0" * 64
 """An etag that no object has: `Store.replace` must refuse it, which proves that the store checks conditions."""
 
@@ -78,7 +80,8 @@ class Store(Protocol):
         """Return `length` bytes of `key` from `start`, or all bytes to the end.
 
         A range beyond the end returns fewer bytes or none. A whole object is returned as it was stored, or not at
-        all: a page may be changed and written back. Raises ObjectAbsentError.
+        all: a page may be changed and written back. It is a document: raises IntegrityError for more than
+        `LARGEST_DOCUMENT` bytes, and ObjectAbsentError.
         """
 
     def is_unchanged(self, key: str, etag: str | None) -> bool:

@@ -1,16 +1,16 @@
 """Page entries for the bundles of pipper 0.x, read with ranged reads of their zip."""
 
-import io
 import struct
 import zipfile
-from hashlib import sha256
 
 from pipper.core.layout.keys import bundle_version
 from pipper.core.layout.page import Needs, PageBundle
 from pipper.core.ports import ObjectInfo, Store
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError, ObjectChangedError
-from pipper.wheels.bundle import META_NAME, WHEEL_NAME, parse_meta
+from pipper.repository.object_bodies import fetched, spooled
+from pipper.system.files import scratch_folder
+from pipper.wheels.bundle import META_NAME, WHEEL_NAME, copy_wheel, parse_meta
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import parse_wheel_name
 from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
@@ -67,11 +67,8 @@ def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
 
 def wheel_sha256(store: Store, key: str) -> str:
     """Return the sha256 of the wheel in a bundle; raises IntegrityError if the bundle is damaged."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(store.read(key).body)) as bundle, bundle.open(WHEEL_NAME) as wheel:
-            return sha256(wheel.read()).hexdigest()
-    except DAMAGE as error:
-        raise IntegrityError(f"{store.location}/{key} is damaged", cause=str(error), hint=_HINT) from error
+    with scratch_folder() as scratch, fetched(store, key, scratch) as (file, _), spooled(scratch) as wheel:
+        return copy_wheel(file, wheel, subject=f"{store.location}/{key}").sha256
 
 
 def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from pipper.core.ports import LARGEST_DOCUMENT
 from pipper.errors import IntegrityError, ObjectAbsentError, ObjectChangedError, ObjectExistsError
 
 _LONGEST = 1024
@@ -54,6 +55,15 @@ def absent(place: str) -> ObjectAbsentError:
     return ObjectAbsentError(
         f"{place} does not exist", hint="run `pipper repository check` to find missing files"
     )
+
+
+def require_document(place: str, size: int) -> None:
+    """Raise IntegrityError if the object at `place` is too large to be read whole into memory."""
+    if size > LARGEST_DOCUMENT:
+        raise IntegrityError(
+            f"{place} is larger than the {LARGEST_DOCUMENT:,} bytes that a page or another document may have",
+            hint="delete it, then run `pipper repository repair`",
+        )
 
 
 def taken(key: str, location: str) -> ObjectExistsError:

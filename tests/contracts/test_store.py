@@ -16,7 +16,7 @@ from moto import mock_aws
 from msgspec.structs import replace
 
 from pipper.core.access import Credentials
-from pipper.core.ports import CopiesWithin, Store
+from pipper.core.ports import LARGEST_DOCUMENT, CopiesWithin, Store
 from pipper.errors import (
     AccessError,
     IntegrityError,
@@ -100,6 +100,18 @@ def test_what_was_created_is_read_back(store: Store) -> None:
     blob = store.read("foo/index.json")
     assert blob.body == b"{}"
     assert blob.etag == etag
+
+
+def test_a_whole_object_is_a_document_and_never_larger_than_one(store: Store, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(LARGEST_DOCUMENT + 1)
+    store.create("foo/index.json", large, content_type=PLAIN)
+    with pytest.raises(IntegrityError, match=r"foo/index\.json is larger than the 67,108,864 bytes"):
+        store.read("foo/index.json")
+    assert store.read("foo/index.json", start=LARGEST_DOCUMENT, length=5).body == b"\0"
+    with store.stream("foo/index.json") as pieces:
+        assert sum(map(len, pieces)) == LARGEST_DOCUMENT + 1
 
 
 def test_an_empty_body_is_a_body(store: Store) -> None:

@@ -26,7 +26,16 @@ from pathlib import Path
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
 from pipper.storage.directory.notes import Note, Notes
-from pipper.storage.keys import absent, changed, check_key, check_prefix, flaw, taken, unsafe
+from pipper.storage.keys import (
+    absent,
+    changed,
+    check_key,
+    check_prefix,
+    flaw,
+    require_document,
+    taken,
+    unsafe,
+)
 from pipper.system.files import pieces, sync_folder, temporary_file
 from pipper.system.letter_case import ignores_case
 from pipper.system.locks import LockBusyError, os_lock
@@ -78,9 +87,12 @@ class DirectoryStore:
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Blob:
         with self._open(key) as file, os_errors("read", self._root / key):
+            size = os.fstat(file.fileno()).st_size
+            if length is None:
+                require_document(f"{self.location}/{key}", size - start)
             file.seek(start)
-            body = file.read(-1 if length is None else length)
-            whole = start == 0 and len(body) == os.fstat(file.fileno()).st_size
+            body = file.read(size if length is None else length)
+            whole = start == 0 and len(body) == size
             etag = hashlib.sha256(body).hexdigest() if whole else self._etag(key, file)
             return Blob(body=body, etag=etag)
 

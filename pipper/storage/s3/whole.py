@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from pipper.core.ports import Blob
 from pipper.errors import StoreError
+from pipper.storage.keys import require_document
 from pipper.storage.s3.arrival import Arrival, Verdict
 from pipper.storage.s3.fast.client import Opened
 from pipper.storage.s3.fast.reads import open_body, pieces
@@ -37,7 +38,7 @@ class WholeReader:
             opened = self._open(key)
             arrival = Arrival(opened)
             try:
-                body = b"".join(arrival.passing(pieces(self._connection, key, opened)))
+                body = b"".join(self._bounded(key, opened, arrival))
             except StoreError:
                 broken += 1
                 if broken == _READINGS:
@@ -50,6 +51,16 @@ class WholeReader:
             if seen and (verdict is Verdict.DAMAGED or len(seen) + 1 == _READINGS):
                 raise self._damaged(key)
             seen.append(found)
+
+    def _bounded(self, key: str, opened: Opened, arrival: Arrival) -> Iterator[bytes]:
+        """Yield the body; raise IntegrityError, and read no further, if it is no document."""
+        place, size = self._connection.describe("read", key).subject, 0
+        with contextlib.closing(opened.body):
+            require_document(place, opened.size or 0)
+            for piece in arrival.passing(pieces(self._connection, key, opened)):
+                size += len(piece)
+                require_document(place, size)
+                yield piece
 
     @contextmanager
     def stream(self, key: str) -> Iterator[Iterator[bytes]]:
