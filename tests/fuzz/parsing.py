@@ -21,7 +21,8 @@ from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.trial import TooLong, limited
 
 LONGEST = 2.0
-"""Seconds of processor time that one mutant may take."""
+"""Seconds of processor time that one mutant may take, and as many as `PER_MIB` for each MiB."""
+PER_MIB = 1.0
 
 MEMORY = 1 << 30
 """Bytes of address space that a process may have beside what it begins with."""
@@ -82,12 +83,13 @@ class Tally:
 def try_one(grammar: Grammar, seed: int, index: int, tally: Tally) -> None:
     """Try one mutant and count it; never raises."""
     data = grammar.mutant(seed, index)
+    longest = LONGEST + PER_MIB * len(data) / 2**20
     began = time.process_time()
     try:
-        with limited(LONGEST):
+        with limited(longest):
             _through(grammar, data, tally)
     except TooLong:
-        tally.found(_finding(grammar, index, "too long", f"more than {LONGEST} s of processor time"))
+        tally.found(_finding(grammar, index, "too long", f"more than {longest:.1f} s of processor time"))
     except PipperError as error:
         tally.refused += 1
         tally.errors[f"{type(error).__name__}({error.exit_code})"] += 1

@@ -93,6 +93,14 @@ def mutate_tree(rng: random.Random, tree: Any, words: Sequence[str]) -> Any:
     return tree
 
 
+def weight(tree: Any) -> int:
+    """Return how long the text of a tree is, about: repetitions of repetitions grow without bounds."""
+    return sum(
+        8 + len(str(key)) + (len(table[key]) if isinstance(table[key], str) else 0)
+        for table, key in _slots(tree)
+    )
+
+
 def _slots(tree: Any) -> list[Slot]:
     found: list[Slot] = []
     pending = [tree]

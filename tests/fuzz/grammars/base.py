@@ -9,9 +9,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from tests.fuzz.texts import mutate_bytes, mutate_lines, mutate_word
-from tests.fuzz.trees import copied, json_text, mutate_tree, toml_text
+from tests.fuzz.trees import copied, json_text, mutate_tree, toml_text, weight
 
 Shape = Literal["json", "toml", "lines", "word"]
+
+_HEAVIEST = 4 << 20
+"""Characters of a tree that is not bent further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class Grammar:
         if self.shape in ("json", "toml"):
             tree = copied(self._trees[at])
             for _ in range(count):
+                if weight(tree) > _HEAVIEST:
+                    break
                 tree = mutate_tree(rng, tree, self.words)
             text = (json_text if self.shape == "json" else toml_text)(tree)
         else:

@@ -63,6 +63,10 @@ _WHEELS = (
 )
 
 
+_USED = 20
+"""Requirements of a file that are put to use: a mutant may repeat one a thousand times."""
+
+
 def _page(data: bytes) -> ProjectPage:
     try:
         page = parse_page(data, name=_NAME, label="page")
@@ -74,7 +78,7 @@ def _page(data: bytes) -> ProjectPage:
             use_specifiers(file.requires_python)
             found = source.metadata(release, file)
             use_specifiers(found.requires_python)
-            for requirement in found.requires_dist:
+            for requirement in found.requires_dist[:_USED]:
                 use_requirement(requirement)
     return page
 
