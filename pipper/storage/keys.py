@@ -1,10 +1,12 @@
 """The rules for keys and the errors about objects, the same for every adapter."""
 
-import unicodedata
+import re
 
 from pipper.core.ports import LARGEST_DOCUMENT
 from pipper.errors import IntegrityError, ObjectAbsentError, ObjectChangedError, ObjectExistsError
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""The categories Cc and Cs of Unicode."""
 _LONGEST = 1024
 """Bytes of UTF-8: the limit of S3."""
 
@@ -15,7 +17,7 @@ def flaw(key: str) -> str:
         return "it is empty"
     if "\\" in key:
         return "it contains a backslash"
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in key):
+    if _CONTROL.search(key):
         return "it contains a control character"
     if len(key.encode()) > _LONGEST:
         return f"it is longer than {_LONGEST} bytes"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipper.repository import survey
+from pipper.storage.directory.store import DirectoryStore
 from tests.shelf import Shelf
 
 
@@ -67,3 +68,37 @@ def test_a_check_of_more_objects_than_are_in_memory_at_once_tells_of_all(
     assert shelf.kinds() == dict.fromkeys(doomed, "missing wheel")
     assert len(shelf.repair().mends) == 4
     assert shelf.kinds() == {}
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_publishing_lists_the_folders_of_a_directory_as_often_for_few_wheels_as_for_many(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    shelf.publish(shelf.wheel("first"))
+    listed: list[str] = []
+    inner = DirectoryStore._entries
+
+    def entries(self: DirectoryStore, folder: str) -> Any:
+        listed.append(folder)
+        return inner(self, folder)
+
+    monkeypatch.setattr(DirectoryStore, "_entries", entries)
+    shelf.publish(*(shelf.wheel(f"pack-{number}") for number in range(count)))
+    assert listed.count("") == 1
+
+
+def test_a_listing_opens_no_file_that_has_a_note(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.publish(*(shelf.wheel(f"pack-{number}") for number in range(3)))
+    opened: list[str] = []
+    inner = DirectoryStore._open
+
+    def open_(self: DirectoryStore, key: str) -> Any:
+        opened.append(key)
+        return inner(self, key)
+
+    monkeypatch.setattr(DirectoryStore, "_open", open_)
+    assert len(shelf.contents()) == 1 + 3 * 4  # the marker; of each page, wheel, METADATA, bundle
+    assert opened == []
+    shelf.put("pack-0/index.json", b"{}")
+    assert len(shelf.contents()) == 1 + 3 * 4
+    assert opened == ["pack-0/index.json"]

@@ -20,12 +20,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedReader
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 from pipper.core.ports import Blob, ObjectInfo
-from pipper.errors import IntegrityError, MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.errors import MachineError, ObjectAbsentError, StoreError, UsageError
 from pipper.storage.directory.notes import Note, Notes
+from pipper.storage.directory.paths import link_refused, path_below
 from pipper.storage.keys import (
     absent,
     changed,
@@ -59,7 +60,7 @@ class DirectoryStore:
         self._notes = Notes(self._hidden / "notes")
         self._turn = threading.Lock()
         self._swept = False
-        self._folds = False
+        self._folds: bool | None = None
 
     @property
     def root(self) -> Path:
@@ -73,11 +74,15 @@ class DirectoryStore:
     @property
     def ignores_case(self) -> bool:
         """Whether keys that differ only in the case of letters are one object; False as long as nothing is there."""
-        if not self._folds:
-            places = (self._hidden, *(Path(entry.path) for entry in self._entries("")))
+        if self._folds is None:
+            # One name tells of all of them, so the root, which may have thousands, is rarely listed.
+            places = chain((self._hidden,), (Path(entry.path) for entry in self._root_entries()))
             named = (place for place in places if place.name != place.name.swapcase() and place.exists())
-            self._folds = any(map(ignores_case, islice(named, 1)))
-        return self._folds
+            self._folds = next(map(ignores_case, named), None)
+        return bool(self._folds)
+
+    def _root_entries(self) -> Iterator[os.DirEntry[str]]:
+        yield from self._entries("")
 
     @property
     def is_gone(self) -> bool:
@@ -193,18 +198,7 @@ class DirectoryStore:
         check_key(key, self.location)
         if key.split("/", 1)[0] == HIDDEN:
             raise unsafe(key, self.location, f"{HIDDEN} is reserved for pipper")
-        path = self._root / key
-        with os_errors("examine", path):
-            # Compared after links are resolved. This also covers drive letters on Windows.
-            real = os.path.realpath(path.parent)  # on Windows, in the case of letters that the disk has
-            inside = os.path.normcase(real) == os.path.normcase(path.parent) and path.is_relative_to(
-                self._root
-            )
-            if inside and path.is_symlink():
-                inside = Path(os.path.realpath(path)).is_relative_to(self._root)
-        if not inside:
-            raise _link_refused(path)
-        return path
+        return path_below(self._root, key)
 
     @contextmanager
     def _open(self, key: str) -> Iterator[BufferedReader]:
@@ -238,19 +232,30 @@ class DirectoryStore:
             raise changed(key, self.location, "another process replaced it")
 
     def _look(self, key: str, *, with_metadata: bool) -> ObjectInfo | None:
-        try:
-            with self._open(key) as file, os_errors("read", self._root / key):
-                found = os.fstat(file.fileno())
-                etag = self._etag(key, file)
-                note = self._notes.get(key) if with_metadata else None
-        except ObjectAbsentError:
+        path = self._path(key)
+        note = self._notes.get(key)
+        with os_errors("examine", path):
+            try:
+                found = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if not stat.S_ISREG(found.st_mode):
             return None
+        if note is not None and note.describes(found):
+            etag = note.sha256  # not even opened: a listing may have tens of thousands
+        else:
+            try:
+                with self._open(key) as file, os_errors("read", path):
+                    found = os.fstat(file.fileno())
+                    etag = hashlib.file_digest(file, "sha256").hexdigest()
+            except ObjectAbsentError:
+                return None
         return ObjectInfo(
             key=key,
             size=found.st_size,
             etag=etag,
             modified=datetime.fromtimestamp(found.st_mtime, UTC),
-            metadata=note.metadata if note is not None and note.sha256 == etag else {},
+            metadata=note.metadata if with_metadata and note is not None and note.sha256 == etag else {},
         )
 
     def _etag(self, key: str, file: BufferedReader) -> str:
@@ -291,7 +296,7 @@ class DirectoryStore:
     def _is_folder(self, entry: os.DirEntry[str], key: str) -> bool:
         with os_errors("examine", Path(entry.path)):
             if entry.is_symlink() and entry.is_dir():
-                raise _link_refused(self._root / key)
+                raise link_refused(self._root / key)
             return entry.is_dir(follow_symlinks=False)
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
@@ -304,7 +309,7 @@ class DirectoryStore:
         folder = self._hidden / "tmp"
         for place in (self._hidden, folder, self._hidden / "notes"):
             if place.is_symlink():
-                raise _link_refused(place)
+                raise link_refused(place)
         with os_errors("write to", self._root):
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep(folder)
@@ -354,7 +359,7 @@ class DirectoryStore:
     def _locked(self) -> Iterator[None]:
         path = self._hidden / "lock"
         if self._hidden.is_symlink():
-            raise _link_refused(self._hidden)
+            raise link_refused(self._hidden)
         try:
             with self._turn, os_lock(path, timeout=_LOCK_SECONDS):
                 yield
@@ -389,11 +394,3 @@ def _pieces(body: bytes | Path) -> Iterator[bytes]:
         file = body.open("rb")
     with file:
         yield from pieces(file, body)
-
-
-def _link_refused(path: Path) -> IntegrityError:
-    return IntegrityError(
-        f"{path} is an unsafe symbolic link",
-        cause="a link in a repository may only point to a file inside it",
-        hint="replace the link with the files",
-    )
