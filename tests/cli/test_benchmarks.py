@@ -4,6 +4,7 @@ On demand: `PIPPER_BENCHMARKS=1` tries every tool; those of other projects are i
 """
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -25,9 +26,10 @@ from tests.benchmarks.report import (
     check_marks,
     write_between_marks,
 )
+from tests.benchmarks.scale import Row, as_table, exponent
 from tests.benchmarks.tool import Scene, Tool
 from tests.benchmarks.wheelsets import contents, small
-from tests.commands import CHECKOUT
+from tests.commands import CHECKOUT, PATIENCE
 
 TITLES = {"small": "12 small packages", "real": "30 real wheels"}
 ALL = os.environ.get("PIPPER_BENCHMARKS", "")
@@ -97,6 +99,31 @@ def test_the_harness_times_a_project_with_members(tmp_path: Path) -> None:
         "**6 small packages, to be chosen from 10 versions of each, six levels deep, and 10 members**" in text
     )
     assert "|  | round trip | pipper | uv |\n" in text
+
+
+def test_growth_is_told_for_each_work_at_each_size(tmp_path: Path) -> None:
+    table = tmp_path / "table.md"
+    options = ["--field", "growth", "--sizes", "6", "12", "--rounds", "1", "--markdown", str(table)]
+    command = [sys.executable, "-m", "tests.benchmarks.scale", *options]
+    subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=PATIENCE, check=True)
+    lines = [line for line in table.read_text().splitlines() if line.startswith("| ")]
+    assert lines[0] == "|  | 6 | 12 | memory | growth |"
+    assert len(lines) == 2 + 10
+    assert all(
+        re.fullmatch(r"\| [^|]+ \| [^|]+ / [^|]+ \| [^|]+ / [^|]+ \| \d+ MB \| [-.\d]+ \|", line)
+        for line in lines[2:]
+    )
+
+
+def test_the_exponent_is_2_where_twice_as_much_takes_four_times_as_long() -> None:
+    before, after = (
+        Row(work="lock", size=size, taken=Taken(wall=1, processor=took, memory=50_000_000))
+        for size, took in ((100, 0.5), (200, 2.0))
+    )
+    assert exponent(before, after) == 2
+    assert "| lock | 1.00 s / 500 ms | 1.00 s / 2.00 s | 50 MB | 2.00 |" in as_table(
+        "packages", [before, after]
+    )
 
 
 @pytest.mark.registry
