@@ -1,0 +1,165 @@
+"""Dicts of which a copy costs nothing: resolvelib copies what it knows in every round, to be able to go back."""
+
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MISSING: Any = object()
+
+
+class _Version(Generic[K, V]):
+    """What a dict holds: what the shared one holds now, or that with one difference to another version."""
+
+    __slots__ = ("key", "next", "value")
+    key: K
+    value: V
+    """Of `key`, or _MISSING; all other keys are as in `next`."""
+
+    def __init__(self) -> None:
+        self.next: _Version[K, V] | None = None
+        """None where it is what the shared dict holds."""
+
+
+class VersionedDict(Generic[K, V]):
+    """A dict whose copies share one dict, and of which each holds only what it changed (Baker's persistent arrays).
+
+    To use another copy than the last time costs as much as there are changes between the two. The order of the
+    keys is that of a dict as long as keys are removed in the opposite order of their insertion.
+    """
+
+    def __init__(self, items: Iterable[tuple[K, V]] = ()) -> None:
+        """Take the first items."""
+        self._shared: dict[K, V] = dict(items)
+        self._version: _Version[K, V] = _Version()
+
+    def __getitem__(self, key: K) -> V:
+        return self.present()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.present()
+
+    def __len__(self) -> int:
+        return len(self.present())
+
+    def __setitem__(self, key: K, value: V) -> None:
+        shared = self.present()
+        self._leave(key, shared.get(key, _MISSING))
+        shared[key] = value
+
+    def get(self, key: K, default: Any = None) -> Any:
+        """As of a dict."""
+        return self.present().get(key, default)
+
+    def pop(self, key: K, *default: Any) -> Any:
+        """As of a dict."""
+        shared = self.present()
+        if key in shared:
+            self._leave(key, shared[key])
+        return shared.pop(key, *default)
+
+    def popitem(self) -> tuple[K, V]:
+        """As of a dict: the last item."""
+        key, value = self.present().popitem()
+        self._leave(key, value)
+        return key, value
+
+    def items(self) -> Iterable[tuple[K, V]]:
+        """As of a dict."""
+        return self.present().items()
+
+    def become(self, other: "VersionedDict[K, V]") -> None:
+        """Hold what another dict does from now on; what each of them changes then is its own."""
+        self._shared, self._version = other._shared, other._version
+
+    def present(self) -> dict[K, V]:
+        """Return the shared dict, with what this one holds: to be read until any copy is used."""
+        version = self._version
+        path = []
+        while version.next is not None:
+            path.append(version)
+            version = version.next
+        shared = self._shared
+        while path:
+            later, version = version, path.pop()
+            later.key, later.next = version.key, version
+            later.value = shared.get(version.key, _MISSING)
+            if version.value is _MISSING:
+                del shared[version.key]
+            else:
+                shared[version.key] = version.value
+            version.next = None
+        return shared
+
+    def _leave(self, key: K, value: V) -> None:
+        """Begin a new version, as the one that is present differs from it by the value of `key`."""
+        old, new = self._version, _Version[K, V]()
+        old.key, old.value, old.next = key, value, new
+        self._version = new
+
+
+class Pins(VersionedDict[K, V]):
+    """What is chosen by variable, in the order of the choices."""
+
+    def __init__(self, items: Iterable[tuple[K, V]] = ()) -> None:
+        """Take the first items."""
+        super().__init__(items)
+        self.is_given_up = False
+        """Whether its last choice was taken back: then it is no longer what the search goes on from."""
+
+    def popitem(self) -> tuple[K, V]:
+        """As of a dict: the last choice."""
+        self.is_given_up = True
+        return super().popitem()
+
+    def copy(self) -> "Pins[K, V]":
+        """As of a dict."""
+        other: Pins[K, V] = Pins()
+        other.become(self)
+        return other
+
+
+class Known(VersionedDict[K, Any]):
+    """The criteria of resolvelib by variable. Listed is only what it has a use for.
+
+    That is what is open, while it goes on: a pin that was made stays as it is. And when it goes back, and has taken
+    back the last choice, it is what has been found to be impossible.
+    """
+
+    def __init__(self, pins: Pins[K, Any], items: Iterable[tuple[K, Any]] = ()) -> None:
+        """Take what is chosen beside it."""
+        super().__init__(items)
+        self._pins = pins
+        self._open: tuple[object, object, list[tuple[K, Any]]] = (None, None, [])
+        """What is open, for one version of both dicts."""
+
+    def items(self) -> Iterable[tuple[K, Any]]:
+        """What is listed: see the class."""
+        if self._pins.is_given_up:
+            return [item for item in self.present().items() if item[1].incompatibilities]
+        if self._open[0] is not self._version or self._open[1] is not self._pins._version:
+            pins = self._pins.present()
+            listed = [item for item in self.present().items() if item[0] not in pins]
+            self._open = (self._version, self._pins._version, listed)
+        return self._open[2]
+
+    def keys(self) -> Iterable[K]:
+        """The keys of `items`."""
+        return [key for key, _ in self.items()]
+
+    def copy(self) -> "Known[K]":
+        """As of a dict."""
+        other: Known[K] = Known(self._pins)
+        other.become(self)
+        return other
+
+    def beside(self, pins: Pins[K, Any]) -> "Known[K]":
+        """Return a copy that goes with a copy of the choices, and is used from now on."""
+        other: Known[K] = Known(pins)
+        other.become(self)
+        other._open, self._open = self._open, (None, None, [])
+        return other
+
+    def update(self, other: "Known[K]") -> None:
+        """Hold what a copy does, in which nothing was removed."""
+        self.become(other)
