@@ -111,6 +111,19 @@ class Cache:
         finally:
             self._sweep()
 
+    def may_have(self, sha256: str) -> bool:
+        """Tell whether something is there under this hash; `file` reads it."""
+        return os.path.lexists(self._place("files", sha256))
+
+    def seen(self, sha256: str) -> tuple[int, ...]:
+        """Return what identifies the file with this hash that this `Cache` has read or received; empty if none."""
+        return self._whole.get(sha256, ())
+
+    def believe(self, sha256: str, seen: tuple[int, ...]) -> None:
+        """Take what another `Cache` has `seen`, so that the file is not read again as long as it is the same."""
+        if seen:
+            self._whole[sha256] = seen
+
     def file(self, sha256: str) -> Path | None:
         """Return the file with this hash, or None if it is not cached.
 

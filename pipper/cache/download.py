@@ -18,6 +18,8 @@ from pipper.system.retry import pause_if_broken, retry
 
 JOBS = 16
 """Downloads at once: more than processors, because they wait for the network."""
+_AT_FIRST = 2
+"""Downloads at once, as long as they need not wait."""
 
 _ATTEMPTS = 5
 _FIRST_WAIT = 0.2
@@ -72,7 +74,7 @@ def fetch(
             except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
                 failures.append(error)
 
-        spread(work, wanted, jobs=jobs, stop=run.stop)
+        spread(work, wanted, jobs=jobs, at_first=_AT_FIRST, stop=run.stop)
     _raise_gravest(failures, reporter)
 
 

@@ -16,6 +16,8 @@ R = TypeVar("R")
 
 JOBS = 32
 """Requests at once."""
+_SLOW = 0.004
+"""Seconds without a finished item that show that work waits, and that more threads are worth their turns."""
 _CLEANUP_SECONDS = 1.0
 """How long threads may clean up after an interrupt."""
 
@@ -78,23 +80,28 @@ def spread(
     follow: Callable[[T], Iterable[T]] = lambda _: (),
     *,
     jobs: int = JOBS,
+    at_first: int = JOBS,
     stop: threading.Event | None = None,
 ) -> None:
     """Run `work`, `jobs` at once, on the items of `first` and on those that `follow` returns for each finished item.
+
+    No more than `at_first` at once as long as they finish in quick succession: threads that need not wait are slower
+    than one, because they hand each other the turn at every system call.
 
     `follow` is called in the calling thread, in the order in which items finish. If anything raises, no new item
     is started, and the error is raised after the running ones have finished. An interrupt does not wait for
     threads that hang. `stop` is set at the end, also by an interrupt, so that `work` can stop early.
     """
-    _Spread(work, jobs, stop or threading.Event()).go(first, follow)
+    _Spread(work, jobs, at_first, stop or threading.Event()).go(first, follow)
 
 
 class _Spread(Generic[T]):
     # Not a pool: Python waits for the threads of a pool at exit, and one that hangs in a read would keep an
     # interrupted command from ending.
-    def __init__(self, work: Callable[[T], object], jobs: int, stop: threading.Event) -> None:
+    def __init__(self, work: Callable[[T], object], jobs: int, at_first: int, stop: threading.Event) -> None:
         self._work = work
-        self._jobs = jobs
+        self._most = jobs
+        self._jobs = min(jobs, at_first)
         self._stop = stop
         self._todo: SimpleQueue[T | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
@@ -106,8 +113,11 @@ class _Spread(Generic[T]):
             self._begin(first)
             while self._under_way:
                 try:
-                    item, error = self._done.get(timeout=1.0)  # so that an interrupt arrives on every system
+                    # Not without a limit, so that an interrupt arrives on every system.
+                    item, error = self._done.get(timeout=_SLOW if self._jobs < self._most else 1.0)
                 except Empty:
+                    self._jobs = min(2 * self._jobs, self._most)
+                    self._start()
                     continue
                 self._under_way -= 1
                 if error is not None:
@@ -126,10 +136,13 @@ class _Spread(Generic[T]):
         for item in items:
             self._under_way += 1
             self._todo.put(item)
-            if len(self._threads) < min(self._jobs, self._under_way):
-                thread = threading.Thread(target=self._drain, daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            self._start()
+
+    def _start(self) -> None:
+        while len(self._threads) < min(self._jobs, self._under_way):
+            thread = threading.Thread(target=self._drain, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _end(self) -> None:
         """Let each thread end after its current item."""

@@ -45,6 +45,7 @@ CONFINED = {
     "yaml": ("pipper.wheels.plain_yaml",),
     "cyclonedx": ("pipper.ops.share.sbom",),
     "packageurl": ("pipper.ops.share.sbom",),
+    "isal": ("pipper.wheels.zip.inflate",),
     "markdown_it": ("pipper.core.layout.site.description",),
 }
 IMPORTED_AS = {
@@ -62,7 +63,8 @@ PARSERS = {
     **dict.fromkeys(("json.loads", "json.load"), ("core.plain_json", "core.document")),
     **dict.fromkeys(("tomllib.loads", "tomllib.load"), ("core.document",)),
     "json.decode": (
-        *("cache.notes", "cache.unpacked", "index.cache", "ops.lock.remembered", "storage.directory.notes"),
+        *("cache.notes", "cache.unpacked", "index.cache", "ops.lock.remembered"),
+        *("ops.sync.fetch_wheels", "storage.directory.notes"),
     ),
     "fromisoformat": ("core.wheel_kinds", "core.manifest.constraints", "storage.s3.fast.client"),
     **dict.fromkeys(("strptime", "fromtimestamp"), ("core.urls", "storage.directory.store")),
@@ -286,7 +288,8 @@ def speakers(modules: Mapping[str, Module]) -> list[str]:
 
 def declared_imports() -> set[str]:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]["sbom"]  # the other extras are for development
+    # the other extras are for development
+    extras = [*project["optional-dependencies"]["sbom"], *project["optional-dependencies"]["fast"]]
     names = [canonicalize_name(Requirement(line).name) for line in (*project["dependencies"], *extras)]
     return {imported for name in names for imported in IMPORTED_AS.get(name, {name.replace("-", "_")})}
 

@@ -18,7 +18,8 @@ from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.plan import Wanted, make_plan
 from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter, Task
-from pipper.ops.sync.fetch import Origins, fetch_wheels
+from pipper.ops.sync.fetch import Origins
+from pipper.ops.sync.fetch_wheels import fetch_wheels
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
 from pipper.python.environment import environment_of, installed, make_venv, venv_python
 from pipper.python.fingerprint import fingerprint

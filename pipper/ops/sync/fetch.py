@@ -1,7 +1,6 @@
 """Fetch locked files from a folder, repositories and URLs into the cache."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,11 +9,10 @@ from msgspec import Struct, field
 
 from pipper.cache.cache import Cache
 from pipper.cache.download import Download, fetch
-from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
-from pipper.core.reporter import Reporter, Task
+from pipper.core.reporter import Reporter
 from pipper.core.urls import split_url
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
@@ -25,12 +23,8 @@ from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import extract_to_cache
 from pipper.ops.sync.fetch_folder import copy_from_folder
-from pipper.ops.sync.wheel_checks import require_same_version
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
-
-_UNPACKING = 2
-"""Wheels unpacked at once: more of them contend for the file system (45 real wheels: 4.5 s; four at once: 5.5 s)."""
 
 
 class Origins(Struct, frozen=True, kw_only=True):
@@ -72,63 +66,37 @@ def origins_of(
     )
 
 
-def fetch_wheels(
-    missing: Sequence[Wanted], origins: Callable[[], Origins], cache: Cache, reporter: Reporter
-) -> Mapping[str, UnpackedWheel]:
-    """Return wheels that the cache has not unpacked, by sha256 and unpacked; fetch their files if needed.
-
-    `origins` is called only if the cache lacks a file: a full one needs neither network nor credentials. Raises
-    IntegrityError for bytes that are not the locked ones and for a missing file, StoreError with the names of all
-    missing files if `origins` is offline, and what stores raise.
-    """
-    here, away = _divided(missing, cache)
-    found = origins() if away else None
-    if found:
-        local, away = _taken(away, found, cache, reporter)
-        here += local
-    started: list[Future[UnpackedWheel]] = []
-    with reporter.task("Unpacking", total=len(missing)) as task:
-        pool = ThreadPoolExecutor(_UNPACKING)
-
-        def unpack(want: Wanted) -> None:
-            started.append(pool.submit(_unpacked, want, cache, task))
-
-        try:
-            # Unpack each file when it has arrived, while others are still being fetched.
-            for want in here:
-                unpack(want)
-            if found:
-                _fetch_all(away, found, cache, reporter, unpack)
-            wheels = {wheel.sha256: wheel for wheel in (each.result() for each in started)}
-        finally:
-            pool.shutdown(cancel_futures=True)
-    for want in missing:
-        require_same_version(want, wheels[want.file.sha256])
-    return wheels
-
-
 def fetch_files(
     wanted: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> None:
     """Fetch every wheel into the cache as a file, with `bundles` also the bundle it is locked in.
 
-    Raises what `fetch_wheels` raises.
+    Raises what `fetch_wheels` raises (`fetch_wheels.py`).
     """
-    _, missing = _divided(wanted, cache, bundles=bundles)
-    _, away = _taken(missing, origins, cache, reporter, bundles=bundles)
-    _fetch_all(away, origins, cache, reporter, lambda _: None)
+    _, missing = divided(wanted, cache, bundles=bundles)
+    _, away = taken(missing, origins, cache, reporter, bundles=bundles)
+    fetch_all(away, origins, cache, reporter, lambda _: None)
     for want in wanted:
         if cache.file(want.file.sha256) is None:
             extract_to_cache(want.file, cache)
 
 
-def _divided(
+def divided(
     wanted: Sequence[Wanted], cache: Cache, *, bundles: bool = False
 ) -> tuple[list[Wanted], list[Wanted]]:
     """Return what the cache has the file of, and the rest."""
-    held = in_parallel(lambda want: _is_here(want, cache, bundles=bundles), wanted)
-    pairs = list(zip(wanted, held, strict=True))
-    return [want for want, here in pairs if here], [want for want, here in pairs if not here]
+    # Threads only for files that have to be hashed: to look for a hundred that are not there takes less time without.
+    maybe = [
+        want
+        for want in wanted
+        if cache.may_have(want.file.sha256) or cache.may_have(want.file.fetched.sha256)
+    ]
+    held = in_parallel(lambda want: _is_here(want, cache, bundles=bundles), maybe)
+    here = {want.file.sha256 for want, is_here in zip(maybe, held, strict=True) if is_here}
+    return (
+        [want for want in wanted if want.file.sha256 in here],
+        [want for want in wanted if want.file.sha256 not in here],
+    )
 
 
 def _is_here(want: Wanted, cache: Cache, *, bundles: bool) -> bool:
@@ -137,7 +105,7 @@ def _is_here(want: Wanted, cache: Cache, *, bundles: bool) -> bool:
     return bool(unbundled or cache.file(want.file.fetched.sha256))
 
 
-def _taken(
+def taken(
     missing: Sequence[Wanted], origins: Origins, cache: Cache, reporter: Reporter, *, bundles: bool = False
 ) -> tuple[list[Wanted], list[Wanted]]:
     """Copy files of this machine into the cache; return their wheels, and those to fetch.
@@ -189,15 +157,19 @@ def _offline_error(away: Sequence[Wanted], folder: Path | None) -> StoreError:
     )
 
 
-def _fetch_all(
+def fetch_all(
     away: Sequence[Wanted],
     origins: Origins,
     cache: Cache,
     reporter: Reporter,
     arrived: Callable[[Wanted], None],
 ) -> None:
+    """Fetch files into the cache, and call `arrived` in a thread for each; raise what `cache.download.fetch` raises."""
     by_hash = {want.file.fetched.sha256: want for want in away}
-    downloads = in_parallel(lambda want: _download(want, origins), list(by_hash.values()))
+    sized = [want for want in by_hash.values() if want.file.fetched.size]
+    unsized = [want for want in by_hash.values() if not want.file.fetched.size]
+    downloads = [_download(want, origins) for want in sized]
+    downloads += in_parallel(lambda want: _download(want, origins), unsized)
     fetch(downloads, cache, reporter, arrived=lambda done: arrived(by_hash[done.sha256]))
 
 
@@ -252,12 +224,3 @@ def _opener(want: Wanted, place: str, stream: Opener, removal: Callable[[], str]
             ) from error
 
     return opened
-
-
-def _unpacked(want: Wanted, cache: Cache, task: Task) -> UnpackedWheel:
-    file = want.file
-    if file.bundle and cache.file(file.sha256) is None:
-        extract_to_cache(file, cache)
-    wheel = cache.unpack(file.sha256, want.filename)
-    task.advance()
-    return wheel

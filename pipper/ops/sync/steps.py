@@ -299,8 +299,8 @@ class _Run:
             wheels |= self._built(sdists, cache)
         missing = [want for want in ready if want.file.sha256 not in wheels]
         if missing:
-            # Imported here: these imports take longer than an installation from the cache.
-            from pipper.ops.sync.fetch import fetch_wheels  # noqa: PLC0415
+            # Imported here: a sync from the cache does not need it.
+            from pipper.ops.sync.fetch_wheels import fetch_wheels  # noqa: PLC0415 - see above
 
             wheels |= fetch_wheels(missing, self._origins, cache, self.settings.reporter)
         if members := [want for want in wanted if want.source == PATH]:

@@ -1,6 +1,5 @@
 """Read the members of a zip with a checked structure; check size, CRC and end of every stream."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import BinaryIO
 
 from pipper.core.archive_limits import LimitName, Limits
 from pipper.system.os_errors import os_errors
+from pipper.wheels.zip.inflate import FAULTS, RAW, crc32, decompressobj
 from pipper.wheels.zip.layout import DEFLATED, Entry, read_layout
 from pipper.wheels.zip.source import ZipSource
 
@@ -49,14 +49,14 @@ class ZipArchive:
         """Return the bytes of a small member; None if they do not match the headers: `_checked` says how."""
         data = self._source.read(entry.start, entry.packed)
         if entry.method == DEFLATED:
-            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            inflater = decompressobj(RAW)
             try:
                 data = inflater.decompress(data, entry.size + 1)
-            except zlib.error:
+            except FAULTS:
                 return None
             if not inflater.eof or inflater.unused_data:
                 return None
-        return data if len(data) == entry.size and zlib.crc32(data) == entry.crc else None
+        return data if len(data) == entry.size and crc32(data) == entry.crc else None
 
     def _checked(self, entry: Entry) -> Iterator[bytes]:
         crc = size = 0
@@ -65,7 +65,7 @@ class ZipArchive:
             size += len(piece)
             if size > entry.size:
                 raise self._source.damaged(f"it unpacks to more than {entry.size:,} bytes", entry.name)
-            crc = zlib.crc32(piece, crc)
+            crc = crc32(piece, crc)
             yield piece
         if size != entry.size:
             raise self._source.damaged(f"it unpacks to {size:,} bytes, not {entry.size:,}", entry.name)
@@ -86,7 +86,7 @@ class ZipArchive:
             yield self._source.read(entry.start + at, min(entry.packed - at, _PIECE))
 
     def _inflated(self, entry: Entry) -> Iterator[bytes]:
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater = decompressobj(RAW)
         # One byte more than the size: a small member takes one piece, one with a wrong size takes two.
         most = min(entry.size + 1, _PIECE)
         at = 0
@@ -101,7 +101,7 @@ class ZipArchive:
                 if not data and not piece and not inflater.eof:
                     raise self._source.damaged("its stream is truncated", entry.name)
                 yield piece
-        except zlib.error as error:
+        except FAULTS as error:
             raise self._source.damaged("its stream cannot be decompressed", entry.name) from error
         if inflater.unused_data or at != entry.packed:
             raise self._source.damaged("data follows the end of its stream", entry.name)
