@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from pipper.system import parallel
 from pipper.system.parallel import JOBS, both, in_parallel, spread
 
 
@@ -27,6 +28,18 @@ def test_the_error_of_the_first_item_that_failed_is_raised_and_nothing_new_is_be
     with pytest.raises(ValueError, match="0"):
         in_parallel(work, list(range(1000)))
     assert len(begun) < 1000
+
+
+def test_work_that_waits_gets_more_threads_than_it_begins_with() -> None:
+    together = threading.Barrier(8)
+    spread(lambda _: together.wait(30), range(8), jobs=8, at_first=1)
+
+
+def test_work_that_is_done_at_once_gets_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_SLOW", 60.0)
+    used: set[int] = set()
+    spread(lambda _: used.add(threading.get_ident()), range(1000), jobs=8, at_first=2)
+    assert len(used) <= 2
 
 
 def test_two_different_functions_give_both_their_results() -> None:

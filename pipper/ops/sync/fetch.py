@@ -17,12 +17,10 @@ from pipper.core.urls import split_url
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, ObjectAbsentError, StoreError
 from pipper.http.client import Web
-from pipper.ops.context.index_client import index_folders, index_web
 from pipper.ops.context.open_repositories import locked_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.bundles import extract_to_cache
-from pipper.ops.sync.fetch_folder import copy_from_folder
 from pipper.repository.source import Repository
 from pipper.system.parallel import in_parallel
 
@@ -57,12 +55,20 @@ def origins_of(
     # Signed URLs need no credentials.
     needs_account = bool(taken) and lock.expires_at is None
     is_local = any(file.url.startswith("file:") for file in taken)
+    if not (needs_account or is_local):
+        web, folders = Web(settings.environ), {}
+    else:
+        # Imported here: a lock without files of an index needs nothing of pip's configuration.
+        from pipper.ops.context.index_client import index_folders, index_web  # noqa: PLC0415 - see above
+
+        web = index_web(settings, index_url, further.values()) if needs_account else Web(settings.environ)
+        folders = index_folders(settings, index_url, further) if is_local else {}
     return Origins(
-        web=index_web(settings, index_url, further.values()) if needs_account else Web(settings.environ),
+        web=web,
         repositories={} if offline else locked_repositories(settings, lock, project),
         folder=None if folder is None else settings.directory / folder,
         offline=offline,
-        index_folders=index_folders(settings, index_url, further) if is_local else {},
+        index_folders=folders,
     )
 
 
@@ -113,6 +119,8 @@ def taken(
     Raises StoreError for the latter if `origins` is offline.
     """
     if origins.folder is not None:
+        from pipper.ops.sync.fetch_folder import copy_from_folder  # noqa: PLC0415 - few syncs are `--from` a folder
+
         copy_from_folder(missing, origins.folder, cache, reporter)
     here, away = [], []
     for want in missing:

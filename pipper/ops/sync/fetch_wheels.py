@@ -6,7 +6,7 @@ the user is told is the same as without workers. If one is killed, this process 
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct, json
@@ -22,6 +22,8 @@ from pipper.system.seals import seal_key
 from pipper.system.workers import Workers, can_fork
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from pipper.ops.sync.fetch import Origins
 
 _THREADS = 2
@@ -88,17 +90,18 @@ class _Unpacking:
         self._workers = workers
         self._reporter = reporter
         self._started: list[Future[UnpackedWheel]] = []
-        self._pool = ThreadPoolExecutor(_THREADS)  # starts no thread before it has something to do
+        self._pool = None if workers else _threads()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
 
     def begin(self, want: Wanted) -> None:
         """Begin to unpack a wheel whose file, or whose bundle, the cache has; for any thread."""
-        if not self._workers:
+        if self._pool:
             self._started.append(self._pool.submit(self._here, want))
             return
         future: Future[UnpackedWheel] = Future()
@@ -135,6 +138,12 @@ class _Unpacking:
         if answer.error is not None:
             raise answer.error.as_exception()
         return self._here(want)  # it is unpacked: this reads its index
+
+
+def _threads() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - with workers it is not needed
+
+    return ThreadPoolExecutor(_THREADS)
 
 
 class _Error(Struct, frozen=True, kw_only=True):
