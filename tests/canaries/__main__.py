@@ -55,7 +55,7 @@ def _trials(template: Workspace, scene: Scene) -> list[tuple[str, Kind]]:
     runs = []
     for _ in range(2):
         copy = _copied(template, scene)
-        runs.append(watched(copy, scene.args, scene.variables(copy)))
+        runs.append(watched(copy, scene))
         shutil.rmtree(copy.root)
     changed, read = runs[0][0] & runs[1][0], runs[0][1] & runs[1][1]
     found: set[tuple[str, Kind]] = set()
@@ -74,7 +74,7 @@ def _tried(template: Workspace, scene: Scene, path: str, kind: Kind) -> str:
         planted = plant(copy, path, kind)
         if planted is None:
             return ""
-        code, told = run_apart(copy, scene.args, scene.variables(copy), _SECONDS)
+        code, told = run_apart(copy, scene, _SECONDS)
         problems = list(_problems(code, told))
         if touched := planted.touched():
             problems.append(f"exit {code}, touched {', '.join(touched[:3])}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipper.apply.mover import Mover
-from tests.commands import run_here
+from tests.commands import Completed, run_here, run_main_here
 from tests.invariants import Workspace
 
 
@@ -23,6 +23,13 @@ def without_lock(workspace: Workspace) -> None:
 
 def without_environment(workspace: Workspace) -> None:
     """There is no `.venv` yet."""
+    _remove(workspace.venv)
+
+
+def with_a_recipe(workspace: Workspace) -> None:
+    """There is no `.venv` any more, and the cache has what it consisted of."""
+    _remove(workspace.venv)
+    workspace.bare("sync")
     _remove(workspace.venv)
 
 
@@ -108,15 +115,24 @@ class Scene:
     env: Mapping[str, str] = field(default_factory=dict)
     """Relative paths among the values are below the project."""
 
-    def variables(self, workspace: Workspace) -> dict[str, str]:
-        """Return the variables of the command in a workspace."""
-        return {name: str(workspace.app / value) for name, value in self.env.items()}
+    is_quick: bool = False
+    """Whether it begins as a process of its own does, with the quick ways of commands without options."""
+
+    def command(self, workspace: Workspace) -> Completed:
+        """Run the command in a workspace, in this process."""
+        env = {name: str(workspace.app / value) for name, value in self.env.items()}
+        run = run_main_here if self.is_quick else run_here
+        return run(*self.args, cwd=workspace.app, env={**workspace.environment, **env})
 
 
 SCENES: Mapping[str, Scene] = {
     "lock": Scene(args=("lock",), first=without_lock),
     "lock-again": Scene(args=("lock", "-U"), first=with_an_older_lock),
     "sync-new": Scene(args=("sync",), first=without_environment),
+    "sync-recorded": Scene(
+        args=("sync",), first=without_environment, env={"PIPPER_CACHE_DIR": ".cache"}, is_quick=True
+    ),
+    "sync-remade": Scene(args=("sync",), first=with_a_recipe, is_quick=True),
     "sync-changes": Scene(args=("sync",), first=for_another_lock),
     "sync-nothing": Scene(args=("sync",)),
     "sync-compile": Scene(args=("sync", "--compile")),

@@ -6,11 +6,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.commands import run_here
+from tests.canaries.scenes import Scene
 from tests.crash.disk import CHANGES, FOLDERS, PATHS, place_of
 from tests.invariants import Workspace, tree
 
@@ -18,20 +18,18 @@ HANG = -1
 """Stands for the exit code of a command that did not end."""
 
 
-def run_apart(
-    workspace: Workspace, args: tuple[str, ...], env: Mapping[str, str], seconds: float
-) -> tuple[int, str]:
+def run_apart(workspace: Workspace, scene: Scene, seconds: float) -> tuple[int, str]:
     """Run a command in a fork; return its exit code, or `HANG` after so many seconds, and what it said."""
 
     def work() -> tuple[int, str]:
-        done = run_here(*args, cwd=workspace.app, env={**workspace.environment, **env})
+        done = scene.command(workspace)
         return done.code, done.stderr
 
     answer = in_fork(work, seconds)
     return (answer[0], answer[1]) if answer else (HANG, "")
 
 
-def watched(workspace: Workspace, args: tuple[str, ...], env: Mapping[str, str]) -> tuple[set[str], set[str]]:
+def watched(workspace: Workspace, scene: Scene) -> tuple[set[str], set[str]]:
     """Return the paths below the project that a command changes, and those of files that it reads."""
     top = f"{workspace.app}/"
     changed: set[str] = set()
@@ -50,13 +48,13 @@ def watched(workspace: Workspace, args: tuple[str, ...], env: Mapping[str, str])
 
     def work() -> tuple[list[str], list[str]]:
         sys.addaudithook(see)
-        done = run_here(*args, cwd=workspace.app, env={**workspace.environment, **env})
+        done = scene.command(workspace)
         assert done.code == 0, done.stderr
         return sorted(changed), sorted(read)
 
     before = tree(workspace.app)
     answer = in_fork(work, 120)
-    assert answer, f"{' '.join(args)} failed without any canary"
+    assert answer, f"{' '.join(scene.args)} failed without any canary"
     after = tree(workspace.app)  # it also shows what children did
     by_children = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     return set(answer[0]) | by_children, set(answer[1])

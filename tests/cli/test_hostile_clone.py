@@ -154,7 +154,9 @@ def test_T05_a_cache_with_a_link_in_it_is_refused(name: str, workspace: Workspac
     assert tree(outside) == before
 
 
-@pytest.mark.parametrize("scene", ["lock", "sync-changes", "target-upgrade", "export", "edit-finishes"])
+@pytest.mark.parametrize(
+    "scene", ["lock", "sync-changes", "sync-remade", "target-upgrade", "export", "edit-finishes"]
+)
 def test_T05_no_canary_behind_a_link_is_touched(scene: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.canaries", scene, "--sample", "4"],
