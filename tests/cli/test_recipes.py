@@ -531,6 +531,21 @@ def test_only_a_sync_without_options_is_remembered(arguments: tuple[str, ...], m
     assert not recipe_of(made).exists()
 
 
+def test_a_python_version_that_is_none_is_told_each_time(made: Workspace) -> None:
+    (made.app / ".python-version").write_text("nonsense\n")
+    for _ in range(2):
+        old = away(made)
+        assert "warning: .python-version is not used" in made.bare("sync").stderr
+        assert not is_linked(made, old)
+
+
+def test_a_cache_in_another_place_has_recipes_of_its_own(made: Workspace) -> None:
+    for number, cache in enumerate(("other-cache", "other-cache", "cache")):
+        old = away(made)
+        made.bare("sync", env={"PIPPER_CACHE_DIR": str(made.root / cache)})
+        assert is_linked(made, old) == (number == 1)
+
+
 def test_a_project_with_members_is_not_remembered(made: Workspace) -> None:
     shutil.rmtree(cache_of(made) / "recipes")
     away(made)

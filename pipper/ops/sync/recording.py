@@ -6,13 +6,14 @@ without members and without packages that are built, whose `.venv` was missing, 
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from pipper.apply.recorder import Recorder
 from pipper.apply.stamp import boot_id
+from pipper.cache.parts import likely_root
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Wanted
 from pipper.core.reporter import Reporter
@@ -28,42 +29,37 @@ from pipper.python.environment import Environment
 
 
 def recorder_for(
-    settings: Settings, request: SyncRequest, environment: Environment, goal: Goal, wanted: Sequence[Wanted]
+    settings: Settings, request: SyncRequest, environment: Environment, goal: Goal, wanted: Iterable[Wanted]
 ) -> Recorder | None:
     """Return a recorder for an environment that is made and empty; None where no recipe is to be kept.
 
     The caller holds the lock of the environment, and is within `Cache.in_use`.
     """
+    files, root, cache = goal.files, environment.root, str(open_cache(settings).root)
+    if files is None or request != BARE or not _is_plain(goal, wanted):
+        return None
     try:
-        if goal.files and _is_sure(settings, request, environment, goal, wanted):
-            key = recipe_key(goal.files, os.fspath(environment.root))
-            return Recorder(environment, key, str(open_cache(settings).root))
+        is_own = root == Path(environment_path(files.root, settings.environ)) and not root.is_symlink()
+        if is_own and _is_by_this_python(settings, environment) and likely_root(settings.environ) == cache:
+            return Recorder(environment, recipe_key(files, os.fspath(root)), cache)
     except (OSError, PipperError):
         return None  # the environment is made without
     return None
 
 
-def _is_sure(
-    settings: Settings, request: SyncRequest, environment: Environment, goal: Goal, wanted: Iterable[Wanted]
-) -> bool:
-    files, project = goal.files, goal.project
-    if (
-        request != BARE
-        or files is None
-        or project is None
-        or not environment.is_missing
-        or environment.replaces
-    ):
+def _is_plain(goal: Goal, wanted: Iterable[Wanted]) -> bool:
+    """Return whether the packages follow from manifest and lock alone."""
+    if goal.project is None or any(want.build or want.source == PATH for want in wanted):
         return False
-    root = Path(environment_path(files.root, settings.environ))
-    manifest = project.manifest
-    has_members = bool(manifest.members or manifest.workspace or manifest.paths or manifest.is_package)
-    is_built = any(want.build or want.source == PATH for want in wanted)
-    if has_members or is_built or environment.root != root or root.is_symlink() or not boot_id():
-        return False
+    manifest = goal.project.manifest
+    return not (manifest.members or manifest.workspace or manifest.paths or manifest.is_package)
+
+
+def _is_by_this_python(settings: Settings, environment: Environment) -> bool:
+    """Return whether the environment is new, and the next one of the project is made with the same Python."""
     own = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    if own != os.path.realpath(environment.interpreter.base_executable):
-        return False
-    # One that names no version is warned of each time.
-    quiet = replace(settings, reporter=Reporter())
-    return not version_file(root.parent).strip() or pinned(quiet, root.parent) is not None
+    is_own = own == os.path.realpath(environment.interpreter.base_executable)
+    # A file that names no version is warned of each time.
+    quiet, folder = replace(settings, reporter=Reporter()), environment.root.parent
+    is_told = bool(version_file(folder).strip()) and pinned(quiet, folder) is None
+    return is_own and environment.is_missing and not environment.replaces and not is_told and bool(boot_id())

@@ -1,5 +1,6 @@
 """Arguments of a sync, as plain values: a sync with nothing to do imports little more."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -70,5 +71,5 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
         return repr(options) if options else ""
 
 
-BARE = SyncRequest(remembers=True)
+BARE = SyncRequest(remembers=os.name != "nt")
 """A `pipper sync` without options."""
