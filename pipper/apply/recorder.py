@@ -56,9 +56,10 @@ class Recorder(Placer):
         self._key = key
         self._cache = cache
         self._place = recipe_place(self._root)
-        self._puts = 0
+        self._puts = self._kept = 0
         self._linked: list[Job] = []
-        self._own: list[str] = []
+        self._own: list[tuple[str, int]] = []
+        self._numbers: dict[tuple[bytes, int], int] = {}
         self._recipe = Recipe()
         self._is_whole = False
         with contextlib.suppress(OSError, ValueError):
@@ -72,9 +73,13 @@ class Recorder(Placer):
         super().put(source, destination, executable=executable)
 
     def write(self, path: str, content: bytes, mode: int) -> None:
-        """See `Placer.write`; the file gets a second name in the cache."""
-        super().write(path, content, mode)
-        self._keep(path)
+        """See `Placer.write`. The file gets a second name in the cache, from where others with its bytes are linked."""
+        number = self._numbers.get((content, mode))
+        if number is None or not self._is_the_same(number, path):
+            super().write(path, content, mode)
+            number = self._keep(path)
+            self._numbers[content, mode] = number
+        self._own.append((path, number))
 
     def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
         """Return the recipe of the environment, which is complete and has a stamp; None if something is not sure.
@@ -85,12 +90,14 @@ class Recorder(Placer):
             stamped, places = stamped_paths(self._root), self._places()
             if stamped is None or not places or not self._has_all(wheels):
                 return None
-            for name in _KEPT:
-                self._keep(f"{self._state}/{name}")
+            for path in (f"{self._state}/{name}" for name in _KEPT):
+                self._own.append((path, self._keep(path)))
             links = [(job, _placed(job.destination, places)) for job in self._linked]
-            own = [_placed(path, places) for path in self._own]
+            own = [(_placed(path, places), number) for path, number in self._own]
             recipe = self._recipe
-            recipe.folders += _new_folders([*(path for _, path in links), *own], recipe.folders)
+            recipe.folders += _new_folders(
+                [path for _, path in links] + [path for path, _ in own], recipe.folders
+            )
             recipe.covered, recipe.listed = stamped[0], [field for entry in stamped[1] for field in entry]
             recipe.sources, recipe.files = [], []
             _add_links(recipe, links, wheels, self._cache)
@@ -109,12 +116,25 @@ class Recorder(Placer):
             self._linked.append(job)
         return is_linked
 
-    def _keep(self, path: str) -> None:
+    def _keep(self, path: str) -> int:
+        """Give a file a second name in the cache, a number, and return that."""
+        self._kept += 1
         try:
-            os.link(path, f"{self._cache}/{self._place}/{FILES}/{len(self._own)}")
+            os.link(path, self._file(self._kept))
         except OSError:
             self._is_whole = False
-        self._own.append(path)
+        return self._kept
+
+    def _is_the_same(self, number: int, path: str) -> bool:
+        """Link a file that was kept to `path`; return whether that was possible."""
+        try:
+            os.link(self._file(number), path)
+        except OSError:
+            return False
+        return True
+
+    def _file(self, number: int) -> str:
+        return f"{self._cache}/{self._place}/{FILES}/{number}"
 
     def _places(self) -> dict[str, str]:
         """Return where folders of files are in the environment, by the paths they had; empty if that is not plain."""
@@ -129,7 +149,7 @@ class Recorder(Placer):
 
     def _has_all(self, wheels: Collection[UnpackedWheel]) -> bool:
         """Return whether all files of these wheels came through here, and were linked."""
-        records = sum(path.endswith(".dist-info/RECORD") for path in self._own)
+        records = sum(path.endswith(".dist-info/RECORD") for path, _ in self._own)
         return self._is_whole and self._puts == len(self._linked) and records == len(wheels)
 
 
@@ -217,11 +237,14 @@ def _add_links(
         _add_source(recipe, folder[start:], changed[folder], fields)
 
 
-def _add_own(recipe: Recipe, own: Iterable[str], cache: str, folder: str) -> None:
+def _add_own(recipe: Recipe, own: Iterable[tuple[str, int]], cache: str, folder: str) -> None:
     fields: list[str] = []
-    for number, path in enumerate(own):
-        found = os.lstat(f"{cache}/{folder}/{number}")
-        fields += (str(number), path, str(found.st_mode), str(found.st_size), str(found.st_mtime_ns))
+    looks: dict[int, tuple[str, str, str]] = {}
+    for path, number in own:
+        if number not in looks:
+            found = os.lstat(f"{cache}/{folder}/{number}")
+            looks[number] = (str(found.st_mode), str(found.st_size), str(found.st_mtime_ns))
+        fields += (str(number), path, *looks[number])
     _add_source(recipe, folder, os.lstat(f"{cache}/{folder}").st_ctime_ns, fields)
 
 
