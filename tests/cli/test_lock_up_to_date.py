@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipper.cache.cache import cache_root
+from pipper.cache.parts import likely_root
 from pipper.ops.context.project_files import likely_project
 from pipper.ops.lock import lock_stamp
 from pipper.ops.lock.lock_stamp import stamp_name, stamped
@@ -347,5 +348,5 @@ def test_the_cache_of_the_quick_answer_is_the_cache_or_uncertain(
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    likely = lock_stamp._likely_cache(os.environ)
+    likely = likely_root(os.environ)
     assert likely in (None, str(cache_root(os.environ)))
