@@ -229,6 +229,10 @@ def test_another_active_environment_is_told_as_ever(made: Workspace) -> None:
     told = made.bare("sync", env={"VIRTUAL_ENV": str(made.root / "other")}).stderr
     assert f"is active, but pipper uses the project's {made.venv}" in told
     assert not is_linked(made, old)
+    old = away(made)
+    told = made.bare("sync", env={"VIRTUAL_ENV": str(made.venv)}).stderr
+    assert "is active" not in told
+    assert is_linked(made, old), "its own one, which is gone, may be active"
 
 
 def test_without_a_change_the_rewriting_of_this_test_changes_nothing(made: Workspace) -> None:

@@ -22,11 +22,12 @@ def remade(files: ProjectFiles | None) -> list[str] | None:
     cache = likely_root(os.environ)
     if files is None or files.lock.data is None or cache is None:
         return None
-    if os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX"):
-        return None  # a sync may have to say that it leaves this one alone
     root = environment_path(files.root, os.environ)
     if os.path.lexists(root):
         return None
+    active = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
+    if active and os.path.realpath(active) != os.path.realpath(root):
+        return None  # the long way says that it leaves this one alone
     try:
         key = recipe_key(files, root)
         return remake(cache, root, key, lambda: stamp_key(files, "", f"{root}/{PYTHON}"))
