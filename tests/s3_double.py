@@ -7,7 +7,7 @@
         assert double.count("PutObject") == 2
 
 It knows objects (PUT, GET with ranges, HEAD, DELETE), List v2 with delimiter and pages, and the conditions
-`If-None-Match: *` and `If-Match`. It knows who may ask by the access key id, but checks no signature.
+`If-None-Match` and `If-Match`. It knows who may ask by the access key id, but checks no signature.
 """
 
 import fnmatch
@@ -380,6 +380,8 @@ def _get(request: Seen, found: _Object) -> _Reply:
         "Content-Type": found.content_type,
         **found.metadata,
     }
+    if request.headers.get("if-none-match", "").strip('"') == found.etag:
+        return _Reply(status=304, headers=headers)
     asked = request.headers.get("range")
     if asked is None:
         return _Reply(status=200, headers=headers, body=found.body)

@@ -104,7 +104,7 @@ def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
 
         lines = stamped(files)
     if lines is None:
-        return False
+        return command == "lock" and _relocked(files, quiet=quiet)
     _say(lines[:-1] if quiet else lines)
     return True
 
@@ -136,6 +136,21 @@ def _listed(files: "ProjectFiles | None") -> bool:
         sys.stdout.flush()
     except OSError:
         return False  # the command itself fails again, and reports it
+    return True
+
+
+def _relocked(files: "ProjectFiles | None", *, quiet: bool) -> bool:
+    """Return whether the lock is one that a memo shows, and is written; then also say so."""
+    if _has_options_in_variables():
+        return False
+    from pipper.ops.lock.memo import WARNING  # noqa: PLC0415 - a lock that is up to date needs no memo
+    from pipper.ops.lock.remembered import relocked  # noqa: PLC0415 - as above
+
+    messages = relocked(files)
+    if messages is None:
+        return False
+    shown = [message for message in messages if message.kind == WARNING or not quiet]
+    _say([f"warning: {each.text}" if each.kind == WARNING else each.text for each in shown])
     return True
 
 

@@ -6,7 +6,7 @@ from typing import ParamSpec, TypeVar
 from pipper.core.ports import Blob, ObjectInfo, Store
 from pipper.core.reads import DEEP_LISTING, FOLDERS, LISTING, OBJECT, Read, ReadLog
 from pipper.errors import ObjectAbsentError
-from pipper.system.digest import digest_each
+from pipper.system.digest import digest_each, digest_of_names
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,11 +89,6 @@ def is_as_read(store: Store, read: Read) -> bool:
         found = store.list(read.key, deep=read.kind == DEEP_LISTING)
         return digest_of_objects(found) == read.validator
     return False
-
-
-def digest_of_names(names: Iterable[str]) -> str:
-    """Return a digest of the names of folders."""
-    return digest_each(name.encode(errors="surrogateescape") for name in sorted(names))
 
 
 def digest_of_objects(found: Iterable[ObjectInfo]) -> str:

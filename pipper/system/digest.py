@@ -19,6 +19,11 @@ def digest(*parts: bytes, key: bytes = b"") -> str:
     return digest_each(parts, key=key)
 
 
+def digest_of_names(names: "Iterable[str]") -> str:
+    """Return a digest of a set of names."""
+    return digest_each(name.encode(errors="surrogateescape") for name in sorted(names))
+
+
 def digest_each(parts: "Iterable[bytes]", *, key: bytes = b"") -> str:
     """Return the `digest` of parts of which only one at a time is in memory."""
     whole = blake2b(digest_size=32, key=key)

@@ -6,14 +6,11 @@ files that must survive a power failure, `write_bytes` for the files of users, `
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
 
 from pipper.core.redaction import shown
 from pipper.errors import MachineError, UsageError
@@ -22,8 +19,10 @@ from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import read_regular
 from pipper.system.trust import inner_target
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from io import BufferedWriter
+    from typing import IO
 
 _PIECE = 1 << 20
 _LITTER = re.compile(r"\.pipper-[0-9a-f]{16}\.tmp")
@@ -54,7 +53,7 @@ def refuse_url(path: Path) -> None:
         )
 
 
-def pieces(file: IO[bytes], path: Path) -> Iterator[bytes]:
+def pieces(file: "IO[bytes]", path: Path) -> Iterator[bytes]:
     """Yield the rest of `file` in pieces of at most 1 MiB; MachineError names `path`."""
     while True:
         with os_errors("read", path):
@@ -66,6 +65,8 @@ def pieces(file: IO[bytes], path: Path) -> Iterator[bytes]:
 
 def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> bytes:
     """Return the hash of a file; raises OSError, and ValueError for an unknown algorithm."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, and most commands that do little hash nothing
+
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).digest()
 
@@ -204,6 +205,8 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Yield a temporary folder that is removed at the end; raises MachineError if it cannot be created."""
+    import tempfile  # noqa: PLC0415 - few commands need it
+
     with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
         folder = tempfile.TemporaryDirectory(prefix="pipper-", ignore_cleanup_errors=True)
     with folder as name:

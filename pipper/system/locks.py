@@ -1,11 +1,9 @@
 """Locks of the operating system. A lock ends with its process, so it is never stale."""
 
 import errno
-import hashlib
 import os
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +59,9 @@ def os_lock(
 def _local(path: Path) -> Path:
     """Return the file of this machine and user that stands for a lock on a file system without locks."""
     user = str(os.geteuid()) if hasattr(os, "geteuid") else "me"
+    import hashlib  # noqa: PLC0415 - most locks need no other name
+    import tempfile  # noqa: PLC0415 - as above
+
     name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
     folder = Path(tempfile.gettempdir()) / f"pipper-locks-{user}"
     with os_errors("create", folder):

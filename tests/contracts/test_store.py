@@ -258,6 +258,20 @@ def test_read_head_list_and_write_agree_on_the_etag(store: Store) -> None:
     assert '"' not in second
 
 
+def test_a_store_is_sure_that_nothing_changed_only_while_nothing_did(store: Store) -> None:
+    key, sure = "foo/index.json", bool(store.address)  # without an address, only boto3 can ask
+    etag = store.create(key, b"body", content_type=PLAIN)
+    assert store.is_unchanged(key, etag) == sure
+    assert store.is_unchanged("foo/absent", None) == sure
+    assert not store.is_unchanged(key, None)
+    assert not store.is_unchanged("foo/absent", etag)
+    store.replace(key, b"other", etag=etag, content_type=PLAIN)
+    assert not store.is_unchanged(key, etag)
+    store.delete(key)
+    assert not store.is_unchanged(key, etag)
+    assert store.is_unchanged(key, None) == sure
+
+
 def test_create_does_not_touch_what_stands(store: Store) -> None:
     etag = store.create("a/b", b"first", content_type=PLAIN, metadata={"by": "first"})
     for body in (b"second", b"first"):

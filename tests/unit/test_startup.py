@@ -72,6 +72,16 @@ def test_a_lock_that_is_up_to_date_imports_neither_solver_nor_sources(tmp_path: 
         assert imported("lock", option, cwd=app) & (HEAVY | {"ssl", "urllib3"}) == set()
 
 
+def test_a_lock_that_is_remembered_imports_neither_solver_nor_parsers(tmp_path: Path) -> None:
+    app = with_alpha(tmp_path)
+    run_pipper("lock", cwd=app)
+    locked = (app / "pipper.lock").read_bytes()
+    (app / "pipper.lock").unlink()
+    modules = imported("lock", cwd=app)
+    assert (app / "pipper.lock").read_bytes() == locked
+    assert modules & (HEAVY | OF_OTHER_COMMANDS) <= {"urllib", "ipaddress"}, "those come with pathlib"
+
+
 def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environments(tmp_path: Path) -> None:
     app = with_alpha(tmp_path)
     told = run_pipper_apart("lock", cwd=app, python_options=("-X", "importtime")).stderr

@@ -114,6 +114,8 @@ def lock_project(
     is written with the lock. A lock that is up to date stays, and no source is asked. Raises
     NoSolutionError, UsageError and what repositories raise; an error leaves the old lock unchanged.
     """
+    reporter = NotingReporter(settings.reporter)
+    settings = replace(settings, reporter=reporter)
     project, data = project_of(files), files.lock.data
     data_to_write = None
     if build:
@@ -127,15 +129,17 @@ def lock_project(
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         warn_of_unnamed(settings, project.manifest, old)
         return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
-    can_remember = is_same and is_memorable(project, options)
+    # What was said by now would not be said again with a memo.
+    can_remember = is_same and is_memorable(project, options) and not reporter.messages
     asked = asked_for(settings, options, python)
     key = memo_key(files, interpreter.executable, asked) if can_remember else ""
     known, memo = recalled(settings, project.root, key), None
     if known:
         lock, text = parse_lock(known.lock, label=LOCK_NAME), known.lock
     else:
-        lock, memo = _solved(settings, project, interpreter, options, old, key)
+        lock, log = _solved(settings, project, interpreter, options, old)
         text = dump_lock(lock).encode()
+        memo = memo_of(key, text, log, places_of(settings, project, old), tuple(reporter.messages))
     warn_of_unnamed(settings, project.manifest, lock)
     written = not dry_run and _write(project, data_to_write, text)
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
@@ -150,23 +154,15 @@ def lock_project(
 
 
 def _solved(
-    settings: Settings,
-    project: Project,
-    interpreter: Interpreter,
-    options: LockOptions,
-    old: Lock | None,
-    key: str,
-) -> tuple[Lock, Memo | None]:
-    """Return the lock that a solve makes, and the memo under `key` if it can be remembered."""
+    settings: Settings, project: Project, interpreter: Interpreter, options: LockOptions, old: Lock | None
+) -> tuple[Lock, ReadLog]:
+    """Return the lock that a solve makes, and what it read."""
     from pipper.ops.build.environments import project_builder  # noqa: PLC0415 - see above
     from pipper.ops.lock.make_lock import make_lock  # noqa: PLC0415 - see above
 
-    log, reporter = ReadLog(), NotingReporter(settings.reporter)
-    settings = replace(settings, reporter=reporter)
+    log, target = ReadLog(), interpreter.target
     builder = project_builder(settings, project, interpreter, options=options, old=old)
-    lock = make_lock(settings, project, interpreter.target, options, old=old, builder=builder, log=log)
-    places = places_of(settings, project.manifest, old) if key else {}
-    return lock, memo_of(key, dump_lock(lock).encode(), log, places, reporter.messages)
+    return make_lock(settings, project, target, options, old=old, builder=builder, log=log), log
 
 
 def _unchanged(lock: Lock, target: Target, key: str, reporter: Reporter) -> LockOutcome:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from pipper import __version__
-from pipper.cache.parts import likely_root
+from pipper.cache.parts import is_private, likely_root
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
 from pipper.python.fingerprint import fingerprint
@@ -24,7 +24,7 @@ from pipper.system.trust import is_own_folder
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipper.ops.context.settings import Settings
 
@@ -59,24 +59,32 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
 
     Never raises: returns None if that is uncertain.
     """
-    root = likely_root(os.environ)
-    if files is None or files.lock.data is None or root is None:
+    if files is None or files.lock.data is None:
         return None
     try:
-        found = os.stat(root)
-        if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+        root, python = likely_cache(os.environ), likely_python(files)
+        if not root or not python:
             return None
         stamp = read_regular(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT, follow=False)
         seal, _, text = stamp.decode().partition("\n")
         lines = text.split("\n")
-        venv = environment_path(files.root, os.environ)
-        if os.path.lexists(venv) and not is_own_folder(venv):
-            return None
-        basis = lock_basis(files, venv_python_path(venv) or sys.executable)
+        basis = lock_basis(files, python)
         is_current = bool(seal) and seal == _seal(stamp_key(basis, files.lock.data), text)
     except (OSError, ValueError, PipperError):
         return None
     return lines if is_current and all(map(str.isprintable, lines)) else None
+
+
+def likely_python(files: ProjectFiles) -> str:
+    """Return the python at hand for a bare `lock`; empty if the environment of the project is not this user's.
+
+    It is that of the environment, else the one that runs pipper: where `lock` takes another one, no basis is the same.
+    Raises OSError.
+    """
+    venv = environment_path(files.root, os.environ)
+    if os.path.lexists(venv) and not is_own_folder(venv):
+        return ""
+    return venv_python_path(venv) or sys.executable
 
 
 def stamp_name(manifest_path: str) -> str:
@@ -116,4 +124,13 @@ def _named_repositories() -> str:
         found = os.stat(os.path.join(os.path.expanduser("~"), ".pipper", "repositories.json"))
     except OSError as error:
         return str(error.errno)
-    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_mode}"
+
+
+def likely_cache(environ: "Mapping[str, str]") -> str | None:
+    """Return the folder that `cache_root` returns, if it is this user's alone; None where that needs a closer look.
+
+    Raises OSError.
+    """
+    root = likely_root(environ)
+    return root if root and is_private(root) else None

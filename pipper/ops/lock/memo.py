@@ -32,7 +32,7 @@ BESIDE = (
     *("uv.lock", "poetry.lock", "pdm.lock"),
 )
 """The files beside a manifest that a solve may read: what a project is, and what other tools take and locked."""
-KIND_REPOSITORY, KIND_INDEX = "repository", "index"
+KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX = "directory", "bucket", "index"
 """The kinds of places."""
 WARNING, INFO, RESULT = "warning", "info", "result"
 """The kinds of messages; a result is what the command says of the lock, and a solve does not."""
@@ -46,7 +46,10 @@ class Place:
     __slots__ = ("address", "alias", "kind", "settings")
 
     def __init__(self, kind: str, alias: str, address: str, settings: str) -> None:
-        """`address` is what `settings` came to: the entry of a repository as JSON, or the URL of a manifest's index."""
+        """`address` is what `settings` came to: a directory, the entry of a bucket as JSON, or the URL of an index.
+
+        The URL is empty where the manifest names none.
+        """
         self.kind = kind
         self.alias = alias
         self.address = address
@@ -83,6 +86,11 @@ class Memo:
         self.places = places
         self.reads = reads
         self.messages = messages
+
+    @property
+    def is_of_command(self) -> bool:
+        """Whether the messages are all that the command said."""
+        return any(message.kind == RESULT for message in self.messages)
 
     def saying(self, messages: "Sequence[Message]") -> "Memo":
         """Return the memo with other messages."""
@@ -139,7 +147,7 @@ def _parsed(key: str, data: bytes) -> Memo:
     return Memo(
         key,
         lock,
-        places=[Place(*line) for line in lines if line[0] in (KIND_REPOSITORY, KIND_INDEX)],
+        places=[Place(*line) for line in lines if line[0] in (KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX)],
         reads=[Read(*line[1:]) for line in lines if line[0] == _READ],
         messages=[Message(line[0], _plain(line[1])) for line in lines if line[0] in (WARNING, INFO, RESULT)],
     )

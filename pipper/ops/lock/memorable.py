@@ -7,13 +7,12 @@ from pathlib import Path
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from pipper.cache.folder import mark_used
 from pipper.core.access import RepositoryOptions
 from pipper.core.archive_limits import Limits
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.members import ITSELF
-from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import MachineError
 from pipper.ops.context.declared_repositories import declared_repositories, list_named
@@ -23,19 +22,19 @@ from pipper.ops.context.settings import Settings
 from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.memo import (
     INFO,
+    KIND_BUCKET,
+    KIND_DIRECTORY,
     KIND_INDEX,
-    KIND_REPOSITORY,
     RESULT,
     WARNING,
     Memo,
     Message,
     Place,
     keep_memo,
-    memo_path,
     read_memo,
 )
 from pipper.ops.lock.options import BARE, LockOptions
-from pipper.repository.access import choose_repositories
+from pipper.repository.access import choose_repositories, directory_of
 
 
 def is_memorable(project: Project, options: LockOptions) -> bool:
@@ -70,15 +69,20 @@ def _texts(options: Struct) -> list[str]:
     return [repr(sorted(value) if isinstance(value, frozenset) else value) for value in values]
 
 
-def places_of(settings: Settings, manifest: Manifest, old: Lock | None) -> Mapping[str, Place]:
+def places_of(settings: Settings, project: Project, old: Lock | None) -> Mapping[str, Place]:
     """Return the settings of the sources of a solve, by alias; without those of a query, which may be a secret."""
     named = list_named(replace(settings, reporter=Reporter()))
+    manifest = project.manifest
     entries = choose_repositories(settings.repositories, declared_repositories(manifest, old), named)
     indexes = {**manifest.indexes, INDEX: manifest.index_url}
     found = {alias: Place(KIND_INDEX, alias, "", url) for alias, url in indexes.items() if "?" not in url}
-    return found | {
-        entry.alias: Place(KIND_REPOSITORY, entry.alias, "", json.encode(entry).decode()) for entry in entries
-    }
+    return found | {entry.alias: _place(entry, project.root) for entry in entries}
+
+
+def _place(entry: RepositoryEntry, root: Path) -> Place:
+    if entry.url.startswith("file:"):
+        return Place(KIND_DIRECTORY, entry.alias, "", str(directory_of(entry.url, root)))
+    return Place(KIND_BUCKET, entry.alias, "", json.encode(entry).decode())
 
 
 def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
@@ -87,12 +91,12 @@ def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
     memo = read_memo(cache, key) if key else None
     if memo is None:
         return None
-    from pipper.ops.lock.remembered import still_holds  # noqa: PLC0415 - most commands have no memo
+    from pipper.ops.lock.remembered import mark_used, still_holds  # noqa: PLC0415 - most commands have no memo
 
-    if not still_holds(memo, settings, root, cache):
+    if not still_holds(memo, lambda: settings, str(root), str(cache)):
         return None
     with contextlib.suppress(MachineError):  # the memo is as good without the mark
-        mark_used(memo_path(cache, key))
+        mark_used(cache, memo)
     settings.reporter.detail("a solve is remembered, and the sources answer as they did then")
     for message in memo.messages:
         if message.kind == WARNING:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipper.errors import ObjectAbsentError, ObjectChangedError
-from pipper.storage.directory.store import HIDDEN, DirectoryStore
+from pipper.storage.directory.looking import HIDDEN
+from pipper.storage.directory.store import DirectoryStore
 
 
 class RevocableStore(DirectoryStore):

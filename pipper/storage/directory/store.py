@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.storage.directory.looking import HIDDEN, has_object
 from pipper.storage.directory.notes import Note, Notes
 from pipper.storage.directory.paths import link_refused, path_below
 from pipper.storage.keys import (
@@ -42,8 +43,6 @@ from pipper.system.letter_case import ignores_case
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
 
-HIDDEN = ".pipper-store"
-"""The folder of the store's own files: its lock, its notes, unfinished objects."""
 _NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EMLINK})
 """What file systems without hard links answer (FAT, CIFS, sshfs)."""
 _LOCK_SECONDS = 60
@@ -69,7 +68,8 @@ class DirectoryStore:
 
     @property
     def address(self) -> str:
-        return self.location
+        """See `Store.address`: the path without links."""
+        return str(self._root)
 
     @property
     def ignores_case(self) -> bool:
@@ -103,10 +103,8 @@ class DirectoryStore:
 
     def is_unchanged(self, key: str, etag: str | None) -> bool:
         """See `Store.is_unchanged`: the whole file is hashed, because a note may be older than the file."""
-        try:
-            return self.read(key).etag == etag
-        except ObjectAbsentError:
-            return etag is None
+        with os_errors("read", self._path(key)):
+            return has_object(str(self._root), key, etag or "")
 
     @contextmanager
     def stream(self, key: str, *, start: int = 0, verified: bool = False) -> Iterator[Iterator[bytes]]:
