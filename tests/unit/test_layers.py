@@ -222,7 +222,7 @@ def unguarded(modules: Mapping[str, Module]) -> list[str]:
 
 def undeclared(modules: Mapping[str, Module], declared: set[str]) -> list[str]:
     """Imports of what is neither the standard library nor a declared dependency."""
-    known = sys.stdlib_module_names | declared | {"pipper"}
+    known = sys.stdlib_module_names | declared | {"pipper", "_sha2"}  # which Python has since 3.12
     return [
         f"{module.name}:{line} imports {name}"
         for module in modules.values()

@@ -207,5 +207,7 @@ def _beside(root: str) -> "Iterator[bytes | None]":
 
 
 def _installation() -> str:
-    """Return what changes when pipper, or a package beside it that it runs on, is installed anew."""
-    return str(os.stat(os.path.dirname(os.path.dirname(pipper.__file__))).st_mtime_ns)
+    """Return what changes when pipper, or a package that it runs on, is installed anew; raises OSError."""
+    own = os.path.dirname(os.path.dirname(pipper.__file__))
+    folders = (own, *(each for each in sys.path if each.endswith("-packages") and os.path.isdir(each)))
+    return " ".join(f"{folder} {os.stat(folder).st_mtime_ns}" for folder in folders)

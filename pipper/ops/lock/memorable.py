@@ -19,7 +19,6 @@ from pipper.ops.context.declared_repositories import declared_repositories, list
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
-from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.memo import (
     INFO,
     KIND_BUCKET,
@@ -34,6 +33,7 @@ from pipper.ops.lock.memo import (
     read_memo,
 )
 from pipper.ops.lock.options import BARE, LockOptions
+from pipper.python.environment import STATE
 from pipper.repository.access import choose_repositories, directory_of
 
 
@@ -49,7 +49,7 @@ def is_memorable(project: Project, options: LockOptions) -> bool:
         all(members)
         and not (manifest.workspace or manifest.build_allow or project.edits)
         and not (manifest.as_of or manifest.cool_down or options.as_of or options.offline)
-        and not is_of_environment(project.manifest_path)
+        and project.root.name != STATE
     )
 
 
