@@ -120,11 +120,8 @@ def memo_of(
     """
     if not (key and log.is_whole and log.places.keys() <= settings.keys()):
         return None
-    places = [
-        Place(each.kind, alias, address, each.settings)
-        for alias, address in log.places.items()
-        for each in (settings[alias],)
-    ]
+    asked = [(settings[alias], address) for alias, address in log.places.items()]
+    places = [Place(each.kind, each.alias, address, each.settings) for each, address in asked]
     return Memo(key, lock, places=places, reads=log.reads, messages=messages)
 
 

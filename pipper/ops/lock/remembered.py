@@ -50,9 +50,9 @@ def relocked(files: ProjectFiles | None) -> Sequence[Message] | None:
             return None
         if files.is_outdated:
             return None
+        mark_used(root, memo)  # first: once the lock is written, nothing may fail
         if files.lock.data != memo.lock:
             _write(files.lock.path, memo.lock)
-        mark_used(root, memo)
     except (OSError, PipperError):
         return None
     return memo.messages
