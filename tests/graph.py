@@ -47,13 +47,15 @@ class _Package:
     others: tuple[str, ...]
 
 
-def make_graph(*, packages: int = 100, versions: int = 10, levels: int = 6, seed: int = 1) -> Graph:
+def make_graph(
+    *, packages: int = 100, versions: int = 10, levels: int = 6, seed: int = 1, traps: float = 0.2
+) -> Graph:
     """Make a graph of `packages` x `versions`; the same arguments give the same graph.
 
-    Packages are spread evenly over `levels`; one in five has a best version that is not its newest.
+    Packages are spread evenly over `levels`; this share of them has a best version that is not its newest.
     """
     chance = random.Random(seed)
-    table = _packages(chance, packages, versions, levels)
+    table = _packages(chance, packages, versions, levels, traps)
     children: dict[str, list[_Package]] = {name: [] for name in table}
     for package in table.values():
         for parent in (package.bounding, *package.others):
@@ -90,7 +92,9 @@ def make_wheels(graph: Graph, directory: Path, *, modules: int = 1) -> list[Path
     ]
 
 
-def _packages(chance: random.Random, packages: int, versions: int, levels: int) -> dict[str, _Package]:
+def _packages(
+    chance: random.Random, packages: int, versions: int, levels: int, traps: float
+) -> dict[str, _Package]:
     table: dict[str, _Package] = {}
     for number in range(packages):
         level = number * levels // packages
@@ -99,7 +103,7 @@ def _packages(chance: random.Random, packages: int, versions: int, levels: int) 
         package = _Package(
             name=f"pack-{number:03}",
             level=level,
-            best=chance.randrange(versions // 2, versions - 1) if chance.random() < 0.2 else versions - 1,
+            best=chance.randrange(versions // 2, versions - 1) if chance.random() < traps else versions - 1,
             bounding=chance.choice(above) if above else "",
             others=tuple(chance.sample(higher, min(len(higher), chance.randrange(3)))),
         )

@@ -187,16 +187,18 @@ class _Resolution(Resolution[Demand, Choice, int]):
         super().__init__(provider, _Listener(provider))
         # The provider tells how far to go back. To go further at a guess loses good choices.
         self._optimistic_backjumping_ratio = 0.0
+        self._lists_open = False
+        """Whether the states list what is open alone."""
 
     def _is_current_pin_satisfying(self, name: int, criterion: Criterion[Demand, Choice]) -> bool:
         # A candidate demands itself, so a pin that breaks a demand never gets into the state.
-        state: Any = self._states[-1]
-        return not isinstance(state.criteria, Known) and name in state.mapping  # `Known` lists no pinned ones
+        return not self._lists_open and name in self.state.mapping
 
     def _push_new_state(self) -> None:
         # resolvelib copies both dicts in every round, and looks at all that is in them: so a round takes as long,
         # and needs as much memory, as there are projects.
         base: Any = self._states[-1]  # both are used as dicts are
+        self._lists_open = True
         pins: Any = base.mapping.copy() if isinstance(base.mapping, Pins) else Pins(base.mapping.items())
         known: Any = base.criteria
         known = known.beside(pins) if isinstance(known, Known) else Known(pins, known.items())

@@ -89,15 +89,15 @@ class Search:
         """Return what to choose next: an extra of a chosen project, or else the most urgent project."""
         self._open, self._offered = open_, offered
         best, least = -1, None
-        conflicts = self._provider.conflicts
+        conflicts, names, depths = self._provider.conflicts, self._names, self._depths
         for variable in open_:
-            name, extra = self._names[variable]
+            name, extra = names[variable]
             if extra is not None:
                 if self._projects[name] in chosen:
                     return variable
                 continue
-            left, depth = offered[variable], self._depths[variable]
-            urgency = (left & (left - 1) != 0, depth > 0, -conflicts[variable], depth, name)
+            left, depth = offered[variable], depths[variable]
+            urgency = (left & (left - 1) != 0, depth > 0, -conflicts.get(variable, 0), depth, name)
             if least is None or urgency < least:
                 best, least = variable, urgency
         return best

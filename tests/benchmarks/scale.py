@@ -24,6 +24,9 @@ from tests.benchmarks.report import seconds
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERSIONS = 5
 """Of each package in a repository."""
+TRAPS = 20
+"""Packages in a hundred of a project whose newest version cannot be had. Not in the large repositories: there each
+costs the work on hundreds of packages anew, and nothing else would be seen."""
 ONE_ENVIRONMENT = '[[environments]]\npython = "3.11"\nplatform = "linux-x86_64"\n'
 SITE = ("repository", "site", "-q")
 
@@ -105,8 +108,8 @@ Measured = Iterator[tuple[str, Taken]]
 
 
 def locks(bench: Bench, size: int) -> Measured:
-    """A repository of so many packages, and a lock of all of them."""
-    roots = make("repository", bench.place, size, VERSIONS)
+    """A repository of so many packages, and a lock of all of them in their newest versions."""
+    roots = make("repository", bench.place, size, VERSIONS, 0)
     repository = bench.place / "repository"
     yield "repository packages", bench.least("repository", "packages", "-q", "-b", repository.as_uri())
     bench.require(["pack-extra"], repository, ONE_ENVIRONMENT)
@@ -199,7 +202,7 @@ def publishing(bench: Bench, size: int) -> Measured:
 
 def growth(bench: Bench, size: int) -> Measured:
     """A project of so many packages: what a user sees of it."""
-    bench.require(make("repository", bench.place, size, VERSIONS), bench.place / "repository")
+    bench.require(make("repository", bench.place, size, VERSIONS, TRAPS), bench.place / "repository")
     yield from _lock_works(bench, "")
     yield from _sync_works(bench)
     yield "list", bench.least("list", "-q")

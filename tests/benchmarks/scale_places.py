@@ -29,9 +29,12 @@ def main() -> None:
     print(json.dumps(KINDS[kind](Path(folder), *map(int, counts))))
 
 
-def _repository(folder: Path, packages: int, versions: int) -> list[str]:
-    """Publish a graph of so many packages and versions, and `pack-extra`; return the requirements of its roots."""
-    graph = make_graph(packages=packages, versions=versions)
+def _repository(folder: Path, packages: int, versions: int, traps: int) -> list[str]:
+    """Publish a graph of so many packages and versions, and `pack-extra`; return the requirements of its roots.
+
+    So many packages in a hundred are a trap: their newest version cannot be had, so a solver has to come back.
+    """
+    graph = make_graph(packages=packages, versions=versions, traps=traps / 100)
     wheels = make_wheels(graph, folder / "wheels", modules=MODULES)
     _publish(folder, [*wheels, make_wheel(folder / "wheels", "pack-extra", "1.0")])
     return list(graph.requirements)
