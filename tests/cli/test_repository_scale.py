@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from pipper.core.layout.keys import MARKER_KEY
+from pipper.ops.repository.site import make_site
 from pipper.repository import survey
 from pipper.storage.directory.store import DirectoryStore
+from tests.s3_double import S3Double
 from tests.shelf import Shelf
+
+MARKER = f"pipper/{MARKER_KEY}"
+"""Written and read by what finds out whether the store honours conditions."""
 
 
 @pytest.fixture
@@ -102,3 +108,36 @@ def test_a_listing_opens_no_file_that_has_a_note(shelf: Shelf, monkeypatch: pyte
     shelf.put("pack-0/index.json", b"{}")
     assert len(shelf.contents()) == 1 + 3 * 4
     assert opened == ["pack-0/index.json"]
+
+
+def test_a_publish_of_many_wheels_writes_each_object_once(tmp_path: Path) -> None:
+    with S3Double() as double:
+        shelf = Shelf(root=tmp_path, server=double.endpoint, bucket=double.endpoint.fresh_bucket())
+        shelf.publish(shelf.wheel("first"))
+        make_site(shelf.settings)
+        wheels = [shelf.wheel(f"pack-{number % 3}", f"1.{number}.0") for number in range(12)]
+        double.forget()
+        shelf.publish(*wheels)
+        listed = [dict(seen.query) for seen in double.seen if seen.operation == "ListObjectsV2"]
+        # Once before, and once after, for the site: others may have published meanwhile.
+        assert [each["prefix"] for each in listed] == ["pipper/"] * 2
+        stored = Counter(seen.key for seen in double.seen if seen.operation == "PutObject")
+        assert {key: count for key, count in stored.items() if count > 1 and key != MARKER} == {}
+        assert (
+            len([key for key in stored if key.endswith("/index.json")]) == 3 + 1
+        )  # and the list of the site
+        assert len([key for key in stored if key.endswith(".whl")]) == 12
+
+
+def test_a_check_reads_each_object_once(tmp_path: Path) -> None:
+    with S3Double() as double:
+        shelf = Shelf(root=tmp_path, server=double.endpoint, bucket=double.endpoint.fresh_bucket())
+        shelf.publish(*(shelf.wheel(f"pack-{number % 3}", f"1.{number}.0") for number in range(12)))
+        double.forget()
+        assert shelf.check().findings == ()
+        read = Counter(seen.key for seen in double.seen if seen.operation == "GetObject")
+        objects = [key for key in read.elements() if not key.startswith(MARKER)]
+        assert (
+            len(objects) == len(set(objects)) == 3 + 3 * 12
+        )  # pages; wheels, their METADATA and their bundles
+        assert double.count("ListObjectsV2") < 5
