@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pipper.cache.cache
+import pipper.ops.sync.fetch_wheels
 
 PATHS = {
     "os.chmod": (0,),
@@ -95,6 +96,8 @@ def watch(root: Path, happens: Happens) -> None:
     """
     seen = _Watch(root, happens)
     sys.addaudithook(seen.audit)
+    # Wheels are unpacked by this process, which counts: a worker does the same (`tests/cli/test_sync_workers.py`).
+    pipper.ops.sync.fetch_wheels.can_fork = lambda: False  # type: ignore[attr-defined] # it has imported it
     write, sendfile, fsync = os.write, os.sendfile, os.fsync
 
     class File(io.FileIO):
