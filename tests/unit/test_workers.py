@@ -118,8 +118,8 @@ import os, signal, sys, time
 from pipper.system.workers import Workers
 
 def work(questions, answer):
-    answer(str(os.getpid()).encode())
     next(questions)
+    answer(str(os.getpid()).encode())
     while True:
         pass
 
@@ -129,7 +129,6 @@ def told(line):
 
 with Workers(1, work) as workers:
     workers.ask(b"?", told)
-    workers.ask(b"?", print)
     time.sleep(600)
 """
 
