@@ -93,10 +93,13 @@ def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
         return None
     from pipper.ops.lock.remembered import mark_used, still_holds  # noqa: PLC0415 - most commands have no memo
 
-    if not still_holds(memo, lambda: settings, str(root), str(cache)):
+    details = _Details()
+    if not still_holds(memo, lambda: replace(settings, reporter=details), str(root), str(cache)):
         return None
     with contextlib.suppress(MachineError):  # the memo is as good without the mark
         mark_used(cache, memo)
+    for text in details.texts:
+        settings.reporter.detail(text)
     settings.reporter.detail("a solve is remembered, and the sources answer as they did then")
     for message in memo.messages:
         if message.kind == WARNING:
@@ -113,6 +116,16 @@ def remember(
     messages = [*memo.messages, *(Message(RESULT, text) for text in result)]
     shown = [Message(each.kind, presentable(each.text)) for each in messages]
     keep_memo(open_cache(settings).root, memo.saying(shown))
+
+
+class _Details(Reporter):
+    """Keeps details, and drops the rest: a solve says it if the memo does not hold, and the memo if it does."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def detail(self, text: str) -> None:
+        self.texts.append(text)
 
 
 class NotingReporter(Reporter):

@@ -82,7 +82,7 @@ def mark_used(root: "str | os.PathLike[str]", memo: Memo) -> None:
 
 
 def still_holds(memo: Memo, settings: "Callable[[], Settings]", root: str, cache: str) -> bool:
-    """Return whether a memo still holds; sends requests, and says nothing.
+    """Return whether a memo still holds; sends requests, and says what its settings let it say.
 
     `settings` are asked for where a source needs them, `root` is the folder of the project, `cache` that of the cache.
     """
@@ -119,12 +119,8 @@ def _asked_holds(asking: Ask, reads: list[Read]) -> bool:
 
 
 def _asking(place: Place, settings: "Callable[[], Settings]", root: str, cache: str) -> Ask:
-    from msgspec.structs import replace  # noqa: PLC0415 - as above
-
-    from pipper.core.reporter import Reporter  # noqa: PLC0415 - as above
-
-    silent = replace(settings(), reporter=Reporter())
-    return _bucket(place, silent, root) if place.kind == KIND_BUCKET else _index(place, silent, root, cache)
+    given = settings()
+    return _bucket(place, given, root) if place.kind == KIND_BUCKET else _index(place, given, root, cache)
 
 
 def _bucket(place: Place, settings: "Settings", root: str) -> Ask:
