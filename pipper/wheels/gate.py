@@ -8,7 +8,7 @@ or stronger that its bytes match. `open_wheel` checks the headers and the files 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,13 +122,12 @@ class WheelFile:
 
 def _make_folder(path: str, made: set[str]) -> None:
     """Create a folder and those above it if they are missing: one system call each, for there are thousands."""
-    try:
-        os.mkdir(path)  # noqa: PTH102 - pathlib tries to create what is above it again and again
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        _make_folder(path.rpartition("/")[0], made)
-        os.mkdir(path)  # noqa: PTH102 - as above
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(path)  # noqa: PTH102 - pathlib tries to create what is above it again and again
+        except FileNotFoundError:
+            _make_folder(path.rpartition("/")[0], made)
+            os.mkdir(path)  # noqa: PTH102 - as above
     made.add(path)
 
 
