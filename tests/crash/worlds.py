@@ -70,8 +70,10 @@ class World:
     def litter(self) -> list[str]:
         """Return the names that an undisturbed change does not leave."""
         left = self._names() - self._expected
-        # Unfinished pages of an index wait for `prune`: no lock tells whether somebody is at them.
-        return sorted(name for name in left if not re.fullmatch(r"cache/index/\w+/\.pipper-\w+\.tmp", name))
+        # Unfinished pages and memos wait for `prune`: no lock tells whether somebody is at them. And a lock that
+        # begins again starts from another old lock, and is remembered apart.
+        waiting = re.compile(r"cache/(index/\w+/\.pipper-\w+\.tmp|memos/\w\w(/\w+|/\.pipper-\w+\.tmp)?)")
+        return sorted(name for name in left if not waiting.fullmatch(name))
 
     def begin(self) -> None:
         """Keep what is there as `before`."""

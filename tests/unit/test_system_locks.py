@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def test_N07_without_locks_a_file_of_this_machine_is_locked_and_no_strangers_fol
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "_is_lockable", lambda _: False)
-    monkeypatch.setattr(locks.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     path = tmp_path / "share" / "lock"
     with os_lock(path, here=True):
         (folder,) = tmp_path.glob("pipper-locks-*")
