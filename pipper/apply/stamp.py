@@ -150,13 +150,12 @@ def stamped_paths(root: str) -> "tuple[list[str], list[tuple[str, str]]] | None"
     """Return what the stamp of the environment at `root` covers, for a `NewStamp` of another with the same files.
 
     The paths are relative to `root`; the second ones are of folders, with a digest of the names in them. None if there
-    is no stamp. Raises OSError, and ValueError for a stamp of something outside the environment.
+    is no stamp. Raises OSError, and ValueError for one that is damaged or of something outside the environment.
     """
     try:
-        text = read_regular(os.path.join(root, STATE, _STAMP)).partition(b"\n")[2]
+        _, _, _, _, count, *entries = _fields(os.path.join(root, STATE))
     except FileNotFoundError:
         return None
-    _, _, _, _, count, *entries = os.fsdecode(text).split("\0")
     end = 2 * int(count)
     below = [_below(path, root) for path in entries[:end:2]]
     folders = [_below(path, root) for path in entries[end::3]]
