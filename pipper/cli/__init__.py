@@ -32,17 +32,10 @@ def main() -> None:
             files = likely_project(os.curdir)
             if command == "run":
                 _run_if_fresh(files)
-            elif command == "list":
-                if _listed(files):
-                    _leave()
-                    return
-            elif _nothing_to_do(command, files):
+            elif _is_answered(command, files):
                 _leave()
                 return
             if command == "sync" and not _has_options_in_variables():
-                if _is_remade(files):
-                    _leave()
-                    return
                 from functools import partial  # noqa: PLC0415 - see above
 
                 from pipper.cli.syncing import bare_sync  # noqa: PLC0415 - see above
@@ -92,6 +85,17 @@ def _run_if_fresh(files: "ProjectFiles | None") -> None:
         return  # the command itself raises it again, and reports it
 
 
+def _is_answered(command: str, files: "ProjectFiles | None") -> bool:
+    """Return whether what is remembered was enough to do the command, which then also said what it says."""
+    if command == "list":
+        return _listed(files)
+    if _nothing_to_do(command, files):
+        return True
+    if _has_options_in_variables():
+        return False
+    return _is_remade(files) if command == "sync" else _relocked(files)
+
+
 def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
     """Return whether a stamp shows that the command has nothing to do; then also say so."""
     quiet = "-q" in sys.argv
@@ -104,7 +108,7 @@ def _nothing_to_do(command: str, files: "ProjectFiles | None") -> bool:
 
         lines = stamped(files)
     if lines is None:
-        return command == "lock" and _relocked(files, quiet=quiet)
+        return False
     _say(lines[:-1] if quiet else lines)
     return True
 
@@ -139,17 +143,15 @@ def _listed(files: "ProjectFiles | None") -> bool:
     return True
 
 
-def _relocked(files: "ProjectFiles | None", *, quiet: bool) -> bool:
+def _relocked(files: "ProjectFiles | None") -> bool:
     """Return whether the lock is one that a memo shows, and is written; then also say so."""
-    if _has_options_in_variables():
-        return False
     from pipper.ops.lock.memo import WARNING  # noqa: PLC0415 - a lock that is up to date needs no memo
     from pipper.ops.lock.remembered import relocked  # noqa: PLC0415 - as above
 
     messages = relocked(files)
     if messages is None:
         return False
-    shown = [message for message in messages if message.kind == WARNING or not quiet]
+    shown = [message for message in messages if message.kind == WARNING or "-q" not in sys.argv]
     _say([f"warning: {each.text}" if each.kind == WARNING else each.text for each in shown])
     return True
 
