@@ -131,15 +131,17 @@ def lock_project(
         return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
     # What was said by now would not be said again with a memo.
     can_remember = is_same and is_memorable(project, options) and not reporter.messages
-    asked = asked_for(settings, options, python)
-    key = memo_key(files, interpreter.executable, asked) if can_remember else ""
+    key = ""
+    if can_remember:
+        key = memo_key(files, interpreter.executable, asked_for(settings, options, python))
     known, memo = recalled(settings, project.root, key), None
     if known:
         lock, text = parse_lock(known.lock, label=LOCK_NAME), known.lock
     else:
         lock, log = _solved(settings, project, interpreter, options, old)
         text = dump_lock(lock).encode()
-        memo = memo_of(key, text, log, places_of(settings, project, old), tuple(reporter.messages))
+        if key and not dry_run:
+            memo = memo_of(key, text, log, places_of(settings, project, old), tuple(reporter.messages))
     warn_of_unnamed(settings, project.manifest, lock)
     written = not dry_run and _write(project, data_to_write, text)
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
@@ -149,7 +151,7 @@ def lock_project(
         written=written,
         target=target,
         stamp_key=stamp_key(basis, text) if stays else "",
-        memo=None if dry_run else memo,
+        memo=memo,
     )
 
 

@@ -118,7 +118,7 @@ def memo_of(
 
     `settings` are the sources by alias, of which only those that were asked count.
     """
-    if not (key and log.is_whole and log.places.keys() <= settings.keys()):
+    if not (log.is_whole and log.places.keys() <= settings.keys()):
         return None
     asked = [(settings[alias], address) for alias, address in log.places.items()]
     places = [Place(each.kind, each.alias, address, each.settings) for each, address in asked]
