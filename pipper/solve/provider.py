@@ -4,7 +4,7 @@ What resolvelib itself marks as incompatible is not used, since the clauses say 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from resolvelib.reporters import BaseReporter
 from resolvelib.resolvers import Criterion, Resolution, ResolutionImpossible
 from resolvelib.structs import State
 
+from pipper.solve.agenda import Agenda, Chosen, Urgency
 from pipper.solve.candidates import bits_of
 from pipper.solve.clauses import ROOT, Clause, Clauses, Demand, Demands, ImpossibleError
 from pipper.solve.versions import Known, Pins
@@ -59,19 +60,17 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         self,
         clauses: Clauses,
         demands: Callable[[Choice], Iterator[Demand]],
-        most_urgent: Callable[[Sequence[int], Mapping[int, Choice], Mapping[int, int]], int],
+        urgency: Callable[[int, int, Chosen], Urgency],
     ) -> None:
-        """Take how to list what a candidate demands, itself first, and how to select what to choose next.
-
-        `most_urgent` takes the open variables, the choices and the values that are offered for open variables.
-        """
+        """Take how to list what a candidate demands, itself first, and how urgent it is to choose for a variable."""
         self.conflicts = Counter[int]()
         """How often a choice for a variable failed."""
         self.offered: dict[int, int] = {}
-        """The values that are offered, by variable, as far as they were asked for since the last rejection."""
+        """The values that were offered last, by variable."""
         self._clauses = clauses
         self._demands = demands
-        self._most_urgent = most_urgent
+        self._urgency = urgency
+        self.agenda = Agenda(urgency)
         self.origin = ROOT
         """Whose demands are being added; ROOT also while resolvelib goes back."""
         self._conflict: Clause | None = None
@@ -83,7 +82,8 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         Raises ImpossibleError, ExhaustedError, and what listing the demands raises.
         """
         while True:
-            self.origin, self._conflict, self.offered = ROOT, None, {}
+            self.origin, self._conflict = ROOT, None
+            self.agenda.went_back()
             derived = self._clauses.derived
             try:
                 state = _Resolution(self).resolve(roots, max_rounds=_UNLIMITED)
@@ -98,26 +98,16 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         """Return the variable."""
         return requirement_or_candidate.variable
 
-    def narrow_requirement_selection(
+    def get_preference(
         self,
-        identifiers: Iterable[int],
+        identifier: int,
         resolutions: Mapping[int, Choice],
         candidates: Mapping[int, Iterator[Choice]],
         information: object,
         backtrack_causes: object,
-    ) -> Iterable[int]:
-        """Return the one variable to choose for, so that `get_preference` is never asked."""
-        variables = [*identifiers]
-        # resolvelib visits every open variable in every round, and `Known` all of them, in a fraction of the time.
-        self._clauses.spend(len(variables) + len(resolutions) // 8)
-        for variable in variables:
-            if variable not in self.offered:
-                self.offered[variable] = next(candidates[variable]).later
-        return (self._most_urgent(variables, resolutions, self.offered),)
-
-    def get_preference(self, *args: object, **kwargs: object) -> Any:
-        """Raise AssertionError; see `narrow_requirement_selection`."""
-        raise AssertionError
+    ) -> Any:
+        """Return the urgency; asked only where `_Resolution` lists more than the agenda's first."""
+        return self._urgency(identifier, next(candidates[identifier]).later, resolutions)
 
     def find_matches(
         self,
@@ -140,6 +130,7 @@ class Provider(AbstractProvider[Demand, Choice, int]):
             self._learn(identifier, requirements)
             return ()
         self.offered[identifier] = allowed
+        self.agenda.note(identifier)
         return Choices(identifier, allowed)
 
     def is_satisfied_by(self, requirement: Demand, candidate: Choice) -> bool:
@@ -187,21 +178,24 @@ class _Resolution(Resolution[Demand, Choice, int]):
         super().__init__(provider, _Listener(provider))
         # The provider tells how far to go back. To go further at a guess loses good choices.
         self._optimistic_backjumping_ratio = 0.0
-        self._lists_open = False
-        """Whether the states list what is open alone."""
+        self._agenda = provider.agenda
+        self._follows_agenda = False
+        """Whether the states list what to choose for next alone."""
 
     def _is_current_pin_satisfying(self, name: int, criterion: Criterion[Demand, Choice]) -> bool:
         # A candidate demands itself, so a pin that breaks a demand never gets into the state.
-        return not self._lists_open and name in self.state.mapping
+        return not self._follows_agenda and name in self.state.mapping
 
     def _push_new_state(self) -> None:
         # resolvelib copies both dicts in every round, and looks at all that is in them: so a round takes as long,
         # and needs as much memory, as there are projects.
         base: Any = self._states[-1]  # both are used as dicts are
-        self._lists_open = True
+        self._follows_agenda = True
         pins: Any = base.mapping.copy() if isinstance(base.mapping, Pins) else Pins(base.mapping.items())
         known: Any = base.criteria
-        known = known.beside(pins) if isinstance(known, Known) else Known(pins, known.items())
+        known = (
+            known.beside(pins) if isinstance(known, Known) else Known(pins, self._agenda.first, known.items())
+        )
         state = State(mapping=pins, criteria=known, backtrack_causes=base.backtrack_causes[:])
         self._states.append(state)
 
@@ -215,8 +209,6 @@ class _Listener(BaseReporter[Demand, Choice, int]):
     def adding_requirement(self, requirement: Demand, parent: Choice | None) -> None:
         self._provider.origin = ROOT if parent is None else parent.variable
 
-    def rejecting_candidate(self, criterion: object, candidate: Choice) -> None:
-        self._provider.offered = {}
-
     def resolving_conflicts(self, causes: object) -> None:
         self._provider.origin = ROOT
+        self._provider.agenda.went_back()

@@ -1,11 +1,13 @@
 """One run of the search: requirements become demands as candidates are tried."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from packaging.utils import NormalizedName
 
 from pipper.solve.admissions import Admissions
+from pipper.solve.agenda import Chosen, Urgency
 from pipper.solve.candidates import ABSENT, Shelf, bits_of
 from pipper.solve.catalogue import Catalogue, Need, Unusable
 from pipper.solve.clauses import ROOT, Clauses, Demand
@@ -14,6 +16,7 @@ from pipper.solve.reasons import Asked, Limited, Rejected, Requires, Unfit, With
 
 _ACTIVE = 2
 """The bit of an extra that is required; the other one is ABSENT."""
+_EXTRA, _PROJECT, _EXTRA_TOO_EARLY = range(3)
 _MOST_READ_AHEAD = 32
 
 _Terms = tuple[tuple[int, int], ...]
@@ -43,9 +46,9 @@ class Search:
         self._admissions = admissions
         self._limits = limits
         self.clauses = Clauses(budget)
-        self._provider = Provider(self.clauses, self._demands, self._most_urgent)
+        self._provider = Provider(self.clauses, self._demands, self._urgency)
         self._projects: dict[NormalizedName, int] = {}
-        self._extras: dict[tuple[NormalizedName, NormalizedName], int] = {}
+        self._extras: defaultdict[NormalizedName, dict[NormalizedName, int]] = defaultdict(dict)
         self._names: list[tuple[NormalizedName, NormalizedName | None]] = []
         """Project and extra, by variable."""
         self._depths: list[int] = []
@@ -56,8 +59,6 @@ class Search:
         """Demands by requiring variable and text of the need, each with the candidates that share it."""
         self._roots: list[Demand] = []
         self._first: dict[NormalizedName, Asked | Requires] = {}
-        self._open: Sequence[int] = ()
-        self._offered: Mapping[int, int] = {}
 
     def run(self, roots: Iterable[Asked]) -> dict[NormalizedName, int]:
         """Return the bit of the candidate chosen for each project that is required.
@@ -83,24 +84,15 @@ class Search:
             reason = self._first.get(reason.name) if isinstance(reason, Requires) else None
         return reasons
 
-    def _most_urgent(
-        self, open_: Sequence[int], chosen: Mapping[int, Choice], offered: Mapping[int, int]
-    ) -> int:
-        """Return what to choose next: an extra of a chosen project, or else the most urgent project."""
-        self._open, self._offered = open_, offered
-        best, least = -1, None
-        conflicts, names, depths = self._provider.conflicts, self._names, self._depths
-        for variable in open_:
-            name, extra = names[variable]
-            if extra is not None:
-                if self._projects[name] in chosen:
-                    return variable
-                continue
-            left, depth = offered[variable], depths[variable]
-            urgency = (left & (left - 1) != 0, depth > 0, -conflicts.get(variable, 0), depth, name)
-            if least is None or urgency < least:
-                best, least = variable, urgency
-        return best
+    def _urgency(self, variable: int, offered: int, chosen: Chosen) -> Urgency:
+        """Return how urgent a choice is: an extra comes at once, but not before its project."""
+        name, extra = self._names[variable]
+        kind = _PROJECT
+        if extra is not None:
+            kind = _EXTRA if self._projects[name] in chosen else _EXTRA_TOO_EARLY
+        is_open = offered & (offered - 1) != 0
+        depth = self._depths[variable]
+        return kind, is_open, depth > 0, -self._provider.conflicts.get(variable, 0), depth, name, extra or ""
 
     def _demands(self, choice: Choice) -> Iterator[Demand]:
         """Yield what a candidate demands: first that it is chosen, then what it needs."""
@@ -111,6 +103,8 @@ class Search:
         shelf = self._catalogue.shelf(name)
         if extra is None:
             self._read(choice, shelf)
+            for one in self._extras[name].values():
+                self._provider.agenda.note(one)
         else:
             # The project is chosen before its extras, so it has one value left.
             yield Demand(self._projects[name], shelf.everything, None, variable)
@@ -160,11 +154,13 @@ class Search:
         ahead = sum(islice(bits_of(choice.later), min(2 << tried.bit_count(), _MOST_READ_AHEAD)))
         if not self._catalogue.has_read(shelf, choice.bit):
             wanted = [(shelf, bit) for bit in bits_of(ahead)]
-            for variable in self._open:
+            unread = self._provider.agenda.unread
+            for variable, offered in unread.items():
                 name, extra = self._names[variable]
                 if extra is None:
                     other = self._catalogue.shelf(name)
-                    wanted.append((other, other.best(self._offered[variable])))
+                    wanted.append((other, other.best(offered)))
+            unread.clear()
             self._catalogue.prefetch_needs(wanted)
         if tried and not tried & choice.bit:
             self._catalogue.read_ahead(shelf, ahead)
@@ -197,9 +193,9 @@ class Search:
         return project
 
     def _extra(self, project: int, name: NormalizedName, extra: NormalizedName) -> int:
-        variable = self._extras.get((name, extra))
+        variable = self._extras[name].get(extra)
         if variable is None:
-            variable = self._extras[name, extra] = self.clauses.add_variable(ABSENT | _ACTIVE)
+            variable = self._extras[name][extra] = self.clauses.add_variable(ABSENT | _ACTIVE)
             self._names.append((name, extra))
             self._depths.append(self._depths[project])
         return variable

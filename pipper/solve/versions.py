@@ -1,6 +1,6 @@
 """Dicts of which a copy costs nothing: resolvelib copies what it knows in every round, to be able to go back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
@@ -93,7 +93,8 @@ class VersionedDict(Generic[K, V]):
 
     def _leave(self, key: K, value: V) -> None:
         """Begin a new version, as the one that is present differs from it by the value of `key`."""
-        old, new = self._version, _Version[K, V]()
+        new: _Version[K, V] = _Version()
+        old = self._version
         old.key, old.value, old.next = key, value, new
         self._version = new
 
@@ -122,26 +123,32 @@ class Pins(VersionedDict[K, V]):
 class Known(VersionedDict[K, Any]):
     """The criteria of resolvelib by variable. Listed is only what it has a use for.
 
-    That is what is open, while it goes on: a pin that was made stays as it is. And when it goes back, and has taken
-    back the last choice, it is what has been found to be impossible.
+    While it goes on that is the one to choose for next, since a pin that was made stays as it is. When it has taken
+    back the last choice, that is nothing: what it found to be impossible is known from what was learned.
     """
 
-    def __init__(self, pins: Pins[K, Any], items: Iterable[tuple[K, Any]] = ()) -> None:
-        """Take what is chosen beside it."""
+    def __init__(
+        self,
+        pins: Pins[K, Any],
+        first: Callable[[Mapping[K, Any], Mapping[K, Any]], K | None],
+        items: Iterable[tuple[K, Any]] = (),
+    ) -> None:
+        """Take what is chosen beside it, and how to select from criteria and choices what to choose for next."""
         super().__init__(items)
         self._pins = pins
-        self._open: tuple[object, object, list[tuple[K, Any]]] = (None, None, [])
-        """What is open, for one version of both dicts."""
+        self._first = first
+        self._listed: tuple[object, object, list[tuple[K, Any]]] = (None, None, [])
+        """What is listed, for one version of both dicts."""
 
     def items(self) -> Iterable[tuple[K, Any]]:
         """What is listed: see the class."""
         if self._pins.is_given_up:
-            return [item for item in self.present().items() if item[1].incompatibilities]
-        if self._open[0] is not self._version or self._open[1] is not self._pins._version:
-            pins = self._pins.present()
-            listed = [item for item in self.present().items() if item[0] not in pins]
-            self._open = (self._version, self._pins._version, listed)
-        return self._open[2]
+            return []
+        if self._listed[0] is not self._version or self._listed[1] is not self._pins._version:
+            criteria = self.present()
+            key = self._first(criteria, self._pins.present())
+            self._listed = (self._version, self._pins._version, [] if key is None else [(key, criteria[key])])
+        return self._listed[2]
 
     def keys(self) -> Iterable[K]:
         """The keys of `items`."""
@@ -149,15 +156,12 @@ class Known(VersionedDict[K, Any]):
 
     def copy(self) -> "Known[K]":
         """As of a dict."""
-        other: Known[K] = Known(self._pins)
-        other.become(self)
-        return other
+        return self.beside(self._pins)
 
     def beside(self, pins: Pins[K, Any]) -> "Known[K]":
-        """Return a copy that goes with a copy of the choices, and is used from now on."""
-        other: Known[K] = Known(pins)
+        """Return a copy that goes with a copy of the choices."""
+        other: Known[K] = Known(pins, self._first)
         other.become(self)
-        other._open, self._open = self._open, (None, None, [])
         return other
 
     def update(self, other: "Known[K]") -> None:

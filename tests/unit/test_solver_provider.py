@@ -43,7 +43,7 @@ def test_what_is_learned_agrees_with_brute_force(
     provider = Provider(
         known,
         lambda choice: iter([Demand(choice.variable, choice.bit, None, choice.variable)]),
-        lambda open_, chosen, offered: min(open_),
+        lambda variable, offered, chosen: (1, True, True, 0, variable, "", ""),
     )
     for domain in domains:
         known.add_variable(domain)

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from pipper.core.manifest.root_label import PROJECT
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
+from pipper.solve.search import Search
 from pipper.solve.solver import solve
 from pipper.solve.versions import Pins, VersionedDict
 from tests.fake_source import LINUX, FakeSource
@@ -82,6 +83,28 @@ def changes(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
         request = SolveRequest(target=LINUX, roots={PROJECT: (Requirement("link-0"),)})
         assert len(solve(request, SourceRouter([FakeSource("index", graph)])).pins) == count
     return len(kept)
+
+
+def looks(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often the urgency of a project is asked for in a solve with so many of them open at once."""
+    graph: dict[str, Any] = {f"leaf-{number}": {"1": {}, "2": {}} for number in range(count)}
+    graph["top"] = {"1": {"requires": list(graph)}}
+    asked: list[int] = []
+    inner = Search._urgency
+
+    def urgency(self: Search, variable: int, offered: int, chosen: Any) -> Any:
+        asked.append(variable)
+        return inner(self, variable, offered, chosen)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "_urgency", urgency)
+        request = SolveRequest(target=LINUX, roots={PROJECT: (Requirement("top"),)})
+        assert len(solve(request, SourceRouter([FakeSource("index", graph)])).pins) == count + 1
+    return len(asked)
+
+
+def test_twice_as_many_open_projects_are_looked_at_twice_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 0 < looks(80, monkeypatch) <= 2 * looks(40, monkeypatch) + 2
 
 
 def test_twice_as_many_projects_keep_twice_as_many_changes(monkeypatch: pytest.MonkeyPatch) -> None:
