@@ -6,9 +6,10 @@ the classes of `packaging` with a text.
 """
 
 import re
+from collections.abc import Mapping, Set
 from math import prod
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import EvaluateContext, InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.tags import Tag
@@ -62,13 +63,27 @@ def read_specifier(text: str) -> Specifier:
 
 
 def read_marker(text: str) -> Marker:
-    """Return a marker (PEP 508); raises InvalidMarker. Its evaluation may still find an undefined comparison."""
+    """Return a marker (PEP 508), to be evaluated by `marker_holds`; raises InvalidMarker."""
     if is_excessive(text):
         raise InvalidMarker("a marker that is too long, or has a number of too many digits")
     try:
         return Marker(text)
     except RecursionError as error:
         raise InvalidMarker("a marker that is nested too deeply") from error
+
+
+def marker_holds(
+    marker: Marker, variables: Mapping[str, str | Set[str]], context: EvaluateContext = "metadata"
+) -> bool:
+    """Return whether a marker holds; raises InvalidMarker if that is undefined, as `sys_platform ~= "linux"`."""
+    try:
+        return marker.evaluate(variables, context)
+    except (ValueError, UndefinedEnvironmentName) as error:  # of a comparison, a version or a variable
+        text = str(marker)
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        raise InvalidMarker(f"the marker `{shown}` cannot be evaluated") from error
+    except RecursionError as error:
+        raise InvalidMarker("a marker is nested too deeply") from error
 
 
 def read_requirement(text: str) -> Requirement:

@@ -7,11 +7,11 @@ from functools import cached_property, lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.markers import Environment as MarkerEnvironment
-from packaging.markers import Marker, UndefinedEnvironmentName
+from packaging.markers import InvalidMarker, Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.standards import read_marker, read_version
+from pipper.core.standards import marker_holds, read_marker, read_version
 from pipper.errors import UsageError
 
 MARKER_NAMES = tuple(sorted(MarkerEnvironment.__annotations__))
@@ -173,8 +173,8 @@ def serves(locked: Target, host: Target, conditions: tuple[str, ...] = ()) -> bo
 def condition_holds(condition: str, markers: Mapping[str, str]) -> bool | None:
     """Return whether a condition of a lock holds; None if it is not defined there, as `platform_release > "5"`."""
     try:
-        return read_marker(condition).evaluate(dict(markers), context="lock_file")
-    except (ValueError, UndefinedEnvironmentName):  # an undefined comparison, or a value that is no version
+        return marker_holds(read_marker(condition), markers, "lock_file")
+    except InvalidMarker:
         return None
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 from packaging.utils import NormalizedName
 
 from pipper.core.ports import Release, ReleaseFile, Source
 from pipper.core.reporter import Reporter
 from pipper.errors import NoSolutionError, UnfollowedError
 from pipper.solve.candidates import Fitter
-from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.markers import Markers
 from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter, WrappedSource
 from pipper.solve.solver import solve
@@ -112,7 +112,7 @@ class Carrier:
         for (_, extra), marker in self._markers.items():
             try:
                 answers.append(markers.holds(marker, extra))
-            except MarkerError:
+            except InvalidMarker:
                 answers.append(None)
         return answers
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
+from packaging.markers import InvalidMarker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -13,7 +14,7 @@ from pipper.core.ports import ReleaseFile
 from pipper.core.redaction import redacted
 from pipper.errors import UnfollowedError, UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
-from pipper.solve.markers import MARKER_HINT, MarkerError, Markers
+from pipper.solve.markers import MARKER_HINT, Markers
 from pipper.solve.overrides import active_overrides
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
@@ -130,7 +131,7 @@ class Catalogue:
         """
         try:
             active = self.markers.holds(requirement.marker)
-        except MarkerError as error:
+        except InvalidMarker as error:
             raise UsageError(
                 f"`{redacted(str(requirement))}` cannot be used", cause=str(error), hint=MARKER_HINT
             ) from error
@@ -156,7 +157,7 @@ class Catalogue:
         try:
             if requirement.url or not self.markers.holds(requirement.marker):
                 return None
-        except MarkerError as error:
+        except InvalidMarker as error:
             if unmanaged:
                 return None
             raise UsageError(
@@ -184,7 +185,7 @@ class Catalogue:
         for requirement in metadata.requires_dist:
             try:
                 active = self._active(requirement, extra)
-            except MarkerError as error:
+            except InvalidMarker as error:
                 return Unusable(str(error))
             if not active or canonicalize_name(requirement.name) in self._exclude:
                 continue

@@ -2,9 +2,9 @@
 
 import re
 
-from packaging.markers import Marker, UndefinedEnvironmentName
+from packaging.markers import Marker
 
-from pipper.core.standards import read_marker
+from pipper.core.standards import marker_holds, read_marker
 from pipper.core.target import Target, mentions_volatile
 from pipper.solve.texts import text_of
 
@@ -21,10 +21,6 @@ _EXTRA = re.compile(
 _ALWAYS, _NEVER = 'python_version >= "0"', 'python_version < "0"'
 
 
-class MarkerError(ValueError):
-    """A marker that cannot be evaluated: it has an undefined comparison or an undefined variable."""
-
-
 class Markers:
     """Evaluates markers for one target."""
 
@@ -36,7 +32,7 @@ class Markers:
         self._volatile: dict[str, bool] = {}
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
-        """Tell whether a marker is true on the target with this extra; raises MarkerError."""
+        """Tell whether a marker is true on the target with this extra; raises InvalidMarker."""
         if marker is None:
             return True
         known = self._known.get((id(marker), extra))
@@ -46,7 +42,7 @@ class Markers:
         key = (text, extra if "extra" in text else "")
         answer = self._answers.get(key)
         if answer is None:
-            answer = _evaluate(marker, {**self._environment, "extra": key[1]})
+            answer = marker_holds(marker, {**self._environment, "extra": key[1]})
         self._answers[key] = self._known[id(marker), extra] = answer
         return answer
 
@@ -64,25 +60,8 @@ class Markers:
             return None
 
         def answered(found: re.Match[str]) -> str:
-            return _ALWAYS if read_marker(found[0]).evaluate({"extra": extra}) else _NEVER
+            return _ALWAYS if marker_holds(read_marker(found[0]), {"extra": extra}) else _NEVER
 
         reduced = _EXTRA.sub(answered, text)
         settled = _NEVER in reduced and " or " not in reduced
         return None if settled else str(read_marker(reduced))
-
-
-def _evaluate(marker: Marker, environment: dict[str, str]) -> bool:
-    try:
-        return marker.evaluate(environment)
-    except (
-        ValueError,
-        UndefinedEnvironmentName,
-    ) as error:  # an undefined comparison, or a value that is no version
-        raise MarkerError(f"the marker `{_short(marker)}` cannot be evaluated") from error
-    except RecursionError as error:
-        raise MarkerError("a marker is nested too deeply") from error
-
-
-def _short(marker: Marker) -> str:
-    text = str(marker)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.errors import UsageError
-from pipper.solve.markers import MARKER_HINT, MarkerError, Markers
+from pipper.solve.markers import MARKER_HINT, Markers
 
 
 def active_overrides(
@@ -23,7 +24,7 @@ def active_overrides(
         try:
             if markers.holds(one.marker):
                 found[name] = found.get(name, SpecifierSet()) & one.specifier
-        except MarkerError as error:
+        except InvalidMarker as error:
             raise UsageError(
                 f"the override `{one}` cannot be used", cause=str(error), hint=MARKER_HINT
             ) from error

@@ -12,6 +12,7 @@ from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, LockedFi
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.root_label import PROJECT
 from pipper.core.target import Target
+from pipper.errors import UsageError
 
 TARGET = Target(
     name="cp311-manylinux_2_28_x86_64",
@@ -186,6 +187,12 @@ def all_ways(found: Graph, goal: Pin) -> set[tuple[Pin, ...]]:
         else:
             pending += [(*way, child) for child in found.children[way[-1]] if child not in way]
     return ends
+
+
+@pytest.mark.parametrize("marker", ["sys_platform ~= 'linux'", "sys_platform === 'linux'"])
+def test_B03_a_requirement_with_an_undefined_marker_is_refused(marker: str) -> None:
+    with pytest.raises(UsageError, match="cannot be evaluated"):
+        graph({"alpha": ()}, f"alpha; {marker}")
 
 
 @given(graphs())

@@ -229,6 +229,39 @@ def test_an_archive_that_is_a_wheel_is_taken() -> None:
     assert pins(read(data)) == ["alpha==1.0"]
 
 
+@pytest.mark.parametrize(
+    "url", ["https://[x/alpha-1.0-py3-none-any.whl", "ftp://f.example.com/alpha-1.0.zip"]
+)
+def test_M13_an_unsafe_place_of_an_archive_is_refused(url: str) -> None:
+    archive = f'[packages.archive]\nurl = "{url}"\nhashes = {{ sha256 = "{ZEROS}" }}\n'
+    with pytest.raises(IntegrityError, match="unsafe URL"):
+        parse_pylock(pylock(f'[[packages]]\nname = "alpha"\n{archive}'), label="pylock.toml")
+
+
+def test_B03_a_wheel_with_too_many_tags_is_refused_whatever_environment_it_is_for() -> None:
+    tags = "-".join(".".join("a" * count) for count in (11, 11, 9))
+    data = pylock(package("alpha", wheel=f"alpha-1.0-{tags}.whl", place='path = "a.whl"'))
+    with pytest.raises(IntegrityError, match="not a valid wheel"):
+        parse_pylock(data, label="pylock.toml")
+
+
+@pytest.mark.parametrize(
+    ("top", "marker"),
+    [
+        ("environments = [\"sys_platform ~= 'linux'\"]", ""),
+        ("environments = [\"'x' in extras\"]", ""),
+        ("environments = [\"extra == 'x'\"]", ""),
+        ("", "sys_platform === 'win32'"),
+        ("", "extra == 'x'"),
+    ],
+)
+def test_B03_a_marker_that_is_undefined_is_refused(top: str, marker: str) -> None:
+    more = f'marker = "{marker}"' if marker else ""
+    with pytest.raises(UsageError, match="not a lock of PEP 751") as caught:
+        read(pylock(package("alpha", more=more), top=top))
+    assert "cannot be evaluated" in caught.value.cause
+
+
 def test_no_wheel_that_fits_is_told() -> None:
     with pytest.raises(UsageError, match="does not fit this environment") as caught:
         read(pylock(package("alpha", wheel="alpha-1.0-cp311-cp311-win_amd64.whl")))
@@ -297,6 +330,14 @@ def test_a_condition_on_the_patch_version_is_kept() -> None:
     for other in ("3.11.4", "3.11.11"):
         with pytest.raises(UsageError, match="not for this environment"):
             read(text, target(python_full_version=other))
+
+
+@pytest.mark.parametrize("value", ["linu\\x", "both ' and \"", "line\nbreak"])
+def test_a_value_that_no_marker_can_hold_is_told(value: str) -> None:
+    lock = our_lock()
+    odd = LockedEnvironment(target=target(sys_platform=value), packages=(), groups={"dev": ()})
+    with pytest.raises(UsageError, match="`sys_platform` of an environment of the lock cannot be written"):
+        to_pylock(Lock(inputs=lock.inputs, environments=(odd,), packages=()), Selection())
 
 
 def test_environments_that_no_marker_tells_apart_are_refused() -> None:

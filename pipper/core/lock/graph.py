@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, Pin
 from pipper.core.manifest.conflicts import labels_in
 from pipper.core.manifest.inputs import Inputs
-from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.requirement import name_of, parse_requirement, requirement_holds
 from pipper.core.manifest.root_label import RootLabel
 
 _MOST_STEPS = 20_000
@@ -104,7 +104,7 @@ def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName
             pin = here.get(name_of(requirement))
             if pin is None:
                 continue
-            if requirement.marker is None or requirement.marker.evaluate(dict(part.target.markers)):
+            if requirement_holds(requirement, part.target.markers):
                 yield Root(label=label, requirement=text, pin=pin)
 
 

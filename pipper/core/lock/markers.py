@@ -76,10 +76,10 @@ def _clauses(part: LockedEnvironment) -> tuple[str, ...]:
 def _equals(name: str, markers: Mapping[str, str]) -> str:
     value = markers[name]
     quote = '"' if "'" in value else "'"
-    if quote in value or not value.isprintable():
+    if quote in value or "\\" in value or not value.isprintable():
         raise UsageError(
             f"`{name}` of an environment of the lock cannot be written as a marker (PEP 508)",
-            cause="it contains both kinds of quotes, or a control character",
+            cause="it contains both kinds of quotes, a backslash or a control character",
             hint="use pipper's own lock format",
         )
     return f"{name} == {quote}{value}{quote}"

@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from packaging.markers import EvaluateContext, InvalidMarker, Marker
 from packaging.pylock import (
     Package,
     PackageArchive,
@@ -21,7 +23,7 @@ from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
-from pipper.core.standards import MOST_DIGITS, read_wheel_name
+from pipper.core.standards import MOST_DIGITS, marker_holds, read_wheel_name
 from pipper.core.target import Target, tags_of
 from pipper.core.urls import url_fault
 from pipper.core.wording import listed
@@ -50,8 +52,12 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
     except PylockValidationError as error:
         raise _invalid(error, label) from error
     for package in pylock.packages:
+        place = f"{label}: {package.name}"
         for wheel in package.wheels or ():
-            _check_wheel(wheel, f"{label}: {package.name}")
+            _check_location(wheel, place)
+            _check_wheel(wheel, place)
+        if package.archive is not None:
+            _check_location(package.archive, place)
     return pylock
 
 
@@ -65,6 +71,19 @@ def _invalid(error: PylockValidationError, label: str) -> PipperError:
     return UsageError(f"{label} is not a lock of PEP 751{place}", cause=cause, hint=_RECREATE)
 
 
+def _check_location(file: PackageWheel | PackageArchive, place: str) -> None:
+    if file.url:
+        fault = url_fault(file.url)
+        if fault:
+            raise IntegrityError(f"{place}: unsafe URL `{shown(file.url)}`", cause=fault, hint=_RECREATE)
+    elif file.path and (PurePosixPath(file.path).is_absolute() or PureWindowsPath(file.path).anchor):
+        raise IntegrityError(
+            f"{place}: unsafe path `{file.path}`",
+            cause="a path must be relative to the lock's folder",
+            hint=_RECREATE,
+        )
+
+
 def _check_wheel(wheel: PackageWheel, place: str) -> None:
     if not _SHA256.fullmatch(wheel.hashes.get("sha256", "").lower()):
         raise IntegrityError(
@@ -72,18 +91,16 @@ def _check_wheel(wheel: PackageWheel, place: str) -> None:
             cause=f"its hashes: {listed(wheel.hashes)}",
             hint=f"{_RECREATE}, with sha256 hashes",
         )
-    if "/" in wheel.filename or "\\" in wheel.filename or (wheel.size is not None and wheel.size < 1):
-        raise IntegrityError(f"{place}: `{wheel.filename}` is not a valid wheel", hint=_RECREATE)
-    if wheel.url:
-        fault = url_fault(wheel.url)
-        if fault:
-            raise IntegrityError(f"{place}: unsafe URL `{shown(wheel.url)}`", cause=fault, hint=_RECREATE)
-    elif wheel.path and (PurePosixPath(wheel.path).is_absolute() or PureWindowsPath(wheel.path).anchor):
-        raise IntegrityError(
-            f"{place}: unsafe path `{wheel.path}`",
-            cause="a path must be relative to the lock's folder",
-            hint=_RECREATE,
-        )
+    if not _is_wheel_name(wheel) or (wheel.size is not None and wheel.size < 1):
+        raise IntegrityError(f"{place}: `{wheel.filename[:200]}` is not a valid wheel", hint=_RECREATE)
+
+
+def _is_wheel_name(wheel: PackageWheel) -> bool:
+    try:
+        read_wheel_name(wheel.filename)
+    except (InvalidWheelFilename, PylockValidationError):
+        return False
+    return "/" not in wheel.filename and "\\" not in wheel.filename
 
 
 def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path, label: str) -> Lock:
@@ -95,7 +112,7 @@ def lock_of(pylock: Pylock, target: Target, selection: Selection, *, base: Path,
     """
     extras, groups = _chosen(pylock, selection, label)
     _require_target(pylock, target, label)
-    _refuse_double(pylock, target, extras, groups)
+    _refuse_double(pylock, target, extras, groups, label)
     try:
         picked = list(
             pylock.select(
@@ -153,7 +170,7 @@ def _require_target(pylock: Pylock, target: Target, label: str) -> None:
             hint=f"use `--python` with a matching interpreter, or {_RECREATE}",
         )
     markers = pylock.environments or ()
-    if markers and not any(marker.evaluate(dict(target.markers)) for marker in markers):
+    if markers and not any(_holds(marker, target.markers, "requirement", label) for marker in markers):
         raise UsageError(
             f"{label} is not for this environment, {target.name} (Python {version})",
             cause=f"it is for {' or '.join(str(marker) for marker in markers)}",
@@ -161,7 +178,18 @@ def _require_target(pylock: Pylock, target: Target, label: str) -> None:
         )
 
 
-def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], groups: frozenset[str]) -> None:
+def _holds(
+    marker: Marker, variables: Mapping[str, str | Set[str]], context: EvaluateContext, label: str
+) -> bool:
+    try:
+        return marker_holds(marker, variables, context)
+    except InvalidMarker as error:
+        raise UsageError(f"{label} is not a lock of PEP 751", cause=str(error), hint=_RECREATE) from error
+
+
+def _refuse_double(
+    pylock: Pylock, target: Target, extras: frozenset[str], groups: frozenset[str], label: str
+) -> None:
     chosen: dict[str, str | frozenset[str]] = {
         **target.markers,
         "extras": extras,
@@ -170,7 +198,7 @@ def _refuse_double(pylock: Pylock, target: Target, extras: frozenset[str], group
     counted = Counter(
         package.name
         for package in pylock.packages
-        if package.marker is None or package.marker.evaluate(chosen, context="lock_file")
+        if package.marker is None or _holds(package.marker, chosen, "lock_file", label)
     )
     if double := sorted(name for name, count in counted.items() if count > 1):
         cause = f"two entries of {double[0]} match this environment"
@@ -204,8 +232,4 @@ def _as_wheel(found: object) -> PackageWheel | None:
     if not isinstance(found, PackageArchive):
         return None
     wheel = PackageWheel(url=found.url, path=found.path, size=found.size, hashes=found.hashes)
-    try:
-        read_wheel_name(wheel.filename)
-    except (InvalidWheelFilename, PylockValidationError):
-        return None
-    return wheel
+    return wheel if _is_wheel_name(wheel) else None

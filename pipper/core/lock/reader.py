@@ -2,11 +2,11 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from packaging.markers import InvalidMarker
 from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
 from pipper.core.lock.model import (
@@ -23,7 +23,7 @@ from pipper.core.lock.model import (
     sort_key,
 )
 from pipper.core.manifest.inputs import PATH, Inputs, MemberInputs
-from pipper.core.standards import read_marker, read_specifiers, read_version
+from pipper.core.standards import read_marker, read_specifiers, version_of
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
@@ -243,21 +243,26 @@ def _pins(node: Node) -> tuple[Pin, ...]:
 
 
 def _pin(node: Node) -> Pin:
-    name, separator, path = node.text().partition(" @ ")
-    if separator and canonicalize_name(name) == name:
-        return Pin(name=canonicalize_name(name), path=_path(node.replaced(path)))
-    name, separator, version = node.text().partition("==")
-    if not separator or canonicalize_name(name) != name:
+    text = node.text()
+    spelled, separator, path = text.partition(" @ ")
+    if separator and (name := canonicalize_name(spelled)) == spelled:
+        return Pin(name=name, path=_path(node.replaced(path)))
+    spelled, separator, version = text.partition("==")
+    name = canonicalize_name(spelled)
+    if not separator or name != spelled:
         raise node.fail("neither NAME==VERSION nor NAME @ PATH")
-    return Pin(name=canonicalize_name(name), version=_version(version, node))
+    return Pin(name=name, version=_version(version, node))
 
 
 def _version(text: str, node: Node) -> str:
-    try:
-        read_version(text)
-    except InvalidVersion as error:
-        raise node.fail(f"`{text[:80]}` is not a version (PEP 440)") from error
+    if not _is_version(text):
+        raise node.fail(f"`{text[:80]}` is not a version (PEP 440)")
     return text
+
+
+@lru_cache(maxsize=4096)  # every environment lists it again
+def _is_version(text: str) -> bool:
+    return version_of(text) is not None
 
 
 def _locked_member(node: Node) -> LockedPackage:

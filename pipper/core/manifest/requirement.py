@@ -1,14 +1,21 @@
 """Requirements: PEP 508, and the `name:version` spelling of pipper 0.x, which is converted to PEP 508."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion
 
-from pipper.core.standards import read_requirement, read_specifier, read_specifiers, read_version
+from pipper.core.standards import (
+    marker_holds,
+    read_requirement,
+    read_specifier,
+    read_specifiers,
+    read_version,
+)
 from pipper.errors import UsageError
 
 _COLON = re.compile(
@@ -45,6 +52,17 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
     if found.url and (":" not in found.url or text.lstrip().startswith("git@")):
         raise _unreadable(text, prefix, "what follows `@` is to be a URL, and this is none")
     return found
+
+
+def requirement_holds(requirement: Requirement, markers: Mapping[str, str]) -> bool:
+    """Return whether a requirement counts with these markers and no extra; raises UsageError if it is undefined."""
+    try:
+        return requirement.marker is None or marker_holds(requirement.marker, markers)
+    except InvalidMarker as error:
+        raise UsageError(
+            f"`{requirement.name}`: {error}",
+            hint="correct or remove its marker where it is required, then run `pipper lock`",
+        ) from error
 
 
 def _unreadable(text: str, prefix: str, cause: str) -> UsageError:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement
 
 from pipper.build.backend import SAME_COMMAND, Builder
@@ -16,7 +17,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment, Pin
 from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.core.ports import BuildEnvironment
-from pipper.core.standards import read_requirement, read_version
+from pipper.core.standards import marker_holds, read_requirement, read_version
 from pipper.core.wording import quoted
 from pipper.errors import IntegrityError, MachineError, StoreError, UsageError
 from pipper.ops.build.install import install_build_environment
@@ -158,12 +159,10 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
         for text in hooks.requires_for(environment):
             try:
                 requirement = read_requirement(text)
-            except InvalidRequirement:
+                if requirement.marker and not marker_holds(requirement.marker, self.part.target.markers):
+                    continue
+            except (InvalidRequirement, InvalidMarker):
                 continue  # the backend itself decides whether it can do without
-            if requirement.marker is not None and not requirement.marker.evaluate(
-                dict(self.part.target.markers)
-            ):
-                continue
             version = versions.get(name_of(requirement))
             if version is None or not requirement.specifier.contains(version, prereleases=True):
                 raise MachineError(

@@ -11,11 +11,10 @@ from packaging.version import InvalidVersion, Version
 
 from pipper.core.lock.graph import Graph, graph_of
 from pipper.core.lock.model import LockedEnvironment, Pin
-from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.requirement import name_of, parse_requirement, requirement_holds
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.core.standards import read_version
-from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.context.project import Project, load_lock
 from pipper.ops.context.settings import Place, Settings
@@ -183,15 +182,13 @@ def _limits(
     found: dict[NormalizedName, SpecifierSet] = {}
     required = {pin.name: set(children) for pin, children in graph.children.items()}
     asked = [parse_requirement(root.requirement) for root in graph.roots]
-    asked += [each for each in map(parse_requirement, members) if _holds(each, part.target)]
+    markers = part.target.markers
+    asked += [each for each in map(parse_requirement, members) if requirement_holds(each, markers)]
     for pin, requirements in needs.items():
         names = {child.name for child in required[pin.name]}
-        asked += [each for each in requirements if name_of(each) in names and _holds(each, part.target)]
+        asked += [
+            each for each in requirements if name_of(each) in names and requirement_holds(each, markers)
+        ]
     for each in asked:
         found[name_of(each)] = found.get(name_of(each), SpecifierSet()) & each.specifier
     return found
-
-
-def _holds(requirement: Requirement, target: Target) -> bool:
-    """Return whether a requirement counts in an environment without extras."""
-    return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": ""})

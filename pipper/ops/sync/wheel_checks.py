@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.cache.cache import Cache
@@ -12,7 +13,7 @@ from pipper.core.manifest.requirement import name_of
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_requirement, read_version
 from pipper.errors import IntegrityError, PipperError, UsageError
-from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.markers import Markers
 from pipper.solve.overrides import active_overrides
 from pipper.wheels.metadata import bounds_fault
 
@@ -128,7 +129,7 @@ def _needed(want: Wanted, wheel: UnpackedWheel) -> list[Requirement]:
 def _active(markers: Markers, requirement: Requirement, want: Wanted) -> bool:
     try:
         return markers.holds(requirement.marker)
-    except MarkerError as error:
+    except InvalidMarker as error:
         raise _differs(want, "the wheel has a marker that cannot be evaluated") from error
 
 

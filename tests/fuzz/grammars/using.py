@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pipper.core.standards import read_requirement
-from pipper.solve.markers import MarkerError, Markers
+from pipper.solve.markers import Markers
 from tests.fake_source import LINUX
 
 _VERSIONS = ("1.0", "2.0rc1", "1!0", "3.11.4")
@@ -25,7 +26,7 @@ def use_requirement(requirement: Requirement) -> None:
     use_specifiers(requirement.specifier)
     markers = Markers(LINUX)
     for extra in ("", "x"):
-        with suppress(MarkerError):  # an undefined comparison: the solver says so
+        with suppress(InvalidMarker):  # an undefined comparison: the solver says so
             markers.holds(requirement.marker, extra)
             markers.condition(requirement.marker, extra)
     assert read_requirement(str(requirement)) == requirement
