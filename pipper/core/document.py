@@ -25,6 +25,8 @@ _LARGEST_INTEGER = 2**63 - 1
 _DEEPEST = 32
 _DOTTED = re.compile(rb"(?<![^\s=,.{}\[\]])(?:[^\s=,.{}\[\]]++[ \t]*+\.[ \t]*+){%d}" % _DEEPEST)
 """A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
+_HUGE = re.compile(rb"0[xob][0-9A-Fa-f_]{3500}")
+"""A number that `tomllib` reads, and that nothing can write: Python makes no text of more than 4,300 digits."""
 CORRECT = "correct it there, or restore it from version control"
 """The hint for a damaged document that a user wrote."""
 _NEEDED = object()
@@ -188,6 +190,8 @@ def read_toml(
     text = _text(data, origin, limit)
     if deep := _DOTTED.search(data):
         raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {_line(data, deep.start())}")
+    if huge := _HUGE.search(data):
+        raise _damage(origin, f"a number of too many digits at line {_line(data, huge.start())}")
     try:
         return Node(tomllib.loads(text), origin)
     except RecursionError as fault:

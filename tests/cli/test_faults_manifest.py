@@ -149,6 +149,7 @@ def test_M04_a_line_break_in_a_requirement_cannot_forge_a_line(workspace: Worksp
         (b"a = " + b"[" * 100_000, "nested too deeply"),
         (b"a = " + b"{a=" * 100_000, "nested too deeply"),
         (b"a = " + b"1" * 1_000_000, "not valid TOML"),
+        (b"a = 0x" + b"f" * 3_500, "a number of too many digits at line 1"),
         (b"a" + b".a" * 500_000 + b" = 1", "a key of more than 32 parts at line 1"),
         (b"\n".join(b"k%d%s = 1" % (at, b".a" * 100) for at in range(4000)), "a key of more than 32 parts"),
         (b"a.b = 1\n" * 2_000_000, "pipper.toml: 16,000,000 bytes, more than 1,048,576"),

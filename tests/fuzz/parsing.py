@@ -21,7 +21,7 @@ from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.trial import TooLong, limited
 
 LONGEST = 2.0
-"""Seconds of processor time that one mutant may take, and as many as `PER_MIB` for each MiB each time it is read."""
+"""Seconds of processor time that one mutant may take, and as many as `PER_MIB` for each MiB in each pass."""
 PER_MIB = 1.0
 
 MEMORY = 1 << 30
@@ -83,7 +83,7 @@ class Tally:
 def try_one(grammar: Grammar, seed: int, index: int, tally: Tally) -> None:
     """Try one mutant and count it; never raises."""
     data = grammar.mutant(seed, index)
-    longest = LONGEST + PER_MIB * len(data) / 2**20 * (1 if grammar.write is None else 2)
+    longest = LONGEST + PER_MIB * len(data) / 2**20 * grammar.passes
     began = time.process_time()
     try:
         with limited(longest):

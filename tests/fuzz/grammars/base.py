@@ -30,6 +30,8 @@ class Grammar:
     """The reader, and what is done first with what it returns. None means: refused without an error."""
     write: Callable[[Any], bytes] | None = None
     """The writer, where there is one: what it writes must be read back equal."""
+    passes: int = 1
+    """How often a trial goes through a text, which decides how long it may take."""
     codes: frozenset[int] = frozenset({2, 4})
     """The exit codes of its errors."""
     words: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.input_kind import input_kind
 from pipper.wheels.old_manifest import OldManifest, read_pipper_manifest
-from tests.fuzz.grammars.base import Grammar
+from tests.fuzz.grammars.base import Grammar, Shape
 from tests.fuzz.grammars.places import scratch
 from tests.fuzz.grammars.using import use_requirement, use_specifiers
 from tests.fuzz.texts import DIGITS
@@ -200,6 +200,8 @@ _WORDS = (
     "- - - -",
 )
 _REQUIREMENT = Requirement("zzz>=1")
+_EDITS = 10
+"""How often the three edits of a manifest read it, about."""
 
 
 def _manifest(label: str) -> Callable[[bytes], Manifest]:
@@ -280,20 +282,26 @@ def _pyproject(data: bytes) -> ImportedManifest:
     return from_pyproject(data, label="pyproject.toml")
 
 
-def _toml(name: str, text: str, read: Callable[[bytes], object]) -> tuple[Grammar, ...]:
+def _toml(name: str, text: str, read: Callable[[bytes], object], *, passes: int = 1) -> tuple[Grammar, ...]:
     """Return a grammar bent as a tree, and one bent line by line."""
-    codes = frozenset({2})
-    return (
-        Grammar(name=name, shape="toml", examples=lambda: (text,), read=read, codes=codes, words=_WORDS),
+    shapes: tuple[tuple[str, Shape], ...] = ((name, "toml"), (f"{name}-text", "lines"))
+    return tuple(
         Grammar(
-            name=f"{name}-text", shape="lines", examples=lambda: (text,), read=read, codes=codes, words=_WORDS
-        ),
+            name=title,
+            shape=shape,
+            examples=lambda: (text,),
+            read=read,
+            passes=passes,
+            codes=frozenset({2}),
+            words=_WORDS,
+        )
+        for title, shape in shapes
     )
 
 
 GRAMMARS = (
-    *_toml("manifest", _PIPPER, _manifest("pipper.toml")),
-    *_toml("pyproject", _STANDARD, _manifest("pyproject.toml")),
+    *_toml("manifest", _PIPPER, _manifest("pipper.toml"), passes=_EDITS),
+    *_toml("pyproject", _STANDARD, _manifest("pyproject.toml"), passes=_EDITS),
     *_toml("poetry", _POETRY, _imported(_pyproject)),
     *_toml("uv", _UV, _imported(_pyproject)),
     *_toml("pdm", _PDM, _imported(_pyproject)),

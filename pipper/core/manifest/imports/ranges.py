@@ -40,16 +40,16 @@ def _bounds(specifiers: SpecifierSet) -> tuple[Release, Release | None] | None:
     lower: Release = (0,)
     upper: Release | None = None
     for clause in specifiers:
-        version = None if clause.version.endswith(".*") else read_version(clause.version)
-        if version is None or str(version) != version.base_version or version.epoch:
+        if clause.operator not in (">=", "<"):
             return None
+        version = read_version(clause.version)
+        if str(version) != version.base_version or version.epoch:
+            return None
+        end = _short(version.release)
         if clause.operator == ">=":
-            lower = max(lower, _short(version.release))
-        elif clause.operator == "<":
-            end = _short(version.release)
-            upper = end if upper is None else min(upper, end)
+            lower = max(lower, end)
         else:
-            return None
+            upper = end if upper is None else min(upper, end)
     return lower, upper
 
 
