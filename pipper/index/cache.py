@@ -20,7 +20,7 @@ from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
 
 from pipper.cache.folder import refuse_links
-from pipper.index.simple_api import ProjectFiles
+from pipper.index.project_page import ProjectFiles
 from pipper.system.files import write_atomic
 from pipper.system.seals import read_sealed, sealed
 from pipper.system.trust import is_own_folder

@@ -6,8 +6,8 @@ from urllib.parse import quote
 from pipper.core.reads import Read
 from pipper.http.client import Answer
 from pipper.index.cache import PageCache, Validators, fresh_until
+from pipper.index.project_page import ACCEPT, LARGEST_PAGE
 from pipper.index.reader import Connection
-from pipper.index.simple_api import ACCEPT, LARGEST_PAGE
 
 ABSENT = (404, 410)
 """The statuses of a project that the index does not have."""

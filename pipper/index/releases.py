@@ -18,7 +18,7 @@ from pipper.core.urls import is_allowed_file_url, plain, split_url
 from pipper.core.wheel_kinds import Assorter, ListedWheel, specifiers, upload_moment
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError
-from pipper.index.simple_api import IndexFile, ProjectFiles
+from pipper.index.project_page import IndexFile, ProjectFiles
 from pipper.wheels.metadata import MAX_REQUIREMENTS, parse_metadata, requirement_fault
 
 _URL_FAULT = "the URL is malformed"

@@ -14,13 +14,7 @@ from pipper.core.redaction import shown
 from pipper.core.standards import MOST_TAGS, read_sdist_name, tag_count
 from pipper.core.urls import join_url, split_url
 from pipper.errors import StoreError
-
-JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-"""The Accept header of a request for a page: JSON is preferred."""
-
-LARGEST_PAGE = 64 * 2**20
-"""Bytes of a page, decompressed; the largest pages of a public index have a third of that."""
+from pipper.index.project_page import JSON_TYPE, IndexFile, ProjectFiles
 
 _MAJOR = "1"
 _WHEEL = re.compile(
@@ -32,39 +26,6 @@ _MOST_LINKS = 250_000
 _LONGEST_TAG, _PIECE = 1 << 17, 1 << 16
 """Characters: a regular expression of `html.parser` takes 80 bytes of memory for each of an unfinished tag."""
 _ATTRIBUTES = ("href", "data-requires-python", "data-yanked", "data-core-metadata", "data-dist-info-metadata")
-
-
-class IndexFile(NamedTuple):
-    """The entry of a wheel or a source distribution on a page.
-
-    It is a named tuple, not a dataclass: a page has thousands, and the cache stores them as JSON.
-    """
-
-    filename: str
-    version: str
-    """As written in the file name."""
-    url: str
-    """Absolute, without fragment."""
-    sha256: str
-    """64 lower-case hex digits; empty if the page has none."""
-    size: int
-    """Bytes; 0 if the page does not state it."""
-    requires_python: str
-    upload_time: str
-    """ISO 8601; empty if the page does not state it (PEP 700)."""
-    yanked: str | None
-    """The reason (PEP 592), which may be empty; None if the file is not yanked."""
-    metadata: str | None
-    """The sha256 of the metadata file (PEP 658, 714): empty if the page has none, None if the file does not exist."""
-
-
-class ProjectFiles(NamedTuple):
-    """The contents of a project's page."""
-
-    files: tuple[IndexFile, ...]
-    """Wheels, in the order of the page."""
-    sdists: tuple[IndexFile, ...]
-    """Source distributions, one for each version that has some."""
 
 
 def parse_page(body: bytes, *, content_type: str, url: str, name: NormalizedName) -> ProjectFiles:

@@ -18,10 +18,11 @@ from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until, is_kept
 from pipper.index.pages import ABSENT, ask_page, url_of
+from pipper.index.project_page import LARGEST_PAGE, IndexFile, ProjectFiles
 from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
 from pipper.index.remote_metadata import headers_only
-from pipper.index.simple_api import LARGEST_PAGE, IndexFile, ProjectFiles, parse_page
+from pipper.index.simple_api import parse_page
 from pipper.index.wheels import WheelsOfIndex
 from pipper.system.parallel import in_parallel
 from pipper.wheels.ranged_file import LARGEST_TEXT

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pipper.core.urls import origin
 from pipper.errors import AccessError, ConflictError, IntegrityError, StoreError
 from pipper.http.client import Answer
+from pipper.index.project_page import IndexFile
 from pipper.index.reader import Reader
 from pipper.index.remote_metadata import BLOCK, LONGEST_TAIL, TAIL, read_metadata
-from pipper.index.simple_api import IndexFile
 from pipper.wheels.ranged_file import RangedFile
 
 _LARGEST_WHEEL = 256 * 2**20

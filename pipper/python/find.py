@@ -12,7 +12,8 @@ from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 
 from pipper.errors import MachineError, UsageError
-from pipper.python.interpreter import Interpreter, inspect_interpreter, running
+from pipper.python.interpreter import Interpreter, inspect_interpreter
+from pipper.python.running import running
 from pipper.system.process import ProcessError, run
 
 _REQUEST = re.compile(

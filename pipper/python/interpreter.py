@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -247,10 +246,3 @@ def _external_manager(stdlib: Path) -> str:
         if text:
             return text
     return "its packages are managed by the system"
-
-
-def running() -> Path:
-    """Return the path of the interpreter that runs pipper; raises UsageError if it is unknown."""
-    if not sys.executable:
-        raise UsageError("the interpreter that runs pipper has no path", hint="name one with `--python EXE`")
-    return Path(sys.executable)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pipper.errors import StoreError
-from pipper.index.simple_api import JSON_TYPE, ProjectFiles, parse_page
+from pipper.index.project_page import JSON_TYPE, ProjectFiles
+from pipper.index.simple_api import parse_page
 
 URL = "https://index.example.com/simple/foo/"
 FOO = canonicalize_name("foo")

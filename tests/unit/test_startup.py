@@ -9,6 +9,7 @@ import pytest
 from pipper.ops.context.project_files import likely_project
 from pipper.ops.sync.freshness import is_fresh
 from tests.commands import clean_environment, run_pipper, run_pipper_apart
+from tests.index_double import IndexDouble
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
 
@@ -80,6 +81,19 @@ def test_a_lock_that_is_remembered_imports_neither_solver_nor_parsers(tmp_path: 
     modules = imported("lock", cwd=app)
     assert (app / "pipper.lock").read_bytes() == locked
     assert modules & (HEAVY | OF_OTHER_COMMANDS) <= {"urllib", "ipaddress"}, "those come with pathlib"
+
+
+def test_a_lock_that_is_remembered_of_an_index_parses_neither_page_nor_manifest(tmp_path: Path) -> None:
+    with IndexDouble() as index:
+        index.add(make_wheel(tmp_path / "wheels", "alpha", "1.0"))
+        (tmp_path / "pipper.toml").write_text(f'dependencies = ["alpha"]\n[index]\nurl = "{index.url}"\n')
+        run_pipper("lock", cwd=tmp_path)
+        locked = (tmp_path / "pipper.lock").read_bytes()
+        (tmp_path / "pipper.lock").unlink()
+        modules = imported("lock", cwd=tmp_path)
+    assert (tmp_path / "pipper.lock").read_bytes() == locked
+    assert "urllib3" in modules
+    assert modules & {"packaging", "resolvelib", "tomllib"} == set()
 
 
 def test_a_lock_from_a_directory_imports_nothing_of_indexes_builds_and_environments(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pipper.cli.options.selection import selection_options
 from pipper.cli.options.settings import settings_from, source_options
 from pipper.cli.output import flush
 from pipper.errors import MachineError
-from pipper.ops.context.environments import own_venv
 from pipper.ops.context.find_manifest import find_project_files
+from pipper.ops.context.own_venv import own_venv
 from pipper.ops.context.project import no_project
 from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.ops.sync.request import SyncRequest

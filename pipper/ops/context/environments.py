@@ -12,6 +12,7 @@ from pipper.core.target import serves, system_version
 from pipper.errors import MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.interpreters import ANY, Pythons, named_interpreter, usual_interpreter
+from pipper.ops.context.own_venv import own_venv
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.python.environment import (
@@ -21,11 +22,11 @@ from pipper.python.environment import (
     make_venv,
     target_directory,
     user_environment,
-    venv_python,
 )
 from pipper.python.find import version_request
-from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv, running
-from pipper.system.trust import refuse_foreign, refuse_link_out, require_own_folder
+from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
+from pipper.python.running import running
+from pipper.system.trust import require_own_folder
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -151,17 +152,6 @@ def _active_python(settings: Settings, place: Place) -> Path | None:
             hint="activate one, or name its interpreter with --python EXE",
         )
     return active
-
-
-def own_venv(settings: Settings, root: Path) -> Path | None:
-    """Return the python of a project's environment, None if it is missing.
-
-    Raises MachineError if it belongs to another user, or if a link leads it out of the project.
-    """
-    path = Path(environment_path(root, settings.environ))
-    refuse_foreign(path)
-    refuse_link_out(path, root)
-    return venv_python(path)
 
 
 def _report_active(settings: Settings, own: Path) -> None:

@@ -3,18 +3,21 @@
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.manifest.model import Manifest
 from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
 from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index, is_public
 from pipper.index.reader import Connection, Disk
-from pipper.ops.context.environments import own_venv
+from pipper.ops.context.own_venv import own_venv
 from pipper.ops.context.settings import Settings
-from pipper.python.interpreter import running
+from pipper.python.running import running
+
+if TYPE_CHECKING:  # a lock that is remembered needs no manifest
+    from pipper.core.manifest.model import Manifest
 
 
 def index_address(settings: Settings, index_url: str, root: Path) -> IndexAddress:
@@ -38,7 +41,7 @@ def _pythons(settings: Settings, root: Path) -> tuple[Path, ...]:
     return (running(), own) if own else (running(),)
 
 
-def url_of_index(settings: Settings, manifest: Manifest, root: Path) -> str:
+def url_of_index(settings: Settings, manifest: "Manifest", root: Path) -> str:
     """Return the URL of the index of a manifest in the folder `root`; empty if none is configured."""
     try:
         return index_address(settings, manifest.index_url, root).url

@@ -14,7 +14,8 @@ from pipper.errors import MachineError, UsageError
 from pipper.ops.context.project_files import PYTHON_VERSION, version_file
 from pipper.ops.context.settings import Settings
 from pipper.python.find import VersionRequest, find_interpreter, may_be_admitted, version_request
-from pipper.python.interpreter import Interpreter, inspect_interpreter, running
+from pipper.python.interpreter import Interpreter, inspect_interpreter
+from pipper.python.running import running
 from pipper.system.os_errors import os_errors
 
 _MINOR = 2

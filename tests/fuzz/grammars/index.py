@@ -8,8 +8,9 @@ from pipper.core.document import read_json
 from pipper.core.lock.model import Pin
 from pipper.core.ports import Release
 from pipper.errors import IntegrityError
+from pipper.index.project_page import JSON_TYPE, LARGEST_PAGE
 from pipper.index.releases import metadata_from, releases_of
-from pipper.index.simple_api import JSON_TYPE, LARGEST_PAGE, parse_page
+from pipper.index.simple_api import parse_page
 from pipper.storage.s3.fast import client
 from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.grammars.using import use_requirement, use_specifiers

@@ -16,7 +16,7 @@ from pipper.core.access import RepositoryOptions
 from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, UsageError
 from pipper.index.cache import CachedPage, PageCache
-from pipper.index.simple_api import IndexFile, ProjectFiles
+from pipper.index.project_page import IndexFile, ProjectFiles
 from pipper.python import interpreter
 from pipper.repository.access import choose_access, choose_repositories, open_bucket
 from pipper.repository.named_repositories import read_named_repositories
