@@ -115,7 +115,11 @@ def _through(grammar: Grammar, data: bytes, tally: Tally) -> None:
     tally.accepted += 1
     if grammar.write is not None:
         written = grammar.write(value)
-        assert grammar.read(written) == value, f"not read back equal: {written!r:.1500}"
+        try:
+            again = grammar.read(written)
+        except PipperError as error:
+            raise AssertionError(f"not read back: {error.message!r:.500}: {written!r:.1000}") from error
+        assert again == value, f"not read back equal: {written!r:.1500}"
 
 
 def _fault(error: PipperError, codes: frozenset[int]) -> str:

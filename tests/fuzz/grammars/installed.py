@@ -1,5 +1,7 @@
 """The files of a `.dist-info`, in a wheel and in an environment."""
 
+from collections.abc import Mapping
+
 from packaging.utils import canonicalize_name
 
 from pipper.apply.installed_record import read_record
@@ -8,7 +10,7 @@ from pipper.wheels import tree
 from pipper.wheels.entry_points import parse_entry_points
 from pipper.wheels.metadata import parse_metadata
 from pipper.wheels.name import parse_wheel_name
-from pipper.wheels.record import format_record, parse_record
+from pipper.wheels.record import Listed, Row, encoded, format_record, parse_record
 from tests.fuzz.grammars.base import Grammar
 from tests.fuzz.grammars.places import folder, scratch
 from tests.fuzz.hostile import NAMES, TOKENS
@@ -39,8 +41,20 @@ def _metadata(data: bytes) -> object:
     return None if core.unusable() else core
 
 
-def _record(data: bytes) -> object:
+def _record(data: bytes) -> dict[str, Listed]:
     return parse_record(data, files=_FILES, subject=_WHEEL)
+
+
+def _written(listed: Mapping[str, Listed]) -> bytes:
+    rows = [
+        Row(
+            path,
+            each.algorithm and f"{each.algorithm}={encoded(each.digest)}",
+            "" if each.size is None else str(each.size),
+        )
+        for path, each in listed.items()
+    ]
+    return format_record(rows).encode()
 
 
 def _wheel(data: bytes) -> object:
@@ -81,7 +95,7 @@ GRAMMARS = (
         shape="lines",
         examples=lambda: (record_of(record_lines(_MEMBERS)),),
         read=_record,
-        write=lambda rows: format_record(rows.values()).encode(),
+        write=_written,
         codes=frozenset({4}),
         words=(*_PATHS, "sha256=", "sha512=", "md5=", f"sha256={DIGITS}", ",,", '"'),
     ),

@@ -159,7 +159,7 @@ GRAMMARS = (
         shape="json",
         examples=lambda: (json.dumps(_NAMED),),
         read=_named,
-        codes=frozenset({5}),
+        codes=frozenset({5, 8}),  # 8: one that is too large
         words=("a/../b", "s3://b", "-b", "arn:aws:s3:::b"),
     ),
     Grammar(
