@@ -20,16 +20,19 @@ _SHORTEST = 6
 """Characters: to replace shorter texts everywhere would make messages unreadable."""
 _WORD = r"[^\s\"`<>]*"
 _HOST = r"[^:@\[\]]+|\[[^@\]]+\]"
+_AUTHORITY_END = r"[/?#\\]"
 _HOST_AND_PORT = r"(?i)(?:[^:@]+\.[^:@]+|localhost|\[[^@\]]+\]):[0-9]{1,5}"
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` without user names and passwords in URLs, queries of signed URLs, and the given `secrets`."""
-    pieces, at = [], 0
+    pieces, at, end = [], 0, -1
     for scheme in re.finditer(_SCHEME, text) if "@" in text else ():
         begin = scheme.end()
-        token = re.compile(_WORD).match(text, begin)
-        if begin >= at and token and (length := _account_length(token[0])):
+        if begin > end:  # it is not in the word of the scheme before
+            word = re.compile(_WORD).match(text, begin)
+            end = word.end() if word else begin
+        if begin >= at and (length := _account_length(text, begin, end)):
             pieces += [text[at:begin], "****@"]
             at = begin + length
     cut = "".join([*pieces, text[at:]])
@@ -89,15 +92,17 @@ def _anything_like_an_account(value: str) -> str:
     return found[0] if found else ""
 
 
-def _account_length(rest: str) -> int:
-    """Return the length of user name, password and `@` at the start of what follows `://`; 0 without them.
+def _account_length(text: str, begin: int = 0, end: int | None = None) -> int:
+    """Return the length of user name, password and `@` in what follows `://`, which is at `begin`; 0 without them.
 
     RFC 3986 ends the authority at the first `/`, `?` or `#`, but people do not escape these in passwords. So a
     password ends at the last `@`, and an apparent port may be a password unless a full host name precedes it.
     """
-    user, sign, host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")
+    end = len(text) if end is None else end
+    stop = re.compile(_AUTHORITY_END).search(text, begin, end)
+    user, sign, host = text[begin : stop.start() if stop else end].rpartition("@")
     if ":" not in user and sign and re.fullmatch(_HOST, host):
         return len(user) + 1
     if not sign and (":" not in host or re.fullmatch(_HOST_AND_PORT, host)):
         return 0
-    return rest.rfind("@") + 1
+    return max(text.rfind("@", begin, end) + 1 - begin, 0)

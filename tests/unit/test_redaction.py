@@ -85,6 +85,13 @@ def test_T12_the_signature_of_a_url_is_found_in_every_form() -> None:
         assert "AKIAEXAMPLE" not in said
 
 
+def test_B03_a_word_with_very_many_urls_is_no_bomb() -> None:
+    many = "https://user:pw" * 100_000
+    assert redacted(f"me@h {many}") == f"me@h {many}"
+    assert redacted(f"{many}@host") == "https://****@host"
+    assert redacted("a.example.com:80/://" * 50_000 + "u:canary@h").endswith("://****@h")
+
+
 def test_no_value_with_credentials_shows_them() -> None:
     keys = Credentials(access_key_id="AKIACANARY", secret_access_key="canary", session_token="canary-token")
     for value in (
