@@ -92,9 +92,13 @@ def test_a_worker_that_is_killed_leaves_no_question_without_an_answer(when: str)
     assert answers.count(None) >= 18
 
 
-def test_an_error_ends_the_workers_at_once() -> None:
+def test_an_error_ends_the_workers_at_once(tmp_path: Path) -> None:
+    asked_both = tmp_path / "asked"
+
     def sleep(questions: Iterator[bytes], answer: Callable[[bytes], object]) -> None:
         for _ in questions:
+            while not asked_both.exists():  # one that has answered is asked again
+                time.sleep(0.01)
             answer(b"%d" % os.getpid())
             time.sleep(600)
 
@@ -105,6 +109,7 @@ def test_an_error_ends_the_workers_at_once() -> None:
         with Workers(2, sleep) as workers:
             for _ in range(2):
                 workers.ask(b"?", answers.put)
+            asked_both.touch()
             for _ in range(2):
                 processes.append(int(answers.get(timeout=60) or b""))
             raise ZeroDivisionError
