@@ -169,8 +169,8 @@ def _make_room(place: str) -> None:
     """Make the folder of a recipe, and remove what is there; raises OSError, and ValueError for a link."""
     parent = os.path.dirname(place)
     os.makedirs(parent, exist_ok=True)
-    if os.path.islink(parent):
-        raise ValueError(parent)
+    if os.path.islink(parent) or os.path.islink(place):
+        raise ValueError(place)
     shutil.rmtree(place, ignore_errors=True)
     os.makedirs(f"{place}/{FILES}")
 

@@ -116,6 +116,19 @@ def test_T05_a_folder_that_a_link_leads_out_of_the_project_needs_the_consent_of_
         workspace.run(*command, env={TRUSTED_FOLDERS: str(workspace.app)})
 
 
+@pytest.mark.parametrize("place", [".cache", "deep/.cache"])
+@pytest.mark.parametrize("command", [["sync", "--reinstall"], ["lock", "-U"], ["add", "gamma"]], ids=" ".join)
+def test_T05_a_cache_that_a_link_leads_out_of_the_project_needs_the_consent_of_the_user(
+    place: str, command: list[str], workspace: Workspace, outside: Path
+) -> None:
+    before = lead_away(workspace.app / Path(place).parts[0], outside)
+    for given in (place, str(workspace.app / place)):
+        env = {"PIPPER_CACHE_DIR": given}
+        workspace.refused(*command, code=8, subject="leads out of `", env=env)
+        assert tree(outside) == before
+    workspace.run(*command, env={**env, TRUSTED_FOLDERS: str(workspace.app)})
+
+
 def test_T05_a_path_that_the_user_names_outside_may_be_a_link(workspace: Workspace, outside: Path) -> None:
     (workspace.root / "link").symlink_to(outside)
     workspace.run("download", "-d", workspace.root / "link" / "wheels")

@@ -379,13 +379,27 @@ def test_T11_a_link_for_the_recipes_is_refused(made: Workspace) -> None:
     assert not made.venv.exists()
 
 
-def test_T11_a_link_for_a_part_of_the_recipes_leads_nothing_elsewhere(made: Workspace) -> None:
+@pytest.mark.parametrize("above", [1, 0])
+def test_T11_a_link_for_a_part_of_the_recipes_leads_nothing_elsewhere(above: int, made: Workspace) -> None:
     old = away(made)
-    linked_part(made)
-    before = tree(made.root / "part")
+    place, outside = recipe_of(made).parents[above], made.root / "outside"
+    shutil.move(place, outside)
+    place.symlink_to(outside)
+    next(outside.rglob("recipe")).write_text("forged")
+    before = tree(outside)
     made.bare("sync")
     assert not is_linked(made, old)
-    assert tree(made.root / "part") == before
+    assert tree(outside) == before
+
+
+def test_T11_a_link_in_place_of_a_new_recipe_leads_nothing_elsewhere(made: Workspace) -> None:
+    away(made)
+    place, outside = recipe_of(made).parent, made.root / "outside"
+    shutil.rmtree(place)
+    outside.mkdir()
+    place.symlink_to(outside)
+    made.bare("sync")
+    assert list(outside.iterdir()) == []
 
 
 def test_a_cache_that_others_can_write_to_is_refused(made: Workspace) -> None:

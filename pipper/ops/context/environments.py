@@ -30,8 +30,14 @@ from pipper.system.trust import require_own_folder
 
 
 def open_cache(settings: Settings) -> Cache:
-    """Return the cache in `PIPPER_CACHE_DIR`, or in the default directory of the platform."""
-    return Cache(cache_root(settings.environ), settings.limits, settings.reporter)
+    """Return the cache in `PIPPER_CACHE_DIR`, or in the default directory of the platform.
+
+    Raises what `Cache` raises, and MachineError if a link in the project leads the cache out of it.
+    """
+    root = cache_root(settings.environ)
+    if settings.environ.get("PIPPER_CACHE_DIR") and os.path.realpath(root) != os.path.normpath(root):
+        refuse_leading_out(root, settings.directory)
+    return Cache(root, settings.limits, settings.reporter)
 
 
 def interpreter_at_hand(
