@@ -96,6 +96,24 @@ def test_a_damaged_note_costs_nothing_but_the_metadata(store: DirectoryStore, ro
         assert (found.etag, found.metadata) == (etag, {})
 
 
+@pytest.mark.parametrize("place", [".pipper-store", ".pipper-store/notes", ".pipper-store/notes/*"])
+def test_notes_of_another_kind_of_file_are_no_notes(place: str, store: DirectoryStore, root: Path) -> None:
+    etag = store.create("foo/x", b"body", content_type=PLAIN, metadata={"version": "1"})
+    (damaged,) = root.glob(place)
+    if damaged.is_dir():
+        shutil.rmtree(damaged)
+        damaged.touch()
+    else:
+        damaged.unlink()
+        damaged.mkdir()
+    found = store.head("foo/x")
+    assert found is not None
+    assert (found.etag, found.metadata, store.read("foo/x").body) == (etag, {}, b"body")
+    with pytest.raises(MachineError, match="cannot write to"):
+        store.replace("foo/x", b"new", etag=etag, content_type=PLAIN)
+    assert store.read("foo/x").body == b"body"
+
+
 def test_what_the_store_keeps_for_itself_is_never_an_object(store: DirectoryStore, root: Path) -> None:
     store.create("foo/x", b"body", content_type=PLAIN)
     assert (root / ".pipper-store").is_dir()

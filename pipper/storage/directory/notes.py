@@ -14,7 +14,10 @@ from pathlib import Path
 from msgspec import MsgspecError, Struct, field, json
 
 from pipper.system.files import put_in_place, temporary_file
+from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import read_regular
+
+_DAMAGED = (IsADirectoryError, NotADirectoryError, MsgspecError, ValueError, RecursionError)
 
 
 class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,29 +36,34 @@ class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Notes:
-    """All notes of one store, by key. Raises OSError; the store translates it."""
+    """All notes of one store, by key. Raises MachineError if the disk refuses."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, key: str) -> Note | None:
         """Return the note of `key`, or None if it is missing or damaged."""
-        try:
-            return json.decode(read_regular(self._path(key)), type=Note)
-        except (FileNotFoundError, MsgspecError, ValueError, RecursionError):
-            return None
+        path = self._path(key)
+        with os_errors("read", path):
+            try:
+                return json.decode(read_regular(path), type=Note)
+            except (FileNotFoundError, *_DAMAGED):
+                return None
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
         """Write the note of `key`, first to the folder `staging`, which must be on the same file system."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with temporary_file(staging) as file:
-            file.write(json.encode(note))
-            # A power failure may lose it. Waiting for the disk would double the time of a write.
-            put_in_place(file, self._path(key), durable=False)
+        hint = "if it is not a folder, remove it: pipper makes it again"
+        with os_errors("write to", self._folder, hint=hint):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with temporary_file(staging) as file:
+                file.write(json.encode(note))
+                # A power failure may lose it. Waiting for the disk would double the time of a write.
+                put_in_place(file, self._path(key), durable=False)
 
     def drop(self, key: str) -> None:
         """Remove the note of `key`, if any."""
-        self._path(key).unlink(missing_ok=True)
+        with os_errors("delete", self._path(key)):
+            self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
