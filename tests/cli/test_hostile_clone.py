@@ -100,6 +100,8 @@ def test_T05_a_lock_that_is_a_link_to_a_file_of_the_project_stays_one(workspace:
         ("vendor", ["install", "-t", "vendor", "gamma"]),
         ("vendor", ["sync", "-t", "vendor"]),
         ("dist", ["bundle", ".", "-o", "dist"]),
+        ("inner", ["publish", "epsilon-1.0.0-py3-none-any.whl", "-b", "./inner"]),
+        ("inner", ["publish", "epsilon-1.0.0-py3-none-any.whl", "-b", "file:inner/deep"]),
         (".venv", ["sync"]),
         (".venv", ["list"]),
         (".venv", ["add", "gamma"]),
@@ -108,6 +110,8 @@ def test_T05_a_lock_that_is_a_link_to_a_file_of_the_project_stays_one(workspace:
 def test_T05_a_folder_that_a_link_leads_out_of_the_project_needs_the_consent_of_the_user(
     folder: str, command: list[str], workspace: Workspace, outside: Path
 ) -> None:
+    if command[0] == "publish":
+        workspace.wheel("epsilon").rename(workspace.app / command[1])
     before = lead_away(workspace.app / folder, outside)
     done = workspace.refused(*command, code=8, subject="leads out of `")
     assert f"`export {TRUSTED_FOLDERS}={workspace.app}`" in done.stderr

@@ -8,10 +8,11 @@ from pipper.core.redaction import shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories
-from pipper.ops.context.find_manifest import find_manifest
+from pipper.ops.context.find_manifest import find_manifest, refuse_leading_out
 from pipper.ops.context.open_repositories import open_repositories, require_repository
 from pipper.ops.context.project import load_project
 from pipper.ops.context.settings import Settings
+from pipper.repository.access import directory_of
 from pipper.repository.source import Repository
 
 
@@ -19,7 +20,7 @@ def single_repository(settings: Settings, command: str) -> Repository:
     """Return the one repository that an option, the manifest or the default names, without a request to it.
 
     `command` is the command line after `pipper`, for the hint. Raises UsageError if there is none, or if the
-    manifest has several and no option chooses one.
+    manifest has several and no option chooses one, and MachineError if a link in the project leads a directory out.
     """
     declared, base = declared_here(settings)
     repositories = open_repositories(settings, declared, base=base)
@@ -27,6 +28,8 @@ def single_repository(settings: Settings, command: str) -> Repository:
     if len(repositories) > 1:
         aliases = [each.alias for each in repositories]
         raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
+    if chosen.url.startswith("file:"):
+        refuse_leading_out(directory_of(chosen.url, base), settings.directory)
     return chosen
 
 
