@@ -8,12 +8,13 @@ from pipper.core.redaction import shown
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import declared_repositories
-from pipper.ops.context.find_manifest import find_manifest, refuse_leading_out
+from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_repositories import open_repositories, require_repository
 from pipper.ops.context.project import load_project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import directory_of
 from pipper.repository.source import Repository
+from pipper.system.trust import refuse_link_out
 
 
 def single_repository(settings: Settings, command: str) -> Repository:
@@ -29,7 +30,7 @@ def single_repository(settings: Settings, command: str) -> Repository:
         aliases = [each.alias for each in repositories]
         raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
     if chosen.url.startswith("file:"):
-        refuse_leading_out(directory_of(chosen.url, base), settings.directory)
+        refuse_link_out(directory_of(chosen.url, base), base)
     return chosen
 
 
