@@ -20,8 +20,9 @@ from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import LockedFile
 from pipper.core.plan import Plan, Wanted, make_plan
 from pipper.core.reporter import Reporter
-from pipper.python.environment import Environment, environment_of, installed, make_venv, venv_python
+from pipper.python.environment import Environment, environment_of, installed
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
+from pipper.python.new_venv import make_venv, venv_python
 from tests.wheelhouse import make_wheel
 
 

@@ -11,7 +11,8 @@ from pipper.apply.environment_lock import environment_lock
 from pipper.apply.pending import pending
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError, PipperError
-from pipper.python.environment import STATE, Environment, installed
+from pipper.python.environment import Environment, installed
+from pipper.python.venv import STATE
 from pipper.system.letter_case import is_one_place
 from pipper.system.os_errors import os_errors
 

@@ -17,7 +17,8 @@ from msgspec import Struct
 from pipper.apply.installed_record import RECREATE
 from pipper.cache.unpacked import Scheme
 from pipper.errors import IntegrityError
-from pipper.python.environment import STATE, Environment
+from pipper.python.environment import Environment
+from pipper.python.venv import STATE
 from pipper.system.letter_case import ignores_case
 from pipper.system.trust import is_inside
 from pipper.wheels.member_paths import folded

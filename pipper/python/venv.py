@@ -2,6 +2,9 @@
 
 import os
 
+STATE = ".pipper"
+"""The folder of pipper's files at the root of an environment."""
+
 UNFINISHED = ".pipper-unfinished"
 """The file in a virtual environment that is being created."""
 

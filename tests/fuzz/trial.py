@@ -28,7 +28,8 @@ from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import make_plan
 from pipper.errors import IntegrityError, MachineError, PipperError
-from pipper.python.environment import Environment, environment_of, installed, make_venv, target_directory
+from pipper.python.environment import Environment, environment_of, installed, target_directory
+from pipper.python.new_venv import make_venv
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
 from pipper.wheels.member_paths import shortened
 from tests.fuzz.hostile import ESCAPED

@@ -16,14 +16,13 @@ from pipper.python.environment import (
     active_environment,
     environment_of,
     installed,
-    make_venv,
     refuse_unwritable,
     target_directory,
     user_environment,
-    venv_python,
 )
 from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import inspect_interpreter
+from pipper.python.new_venv import make_venv, venv_python
 from pipper.system.seals import sealed
 from tests.workshop import this_interpreter
 

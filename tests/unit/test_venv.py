@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipper.errors import MachineError
-from pipper.python.environment import make_venv, venv_python
+from pipper.python.new_venv import make_venv, venv_python
 from tests.workshop import this_interpreter, tree
 
 
@@ -22,7 +22,7 @@ def test_C7_of_many_who_make_one_environment_one_does_and_the_others_wait(
         made.append(root)
         build(root, python)
 
-    monkeypatch.setattr("pipper.python.environment._build_venv", counted)
+    monkeypatch.setattr("pipper.python.new_venv._build_venv", counted)
     pythons = []
     threads = [
         threading.Thread(
@@ -55,7 +55,7 @@ def test_C1_the_mark_of_an_unfinished_environment_is_the_last_to_go(
         remove(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipper.python.environment.shutil.rmtree", stuck)
+        patch.setattr("pipper.python.new_venv.shutil.rmtree", stuck)
         with pytest.raises(MachineError, match="cannot create a virtual environment"):
             make_venv(tmp_path / "venv", this_interpreter())
     assert (tmp_path / "venv" / ".pipper-unfinished").exists()

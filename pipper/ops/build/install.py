@@ -21,9 +21,10 @@ from pipper.core.reporter import Reporter, Task
 from pipper.ops.sync.fetch import Origins
 from pipper.ops.sync.fetch_wheels import fetch_wheels
 from pipper.ops.sync.wheel_checks import cached_wheels, require_locked_needs
-from pipper.python.environment import environment_of, installed, make_venv, venv_python
+from pipper.python.environment import environment_of, installed
 from pipper.python.fingerprint import fingerprint
 from pipper.python.interpreter import Interpreter, of_new_venv
+from pipper.python.new_venv import make_venv, venv_python
 from pipper.system.digest import digest
 from pipper.system.files import write_atomic
 from pipper.system.locks import os_lock

@@ -19,12 +19,12 @@ from pipper.python.environment import (
     Environment,
     active_environment,
     environment_of,
-    make_venv,
     target_directory,
     user_environment,
 )
 from pipper.python.find import version_request
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
+from pipper.python.new_venv import make_venv
 from pipper.python.running import running
 from pipper.system.trust import require_own_folder
 

@@ -20,7 +20,7 @@ from pipper.ops.context.open_repositories import given_alias
 from pipper.ops.context.other_tools import with_other_tools
 from pipper.ops.context.project import Project, find_project, load_lock
 from pipper.ops.context.settings import Settings
-from pipper.python.environment import STATE
+from pipper.python.venv import STATE
 from pipper.repository.access import with_options
 from pipper.system.files import read_bytes
 

@@ -21,7 +21,7 @@ from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import run_sync
-from pipper.python.environment import STATE
+from pipper.python.venv import STATE
 from pipper.system.files import read_bytes, refuse_url
 from pipper.wheels.old_manifest import FILE_NAMES, read_pipper_manifest
 

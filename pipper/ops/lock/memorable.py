@@ -33,7 +33,7 @@ from pipper.ops.lock.memo import (
     read_memo,
 )
 from pipper.ops.lock.options import BARE, LockOptions
-from pipper.python.environment import STATE
+from pipper.python.venv import STATE
 from pipper.repository.access import choose_repositories, directory_of
 
 

@@ -9,7 +9,7 @@ from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import environment_path
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.sync.request import SyncRequest
-from pipper.python.environment import STATE
+from pipper.python.venv import STATE
 
 
 def finish_first(settings: Settings, request: SyncRequest, project: Project) -> bool:
