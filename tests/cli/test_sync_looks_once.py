@@ -21,14 +21,17 @@ def heard(event, arguments):
         opened[os.path.abspath(arguments[0])] += 1
 
 def count(module, name):
-    inner = getattr(importlib.import_module(module), name)
+    inner = getattr(importlib.import_module(module), name, None)
+    if inner is None:
+        return
     def counted(*args, **options):
         called[name] += 1
         return inner(*args, **options)
     setattr(sys.modules[module], name, counted)
 
 for name in NAMES:
-    count("pipper.ops.sync.steps", name)
+    for module in ("steps", "sync_run"):
+        count(f"pipper.ops.sync.{module}", name)
 count("pipper.ops.sync.history", "dump_lock")
 for module in ("ops.context.environments", "ops.context.interpreters", "python.find"):
     count(f"pipper.{module}", "inspect_interpreter")

@@ -13,7 +13,7 @@ from pipper.ops.context.environments import creation_told
 from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:  # `pipper lock` does not import what only a sync needs
-    from pipper.ops.sync.steps import SyncOutcome
+    from pipper.ops.sync.outcome import SyncOutcome
 
 
 def change_lines(changes: Iterable[VersionChange]) -> Iterator[str]:

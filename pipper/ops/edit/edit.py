@@ -47,8 +47,9 @@ from pipper.ops.edit.given_repository import with_given_repository
 from pipper.ops.edit.rules import with_rules_of_command, with_rules_of_origin
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
+from pipper.ops.sync.outcome import SyncOutcome
 from pipper.ops.sync.request import SyncRequest
-from pipper.ops.sync.steps import SyncOutcome, sync_to
+from pipper.ops.sync.steps import sync_to
 from pipper.python.environment import Environment, installed
 from pipper.system.files import read_bytes
 

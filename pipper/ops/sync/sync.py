@@ -9,7 +9,7 @@ from pipper.ops.sync.freshness import KEEPS_OTHERS, is_fresh, is_fresh_for_run
 from pipper.ops.sync.request import SyncRequest
 
 if TYPE_CHECKING:
-    from pipper.ops.sync.steps import SyncOutcome
+    from pipper.ops.sync.outcome import SyncOutcome
 
 
 def sync(
