@@ -1,20 +1,111 @@
-"""An environment that a change creates: if the change fails, it does not stay either."""
+"""An environment that a change creates: if the change fails, it does not stay either.
+
+It is put together in a folder beside its place and renamed in (`put_together`), where that can be done.
+"""
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict, replace
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.pending import pending
 from pipper.core.reporter import Reporter
-from pipper.errors import MachineError, PipperError
+from pipper.errors import ConflictError, MachineError, PipperError
 from pipper.python.environment import Environment, installed
+from pipper.python.interpreter import Scheme
 from pipper.python.venv import STATE
 from pipper.system.letter_case import is_one_place
+from pipper.system.locks import make_folder
 from pipper.system.os_errors import os_errors
+
+if TYPE_CHECKING:
+    from pipper.apply.beside import Beside
+
+
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+
+
+class TakenError(ConflictError):
+    """Something came to the place of a new environment while it was put together."""
+
+
+class NewEnvironment:
+    """An environment that is put together in a folder beside its place, for which nobody else looks."""
+
+    def __init__(self, place: Environment, beside: "Beside") -> None:
+        self.place = place
+        """The environment as it is once it is in its place."""
+        self._beside = beside
+        root = Path(beside.path)
+        folders = {name: root / path.relative_to(place.root) for name, path in asdict(place.scheme).items()}
+        self.environment = replace(place, root=root, scheme=Scheme(**folders))
+        """The same in that folder. Its interpreter is the one at the place, whose path is in what is installed."""
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it was moved to its place."""
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self._beside.descriptor), os.lstat(self.place.root))
+        return False
+
+    def move_in(self) -> None:
+        """Rename the folder to the place; raises TakenError if something is there, else OSError."""
+        try:
+            self._beside.move_in()
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            raise TakenError(
+                f"another program made `{self.place.root}` while this command ran",
+                hint="run the command again",
+            ) from error
+
+    def move_back(self) -> None:
+        """Undo `move_in`, so that `put_together` removes it; raises OSError."""
+        os.rename(self.place.root, self._beside.path)
+
+
+@contextlib.contextmanager
+def put_together(place: Environment) -> Iterator[NewEnvironment | None]:
+    """Yield a folder to put an environment together in; None if it has to be made in its place.
+
+    That is where something is there already, such as a mounted folder, and where a system cannot rename or lock
+    folders that are in use. What was not moved in when the block ends is removed.
+    """
+    beside = _beside(place)
+    if beside is None:
+        yield None
+        return
+    new = None
+    try:
+        new = NewEnvironment(place, beside)
+        yield new
+    finally:
+        if new is None or not new.is_in_place:
+            beside.discard()
+        os.close(beside.descriptor)
+
+
+def _beside(place: Environment) -> "Beside | None":
+    root = os.fspath(place.root)
+    is_apart = place.is_target or place.interpreter.is_virtual
+    if os.name == "nt" or not is_apart or os.path.lexists(root):
+        return None
+    from pipper.apply.beside import Beside  # noqa: PLC0415 - Windows cannot do that
+
+    try:
+        make_folder(place.root.parent)
+        return Beside(root)
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -38,7 +129,8 @@ def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None
                 with environment_lock(environment, reporter):
                     _empty(environment)
             for folder in missing:
-                folder.rmdir()
+                with contextlib.suppress(FileNotFoundError):
+                    folder.rmdir()
         raise
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -42,20 +43,23 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
 
 class Recorder(Placer):
-    """A placer for a new virtual environment, which is bare yet: what is in it was made by `venv`.
+    """A placer for a new virtual environment, which is bare yet in the folder `made_in`: `venv` made what is there.
 
-    Its recipe gets this `key` in the cache at `cache`; the one that is there is removed. Raises what `Placer` raises.
-    If something cannot be noted, there is no recipe.
+    Its recipe gets this `key` in the cache at `cache`, which is in use: of several commands that make the environment,
+    each notes in a folder of its own in `tmp`. Raises what `Placer` raises. If something cannot be noted, there is no
+    recipe.
     """
 
-    def __init__(self, environment: Environment, key: str, cache: str) -> None:
+    def __init__(self, environment: Environment, key: str, cache: str, made_in: Path) -> None:
         super().__init__()
         self._environment = environment
         self._root = os.fspath(environment.root)
         self._state = f"{self._root}/{STATE}"
+        self._state_before = f"{made_in}/{STATE}"
         self._key = key
         self._cache = cache
         self._place = recipe_place(self._root)
+        self._notes = os.path.join(cache, "tmp", os.urandom(16).hex())
         self._puts = self._kept = 0
         self._linked: list[Job] = []
         self._own: list[tuple[str, int]] = []
@@ -63,8 +67,8 @@ class Recorder(Placer):
         self._recipe = Recipe()
         self._is_whole = False
         with contextlib.suppress(OSError, ValueError):
-            _make_room(f"{cache}/{self._place}")
-            _note_bare(self._recipe, self._root)
+            os.makedirs(f"{self._notes}/{FILES}")
+            _note_bare(self._recipe, os.fspath(made_in))
             self._is_whole = True
 
     def put(self, source: str, destination: str, *, executable: bool) -> None:
@@ -84,7 +88,7 @@ class Recorder(Placer):
     def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
         """Return the recipe of the environment, which is complete and has a stamp; None if something is not sure.
 
-        `wheels` are those in it. The caller holds the lock of the environment.
+        `wheels` are those in it. It replaces the recipe that is there. The caller holds the lock of the environment.
         """
         with contextlib.suppress(OSError, ValueError, KeyError):
             stamped, places = stamped_paths(self._root), self._places()
@@ -92,6 +96,9 @@ class Recorder(Placer):
                 return None
             for path in (f"{self._state}/{name}" for name in _KEPT):
                 self._own.append((path, self._keep(path)))
+            place = f"{self._cache}/{self._place}"
+            _make_room(place)
+            os.rename(self._notes, place)
             links = [(job, _placed(job.destination, places)) for job in self._linked]
             own = [(_placed(path, places), number) for path, number in self._own]
             recipe = self._recipe
@@ -102,7 +109,6 @@ class Recorder(Placer):
             recipe.sources, recipe.files = [], []
             _add_links(recipe, links, wheels, self._cache)
             _add_own(recipe, own, self._cache, f"{self._place}/{FILES}")
-            place = f"{self._cache}/{self._place}"
             return (
                 Recorded(key=self._key, place=place, root=self._root, recipe=recipe)
                 if self._is_whole
@@ -134,7 +140,7 @@ class Recorder(Placer):
         return True
 
     def _file(self, number: int) -> str:
-        return f"{self._cache}/{self._place}/{FILES}/{number}"
+        return f"{self._notes}/{FILES}/{number}"
 
     def _places(self) -> dict[str, str]:
         """Return where folders of files are in the environment, by the paths they had; empty if that is not plain."""
@@ -144,7 +150,7 @@ class Recorder(Placer):
             return {}
         if set(os.listdir(self._state)) != {*_KEPT, "stamp", "lock"}:
             return {}
-        stage = f"{self._state}/{STAGE}"
+        stage = f"{self._state_before}/{STAGE}"
         return {f"{stage}/tree/": "", f"{stage}/info/": library, f"{self._state}/": f"{STATE}/"}
 
     def _has_all(self, wheels: Collection[UnpackedWheel]) -> bool:
@@ -166,13 +172,12 @@ def keep(recorded: Recorded, lines: Sequence[str]) -> None:
 
 
 def _make_room(place: str) -> None:
-    """Make the folder of a recipe, and remove what is there; raises OSError, and ValueError for a link."""
+    """Clear the place of a recipe, and make the folder that it is in; raises OSError, and ValueError for a link."""
     parent = os.path.dirname(place)
     os.makedirs(parent, exist_ok=True)
     if os.path.islink(parent) or os.path.islink(place):
         raise ValueError(place)
     shutil.rmtree(place, ignore_errors=True)
-    os.makedirs(f"{place}/{FILES}")
 
 
 def _note_bare(recipe: Recipe, root: str) -> None:

@@ -5,6 +5,9 @@
 2. Commit: write and flush the journal (`journal`).
 3. Move: rename files (`mover`). An error or an interrupt undoes the moves and the commit. A crash leaves the
    journal, and the next command that changes the environment finishes the moves (`recovery`).
+
+A new environment is put together beside its place (`new_environment`): there the files are moved before the journal is
+written, and the commit is the rename to the place.
 """
 
 import os
@@ -27,6 +30,7 @@ from pipper.apply.journal import (
     write_journal,
 )
 from pipper.apply.mover import Mover
+from pipper.apply.new_environment import NewEnvironment
 from pipper.apply.pending import JOURNAL
 from pipper.apply.placing import Placer
 from pipper.apply.recovery import STAGE, clear_stage
@@ -50,7 +54,7 @@ _SILENT = Reporter()
 def apply_plan(
     plan: Plan,
     *,
-    environment: Environment,
+    environment: Environment | NewEnvironment,
     present: Sequence[Installed],
     wheels: Mapping[str, UnpackedWheel],
     cache: Cache,
@@ -67,20 +71,23 @@ def apply_plan(
     Raises IntegrityError if two distributions have different bytes for one path, if a wheel is not the locked one,
     or if a document is a link out of its folder; ConflictError if another tool installed or removed a distribution
     since; and MachineError for the disk, for files in the way, and for a distribution to remove that has no RECORD.
-    Environment and documents are then unchanged.
+    Environment and documents are then unchanged. Raises TakenError if something came to the place of a new one.
     """
     if not plan.changes and not documents:
         return
-    with environment_lock(environment, reporter), cache.in_use():
-        refuse_changed(environment, present)
+    new = environment if isinstance(environment, NewEnvironment) else None
+    where = environment.environment if isinstance(environment, NewEnvironment) else environment
+    with environment_lock(where, reporter), cache.in_use():
+        refuse_changed(where, present)
         renewed = {want.file.sha256: wheels[want.file.sha256] for want in plan.incoming}
         renewed = {
             sha256: wheel if intact(wheel) else cache.renew(wheel) for sha256, wheel in renewed.items()
         }
-        shares = shares_of(plan, renewed, environment)
-        _Transaction(environment, placer or Placer(), reporter, shares).run(
-            plan, renewed, present, documents or {}
-        )
+        shares = shares_of(plan, renewed, where)
+        transaction = _Transaction(where, placer or Placer(), reporter, shares)
+        if new is not None:
+            transaction = _NewTransaction(new, placer or Placer(), reporter, shares)
+        transaction.run(plan, renewed, present, documents or {})
 
 
 class _Transaction:
@@ -88,6 +95,7 @@ class _Transaction:
         self._shares = shares
         self.layout: Layout = layout_of(environment)
         self._environment = environment
+        self._root = environment.root
         self._state = environment.state_dir
         self._placer = placer
         self._reporter = reporter
@@ -108,26 +116,30 @@ class _Transaction:
             journal, gone = self._stage(plan, wheels, present)
             journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
             self._mover.keep_documents(journal.documents)
-            journal = with_unsettled(self._environment, self.layout, journal)
-            write_journal(self._state, journal)
-            self._mover.write_documents(journal.documents)
-            self._mover.take_out_infos(dict(enumerate(journal.outgoing)))
-            self._mover.take_out_files(gone)
-            self._mover.bring_in(journal.incoming)
-            settle_journal(self._state, journal)
+            self._carry_out(with_unsettled(self._environment, self.layout, journal), gone)
         except BaseException as error:
             self._abandon(error)
             if isinstance(error, OSError):
-                place = str(self._environment.root)
+                place = str(self._root)
+                file = str(error.filename2 or error.filename or place)
                 raise machine_error(
                     "write",
-                    error.filename2 or error.filename or place,
+                    file.replace(str(self._environment.root), place, 1),
                     error,
                     needed=needed,
                     hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
                 ) from error
             raise
         clear_stage(self._state)
+
+    def _carry_out(self, journal: Journal, gone: Sequence[str]) -> None:
+        """Commit and move; `gone` are the files and folders to move away."""
+        write_journal(self._state, journal)
+        self._mover.write_documents(journal.documents)
+        self._mover.take_out_infos(dict(enumerate(journal.outgoing)))
+        self._mover.take_out_files(gone)
+        self._mover.bring_in(journal.incoming)
+        settle_journal(self._state, journal)
 
     def _stage(
         self, plan: Plan, wheels: Mapping[str, UnpackedWheel], present: Sequence[Installed]
@@ -172,11 +184,37 @@ class _Transaction:
             (self._state / JOURNAL).unlink(missing_ok=True)
         except OSError as second:
             raise MachineError(
-                f"the change of `{self._environment.root}` was neither finished nor undone: `{second.filename}`",
+                f"the change of `{self._root}` was neither finished nor undone: `{second.filename}`",
                 cause=f"{second.strerror} (after: {error})",
                 hint="free space or fix permissions there, then run the command again: it finishes the change",
             ) from error
         clear_stage(self._state)
+
+
+class _NewTransaction(_Transaction):
+    """The change that fills a new environment beside its place, and ends there."""
+
+    def __init__(self, new: NewEnvironment, placer: Placer, reporter: Reporter, shares: Shares) -> None:
+        super().__init__(new.environment, placer, reporter, shares)
+        self._new = new
+        self._root = new.place.root
+
+    def _carry_out(self, journal: Journal, gone: Sequence[str]) -> None:
+        del gone  # nothing was there
+        place = self._new.place
+        layout = replace(self.layout, anchor=os.path.realpath(place.root))
+        self._mover.bring_in(journal.incoming)
+        write_journal(self._state, replace(journal, anchor=layout.anchor))
+        self._new.move_in()
+        self._state = place.state_dir
+        self._mover = Mover(layout, self._state / STAGE)
+        self._mover.write_documents(journal.documents)
+        settle_journal(self._state, journal)
+
+    def _abandon(self, error: BaseException) -> None:
+        super()._abandon(error)
+        if self._new.is_in_place:
+            self._new.move_back()
 
 
 def _leaving(plan: Plan) -> list[Installed]:

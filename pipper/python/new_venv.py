@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from pipper.errors import MachineError
 from pipper.python.interpreter import Interpreter, of_new_venv
-from pipper.python.venv import STATE, UNFINISHED, venv_python_path
+from pipper.python.venv import SCRIPTS, STATE, UNFINISHED, venv_python_path
 from pipper.system.files import write_atomic
 from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import machine_error, os_errors
@@ -25,12 +25,7 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     """
     root = Path(os.path.abspath(directory))
     lock = root / STATE / "lock"
-    if os.pathsep in str(root):
-        raise MachineError(
-            f"cannot create a virtual environment in `{root}`",
-            cause=f"its path contains `{os.pathsep}`, which separates folders in PATH",
-            hint="rename that folder, or name an environment with `--python EXE` or `-t DIR`",
-        )
+    _refuse_separator(root)
     require_own_folder(lock.parent)
     hint = "change the permissions there, or name an environment with `--python EXE` or `-t DIR`"
     with os_errors("create", root, hint=hint):
@@ -50,6 +45,25 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
             os.rmdir(lock.parent)
             os.rmdir(root)
     return of_new_venv(root, base, cache_dir)
+
+
+def make_venv_beside(folder: Path, root: Path, base: Interpreter) -> None:
+    """Create in `folder`, which is new, the virtual environment that is at `root` once the folder is renamed to that.
+
+    The name of `folder` is that of `root` and an end that is in no file of an environment. Raises MachineError.
+    """
+    _refuse_separator(root)
+    try:
+        _build_venv(folder, base.base_executable)
+        if root.name == ".venv":
+            write_atomic(folder / ".gitignore", b"*\n")
+        end = os.fsencode(folder.name.removeprefix(root.name))
+        for path in (folder / "pyvenv.cfg", *(folder / SCRIPTS).iterdir()):
+            content = b"" if path.is_symlink() or path.is_dir() else path.read_bytes()
+            if end in content:
+                write_atomic(path, content.replace(end, b""), sweep=False)
+    except (OSError, ProcessError) as error:
+        raise _creation_error(root, error) from error
 
 
 def venv_python(directory: Path) -> Path | None:
@@ -80,6 +94,15 @@ def refuse_occupied(root: Path) -> None:
     raise MachineError(
         f"`{root}` exists and is not a virtual environment", hint="move it away, or use `--python EXE`"
     )
+
+
+def _refuse_separator(root: Path) -> None:
+    if os.pathsep in str(root):
+        raise MachineError(
+            f"cannot create a virtual environment in `{root}`",
+            cause=f"its path contains `{os.pathsep}`, which separates folders in PATH",
+            hint="rename that folder, or name an environment with `--python EXE` or `-t DIR`",
+        )
 
 
 def _create_or_clear(root: Path, base: Interpreter) -> None:

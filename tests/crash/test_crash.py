@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(
     [
         pytest.param("engine", 150, 5, id="test_a_mixed_plan"),
         pytest.param("fresh", 1500, 1, id="test_a_fresh_sync"),
+        pytest.param("begun", 200, 2, id="test_an_add_without_an_environment"),
         pytest.param("remade", 300, 2, id="test_a_fresh_sync_by_its_recipe"),
         pytest.param("upgrade", 2000, 2, id="test_an_upgrade_of_20_packages"),
         pytest.param("downgrade", 1200, 1, id="test_a_downgrade_of_20_packages"),

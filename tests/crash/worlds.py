@@ -212,6 +212,19 @@ def fresh(root: Path) -> World:
     return world
 
 
+def begun(root: Path) -> World:
+    """`add` in a project without environment: manifest, lock and environment come together, or none of them."""
+    world = Command(root, "add", "pack-00", "pack-01")
+    world.publish((1,))
+    world.lock(PACKAGES, 1)
+    world.workspace.run("sync")
+    shutil.rmtree(world.workspace.venv)
+    world.lock(0, 1)
+    world.learn_bare()
+    world.settle()
+    return world
+
+
 class Remade(Command):
     """`sync` into a project whose environment is missing, by a recipe that holds: one that was copied does not."""
 
@@ -289,7 +302,7 @@ def relock(root: Path) -> World:
 
 WORLDS: dict[str, Callable[[Path], World]] = {
     "engine": Engine,
-    **{each.__name__: each for each in (fresh, remade, upgrade, downgrade, removal, relock)},
+    **{each.__name__: each for each in (fresh, begun, remade, upgrade, downgrade, removal, relock)},
 }
 
 

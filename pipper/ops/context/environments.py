@@ -24,7 +24,6 @@ from pipper.python.environment import (
 )
 from pipper.python.find import version_request
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
-from pipper.python.new_venv import make_venv
 from pipper.python.running import running
 from pipper.system.trust import require_own_folder
 
@@ -132,12 +131,6 @@ def _base(interpreter: Interpreter, *, is_named: bool) -> MachineError:
         cause="its packages belong to everything that runs with it",
         hint="run `pipper init` for a project with an environment of its own, name `-t DIR`, or say `--system`",
     )
-
-
-def make_environment(settings: Settings, environment: Environment) -> None:
-    """Create the virtual environment that `choose_environment` returned; raise what `make_venv` raises."""
-    settings.reporter.info(creation_told(environment))
-    make_venv(environment.root, environment.interpreter, open_cache(settings).interpreters)
 
 
 def creation_told(environment: Environment) -> str:

@@ -24,24 +24,24 @@ from pipper.ops.context.project import Goal
 from pipper.ops.context.project_files import environment_path, version_file
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.remake import recipe_key
-from pipper.ops.sync.request import BARE, SyncRequest
+from pipper.ops.sync.request import BARE
+from pipper.ops.sync.sync_run import SyncRun
 from pipper.python.environment import Environment
 
 
-def recorder_for(
-    settings: Settings, request: SyncRequest, environment: Environment, goal: Goal, wanted: Iterable[Wanted]
-) -> Recorder | None:
-    """Return a recorder for an environment that is made and empty; None where no recipe is to be kept.
+def recorder_for(run: SyncRun, made_in: Path) -> Recorder | None:
+    """Return a recorder for an environment that is made and empty, in `made_in`; None where no recipe is to be kept.
 
     The caller holds the lock of the environment, and is within `Cache.in_use`.
     """
+    settings, environment, goal = run.settings, run.environment, run.goal
     files, root, cache = goal.files, environment.root, str(open_cache(settings).root)
-    if files is None or request != BARE or not _is_plain(goal, wanted):
+    if files is None or run.request != BARE or not _is_plain(goal, run.wanted):
         return None
     try:
         is_own = root == Path(environment_path(files.root, settings.environ)) and not root.is_symlink()
         if is_own and _is_by_this_python(settings, environment) and likely_root(settings.environ) == cache:
-            return Recorder(environment, recipe_key(files, os.fspath(root)), cache)
+            return Recorder(environment, recipe_key(files, os.fspath(root)), cache, made_in)
     except (OSError, PipperError):
         return None  # the environment is made without
     return None

@@ -3,19 +3,21 @@
 A sync never solves. It changes the environment only after all files are fetched and verified.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.new_environment import gone_on_error, set_aside
+from pipper.apply.new_environment import NewEnvironment, TakenError, gone_on_error, put_together, set_aside
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
 from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.plan import Installed, Plan
 from pipper.errors import MachineError, UsageError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
-from pipper.ops.context.environments import choose_environment, make_environment, open_cache
+from pipper.ops.context.environments import choose_environment, creation_told, open_cache
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, find_project, no_project, project_of
 from pipper.ops.context.project_files import ProjectFiles
@@ -28,6 +30,7 @@ from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.sync_run import SyncRun
 from pipper.ops.sync.unfinished import finish_first
 from pipper.python.environment import Environment, installed, refuse_unwritable
+from pipper.python.new_venv import make_venv, make_venv_beside
 from pipper.system.files import refuse_url
 
 
@@ -106,8 +109,32 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
         wheels = run.fetch(run.wanted, cache)
         with set_aside(environment, reporter), gone_on_error(environment, reporter):
             if environment.is_missing:
-                make_environment(run.settings, environment)
+                reporter.info(creation_told(environment))
+            run = run.renewed()
+            if run.wanted:
+                with suppress(TakenError), put_together(environment) as new:
+                    if new is not None:
+                        return _sync_new(run, documents, wheels, new)
+            if environment.is_missing:
+                make_venv(environment.root, environment.interpreter, cache.interpreters)
             return _sync_existing(run, documents, wheels)
+
+
+def _sync_new(
+    run: SyncRun, documents: Mapping[Path, bytes], wheels: Mapping[str, UnpackedWheel], new: NewEnvironment
+) -> SyncOutcome:
+    """Put the environment together beside its place, and move it in with the documents; raises TakenError."""
+    environment, folder = run.environment, new.environment.root
+    # Held until the stamp is written, by when the environment is in its place, and the file with it.
+    with environment_lock(new.environment, run.settings.reporter):
+        if environment.is_missing:
+            make_venv_beside(folder, environment.root, environment.interpreter)
+            if run.request.remembers:
+                from pipper.ops.sync.recording import recorder_for  # noqa: PLC0415 - few syncs come here
+
+                run.recorder = recorder_for(run, folder)
+        plan = run.apply(run.repairing_plan(()), (), documents, wheels, new)
+        return _finished(run, plan, (), wheels)
 
 
 def _sync_existing(
@@ -120,24 +147,28 @@ def _sync_existing(
         run = run.renewed()
         present = installed(environment)
         plan = run.repairing_plan(present)
-        if environment.is_missing and run.request.remembers and not present:
-            from pipper.ops.sync.recording import recorder_for  # noqa: PLC0415 - few syncs make an environment
-
-            run.recorder = recorder_for(run.settings, run.request, environment, run.goal, run.wanted)
         if plan.changes or documents:
             refuse_self_change(plan, environment)
             plan = run.apply(plan, present, documents, wheels)
             present = ()
-        if run.request.compile_bytecode:
-            # Imported here: few syncs compile, and it starts processes.
-            from pipper.apply.bytecode import compile_modules  # noqa: PLC0415 - see above
+        return _finished(run, plan, present, wheels)
 
-            ours = [each for each in present or installed(environment) if each.ours]
-            compile_modules(environment, ours, reporter)
-        if run.goal.files and run.request.is_stamped:
-            python = environment.interpreter.executable
-            key = stamp_key(run.goal.files, run.request.stamped_options, python)
-            files, folders = run.watched()
-            write_stamp(environment, key, files, folders)
-        recipe = run.recorder.recorded(wheels.values()) if run.recorder else None
+
+def _finished(
+    run: SyncRun, plan: Plan, present: Sequence[Installed], wheels: Mapping[str, UnpackedWheel]
+) -> SyncOutcome:
+    """Do what follows a change; the caller holds the lock. `present` are the installed distributions, if known."""
+    environment = run.environment
+    if run.request.compile_bytecode:
+        # Imported here: few syncs compile, and it starts processes.
+        from pipper.apply.bytecode import compile_modules  # noqa: PLC0415 - see above
+
+        ours = [each for each in present or installed(environment) if each.ours]
+        compile_modules(environment, ours, run.settings.reporter)
+    if run.goal.files and run.request.is_stamped:
+        python = environment.interpreter.executable
+        key = stamp_key(run.goal.files, run.request.stamped_options, python)
+        files, folders = run.watched()
+        write_stamp(environment, key, files, folders)
+    recipe = run.recorder.recorded(wheels.values()) if run.recorder else None
     return SyncOutcome(environment=environment, plan=plan, recipe=recipe)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pipper.apply.new_environment import NewEnvironment
 from pipper.apply.placing import Placer
 from pipper.apply.shared_paths import shares_of
 from pipper.apply.transaction import apply_plan
@@ -220,10 +221,11 @@ class SyncRun:
         present: tuple[Installed, ...],
         documents: Mapping[Path, bytes],
         wheels: Mapping[str, UnpackedWheel],
+        new: NewEnvironment | None = None,
     ) -> Plan:
-        """Carry out the plan; fetch the incoming files that `wheels` does not have. The caller holds the lock.
+        """Carry out the plan, of an environment that is `new` there; fetch the incoming files that `wheels` lacks.
 
-        Returns the plan with the packages that `[files]` makes install again too.
+        The caller holds the lock. Returns the plan with the packages that `[files]` makes install again too.
         """
         cache = open_cache(self.settings)
         kept = history(self.goal.lock, self.environment.state_dir) if plan.changes else {}
@@ -237,7 +239,7 @@ class SyncRun:
                 self.goal.project.refuse_edited()
             apply_plan(
                 plan,
-                environment=self.environment,
+                environment=new or self.environment,
                 present=present,
                 wheels=wheels,
                 cache=cache,
