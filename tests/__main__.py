@@ -31,6 +31,8 @@ CHECKS = (
 def main(arguments: list[str]) -> int:
     """Run everything; return 0 where all passed. pytest comes last, so that its summary closes the output."""
     os.chdir(CHECKOUT)
+    # Thousands of processes are started, and each would compile all of pipper anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     prepare()
     failed = [" ".join(check) for check in CHECKS if run(*check)]
     for check in failed:
