@@ -30,6 +30,7 @@ MOST_TAGS = 1_024
 """Tags of one file name: a compressed tag set (PEP 425) is the product of its parts."""
 
 _LONGEST = 50_000
+_BACKSLASH = "a marker has a backslash, which PEP 508 does not allow"
 _TOO_MANY = re.compile(rf"\d{{{MOST_DIGITS + 1}}}")
 
 
@@ -66,6 +67,8 @@ def read_marker(text: str) -> Marker:
     """Return a marker (PEP 508), to be evaluated by `marker_holds`; raises InvalidMarker."""
     if is_excessive(text):
         raise InvalidMarker("a marker that is too long, or has a number of too many digits")
+    if "\\" in text:
+        raise InvalidMarker(_BACKSLASH)
     try:
         return Marker(text)
     except RecursionError as error:
@@ -91,9 +94,12 @@ def read_requirement(text: str) -> Requirement:
     if is_excessive(text):
         raise InvalidRequirement("a requirement that is too long, or has a number of too many digits")
     try:
-        return Requirement(text)
+        found = Requirement(text)
     except RecursionError as error:
         raise InvalidRequirement("a requirement that is nested too deeply") from error
+    if found.marker and "\\" in (text.rpartition(found.url)[2] if found.url else text):
+        raise InvalidRequirement(_BACKSLASH)
+    return found
 
 
 def read_wheel_name(filename: str) -> tuple[NormalizedName, Version, BuildTag, frozenset[Tag]]:

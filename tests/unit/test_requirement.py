@@ -117,3 +117,19 @@ def test_U_what_names_no_version_has_the_general_hint(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_requirement(text)
     assert caught.value.hint.startswith("write it as in `foo>=1.2,<2`")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("where", ["foo", "foo>=1", "foo @ https://example.com/foo-1.whl"])
+def test_a_backslash_in_a_marker_is_refused_because_it_would_be_written_otherwise(
+    where: str, quote: str
+) -> None:
+    for value in ("a\\\\", "\\x41", "\\\\\\\\"):
+        with pytest.raises(UsageError) as caught:
+            parse_requirement(f"{where} ; sys_platform == {quote}{value}{quote}")
+        assert "backslash" in caught.value.cause
+
+
+def test_a_backslash_in_a_url_is_not_one_of_the_marker() -> None:
+    found = parse_requirement("foo @ file:///C:\\x\\foo-1.whl ; sys_platform == 'win32'")
+    assert str(found).endswith('; sys_platform == "win32"')
