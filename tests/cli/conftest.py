@@ -40,6 +40,12 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without a wait, unless a server names one: what is tried in this process is over sooner."""
+    monkeypatch.setattr("pipper.system.retry.random.uniform", lambda low, high: 0.0)
+
+
+@pytest.fixture
 def empty(tmp_path: Path) -> Workspace:
     """A workspace without anything."""
     return Workspace(root=tmp_path / "w")

@@ -20,6 +20,8 @@ from tests.invariants import CANARIES, Workspace
 from tests.mistyped import HEAD, TAIL
 from tests.s3_double import Answer, OtherBody, Rule, S3Double
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 PASSWORD = f"{HEAD}-{TAIL}"
 SIGNED = f"https://me:{PASSWORD}@h.example/x.whl?X-Amz-Credential={HEAD}&X-Amz-Signature={TAIL}"
 KEYS = " ".join(CANARIES.values())

@@ -20,6 +20,8 @@ from tests.sdists import make_backend, make_sdist
 from tests.shelf import Shelf
 from tests.wheelhouse import make_wheel
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 UPLOADED = "2024-02-03T04:05:06.789000Z"
 
 

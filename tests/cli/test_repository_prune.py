@@ -20,6 +20,8 @@ from tests.s3_double import Answer, Rule, S3Double
 from tests.s3_endpoint import S3Endpoint
 from tests.shelf import Shelf
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 OTHER = {"alpha/__init__.py": "other = 1\n"}
 
 

@@ -111,7 +111,9 @@ def test_a_sync_that_makes_the_environment_looks_once(behind: Workspace) -> None
     seen = look(behind, "sync")
     assert len(infos(behind)) == 4
     assert [seen.of(path) for path in (behind.manifest, behind.lock)] == [1, 1]
-    assert seen.called == dict.fromkeys(ONCE - {"recover", "installed"}, 1), "nothing is there to recover or to read"
+    assert seen.called == dict.fromkeys(ONCE - {"recover", "installed"}, 1), (
+        "nothing is there to recover or to read"
+    )
 
 
 def test_a_sync_that_replaces_and_removes_looks_once(workspace: Workspace) -> None:
