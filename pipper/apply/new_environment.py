@@ -73,6 +73,14 @@ class NewEnvironment:
         os.rename(self.place.root, self._beside.path)
 
 
+def remove_unfinished(place: Environment) -> None:
+    """Remove what killed commands left beside the place of an environment, as far as the disk allows."""
+    if os.name != "nt":
+        from pipper.apply.beside import remove_leftovers  # noqa: PLC0415 - Windows cannot lock folders
+
+        remove_leftovers(os.fspath(place.root))
+
+
 @contextlib.contextmanager
 def put_together(place: Environment) -> Iterator[NewEnvironment | None]:
     """Yield a folder to put an environment together in; None if it has to be made in its place.
@@ -110,15 +118,11 @@ def _beside(place: Environment) -> "Beside | None":
 
 @contextlib.contextmanager
 def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None]:
-    """Remove an environment that is missing now, and its folders, if the block raises, and first what killed ones left.
+    """Remove an environment that is missing now, and its folders, if the block raises.
 
     It stays if something is installed in it: then another command works there, or the change was committed.
     """
     root = environment.root
-    if os.name != "nt":
-        from pipper.apply.beside import remove_leftovers  # noqa: PLC0415 - Windows cannot do that
-
-        remove_leftovers(os.fspath(root))
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         yield

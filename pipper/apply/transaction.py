@@ -75,7 +75,7 @@ def apply_plan(
     """
     if not plan.changes and not documents:
         return
-    new = environment if isinstance(environment, NewEnvironment) else None
+    placer = placer or Placer()
     where = environment.environment if isinstance(environment, NewEnvironment) else environment
     with environment_lock(where, reporter), cache.in_use():
         refuse_changed(where, present)
@@ -84,9 +84,11 @@ def apply_plan(
             sha256: wheel if intact(wheel) else cache.renew(wheel) for sha256, wheel in renewed.items()
         }
         shares = shares_of(plan, renewed, where)
-        transaction = _Transaction(where, placer or Placer(), reporter, shares)
-        if new is not None:
-            transaction = _NewTransaction(new, placer or Placer(), reporter, shares)
+        transaction = (
+            _NewTransaction(environment, placer, reporter, shares)
+            if isinstance(environment, NewEnvironment)
+            else _Transaction(environment, placer, reporter, shares)
+        )
         transaction.run(plan, renewed, present, documents or {})
 
 

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipper.apply.environment_lock import environment_lock
-from pipper.apply.new_environment import NewEnvironment, TakenError, gone_on_error, put_together, set_aside
+from pipper.apply.new_environment import (
+    NewEnvironment,
+    TakenError,
+    gone_on_error,
+    put_together,
+    remove_unfinished,
+    set_aside,
+)
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
@@ -105,6 +112,7 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     refuse_unwritable(run.environment)
     cache = open_cache(run.settings)
     environment, reporter = run.environment, run.settings.reporter
+    remove_unfinished(environment)  # before a build takes it for files of the project
     with cache.in_use():
         wheels = run.fetch(run.wanted, cache)
         with set_aside(environment, reporter), gone_on_error(environment, reporter):
