@@ -16,7 +16,7 @@ from tests.commands import CHECKOUT, PATIENCE
 
 _MOMENTS = frozenset({"http.client.send", "os.link", "os.rename", "os.remove"})
 """Audit events; a request is sent as its head and its body."""
-_MOST = int(os.environ.get("PIPPER_KILLS", "16"))
+_MOST = int(os.environ.get("PIPPER_KILLS", "8"))
 """Moments that are tried of one command, spread evenly over all. Read here: no variable of pipper's reaches a test."""
 
 

@@ -15,7 +15,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.runner import Runner
 from tests.s3_endpoint import S3Endpoint
 
-SAMPLE = 53
+SAMPLE = 97
 """A sample has one point of so many."""
 
 
