@@ -7,6 +7,8 @@ can be told from what another one needs. A sync that may have little to do impor
 import fcntl
 import os
 
+from pipper.python.venv import BESIDE, is_beside
+
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -15,12 +17,18 @@ class Beside:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self.path = f"{root}-new-{os.urandom(8).hex()}"
-        os.mkdir(self.path)
+        self.path = f"{root}{BESIDE}{os.urandom(8).hex()}"
+        self.descriptor = -1
         try:
+            os.mkdir(self.path)
             self.descriptor = os.open(self.path, _FLAGS)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            # Before it was locked, another command may have taken it for one that was left, and removed it.
+            if not os.path.samestat(os.fstat(self.descriptor), os.lstat(self.path)):
+                raise FileNotFoundError(self.path)
+        except BaseException:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
             _remove(self.path)
             raise
 
@@ -37,16 +45,13 @@ def remove_leftovers(root: str) -> None:
     """Remove the folders in which killed commands put an environment for `root` together, as far as the disk allows."""
     parent, name = os.path.split(root)
     try:
-        found = [each for each in os.listdir(parent) if _is_beside(each, name)]
+        found = [
+            each for each in os.listdir(parent) if is_beside(each) and each.startswith(f"{name}{BESIDE}")
+        ]
     except OSError:
         return
     for each in found:
         _remove_if_left(os.path.join(parent, each))
-
-
-def _is_beside(name: str, root: str) -> bool:
-    start, _, end = name.rpartition("-new-")
-    return start == root and len(end) == 16 and set(end) <= set("0123456789abcdef")
 
 
 def _remove_if_left(path: str) -> None:

@@ -86,20 +86,26 @@ def put_together(place: Environment) -> Iterator[NewEnvironment | None]:
     """Yield a folder to put an environment together in; None if it has to be made in its place.
 
     That is where something is there already, such as a mounted folder, and where a system cannot rename or lock
-    folders that are in use. What was not moved in when the block ends is removed.
+    folders that are in use. What was not moved in when the block ends is removed, and errors name the place.
     """
-    beside = _beside(place)
-    if beside is None:
-        yield None
-        return
-    new = None
+    beside = new = None
     try:
-        new = NewEnvironment(place, beside)
+        beside = _beside(place)
+        new = NewEnvironment(place, beside) if beside else None
         yield new
+    except PipperError as error:
+        if beside is not None:
+            texts = (error.message, error.cause, error.hint)
+            error.message, error.cause, error.hint = (
+                text.replace(beside.path, os.fspath(place.root)) for text in texts
+            )
+            error.args = (error.message,)
+        raise
     finally:
-        if new is None or not new.is_in_place:
-            beside.discard()
-        os.close(beside.descriptor)
+        if beside is not None:
+            if new is None or not new.is_in_place:
+                beside.discard()
+            os.close(beside.descriptor)
 
 
 def _beside(place: Environment) -> "Beside | None":
@@ -142,7 +148,8 @@ def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None
 def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
     """Move the environment that `environment` replaces out of its place; back if the block raises, else remove it.
 
-    Raises MachineError if pipper itself runs in it, or if it cannot be moved.
+    If the block raises after the change was committed, or left its journal, what is in the place stays. Raises
+    MachineError if pipper itself runs in it, or if it cannot be moved.
     """
     root = environment.root
     if not environment.replaces:
@@ -161,17 +168,23 @@ def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
             os.rename(root, aside)
         yield
     except BaseException:
-        with contextlib.suppress(OSError):
-            if os.path.lexists(aside):
+        with contextlib.suppress(OSError, PipperError):
+            if os.path.lexists(aside) and not _is_changed(environment):
                 shutil.rmtree(root, ignore_errors=True)
                 os.rename(aside, root)
-            os.rmdir(folder)
+            if os.path.lexists(root):
+                shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_changed(environment: Environment) -> bool:
+    """Return whether a change of a new environment was committed: something is installed, or there is a journal."""
+    return bool(installed(environment) or pending(environment))
+
+
 def _empty(environment: Environment) -> None:
-    if installed(environment) or pending(environment):
+    if _is_changed(environment):
         return
     for entry in list(os.scandir(environment.root)):
         if entry.name != STATE:

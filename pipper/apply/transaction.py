@@ -45,6 +45,7 @@ from pipper.core.plan import Installed, Plan, Remove, Replace
 from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, refuse_changed
+from pipper.system.files import sync_folder
 from pipper.system.os_errors import machine_error
 from pipper.system.trust import inner_target
 
@@ -97,7 +98,6 @@ class _Transaction:
         self._shares = shares
         self.layout: Layout = layout_of(environment)
         self._environment = environment
-        self._root = environment.root
         self._state = environment.state_dir
         self._placer = placer
         self._reporter = reporter
@@ -122,11 +122,10 @@ class _Transaction:
         except BaseException as error:
             self._abandon(error)
             if isinstance(error, OSError):
-                place = str(self._root)
-                file = str(error.filename2 or error.filename or place)
+                place = str(self._environment.root)
                 raise machine_error(
                     "write",
-                    file.replace(str(self._environment.root), place, 1),
+                    error.filename2 or error.filename or place,
                     error,
                     needed=needed,
                     hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
@@ -182,15 +181,18 @@ class _Transaction:
     def _abandon(self, error: BaseException) -> None:
         """Undo everything. If that fails, keep the journal for recovery and raise MachineError."""
         try:
-            self._mover.undo()
-            (self._state / JOURNAL).unlink(missing_ok=True)
+            self._take_back()
         except OSError as second:
             raise MachineError(
-                f"the change of `{self._root}` was neither finished nor undone: `{second.filename}`",
+                f"the change of `{self._environment.root}` was neither finished nor undone: `{second.filename}`",
                 cause=f"{second.strerror} (after: {error})",
                 hint="free space or fix permissions there, then run the command again: it finishes the change",
             ) from error
         clear_stage(self._state)
+
+    def _take_back(self) -> None:
+        self._mover.undo()
+        (self._state / JOURNAL).unlink(missing_ok=True)
 
 
 class _NewTransaction(_Transaction):
@@ -199,7 +201,6 @@ class _NewTransaction(_Transaction):
     def __init__(self, new: NewEnvironment, placer: Placer, reporter: Reporter, shares: Shares) -> None:
         super().__init__(new.environment, placer, reporter, shares)
         self._new = new
-        self._root = new.place.root
 
     def _carry_out(self, journal: Journal, gone: Sequence[str]) -> None:
         del gone  # nothing was there
@@ -208,15 +209,19 @@ class _NewTransaction(_Transaction):
         self._mover.bring_in(journal.incoming)
         write_journal(self._state, replace(journal, anchor=layout.anchor))
         self._new.move_in()
+        if any(document.path.parent != place.state_dir for document in journal.documents):
+            sync_folder(
+                place.root.parent
+            )  # a power cut must not leave the manifest without it and its journal
         self._state = place.state_dir
         self._mover = Mover(layout, self._state / STAGE)
         self._mover.write_documents(journal.documents)
         settle_journal(self._state, journal)
 
-    def _abandon(self, error: BaseException) -> None:
-        super()._abandon(error)
+    def _take_back(self) -> None:
+        self._mover.undo()
         if self._new.is_in_place:
-            self._new.move_back()
+            self._new.move_back()  # with its journal, which a kill before that leaves to the next command
 
 
 def _leaving(plan: Plan) -> list[Installed]:

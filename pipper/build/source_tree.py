@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipper.errors import UsageError
+from pipper.python.venv import is_beside
 
 _EXCLUDED = frozenset(
     {"__pycache__", ".hg", ".svn", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -52,7 +53,7 @@ def copy_tree(source: Path, copy: Path) -> int:
 
 
 def _is_excluded(folder: Path, name: str, *, at_root: bool) -> bool:
-    if name in _EXCLUDED or (folder / name / "pyvenv.cfg").is_file():
+    if name in _EXCLUDED or is_beside(name) or (folder / name / "pyvenv.cfg").is_file():
         return True
     if name.endswith(".egg-info"):
         return at_root or folder.name == "src"

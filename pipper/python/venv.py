@@ -5,6 +5,9 @@ import os
 STATE = ".pipper"
 """The folder of pipper's files at the root of an environment."""
 
+BESIDE = "-new-"
+"""What is between the name of an environment and 16 digits, in that of the folder in which it is put together."""
+
 UNFINISHED = ".pipper-unfinished"
 """The file in a virtual environment that is being created."""
 
@@ -21,3 +24,9 @@ def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     )
     done = os.path.exists(python) and os.path.exists(config) and not os.path.exists(unfinished)
     return os.path.abspath(python) if done else None
+
+
+def is_beside(name: str) -> bool:
+    """Tell whether a folder of this name is one in which an environment is put together."""
+    start, _, end = name.rpartition(BESIDE)
+    return bool(start) and len(end) == 16 and set(end) <= set("0123456789abcdef")

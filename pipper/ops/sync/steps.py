@@ -3,6 +3,7 @@
 A sync never solves. It changes the environment only after all files are fetched and verified.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import Installed, Plan
-from pipper.errors import MachineError, UsageError
+from pipper.errors import ConflictError, MachineError, UsageError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment, creation_told, open_cache
 from pipper.ops.context.find_manifest import read_project_files
@@ -123,6 +124,7 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
                 with suppress(TakenError), put_together(environment) as new:
                     if new is not None:
                         return _sync_new(run, documents, wheels, new)
+                run.recorder = None
             if environment.is_missing:
                 make_venv(environment.root, environment.interpreter, cache.interpreters)
             return _sync_existing(run, documents, wheels)
@@ -151,11 +153,16 @@ def _sync_existing(
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
         project = run.goal.project if pending(environment) else None
+        if not os.path.lexists(environment.interpreter.executable):
+            raise ConflictError(
+                f"`{environment.root}` went away while this command ran", hint="run the command again"
+            )
         recover(environment, reporter, project.folders if project else ())
         run = run.renewed()
         present = installed(environment)
         plan = run.repairing_plan(present)
         if plan.changes or documents:
+            remove_unfinished(environment)
             refuse_self_change(plan, environment)
             plan = run.apply(plan, present, documents, wheels)
             present = ()
