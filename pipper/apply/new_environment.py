@@ -160,10 +160,11 @@ def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
             f"cannot make `{root}` anew: the running pipper is in it",
             hint="install pipper apart (pipx install pipper, uv tool install pipper)",
         )
-    with os_errors("move aside", root):
-        folder = tempfile.mkdtemp(prefix=f"{root.name}-old-", dir=root.parent)
-    aside = os.path.join(folder, root.name)
+    folder = aside = ""
     try:
+        with os_errors("move aside", root):
+            folder = tempfile.mkdtemp(prefix=f"{root.name}-old-", dir=root.parent)
+        aside = os.path.join(folder, root.name)
         with environment_lock(environment, reporter), os_errors("move aside", root):
             os.rename(root, aside)
         yield
@@ -172,7 +173,7 @@ def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
             if os.path.lexists(aside) and not _is_changed(environment):
                 shutil.rmtree(root, ignore_errors=True)
                 os.rename(aside, root)
-            if os.path.lexists(root):
+            if folder and os.path.lexists(root):
                 shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)

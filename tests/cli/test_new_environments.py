@@ -4,12 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from pipper.apply import beside as beside_folders
 from pipper.apply import new_environment
+from pipper.build.source_tree import copy_tree
+from pipper.core.reporter import Reporter
 from pipper.ops.sync import steps, sync_run
+from pipper.python.environment import Environment
 from tests.invariants import Workspace, tree
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows cannot rename a folder that is in use")
@@ -177,3 +182,110 @@ def test_an_older_lock_is_not_synced_where_a_newer_one_came_during_the_fetch(
     monkeypatch.setattr(sync_run.SyncRun, "fetch", changed)
     missing.run("sync")
     assert missing.installed() == {"sigma": "1.0.0"}
+
+
+def no_space(path: Path, *others: object) -> None:
+    raise OSError(28, "No space left on device", str(path))
+
+
+def test_what_can_neither_be_finished_nor_undone_is_finished_by_the_next_command(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing.write_manifest()
+    missing.run("lock")
+
+    def busy(new: new_environment.NewEnvironment) -> None:
+        raise OSError(16, "Device or resource busy", str(new.place.root))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.apply.mover.write_durable", no_space)
+        patch.setattr(new_environment.NewEnvironment, "move_back", busy)
+        done = missing.run("add", "omega", code=8)
+    assert "neither finished nor undone" in done.stderr
+    assert "omega" not in missing.manifest.read_text()
+    assert "Finishing the interrupted change" in missing.run("sync").stderr
+    assert "omega" in missing.manifest.read_text()
+    assert missing.installed() == {"omega": "1.0.0"}
+
+
+def test_a_folder_that_another_command_took_for_a_leftover_is_not_worked_in(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = beside_folders.fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(beside_folders.fcntl, "flock", flock)
+            beside_folders.remove_leftovers(str(missing.venv))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(beside_folders.fcntl, "flock", late)
+    missing.run("sync")
+    assert missing.installed() == {"omega": "1.0.0"}
+    assert (missing.venv / "bin" / "python").exists()
+    assert beside(missing) == []
+
+
+def test_an_environment_that_was_taken_back_while_a_sync_waited_for_it_is_not_filled(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing.run("sync")
+    missing.publish(missing.wheel("sigma"))
+    missing.write_manifest("omega", "sigma")
+    missing.run("lock")
+    lock = steps.environment_lock
+
+    def waited(environment: Environment, reporter: Reporter) -> AbstractContextManager[None]:
+        shutil.rmtree(environment.root)
+        return lock(environment, reporter)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "environment_lock", waited)
+        done = missing.run("sync", code=7)
+    assert "went away" in done.stderr
+    assert not list(missing.venv.rglob("*.dist-info"))
+    missing.run("sync")
+    assert missing.installed() == {"omega": "1.0.0", "sigma": "1.0.0"}
+
+
+def test_a_sync_that_was_overtaken_does_not_spoil_the_recipe(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_in = new_environment.NewEnvironment.move_in
+    with monkeypatch.context() as patch:
+
+        def overtaken(new: new_environment.NewEnvironment) -> None:
+            patch.setattr(new_environment.NewEnvironment, "move_in", move_in)
+            missing.bare("sync")
+            move_in(new)
+
+        patch.setattr(new_environment.NewEnvironment, "move_in", overtaken)
+        missing.bare("sync")
+    shutil.rmtree(missing.venv)
+    assert "Installed 1 package" in missing.bare("sync").stderr
+
+
+def test_a_placer_that_cannot_work_names_the_place(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipper.apply.placing._reflink", lambda job: False)
+    done = missing.run("sync", "--link-mode", "reflink", code=8)
+    assert f"to `{missing.venv}/" in done.stderr
+    assert "-new-" not in done.stderr
+    assert not missing.venv.exists()
+
+
+def test_what_is_left_beside_an_environment_that_is_there_goes_with_its_next_change(
+    missing: Workspace,
+) -> None:
+    missing.run("sync")
+    (missing.app / ".venv-new-0123456789abcdef" / "bin").mkdir(parents=True)
+    missing.run("sync", "--reinstall", "omega")
+    assert beside(missing) == []
+
+
+def test_no_build_takes_a_folder_beside_for_files_of_the_project(tmp_path: Path) -> None:
+    for name in ("own", ".venv-new-0123456789abcdef", "own-new-parts"):
+        (tmp_path / "project" / name).mkdir(parents=True)
+    copy_tree(tmp_path / "project", tmp_path / "copy")
+    assert sorted(each.name for each in (tmp_path / "copy").iterdir()) == ["own", "own-new-parts"]

@@ -126,6 +126,26 @@ def test_an_environment_that_cannot_be_made_anew_stays_as_it_was(project: Worksp
     assert list(project.app.glob(".venv*")) == [project.venv]
 
 
+def test_an_edit_that_is_committed_with_another_python_stays_although_the_command_is_interrupted(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.publish(project.wheel("beta"))
+    project.run("lock")
+    project.run("sync")
+    python = fake_python(project.root / "pythons" / "bin", "python3.42", "3.42.1")
+    project.run("lock", "--python", python)
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.ops.sync.steps._finished", interrupted)
+        project.run("add", "beta", "--python", python, code=130)
+    assert "beta" in project.manifest.read_text()
+    assert list(project.app.glob(".venv*")) == [project.venv]
+    assert project.installed() == {"alpha": "1.0.0", "beta": "1.0.0"}
+
+
 def test_the_version_file_of_a_project_names_its_python(
     project: Workspace,
 ) -> None:
