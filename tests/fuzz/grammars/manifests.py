@@ -310,6 +310,7 @@ GRAMMARS = (
         shape="lines",
         examples=lambda: (_REQUIREMENTS,),
         read=_imported(_requirements),
+        passes=4,  # each line is a parse of its own, and what comes of all is written and read
         codes=frozenset({2}),
         words=_WORDS,
     ),

@@ -1,6 +1,8 @@
 """The requirements of another tool's project, as values and as the text of a new `pipper.toml`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
 
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
@@ -9,6 +11,8 @@ from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.members import PathSource
 from pipper.core.toml import toml_inline, toml_key, toml_string, toml_strings
 
+K = TypeVar("K")
+V = TypeVar("V")
 Group = tuple[str | Mapping[str, str], ...]
 
 
@@ -48,36 +52,50 @@ class ImportedManifest(Struct, frozen=True, kw_only=True):
 
     def joined(self, other: "ImportedManifest") -> "ImportedManifest":
         """Return both together; a single value is that of the first one, if it has one."""
-        return ImportedManifest(
-            requires_python=self.requires_python or other.requires_python,
-            dependencies=_once(self.dependencies + other.dependencies),
-            extras={**other.extras, **self.extras},
-            groups=_groups(self.groups, other.groups),
-            constraints=_once(self.constraints + other.constraints),
-            overrides=_once(self.overrides + other.overrides),
-            exclude=_once(self.exclude + other.exclude),
-            conflicts=self.conflicts + other.conflicts,
-            prereleases=self.prereleases or other.prereleases,
-            as_of=self.as_of or other.as_of,
-            cool_down=self.cool_down or other.cool_down,
-            index_url=self.index_url or other.index_url,
-            indexes={**other.indexes, **self.indexes},
-            sources={**other.sources, **self.sources},
-            paths={**other.paths, **self.paths},
-            workspace=self.workspace or other.workspace,
-            in_workspace=self.in_workspace | other.in_workspace,
-            elsewhere={**other.elsewhere, **self.elsewhere},
-            notes=_once(self.notes + other.notes),
-        )
+        return joined_all((self, other))
 
 
-def _once(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts))
+def joined_all(parts: Sequence[ImportedManifest]) -> ImportedManifest:
+    """Return all together; a single value is that of the first one that has one."""
+    return ImportedManifest(
+        requires_python=_first(each.requires_python for each in parts),
+        dependencies=_once(each.dependencies for each in parts),
+        extras=_tables([each.extras for each in parts]),
+        groups=_groups(each.groups for each in parts),
+        constraints=_once(each.constraints for each in parts),
+        overrides=_once(each.overrides for each in parts),
+        exclude=_once(each.exclude for each in parts),
+        conflicts=tuple(chain.from_iterable(each.conflicts for each in parts)),
+        prereleases=any(each.prereleases for each in parts),
+        as_of=_first(each.as_of for each in parts),
+        cool_down=_first(each.cool_down for each in parts),
+        index_url=_first(each.index_url for each in parts),
+        indexes=_tables([each.indexes for each in parts]),
+        sources=_tables([each.sources for each in parts]),
+        paths=_tables([each.paths for each in parts]),
+        workspace=next((each.workspace for each in parts if each.workspace), Workspace()),
+        in_workspace=frozenset(chain.from_iterable(each.in_workspace for each in parts)),
+        elsewhere=_tables([each.elsewhere for each in parts]),
+        notes=_once(each.notes for each in parts),
+    )
 
 
-def _groups(one: Mapping[str, Group], other: Mapping[str, Group]) -> dict[str, Group]:
+def _first(texts: Iterable[str]) -> str:
+    return next(filter(None, texts), "")
+
+
+def _once(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(texts)))
+
+
+def _tables(tables: Sequence[Mapping[K, V]]) -> dict[K, V]:
+    """Return one table; of two values for a key, the first."""
+    return dict(chain.from_iterable(table.items() for table in reversed(tables)))
+
+
+def _groups(tables: Iterable[Mapping[str, Group]]) -> dict[str, Group]:
     found: dict[str, Group] = {}
-    for name, group in (*one.items(), *other.items()):
+    for name, group in chain.from_iterable(table.items() for table in tables):
         known = found.get(canonicalize_name(name), ())
         found[canonicalize_name(name)] = (*known, *(each for each in group if each not in known))
     return found

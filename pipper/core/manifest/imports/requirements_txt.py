@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.imports.elsewhere import FILES, account_notes, folder_source
-from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.manifest.imports.imported import ImportedManifest, joined_all
 from pipper.core.redaction import shown, without_account
 from pipper.core.standards import read_requirement
 from pipper.errors import PipperError, UsageError
@@ -62,13 +62,13 @@ class _Reader:
         mark = f"{'c' if constraint else 'r'} {posixpath.normpath(path)}"
         if mark in self._begun:
             return ImportedManifest()
-        found = ImportedManifest()
         if len(self._begun) == _MOST_FILES:
             raise UsageError(f"{path}: {_MOST_FILES} files were read before it", hint="include fewer files")
         self._begun.add(mark)
-        for number, line in _lines(self._text_of(path)):
-            found = found.joined(self._line(line, f"{path}: line {number}", path, constraint))
-        return found
+        lines = _lines(self._text_of(path))
+        return joined_all(
+            [self._line(line, f"{path}: line {number}", path, constraint) for number, line in lines]
+        )
 
     def _line(self, line: str, place: str, path: str, constraint: bool) -> ImportedManifest:
         folder = None if constraint else _FOLDER.fullmatch(_HASHES.sub("", line).strip())
