@@ -11,9 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """A handler that logs nothing, and sends the body of an answer without waiting for word of its head."""
-
-    disable_nagle_algorithm = True
+    """A handler that logs nothing."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's own name
         """Log nothing."""

@@ -46,7 +46,7 @@ def remove_leftovers(root: str) -> None:
     parent, name = os.path.split(root)
     try:
         found = [
-            each for each in os.listdir(parent) if is_beside(each) and each.startswith(f"{name}{BESIDE}")
+            each for each in os.listdir(parent) if is_beside(each) and each.rpartition(BESIDE)[0] == name
         ]
     except OSError:
         return

@@ -54,9 +54,7 @@ def make_venv_beside(folder: Path, root: Path, base: Interpreter) -> None:
     """
     _refuse_separator(root)
     try:
-        _build_venv(folder, base.base_executable)
-        if root.name == ".venv":
-            write_atomic(folder / ".gitignore", b"*\n")
+        _fill(folder, root.name, base)
         end = os.fsencode(folder.name.removeprefix(root.name))
         for path in (folder / "pyvenv.cfg", *(folder / SCRIPTS).iterdir()):
             content = b"" if path.is_symlink() or path.is_dir() else path.read_bytes()
@@ -112,9 +110,7 @@ def _create_or_clear(root: Path, base: Interpreter) -> None:
         with contextlib.suppress(FileExistsError):
             (root / UNFINISHED).touch(exist_ok=False)
         _clear(root)
-        _build_venv(root, base.base_executable)
-        if root.name == ".venv":
-            write_atomic(root / ".gitignore", b"*\n")
+        _fill(root, root.name, base)
         (root / UNFINISHED).unlink()
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -123,6 +119,13 @@ def _create_or_clear(root: Path, base: Interpreter) -> None:
         if isinstance(error, OSError | ProcessError):
             raise _creation_error(root, error) from error
         raise
+
+
+def _fill(folder: Path, name: str, base: Interpreter) -> None:
+    """Make in `folder` what a virtual environment of this name has."""
+    _build_venv(folder, base.base_executable)
+    if name == ".venv":
+        write_atomic(folder / ".gitignore", b"*\n")
 
 
 def _clear(root: Path) -> None:

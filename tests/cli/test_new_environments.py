@@ -284,6 +284,13 @@ def test_what_is_left_beside_an_environment_that_is_there_goes_with_its_next_cha
     assert beside(missing) == []
 
 
+def test_what_is_beside_another_environment_is_left_alone(missing: Workspace) -> None:
+    other = missing.app / ".venv-new-other-new-0123456789abcdef"
+    other.mkdir()
+    missing.run("sync")
+    assert beside(missing) == [other]
+
+
 def test_no_build_takes_a_folder_beside_for_files_of_the_project(tmp_path: Path) -> None:
     for name in ("own", ".venv-new-0123456789abcdef", "own-new-parts"):
         (tmp_path / "project" / name).mkdir(parents=True)
