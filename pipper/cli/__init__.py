@@ -1,5 +1,6 @@
 """The command line: parse options, call one operation, render its result. Only this package prints."""
 
+import gc
 import os
 import sys
 
@@ -19,10 +20,13 @@ _OPTIONS = {
 """The commands that may have little to do, and the beginnings of variables that are options of theirs."""
 _NO_OPTIONS = ("PIPPER_CACHE_DIR", "PIPPER_INDEX_URL", "PIPPER_TRUSTED_FOLDERS", "PIPPER_AWS_")
 """The beginnings of variables that are options of no command."""
+_COLLECTIONS = (100_000, 50, 50)
+"""After how many new objects Python looks for garbage: seldom, since almost all of a command's live to its end."""
 
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
+    gc.set_threshold(*_COLLECTIONS)
     files, work = None, None
     try:
         if command := _bare_command():
@@ -44,7 +48,10 @@ def main() -> None:
         from pipper.cli.boundary import run  # noqa: PLC0415 - see above
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # no command has started, so there is nothing to report
-    run(files=files, command=work)
+    try:
+        run(files=files, command=work)
+    finally:
+        gc.freeze()  # the end of Python, too, looks for garbage in all there is
 
 
 def _bare_command() -> str:

@@ -1,8 +1,6 @@
 """Make a new lock in memory from a manifest and an old lock, for `lock`, `install` and similar commands."""
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -45,18 +43,6 @@ if TYPE_CHECKING:
     from pipper.index.source import IndexSource
 
 
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: a lock makes a million objects that all live to its end (a quarter of its time)."""
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-@_rare_collections()
 def make_lock(
     settings: Settings,
     project: Project,
