@@ -140,7 +140,11 @@ def measure_set(
             with scene_at(rtt, behind, wheels, place, options.keep) as scene:
                 where = place / scene.name.replace(" ", "-")
                 kinds = [TOOLS[name] for name in options.tools]
-                fitting = [kind for kind in kinds if kind.has_members or not wheels.members]
+                fitting = [
+                    kind
+                    for kind in kinds
+                    if (kind.has_members or not wheels.members) and len(wheels.answer) <= kind.most_packages
+                ]
                 tools = [kind(scene, where / kind.name) for kind in fitting if scene.index or kind.on_disk]
                 used |= {tool.name: tool for tool in tools}
                 figures += measure(tools, wanted, options.rounds)

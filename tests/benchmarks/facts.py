@@ -69,7 +69,8 @@ def _limits(tools: Iterable[Tool]) -> Iterable[str]:
         elif isinstance(tool, OldPipper):
             yield (
                 "pipper 0.11.1 has no solver, no lock and no cache: it is given the right versions and runs pip"
-                f" for one bundle after the other, without dependencies and byte code; {NOTHING} is what it cannot do"
+                " for one bundle after the other, without dependencies and byte code; it takes about as long for each,"
+                f" so no more than {tool.most_packages} are asked of it; {NOTHING} is what it cannot do"
             )
 
 

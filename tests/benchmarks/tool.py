@@ -58,6 +58,8 @@ class Tool:
     """Whether it is timed in every round, however long one takes."""
     has_members = False
     """Whether it knows workspaces."""
+    most_packages = 10_000
+    """More are not asked of it, so that a run ends in hours."""
 
     def __init__(self, scene: Scene, place: Path) -> None:
         self.scene = scene

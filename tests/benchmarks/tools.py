@@ -210,6 +210,7 @@ class OldPipper(Tool):
 
     name = "pipper 0.11.1"
     on_disk = False
+    most_packages = 150
 
     def settings(self) -> dict[str, str]:
         return {
