@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 
 from pipper.wheels.bundle import write_bundle
 from tests.benchmarks.chart import as_svg
-from tests.benchmarks.facts import SLOW, facts, left_out
+from tests.benchmarks.facts import SLOW, day_and_machine, facts, versions
+from tests.benchmarks.kept import Measured, append, load, told
 from tests.benchmarks.process import Taken
 from tests.benchmarks.report import (
     Figure,
@@ -34,6 +35,7 @@ from tests.benchmarks.wheelsets import WheelSet, contents, notebook, real, small
 from tests.e2e.ceph import running_ceph
 
 SETS = ("small", "large", "members", "real", "notebook")
+FETCHED = {"real": real, "notebook": notebook}
 DEFAULT_TOOLS = [name for name in TOOLS if name != "pipper-index"]
 
 
@@ -55,22 +57,29 @@ def main() -> None:
     options = parsed()
     if options.page:
         check_marks(options.page)
-    figures: list[Figure] = []
-    sets: list[WheelSet] = []
-    tools: dict[str, Tool] = {}
-    limits: list[str] = []
+    measured = load(options.figures)
+    todo = [name for name in options.set if name not in {each.wheels for each in measured}]
+    for name in FETCHED.keys() & todo:
+        FETCHED[name](options.keep)  # before hours of measuring: it may fail
     with tempfile.TemporaryDirectory(prefix="pipper-bench-") as folder:
-        for name in options.set:
+        for name in todo:
             place = Path(folder, name)
             place.mkdir()
             wheels = wheel_set(name, place, options)
-            measured, used = measure_set(wheels, place, options)
-            figures += measured
-            sets.append(wheels)
-            limits += left_out(wheels, used.values())
-            tools |= used
-        told = [*facts(sets, tools.values(), options.rounds, options.s3, Path(folder)), *limits]
-    tell(figures, told, {wheels.name: wheels.title for wheels in sets}, options)
+            figures, used = measure_set(wheels, place, options)
+            measured.append(
+                Measured(
+                    wheels=wheels.name,
+                    title=wheels.title,
+                    machine=day_and_machine(place),
+                    tools=tuple(versions(used.values())),
+                    facts=tuple(facts(wheels, used.values(), options.rounds, options.s3)),
+                    figures=tuple(figures),
+                )
+            )
+            append(options.figures, measured[-1])
+    measured.sort(key=lambda each: SETS.index(each.wheels))
+    tell(measured, options)
 
 
 def parsed() -> argparse.Namespace:
@@ -104,6 +113,10 @@ def parsed() -> argparse.Namespace:
         "--settle", type=float, default=70.0, metavar="S",
         help="seconds to wait when what a scene left was deleted: ext4 is slow for about a minute then (70)",
     )  # fmt: skip
+    parser.add_argument(
+        "--figures", type=Path, metavar="FILE",
+        help="keep what is measured there, set by set; a set that it has is not measured again",
+    )  # fmt: skip
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a picture there too")
     parser.add_argument(
@@ -123,7 +136,7 @@ def wheel_set(name: str, place: Path, options: argparse.Namespace) -> WheelSet:
         return small(name, 387, 30, place)
     if name == "members":
         return small(name, options.packages, 10, place, members=10)
-    return real(options.keep) if name == "real" else notebook(options.keep)
+    return FETCHED[name](options.keep)
 
 
 def measure_set(
@@ -267,10 +280,12 @@ def agree(tool: Tool, wanted: Mapping[str, Mapping[str, str]]) -> None:
         raise SystemExit(f"{where} installed other files than the wheels hold: {', '.join(wrong[:5])}")
 
 
-def tell(figures: list[Figure], told: list[str], titles: dict[str, str], options: argparse.Namespace) -> None:
+def tell(measured: list[Measured], options: argparse.Namespace) -> None:
     """Print every figure and what it was taken under, and write the files that were asked for."""
-    print(as_text(figures), "", *told, sep="\n")
-    markdown = as_markdown(figures, told, titles)
+    figures = [figure for each in measured for figure in each.figures]
+    titles, under = {each.wheels: each.title for each in measured}, told(measured)
+    print(as_text(figures), "", *under, sep="\n")
+    markdown = as_markdown(figures, under, titles)
     if options.markdown:
         options.markdown.write_text(markdown + as_details(figures), encoding="utf-8")
     if options.svg:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,16 +33,23 @@ def file_system(folder: Path) -> str:
     return max(around, default=(0, ""))[1]
 
 
-def facts(sets: Sequence[WheelSet], tools: Iterable[Tool], rounds: int, s3: str, folder: Path) -> list[str]:
-    """Sentences for below a table; `tools` are those of any scene of each set, and worked in `folder`."""
+def day_and_machine(folder: Path) -> str:
+    """The day, the machine and the file system of `folder`, in one line."""
+    return ", ".join(filter(None, (f"{datetime.now(UTC):%Y-%m-%d}; {machine()}", file_system(folder))))
+
+
+def versions(tools: Iterable[Tool]) -> list[str]:
+    """Name and version of each tool."""
+    return [f"{tool.name.split()[0]} {tool.version()}" for tool in tools]
+
+
+def facts(wheels: WheelSet, tools: Iterable[Tool], rounds: int, s3: str) -> list[str]:
+    """Sentences for below a table; `tools` are those of any scene of the set."""
     one = {tool.name: tool for tool in tools}
-    versions = ", ".join(f"{tool.name.split()[0]} {tool.version()}" for tool in one.values())
     return [
-        ", ".join(filter(None, (f"{datetime.now(UTC):%Y-%m-%d}; {machine()}", file_system(folder)))),
         "wall time / processor time (user and system, of all its processes)",
-        "nothing is deleted between rounds: old environments and caches are moved aside",
-        versions,
-        "; ".join(f"{each.name}: {each.title}" for each in sets),
+        "nothing is deleted between rounds: old environments and caches are moved aside; the disk has written"
+        " everything before a command is timed",
         f"median of {rounds} rounds, in turns, after one that nobody counts; where that took another tool than"
         f" pipper and uv longer than {SLOW:.0f} s, it is the one that counts",
         "before anything was timed, each tool had locked the versions that are known to be right and installed"
@@ -53,6 +60,7 @@ def facts(sets: Sequence[WheelSet], tools: Iterable[Tool], rounds: int, s3: str,
         f"HTTP on loopback without TLS and without a limit of bandwidth, S3 server: {s3}",
         "index pages carry an ETag and no age: they are asked for again, as pipper asks its repository again",
         *_limits(one.values()),
+        *left_out(wheels, one.values()),
     ]
 
 

@@ -168,6 +168,9 @@ class Tool:
         }
 
     def _timed(self, command: list[str]) -> Taken:
+        """Time a command once the disk has written everything: one that waits for it would wait for others."""
+        if hasattr(os, "sync"):
+            os.sync()
         return timed(command, cwd=self.project, env=self.env)
 
     def _told(self, *command: str) -> str:

@@ -30,7 +30,7 @@ PINS = (
 """What `ROOTS` need on Linux with Python 3.11 to 3.13: one environment can hold it all."""
 ELSEWHERE = ("tzdata==2026.6",)
 """What they need on other systems only: uv and poetry lock for all systems, and nobody installs it here."""
-NOTEBOOK_ROOTS = ("jupyterlab",)
+NOTEBOOK_ROOTS = ("jupyterlab", "soupsieve<4")  # its later versions need Python 3.11.5
 NOTEBOOK_PINS = (
     "anyio==4.16.0", "argon2-cffi-bindings==26.2.0", "argon2-cffi==25.1.0", "arrow==1.4.0", "asttokens==3.0.2",
     "async-lru==2.4.0", "attrs==26.1.0", "babel==2.19.0", "beautifulsoup4==4.15.0", "bleach==6.4.0",
@@ -48,7 +48,7 @@ NOTEBOOK_PINS = (
     "prompt-toolkit==3.0.53", "psutil==7.2.2", "ptyprocess==0.7.0", "pure-eval==0.2.4", "pycparser==3.12",
     "pygments==2.21.0", "python-dateutil==4.0.0", "python-json-logger==4.2.0", "pyyaml==6.0.4", "pyzmq==27.3.0",
     "referencing==0.37.0", "requests==2.34.2", "rfc3339-validator==0.1.4", "rfc3986-validator==0.1.1",
-    "rfc3987-syntax==1.1.0", "rpds-py==2026.9.1", "send2trash==2.2.0", "six==1.17.0", "soupsieve==4.1.3",
+    "rfc3987-syntax==1.1.0", "rpds-py==2026.9.1", "send2trash==2.2.0", "six==1.17.0", "soupsieve==2.10",
     "stack-data==0.6.3", "terminado==0.18.1", "tinycss2==1.5.1", "tornado==6.6.1", "traitlets==5.16.1",
     "typing-extensions==4.16.0", "tzdata==2026.6", "uri-template==1.3.0", "urllib3==2.8.0", "wcwidth==0.9.4",
     "webcolors==25.10.0", "webencodings==0.6.1", "websocket-client==1.9.2",
