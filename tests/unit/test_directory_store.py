@@ -265,7 +265,7 @@ def test_a_refused_write_is_told_and_not_that_its_litter_could_not_be_removed(
 def test_a_writer_that_holds_the_lock_for_too_long_is_told(
     store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipper.storage.directory.store._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("pipper.storage.directory.writing._LOCK_SECONDS", 0.05)
     with os_lock(root / ".pipper-store" / "lock"), pytest.raises(StoreError, match="another writer"):
         store.create("foo/x", b"body", content_type=PLAIN)
     assert list((root / ".pipper-store" / "tmp").iterdir()) == []

@@ -1,21 +1,17 @@
 """A store in a directory, with the guarantees of a bucket: complete objects, create once, compare-and-swap.
 
-A new object is written to a hidden file, synced to the disk, and then named with `link()`, which fails if the
-name exists, or with `rename()` after the etag was compared under a lock. The etag is the sha256 of the bytes,
-because two versions may have the same size, inode and time of modification. `notes` remembers it, so that a
-listing does not hash every wheel; `replace` never uses a note.
+A new object is written to a hidden file (`writing`), and then named with `link()`, which fails if the name exists,
+or with `rename()` after the etag was compared under a lock. The etag is the sha256 of the bytes, because two versions
+may have the same size, inode and time of modification. `notes` remembers it, so that a listing does not hash every
+wheel; `replace` never uses a note.
 
 Where the file system ignores the case of letters, two folders of a bucket may be one here, such as `Foo` and `foo`. Its
 keys are then listed with small letters, whichever came first.
 """
 
-import contextlib
-import errno
 import hashlib
 import os
 import stat
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,10 +20,11 @@ from itertools import chain
 from pathlib import Path
 
 from pipper.core.ports import Blob, ObjectInfo
-from pipper.errors import MachineError, ObjectAbsentError, StoreError, UsageError
+from pipper.errors import MachineError, ObjectAbsentError, UsageError
 from pipper.storage.directory.looking import HIDDEN, has_object
-from pipper.storage.directory.notes import Note, Notes
+from pipper.storage.directory.notes import Notes
 from pipper.storage.directory.paths import link_refused, path_below
+from pipper.storage.directory.writing import Writing, make_folders, name_new, settle
 from pipper.storage.keys import (
     absent,
     changed,
@@ -38,15 +35,9 @@ from pipper.storage.keys import (
     taken,
     unsafe,
 )
-from pipper.system.files import pieces, sync_folder, temporary_file
+from pipper.system.files import pieces
 from pipper.system.letter_case import ignores_case
-from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
-
-_NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EMLINK})
-"""What file systems without hard links answer (FAT, CIFS, sshfs)."""
-_LOCK_SECONDS = 60
-_LITTER_SECONDS = 24 * 3600
 
 
 class DirectoryStore:
@@ -57,8 +48,7 @@ class DirectoryStore:
         self.location = self._root.as_uri()
         self._hidden = self._root / HIDDEN
         self._notes = Notes(self._hidden / "notes")
-        self._turn = threading.Lock()
-        self._swept = False
+        self._writing = Writing(self._root)
         self._folds: bool | None = None
 
     @property
@@ -139,15 +129,19 @@ class DirectoryStore:
         del content_type
         path = self._path(key)
         self._check_free(key, path)
-        with self._staged(body, metadata) as (staged, note), self._locked(), os_errors("write", path):
+        with (
+            self._writing.staged(body, metadata) as (staged, note),
+            self._writing.locked(),
+            os_errors("write", path),
+        ):
             self._check_free(key, path)
             self._notes.put(key, note, staging=staged.parent)
-            self._make_folders(path.parent)
+            make_folders(path.parent)
             try:
-                _name(staged, path)
+                name_new(staged, path)
             except FileExistsError as error:
                 raise taken(key, self.location) from error
-        self._settle(path)
+        settle(path)
         return note.sha256
 
     def replace(
@@ -162,21 +156,25 @@ class DirectoryStore:
         del content_type
         path = self._path(key)
         self._require(key, etag)  # first, to avoid a useless write
-        with self._staged(body, metadata) as (staged, note), self._locked(), os_errors("write", path):
+        with (
+            self._writing.staged(body, metadata) as (staged, note),
+            self._writing.locked(),
+            os_errors("write", path),
+        ):
             self._require(key, etag)
             self._notes.put(key, note, staging=staged.parent)
             staged.replace(path)
-        self._settle(path)
+        settle(path)
         return note.sha256
 
     def delete(self, key: str) -> None:
         path = self._path(key)
         if path.is_dir() or not os.path.lexists(path):
             return
-        with self._locked(), os_errors("delete", path):
+        with self._writing.locked(), os_errors("delete", path):
             path.unlink(missing_ok=True)
             self._notes.drop(key)
-        self._settle(path)
+        settle(path)
 
     def url(self, key: str) -> str:
         return self._path(key).as_uri()
@@ -300,95 +298,3 @@ class DirectoryStore:
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
         with os_errors("examine", Path(entry.path)):
             return entry.is_file()
-
-    @contextmanager
-    def _staged(self, body: bytes | Path, metadata: Mapping[str, str] | None) -> Iterator[tuple[Path, Note]]:
-        """Write `body` to a durable file that is not listed and is removed at the end; yield it and its note."""
-        folder = self._hidden / "tmp"
-        for place in (self._hidden, folder, self._hidden / "notes"):
-            if place.is_symlink():
-                raise link_refused(place)
-        with os_errors("write to", self._root):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._sweep(folder)
-        with os_errors("write", folder), temporary_file(folder) as file:
-            # Hashed while it is written: the file may change before a second reading.
-            digest = hashlib.sha256()
-            for piece in _pieces(body):
-                file.write(piece)
-                digest.update(piece)
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            path = Path(file.name)
-            found = path.stat()
-            note = Note(
-                sha256=digest.hexdigest(),
-                inode=found.st_ino,
-                size=found.st_size,
-                mtime_ns=found.st_mtime_ns,
-                metadata={name.lower(): value for name, value in (metadata or {}).items()},
-            )
-            yield path, note
-            path.unlink(missing_ok=True)
-
-    def _sweep(self, folder: Path) -> None:
-        """Remove the temporary files of killed writers, once; recent files may belong to a running one."""
-        if self._swept:
-            return
-        self._swept = True
-        for left in folder.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > _LITTER_SECONDS:
-                    left.unlink()
-
-    def _settle(self, path: Path) -> None:
-        """Wait until the name of `path` is on the disk; without the lock, so that many writers wait at once."""
-        with os_errors("write", path):
-            sync_folder(path.parent)
-
-    def _make_folders(self, folder: Path) -> None:
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            sync_folder(path.parent)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        path = self._hidden / "lock"
-        if self._hidden.is_symlink():
-            raise link_refused(self._hidden)
-        try:
-            with self._turn, os_lock(path, timeout=_LOCK_SECONDS):
-                yield
-        except LockBusyError as error:
-            raise StoreError(
-                f"{self.location} is locked by another writer",
-                cause=f"{path} was not free within {_LOCK_SECONDS} seconds",
-                hint="run the command again when the other one has finished",
-            ) from error
-
-
-def _name(staged: Path, path: Path) -> None:
-    """Give a new file its name; raises FileExistsError if there is one. The caller holds the store's lock."""
-    try:
-        path.hardlink_to(staged)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # No writer of pipper is here now, so between these two lines none can come.
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
-        staged.replace(path)
-
-
-def _pieces(body: bytes | Path) -> Iterator[bytes]:
-    if isinstance(body, bytes):
-        yield body
-        return
-    with os_errors("read", body):
-        file = body.open("rb")
-    with file:
-        yield from pieces(file, body)
