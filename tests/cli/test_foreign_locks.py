@@ -94,6 +94,15 @@ def test_of_several_entries_the_one_with_the_right_marker_is_taken(files: Files,
     assert (host / "packages" / "alpha-2.0.dist-info").is_dir()
 
 
+def test_a_lock_of_a_later_minor_version_is_synced_with_a_warning(files: Files, host: Path) -> None:
+    lock = write_lock(host, files.entry(make_wheel(files.folder, "alpha", "1.0")))
+    lock.write_text(lock.read_text().replace('"1.0"', '"1.3"', 1))
+    done = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=host)
+    warned = "warning: pylock.toml has lock-version 1.3, and pipper knows 1.0: what is newer in it is ignored"
+    assert [line for line in done.stderr.splitlines() if "1.3" in line] == [warned]
+    assert (host / "packages" / "alpha" / "__init__.py").is_file()
+
+
 def test_in_a_project_it_is_the_projects_environment(files: Files, host: Path) -> None:
     (host / "pipper.toml").write_text("index = false\n")
     write_lock(host, files.entry(make_wheel(files.folder, "alpha", "1.0")))

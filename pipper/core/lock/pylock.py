@@ -1,5 +1,6 @@
 """Reading `pylock.toml` (PEP 751) of any tool into a lock for one environment."""
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Set
@@ -16,6 +17,7 @@ from packaging.pylock import (
     PylockValidationError,
 )
 from packaging.utils import InvalidWheelFilename, canonicalize_name
+from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage
@@ -29,6 +31,11 @@ from pipper.core.urls import url_fault
 from pipper.core.wording import listed
 from pipper.errors import IntegrityError, PipperError, UsageError
 
+# It logs that a minor version is newer; without a handler Python writes that to stderr.
+logging.getLogger("packaging").addHandler(logging.NullHandler())
+
+PYLOCK_VERSION = Version("1.0")
+"""The latest version that is known; one with another minor version is read, too."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
 _SOURCE = "pylock"

@@ -7,9 +7,10 @@ from pathlib import Path
 from packaging.pylock import Pylock
 
 from pipper.core.lock.model import Lock
-from pipper.core.lock.pylock import lock_of, parse_pylock
+from pipper.core.lock.pylock import PYLOCK_VERSION, lock_of, parse_pylock
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection
+from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.core.urls import signed_until
 from pipper.errors import UsageError
@@ -23,8 +24,10 @@ from pipper.system.files import read_bytes
 _OURS = re.compile(rb"# Written by pipper (export|authorize)\b")
 
 
-def read_lock(path: Path) -> Lock | Pylock:
+def read_lock(path: Path, reporter: Reporter) -> Lock | Pylock:
     """Return the lock at `path`; its content determines the kind.
+
+    Warns of one of a later minor version, as PEP 751 says (`lock-version`).
 
     Raises UsageError if there is no file or it is not a lock, and what `parse_lock` and `parse_pylock` raise.
     """
@@ -33,7 +36,13 @@ def read_lock(path: Path) -> Lock | Pylock:
         raise UsageError(f"{path} does not exist", hint="name a lock that exists, as in --lock pylock.toml")
     kind = input_kind(data, path.name)
     if kind is InputKind.PYLOCK:
-        return parse_pylock(data, label=path.name)
+        pylock = parse_pylock(data, label=path.name)
+        if pylock.lock_version > PYLOCK_VERSION:
+            reporter.warning(
+                f"{path.name} has lock-version {pylock.lock_version}, and pipper knows {PYLOCK_VERSION}:"
+                " what is newer in it is ignored"
+            )
+        return pylock
     if kind is InputKind.LOCK:
         return parse_lock(data, label=path.name)
     raise not_needed(path, kind, "a lock", cause="it has no `lock-version`")

@@ -14,6 +14,7 @@ from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.reporter import Reporter
 from pipper.errors import PipperError, UsageError, gravest
 from pipper.ops.context.settings import Settings
+from pipper.ops.lock.read_any import read_lock
 from pipper.ops.repository.copy_source import CopySource, open_source
 from pipper.ops.repository.copy_wanted import (
     Wanted,
@@ -122,8 +123,9 @@ def _check(request: CopyRequest) -> None:
 
 def _wanted(settings: Settings, request: CopyRequest, source: CopySource) -> list[Wanted]:
     if request.lock_path is not None:
+        lock = read_lock(settings.directory / request.lock_path, settings.reporter)
         alias = source.repository.alias if source.repository else ""
-        return wanted_by_lock(settings.directory / request.lock_path, request.source, alias)
+        return wanted_by_lock(lock, request.source, alias)
     if request.dependencies:
         roots = [parse_requirement(text) for text in request.names]
         source.require_public([name_of(root) for root in roots], None)

@@ -1,7 +1,6 @@
 """Which files a copy takes: by name and version, all, by a lock, or with all that they require."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -29,7 +28,6 @@ from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.make_lock import as_of
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import preferred_versions
-from pipper.ops.lock.read_any import read_lock
 from pipper.ops.lock.resolve import resolve, solve_request
 from pipper.ops.lock.sdists import Sdists
 from pipper.ops.lock.targets import goals
@@ -110,13 +108,12 @@ def _by_hash(wanted: Wanted, hashes: frozenset[str], offers: Sequence[Offer], wh
     return found
 
 
-def wanted_by_lock(path: Path, source: str, alias: str) -> list[Wanted]:
-    """Return the wheels of a lock that come from the source of a copy; raises what `read_lock` raises.
+def wanted_by_lock(lock: Lock | Pylock, source: str, alias: str) -> list[Wanted]:
+    """Return the wheels of a lock that come from the source of a copy.
 
     `source` is what the user gave, `alias` the alias of the opened repository. A PEP 751 lock does not tell where
     packages come from: of it, all are taken.
     """
-    lock = read_lock(path)
     if isinstance(lock, Pylock):
         return [
             Wanted(

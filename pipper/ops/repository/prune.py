@@ -178,7 +178,7 @@ def _held(settings: Settings, paths: Iterable[Path]) -> dict[tuple[NormalizedNam
     """Return the versions that locks hold, with the name of a lock; raises what `read_lock` raises."""
     held: dict[tuple[NormalizedName, Version], str] = {}
     for path in paths:
-        lock = read_lock(settings.directory / path)
+        lock = read_lock(settings.directory / path, settings.reporter)
         if isinstance(lock, Pylock):
             held |= {(each.name, each.version): str(path) for each in lock.packages if each.version}
         else:

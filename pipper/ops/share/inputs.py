@@ -128,7 +128,9 @@ def _lock_of(
 
 
 def _of_lock(settings: Settings, path: Path) -> ReadInput:
-    return ReadInput(lock=read_lock(path), path=path, project=find_project(settings.directory))
+    return ReadInput(
+        lock=read_lock(path, settings.reporter), path=path, project=find_project(settings.directory)
+    )
 
 
 def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:

@@ -73,7 +73,7 @@ def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> 
 
     refuse_url(lock_path)
     path = settings.directory / lock_path
-    found = read_lock(path)
+    found = read_lock(path, settings.reporter)
     project = find_project(settings.directory)
     environment = choose_environment(settings, project.root if project else None, request.place)
     goal = goal_of(found, environment.interpreter.target, selection_of(request), path=path, project=project)
