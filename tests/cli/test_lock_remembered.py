@@ -551,17 +551,83 @@ def test_where_builds_are_allowed_nothing_is_remembered(scene: Scene) -> None:
     assert scene.memos == []
 
 
-def test_where_a_member_has_files_of_its_own_nothing_is_remembered(scene: Scene) -> None:
+_LAB = "[build-system]\nrequires = []\nbuild-backend = 'x'\n[project]\nname = '{}'\nversion = '1'\n"
+
+
+def with_member(scene: Scene) -> Path:
+    """Make `libs/lab` a member of the workspace, lock with it, and return its folder."""
+    lab = scene.workspace.app / "libs" / "lab"
+    lab.mkdir(parents=True)
+    (lab / "pyproject.toml").write_text(_LAB.format("lab"))
+    scene.edit("[index]", "[workspace]\nmembers = ['libs/*']\n[index]")
+    scene.lock()
+    scene.forget()
+    return lab
+
+
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
+def test_a_lock_with_members_is_remembered_and_their_modules_do_not_count(scene: Scene) -> None:
+    lab = with_member(scene)
+    assert scene.is_remembered()
+    scene.forget()
+    (lab / "lab.py").write_text("VALUE = 2\n")
+    assert scene.is_remembered()
+    assert "lab" in scene.workspace.locked()
+
+
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
+@pytest.mark.parametrize(
+    "change", ["requirement", "setup.py", "second manifest", "another member", "removed", "link out"]
+)
+def test_a_member_that_changed_makes_it_solve(scene: Scene, change: str) -> None:
+    lab = with_member(scene)
+    stated = lab / "pyproject.toml"
+    if change == "requirement":
+        stated.write_text(stated.read_text() + "dependencies = ['helper']\n")
+    elif change == "setup.py":
+        (lab / "setup.py").write_text("")
+    elif change == "second manifest":
+        (lab / "pipper.toml").write_text("dependencies = ['helper']\n")
+    elif change == "another member":
+        other = lab.parent / "other"
+        other.mkdir()
+        (other / "pyproject.toml").write_text(_LAB.format("other") + "dependencies = ['helper']\n")
+    elif change == "removed":
+        shutil.rmtree(lab)
+    else:
+        lab.rename(scene.workspace.root / "elsewhere")
+        lab.symlink_to(scene.workspace.root / "elsewhere")
+    assert not scene.is_remembered()
+
+
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
+def test_a_member_that_changes_during_a_solve_is_not_remembered_as_it_was(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = with_member(scene)
+    stated, solve = lab / "pyproject.toml", make_lock.make_lock
+    before = stated.read_text()
+
+    def meddled(*args: object, **options: object) -> object:
+        stated.write_text(before + "dependencies = ['helper']\n")
+        return solve(*args, **options)  # type: ignore[arg-type]  # the same arguments
+
     shutil.rmtree(scene.workspace.root / "cache")
-    lab = scene.workspace.app / "lab"
-    lab.mkdir()
-    (lab / "pyproject.toml").write_text(
-        "[build-system]\nrequires = []\nbuild-backend = 'x'\n[project]\nname = 'lab'\nversion = '1'\n"
-    )
-    scene.edit("[index]", "[sources]\nlab = { path = 'lab' }\n[index]")
-    scene.edit("['alpha']", "['alpha', 'lab']")
+    monkeypatch.setattr(make_lock, "make_lock", meddled)
     scene.lock()
     assert scene.memos == []
+    monkeypatch.undo()
+    scene.workspace.run("lock", "--check", code=1)
+    assert scene.quickly() is None
+
+
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
+def test_where_a_backend_computes_what_a_member_is_nothing_is_remembered(scene: Scene) -> None:
+    lab = with_member(scene)
+    assert is_memorable(load_project(scene.workspace.app), BARE)
+    text = _LAB.format("lab").replace("version = '1'", "dynamic = ['version']")
+    (lab / "pyproject.toml").write_text(text)
+    assert not is_memorable(load_project(scene.workspace.app), BARE)
 
 
 @pytest.mark.parametrize("scene", ["directory"], indirect=True)

@@ -12,7 +12,7 @@ import pytest
 from pipper.cache.cache import cache_root
 from pipper.cache.parts import likely_root
 from pipper.ops.context.project_files import likely_project
-from pipper.ops.lock import lock_stamp
+from pipper.ops.lock import lock, lock_stamp
 from pipper.ops.lock.lock_stamp import stamp_name, stamped
 from tests.commands import run_pipper_apart
 from tests.invariants import Workspace
@@ -258,6 +258,68 @@ def test_a_stamp_holds_only_while_nothing_changed(
         (folder / "repositories.json").write_text("not JSON")
     else:
         monkeypatch.setattr(lock_stamp, "__version__", "0")
+    assert stamped_in(workspace) is None
+
+
+_LAB = "[build-system]\nrequires = []\nbuild-backend = 'x'\n[project]\nname = 'lab'\nversion = '1'\n"
+
+
+@pytest.fixture
+def lab(workspace: Workspace) -> Path:
+    """The folder of a member of the workspace, which is locked."""
+    lab = workspace.app / "libs" / "lab"
+    lab.mkdir(parents=True)
+    (lab / "pyproject.toml").write_text(_LAB)
+    edit(workspace.manifest, "[repositories]", "[workspace]\nmembers = ['libs/*']\n[repositories]")
+    workspace.run("lock")
+    return lab
+
+
+def test_a_lock_with_members_is_stamped_and_their_modules_do_not_count(
+    workspace: Workspace, lab: Path
+) -> None:
+    told = stamped_in(workspace)
+    assert told
+    (lab / "lab.py").write_text("VALUE = 2\n")
+    quick = run_pipper_apart("lock", cwd=workspace.app, env=workspace.environment)
+    assert quick.stderr == "\n".join(told) + "\n" == workspace.run("lock").stderr
+    assert stamped_in(workspace) == told
+
+
+@pytest.mark.parametrize(
+    "change", ["requirement", "setup.py", "second manifest", "another member", "removed", "link out"]
+)
+def test_a_stamp_with_members_holds_only_while_none_changed(
+    workspace: Workspace, lab: Path, change: str
+) -> None:
+    stated = lab / "pyproject.toml"
+    if change == "requirement":
+        stated.write_text(f"{_LAB}dependencies = ['beta']\n")
+    elif change == "setup.py":
+        (lab / "setup.py").write_text("")
+    elif change == "second manifest":
+        (lab / "pipper.toml").write_text("")
+    elif change == "another member":
+        shutil.copytree(lab, lab.parent / "other")
+    elif change == "removed":
+        shutil.rmtree(lab)
+    else:
+        lab.rename(workspace.root / "elsewhere")
+        lab.symlink_to(workspace.root / "elsewhere")
+    assert stamped_in(workspace) is None
+
+
+def test_a_member_that_changes_while_the_lock_is_looked_at_leaves_no_stamp(
+    workspace: Workspace, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = lock.is_up_to_date
+
+    def meddled(*args: object, **options: object) -> object:
+        (lab / "pyproject.toml").write_text(f"{_LAB}dependencies = ['beta']\n")
+        return looked(*args, **options)  # type: ignore[arg-type]  # the same arguments
+
+    monkeypatch.setattr(lock, "is_up_to_date", meddled)
+    workspace.run("lock")
     assert stamped_in(workspace) is None
 
 

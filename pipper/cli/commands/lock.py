@@ -124,10 +124,10 @@ def command(
             (tell if dry_run else settings.reporter.info)(line)
     done = "Locked" if outcome.written else _UNCHANGED
     settings.reporter.info(_summary(outcome, "Would lock" if dry_run else done))
-    if outcome.stamp_key:
+    if outcome.stamp:
         warnings = [presentable(f"warning: {text}") for text in outcome.warnings]
         lines = [*warnings, presentable(_summary(outcome, _UNCHANGED))]
-        write_lock_stamp(settings, files, outcome.stamp_key, lines)
+        write_lock_stamp(settings, files, outcome.stamp.key, lines, outcome.stamp.watched)
     if outcome.memo:
         remember(
             settings, outcome.memo, [*change_lines(outcome.changes), _summary(outcome, done)], presentable

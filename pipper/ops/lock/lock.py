@@ -15,11 +15,10 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.members import ITSELF
 from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target, parse_name, serves
-from pipper.errors import IntegrityError, UsageError
+from pipper.errors import IntegrityError, PipperError, UsageError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.interpreters import pinned
@@ -34,6 +33,15 @@ from pipper.ops.lock.targets import failed_parts, no_solution
 from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
 from pipper.python.interpreter import Interpreter
 from pipper.system.files import read_bytes, write_document
+from pipper.system.seen_paths import SeenPaths
+
+
+class LockStamp(Struct, frozen=True, kw_only=True):
+    """With which the next bare `lock` can tell that the lock is up to date."""
+
+    key: str
+    watched: tuple[str, ...]
+    """The paths of members that the key covers."""
 
 
 class LockOutcome(Struct, frozen=True, kw_only=True):
@@ -45,8 +53,8 @@ class LockOutcome(Struct, frozen=True, kw_only=True):
     """False if the file did not change, or in a dry run."""
     target: Target
     """The interpreter at hand."""
-    stamp_key: str = ""
-    """The key of the stamp for this lock; empty if a bare `lock` would not leave it as it is."""
+    stamp: LockStamp | None = None
+    """None if a bare `lock` would not leave this lock as it is."""
     memo: Memo | None = None
     """The solve to remember with the messages on its result; None if there was none, or none that can be."""
 
@@ -124,11 +132,12 @@ def lock_project(
     _require_known(options.upgrade_packages, old)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python), project.pythons)
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
-    is_usual = python is None and not dry_run and _is_bare(settings, project)
+    is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
     is_same = data_to_write is None
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         warn_of_unnamed(settings, project.manifest, old)
-        return _unchanged(old, target, stamp_key(basis, data) if is_usual else "", settings.reporter)
+        stamp = _stamp(basis, data, _watched(files, project)) if is_usual else None
+        return _unchanged(old, target, stamp, settings.reporter)
     # What was said by now would not be said again with a memo.
     can_remember = is_same and is_memorable(project, options) and not reporter.messages
     key = ""
@@ -140,8 +149,9 @@ def lock_project(
     else:
         lock, log = _solved(settings, project, interpreter, options, old)
         text = dump_lock(lock).encode()
-        if key and not dry_run:
-            memo = memo_of(key, text, log, places_of(settings, project, old), tuple(reporter.messages))
+        if key and not dry_run and (watched := _watched(files, project)):
+            places = places_of(settings, project, old)
+            memo = memo_of(key, text, log, places, tuple(reporter.messages), watched)
     warn_of_unnamed(settings, project.manifest, lock)
     written = not dry_run and _write(project, data_to_write, text)
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
@@ -150,7 +160,7 @@ def lock_project(
         changes=version_changes(old, lock),
         written=written,
         target=target,
-        stamp_key=stamp_key(basis, text) if stays else "",
+        stamp=_stamp(basis, text, _watched(files, project)) if stays else None,
         memo=memo,
     )
 
@@ -167,20 +177,34 @@ def _solved(
     return make_lock(settings, project, target, options, old=old, builder=builder, log=log), log
 
 
-def _unchanged(lock: Lock, target: Target, key: str, reporter: Reporter) -> LockOutcome:
+def _watched(files: ProjectFiles, project: Project) -> SeenPaths | None:
+    """Return what the members now are; None if that cannot be told, or is no longer what `project` says."""
+    manifest = project.manifest
+    if not (manifest.members or manifest.workspace):
+        return SeenPaths()
+    from pipper.ops.context.watched_members import watched_members  # noqa: PLC0415 - most projects have none
+
+    try:
+        paths = watched_members(project)
+        watched = SeenPaths(paths.files, paths.folders)
+        return watched if project_of(files).manifest == manifest else None
+    except (OSError, PipperError):
+        return None
+
+
+def _stamp(basis: str, lock: bytes, watched: SeenPaths | None) -> LockStamp | None:
+    if watched is None:
+        return None
+    return LockStamp(key=stamp_key(basis, lock, watched.digest), watched=watched.paths)
+
+
+def _unchanged(lock: Lock, target: Target, stamp: LockStamp | None, reporter: Reporter) -> LockOutcome:
     """Return the outcome for a lock that is up to date, and say what it warns of."""
-    outcome = LockOutcome(lock=lock, changes=(), written=False, target=target, stamp_key=key)
+    outcome = LockOutcome(lock=lock, changes=(), written=False, target=target, stamp=stamp)
     reporter.detail(f"{LOCK_NAME} is up to date: no source is asked")
     for warning in outcome.warnings:
         reporter.warning(warning)
     return outcome
-
-
-def _is_bare(settings: Settings, project: Project) -> bool:
-    """Return whether nothing but its manifest says what a project requires and from where: a stamp covers no more."""
-    manifest = project.manifest
-    others = any(each.path != ITSELF or each.build_files for each in manifest.members)
-    return settings.repositories == RepositoryOptions() and not (others or manifest.workspace)
 
 
 def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:

@@ -1,7 +1,8 @@
 """The stamp of a lock that was up to date, with which the next bare `pipper lock` can tell quickly that it still is.
 
 It lies in the cache, one for each project, and covers all that `up_to_date` looks at: the bytes of manifest and
-lock, the interpreter at hand, and the named repositories. It holds what that `lock` said. A stamp that is cut off
+lock and of the files of members, the interpreter at hand, and the named repositories. It holds what that `lock` said
+and the paths of these files. A stamp that is cut off
 or for anything else is void, so is one that this user did not write (`system.seals`), and every stamp in a cache that
 other users can write to.
 
@@ -20,6 +21,7 @@ from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
 from pipper.system.regular_file import read_regular
 from pipper.system.seals import seal_key
+from pipper.system.seen_paths import digest_of_paths
 from pipper.system.trust import is_own_folder
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 STAMPS = "stamps"
 """The folder in the cache."""
 
-_FORMAT = "1"
-_LIMIT = 1 << 16
+_FORMAT = "2"
+_LIMIT = 1 << 20
 
 
 def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
@@ -49,9 +51,9 @@ def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
     )
 
 
-def stamp_key(basis: str, lock: bytes) -> str:
-    """Return the key of the stamp for a basis and the bytes of its lock."""
-    return digest(basis.encode(), lock)
+def stamp_key(basis: str, lock: bytes, members: str = "") -> str:
+    """Return the key of the stamp for a basis, the bytes of its lock, and the digest of the files of members."""
+    return digest(basis.encode(), lock, members.encode())
 
 
 def stamped(files: ProjectFiles | None) -> list[str] | None:
@@ -66,10 +68,12 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         if not root or not python:
             return None
         stamp = read_regular(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT, follow=False)
-        seal, _, text = stamp.decode().partition("\n")
-        lines = text.split("\n")
-        basis = lock_basis(files, python)
-        is_current = bool(seal) and seal == _seal(stamp_key(basis, files.lock.data), text)
+        seal, key, text = os.fsdecode(stamp).split("\n", 2)
+        if not seal or seal != _seal(key, text):
+            return None
+        told, *watched = text.split("\0")
+        lines = told.split("\n")
+        is_current = key == stamp_key(lock_basis(files, python), files.lock.data, digest_of_paths(watched))
     except (OSError, ValueError, PipperError):
         return None
     return lines if is_current and all(map(str.isprintable, lines)) else None
@@ -93,8 +97,14 @@ def stamp_name(manifest_path: str) -> str:
     return os.path.join(STAMPS, name[:2], name)
 
 
-def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines: "Sequence[str]") -> None:
-    """Note that a bare `lock` would change nothing and say these lines.
+def write_lock_stamp(
+    settings: "Settings",
+    files: ProjectFiles,
+    key: str,
+    lines: "Sequence[str]",
+    watched: "Sequence[str]",
+) -> None:
+    """Note that a bare `lock` would change nothing and say these lines; `watched` are the files of members.
 
     Writes no stamp if that fails; the next lock then takes the longer way.
     """
@@ -106,17 +116,17 @@ def write_lock_stamp(settings: "Settings", files: ProjectFiles, key: str, lines:
     from pipper.system.files import write_atomic  # noqa: PLC0415 - see above
 
     path = open_cache(settings).root / stamp_name(files.manifest.path)
-    text = "\n".join(lines)
+    text = "\0".join(("\n".join(lines), *watched))
     refuse_links(path.parent)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_own_folder(path.parent):
-            write_atomic(path, f"{_seal(key, text)}\n{text}".encode())
+            write_atomic(path, os.fsencode(f"{_seal(key, text)}\n{key}\n{text}"))
 
 
 def _seal(key: str, text: str) -> str:
     secret = seal_key()
-    return digest(key.encode(), text.encode(), key=secret) if secret else ""
+    return digest(key.encode(), os.fsencode(text), key=secret) if secret else ""
 
 
 def _named_repositories() -> str:

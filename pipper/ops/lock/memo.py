@@ -19,6 +19,7 @@ from pipper.ops.lock.lock_stamp import lock_basis
 from pipper.system.digest import digest, digest_each
 from pipper.system.regular_file import read_regular
 from pipper.system.seals import read_sealed
+from pipper.system.seen_paths import SeenPaths
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ BESIDE = (
     *("uv.lock", "poetry.lock", "pdm.lock"),
 )
 """The files beside a manifest that a solve may read: what a project is, and what other tools take and locked."""
-KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX = "directory", "bucket", "index"
-"""The kinds of places."""
+KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX, KIND_MEMBERS = "directory", "bucket", "index", "members"
+"""The kinds of places; the last one stands for the files of members."""
 WARNING, INFO, RESULT = "warning", "info", "result"
 """The kinds of messages; a result is what the command says of the lock, and a solve does not."""
 
+_KINDS = (KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX, KIND_MEMBERS)
 _READ = "read"
 
 
@@ -48,7 +50,7 @@ class Place:
     def __init__(self, kind: str, alias: str, address: str, settings: str) -> None:
         """`address` is what `settings` came to: a directory, the entry of a bucket as JSON, or the URL of an index.
 
-        The URL is empty where the manifest names none.
+        The URL is empty where the manifest names none. Of members, it is the digest of the paths in `settings`.
         """
         self.kind = kind
         self.alias = alias
@@ -112,16 +114,24 @@ def memo_key(files: ProjectFiles, python: "str | os.PathLike[str]", asked: str =
 
 
 def memo_of(
-    key: str, lock: bytes, log: ReadLog, settings: "Mapping[str, Place]", messages: "Sequence[Message]"
+    key: str,
+    lock: bytes,
+    log: ReadLog,
+    settings: "Mapping[str, Place]",
+    messages: "Sequence[Message]",
+    members: SeenPaths,
 ) -> Memo | None:
     """Return the memo of a solve, None if a part of what it read has no validator.
 
-    `settings` are the sources by alias, of which only those that were asked count.
+    `settings` are the sources by alias, of which only those that were asked count; `members` are their
+    files.
     """
     if not (log.is_whole and log.places.keys() <= settings.keys()):
         return None
     asked = [(settings[alias], address) for alias, address in log.places.items()]
     places = [Place(each.kind, each.alias, address, each.settings) for each, address in asked]
+    if members.paths:
+        places.insert(0, Place(KIND_MEMBERS, "", members.digest, "\0".join(members.paths)))
     return Memo(key, lock, places=places, reads=log.reads, messages=messages)
 
 
@@ -144,7 +154,7 @@ def _parsed(key: str, data: bytes) -> Memo:
     return Memo(
         key,
         lock,
-        places=[Place(*line) for line in lines if line[0] in (KIND_DIRECTORY, KIND_BUCKET, KIND_INDEX)],
+        places=[Place(*line) for line in lines if line[0] in _KINDS],
         reads=[Read(*line[1:]) for line in lines if line[0] == _READ],
         messages=[Message(line[0], _plain(line[1])) for line in lines if line[0] in (WARNING, INFO, RESULT)],
     )

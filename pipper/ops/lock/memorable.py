@@ -11,7 +11,6 @@ from pipper.core.access import RepositoryOptions
 from pipper.core.archive_limits import Limits
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX
-from pipper.core.manifest.members import ITSELF
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import MachineError
@@ -40,14 +39,13 @@ from pipper.repository.access import choose_repositories, directory_of
 def is_memorable(project: Project, options: LockOptions) -> bool:
     """Return whether a solve follows from the files of the project alone, the options, and what sources answer.
 
-    It does not where the time counts (`cool-down`, `as-of`), where a build backend may be asked, where members have
-    files of their own, nor in an environment that is its own project.
+    It does not where the time counts (`cool-down`, `as-of`), where a build backend may be asked, nor in an
+    environment that is its own project.
     """
     manifest = project.manifest
-    members = (each.path == ITSELF and each.version and not each.build_files for each in manifest.members)
     return (
-        all(members)
-        and not (manifest.workspace or manifest.build_allow or project.edits)
+        all(member.version and not member.build_files for member in manifest.members)
+        and not (manifest.build_allow or project.edits)
         and not (manifest.as_of or manifest.cool_down or options.as_of or options.offline)
         and project.root.name != STATE
     )

@@ -17,6 +17,7 @@ from pipper.ops.lock.lock_stamp import likely_cache, likely_python
 from pipper.ops.lock.memo import (
     KIND_BUCKET,
     KIND_DIRECTORY,
+    KIND_MEMBERS,
     Memo,
     Message,
     Place,
@@ -24,6 +25,7 @@ from pipper.ops.lock.memo import (
     memo_path,
     read_memo,
 )
+from pipper.system.seen_paths import digest_of_paths
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -90,14 +92,19 @@ def still_holds(memo: Memo, settings: "Callable[[], Settings]", root: str, cache
     for read in memo.reads:
         reads.setdefault(read.source, []).append(read)
     try:
-        return all(
-            _directory_holds(place, reads.get(place.alias, []))
-            if place.kind == KIND_DIRECTORY
-            else _asked_holds(_asking(place, settings, root, cache), reads.get(place.alias, []))
-            for place in memo.places
-        )
-    except (PipperError, _OtherAnswerError):
+        return all(_holds(place, reads.get(place.alias, []), settings, root, cache) for place in memo.places)
+    except (OSError, PipperError, _OtherAnswerError):
         return False
+
+
+def _holds(
+    place: Place, reads: list[Read], settings: "Callable[[], Settings]", root: str, cache: str
+) -> bool:
+    if place.kind == KIND_MEMBERS:
+        return digest_of_paths(place.settings.split("\0")) == place.address
+    if place.kind == KIND_DIRECTORY:
+        return _directory_holds(place, reads)
+    return _asked_holds(_asking(place, settings, root, cache), reads)
 
 
 def _directory_holds(place: Place, reads: list[Read]) -> bool:

@@ -5,16 +5,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from pipper.build.member_state import BUILD_FILES, Watched, member_state, watched_of
+from pipper.build.member_state import Watched, member_state
 from pipper.core.lock.model import LockedFile, LockedPackage
 from pipper.core.manifest.inputs import PATH
 from pipper.core.manifest.members import ITSELF
 from pipper.core.plan import Wanted
 from pipper.errors import UsageError
-from pipper.ops.context.member_files import files_of_requirements
 from pipper.ops.context.project import Project
-from pipper.ops.context.project_files import PIPPER_TOML
-from pipper.ops.context.workspace_folders import folders_looked_into, workspace_folders
+from pipper.ops.context.watched_members import watched_members
 from pipper.python.environment import Environment
 from pipper.system.digest import digest
 
@@ -92,16 +90,6 @@ def watched(project: Project, wanted: Iterable[Wanted]) -> Watched:
 
     Raises MachineError if a folder cannot be read.
     """
-    manifest, root = project.manifest, project.root
-    files: list[str] = []
-    folders: list[str] = []
-    editable = {want.name: want.build == EDITABLE for want in wanted if want.source == PATH}
-    for member in manifest.members:
-        found = watched_of(root / member.path, editable=editable.get(member.name, True))
-        files += found.files
-        files += map(str, files_of_requirements(root / member.path) if member.build_files else ())
-        folders += found.folders
-    folders += map(str, folders_looked_into(manifest.workspace, root))
-    for folder in workspace_folders(manifest.workspace, root):
-        files += [str(folder / name) for name in (*BUILD_FILES, PIPPER_TOML)]
-    return Watched(files=tuple(dict.fromkeys(files)), folders=tuple(dict.fromkeys(folders)))
+    return watched_members(
+        project, {want.name: want.build == EDITABLE for want in wanted if want.source == PATH}
+    )
