@@ -19,8 +19,9 @@ STAMP = PLACE / "made-from"
 PYTHON = PLACE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PEERS = ("uv", "pip>=26.1")
 """Other tools that tests and benchmarks compare with."""
-IN_PARALLEL = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal")
-"""Without arguments: each process has a stretch of the files; the one that is done first takes from the others."""
+IN_PARALLEL = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
+"""Without arguments. Each process has a stretch of the files; the one that is done first takes from the others. It is
+one more than there are processors, since tests wait for servers, programs and the disk."""
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),

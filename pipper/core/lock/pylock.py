@@ -1,9 +1,9 @@
 """Reading `pylock.toml` (PEP 751) of any tool into a lock for one environment."""
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from packaging.markers import EvaluateContext, InvalidMarker, Marker
@@ -17,7 +17,6 @@ from packaging.pylock import (
     PylockValidationError,
 )
 from packaging.utils import InvalidWheelFilename, canonicalize_name
-from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, read_toml
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage
@@ -25,17 +24,15 @@ from pipper.core.lock.selection import DEFAULT_GROUP, Selection, require_known
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.plan import Wanted
 from pipper.core.redaction import shown
-from pipper.core.standards import MOST_DIGITS, marker_holds, read_wheel_name
+from pipper.core.standards import MOST_DIGITS, marker_holds, read_version, read_wheel_name, version_of
 from pipper.core.target import Target, tags_of
 from pipper.core.urls import url_fault
 from pipper.core.wording import listed
 from pipper.errors import IntegrityError, PipperError, UsageError
 
-# It logs that a minor version is newer; without a handler Python writes that to stderr.
-logging.getLogger("packaging").addHandler(logging.NullHandler())
-
-PYLOCK_VERSION = Version("1.0")
-"""The latest version that is known; one with another minor version is read, too."""
+PYLOCK_VERSION = read_version("1.0")
+"""The latest version that is known; a later minor one is read, too."""
+_NEXT_VERSION = read_version("2.dev0")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
 _SOURCE = "pylock"
@@ -46,14 +43,14 @@ _RECREATE = "recreate it with the tool that wrote it"
 def parse_pylock(data: bytes, *, label: str) -> Pylock:
     """Return the PEP 751 lock in `data`; `label` names the file in messages.
 
-    Raises UsageError if it is invalid or of another version, IntegrityError if a file has no hash, or a wheel has
+    Raises UsageError if it is invalid or of another major version, IntegrityError if a file has no hash, or a wheel has
     no sha256 or an unsafe location.
     """
     root = read_toml(data, label=label, limit=DOCUMENT_LIMIT, hint=_RECREATE)
     if _LONG_NUMBER.search(data):  # `packaging` would raise a plain ValueError, in part much later
         raise UsageError(f"{label} has a number of more than {MOST_DIGITS:,} digits", hint=_RECREATE)
     try:
-        pylock = Pylock.from_dict(root.entries())
+        pylock = _parsed(root.entries())
     except PylockUnsupportedVersionError as error:
         raise UsageError(f"{label}: {error}", hint="a newer tool wrote it: upgrade pipper") from error
     except PylockValidationError as error:
@@ -66,6 +63,16 @@ def parse_pylock(data: bytes, *, label: str) -> Pylock:
         if package.archive is not None:
             _check_location(package.archive, place)
     return pylock
+
+
+def _parsed(entries: Mapping[str, object]) -> Pylock:
+    text = entries.get("lock-version")
+    stated = version_of(text) if isinstance(text, str) else None
+    if stated is None or not PYLOCK_VERSION < stated < _NEXT_VERSION:
+        return Pylock.from_dict(entries)
+    # `packaging` reads it, but would log a warning to stderr.
+    pylock = Pylock.from_dict({**entries, "lock-version": str(PYLOCK_VERSION)})
+    return replace(pylock, lock_version=stated)
 
 
 def _invalid(error: PylockValidationError, label: str) -> PipperError:
