@@ -10,7 +10,7 @@ So it detects files that were added or removed there, but no edited module, whic
 import os
 import time
 
-from pipper.system.digest import digest
+from pipper.system.digest import OF_PYTHON, digest, digest_of_folder, digest_of_names
 from pipper.system.regular_file import read_regular
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -24,7 +24,6 @@ STATE = ".pipper"
 _STAMP = "stamp"
 _STAGE = "stage"
 _FORMAT = "3"
-_OF_PYTHON = "__pycache__"
 _LEVELS = 2
 """The depth of the folders in a library whose files are covered; `sync --check` detects files added deeper."""
 _WAITS = 10
@@ -53,7 +52,7 @@ def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
             all(_time_of(look) < int(began) for look in (*looks, *folder_looks))
             and all(_look(place) == look for place, look in zip(places, looks, strict=True))
             and all(
-                _look(place) == look or _names(place) == held
+                _look(place) == look or digest_of_folder(place) == held
                 for place, look, held in zip(folders, folder_looks, names, strict=True)
             )
         )
@@ -106,7 +105,7 @@ def write_stamp(
                 began = os.fstat(stream.fileno()).st_mtime_ns
                 covers, folders = _covered(environment.libraries, environment.scheme.scripts)
                 covers += [(file, _look(file)) for file in files]
-                folders += [(folder, _look(folder), _names(folder)) for folder in more]
+                folders += [(folder, _look(folder), digest_of_folder(folder)) for folder in more]
                 if all(_time_of(seen[1]) < began for seen in (*covers, *folders)):
                     stream.write(_stamp(key, began, covers, folders))
                     return
@@ -191,7 +190,7 @@ def _covered(
             names = []
             with os.scandir(place) as entries:
                 for entry in entries:
-                    if entry.name != _OF_PYTHON:
+                    if entry.name != OF_PYTHON:
                         names.append(entry.name)
                         if level < _LEVELS and entry.is_dir(follow_symlinks=False):
                             waiting.append((entry.path, level + 1))
@@ -201,16 +200,8 @@ def _covered(
                 record = f"{place}/RECORD"
                 places += [(place, look), (record, _look(record))]
             else:
-                folders.append((place, look, _digest_of(names)))
+                folders.append((place, look, digest_of_names(names)))
     return places, folders
-
-
-def _names(folder: str) -> str:
-    return _digest_of(name for name in os.listdir(folder) if name != _OF_PYTHON)
-
-
-def _digest_of(names: "Iterable[str]") -> str:
-    return digest(*map(os.fsencode, sorted(names)))
 
 
 def _look(place: str, folder: "int | None" = None) -> str:

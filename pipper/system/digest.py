@@ -1,5 +1,7 @@
 """A digest for the keys of stamps, without OpenSSL: `hashlib` loads it, which takes longer than to do nothing."""
 
+import os
+
 try:
     from _blake2 import blake2b
 except ImportError:  # an implementation of Python without the module
@@ -9,6 +11,9 @@ except ImportError:  # an implementation of Python without the module
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+OF_PYTHON = "__pycache__"
+"""The folder that Python makes beside modules."""
 
 
 def digest(*parts: bytes, key: bytes = b"") -> str:
@@ -22,6 +27,11 @@ def digest(*parts: bytes, key: bytes = b"") -> str:
 def digest_of_names(names: "Iterable[str]") -> str:
     """Return a digest of a set of names."""
     return digest_each(name.encode(errors="surrogateescape") for name in sorted(names))
+
+
+def digest_of_folder(folder: str) -> str:
+    """Return a digest of the names of what is in a folder, but for what Python makes there; raises OSError."""
+    return digest_of_names(name for name in os.listdir(folder) if name != OF_PYTHON)
 
 
 def digest_each(parts: "Iterable[bytes]", *, key: bytes = b"") -> str:

@@ -21,7 +21,7 @@ from pipper.system.trust import inner_target
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
-    from io import BufferedWriter
+    from io import BufferedReader, BufferedWriter
     from typing import IO
 
 _PIECE = 1 << 20
@@ -51,6 +51,15 @@ def refuse_url(path: Path) -> None:
         raise UsageError(
             f"a URL is not a file: {shown(url)}", hint="download it, then give the path of the file"
         )
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> "Iterator[BufferedReader]":
+    """Open a file for reading while the block runs; raises MachineError if it cannot be opened."""
+    with os_errors("read", path):
+        file = path.open("rb")
+    with file:
+        yield file
 
 
 def pieces(file: "IO[bytes]", path: Path) -> Iterator[bytes]:

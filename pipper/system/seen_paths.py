@@ -5,15 +5,13 @@ A command with nothing to do imports this module, so it imports little.
 
 import os
 
-from pipper.system.digest import digest_each, digest_of_names
+from pipper.system.digest import digest_each, digest_of_folder
 from pipper.system.regular_file import read_regular
 from pipper.system.trust import TRUSTED_FOLDERS
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-_OF_PYTHON = "__pycache__"
 
 
 class SeenPaths:
@@ -43,7 +41,7 @@ def _facts(paths: "Sequence[str]") -> "Iterator[bytes]":
         yield os.fsencode(path)
         try:
             if path.endswith(os.sep):
-                yield digest_of_names(name for name in os.listdir(path) if name != _OF_PYTHON).encode()
+                yield digest_of_folder(path).encode()
             else:
                 yield b"+" + read_regular(path)
         except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
 """What was measured of each set of wheels, kept in a file: a run that ended early goes on where it was."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,9 +37,8 @@ def append(path: Path | None, measured: Measured) -> None:
             stream.write(json.dumps(asdict(measured)) + "\n")
 
 
-def told(measured: Iterable[Measured]) -> list[str]:
+def told(measured: Sequence[Measured]) -> list[str]:
     """Each line once: on which machine which sets were measured, the tools, then the facts of any."""
-    measured = list(measured)
     by_machine: dict[str, list[str]] = {}
     for each in measured:
         by_machine.setdefault(each.machine, []).append(f"{each.wheels}: {each.title}")

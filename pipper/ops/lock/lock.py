@@ -154,6 +154,7 @@ def lock_project(
             memo = memo_of(key, text, log, places, tuple(reporter.messages), watched)
     warn_of_unnamed(settings, project.manifest, lock)
     written = not dry_run and _write(project, data_to_write, text)
+    # The members are looked at again for the stamp: a folder that it covers may list the lock that is there now.
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
         lock=lock,

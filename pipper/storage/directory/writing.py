@@ -18,7 +18,7 @@ from pipper.errors import StoreError
 from pipper.storage.directory.looking import HIDDEN
 from pipper.storage.directory.notes import Note
 from pipper.storage.directory.paths import link_refused
-from pipper.system.files import pieces, sync_folder, temporary_file
+from pipper.system.files import pieces, reading, sync_folder, temporary_file
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors
 
@@ -128,7 +128,5 @@ def _pieces(body: bytes | Path) -> Iterator[bytes]:
     if isinstance(body, bytes):
         yield body
         return
-    with os_errors("read", body):
-        file = body.open("rb")
-    with file:
+    with reading(body) as file:
         yield from pieces(file, body)

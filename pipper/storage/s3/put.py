@@ -11,7 +11,7 @@ from msgspec import Struct
 from pipper.errors import PipperError, UsageError
 from pipper.storage.s3.errors import ConditionRefusedError, UploadDamagedError
 from pipper.storage.s3.session import Connection
-from pipper.system.os_errors import os_errors
+from pipper.system.files import reading
 from pipper.system.retry import retry
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def _opened(body: bytes | Path) -> Iterator[bytes | BinaryIO]:
     if isinstance(body, bytes):
         yield body
         return
-    with os_errors("read", body):
-        file = body.open("rb")
-    with file:
+    with reading(body) as file:
         if os.fstat(file.fileno()).st_size > _LARGEST:
             raise UsageError(
                 f"{body} is too large",
