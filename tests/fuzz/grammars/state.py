@@ -21,7 +21,7 @@ from pipper.python import interpreter
 from pipper.repository.access import choose_access, choose_repositories, open_bucket
 from pipper.repository.named_repositories import read_named_repositories
 from pipper.storage.directory.notes import Note, Notes
-from pipper.system.digest import digest
+from pipper.system.digest import digest, digest_of_folder
 from pipper.system.seals import sealed
 from pipper.wheels.entry_points import EntryPoint
 from tests.fuzz.grammars.base import Grammar
@@ -109,10 +109,11 @@ def _stamp(data: bytes) -> object:
     return is_current(path.parent.parent, "key") or None
 
 
-def _stamp_text() -> str:
+def _stamp_text() -> bytes:
     place = str(scratch("covered/a.py", b"").parent)
-    look, names = stamp._look(place), stamp._names(place)
-    return "\0".join((stamp._FORMAT, "key", stamp.boot_id(), "9" * 19, "1", place, look, place, look, names))
+    look = stamp._look(place)
+    covered = stamp._stamp("key", 9 * 10**18, [(place, look)], [(place, look, digest_of_folder(place))])
+    return covered.partition(b"\n")[2]
 
 
 def _page(data: bytes) -> object:
