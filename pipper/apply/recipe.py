@@ -22,8 +22,9 @@ import stat
 import time
 
 from pipper.apply.beside import Beside, remove_leftovers
-from pipper.apply.stamp import STATE, NewStamp, boot_id
+from pipper.apply.stamp import NewStamp, boot_id
 from pipper.cache.parts import LOCK, RECIPES, is_private
+from pipper.python.venv import STATE
 from pipper.system.digest import digest
 from pipper.system.seals import read_sealed
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe"
 FILES = "files"
-FORMAT = "1"
+FORMAT = "2"
 _DAY = 86_400
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -118,8 +119,9 @@ def _read(place: str, root: str, key: str) -> Recipe | None:
 def remake(cache: str, root: str, key: str, stamp_key: "Callable[[], str]") -> "list[str] | None":
     """Make the missing environment at `root` by its recipe, and return what the sync says that does so.
 
-    `key` is its `environment_key`; `stamp_key` returns the key of its stamp, once it is there. Returns None if there is
-    no such recipe; raises OSError and ValueError if it does not hold, or if the disk refuses. Then nothing is left.
+    `key` is its `environment_key`; `stamp_key` returns the key of its stamp once it is there, empty for none, and
+    raises nothing. Returns None if there is no such recipe; raises OSError and ValueError if it does not hold, or if
+    the disk refuses. Then nothing is left.
     """
     if not is_private(cache):
         return None

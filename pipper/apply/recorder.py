@@ -19,9 +19,10 @@ from pipper.apply.placing import Job, Placer
 from pipper.apply.recipe import FILES, RECIPE, Recipe, recipe_place, recipe_subject, to_text
 from pipper.apply.recovery import STAGE
 from pipper.apply.schemes import layout_of
-from pipper.apply.stamp import STATE, boot_id, stamped_paths
+from pipper.apply.stamp import boot_id, stamped_paths
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.python.environment import Environment
+from pipper.python.venv import STATE
 from pipper.system.regular_file import read_regular
 from pipper.system.seals import sealed
 
@@ -65,7 +66,7 @@ class Recorder(Placer):
         self._own: list[tuple[str, int]] = []
         self._numbers: dict[tuple[bytes, int], int] = {}
         self._recipe = Recipe()
-        self._is_whole = False
+        self._is_whole = self._is_settled = False
         with contextlib.suppress(OSError, ValueError):
             os.makedirs(f"{self._notes}/{FILES}")
             _note_bare(self._recipe, os.fspath(made_in))
@@ -85,20 +86,33 @@ class Recorder(Placer):
             self._numbers[content, mode] = number
         self._own.append((path, number))
 
-    def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
-        """Return the recipe of the environment, which is complete and has a stamp; None if something is not sure.
+    def settle(self, wheels: Collection[UnpackedWheel]) -> None:
+        """Move the notes to the place of the recipe, whose files they are, when the environment has these wheels.
 
-        `wheels` are those in it. It replaces the recipe that is there. The caller holds the lock of the environment.
+        They replace the recipe that is there. The caller holds the lock of the environment, and gives the environment
+        its stamp only then: the next sync after that does not look at the cache, and would leave them in `tmp`.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            if self._places() and self._has_all(wheels):
+                for path in (f"{self._state}/{name}" for name in _KEPT):
+                    self._own.append((path, self._keep(path)))
+                place = f"{self._cache}/{self._place}"
+                _make_room(place)
+                os.rename(self._notes, place)
+                self._is_settled = True
+        if not self._is_settled:
+            shutil.rmtree(self._notes, ignore_errors=True)
+
+    def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
+        """Return the recipe of the environment, whose notes are settled; None if something is not sure.
+
+        `wheels` are those in it. The caller still holds the lock of the environment, which has its stamp.
         """
         with contextlib.suppress(OSError, ValueError, KeyError):
             stamped, places = stamped_paths(self._root), self._places()
-            if stamped is None or not places or not self._has_all(wheels):
+            if stamped is None or not self._is_settled:
                 return None
-            for path in (f"{self._state}/{name}" for name in _KEPT):
-                self._own.append((path, self._keep(path)))
             place = f"{self._cache}/{self._place}"
-            _make_room(place)
-            os.rename(self._notes, place)
             links = [(job, _placed(job.destination, places)) for job in self._linked]
             own = [(_placed(path, places), number) for path, number in self._own]
             recipe = self._recipe
@@ -148,7 +162,7 @@ class Recorder(Placer):
         library = layout.prefixes["purelib"]
         if layout.anchor != os.path.realpath(self._root) or library != layout.prefixes["platlib"]:
             return {}
-        if set(os.listdir(self._state)) != {*_KEPT, "stamp", "lock"}:
+        if {*os.listdir(self._state), "stamp"} != {*_KEPT, "stamp", "lock"}:
             return {}
         stage = f"{self._state_before}/{STAGE}"
         return {f"{stage}/tree/": "", f"{stage}/info/": library, f"{self._state}/": f"{STATE}/"}

@@ -10,7 +10,8 @@ So it detects files that were added or removed there, but no edited module, whic
 import os
 import time
 
-from pipper.system.digest import OF_PYTHON, digest, digest_of_folder, digest_of_names
+from pipper.python.venv import STATE
+from pipper.system.digest import OF_PYTHON, digest, digest_of_folder, digest_of_names, name_of
 from pipper.system.regular_file import read_regular
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
     from pipper.python.environment import Environment
 
-STATE = ".pipper"
 _STAMP = "stamp"
 _STAGE = "stage"
-_FORMAT = "3"
+_FORMAT = "4"
 _LEVELS = 2
 """The depth of the folders in a library whose files are covered; `sync --check` detects files added deeper."""
 _WAITS = 10
@@ -78,14 +78,25 @@ def _fields(state: str) -> list[str]:
     return os.fsdecode(text).split("\0")
 
 
-def write_stamp(
-    environment: "Environment", key: str, files: "Iterable[str]" = (), more: "Iterable[str]" = ()
-) -> None:
+class Seen:
+    """Files, which may be missing, and folders of which the names in them count, as they were when looked at."""
+
+    __slots__ = ("files", "folders")
+
+    def __init__(self, files: "Iterable[str]" = (), folders: "Iterable[str]" = ()) -> None:
+        """Look at them; raises OSError."""
+        self.files = [(file, _look(file)) for file in files]
+        self.folders = [(folder, _look(folder), digest_of_folder(folder)) for folder in folders]
+
+
+_NOTHING = Seen()
+
+
+def write_stamp(environment: "Environment", key: str, seen: Seen = _NOTHING) -> None:
     """Record that a sync with this key would not change the environment now.
 
-    It also covers these files, which may be missing, and the names of what is in the folders `more`. Writes no stamp
-    if that fails, or if the last change is too recent to tell later changes from it; the next sync then checks
-    everything.
+    It also covers what was `seen` before the sync used it. Writes no stamp if that fails, or if the last change is too
+    recent to tell later changes from it; the next sync then checks everything.
     """
     # Imported here: `is_current` does not need them.
     import contextlib  # noqa: PLC0415 - see above
@@ -104,9 +115,9 @@ def write_stamp(
                 os.utime(stream.fileno())
                 began = os.fstat(stream.fileno()).st_mtime_ns
                 covers, folders = _covered(environment.libraries, environment.scheme.scripts)
-                covers += [(file, _look(file)) for file in files]
-                folders += [(folder, _look(folder), digest_of_folder(folder)) for folder in more]
-                if all(_time_of(seen[1]) < began for seen in (*covers, *folders)):
+                covers += seen.files
+                folders += seen.folders
+                if all(_time_of(each[1]) < began for each in (*covers, *folders)):
                     stream.write(_stamp(key, began, covers, folders))
                     return
                 time.sleep(_WAIT_SECONDS)
@@ -129,9 +140,11 @@ class NewStamp:
         self._folders = [(f"{root}/{path}", _look(path, folder), names) for path, names in listed]
 
     def write(self, key: str) -> None:
-        """Write it, as `write_stamp` does; a stamp that is not written, or cut off, is void."""
+        """Write it, as `write_stamp` does, and none without a key; a stamp that is not written, or cut off, is void."""
         newest = max(_time_of(seen[1]) for seen in (*self._covers, *self._folders))
         try:
+            if not key:
+                return
             for _ in range(_WAITS):
                 os.utime(self._file)
                 began = os.fstat(self._file).st_mtime_ns
@@ -191,7 +204,7 @@ def _covered(
             with os.scandir(place) as entries:
                 for entry in entries:
                     if entry.name != OF_PYTHON:
-                        names.append(entry.name)
+                        names.append(name_of(entry))
                         if level < _LEVELS and entry.is_dir(follow_symlinks=False):
                             waiting.append((entry.path, level + 1))
             if level == 0:

@@ -29,7 +29,9 @@ class Watched(Struct, frozen=True, kw_only=True):
 
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    """Only the names of what is in them count."""
+    """Only the names of what is in them count, and which are folders."""
+    links: tuple[str, ...] = ()
+    """Links in these folders that lead to no folder now."""
 
 
 def member_state(folder: Path, *, editable: bool, facts: str, edited: Mapping[str, bytes] = _NOTHING) -> str:

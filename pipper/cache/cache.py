@@ -100,7 +100,7 @@ class Cache:
         If no other process uses the cache, what killed commands left is removed first, and at the end what the disk
         refused to remove in between: the next command may have nothing to do.
         """
-        self._sweep()
+        self.sweep()
         try:
             with os_lock(self.lock, shared=True, here=True):
                 self._users += 1
@@ -109,7 +109,7 @@ class Cache:
                 finally:
                     self._users -= 1
         finally:
-            self._sweep()
+            self.sweep()
 
     def may_have(self, sha256: str) -> bool:
         """Tell whether something is there under this hash; `file` reads it."""
@@ -259,7 +259,8 @@ class Cache:
         with self._temporary(0) as trash, disk_errors(path), suppress(FileNotFoundError):
             move(str(path), trash)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Remove what killed commands left, if no other process uses the cache; do nothing if that is not possible."""
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
         with suppress(OSError, MachineError):
             if litter := os.listdir(self.root / "tmp"):

@@ -14,13 +14,14 @@ UNFINISHED = ".pipper-unfinished"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 """The folder of programs in a virtual environment."""
 
-_PYTHON = f"{SCRIPTS}/python.exe" if os.name == "nt" else f"{SCRIPTS}/python"
+PYTHON = f"{SCRIPTS}/python.exe" if os.name == "nt" else f"{SCRIPTS}/python"
+"""The python of a virtual environment, below it."""
 
 
 def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     """Return the python of the virtual environment in `directory`, or None if it is missing or unfinished."""
     python, config, unfinished = (
-        os.path.join(directory, name) for name in (_PYTHON, "pyvenv.cfg", UNFINISHED)
+        os.path.join(directory, name) for name in (PYTHON, "pyvenv.cfg", UNFINISHED)
     )
     done = os.path.exists(python) and os.path.exists(config) and not os.path.exists(unfinished)
     return os.path.abspath(python) if done else None

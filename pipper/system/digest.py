@@ -30,8 +30,14 @@ def digest_of_names(names: "Iterable[str]") -> str:
 
 
 def digest_of_folder(folder: str) -> str:
-    """Return a digest of the names of what is in a folder, but for what Python makes there; raises OSError."""
-    return digest_of_names(name for name in os.listdir(folder) if name != OF_PYTHON)
+    """Return the `digest_of_names` of what is in a folder, but for what Python makes there; raises OSError."""
+    with os.scandir(folder) as entries:
+        return digest_of_names(name_of(entry) for entry in entries if entry.name != OF_PYTHON)
+
+
+def name_of(entry: "os.DirEntry[str]") -> str:
+    """Return the name of what is in a folder, with a slash if it is a folder or a link to one; raises OSError."""
+    return f"{entry.name}/" if entry.is_dir() else entry.name
 
 
 def digest_each(parts: "Iterable[bytes]", *, key: bytes = b"") -> str:

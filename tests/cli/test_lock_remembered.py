@@ -211,6 +211,7 @@ def test_a_dry_run_and_json_say_the_same_as_with_a_solve(scene: Scene) -> None:
     assert json.loads(scene.as_anew("--json").stdout)["written"]
 
 
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -361,6 +362,7 @@ def with_variable(name: str, value: str) -> Callable[[Workspace], dict[str, str]
     return lambda workspace: {**made(workspace), name: value}
 
 
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
 @pytest.mark.parametrize(
     "options",
     [
@@ -384,6 +386,7 @@ def test_without_requests_a_solve_tells_what_is_missing(scene: Scene) -> None:
     assert len(scene.solves) == before + 1
 
 
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
 @pytest.mark.parametrize("name", memo.BESIDE)
 def test_a_file_of_another_tool_beside_the_manifest_makes_it_solve(scene: Scene, name: str) -> None:
     (scene.workspace.app / name).write_text("\n")
@@ -417,6 +420,28 @@ def test_another_installation_of_what_pipper_runs_on_solves(
 ) -> None:
     monkeypatch.setattr(memo, "_installation", lambda: "later")
     assert not scene.is_remembered()
+
+
+def test_a_package_that_is_put_beside_what_pipper_runs_on_is_another_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = memo._installation()
+    assert memo._installation() == before
+    (tmp_path / "packaging").mkdir()
+    assert memo._installation() != before
+
+
+def test_an_edited_module_of_a_checkout_is_another_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "pipper" / "solve" / "provider.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("")
+    monkeypatch.setattr(memo.pipper, "__file__", str(tmp_path / "pipper" / "__init__.py"))
+    before = memo._installation()
+    os.utime(module, (1, 1))
+    assert memo._installation() != before
 
 
 def test_named_repositories_of_the_user_count(scene: Scene) -> None:
@@ -577,7 +602,8 @@ def test_a_lock_with_members_is_remembered_and_their_modules_do_not_count(scene:
 
 @pytest.mark.parametrize("scene", ["directory"], indirect=True)
 @pytest.mark.parametrize(
-    "change", ["requirement", "setup.py", "second manifest", "another member", "removed", "link out"]
+    "change",
+    ["requirement", "setup.py", "uv.toml", "second manifest", "another member", "removed", "link out"],
 )
 def test_a_member_that_changed_makes_it_solve(scene: Scene, change: str) -> None:
     lab = with_member(scene)
@@ -586,6 +612,8 @@ def test_a_member_that_changed_makes_it_solve(scene: Scene, change: str) -> None
         stated.write_text(stated.read_text() + "dependencies = ['helper']\n")
     elif change == "setup.py":
         (lab / "setup.py").write_text("")
+    elif change == "uv.toml":
+        (lab / "uv.toml").write_text("[[index]]\nurl = 'https://corp.example.com/simple/'\n")
     elif change == "second manifest":
         (lab / "pipper.toml").write_text("dependencies = ['helper']\n")
     elif change == "another member":
@@ -619,6 +647,32 @@ def test_a_member_that_changes_during_a_solve_is_not_remembered_as_it_was(
     monkeypatch.undo()
     scene.workspace.run("lock", "--check", code=1)
     assert scene.quickly() is None
+
+
+@pytest.mark.parametrize("scene", ["directory"], indirect=True)
+def test_a_file_that_appears_beside_the_manifest_during_a_solve_is_not_remembered_as_it_was(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve = make_lock.make_lock
+
+    def meddled(*args: object, **options: object) -> object:
+        (scene.workspace.app / "uv.toml").write_text("")
+        return solve(*args, **options)  # type: ignore[arg-type]  # the same arguments
+
+    shutil.rmtree(scene.workspace.root / "cache")
+    monkeypatch.setattr(make_lock, "make_lock", meddled)
+    scene.lock()
+    assert scene.memos == []
+
+
+@pytest.mark.parametrize("scene", ["bucket"], indirect=True)
+def test_a_folder_with_the_name_of_the_bucket_is_warned_of_each_time(scene: Scene) -> None:
+    url = scene.workspace.url
+    options = ("-b", scene.workspace.bucket, "--prefix", url.rpartition("/")[2])
+    scene.lock(*options)
+    scene.forget()
+    (scene.workspace.app / scene.workspace.bucket).mkdir()
+    assert "for the directory of that name" in scene.as_anew(*options).stderr
 
 
 @pytest.mark.parametrize("scene", ["directory"], indirect=True)

@@ -309,6 +309,34 @@ def test_a_stamp_with_members_holds_only_while_none_changed(
     assert stamped_in(workspace) is None
 
 
+@pytest.mark.parametrize("was", ["link", "file"])
+def test_what_becomes_the_folder_of_a_member_is_seen(workspace: Workspace, lab: Path, was: str) -> None:
+    place, vendor = lab.parent / "new", workspace.app / "vendor"
+    if was == "link":
+        place.symlink_to(vendor)
+    else:
+        place.write_text("")
+    workspace.run("lock")
+    assert stamped_in(workspace)
+    if was == "file":
+        place.unlink()
+    shutil.copytree(lab, vendor if was == "link" else place)
+    assert stamped_in(workspace) is None
+
+
+@pytest.mark.parametrize("name", ["setup.py", "setup.cfg"])
+def test_files_of_setuptools_beside_a_pyproject_that_requires_nothing_are_seen(
+    workspace: Workspace, name: str
+) -> None:
+    workspace.manifest.unlink()
+    (workspace.app / "pyproject.toml").write_text("[tool.pipper]\n")
+    workspace.run("lock")
+    assert stamped_in(workspace)
+    (workspace.app / name).write_text("[options]\ninstall_requires = six\n")
+    assert stamped_in(workspace) is None
+    assert name in workspace.run("lock", code=2).stderr
+
+
 def test_a_member_that_changes_while_the_lock_is_looked_at_leaves_no_stamp(
     workspace: Workspace, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

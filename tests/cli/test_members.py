@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipper.ops.sync import steps
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.sdists import make_backend
@@ -238,6 +239,49 @@ def test_a_member_that_is_not_editable_is_built_again_when_any_file_changed(yard
     yard.workspace.run("sync")
     assert not (yard.workspace.site / "more.py").exists()
     assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_a_member_that_changes_after_its_build_is_built_by_the_next_sync(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    stamp = steps.write_stamp
+
+    def meddled(*args: Any) -> None:
+        (lab / "setup.cfg").write_text("[metadata]\n")
+        stamp(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "write_stamp", meddled)
+        yard.workspace.run("sync")
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
+def test_a_folder_that_a_link_leads_to_now_is_a_member(yard: Yard) -> None:
+    yard.member("libs/lab", "lab")
+    (yard.workspace.app / "libs" / "new").symlink_to("../vendor")
+    yard.ask("lab", more="[workspace]\nmembers = ['libs/*']\n")
+    yard.workspace.run("lock")
+    for _ in range(2):
+        yard.workspace.run("sync")
+    yard.member("vendor", "new")
+    assert "out of date" in yard.workspace.run("sync", code=2).stderr
+
+
+def test_an_environment_that_two_checkouts_share_has_the_members_of_the_last_one(yard: Yard) -> None:
+    yard.member("lab", "lab")
+    yard.ask("lab", more="[sources]\nlab = { path = 'lab' }\n")
+    yard.workspace.run("lock")
+    copy = yard.workspace.root / "copy"
+    shutil.copytree(yard.workspace.app, copy)
+    (copy / "lab" / "lab.py").write_text("VALUE = 2\n")
+    shared = {"PIPPER_ENVIRONMENT": str(yard.workspace.venv)}
+    for folder, value in ((yard.workspace.app, "1"), (copy, "2"), (yard.workspace.app, "1")):
+        yard.workspace.run("sync", env=shared, cwd=folder)
+        assert installed_value(yard, "lab") == value
 
 
 def test_lock_check_says_which_member_changed_and_how(yard: Yard) -> None:

@@ -484,6 +484,54 @@ def test_the_next_sync_removes_what_a_killed_one_left(way: str, made: Workspace)
     ]
 
 
+def test_nothing_is_left_in_the_cache_when_the_environment_gets_its_stamp(
+    made: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, seen, stamp = cache_of(made) / "tmp", [], steps.write_stamp
+
+    def stamped(*args: Any) -> None:
+        seen.append(list(temporary.iterdir()))
+        stamp(*args)
+
+    monkeypatch.setattr(steps, "write_stamp", stamped)
+    for option in ((), ("--link-mode", "copy")):
+        recipe_of(made).unlink(missing_ok=True)
+        away(made)
+        made.bare("sync", *option)
+    assert seen == [[], []]
+
+
+def test_a_sync_that_finds_all_done_but_the_stamp_removes_what_a_killed_one_left(made: Workspace) -> None:
+    left = cache_of(made) / "tmp" / "0123456789abcdef0123456789abcdef"
+    (left / "files").mkdir(parents=True)
+    (left / "files" / "1").write_text("")
+    (made.venv / ".pipper" / "stamp").unlink()
+    assert made.bare("sync").stderr.startswith("Nothing to do: ")
+    assert not left.exists()
+
+
+def test_a_python_that_is_named_during_a_sync_counts_for_the_next(
+    made: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, make = made.app / ".python-version", steps.put_together
+    recipe_of(made).unlink()
+    away(made)
+
+    def meddled(*args: Any) -> Any:
+        version.write_text("3.99\n")
+        return make(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "put_together", meddled)
+        made.bare("sync")
+    assert recipe_of(made).exists()
+    assert "3.99" in made.bare("sync", code=8).stderr
+    away(made)
+    assert "3.99" in made.bare("sync", code=8).stderr
+    version.unlink()
+    assert made.bare("sync").code == 0
+
+
 def test_an_environment_that_appears_meanwhile_is_left_alone(
     made: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

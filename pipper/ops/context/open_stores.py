@@ -27,23 +27,27 @@ def open_store(
             cause="what it holds is asked for each time, so that no private name goes to the index",
             hint="leave out --offline, or lock from a copy in a directory: -b ./DIR",
         )
-    _warn_of_directory(settings, entry)
+    name = settings.repositories.bucket
+    if entry.alias == DEFAULT_ALIAS and has_directory_of_bucket(settings):
+        settings.reporter.warning(
+            f"-b {name} is the bucket {entry.url}; for the directory of that name write -b ./{name}"
+        )
     access = choose_access(settings.repositories, entry, named, settings.environ)
     store = open_bucket(entry, access)
     settings.reporter.detail(f"{store.location}: uses {access.step}")
     return store
 
 
-def _warn_of_directory(settings: Settings, entry: RepositoryEntry) -> None:
-    """Warn if the name of a bucket is that of a repository in this directory, or of an empty folder for one."""
+def has_directory_of_bucket(settings: Settings) -> bool:
+    """Return whether a bucket's name is that of a repository in this directory, or of an empty folder for one.
+
+    Raises MachineError if that folder cannot be read.
+    """
     name = settings.repositories.bucket
-    if entry.alias != DEFAULT_ALIAS or not name or ":" in name:
-        return
+    if not name or ":" in name:
+        return False
     from pipper.core.layout.keys import MARKER_KEY  # noqa: PLC0415 - few commands get a bucket by its name alone
 
     folder = settings.directory / name
     with os_errors("read", folder):
-        if folder.is_dir() and ((folder / MARKER_KEY).exists() or not any(folder.iterdir())):
-            settings.reporter.warning(
-                f"-b {name} is the bucket {entry.url}; for the directory of that name write -b ./{name}"
-            )
+        return folder.is_dir() and ((folder / MARKER_KEY).exists() or not any(folder.iterdir()))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PIPPER_TOML = "pipper.toml"
 PYPROJECT_TOML = "pyproject.toml"
 LOCK_NAME = "pipper.lock"
+SETUP_FILES = ("setup.py", "setup.cfg")
 PYTHON_VERSION = ".python-version"
 """The file of pyenv and uv that names the Python of a project."""
 
@@ -54,11 +55,13 @@ class ReadFile:
 class ProjectFiles:
     """The manifest of a project and the lock beside it."""
 
-    __slots__ = ("lock", "manifest")
+    __slots__ = ("beside", "lock", "manifest")
 
     def __init__(self, manifest: ReadFile, lock: ReadFile) -> None:
         self.manifest = manifest
         self.lock = lock
+        self.beside = _beside(manifest.path)
+        """What else in the folder counts, as it was before a command used it; None if some of it cannot be read."""
 
     @property
     def root(self) -> str:
@@ -83,10 +86,25 @@ def environment_path(root: "str | os.PathLike[str]", environ: "Mapping[str, str]
 
 def version_file(root: "str | os.PathLike[str]") -> bytes:
     """Return the content of the `.python-version` of the project at `root`, empty without one; raise OSError."""
+    return _content(root, PYTHON_VERSION) or b""
+
+
+def _content(root: "str | os.PathLike[str]", name: str) -> bytes | None:
     try:
-        return read_regular(os.path.join(root, PYTHON_VERSION))
+        return read_regular(os.path.join(root, name))
     except FileNotFoundError:
-        return b""
+        return None
+
+
+def _beside(manifest: str) -> bytes | None:
+    """Return the version file, and the files of setuptools, which may refuse a `pyproject.toml`; None if unreadable."""
+    root, name = os.path.split(manifest)
+    names = (PYTHON_VERSION, *SETUP_FILES) if name == PYPROJECT_TOML else (PYTHON_VERSION,)
+    try:
+        contents = [_content(root, each) for each in names]
+    except OSError:
+        return None
+    return b"\0".join(b"" if each is None else b"+" + each for each in contents)
 
 
 def likely_project(directory: str) -> ProjectFiles | None:

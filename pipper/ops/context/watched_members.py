@@ -9,7 +9,7 @@ from pipper.build.member_state import BUILD_FILES, Watched, watched_of
 from pipper.ops.context.member_files import files_of_requirements
 from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import PIPPER_TOML
-from pipper.ops.context.workspace_folders import folders_looked_into, workspace_folders
+from pipper.ops.context.workspace_folders import looked_at, workspace_folders
 
 _EDITABLE: Mapping[NormalizedName, bool] = {}
 
@@ -31,10 +31,11 @@ def watched_members(project: Project, editable: Mapping[NormalizedName, bool] = 
         if member.build_files:
             files += map(str, files_of_requirements(folder))
             folders.append(str(folder))  # another such file may appear
-    folders += map(str, folders_looked_into(manifest.workspace, root))
+    looked_into, links = looked_at(manifest.workspace, root)
+    folders += looked_into
     for folder in workspace_folders(manifest.workspace, root):
         files += _of_manifest(folder)
-    return Watched(files=tuple(dict.fromkeys(files)), folders=tuple(dict.fromkeys(folders)))
+    return Watched(files=tuple(dict.fromkeys(files)), folders=tuple(dict.fromkeys(folders)), links=links)
 
 
 def _of_manifest(folder: Path) -> list[str]:

@@ -29,10 +29,15 @@ def workspace_folders(workspace: Workspace, root: Path) -> list[Path]:
     ]
 
 
-def folders_looked_into(workspace: Workspace, root: Path) -> list[Path]:
-    """Return the folders in which a folder may appear that a pattern matches; raises as `workspace_folders`."""
-    walks = (_Walk(folder_pattern(text), root) for text in workspace.members)
-    return list(dict.fromkeys(path for walk in walks for path in sorted(walk.looked_into)))
+def looked_at(workspace: Workspace, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the folders in which a folder may appear that a pattern matches, and the links that may become one.
+
+    Raises as `workspace_folders`.
+    """
+    walks = [_Walk(folder_pattern(text), root) for text in workspace.members]
+    folders = dict.fromkeys(str(path) for walk in walks for path in sorted(walk.looked_into))
+    links = dict.fromkeys(str(path) for walk in walks for path in sorted(walk.links))
+    return tuple(folders), tuple(links)
 
 
 class _Walk:
@@ -44,6 +49,8 @@ class _Walk:
     def __init__(self, pattern: FolderPattern, root: Path) -> None:
         self.matching: set[Path] = set()
         self.looked_into: set[Path] = set()
+        self.links: set[Path] = set()
+        """Those in a folder looked into that lead to no folder."""
         self._pattern = pattern
         self._root = root
         self._real_root = os.path.realpath(root)
@@ -77,6 +84,8 @@ class _Walk:
         path = folder / name
         if not path.is_dir():
             self.looked_into.add(folder)
+            if path.is_symlink():
+                self.links.add(path)
             return
         if position < self._pattern.end:
             refuse_link_out(path, self._root)
@@ -92,7 +101,11 @@ class _Walk:
         if real not in self._listed:
             found: list[tuple[str, bool]] = []
             with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
-                found = [(each.name, each.is_symlink()) for each in entries if each.is_dir()]
+                for each in entries:
+                    if each.is_dir():
+                        found.append((each.name, each.is_symlink()))
+                    elif each.is_symlink():
+                        self.links.add(folder / each.name)
             found.sort(
                 key=lambda each: (each[1], each[0])
             )  # a folder is known by its own path, not by a link to it

@@ -3,7 +3,7 @@
 The solver is imported only if the old lock is not up to date, and if no remembered solve still holds (`memo`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.elsewhere import FILES
 from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target, parse_name, serves
@@ -22,7 +23,7 @@ from pipper.errors import IntegrityError, PipperError, UsageError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.interpreters import pinned
-from pipper.ops.context.project import Project, project_of, read_project
+from pipper.ops.context.project import Edit, Project, project_of, read_project
 from pipper.ops.context.project_files import LOCK_NAME, PYTHON_VERSION, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
@@ -119,21 +120,21 @@ def lock_project(
     """Solve the manifest for the environments of the old lock and the interpreter at hand; write the lock.
 
     `python` names that interpreter; `build` are projects whose source distributions the manifest is to allow, which
-    is written with the lock. A lock that is up to date stays, and no source is asked. Raises
-    NoSolutionError, UsageError and what repositories raise; an error leaves the old lock unchanged.
+    is written with the lock. A lock that is up to date stays, and no source is asked. Raises NoSolutionError,
+    UsageError, ConflictError if somebody edited a manifest that is to be written, and what repositories raise; an
+    error leaves manifest and lock unchanged.
     """
     reporter = NotingReporter(settings.reporter)
     settings = replace(settings, reporter=reporter)
     project, data = project_of(files), files.lock.data
-    data_to_write = None
     if build:
-        project, data_to_write = _allowing(project, files.manifest.data or b"", build)
+        project = _allowing(project, files.manifest.data or b"", build)
     old = None if data is None else _old_lock(data, settings.reporter)
     _require_known(options.upgrade_packages, old)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python), project.pythons)
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
     is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
-    is_same = data_to_write is None
+    is_same = not project.edits
     if old and data and is_same and is_up_to_date(settings, project, options, old, data, target):
         warn_of_unnamed(settings, project.manifest, old)
         stamp = _stamp(basis, data, _watched(files, project)) if is_usual else None
@@ -149,11 +150,13 @@ def lock_project(
     else:
         lock, log = _solved(settings, project, interpreter, options, old)
         text = dump_lock(lock).encode()
-        if key and not dry_run and (watched := _watched(files, project)):
+        # What lies beside the manifest is read in the solve: of what changed meanwhile, nobody knows when.
+        is_same_start = key == memo_key(files, interpreter.executable, asked_for(settings, options, python))
+        if key and is_same_start and not dry_run and (watched := _watched(files, project, FILES)):
             places = places_of(settings, project, old)
             memo = memo_of(key, text, log, places, tuple(reporter.messages), watched)
     warn_of_unnamed(settings, project.manifest, lock)
-    written = not dry_run and _write(project, data_to_write, text)
+    written = not dry_run and _write(project, text)
     # The members are looked at again for the stamp: a folder that it covers may list the lock that is there now.
     stays = is_usual and is_same and is_up_to_date(settings, project, BARE, lock, text, target)
     return LockOutcome(
@@ -178,8 +181,11 @@ def _solved(
     return make_lock(settings, project, target, options, old=old, builder=builder, log=log), log
 
 
-def _watched(files: ProjectFiles, project: Project) -> SeenPaths | None:
-    """Return what the members now are; None if that cannot be told, or is no longer what `project` says."""
+def _watched(files: ProjectFiles, project: Project, beside: Iterable[str] = ()) -> SeenPaths | None:
+    """Return what the members now are; None if that cannot be told, or is no longer what `project` says.
+
+    `beside` are names of further files that count in their folders.
+    """
     manifest = project.manifest
     if not (manifest.members or manifest.workspace):
         return SeenPaths()
@@ -187,14 +193,15 @@ def _watched(files: ProjectFiles, project: Project) -> SeenPaths | None:
 
     try:
         paths = watched_members(project)
-        watched = SeenPaths(paths.files, paths.folders)
+        more = dict.fromkeys(str(folder / name) for name in beside for folder in project.folders[1:])
+        watched = SeenPaths((*paths.files, *more), paths.folders)
         return watched if project_of(files).manifest == manifest else None
     except (OSError, PipperError):
         return None
 
 
 def _stamp(basis: str, lock: bytes, watched: SeenPaths | None) -> LockStamp | None:
-    if watched is None:
+    if watched is None or not basis:
         return None
     return LockStamp(key=stamp_key(basis, lock, watched.digest), watched=watched.paths)
 
@@ -208,25 +215,32 @@ def _unchanged(lock: Lock, target: Target, stamp: LockStamp | None, reporter: Re
     return outcome
 
 
-def _write(project: Project, manifest: bytes | None, lock: bytes) -> bool:
-    """Write manifest and lock; return whether the lock changed."""
-    if manifest is not None:
-        write_document(project.manifest_path, manifest)
-    if read_bytes(project.lock_path) == lock:
-        return False
-    write_document(project.lock_path, lock)
+def _write(project: Project, lock: bytes) -> bool:
+    """Write the lock, and the manifest if it is edited, both or none; return whether the lock changed."""
+    project.refuse_edited()
+    for path, edit in project.edits.items():
+        write_document(path, edit.after)
+    try:
+        if read_bytes(project.lock_path) == lock:
+            return False
+        write_document(project.lock_path, lock)
+    except BaseException:
+        for path, edit in project.edits.items():
+            write_document(path, edit.before or b"")
+        raise
     return True
 
 
-def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) -> tuple[Project, bytes | None]:
-    """Return the project that allows these builds, and its manifest if that changed."""
+def _allowing(project: Project, data: bytes, names: Sequence[NormalizedName]) -> Project:
+    """Return the project with a manifest, edited if need be, that allows these builds."""
     from pipper.core.manifest.edit import allow_builds  # noqa: PLC0415 - for this option only
 
     label = project.manifest_path.name
     changed = allow_builds(data, names, label=label)
     if changed == data:
-        return project, None
-    return read_project(project.manifest_path, changed), changed
+        return project
+    path = project.manifest_path
+    return replace(read_project(path, changed), edits={path: Edit(before=data, after=changed)})
 
 
 def _old_lock(data: bytes, reporter: Reporter) -> Lock:

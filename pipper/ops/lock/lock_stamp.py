@@ -2,9 +2,8 @@
 
 It lies in the cache, one for each project, and covers all that `up_to_date` looks at: the bytes of manifest and
 lock and of the files of members, the interpreter at hand, and the named repositories. It holds what that `lock` said
-and the paths of these files. A stamp that is cut off
-or for anything else is void, so is one that this user did not write (`system.seals`), and every stamp in a cache that
-other users can write to.
+of its lock, and the paths of these files. A stamp that is cut off or for anything else is void; so is one that this
+user did not write (`system.seals`), and every stamp in a cache that other users can write to.
 
 `stamped` has to be fast, so this module imports little.
 """
@@ -15,12 +14,11 @@ import sys
 from pipper import __version__
 from pipper.cache.parts import is_private, likely_root
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
+from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
 from pipper.python.venv import venv_python_path
 from pipper.system.digest import digest
-from pipper.system.regular_file import read_regular
-from pipper.system.seals import seal_key
+from pipper.system.seals import read_sealed, sealed
 from pipper.system.seen_paths import digest_of_paths
 from pipper.system.trust import is_own_folder
 
@@ -33,21 +31,22 @@ if TYPE_CHECKING:
 STAMPS = "stamps"
 """The folder in the cache."""
 
-_FORMAT = "2"
-_LIMIT = 1 << 20
+_FORMAT = "3"
 
 
 def lock_basis(files: ProjectFiles, python: "str | os.PathLike[str]") -> str:
     """Return a digest of all that a bare `lock` goes by, except the old lock; `python` is the interpreter at hand.
 
-    Raises UsageError if the interpreter does not exist, OSError if `.python-version` cannot be read.
+    Empty if a file beside the manifest cannot be read. Raises UsageError if the interpreter does not exist.
     """
     manifest = files.manifest
+    if files.beside is None:
+        return ""
     facts = (_FORMAT, __version__, manifest.path, fingerprint(python), _named_repositories())
     return digest(
         *(fact.encode(errors="surrogateescape") for fact in facts),
         manifest.data or b"",
-        version_file(files.root),
+        files.beside,
     )
 
 
@@ -67,14 +66,15 @@ def stamped(files: ProjectFiles | None) -> list[str] | None:
         root, python = likely_cache(os.environ), likely_python(files)
         if not root or not python:
             return None
-        stamp = read_regular(os.path.join(root, stamp_name(files.manifest.path)), _LIMIT, follow=False)
-        seal, key, text = os.fsdecode(stamp).split("\n", 2)
-        if not seal or seal != _seal(key, text):
+        stamp = read_sealed(os.path.join(root, stamp_name(files.manifest.path)), _subject(files))
+        basis = lock_basis(files, python)
+        if stamp is None or not basis:
             return None
+        key, _, text = os.fsdecode(stamp).partition("\n")
         told, *watched = text.split("\0")
         lines = told.split("\n")
-        is_current = key == stamp_key(lock_basis(files, python), files.lock.data, digest_of_paths(watched))
-    except (OSError, ValueError, PipperError):
+        is_current = key == stamp_key(basis, files.lock.data, digest_of_paths(watched))
+    except (OSError, PipperError):
         return None
     return lines if is_current and all(map(str.isprintable, lines)) else None
 
@@ -121,12 +121,11 @@ def write_lock_stamp(
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_own_folder(path.parent):
-            write_atomic(path, os.fsencode(f"{_seal(key, text)}\n{key}\n{text}"))
+            write_atomic(path, sealed(os.fsencode(f"{key}\n{text}"), _subject(files)))
 
 
-def _seal(key: str, text: str) -> str:
-    secret = seal_key()
-    return digest(key.encode(), os.fsencode(text), key=secret) if secret else ""
+def _subject(files: ProjectFiles) -> str:
+    return f"lock of {files.manifest.path}"
 
 
 def _named_repositories() -> str:

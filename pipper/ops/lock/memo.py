@@ -14,7 +14,7 @@ import sys
 import pipper
 from pipper.core.reads import Read, ReadLog
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import PYPROJECT_TOML, ProjectFiles
+from pipper.ops.context.project_files import PYPROJECT_TOML, SETUP_FILES, ProjectFiles
 from pipper.ops.lock.lock_stamp import lock_basis
 from pipper.system.digest import digest, digest_each
 from pipper.system.regular_file import read_regular
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MEMOS = "memos"
 """The folder in the cache."""
 BESIDE = (
-    *(PYPROJECT_TOML, "setup.py", "setup.cfg"),
+    *(PYPROJECT_TOML, *SETUP_FILES),
     *("uv.toml", "pixi.toml", "hatch.toml", "pdm.toml", "Pipfile"),
     *("uv.lock", "poetry.lock", "pdm.lock"),
 )
@@ -105,9 +105,12 @@ def memo_key(files: ProjectFiles, python: "str | os.PathLike[str]", asked: str =
     `python` is the interpreter at hand, `asked` what options say, empty for a bare `lock`.
     """
     try:
-        facts = (lock_basis(files, python), asked, sys.version, _installation())
+        basis = lock_basis(files, python)
+        facts = (basis, asked, sys.version, _installation())
         data = (files.lock.data, *_beside(files.root))
     except (OSError, PipperError):
+        return ""
+    if not basis:
         return ""
     parts = (b"" if each is None else b"+" + each for each in data)
     return digest(*(fact.encode(errors="surrogateescape") for fact in facts), digest_each(parts).encode())
@@ -214,7 +217,16 @@ def _beside(root: str) -> "Iterator[bytes | None]":
 
 
 def _installation() -> str:
-    """Return what changes when pipper, or a package that it runs on, is installed anew; raises OSError."""
-    own = os.path.dirname(os.path.dirname(pipper.__file__))
-    folders = (own, *(each for each in sys.path if each.endswith("-packages") and os.path.isdir(each)))
-    return " ".join(f"{folder} {os.stat(folder).st_mtime_ns}" for folder in folders)
+    """Return what changes when pipper, or a package that it runs on, is installed anew; raises OSError.
+
+    Of a checkout that is installed as editable, that is the latest change of a module.
+    """
+    own = os.path.dirname(pipper.__file__)
+    here = os.getcwd()
+    places = [each for each in sys.path if each and each != here and os.path.exists(each)]
+    if not own.removesuffix(f"{os.sep}pipper").endswith("-packages"):
+        modules = (
+            (folder, name) for folder, _, names in os.walk(own) for name in names if name.endswith(".py")
+        )
+        places += [os.path.join(*module) for module in modules]
+    return digest(*(os.fsencode(f"{place} {os.stat(place).st_mtime_ns}") for place in sorted(set(places))))

@@ -59,7 +59,11 @@ def asked_for(settings: Settings, options: LockOptions, python: Path | None) -> 
     repositories = replace(settings.repositories, credentials=None, profile="")
     if (options, python, repositories, settings.limits) == (BARE, None, RepositoryOptions(), Limits()):
         return ""
-    return "\n".join((*_texts(options), *_texts(repositories), *_texts(settings.limits), str(python)))
+    from pipper.ops.context.open_stores import has_directory_of_bucket  # noqa: PLC0415 - a bare lock has no bucket
+
+    warned = has_directory_of_bucket(settings)  # what is said depends on it
+    facts = (str(python), str(warned))
+    return "\n".join((*_texts(options), *_texts(repositories), *_texts(settings.limits), *facts))
 
 
 def _texts(options: Struct) -> list[str]:

@@ -7,10 +7,11 @@ covers all inputs of a sync except the environment, whose state is in the stamp.
 import os
 
 from pipper import __version__
-from pipper.apply.stamp import STATE, is_current
+from pipper.apply.stamp import is_current
 from pipper.errors import PipperError
-from pipper.ops.context.project_files import ProjectFiles, environment_path, version_file
+from pipper.ops.context.project_files import ProjectFiles, environment_path
 from pipper.python.fingerprint import fingerprint
+from pipper.python.venv import PYTHON, STATE
 from pipper.system.digest import digest
 from pipper.system.trust import is_own_folder
 
@@ -18,8 +19,6 @@ KEEPS_OTHERS = "{'keeps_others': True}"
 """`SyncRequest.stamped_options` of a `run` without options."""
 NOTHING_TO_DO = "Nothing to do: the environment has the packages of the lock"
 """The stamp does not cover the content of modules, so it says no more."""
-PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
-"""The python of a virtual environment, below it."""
 
 
 def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
@@ -35,7 +34,8 @@ def is_fresh(files: ProjectFiles | None, options: str = "") -> bool:
     try:
         if not is_own_folder(environment) or not is_own_folder(os.path.join(environment, STATE)):
             return False
-        return os.path.exists(python) and is_current(environment, stamp_key(files, options, python))
+        key = stamp_key(files, options, python) if os.path.exists(python) else ""
+        return bool(key) and is_current(environment, key)
     except (OSError, PipperError):
         return False
 
@@ -51,8 +51,11 @@ def is_fresh_for_run(files: ProjectFiles | None) -> bool:
 def stamp_key(files: ProjectFiles, options: str, python: "str | os.PathLike[str]") -> str:
     """Return the stamp key of a sync of these files, with these options, for an interpreter.
 
-    Raises UsageError if the interpreter does not exist, OSError if `.python-version` cannot be read.
+    It has the path of the project, whose members an environment elsewhere may have. Empty if a file beside the manifest
+    cannot be read. Raises UsageError if the interpreter does not exist.
     """
-    facts = (__version__, os.path.basename(files.manifest.path), options, fingerprint(python))
-    data = (files.manifest.data or b"", files.lock.data or b"", version_file(files.root))
+    if files.beside is None:
+        return ""
+    facts = (__version__, files.manifest.path, options, fingerprint(python))
+    data = (files.manifest.data or b"", files.lock.data or b"", files.beside)
     return digest(*(fact.encode(errors="surrogateescape") for fact in facts), *data)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from pipper.build.member_state import Watched, member_state
+from pipper.apply.stamp import Seen
+from pipper.build.member_state import member_state
 from pipper.core.lock.model import LockedFile, LockedPackage
 from pipper.core.manifest.inputs import PATH
 from pipper.core.manifest.members import ITSELF
@@ -85,11 +86,16 @@ def _want(package: LockedPackage, project: Project, *, editable: bool, facts: st
     )
 
 
-def watched(project: Project, wanted: Iterable[Wanted]) -> Watched:
-    """Return the paths that the stamp of a sync with these members covers besides the environment.
+def look_at(
+    project: Project, packages: Iterable[LockedPackage], environment: Environment, options: MemberOptions
+) -> Seen | None:
+    """Return what the stamp of a sync with these members of a lock covers besides the environment.
 
-    Raises MachineError if a folder cannot be read.
+    None if some of it is no longer there. Raises MachineError if a folder cannot be read.
     """
-    return watched_members(
-        project, {want.name: want.build == EDITABLE for want in wanted if want.source == PATH}
-    )
+    editable = {package.name: is_editable(package, environment, options) for package in packages}
+    found = watched_members(project, editable)
+    try:
+        return Seen((*found.files, *found.links), found.folders)
+    except OSError:
+        return None

@@ -41,7 +41,8 @@ def recorder_for(run: SyncRun, made_in: Path) -> Recorder | None:
     try:
         is_own = root == Path(environment_path(files.root, settings.environ)) and not root.is_symlink()
         if is_own and _is_by_this_python(settings, environment) and likely_root(settings.environ) == cache:
-            return Recorder(environment, recipe_key(files, os.fspath(root)), cache, made_in)
+            key = recipe_key(files, os.fspath(root))
+            return Recorder(environment, key, cache, made_in) if key else None
     except (OSError, PipperError):
         return None  # the environment is made without
     return None

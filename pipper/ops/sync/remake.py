@@ -11,7 +11,8 @@ from pipper.apply.recipe import environment_key, remake
 from pipper.cache.parts import likely_root
 from pipper.errors import PipperError
 from pipper.ops.context.project_files import ProjectFiles, environment_path
-from pipper.ops.sync.freshness import PYTHON, stamp_key
+from pipper.ops.sync.freshness import stamp_key
+from pipper.python.venv import PYTHON
 
 
 def remade(files: ProjectFiles | None) -> list[str] | None:
@@ -30,14 +31,22 @@ def remade(files: ProjectFiles | None) -> list[str] | None:
         return None  # the long way says that it leaves this one alone
     try:
         key = recipe_key(files, root)
-        return remake(cache, root, key, lambda: stamp_key(files, "", f"{root}/{PYTHON}"))
+        return remake(cache, root, key, lambda: _key_of_stamp(files, root)) if key else None
     except (OSError, ValueError, PipperError):
         return None
+
+
+def _key_of_stamp(files: ProjectFiles, root: str) -> str:
+    try:
+        return stamp_key(files, "", f"{root}/{PYTHON}")
+    except PipperError:
+        return ""  # its Python went away since: the next sync looks at everything
 
 
 def recipe_key(files: ProjectFiles, root: str) -> str:
     """Return the key of the recipe for the environment at `root`, made with the Python that runs pipper.
 
-    Raises what `stamp_key` raises.
+    Empty if a file beside the manifest cannot be read. Raises what `stamp_key` raises.
     """
-    return environment_key(stamp_key(files, "", sys.executable), root)
+    key = stamp_key(files, "", sys.executable)
+    return environment_key(key, root) if key else ""

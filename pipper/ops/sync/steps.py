@@ -166,6 +166,9 @@ def _sync_existing(
             refuse_self_change(plan, environment)
             plan = run.apply(plan, present, documents, wheels)
             present = ()
+        else:
+            # A sync that was killed when the environment was complete may have left something.
+            open_cache(run.settings).sweep()
         return _finished(run, plan, present, wheels)
 
 
@@ -180,10 +183,11 @@ def _finished(
 
         ours = [each for each in present or installed(environment) if each.ours]
         compile_modules(environment, ours, run.settings.reporter)
-    if run.goal.files and run.request.is_stamped:
+    if run.recorder:
+        run.recorder.settle(wheels.values())
+    if run.goal.files and run.seen and run.request.is_stamped:
         python = environment.interpreter.executable
-        key = stamp_key(run.goal.files, run.request.stamped_options, python)
-        files, folders = run.watched()
-        write_stamp(environment, key, files, folders)
+        if key := stamp_key(run.goal.files, run.request.stamped_options, python):
+            write_stamp(environment, key, run.seen)
     recipe = run.recorder.recorded(wheels.values()) if run.recorder else None
     return SyncOutcome(environment=environment, plan=plan, recipe=recipe)

@@ -10,10 +10,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.apply.new_environment import NewEnvironment
 from pipper.apply.placing import Placer
 from pipper.apply.shared_paths import shares_of
+from pipper.apply.stamp import Seen
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import verify
 from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel
+from pipper.core.lock.model import LockedPackage
 from pipper.core.lock.selection import chosen_part, select, select_members
 from pipper.core.manifest.inputs import PATH
 from pipper.core.plan import Installed, Keep, Plan, Wanted, make_plan
@@ -39,6 +41,7 @@ from pipper.python.environment import Environment, installed
 if TYPE_CHECKING:
     from pipper.apply.recorder import Recorder
     from pipper.ops.sync.fetch import Origins
+    from pipper.ops.sync.members import MemberOptions
 
 
 class SyncRun:
@@ -55,27 +58,35 @@ class SyncRun:
         label = str(request.lock_path or LOCK_NAME)
         part = part_for(goal.lock, environment.interpreter, label=label)
         self._part = chosen_part(goal.lock, part, goal.selection)
-        self.wanted = (*select(goal.lock, part, goal.selection), *self._members(label))
+        members = select_members(goal.lock, self._part, goal.selection)
+        self.seen = self._looked(members)
+        """What there was of members, before anything of them was used; None if the stamp cannot cover it."""
+        self.wanted = (*select(goal.lock, part, goal.selection), *self._members(members, label))
 
-    def _members(self, label: str) -> tuple[Wanted, ...]:
-        members = select_members(self.goal.lock, self._part, self.goal.selection)
+    def _looked(self, members: Sequence[LockedPackage]) -> Seen | None:
+        project, files = self.goal.project, self.goal.files
+        if project is None or not (project.manifest.members or project.manifest.workspace):
+            return Seen()
+        if files is None or not self.request.is_stamped:
+            return None
+        # Imported here, as in `_members`: few projects have members.
+        from pipper.ops.sync.members import look_at  # noqa: PLC0415 - see above
+
+        seen = look_at(project, members, self.environment, self._member_options)
+        return seen if project_of(files).manifest == project.manifest else None
+
+    def _members(self, members: Sequence[LockedPackage], label: str) -> tuple[Wanted, ...]:
         if not members:
             return ()
-        # Imported here, as in `watched`: few projects have members.
-        from pipper.ops.sync.members import MemberOptions, member_wants  # noqa: PLC0415 - see above
+        from pipper.ops.sync.members import member_wants  # noqa: PLC0415 - see above
 
-        options = MemberOptions(no_project=self.request.no_project, no_editable=self.request.no_editable)
-        return member_wants(members, self.goal.project, self.environment, options, label=label)
+        return member_wants(members, self.goal.project, self.environment, self._member_options, label=label)
 
-    def watched(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the files and folders of members whose change makes the stamp void."""
-        project = self.goal.project
-        if project is None or not (project.manifest.members or project.manifest.workspace):
-            return (), ()
-        from pipper.ops.sync.members import watched  # noqa: PLC0415 - see above
+    @property
+    def _member_options(self) -> "MemberOptions":
+        from pipper.ops.sync.members import MemberOptions  # noqa: PLC0415 - see above
 
-        found = watched(project, self.wanted)
-        return found.files, found.folders
+        return MemberOptions(no_project=self.request.no_project, no_editable=self.request.no_editable)
 
     def renewed(self) -> "SyncRun":
         """Return this run, or one from the current manifest and lock if another process changed them."""
