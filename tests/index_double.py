@@ -282,7 +282,8 @@ def _handler(double: IndexDouble) -> type[BaseHTTPRequestHandler]:
 
 def _metadata(wheel: Path) -> bytes:
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        top = (each for each in archive.namelist() if each.count("/") == 1)
+        (name,) = (each for each in top if each.endswith(".dist-info/METADATA"))
         return archive.read(name)
 
 

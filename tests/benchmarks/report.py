@@ -1,6 +1,6 @@
 """Figures as text, as Markdown, and between two marks of a page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -10,6 +10,17 @@ from tests.benchmarks.process import Taken
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 NOTHING = "\N{EN DASH}"
 """In the place of a figure: the tool does not do that."""
+MISSED = "\N{HEAVY EXCLAMATION MARK SYMBOL} "
+GOALS = {
+    "lock, cold": (2.0, 1.0),
+    "lock, warm cache, no lock there": (1.0, 0.7),
+    "lock, nothing changed": (1.0, 1.0),
+    "sync, cold cache, new environment": (2.0, 1.2),
+    "sync, warm cache, new environment": (1.1, 0.5),
+    "sync, right after a sync": (0.8, 0.8),
+    "sync, nothing to do": (1.0, 1.0),
+}
+"""How many times as long as uv a work may take at most, without a round trip and with one of 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +93,40 @@ def as_text(figures: Iterable[Figure]) -> str:
 def as_markdown(figures: Iterable[Figure], facts: Iterable[str], titles: dict[str, str]) -> str:
     """A table for each set of wheels (`titles`: by their names) with a column a tool, and the facts below."""
     figures = list(figures)
-    tables = (
+    tables = [
         f"**{title}**\n\n{_table([figure for figure in figures if figure.wheels == name])}"
         for name, title in titles.items()
-    )
-    return "\n".join(tables) + "\n" + "".join(f"- {fact}\n" for fact in facts)
+    ]
+    return "\n".join([*_goals(figures), *tables]) + "\n" + "".join(f"- {fact}\n" for fact in facts)
+
+
+def _goals(figures: list[Figure]) -> Iterator[str]:
+    """The goals beside what was measured, if that is all there."""
+    found = {
+        (figure.work, figure.scene): ratio_to_uv(figure, figures)
+        for figure in figures
+        if figure.wheels == "small" and figure.tool == "pipper"
+    }
+    scenes = ("0 ms", "20 ms")
+    if any(found.get((work, scene)) is None for work in GOALS for scene in scenes):
+        return
+    lines = [
+        (
+            "work, as many times as long as uv",
+            *(f"{scene}: {what}" for scene in scenes for what in ("goal", "pipper")),
+        )
+    ]
+    lines.append(("---", *("---:",) * 4))
+    for work, goals in GOALS.items():
+        cells = []
+        for scene, goal in zip(scenes, goals, strict=True):
+            ratio = found[work, scene] or 0.0
+            cells += [
+                f"\N{LESS-THAN OR EQUAL TO} {goal:.1f}",
+                f"{'' if ratio <= goal else MISSED}{times(ratio)}",
+            ]
+        lines.append((work, *cells))
+    yield f"**The goals, with the 113 small packages** ({MISSED.strip()}: missed)\n\n{_lines(lines)}"
 
 
 def as_details(figures: Iterable[Figure]) -> str:

@@ -58,6 +58,7 @@ def _process(target: Callable[..., None], *args: object) -> Iterator[int]:
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *args), daemon=True)
     process.start()
+    theirs.close()  # so that `recv` ends if the process does
     try:
         yield ours.recv()
     finally:
@@ -225,7 +226,10 @@ def _index(wheels: Path) -> dict[str, Body]:
     for path in sorted(wheels.glob("*.whl")):
         name = canonicalize_name(path.name.split("-")[0])
         with zipfile.ZipFile(path) as archive:
-            (inside,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+            top = (
+                each for each in archive.namelist() if each.count("/") == 1
+            )  # setuptools brings others below
+            (inside,) = (each for each in top if each.endswith(".dist-info/METADATA"))
             metadata = archive.read(inside)
         body, python = path.read_bytes(), email.message_from_bytes(metadata)["Requires-Python"]
         bodies[f"/files/{path.name}"] = Body(body=body, kind="application/octet-stream")

@@ -192,5 +192,7 @@ def digest(path: Path) -> str:
 
 
 def _own(path: Path) -> bool:
-    mark = path.parent.name.endswith(".dist-info") and path.name in _OWN_MARKS
+    folder = path.parent
+    is_top = folder.parent.name == "site-packages"  # what a package brings of others is its own
+    mark = is_top and folder.name.endswith(".dist-info") and path.name in _OWN_MARKS
     return mark or "__pycache__" in path.parts

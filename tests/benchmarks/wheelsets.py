@@ -161,6 +161,7 @@ def _files(wheel: Path) -> dict[str, str]:
                 path = below if scheme in {"purelib", "platlib"} else ""
             else:
                 path = name
-            if path and not name.endswith((".dist-info/RECORD", "/")):
+            is_record = top.endswith(".dist-info") and below == "RECORD"
+            if path and not is_record and not name.endswith("/"):
                 found[path] = hashlib.sha256(archive.read(name)).hexdigest()
     return found

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from tests.benchmarks.process import Taken
 from tests.benchmarks.report import (
     BEGIN,
     END,
+    GOALS,
+    MISSED,
     NOTHING,
     Figure,
     as_details,
@@ -163,6 +166,19 @@ def test_a_cell_tells_the_median_and_the_ratio_to_uv_in_the_same_scene() -> None
     )
     assert "| lock, cold | 20 ms | 16.0 s / 8.00 s (4.0x) | **4.00 s** / 2.00 s |" in text
     assert text.index("**12 small packages**") < text.index("**30 real wheels**") < text.index("- a fact")
+
+
+def test_goals_are_told_with_those_that_are_missed() -> None:
+    assert "The goals" not in as_markdown(FIGURES, [], TITLES)
+    every = [
+        replace(figure(tool, took, work=work), scene=scene)
+        for work in GOALS
+        for scene in ("0 ms", "20 ms")
+        for tool, took in (("pipper", 1.1), ("uv", 1.0))
+    ]
+    text = as_markdown(every, [], TITLES).replace("\N{MULTIPLICATION SIGN}", "x")
+    assert f"| lock, cold | ≤ 2.0 | 1.1x | ≤ 1.0 | {MISSED}1.1x |" in text
+    assert f"| sync, warm cache, new environment | ≤ 1.1 | 1.1x | ≤ 0.5 | {MISSED}1.1x |" in text
 
 
 def test_details_tell_the_fastest_and_the_slowest_round() -> None:
