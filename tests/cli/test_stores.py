@@ -49,6 +49,7 @@ class Bucket:
         (page,) = (key for key in self.double.contents(self.name) if key.endswith("index.json"))
         self.double.lose(self.name, page)
         self.run("repository", "repair", *options)
+        self.run("repository", "site", *options)
         self.run("repository", "copy", "--all", "--from", "acme", "--to", f"s3://{self.name}/copy", *options)
         self.run("repository", "prune", "foo:1.0.0", *options)
 
@@ -160,6 +161,7 @@ def _life_of_one(bucket: Bucket) -> None:
     """Run every command that writes into the repository of the manifest."""
     old, new = (make_wheel(bucket.root / "dist", "foo", version) for version in ("1.0.0", "2.0.0"))
     bucket.run("publish", old, new)
+    bucket.run("repository", "site")
     bucket.run("yank", "foo:1.0.0")
     bucket.run("repository", "check")
     bucket.double.lose(bucket.name, "pipper/foo/index.json")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command
-from pipper.cli.options.settings import json_option, repository_options, settings_from
+from pipper.cli.options.settings import json_option, object_options, repository_options, settings_from
 from pipper.cli.output import give_json, render_errors, tell
 from pipper.cli.render.site import site_document, site_lines, site_summary
 from pipper.ops.repository.site import make_site, remove_site
@@ -24,6 +24,7 @@ Examples:
 )
 @click.option("--remove", is_flag=True, help="Delete the pages, and keep them no longer.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@object_options
 @repository_options
 @json_option
 def site_(remove: bool, dry_run: bool, as_json: bool, **shared: Any) -> int:
