@@ -158,7 +158,7 @@ class Hosts:
         own = {
             "AWS_ROLE_ARN": ROLE,
             "AWS_WEB_IDENTITY_TOKEN_FILE": "/tmp/aws-token",
-            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
         }
         machine = self.make(name, {**self._world.variables, **own}, {"/tmp/aws-token": "aws-token"})
         (self._place / name / "aws-token").write_text(TOKEN)
