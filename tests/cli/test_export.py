@@ -130,6 +130,14 @@ def test_the_projects_own_lock_is_not_replaced(app: Path) -> None:
     assert (app / "pipper.lock").read_bytes() == before
 
 
+def test_the_bill_of_another_tool_is_not_replaced(app: Path) -> None:
+    run_pipper("export", "-o", "sbom.json", cwd=app)
+    bill = (app / "sbom.json").read_text().replace('"name": "pipper"', '"name": "another"')
+    (app / "sbom.json").write_text(bill)
+    assert run_pipper("export", "-o", "sbom.json", cwd=app, ok=False).code == 2
+    assert (app / "sbom.json").read_text() == bill
+
+
 @pytest.mark.parametrize("name", ["pipper.toml", "pyproject.toml", "settings.toml", "notes.txt", "uv.lock"])
 @pytest.mark.parametrize("kind", ["pylock", "requirements"])
 def test_a_file_that_export_did_not_write_is_not_replaced(app: Path, kind: str, name: str) -> None:
@@ -141,7 +149,10 @@ def test_a_file_that_export_did_not_write_is_not_replaced(app: Path, kind: str, 
     assert name in refused.stderr
 
 
-@pytest.mark.parametrize(("kind", "name"), [("pylock", "pylock.toml"), ("requirements", "requirements.txt")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("pylock", "pylock.toml"), ("requirements", "requirements.txt"), ("cyclonedx", "sbom.json")],
+)
 def test_what_export_wrote_and_an_empty_file_are_replaced(app: Path, kind: str, name: str) -> None:
     (app / name).touch()
     run_pipper("export", "-f", kind, "-o", name, cwd=app)

@@ -157,6 +157,17 @@ def test_R05_a_project_of_setuptools_with_an_empty_table_of_pipper_is_told(empty
     assert 'dependencies = ["alpha>=1"]' in empty.manifest.read_text()
 
 
+def test_R05_nothing_is_added_to_a_project_whose_requirements_are_elsewhere(empty: Workspace) -> None:
+    manifest = empty.app / "pyproject.toml"
+    empty.app.mkdir(parents=True)
+    manifest.write_text("[tool.pipper]\n")
+    done = empty.refused("add", "alpha", code=2, subject="has no [project]")
+    assert "--group NAME" in done.stderr
+    (empty.app / "setup.cfg").write_text("[options]\ninstall_requires = beta\n")
+    done = empty.refused("add", "alpha", code=2, subject="the requirements are in setup.cfg")
+    assert manifest.read_text() == "[tool.pipper]\n"
+
+
 def test_R05_a_project_with_setup_py_alone_is_told_what_to_write(empty: Workspace) -> None:
     empty.app.mkdir(parents=True)
     (empty.app / "pyproject.toml").write_text("[tool.pipper]\n")

@@ -90,5 +90,9 @@ def test_a_conflict_with_a_mark_missing_stays_damage(
 ) -> None:
     workspace, base, ours, theirs = branches
     whole = merged(tmp_path, base, ours, theirs)
-    workspace.lock.write_bytes(whole[: whole.rindex(b">>>>>>>")])
-    workspace.refused("lock", code=2, subject="damaged")
+    for mark in (b"<<<<<<<", b"=======", b">>>>>>>"):
+        lines = whole.splitlines(keepends=True)
+        workspace.lock.write_bytes(b"".join(line for line in lines if not line.startswith(mark)))
+        done = workspace.refused("lock", code=2, subject="damaged")
+        assert "both sides agree on" not in done.stderr
+        assert "restore" in done.stderr

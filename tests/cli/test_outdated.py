@@ -86,3 +86,38 @@ def test_another_copy_of_the_repository_may_be_asked(shop: Workspace) -> None:
 def test_a_stale_lock_is_refused(shop: Workspace) -> None:
     shop.write_manifest("models")
     shop.refused("outdated", code=2, subject="pipper.lock is out of date")
+
+
+def test_the_limits_of_the_manifest_and_asked_extras_count_in_what_is_allowed(empty: Workspace) -> None:
+    """What `allowed` says, `lock -P NAME` takes."""
+    needs = ["inner<4; extra == 'fast'", "inner<3; extra == 'other'"]
+    empty.publish(
+        empty.wheel("outer", requires=needs, extras={"fast": [], "other": []}),
+        *(empty.wheel(name, "1.0") for name in ("inner", "limited", "forced")),
+    )
+    empty.write_manifest("outer[fast]", "limited", "forced<2")
+    empty.run("lock")
+    empty.publish(*(empty.wheel("inner", version) for version in ("2.5", "3.5", "4.0")))
+    empty.publish(
+        *(empty.wheel(name, version) for name in ("limited", "forced") for version in ("2.0", "3.0"))
+    )
+    manifest = empty.manifest.read_text()
+    empty.manifest.write_text(f"constraints = ['limited<3']\noverrides = ['forced>=1']\n{manifest}")
+    empty.run("lock")
+    told = empty.run("outdated").stdout
+    assert told == "forced 1.0 3.0 3.0\ninner 1.0 4.0 3.5\nlimited 1.0 3.0 2.0\n"
+    for name, version in (("forced", "3.0"), ("inner", "3.5"), ("limited", "2.0")):
+        empty.run("lock", "-P", name)
+        assert empty.locked()[name] == version
+
+
+def test_a_version_that_has_not_cooled_down_is_newer_and_not_allowed(shop: Workspace) -> None:
+    for page in shop.repository.glob("*/index.json"):
+        document = json.loads(page.read_text())
+        for file in document["files"]:
+            if "-1.0-" in file["filename"]:
+                file["upload-time"] = "2020-01-01T00:00:00Z"
+        page.write_text(json.dumps(document))
+    shop.manifest.write_text(f"cool-down = '7 days'\n{shop.manifest.read_text()}")
+    shop.run("lock")
+    assert shop.run("outdated").stdout == "base 1.0 1.1 1.0\nmodels 1.0 2.0 1.0\n"

@@ -11,6 +11,7 @@ from pipper.cli import synonyms
 from pipper.cli.app import COMMANDS, app
 from pipper.cli.paint import coloured
 from tests.commands import run_here
+from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.stock import on_terminal
 
@@ -314,3 +315,18 @@ def test_U_a_file_that_is_installed_is_told_as_the_source_until_it_is_removed(wo
     workspace.run("remove", "psi")
     assert "files" not in workspace.manifest.read_text()
     assert before.replace("[sources]\n", "") == workspace.manifest.read_text().replace("[sources]\n", "")
+
+
+def test_to_remove_all_that_a_manifest_says_empties_manifest_lock_and_environment(empty: Workspace) -> None:
+    empty.app.mkdir(parents=True, exist_ok=True)
+    empty.manifest.write_bytes(b"")
+    with IndexDouble() as index:
+        index.add(empty.wheel("alpha"))
+        env = {"PIPPER_INDEX_URL": index.url}
+        empty.run("add", "alpha", env=env)
+        assert empty.installed() == {"alpha": "1.0.0"}
+        empty.run("remove", "alpha", env=env)
+        assert empty.manifest.read_bytes() == b""
+        assert "alpha" not in empty.lock.read_text()
+        assert empty.installed() == {}
+        empty.run("sync", env=env)

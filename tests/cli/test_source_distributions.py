@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipper.ops.lock import make_lock
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.sdists import BACKEND, make_backend, make_sdist
@@ -94,6 +95,34 @@ def test_R01_a_permission_that_was_taken_back_is_given_again(shop: Shop) -> None
     shop.workspace.run("lock", "--build", "promise")
     assert "promise" in tomllib.loads(shop.workspace.manifest.read_text())["build"]["allow"]
     shop.workspace.run("lock", "--check")
+
+
+def test_T14_what_the_user_writes_into_the_manifest_during_a_lock_is_not_overwritten(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve = make_lock.make_lock
+
+    def meddled(*args: Any, **options: Any) -> Any:
+        found = solve(*args, **options)
+        manifest = shop.workspace.manifest
+        manifest.write_text(f"{manifest.read_text()}# mine\n")
+        return found
+
+    shop.ask("promise")
+    with monkeypatch.context() as patched:
+        patched.setattr(make_lock, "make_lock", meddled)
+        done = shop.workspace.run("lock", "--build", "promise", code=7)
+    assert "was edited during the command" in done.stderr
+    assert shop.workspace.manifest.read_text().endswith("# mine\n")
+    assert not shop.workspace.lock.exists()
+
+
+def test_T14_where_the_lock_cannot_be_written_the_manifest_stays_too(shop: Shop) -> None:
+    shop.ask("promise")
+    before = shop.workspace.manifest.read_bytes()
+    shop.workspace.lock.symlink_to(shop.workspace.root / "elsewhere.lock")
+    shop.workspace.run("lock", "--build", "promise", code=4)
+    assert shop.workspace.manifest.read_bytes() == before
 
 
 def test_R01_the_lock_holds_the_source_and_all_that_builds_it_with_hashes(shop: Shop) -> None:

@@ -105,23 +105,29 @@ def test_roots_say_which_part_of_the_manifest_they_come_from() -> None:
 
 def test_a_tree_unfolds_a_package_once_and_ends_in_a_cycle() -> None:
     found = graph({"a": ["b", "c"], "b": ["d"], "c": ["b", "d"], "d": ["a"]}, "a")
-    assert shape(walk(found.children, [pin("a")], set())) == ["a", ".b", "..d", "...a*", ".c", "..b*", "..d*"]
+    assert shape(walk(found.children, [pin("a")], {})) == ["a", ".b", "..d", "...a*", ".c", "..b*", "..d*"]
+
+
+def test_a_tree_of_a_depth_unfolds_a_package_again_where_more_of_it_is_shown() -> None:
+    found = graph({"a": ["b"], "b": ["c"], "c": ["d"], "d": []}, "a", "b")
+    rows = walk(found.children, [pin("a"), pin("b")], {}, most=2)
+    assert shape(rows) == ["a", ".b", "..c", "b", ".c", "..d"]
 
 
 def test_a_leaf_may_come_again_without_a_mark() -> None:
     found = graph({"a": ["c"], "b": ["c"], "c": []}, "a", "b")
-    assert shape(walk(found.children, [pin("a"), pin("b"), pin("a")], set())) == ["a", ".c", "b", ".c"]
+    assert shape(walk(found.children, [pin("a"), pin("b"), pin("a")], {})) == ["a", ".c", "b", ".c"]
 
 
 def test_the_last_of_siblings_is_marked() -> None:
     found = graph({"a": ["b", "c"], "b": [], "c": []}, "a")
-    assert [row.last for row in walk(found.children, [pin("a")], set())] == [True, False, True]
+    assert [row.last for row in walk(found.children, [pin("a")], {})] == [True, False, True]
 
 
 def test_a_chain_of_five_thousand_packages_is_walked() -> None:
     packages = {f"p{number}": [f"p{number + 1}"] for number in range(5000)} | {"p5000": []}
     found = graph(packages, "p0")
-    assert len(list(walk(found.children, [pin("p0")], set()))) == 5001
+    assert len(list(walk(found.children, [pin("p0")], {}))) == 5001
     assert len(reached(found.parents, [pin("p5000")])) == 5001
     (chain,) = chains_to(found, pin("p5000"), most=10).chains
     assert len(chain.pins) == 5001
@@ -208,7 +214,7 @@ def test_chains_are_exactly_those_that_trying_everything_finds(found: Graph) -> 
 
 @given(graphs())
 def test_a_tree_shows_every_package_and_every_edge_once(found: Graph) -> None:
-    rows = list(walk(found.children, [root.pin for root in found.roots], set()))
+    rows = list(walk(found.children, [root.pin for root in found.roots], {}))
     assert len(rows) <= len(found.roots) + sum(len(below) for below in found.children.values())
     unfolded = [row.pin for row in rows if not row.repeated and found.children[row.pin]]
     assert len(unfolded) == len(set(unfolded))

@@ -109,11 +109,16 @@ def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName
 
 
 def walk(
-    edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin], shown: set[Pin], *, most: int | None = None
+    edges: Mapping[Pin, tuple[Pin, ...]],
+    tops: Iterable[Pin],
+    shown: dict[Pin, int],
+    *,
+    most: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of a tree, depth first; do not expand packages in `shown`, and add each expanded one to it.
 
-    So the rows are no more than tops and edges together. `most` is the depth of the last rows.
+    So the rows are no more than tops and edges together. `most` is the depth of the last rows; then `shown` has the
+    depth of each package, and one that occurs less deep is expanded again, since more of it is shown there.
     """
     unique = tuple(dict.fromkeys(tops))
     pending = [(pin, 0, place == 0) for place, pin in enumerate(reversed(unique))]
@@ -123,16 +128,16 @@ def walk(
         if depth == most:
             yield Row(depth=depth, pin=pin, last=last, repeated=False)
             continue
-        repeated = bool(below) and pin in shown
+        repeated = bool(below) and pin in shown and (most is None or shown[pin] <= depth)
         yield Row(depth=depth, pin=pin, last=last, repeated=repeated)
         if not repeated:
-            shown.add(pin)
+            shown[pin] = depth
             pending += [(child, depth + 1, place == 0) for place, child in enumerate(reversed(below))]
 
 
 def reached(edges: Mapping[Pin, tuple[Pin, ...]], tops: Iterable[Pin]) -> tuple[Pin, ...]:
     """Return all packages that `tops` reach along `edges`, with the tops, in the order of names."""
-    return tuple(sorted({row.pin for row in walk(edges, tops, set())}))
+    return tuple(sorted({row.pin for row in walk(edges, tops, {})}))
 
 
 def chains_to(graph: Graph, pin: Pin, *, most: int) -> Chains:

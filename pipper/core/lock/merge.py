@@ -1,24 +1,30 @@
 """A lock with a merge conflict: the packages that both sides agree on, as a basis for the next lock."""
 
-import re
 from collections.abc import Sequence
 
-from pipper.core.lock.model import Lock, LockedEnvironment, LockedPackage, Pin, sort_key
-from pipper.core.lock.reader import read_lock_parts
+from pipper.core.lock.model import RESTORE, Lock, LockedEnvironment, LockedPackage, Pin, sort_key
+from pipper.core.lock.reader import CONFLICT, read_lock_parts
+from pipper.errors import UsageError
 
 _OURS, _BASE, _THEIRS, _END = b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>"
-_CONFLICT = re.compile(rb"^<{7}( |\r?$)", re.MULTILINE)
 
 
 def merged_lock(data: bytes, *, label: str) -> Lock | None:
     """Return the agreed packages of a lock that has conflict markers, or was merged by hand.
 
     The result is a source of preferred versions, not a lock to install: its parts may be inconsistent. None if
-    the lock was not merged. Raises the errors of `parse_lock` if a side cannot be read.
+    the lock was not merged. Raises UsageError if some marks of the conflict are missing, and the errors of `parse_lock`
+    if a side cannot be read.
     """
-    if _CONFLICT.search(data):
+    if CONFLICT.search(data):
         sides = _sides(data)
-        return _agreed([read_lock_parts(side, label=label) for side in sides]) if sides else None
+        if sides is None:
+            raise UsageError(
+                f"{label} is damaged",
+                cause="marks of a merge conflict are in it, and others are missing",
+                hint=RESTORE,
+            )
+        return _agreed([read_lock_parts(side, label=label) for side in sides])
     lock = read_lock_parts(data, label=label)
     return _agreed([lock]) if _has_both_sides(lock) else None
 
@@ -44,7 +50,8 @@ def _sides(data: bytes) -> tuple[bytes, bytes] | None:
         else:
             for side in taking:
                 side.append(line)
-    return (b"".join(ours), b"".join(theirs)) if len(taking) == 2 else None
+    sides = b"".join(ours), b"".join(theirs)
+    return None if len(taking) < 2 or any(map(CONFLICT.search, sides)) else sides
 
 
 def _has_both_sides(lock: Lock) -> bool:

@@ -28,7 +28,7 @@ from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
 
-_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
+CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
 _UNSAFE_PATH = re.compile(r"^[/~]|\\|^[A-Za-z]:")
@@ -78,7 +78,7 @@ def read_lock_parts(data: bytes, *, label: str) -> Lock:
 
 def _top(data: bytes, label: str) -> Node:
     """Return the root of a lock with the current `lock-version`."""
-    if conflict := _CONFLICT.search(data):
+    if conflict := CONFLICT.search(data):
         line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
             f"{label} is damaged at line {line}",

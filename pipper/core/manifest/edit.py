@@ -27,10 +27,16 @@ def add_requirements(
 
     A requirement replaces one on the same project with the same marker; a bare name does so only with
     `bare_replaces`. Any other is added at the end, or in its place in a list that is sorted by name. `label` is the
-    file's name, which also decides the layout. Raises UsageError for invalid TOML.
+    file's name, which also decides the layout. Raises UsageError for invalid TOML, and for a `pyproject.toml` that has
+    no `[project]` for its dependencies: that needs a name, which nobody can guess (PEP 621).
     """
     document = TomlDocument(data, label)
     path = _path_of(document, group)
+    if path[0] == "project" and document.get(path[:1]) is None:
+        raise UsageError(
+            f"{label} has no [project], where the dependencies of a project stand",
+            hint="add [project] with a name and a version, or give --group NAME",
+        )
     for requirement in requirements:
         _put(document, path, requirement, bare_replaces=bare_replaces)
     return document.bytes()

@@ -125,15 +125,21 @@ def _existing(path: Path, data: bytes | None) -> Project:
             f"{path} was removed during the command", hint="restore it, then run the command again"
         )
     project = read_project(path, data)
-    found = project.manifest
-    stated = found.name or found.groups or found.members or found.workspace
-    if path.name == PYPROJECT_TOML and not stated:
-        _refuse_setup_files(path.parent)
+    refuse_setup_files(path, project.manifest)
     return project
 
 
-def _refuse_setup_files(folder: Path) -> None:
-    """Raise UsageError if the requirements of a folder are in the files of setuptools alone."""
+def refuse_setup_files(path: Path, manifest: Manifest) -> None:
+    """Raise UsageError if the requirements of a project are in the files of setuptools beside `path` alone."""
+    if (
+        path.name != PYPROJECT_TOML
+        or manifest.name
+        or manifest.groups
+        or manifest.members
+        or manifest.workspace
+    ):
+        return
+    folder = path.parent
     cfg, script = folder / "setup.cfg", folder / "setup.py"
     if b"install_requires" in (read_bytes(cfg) or b""):
         name, hint = cfg, "remove the table [tool.pipper], then run `pipper init --from setup.cfg`"
@@ -142,7 +148,7 @@ def _refuse_setup_files(folder: Path) -> None:
     else:
         return
     raise UsageError(
-        f"{folder / PYPROJECT_TOML}: it has no [project], and the requirements are in {name.name}",
+        f"{path}: it has no [project], and the requirements are in {name.name}",
         cause="pipper reads [project] and [dependency-groups]",
         hint=hint,
     )

@@ -23,6 +23,7 @@ from pipper.core.manifest.edit import (
     required_still,
     set_repository,
 )
+from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import name_of
 from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.errors import UsageError
@@ -30,7 +31,14 @@ from pipper.ops.build.environments import project_builder
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment
 from pipper.ops.context.find_manifest import find_manifest
-from pipper.ops.context.project import Goal, Project, load_lock, no_project, read_project
+from pipper.ops.context.project import (
+    Goal,
+    Project,
+    load_lock,
+    no_project,
+    read_project,
+    refuse_setup_files,
+)
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
 from pipper.ops.edit.direct_files import Imports
@@ -134,7 +142,7 @@ def _edit(
     """Do the edit; `documents` gets manifest and lock before they are written."""
     data, replaced = _edited(settings, request, workplace, imports)
     edited, path = {workplace.edited: data}, workplace.manifest_path
-    text = edited.get(path) or read_bytes(path) or b""
+    text = edited[path] if path in edited else read_bytes(path) or b""
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
     elif not request.remove:
@@ -219,6 +227,8 @@ def _edited(
     path = workplace.edited
     found = read_bytes(path)
     data = _FRESH if found is None else found
+    if request.group is None:
+        refuse_setup_files(path, parse_manifest(data, label=path.name))
     if request.add:
         refuse_itself(request.add, data, path)
     if workplace.environment is not None:

@@ -1,7 +1,6 @@
 """Make a new lock in memory from a manifest and an old lock, for `lock`, `install` and similar commands."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,7 +13,6 @@ from pipper.cache.cache import Cache
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.members import ITSELF
-from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.plan import Installed
 from pipper.core.reads import ReadLog
@@ -31,7 +29,7 @@ from pipper.ops.context.surroundings import is_of_environment
 from pipper.ops.lock.assemble import assemble
 from pipper.ops.lock.bundles import with_completed, with_hashes
 from pipper.ops.lock.foreign_pins import foreign_pins
-from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.options import LockOptions, as_of
 from pipper.ops.lock.own_name import is_required, without_own_name
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import Solutions, resolve, solve_request
@@ -198,14 +196,6 @@ def _measured(file: LockedFile, address: str, reader: "Reader", cache: Cache) ->
 
         return take_file(file, address, reader, cache)
     return replace(file, size=reader.size(address))
-
-
-def as_of(manifest: Manifest) -> datetime | None:
-    """Return the time after which uploads are ignored: the earlier of `as-of` and the start of the cool-down."""
-    if not manifest.cool_down:
-        return manifest.as_of
-    cooled = datetime.now(UTC) - manifest.cool_down
-    return min(cooled, manifest.as_of) if manifest.as_of else cooled
 
 
 def _warn(solutions: Solutions, reporter: Reporter) -> None:

@@ -1,11 +1,12 @@
 """Options of commands that make a lock."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.root_label import BY_PROJECT
 
 
@@ -38,3 +39,11 @@ class LockOptions(Struct, frozen=True, kw_only=True):
 
 BARE = LockOptions(usual_platforms=True)
 """The options of `pipper lock` without any on the command line."""
+
+
+def as_of(manifest: Manifest) -> datetime | None:
+    """Return the time after which uploads are ignored: the earlier of `as-of` and the start of the cool-down."""
+    if not manifest.cool_down:
+        return manifest.as_of
+    cooled = datetime.now(UTC) - manifest.cool_down
+    return min(cooled, manifest.as_of) if manifest.as_of else cooled

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packaging.pylock import Pylock
 
+from pipper.core.document import DOCUMENT_LIMIT, read_json
 from pipper.core.lock.model import Lock
 from pipper.core.lock.pylock import PYLOCK_VERSION, lock_of, parse_pylock
 from pipper.core.lock.reader import parse_lock
@@ -64,12 +65,24 @@ def refuse_replacing(output: Path, directory: Path) -> None:
     if not output.is_file():
         raise UsageError(f"{output} is not overwritten: it is not a regular file", hint=hint)
     data = read_bytes(output) or b""
-    if data and not _OURS.match(data):
+    if data and not _OURS.match(data) and not _is_own_bill(data):
         raise UsageError(
             f"{output} is not overwritten",
             cause="neither `pipper export` nor `pipper authorize` wrote it",
             hint=hint,
         )
+
+
+def _is_own_bill(data: bytes) -> bool:
+    """Return whether this is a bill of materials that names pipper as its tool; it has no place for a comment."""
+    try:
+        bill = read_json(data, label="the bill of materials", limit=DOCUMENT_LIMIT)
+        tools = bill.at("metadata").at("tools").at("components").items()
+        return bill.at("bomFormat").text() == "CycloneDX" and any(
+            each.at("name").text() == "pipper" for each in tools
+        )
+    except UsageError:
+        return False
 
 
 def goal_of(

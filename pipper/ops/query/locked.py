@@ -51,7 +51,7 @@ def show_tree(
     environment, graph = scope.part.target.name, graph_of(scope.lock, scope.part)
     edges = graph.parents if invert else graph.children
     asked = (invert,) if invert else names
-    shown: set[Pin] = set()
+    shown: dict[Pin, int] = {}
     if asked:
         tops = [_pin(scope.lock, graph, environment, text) for text in asked]
         sections = [Section(title="", rows=tuple(walk(edges, tops, shown, most=depth)))]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -68,18 +69,25 @@ class Publications:
         """
         self.locations = locations
         self._router = router
-        self._fitter = Fitter(SolveRequest(target=target, roots={}, builds=builds))
+        self._request = SolveRequest(target=target, roots={}, builds=builds)
+        self._fitters: dict[datetime | None, Fitter] = {}
         self._prereleases = prereleases
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read the pages for `versions` in parallel."""
         self._router.prefetch(names)
 
-    def versions(self, name: NormalizedName) -> tuple[PublishedVersion, ...]:
-        """Return the versions in the first source that has the project, newest first; empty if none has it."""
+    def versions(
+        self, name: NormalizedName, *, as_of: datetime | None = None
+    ) -> tuple[PublishedVersion, ...]:
+        """Return the versions in the first source that has the project, newest first; empty if none has it.
+
+        What was uploaded after `as_of` (aware) does not fit.
+        """
         source = self._router.route(name)
         releases = list(source.releases(name)) if source else []
-        shelf = self._fitter.shelve(name, releases, oldest_first=False)
+        fitter = self._fitters.setdefault(as_of, Fitter(replace(self._request, as_of=as_of)))
+        shelf = fitter.shelve(name, releases, oldest_first=False)
         fitting = [
             PublishedVersion(release=one.release, file=one.best, yanked=one.yanked)
             for one in shelf.candidates

@@ -5,20 +5,20 @@ from typing import Literal
 
 from msgspec import Struct
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from pipper.core.lock.graph import Graph, graph_of
-from pipper.core.lock.model import LockedEnvironment, Pin
-from pipper.core.manifest.requirement import name_of, parse_requirement, requirement_holds
+from pipper.core.lock.graph import graph_of, reached
+from pipper.core.lock.model import Pin
 from pipper.core.plan import Installed
 from pipper.core.ports import ReleaseMetadata
 from pipper.core.standards import read_version
 from pipper.errors import NoSolutionError, UsageError
 from pipper.ops.context.project import Project, load_lock
 from pipper.ops.context.settings import Place, Settings
+from pipper.ops.lock.options import as_of
 from pipper.ops.query.installed import find_environment
+from pipper.ops.query.limits import limits_of
 from pipper.ops.query.locked import project_name
 from pipper.ops.query.published import Publications, PublishedVersion, open_publications
 from pipper.ops.query.scope import find_lock, find_scope
@@ -52,7 +52,7 @@ class Outdated(Struct, frozen=True, kw_only=True):
     locked: str
     newest: Version
     allowed: Version | None
-    """The newest that the manifest and the locked packages that require it allow; None if no version does."""
+    """The newest that the manifest, with its limits, and the packages that require it allow; None if none is."""
     source: str
 
 
@@ -123,9 +123,9 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
             settings.reporter.warning(f"{pin.name} is not published any more: {sources.searched(pin.name)}")
         elif newest.version > read_version(pin.version):
             newer[pin] = newest
-    parents = {each: published[each] for pin in newer for each in graph.parents[pin] if each in published}
-    members = [text for each in scope.lock.inputs.members.values() for text in each.requirements]
-    limits = _limits(graph, _needs(sources, parents), members, part)
+    above = {each: published[each] for each in reached(graph.parents, newer) if each in published}
+    limits = limits_of(scope.lock.inputs, graph, _needs(sources, above), part.target)
+    moment = as_of(scope.project.manifest)
     return tuple(
         Outdated(
             name=pin.name,
@@ -135,7 +135,8 @@ def outdated(settings: Settings, place: Place) -> tuple[Outdated, ...]:
             source=newest.release.source,
         )
         for pin, newest in newer.items()
-        for allowed in [sources.newest(pin.name, _fitting(published[pin]), limits.get(pin.name))]
+        for choice in [published[pin] if moment is None else sources.versions(pin.name, as_of=moment)]
+        for allowed in [sources.newest(pin.name, _fitting(choice), limits.get(pin.name))]
     )
 
 
@@ -173,22 +174,3 @@ def _status(here: Installed | None, newest: PublishedVersion | None) -> Status:
     if version == newest.version:
         return "current"
     return "behind" if version < newest.version else "ahead"
-
-
-def _limits(
-    graph: Graph, needs: Mapping[Pin, tuple[Requirement, ...]], members: list[str], part: LockedEnvironment
-) -> dict[NormalizedName, SpecifierSet]:
-    """Return the combined specifiers of the requirements on each project: of manifest, members, and `needs`."""
-    found: dict[NormalizedName, SpecifierSet] = {}
-    required = {pin.name: set(children) for pin, children in graph.children.items()}
-    asked = [parse_requirement(root.requirement) for root in graph.roots]
-    markers = part.target.markers
-    asked += [each for each in map(parse_requirement, members) if requirement_holds(each, markers)]
-    for pin, requirements in needs.items():
-        names = {child.name for child in required[pin.name]}
-        asked += [
-            each for each in requirements if name_of(each) in names and requirement_holds(each, markers)
-        ]
-    for each in asked:
-        found[name_of(each)] = found.get(name_of(each), SpecifierSet()) & each.specifier
-    return found

@@ -11,8 +11,8 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Lock
+from pipper.core.manifest.asking import asking
 from pipper.core.manifest.inputs import INDEX, PATH
-from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import BY_COMMAND
@@ -25,8 +25,7 @@ from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.lock.make_lock import as_of
-from pipper.ops.lock.options import LockOptions
+from pipper.ops.lock.options import LockOptions, as_of
 from pipper.ops.lock.preferred import preferred_versions
 from pipper.ops.lock.resolve import resolve, solve_request
 from pipper.ops.lock.sdists import Sdists
@@ -165,16 +164,7 @@ def wanted_with_dependencies(
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
     around = project.manifest if project else Manifest()
-    manifest = replace(
-        around,
-        name=Manifest().name,
-        members=without_itself(around.members),
-        requires_python=Manifest().requires_python,
-        dependencies=tuple(roots),
-        groups={},
-        extras={},
-        build_allow=_allowed(builds),
-    )
+    manifest = replace(asking(around, roots), build_allow=_allowed(builds))
     asked = Project(manifest_path=root / PIPPER_TOML, manifest=manifest)
     # Without a project nobody says which names are private.
     sources = open_sources(settings, asked, old=None, use_index=project is not None or source == INDEX)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 from packaging.pylock import Pylock
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.members import without_itself
+from pipper.core.manifest.asking import asking
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import BY_COMMAND
@@ -110,15 +109,7 @@ def _lock_of(
     if project is None and not (given_repositories(settings) or default_repositories(settings)):
         require_repository(())  # the index must not receive names that may be private
     manifest = project.manifest if project else Manifest()
-    asked = replace(
-        manifest,
-        name=Manifest().name,
-        members=without_itself(manifest.members),
-        requires_python=Manifest().requires_python,
-        dependencies=tuple(requirements),
-        groups={},
-        extras={},
-    )
+    asked = asking(manifest, requirements)
     pythons = project.pythons if project else ANY
     interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), pythons)
     throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
