@@ -52,6 +52,34 @@ def test_the_configuration_of_the_backend_names_them(pyproject: str, paths: list
     assert found(pyproject) == paths
 
 
+ATTR = SETUPTOOLS + "version = { attr = 'acme.about.V' }\n[tool.setuptools.package-dir]\n"
+LIB = ["lib/about.py", "lib/about/__init__.py"]
+
+
+def test_the_folder_of_a_package_may_be_named_by_itself() -> None:
+    assert found(ATTR + "acme = 'lib'\n")[:2] == LIB
+    assert found(ATTR + "'acme.about' = 'lib/it'\n")[:2] == ["lib/it.py", "lib/it/__init__.py"]
+    assert found(ATTR + "ac = 'lib'\nabout = 'lib'\n") == found(ATTR)
+    assert "lib/acme/about.py" in found(ATTR + "'' = 'lib'\n")
+    assert found(ATTR + "acme = '../lib'\n") == found(ATTR)
+
+
+@pytest.mark.parametrize(
+    ("package_dir", "path"),
+    [
+        ("package_dir = =lib", "lib/acme.py"),
+        ("package_dir: = lib", "lib/acme.py"),
+        ("package-dir =\n    = lib\n    other = x", "lib/acme/__init__.py"),
+        ("package_dir =\n    # ours\n\tacme = lib", "lib/__init__.py"),
+        ("package_dir = other=x, acme=lib\nzip_safe = no", "lib.py"),
+    ],
+)
+def test_setup_cfg_names_the_folders_of_packages_too(package_dir: str, path: str) -> None:
+    text = f"[metadata]\nversion = attr: acme.__version__\n[options]\n{package_dir}\ninclude = {{}}\n"
+    assert path in found("", text)
+    assert path in found(SETUPTOOLS + "version = { attr = 'acme.V' }\n", f"[options]\n{package_dir}\n")
+
+
 def test_setup_cfg_names_them_too() -> None:
     assert found("", "[metadata]\nversion = file: VERSION.txt, more.txt\n") == ["VERSION.txt", "more.txt"]
     assert found("", "[metadata]\nversion = attr: acme.__version__\n")[:2] == ["acme.py", "acme/__init__.py"]

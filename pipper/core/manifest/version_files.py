@@ -3,7 +3,7 @@
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 
 from msgspec import Struct
@@ -17,6 +17,8 @@ _MOST = 20
 _OF_SETUP_CFG = re.compile(
     rb"^version[ \t]{0,20}=[ \t]{0,20}(attr|file):[ \t]{0,20}([\w./, -]{1,500})", re.MULTILINE
 )
+_PACKAGE_DIR = re.compile(rb"^package[_-]dir[ \t]{0,20}[=:]((?:.*\n?)(?:[ \t]+.*\n?){0,100})", re.MULTILINE)
+"""The value has a line for each package, further ones indented, or commas."""
 _OF_BACKENDS = {"maturin": "Cargo.toml", "mesonpy": "meson.build"}
 _USUAL = frozenset({"__version__", "VERSION"})
 """What Hatch and Flit look for in a module."""
@@ -50,17 +52,20 @@ def version_files(pyproject: Node, setup_cfg: bytes) -> tuple[VersionFile, ...]:
     A version from git or from a plug-in names none. Raises UsageError if a key has the wrong type.
     """
     project, tool = pyproject.at("project", {}), pyproject.at("tool", {})
-    found = list(_of_setup_cfg(setup_cfg))
+    setuptools = tool.at("setuptools", {})
+    folders = _package_folders(setup_cfg)
+    folders |= setuptools.at("package-dir", {}).mapping(Node.text)
+    found = list(_of_setup_cfg(setup_cfg, folders))
     if "version" in project.at("dynamic", []).texts():
         backend = pyproject.at("build-system", {}).text_at("build-backend", "")
         if backend in _OF_BACKENDS:
             found.append(VersionFile(path=_OF_BACKENDS[backend]))
         if backend.startswith("flit_core"):
             name = tool.at("flit", {}).at("module", {}).text_at("name", project.text_at("name", ""))
-            found += _modules(name.replace("-", "_"), ["src"], _USUAL)
+            found += _modules(name.replace("-", "_"), ["", "src"], _USUAL)
         found += _of_hatch(tool.at("hatch", {}).at("version", {}))
         found.append(VersionFile(path=tool.at("pdm", {}).at("version", {}).text_at("path", "")))
-        found += _of_setuptools(tool.at("setuptools", {}))
+        found += _of_setuptools(setuptools, folders)
     inside = {each.path: each for each in found if _is_inside(each.path)}
     return tuple(inside.values())[:_MOST]
 
@@ -70,41 +75,59 @@ def _of_hatch(node: Node) -> Iterator[VersionFile]:
     yield VersionFile(path=node.text_at("path", ""), names=_USUAL if is_usual else frozenset())
 
 
-def _of_setuptools(node: Node) -> Iterator[VersionFile]:
+def _of_setuptools(node: Node, folders: Mapping[str, str]) -> Iterator[VersionFile]:
     version = node.at("dynamic", {}).at("version", {})
     if "attr" in version:
-        roots = [node.at("package-dir", {}).text_at("", "src")]
+        where: tuple[str, ...] = ()
         if isinstance(node.at("packages", {}).value, dict):
-            roots += node.at("packages", {}).at("find", {}).at("where", []).texts()
-        yield from _of_attribute(version.text_at("attr"), roots)
+            where = node.at("packages", {}).at("find", {}).at("where", []).texts()
+        yield from _of_attribute(version.text_at("attr"), folders, where)
     if "file" in version:
         named = version.at("file")
         for path in named.texts() if isinstance(named.value, list) else [named.text()]:
             yield VersionFile(path=path)
 
 
-def _of_setup_cfg(data: bytes) -> Iterator[VersionFile]:
+def _package_folders(setup_cfg: bytes) -> dict[str, str]:
+    """Return the `package_dir` of a setup.cfg: folders by the names of packages, that of all others by no name."""
+    found = _PACKAGE_DIR.search(setup_cfg[:SETUP_CFG_LIMIT])
+    lines = found[1].decode("utf-8", "replace").replace(",", "\n").splitlines() if found else ()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {name.strip(): folder.strip() for name, _, folder in pairs}
+
+
+def _of_setup_cfg(data: bytes, folders: Mapping[str, str]) -> Iterator[VersionFile]:
     found = _OF_SETUP_CFG.search(data[:SETUP_CFG_LIMIT])
     if found is None:
         return
     text = found[2].decode("ascii", "replace").strip()
     if found[1] == b"attr":
-        yield from _of_attribute(text, ["src"])
+        yield from _of_attribute(text, folders)
     else:
         yield from (VersionFile(path=each.strip()) for each in text.split(","))
 
 
-def _of_attribute(text: str, roots: list[str]) -> Iterator[VersionFile]:
+def _of_attribute(text: str, folders: Mapping[str, str], where: Iterable[str] = ()) -> Iterator[VersionFile]:
+    """Yield the places of the module of an attribute; `folders` are those of packages by their names."""
     module, _, attribute = text.rpartition(".")
-    return _modules(module, roots, frozenset({attribute}))
+    names = frozenset({attribute})
+    for package, folder in folders.items():
+        if package and f"{module}.".startswith(f"{package}."):
+            inner = module[len(package) + 1 :].replace(".", "/")
+            yield from _at(str(PurePosixPath(folder, inner)), names)
+    yield from _modules(module, ["", folders.get("", "src"), *where], names)
 
 
-def _modules(name: str, roots: list[str], names: frozenset[str]) -> Iterator[VersionFile]:
+def _modules(name: str, roots: Iterable[str], names: frozenset[str]) -> Iterator[VersionFile]:
     """Yield the places where a module may be."""
     path = name.replace(".", "/")
-    for root in dict.fromkeys(["", *roots]) if path else ():
-        for place in (f"{path}.py", f"{path}/__init__.py"):
-            yield VersionFile(path=str(PurePosixPath(root, place)), names=names)
+    for root in dict.fromkeys(roots) if path else ():
+        yield from _at(str(PurePosixPath(root, path)), names)
+
+
+def _at(path: str, names: frozenset[str]) -> Iterator[VersionFile]:
+    for place in (f"{path}.py", f"{path}/__init__.py"):
+        yield VersionFile(path=place, names=names)
 
 
 def _is_inside(path: str) -> bool:
