@@ -1,6 +1,6 @@
 """The stamp of a completed sync, with which the next one can tell quickly that nothing has changed.
 
-It covers the folder of scripts, the folders of the libraries two levels deep, and each RECORD: inode, size and time;
+It covers the folder of scripts, the folders of the libraries two levels deep, and each RECORD: inode, size, mode, time;
 and of members, the files whose change makes their installation void.
 So it detects files that were added or removed there, but no edited module, which `sync --check` detects.
 
@@ -218,12 +218,12 @@ def _covered(
 
 
 def _look(place: str, folder: "int | None" = None) -> str:
-    """Return time, size and inode of a file or folder, which may be missing; below an open `folder`, if given."""
+    """Return time, size, inode and mode of a file or folder, which may be missing; below an open `folder`, if given."""
     try:
         found = os.stat(place, dir_fd=folder)
     except FileNotFoundError:
-        return "0 0 0"
-    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+        return "0 0 0 0"
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_mode}"
 
 
 def _time_of(look: str) -> int:

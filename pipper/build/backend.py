@@ -57,7 +57,7 @@ def build_wheel(source: Path, output: Path, builder: Builder) -> Path:
     """Build the wheel of the project in the folder `source` into the folder `output` and return its path.
 
     The backend runs on a copy of the tree without environments, caches and earlier builds, in an environment
-    that `builder.environments` makes. The copy links to `.git`; it has no files from outside `source`.
+    that `builder.environments` makes. The copy links to `.git`; from outside `source` it has only what links lead to.
     `SOURCE_DATE_EPOCH` defaults to the time of the newest file, so that equal trees give equal wheels. The output
     of the backend goes to `reporter.detail`.
 

@@ -1,6 +1,5 @@
 """Build a member: its metadata, its wheel, or an editable one (PEP 517, PEP 660)."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,7 +76,7 @@ def _hooks_on_copy(
     copy = scratch / "source" / (folder.resolve().name or "project")
     try:
         newest = copy_tree(folder.resolve(), copy)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         raise MachineError(
             f"cannot copy {folder} for its build",
             cause=copy_error(error),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from pipper.build.source_tree import tree_files
+from pipper.build.source_tree import Folder, walk_tree
 from pipper.core.document import MANIFEST_LIMIT, read_toml
 from pipper.core.manifest.version_files import VersionFile, version_files
 from pipper.errors import UsageError
@@ -21,6 +21,8 @@ BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
 _BY_CONTENT = (*BUILD_FILES, "pipper.toml")
 """The files that a command may write after it built the member, so that their times say nothing."""
 _FORMAT = b"1"
+_PROGRAM = 0o111
+"""The bits of a mode of which one makes a file a program."""
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -38,7 +40,7 @@ def member_state(folder: Path, *, editable: bool, facts: str, edited: Mapping[st
     """Return a digest of what the build of a member depends on.
 
     That is its place; `facts`, such as the interpreter; `BUILD_FILES` and a backend in its own tree; for an editable
-    one, the version in files that its configuration names; for another one, its manifest, and size and time of every
+    one, the version in files that its configuration names; for another one, its manifest, and the `tree_state` of every
     other file. `edited` are files of the folder, by name, that are not written yet. Raises MachineError if a file
     cannot be read.
     """
@@ -64,36 +66,47 @@ def watched_of(folder: Path, *, editable: bool) -> Watched:
     """Return the paths that `member_state` reads; raises MachineError if the folder cannot be read."""
     files = [*_editable_files(folder), *(folder / each.path for each in _version_files(folder))]
     if editable:
-        return Watched(files=tuple(map(str, files)))
-    with os_errors("read", folder):
-        files = [*files, *tree_files(folder)]
-    folders = dict.fromkeys(str(path.parent) for path in files)
+        walked = list(_backend_tree(folder))
+    else:
+        with os_errors("read", folder):
+            walked = list(walk_tree(folder))
+        files += (each.path / name for each in walked for name in each.files)
+    files += (each.path / name for each in walked for name in each.ends)  # what they lead to may change
+    folders = dict.fromkeys(str(each.path) for each in walked)
     return Watched(files=tuple(dict.fromkeys(map(str, files))), folders=tuple(folders))
 
 
 def tree_state(folder: Path, *, without: Collection[str] = ()) -> str:
-    """Return a digest of the place, and of size and time of every file that a build may read; raises MachineError.
+    """Return a digest of the place, and of every file that a build may read: size, time, and whether it is a program.
 
-    `without` are names of files in the folder that do not count.
+    `without` are names of files in the folder that do not count. Raises MachineError.
     """
     facts = [os.fsencode(os.path.realpath(folder))]
     with os_errors("read", folder):
-        for path in tree_files(folder):
-            if path.parent == folder and path.name in without:
-                continue
-            found = path.lstat()
-            facts.append(os.fsencode(f"{path.relative_to(folder)} {found.st_size} {found.st_mtime_ns}"))
+        for each in walk_tree(folder):
+            inner = each.path.relative_to(folder)
+            for name in each.files:
+                if each.path == folder and name in without:
+                    continue
+                found = (each.path / name).stat()
+                program = bool(found.st_mode & _PROGRAM)
+                facts.append(os.fsencode(f"{inner / name} {found.st_size} {found.st_mtime_ns} {program}"))
     return digest(*facts)
 
 
 def _editable_files(folder: Path) -> Iterator[Path]:
     for name in BUILD_FILES:
         yield folder / name
+    for each in _backend_tree(folder):
+        yield from (each.path / name for name in each.files if name.endswith(".py"))
+
+
+def _backend_tree(folder: Path) -> Iterator[Folder]:
     for place in _backend_paths(folder):
         if not (folder / place).is_dir():
             continue  # the build reports it
         with os_errors("read", folder / place):
-            yield from (path for path in tree_files(folder / place) if path.suffix == ".py")
+            yield from walk_tree(folder / place)
 
 
 def _backend_paths(folder: Path) -> tuple[str, ...]:

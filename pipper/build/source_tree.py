@@ -1,10 +1,13 @@
 """Copy a source tree for a build: stale files do not get into the wheel, new ones do not get into the tree."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipper.errors import UsageError
 from pipper.python.venv import is_beside
@@ -15,6 +18,7 @@ _EXCLUDED = frozenset(
 _EXCLUDED_AT_ROOT = frozenset({".git", ".pipper", "build", "dist"})
 OLDEST = 315532800
 """1980, in seconds since 1970: the first year that a zip can store."""
+_MOST_LINKS = 1000
 
 
 def require_project(source: Path) -> None:
@@ -30,21 +34,16 @@ def require_project(source: Path) -> None:
 def copy_tree(source: Path, copy: Path) -> int:
     """Copy the files that a build may need; return the time of the newest in seconds since 1970.
 
-    Leaves out environments, caches and earlier builds, and links to `.git`, for backends that read the version
-    from it. Raises OSError.
+    Copies what links lead to, wherever that is. Leaves out environments, caches and earlier builds, and links to
+    `.git`, for backends that read the version from it. Raises OSError.
     """
     newest = OLDEST
-
-    def excluded(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder)
-        return {name for name in names if _is_excluded(here, name, at_root=here == source)}
-
-    def copy_file(original: str, target: str) -> str:
-        nonlocal newest
-        newest = max(newest, int(Path(original).stat().st_mtime))
-        return shutil.copy2(original, target)
-
-    shutil.copytree(source, copy, ignore=excluded, copy_function=copy_file, ignore_dangling_symlinks=True)
+    for folder in list(walk_tree(source)):  # all before the first copy, to which a link may lead
+        target = copy / folder.path.relative_to(source)
+        target.mkdir(parents=True)
+        for name in folder.files:
+            newest = max(newest, int((folder.path / name).stat().st_mtime))
+            shutil.copy2(folder.path / name, target / name)
     # Without permission to make links, only a backend that runs git misses the link; it reports that itself.
     if (source / ".git").exists():
         with contextlib.suppress(OSError):
@@ -64,22 +63,56 @@ def _is_excluded(folder: Path, name: str, *, at_root: bool) -> bool:
     )
 
 
-def tree_files(source: Path) -> Iterator[Path]:
-    """Yield the files that `copy_tree` copies, folder by folder; raises OSError."""
-    for folder, folders, names in os.walk(source, onerror=_raise):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if not _is_excluded(here, name, at_root=here == source))
-        yield from (
-            here / name for name in sorted(names) if not _is_excluded(here, name, at_root=here == source)
-        )
+class Folder(Struct, frozen=True, kw_only=True):
+    """A folder that `copy_tree` copies."""
+
+    path: Path
+    files: tuple[str, ...]
+    """The names of the files in it that are copied, and of links to files."""
+    ends: tuple[str, ...]
+    """The names of links in it that lead to nothing, or back to a folder around them: nothing of these is copied."""
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def walk_tree(source: Path) -> Iterator[Folder]:
+    """Yield the folders that `copy_tree` copies, each before those in it, through links to folders too.
+
+    Raises OSError, also if there are more than 1000 of such links: a few that lead to each other's folders stand for
+    more files than a disk has.
+    """
+    waiting: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(source, ())]
+    links = 0
+    while waiting:
+        here, around = waiting.pop()
+        found = here.stat()
+        around = (*around, (found.st_dev, found.st_ino))
+        files: list[str] = []
+        ends: list[str] = []
+        inner: list[Path] = []
+        for entry in _entries(here, at_root=here == source):
+            place = here / entry.name
+            if entry.is_dir():
+                links += entry.is_symlink()
+                found = place.stat()
+                if (found.st_dev, found.st_ino) in around:
+                    ends.append(entry.name)
+                else:
+                    inner.append(place)
+            elif entry.is_symlink() and not place.exists():
+                ends.append(entry.name)
+            else:
+                files.append(entry.name)
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, f"there are more than {_MOST_LINKS} links to folders", str(source))
+        yield Folder(path=here, files=tuple(files), ends=tuple(ends))
+        waiting += ((place, around) for place in reversed(inner))
+
+
+def _entries(folder: Path, *, at_root: bool) -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as entries:
+        kept = [each for each in entries if not _is_excluded(folder, each.name, at_root=at_root)]
+    return sorted(kept, key=lambda each: each.name)
 
 
 def copy_error(error: OSError) -> str:
     """Return the reason why a tree could not be copied."""
-    if isinstance(error, shutil.Error):
-        return "; ".join(str(reason) for _, _, reason in error.args[0][:3])
     return f"{error.filename}: {error.strerror}" if error.strerror else str(error)
