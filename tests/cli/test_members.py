@@ -241,6 +241,141 @@ def test_a_member_that_is_not_editable_is_built_again_when_any_file_changed(yard
     assert "Nothing to do" in yard.workspace.run("sync").stderr
 
 
+APART = "[sources]\nlab = { path = '../lab', editable = false }\n"
+
+
+def test_a_new_package_in_a_folder_that_holds_no_file_itself_is_noticed(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    for name in ("first", "second"):
+        if name == "second":
+            assert "Nothing to do" in yard.workspace.run("sync").stderr
+        (lab / "src" / name).mkdir(parents=True)
+        (lab / "src" / name / "__init__.py").write_text("")
+        if name == "first":
+            yard.ask("lab", more=APART)
+            yard.workspace.run("lock")
+            yard.workspace.run("sync")
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert (yard.workspace.site / "src" / "second" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_link_in_a_member_leads_to_is_built_and_counts_as_its_own(yard: Yard, kind: str) -> None:
+    lab = yard.member("../lab", "lab")
+    shared = yard.workspace.root / "shared"
+    shared.mkdir()
+    (shared / "more.py").write_text("VALUE = 1\n")
+    if kind == "file":
+        (lab / "acme").mkdir()
+        (lab / "acme" / "more.py").symlink_to("../../shared/more.py")
+    else:
+        (lab / "acme").symlink_to("../shared")
+    yard.ask("lab", more=APART)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (shared / "more.py").write_text("VALUE = 22\n")
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert (yard.workspace.site / "acme" / "more.py").read_text() == "VALUE = 22\n"
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    if kind == "folder":
+        (shared / "new.py").write_text("")
+        yard.workspace.run("sync")
+        assert (yard.workspace.site / "acme" / "new.py").exists()
+
+
+def test_a_link_in_a_member_that_leads_to_nothing_counts_once_it_does(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    (lab / "later.py").symlink_to("../later/later.py")
+    yard.ask("lab", more=APART)
+    yard.workspace.run("lock")
+    for _ in range(2):
+        done = yard.workspace.run("sync")
+    assert "Nothing to do" in done.stderr
+    (yard.workspace.root / "later").mkdir()
+    (yard.workspace.root / "later" / "later.py").write_text("VALUE = 3\n")
+    yard.workspace.run("sync")
+    assert installed_value(yard, "later") == "3"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such mode")
+def test_a_file_of_a_member_that_becomes_a_program_is_noticed(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more=APART)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    (lab / "lab.py").chmod(0o640)
+    assert "Building" not in yard.workspace.run("sync").stderr
+    (lab / "lab.py").chmod(0o755)
+    assert "Building lab" in yard.workspace.run("sync").stderr
+
+
+def switching_backend(yard: Yard, lab: Path, what: str) -> Path:
+    """A backend that does `what` to the manifest of the member as long as the file exists that is returned."""
+    switch = yard.files / "switch"
+    code = (
+        "import os\n_build = build_editable\n\n"
+        "def build_editable(*args, **options):\n"
+        f"    manifest, switch = Path({str(lab / 'pyproject.toml')!r}), Path({str(switch)!r})\n"
+        "    if switch.exists():\n"
+        f"        text = manifest.read_text()\n        {what}\n"
+        "    return _build(*args, **options)\n"
+    )
+    yard.index.add(make_backend(yard.files, "2.0", more=code))
+    return switch
+
+
+def test_a_member_that_another_branch_replaces_during_its_build_is_built_again(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    main = (lab / "pyproject.toml").read_text()
+    feature = main + "[project.scripts]\nfeature = 'lab:main'\n"
+    switch = switching_backend(yard, lab, f"switch.unlink(); manifest.write_text({feature!r})")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    switch.touch()
+    done = yard.workspace.run("sync")
+    assert "lab (../lab) changed while it was built: building it again" in done.stderr
+    script = yard.workspace.venv / ("Scripts/feature.exe" if os.name == "nt" else "bin/feature")
+    assert script.exists()
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (lab / "pyproject.toml").write_text(main)
+    yard.workspace.run("sync")
+    assert not script.exists(), "what was built of the one state is not kept for the other"
+
+
+def test_a_member_that_changes_with_each_build_is_told_and_installed_of_no_state(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    main = (lab / "pyproject.toml").read_text()
+    switch = switching_backend(yard, lab, "manifest.write_text(text + '# more\\n')")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    switch.touch()
+    done = yard.workspace.run("sync", code=7)
+    assert "error: lab (../lab) changed while it was built" in done.stderr
+    assert not yard.workspace.venv.exists()
+    switch.unlink()
+    (lab / "pyproject.toml").write_text(main)
+    assert "Building lab" in yard.workspace.run("sync").stderr
+
+
+def test_a_build_that_the_lock_contradicts_is_not_kept(yard: Yard) -> None:
+    odd = yard.files / "odd"
+    more = (
+        "\ndef _project():\n"
+        "    found = tomllib.loads(Path('pyproject.toml').read_text(encoding='utf-8'))['project']\n"
+        f"    return {{**found, 'dependencies': ['seven']}} if Path({str(odd)!r}).exists() else found\n"
+    )
+    yard.index.add(make_backend(yard.files, "2.0", more=more))
+    yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    odd.touch()
+    assert "requires seven" in yard.workspace.run("sync", code=2).stderr
+    odd.unlink()
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert yard.workspace.installed() == {"lab": "1.0"}
+
+
 def test_a_member_that_changes_after_its_build_is_built_by_the_next_sync(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -715,6 +850,9 @@ def test_a_backend_in_the_folder_of_a_member_counts_as_a_build_file(yard: Yard) 
     yard.workspace.run("sync")
     assert "Nothing to do" in yard.workspace.run("sync").stderr
     own.write_text(own.read_text() + "# changed\n")
+    assert "Building lab" in yard.workspace.run("sync").stderr
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+    (lab / "tools" / "more.py").write_text("")
     assert "Building lab" in yard.workspace.run("sync").stderr
     (lab / "pyproject.toml").write_text(text)
     assert yard.workspace.run("sync", code=2).stderr

@@ -303,5 +303,6 @@ def member_builds(
         builder=project_builder(settings, project, interpreter, options=options),
         cache=cache,
         project=project,
+        interpreter=interpreter,
         allowed=allowed,
     )

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -9,12 +11,14 @@ from pipper.apply.stamp import Seen
 from pipper.build.member_state import member_state
 from pipper.core.lock.model import LockedFile, LockedPackage
 from pipper.core.manifest.inputs import PATH
-from pipper.core.manifest.members import ITSELF
+from pipper.core.manifest.members import ITSELF, Member
 from pipper.core.plan import Wanted
+from pipper.core.urls import split_url
 from pipper.errors import UsageError
 from pipper.ops.context.project import Project
 from pipper.ops.context.watched_members import watched_members
 from pipper.python.environment import Environment
+from pipper.python.interpreter import Interpreter
 from pipper.system.digest import digest
 
 EDITABLE = "editable"
@@ -45,8 +49,6 @@ def member_wants(
     have such a member: a lock from elsewhere does not say what is built here; MachineError if a file cannot be read.
     """
     known = {member.name: member for member in (project.manifest.members if project else ())}
-    target = environment.interpreter.target
-    python = (str(environment.interpreter.base_executable), target.name, target.python_full_version)
     found = []
     for package in packages:
         if options.no_project and package.path == ITSELF:
@@ -59,9 +61,30 @@ def member_wants(
                 hint="run the command in the project of that lock",
             )
         editable = is_editable(package, environment, options)
-        facts = digest(*(os.fsencode(fact) for fact in (*python, member.build_files)))
+        facts = _facts(member, environment.interpreter)
         found.append(_want(package, project, editable=editable, facts=facts))
     return tuple(found)
+
+
+def state_now(want: Wanted, project: Project, interpreter: Interpreter) -> str:
+    """Return the state in which a member is now; raises MachineError if a file cannot be read."""
+    folder = folder_of(want)
+    (member,) = (each for each in project.manifest.members if each.name == want.name)
+    facts = _facts(member, interpreter)
+    edited = project.edited_in(folder)
+    return member_state(folder, editable=want.build == EDITABLE, facts=facts, edited=edited)
+
+
+def folder_of(want: Wanted) -> Path:
+    """Return the folder of a member."""
+    return Path(unquote(split_url(want.file.url).path))
+
+
+def _facts(member: Member, interpreter: Interpreter) -> str:
+    """Return a digest of what a build depends on besides the files of the member."""
+    target = interpreter.target
+    python = (str(interpreter.base_executable), target.name, target.python_full_version)
+    return digest(*(os.fsencode(fact) for fact in (*python, member.build_files)))
 
 
 def is_editable(package: LockedPackage, environment: Environment, options: MemberOptions) -> bool:

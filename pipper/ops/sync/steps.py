@@ -32,6 +32,7 @@ from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.goal import own_goal, selection_of
+from pipper.ops.sync.member_changed import MemberChangedError
 from pipper.ops.sync.outcome import SyncOutcome
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
@@ -89,7 +90,24 @@ def sync_to(
     documents: Mapping[Path, bytes],
     environment: Environment,
 ) -> SyncOutcome:
-    """Sync `environment` to a lock; write `documents` (manifest and lock) with the change. An error changes nothing."""
+    """Sync `environment` to a lock; write `documents` (manifest and lock) with the change. An error changes nothing.
+
+    A member that changed while it was built is built once more; raises MemberChangedError if it changes again.
+    """
+    try:
+        return _sync_to(settings, request, goal, documents, environment)
+    except MemberChangedError as error:
+        settings.reporter.info(f"{error.message}: building it again")
+        return _sync_to(settings, request, goal, documents, environment)
+
+
+def _sync_to(
+    settings: Settings,
+    request: SyncRequest,
+    goal: Goal,
+    documents: Mapping[Path, bytes],
+    environment: Environment,
+) -> SyncOutcome:
     run = SyncRun(settings, request, environment, goal)
     if request.dry_run or request.check:
         if unfinished := pending(environment):

@@ -179,10 +179,13 @@ class SyncRun:
             wheels |= fetch_wheels(missing, self._origins, cache, self.settings.reporter)
         if members := [want for want in wanted if want.source == PATH]:
             wheels |= self._built_members(members, cache)
-        if wanted:
-            require_locked_needs(self.goal.lock, self._part, wanted, wheels)
-            require_allowed_versions(self.goal.lock, self._part, wanted, wheels)
+        if others := [want for want in wanted if want.source != PATH]:
+            self._require_locked(others, wheels)
         return wheels
+
+    def _require_locked(self, wanted: Sequence[Wanted], wheels: Mapping[str, UnpackedWheel]) -> None:
+        require_locked_needs(self.goal.lock, self._part, wanted, wheels)
+        require_allowed_versions(self.goal.lock, self._part, wanted, wheels)
 
     def _built(self, wanted: Sequence[Wanted], cache: Cache) -> Mapping[str, UnpackedWheel]:
         """Return the wheels of source distributions by the sha256 of these, unpacked; build what is missing."""
@@ -212,7 +215,8 @@ class SyncRun:
             allowed=not self.request.no_build,
             offline=self.request.offline,
         )
-        return replace(builds, again=frozenset(self._reinstalled())).wheels(wanted)
+        again = frozenset(self._reinstalled())
+        return replace(builds, again=again).wheels(wanted, self._require_locked)
 
     def _origins(self) -> "Origins":
         from pipper.ops.sync.fetch import origins_of  # noqa: PLC0415 - most syncs fetch nothing
