@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,9 @@ _Node = dict[str, "_Node | None"]
 """The files to remove, as a tree: a folder maps names to nodes, a file is None."""
 
 _ABSENT: Final[_Node] = {}
+
+_TICK = 2 * 10**9
+"""Nanoseconds: the coarsest times of change that file systems have (FAT)."""
 
 _IS_COMPILED = re.compile(r"\.pyc(\.\d+)?$")
 """Bytecode, also the temporary file of a killed Python (`importlib` adds a number)."""
@@ -85,12 +89,34 @@ def owned_by_others(paths: Iterable[str], staying: Iterable[Installed], layout: 
     return found
 
 
-def moves(paths: Iterable[str], layout: Layout) -> list[str]:
+class Moves:
+    """What to move away in order to remove files: `paths`, as `moves` returns them. Raises OSError."""
+
+    def __init__(self, files: Iterable[str], layout: Layout) -> None:
+        self._files = list(files)
+        self._layout = layout
+        self._began = time.time_ns()
+        self._looked: dict[str, int] = {}
+        self.paths = moves(self._files, layout, self._looked)
+
+    def hold(self) -> bool:
+        """Tell whether nothing came into a folder that is moved as a whole; raises OSError."""
+        # A folder that changed just before it was looked into may have changed after that with the same time.
+        if all(
+            changed < self._began - _TICK and _time(path) == changed for path, changed in self._looked.items()
+        ):
+            return True
+        return sorted(moves(self._files, self._layout)) == sorted(self.paths)
+
+
+def moves(paths: Iterable[str], layout: Layout, looked: dict[str, int] | None = None) -> list[str]:
     """Return the files and whole folders to move away in order to remove these files, by the names that they have.
 
     A folder is moved as a whole if everything in it is removed. Bytecode is removed with its module. Symbolic
-    links are not followed, except the environment's own (`lib64`). Changes nothing on the disk; raises OSError.
+    links are not followed, except the environment's own (`lib64`). `looked` gets the folders that may be moved as a
+    whole, with their times of change in nanoseconds. Changes nothing on the disk; raises OSError.
     """
+    looked = {} if looked is None else looked
     root: _Node = {}
     for path in paths:
         node = root
@@ -102,11 +128,18 @@ def moves(paths: Iterable[str], layout: Layout) -> list[str]:
             node = child
         node.setdefault(name, None)
     found: list[str] = []
-    _protected("", root, layout, found)
+    _protected("", root, layout, found, looked)
     return found
 
 
-def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> None:
+def _time(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _protected(relative: str, node: _Node, layout: Layout, found: list[str], looked: dict[str, int]) -> None:
     """Find moves in a folder that is kept. Looks only at listed names, because such a folder may be big."""
     cache = f"{relative}__pycache__"
     if os.path.isdir(layout.absolute(cache)):
@@ -120,8 +153,8 @@ def _protected(relative: str, node: _Node, layout: Layout, found: list[str]) -> 
                 found.append(path)
         elif os.path.isdir(place) and not _leads_away(place, path, layout):
             if layout.keeps(path):
-                _protected(f"{path}/", child, layout, found)
-            elif _covered(f"{path}/", child, layout, found):
+                _protected(f"{path}/", child, layout, found, looked)
+            elif _covered(f"{path}/", child, layout, found, looked):
                 found.append(path)
 
 
@@ -139,11 +172,13 @@ def _leads_away(place: str, path: str, layout: Layout) -> bool:
     return not layout.keeps(path) or not os.path.realpath(place).startswith(f"{layout.anchor}/")
 
 
-def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bool:
+def _covered(relative: str, node: _Node, layout: Layout, found: list[str], looked: dict[str, int]) -> bool:
     """Tell whether all of a folder is removed; if not, add the parts to remove to `found`."""
     whole = True
     parts: list[str] = []
-    for entry in list(os.scandir(layout.absolute(relative))):
+    place = layout.absolute(relative)
+    looked[place] = _time(place)
+    for entry in list(os.scandir(place)):
         child = node.get(layout.key(entry.name), _ABSENT)
         path = f"{relative}{entry.name}"
         if not entry.is_dir(follow_symlinks=False):
@@ -151,9 +186,9 @@ def _covered(relative: str, node: _Node, layout: Layout, found: list[str]) -> bo
         elif child is None:
             goes = False
         elif entry.name == "__pycache__":
-            goes = _covered(f"{path}/", {**child, **_compiled(path, node, layout)}, layout, parts)
+            goes = _covered(f"{path}/", {**child, **_compiled(path, node, layout)}, layout, parts, looked)
         else:
-            goes = child is not _ABSENT and _covered(f"{path}/", child, layout, parts)
+            goes = child is not _ABSENT and _covered(f"{path}/", child, layout, parts, looked)
         if goes:
             parts.append(path)
         whole = whole and goes

@@ -34,7 +34,7 @@ from pipper.apply.new_environment import NewEnvironment
 from pipper.apply.pending import JOURNAL
 from pipper.apply.placing import Placer
 from pipper.apply.recovery import STAGE, clear_stage
-from pipper.apply.removal import moves, owned_by, owned_by_others, place_of
+from pipper.apply.removal import Moves, owned_by, owned_by_others, place_of
 from pipper.apply.schemes import Layout, layout_of
 from pipper.apply.settling import with_unsettled
 from pipper.apply.shared_paths import Shares, shares_of
@@ -43,7 +43,7 @@ from pipper.cache.cache import Cache
 from pipper.cache.unpacked import UnpackedWheel, intact
 from pipper.core.plan import Installed, Plan, Remove, Replace
 from pipper.core.reporter import Reporter
-from pipper.errors import MachineError
+from pipper.errors import ConflictError, MachineError
 from pipper.python.environment import Environment, refuse_changed
 from pipper.system.files import sync_folder
 from pipper.system.os_errors import machine_error
@@ -118,6 +118,8 @@ class _Transaction:
             journal, gone = self._stage(plan, wheels, present)
             journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
             self._mover.keep_documents(journal.documents)
+            refuse_changed(self._environment, present)
+            self._refuse_new_files(gone)
             self._carry_out(with_unsettled(self._environment, self.layout, journal), gone)
         except BaseException as error:
             self._abandon(error)
@@ -133,24 +135,34 @@ class _Transaction:
             raise
         clear_stage(self._state)
 
-    def _carry_out(self, journal: Journal, gone: Sequence[str]) -> None:
+    def _carry_out(self, journal: Journal, gone: Moves) -> None:
         """Commit and move; `gone` are the files and folders to move away."""
         write_journal(self._state, journal)
         self._mover.write_documents(journal.documents)
         self._mover.take_out_infos(dict(enumerate(journal.outgoing)))
-        self._mover.take_out_files(gone)
+        self._refuse_new_files(gone)
+        self._mover.take_out_files(gone.paths)
         self._mover.bring_in(journal.incoming)
         settle_journal(self._state, journal)
 
+    def _refuse_new_files(self, gone: Moves) -> None:
+        """Raise ConflictError if a folder that is to go as a whole has got something that stays."""
+        if not gone.hold():
+            raise ConflictError(
+                f"another process changed what is to be removed from `{self._environment.root}`",
+                cause="files came to the folders of packages, or went, while this command ran",
+                hint="run the command again",
+            )
+
     def _stage(
         self, plan: Plan, wheels: Mapping[str, UnpackedWheel], present: Sequence[Installed]
-    ) -> tuple[Journal, Sequence[str]]:
+    ) -> tuple[Journal, Moves]:
         """Return the journal without documents, and the files and folders to move away, below the anchor."""
         leaving = _leaving(plan)
         staying = [each for each in present if each.dist_info not in {one.dist_info for one in leaving}]
         paths = {path for each in leaving for path in owned_by(each, self.layout)}
-        gone = moves(paths.difference(owned_by_others(paths, staying, self.layout)), self.layout)
-        for folder in {os.path.dirname(self.layout.absolute(path)) for path in gone}:
+        gone = Moves(paths.difference(owned_by_others(paths, staying, self.layout)), self.layout)
+        for folder in {os.path.dirname(self.layout.absolute(path)) for path in gone.paths}:
             require_writable(folder)
         os.makedirs(self.layout.anchor or "/", exist_ok=True)
         self._mover.prepare()
@@ -169,7 +181,7 @@ class _Transaction:
         for path, claim in stage.claims.items():
             if path.endswith(".pth"):
                 self._reporter.detail(f"{claim.owner} installs `{path}`, which Python reads at every start")
-        check_collisions(stage.tree, stage.claims, leaving=gone, staying=staying, layout=self.layout)
+        check_collisions(stage.tree, stage.claims, leaving=gone.paths, staying=staying, layout=self.layout)
         journal = Journal(
             anchor=self.layout.anchor,
             boot=boot_id(),
@@ -202,7 +214,7 @@ class _NewTransaction(_Transaction):
         super().__init__(new.environment, placer, reporter, shares)
         self._new = new
 
-    def _carry_out(self, journal: Journal, gone: Sequence[str]) -> None:
+    def _carry_out(self, journal: Journal, gone: Moves) -> None:
         del gone  # nothing was there
         place = self._new.place
         layout = replace(self.layout, anchor=os.path.realpath(place.root))
