@@ -92,11 +92,34 @@ class Seen:
 _NOTHING = Seen()
 
 
-def write_stamp(environment: "Environment", key: str, seen: Seen = _NOTHING) -> None:
+class Covered:
+    """What a stamp covers of an environment, as it is when this is made."""
+
+    __slots__ = ("_names", "folders", "places")
+
+    def __init__(self, environment: "Environment") -> None:
+        """Look at it; raises OSError."""
+        self.places, self.folders, self._names = _covered(environment.libraries, environment.scheme.scripts)
+
+    def is_like(self, other: "Covered") -> bool:
+        """Tell whether it differs from another look in nothing but what Python does when it compiles modules."""
+        return self._comparable == other._comparable
+
+    @property
+    def _comparable(self) -> "tuple[dict[str, str], dict[str, str]]":
+        # To make `__pycache__` changes the time of the folder.
+        names = self._names | {place: held for place, _, held in self.folders}
+        return names, {place: look for place, look in self.places if place not in names}
+
+
+def write_stamp(
+    environment: "Environment", key: str, seen: Seen = _NOTHING, before: Covered | None = None
+) -> None:
     """Record that a sync with this key would not change the environment now.
 
-    It also covers what was `seen` before the sync used it. Writes no stamp if that fails, or if the last change is too
-    recent to tell later changes from it; the next sync then checks everything.
+    It also covers what was `seen` before the sync used it. Writes no stamp if that fails, if the environment is not
+    like it was `before`, when the sync found or made it so, or if the last change is too recent to tell later changes
+    from it; the next sync then checks everything.
     """
     # Imported here: `is_current` does not need them.
     import contextlib  # noqa: PLC0415 - see above
@@ -114,9 +137,11 @@ def write_stamp(environment: "Environment", key: str, seen: Seen = _NOTHING) -> 
                 # Use the file system's clock: it may differ from ours by a tick, or by a server's time.
                 os.utime(stream.fileno())
                 began = os.fstat(stream.fileno()).st_mtime_ns
-                covers, folders = _covered(environment.libraries, environment.scheme.scripts)
-                covers += seen.files
-                folders += seen.folders
+                now = Covered(environment)
+                if before is not None and not now.is_like(before):
+                    raise FileNotFoundError(path)  # another tool changed it meanwhile
+                covers = now.places + seen.files
+                folders = now.folders + seen.folders
                 if all(_time_of(each[1]) < began for each in (*covers, *folders)):
                     stream.write(_stamp(key, began, covers, folders))
                     return
@@ -191,10 +216,14 @@ def _stamp(
 
 def _covered(
     libraries: "tuple[Path, ...]", scripts: "Path"
-) -> "tuple[list[tuple[str, str]], list[tuple[str, str, str]]]":
-    """Return the entries that must not change, and the folders of modules, where Python makes `__pycache__`."""
+) -> "tuple[list[tuple[str, str]], list[tuple[str, str, str]], dict[str, str]]":
+    """Return the entries that must not change, the folders of modules, where Python makes `__pycache__`, and libraries.
+
+    Of these last, which are among the first too, there is a digest of the names in them.
+    """
     scripts_folder = os.fspath(scripts)
     places, folders = [(scripts_folder, _look(scripts_folder))], []
+    held = {}
     for library in map(os.fspath, libraries):
         waiting = [(library, 0)] if os.path.isdir(library) else []
         while waiting:
@@ -209,12 +238,13 @@ def _covered(
                             waiting.append((entry.path, level + 1))
             if level == 0:
                 places.append((place, look))
+                held[place] = digest_of_names(names)
             elif place.endswith(".dist-info"):
                 record = f"{place}/RECORD"
                 places += [(place, look), (record, _look(record))]
             else:
                 folders.append((place, look, digest_of_names(names)))
-    return places, folders
+    return places, folders, held
 
 
 def _look(place: str, folder: "int | None" = None) -> str:

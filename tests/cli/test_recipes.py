@@ -584,7 +584,8 @@ def test_what_another_program_puts_into_an_environment_is_not_remembered(
     monkeypatch.setattr(steps, "write_stamp", stamped)
     made.bare("sync")
     monkeypatch.undo()
-    assert sync_again(made)
+    assert not recipe_of(made).exists(), "nor is there a stamp of what the sync did not make"
+    assert not sync_again(made)
     assert not list(made.venv.rglob("evil*"))
     assert made.bare("sync").stderr.startswith("Nothing to do: ")
 

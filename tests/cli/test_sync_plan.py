@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipper.apply import bytecode
 from tests.invariants import Workspace, tree
 
 TOP = ["environment", "actions", "drift", "unproven"]
@@ -142,3 +143,28 @@ def test_compile_is_off_unless_asked_for_and_what_it_made_stays(workspace: Works
     changed(workspace)
     workspace.run("sync", "--compile")
     assert {path.parts[-3] for path in workspace.venv.rglob("*.pyc")} == {"alpha", "beta", "gamma"}
+
+
+def test_a_package_that_goes_while_modules_are_compiled_is_missed_by_the_next_sync(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_modules = bytecode.compile_modules
+
+    def meddled(*args: Any) -> None:
+        compile_modules(*args)
+        shutil.rmtree(next(workspace.site.glob("alpha-*.dist-info")))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bytecode, "compile_modules", meddled)
+        workspace.run("sync", "--compile")
+    assert "Nothing to do" not in workspace.run("sync", "--compile").stderr
+    assert "alpha" in workspace.installed()
+
+
+def test_bytecode_of_a_module_at_the_top_leaves_nothing_to_do(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("top", files={"top.py": "VALUE = 1\n"}))
+    workspace.write_manifest("top")
+    workspace.run("lock")
+    workspace.run("sync", "--compile")
+    assert list(workspace.site.glob("__pycache__/top.*.pyc"))
+    assert "Nothing to do" in workspace.run("sync", "--compile").stderr

@@ -177,6 +177,7 @@ def _sync_existing(
             )
         recover(environment, reporter, project.folders if project else ())
         run = run.renewed()
+        run.note_environment()
         present = installed(environment)
         plan = run.repairing_plan(present)
         if plan.changes or documents:
@@ -203,9 +204,9 @@ def _finished(
         compile_modules(environment, ours, run.settings.reporter)
     if run.recorder:
         run.recorder.settle(wheels.values())
-    if run.goal.files and run.seen and run.request.is_stamped:
+    if run.goal.files and run.seen and run.covered:
         python = environment.interpreter.executable
         if key := stamp_key(run.goal.files, run.request.stamped_options, python):
-            write_stamp(environment, key, run.seen)
+            write_stamp(environment, key, run.seen, run.covered)
     recipe = run.recorder.recorded(wheels.values()) if run.recorder else None
     return SyncOutcome(environment=environment, plan=plan, recipe=recipe)

@@ -1,6 +1,7 @@
 """One environment, and the packages of a lock that it is to have: plan them, fetch them, apply the plan."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.apply.new_environment import NewEnvironment
 from pipper.apply.placing import Placer
 from pipper.apply.shared_paths import shares_of
-from pipper.apply.stamp import Seen
+from pipper.apply.stamp import Covered, Seen
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import verify
 from pipper.cache.cache import Cache
@@ -55,6 +56,8 @@ class SyncRun:
         self.environment = environment
         self.goal = goal
         self.recorder: Recorder | None = None
+        self.covered: Covered | None = None
+        """The environment as `note_environment` saw it."""
         label = str(request.lock_path or LOCK_NAME)
         part = part_for(goal.lock, environment.interpreter, label=label)
         self._part = chosen_part(goal.lock, part, goal.selection)
@@ -87,6 +90,13 @@ class SyncRun:
         from pipper.ops.sync.members import MemberOptions  # noqa: PLC0415 - see above
 
         return MemberOptions(no_project=self.request.no_project, no_editable=self.request.no_editable)
+
+    def note_environment(self) -> None:
+        """Look at the environment, which is compared with the lock next, or was made as the lock says just now."""
+        self.covered = None
+        if self.goal.files is not None and self.request.is_stamped:
+            with suppress(OSError):
+                self.covered = Covered(self.environment)
 
     def renewed(self) -> "SyncRun":
         """Return this run, or one from the current manifest and lock if another process changed them."""
@@ -262,6 +272,7 @@ class SyncRun:
                 placer=self.recorder or Placer(self.request.link_mode),
                 reporter=self.settings.reporter,
             )
+        self.note_environment()
         return plan
 
     def _missing(
