@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import sys
+import sysconfig
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +32,18 @@ from tests.wheelhouse import make_wheel
 def this_interpreter() -> Interpreter:
     """The interpreter that runs the tests."""
     return inspect_interpreter(Path(sys.executable), None)
+
+
+def second_python(folder: Path) -> Path:
+    """Make a base interpreter at another place: the program of the running one, which finds the same modules."""
+    program = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
+    python = folder / "bin" / program.name
+    python.parent.mkdir(parents=True)
+    shutil.copy2(program, python)
+    modules = Path(sysconfig.get_path("stdlib"))
+    (folder / "lib").mkdir()
+    (folder / "lib" / modules.name).symlink_to(modules)
+    return python
 
 
 class Workshop:

@@ -1,15 +1,24 @@
-"""A folder beside the place of a new environment, in which it is put together before one rename brings it there.
+"""Folders beside the place of an environment: one that is put together there, and one that it replaces.
 
-Its name cannot be guessed, and the folder itself is locked while a command works in it. So what a killed command left
-can be told from what another one needs. A sync that may have little to do imports this module, so it imports little.
+A new environment is put together beside its place before one rename brings it there. One that stands in the place of
+another first sets that aside with another rename, and removes it once it is there for good.
+
+Their names cannot be guessed, and the folders themselves are locked while a command works with them. So what a killed
+command left can be told from what another one needs. A sync that may have little to do imports this module, so it
+imports little.
 """
 
+import errno
 import fcntl
 import os
 
-from pipper.python.venv import BESIDE, is_beside
+from pipper.python.venv import ASIDE, BESIDE, place_of_beside, venv_python_path
 
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Beside:
@@ -17,11 +26,11 @@ class Beside:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self.path = f"{root}{BESIDE}{os.urandom(8).hex()}"
+        self.path = _name(root, BESIDE)
         self.descriptor = -1
         try:
             os.mkdir(self.path)
-            self.descriptor = os.open(self.path, _FLAGS)
+            self.descriptor = os.open(self.path, _FLAGS | os.O_NOFOLLOW)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Before it was locked, another command may have taken it for one that was left, and removed it.
             if not os.path.samestat(os.fstat(self.descriptor), os.lstat(self.path)):
@@ -41,32 +50,142 @@ class Beside:
         _remove(self.path)
 
 
+class Aside:
+    """The environment at `root`, a folder or a link to one, which is to be replaced; raises OSError.
+
+    If the command is killed after `move_out`, `put_back_left` brings it back.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._path = _name(root, ASIDE)
+        self._descriptor = os.open(root, _FLAGS)
+
+    def move_out(self) -> None:
+        """Rename it from its place to one beside; raises FileExistsError if another one is there, else OSError."""
+        _lock(self._descriptor)
+        try:
+            if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._root)):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._root)
+            os.rename(self._root, self._path)
+        except FileNotFoundError:
+            return  # somebody removed it
+
+    def put_back(self) -> None:
+        """Undo `move_out`, if it was done; raises OSError if something is in its place."""
+        if os.path.lexists(self._path):
+            _remove_empty(self._root)  # to an empty folder no link can be renamed
+            os.rename(self._path, self._root)
+
+    def remove(self) -> None:
+        """Remove it where it was moved to, as far as the disk allows."""
+        _remove_aside(self._path, self._root)
+
+    def close(self) -> None:
+        """Let other commands have it, if it is still there."""
+        os.close(self._descriptor)
+
+
 def remove_leftovers(root: str) -> None:
-    """Remove the folders in which killed commands put an environment for `root` together, as far as the disk allows."""
+    """Remove what killed commands left beside the environment at `root`, as far as the disk allows.
+
+    What they set aside stays as long as there is no whole environment in its place.
+    """
+    is_there = venv_python_path(root) is not None
+    for path in _beside(root, BESIDE):
+        if not os.path.islink(path):
+            _if_left(path, _remove)
+    for path in _beside(root, ASIDE) if is_there else ():
+        _if_left(path, lambda each: _remove_aside(each, root))
+
+
+def is_set_aside(root: str) -> bool:
+    """Tell whether an environment lies beside its place `root`, where a command set it aside."""
+    return bool(_beside(root, ASIDE))
+
+
+def put_back_left(root: str) -> bool:
+    """Bring the environment back that a killed command set aside, if nothing is in its place; return whether it did.
+
+    Of several that is the last one.
+    """
+    if os.path.lexists(root):
+        return False
+    for path in sorted(_beside(root, ASIDE), key=_changed, reverse=True):
+        if _if_left(path, lambda each: os.rename(each, root)):
+            return True
+    return False
+
+
+def _name(root: str, kind: str) -> str:
+    return f"{root}{kind}{os.urandom(8).hex()}"
+
+
+def _beside(root: str, kind: str) -> list[str]:
     parent, name = os.path.split(root)
     try:
-        found = [
-            each for each in os.listdir(parent) if is_beside(each) and each.rpartition(BESIDE)[0] == name
+        return [
+            os.path.join(parent, each) for each in os.listdir(parent) if place_of_beside(each, kind) == name
         ]
     except OSError:
-        return
-    for each in found:
-        _remove_if_left(os.path.join(parent, each))
+        return []
 
 
-def _remove_if_left(path: str) -> None:
+def _changed(path: str) -> int:
+    try:
+        return os.lstat(path).st_ctime_ns
+    except OSError:
+        return 0
+
+
+def _if_left(path: str, then: "Callable[[str], None]") -> bool:
+    """Do something with what a killed command left, and return whether that was done.
+
+    It is not done if a command works with it, if it is another user's, and where that cannot be told.
+    """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError:
-        return
+        return False
     try:
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(path)
+        if not os.fstat(descriptor).st_uid == os.lstat(path).st_uid == os.geteuid():
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        then(path)
     except OSError:
-        return  # a command works in it, or the file system has no locks
+        return False  # a command works with it, or the file system has no locks
+    else:
+        return True
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an environment, after the command that has just made it; a file system without locks does without."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return
+
+
+def _remove_aside(path: str, root: str) -> None:
+    # Under the other name it is never put back, so that no command finds half of it in its place.
+    trash = _name(root, BESIDE)
+    try:
+        if os.path.islink(path):
+            os.unlink(path)
+            return
+        os.rename(path, trash)
+    except OSError:
+        return
+    _remove(trash)
 
 
 def _remove(path: str) -> None:

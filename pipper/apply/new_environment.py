@@ -1,14 +1,13 @@
 """An environment that a change creates: if the change fails, it does not stay either.
 
-It is put together in a folder beside its place and renamed in (`put_together`), where that can be done.
+It is put together in a folder beside its place and renamed in (`put_together`), where that can be done. One that it
+replaces stays in its place until then.
 """
 
 import contextlib
 import errno
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +20,14 @@ from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, MachineError, PipperError
 from pipper.python.environment import Environment, installed
 from pipper.python.interpreter import Scheme
+from pipper.python.new_venv import ensure_venv
 from pipper.python.venv import STATE
 from pipper.system.letter_case import is_one_place
 from pipper.system.locks import make_folder
 from pipper.system.os_errors import os_errors
 
 if TYPE_CHECKING:
-    from pipper.apply.beside import Beside
+    from pipper.apply.beside import Aside, Beside
 
 
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
@@ -40,10 +40,13 @@ class TakenError(ConflictError):
 class NewEnvironment:
     """An environment that is put together in a folder beside its place, for which nobody else looks."""
 
-    def __init__(self, place: Environment, beside: "Beside") -> None:
+    def __init__(self, place: Environment, beside: "Beside", old: "Aside | None", reporter: Reporter) -> None:
         self.place = place
         """The environment as it is once it is in its place."""
+        self.old = old
+        """The one that it replaces."""
         self._beside = beside
+        self._reporter = reporter
         root = Path(beside.path)
         folders = {name: root / path.relative_to(place.root) for name, path in asdict(place.scheme).items()}
         self.environment = replace(place, root=root, scheme=Scheme(**folders))
@@ -57,9 +60,17 @@ class NewEnvironment:
         return False
 
     def move_in(self) -> None:
-        """Rename the folder to the place; raises TakenError if something is there, else OSError."""
+        """Rename the folder to the place, after the old environment was renamed out of it.
+
+        Raises TakenError if something else is there, else OSError. MachineError if the old one cannot be locked.
+        """
         try:
-            self._beside.move_in()
+            if self.old is None or not os.path.lexists(self.place.root):
+                self._beside.move_in()
+                return
+            # Who waits for the lock goes on when the new one is there, and then waits for the lock of that.
+            with environment_lock(self.place, self._reporter):
+                self._swap(self.old)
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
@@ -68,9 +79,28 @@ class NewEnvironment:
                 hint="run the command again",
             ) from error
 
+    def _swap(self, old: "Aside") -> None:
+        try:
+            old.move_out()
+            self._beside.move_in()
+        except BaseException:
+            if not self.is_in_place:
+                old.put_back()
+            raise
+
     def move_back(self) -> None:
-        """Undo `move_in`, so that `put_together` removes it; raises OSError."""
-        os.rename(self.place.root, self._beside.path)
+        """Undo `move_in`, as far as it was done, so that `put_together` removes the folder; raises OSError."""
+        if self.is_in_place:
+            os.rename(self.place.root, self._beside.path)
+        if self.old is not None:
+            self.old.put_back()
+
+    def end(self) -> None:
+        """Remove the folder, or what it replaced if it is in its place."""
+        if not self.is_in_place:
+            self._beside.discard()
+        elif self.old is not None:
+            self.old.remove()
 
 
 def remove_unfinished(place: Environment) -> None:
@@ -82,16 +112,18 @@ def remove_unfinished(place: Environment) -> None:
 
 
 @contextlib.contextmanager
-def put_together(place: Environment) -> Iterator[NewEnvironment | None]:
+def put_together(place: Environment, reporter: Reporter) -> Iterator[NewEnvironment | None]:
     """Yield a folder to put an environment together in; None if it has to be made in its place.
 
-    That is where something is there already, such as a mounted folder, and where a system cannot rename or lock
-    folders that are in use. What was not moved in when the block ends is removed, and errors name the place.
+    That is where something is there already that is not replaced, such as a mounted folder, and where a system cannot
+    rename or lock folders that are in use. What was not moved in when the block ends is removed, and errors name the
+    place; else what it replaced is removed, if it is still there.
     """
-    beside = new = None
+    beside = old = new = None
     try:
         beside = _beside(place)
-        new = NewEnvironment(place, beside) if beside else None
+        old = _old(place) if beside else None
+        new = NewEnvironment(place, beside, old, reporter) if beside else None
         yield new
     except PipperError as error:
         if beside is not None:
@@ -103,15 +135,19 @@ def put_together(place: Environment) -> Iterator[NewEnvironment | None]:
         raise
     finally:
         if beside is not None:
-            if new is None or not new.is_in_place:
+            if new is None:
                 beside.discard()
+            else:
+                new.end()
             os.close(beside.descriptor)
+        if old is not None:
+            old.close()
 
 
 def _beside(place: Environment) -> "Beside | None":
     root = os.fspath(place.root)
     is_apart = place.is_target or place.interpreter.is_virtual
-    if os.name == "nt" or not is_apart or os.path.lexists(root):
+    if os.name == "nt" or not is_apart or (os.path.lexists(root) and not place.replaces):
         return None
     from pipper.apply.beside import Beside  # noqa: PLC0415 - Windows cannot do that
 
@@ -122,61 +158,75 @@ def _beside(place: Environment) -> "Beside | None":
         return None
 
 
-@contextlib.contextmanager
-def gone_on_error(environment: Environment, reporter: Reporter) -> Iterator[None]:
-    """Remove an environment that is missing now, and its folders, if the block raises.
+def _old(place: Environment) -> "Aside | None":
+    """Return what is in the place of an environment that replaces it; None if nothing is; raises MachineError."""
+    if not place.replaces or not os.path.lexists(place.root):
+        return None
+    if os.name == "nt":
+        raise MachineError(
+            f"cannot make `{place.root}` anew: Windows does not rename a folder that is in use",
+            hint=f"remove `{place.root}`, then run the command again",
+        )
+    from pipper.apply.beside import Aside  # noqa: PLC0415 - see above
 
-    It stays if something is installed in it: then another command works there, or the change was committed.
-    """
-    root = environment.root
+    with os_errors("read", place.root):
+        return Aside(os.fspath(place.root))
+
+
+def refuse_own(environment: Environment) -> None:
+    """Raise MachineError if an environment replaces the one that pipper itself runs in."""
+    if environment.replaces and is_one_place(environment.root, sys.prefix):
+        raise MachineError(
+            f"cannot make `{environment.root}` anew: the running pipper is in it",
+            hint="install pipper apart (pipx install pipper, uv tool install pipper)",
+        )
+
+
+@contextlib.contextmanager
+def gone_on_error(root: Path) -> Iterator[None]:
+    """Remove the folder `root` and those that it is in, if they are missing now and empty when the block raises."""
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         yield
     except BaseException:
         # The error of the block is the one to report.
-        with contextlib.suppress(OSError, PipperError):
-            if environment.is_missing and root.exists():
-                with environment_lock(environment, reporter):
-                    _empty(environment)
-            for folder in missing:
-                with contextlib.suppress(FileNotFoundError):
-                    folder.rmdir()
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
 
 
 @contextlib.contextmanager
-def set_aside(environment: Environment, reporter: Reporter) -> Iterator[None]:
-    """Move the environment that `environment` replaces out of its place; back if the block raises, else remove it.
+def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Aside | None"]:
+    """Make the virtual environment if it is missing, while the block runs that fills it; yield what it replaces.
 
-    If the block raises after the change was committed, or left its journal, what is in the place stays. Raises
-    MachineError if pipper itself runs in it, or if it cannot be moved.
+    If the block raises, what was made is removed, and what it replaces comes back. All stays as it is if the change was
+    committed. What others made there stays in any case. Raises MachineError if the old one cannot be moved.
     """
-    root = environment.root
-    if not environment.replaces:
-        yield
-        return
-    if is_one_place(root, sys.prefix):
-        raise MachineError(
-            f"cannot make `{root}` anew: the running pipper is in it",
-            hint="install pipper apart (pipx install pipper, uv tool install pipper)",
-        )
-    folder = aside = ""
+    old = _old(environment)
+    made: list[str] = []
     try:
-        with os_errors("move aside", root):
-            folder = tempfile.mkdtemp(prefix=f"{root.name}-old-", dir=root.parent)
-        aside = os.path.join(folder, root.name)
-        with environment_lock(environment, reporter), os_errors("move aside", root):
-            os.rename(root, aside)
-        yield
+        if old is not None:
+            with environment_lock(environment, reporter), os_errors("move aside", environment.root):
+                old.move_out()
+        if environment.is_missing and ensure_venv(environment.root, environment.interpreter):
+            made = _all_below(os.fspath(environment.root))
+        yield old
     except BaseException:
+        # The error of the block is the one to report.
         with contextlib.suppress(OSError, PipperError):
-            if os.path.lexists(aside) and not _is_changed(environment):
-                shutil.rmtree(root, ignore_errors=True)
-                os.rename(aside, root)
-            if folder and os.path.lexists(root):
-                shutil.rmtree(folder, ignore_errors=True)
+            is_changed = _is_changed(environment)
+            if not is_changed:
+                _take_out(made, environment, reporter)
+            if old is not None:
+                old.remove() if is_changed else old.put_back()
         raise
-    shutil.rmtree(folder, ignore_errors=True)
+    else:
+        if old is not None:
+            old.remove()
+    finally:
+        if old is not None:
+            old.close()
 
 
 def _is_changed(environment: Environment) -> bool:
@@ -184,9 +234,22 @@ def _is_changed(environment: Environment) -> bool:
     return bool(installed(environment) or pending(environment))
 
 
-def _empty(environment: Environment) -> None:
-    if _is_changed(environment):
+def _all_below(root: str) -> list[str]:
+    """Return all that is in a new environment, but for pipper's own files, each folder after what is in it."""
+    found = []
+    for folder, folders, files in os.walk(root, topdown=False):
+        if os.path.relpath(folder, root).split(os.sep)[0] != STATE:
+            found += [os.path.join(folder, name) for name in (*files, *folders)]
+    return found
+
+
+def _take_out(paths: list[str], environment: Environment, reporter: Reporter) -> None:
+    if not paths:
         return
-    for entry in list(os.scandir(environment.root)):
-        if entry.name != STATE:
-            shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+    with environment_lock(environment, reporter):
+        for path in paths:
+            with contextlib.suppress(OSError):  # it is gone, or somebody put something into it
+                if os.path.isdir(path) and not os.path.islink(path):
+                    os.rmdir(path)
+                else:
+                    os.unlink(path)

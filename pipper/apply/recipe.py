@@ -21,7 +21,7 @@ import os
 import stat
 import time
 
-from pipper.apply.beside import Beside, remove_leftovers
+from pipper.apply.beside import Beside, is_set_aside, remove_leftovers
 from pipper.apply.stamp import NewStamp, boot_id
 from pipper.cache.parts import LOCK, RECIPES, is_private
 from pipper.python.venv import STATE
@@ -123,7 +123,8 @@ def remake(cache: str, root: str, key: str, stamp_key: "Callable[[], str]") -> "
     raises nothing. Returns None if there is no such recipe; raises OSError and ValueError if it does not hold, or if
     the disk refuses. Then nothing is left.
     """
-    if not is_private(cache):
+    # An environment that a killed command set aside is brought back by the long way.
+    if not is_private(cache) or is_set_aside(root):
         return None
     lock = os.open(f"{cache}/{LOCK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

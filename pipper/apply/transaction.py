@@ -232,8 +232,7 @@ class _NewTransaction(_Transaction):
 
     def _take_back(self) -> None:
         self._mover.undo()
-        if self._new.is_in_place:
-            self._new.move_back()  # with its journal, which a kill before that leaves to the next command
+        self._new.move_back()  # with its journal, which a kill before that leaves to the next command
 
 
 def _leaving(plan: Plan) -> list[Installed]:

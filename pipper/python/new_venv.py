@@ -18,7 +18,13 @@ from pipper.system.trust import require_own_folder
 
 
 def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None) -> Interpreter:
-    """Create a virtual environment without pip in `directory` and return its interpreter.
+    """Return the interpreter of the virtual environment in `directory`, which `ensure_venv` makes if it is missing."""
+    ensure_venv(directory, base)
+    return of_new_venv(Path(os.path.abspath(directory)), base, cache_dir)
+
+
+def ensure_venv(directory: Path, base: Interpreter) -> bool:
+    """Create a virtual environment without pip in `directory`, if there is none; return whether this call did.
 
     Waits for another process that is creating it, and recreates what an interrupted call left. Raises
     MachineError if it fails or `directory` has other files, and leaves no new files then.
@@ -34,7 +40,8 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
     try:
         with os_lock(lock, here=True):
             try:
-                if venv_python(root) is None:
+                is_missing = venv_python(root) is None
+                if is_missing:
                     _create_or_clear(root, base)
             finally:
                 # A process that waits for the lock finds its file removed, and creates it again.
@@ -44,7 +51,7 @@ def make_venv(directory: Path, base: Interpreter, cache_dir: Path | None = None)
         with contextlib.suppress(OSError):
             os.rmdir(lock.parent)
             os.rmdir(root)
-    return of_new_venv(root, base, cache_dir)
+    return is_missing
 
 
 def make_venv_beside(folder: Path, root: Path, base: Interpreter) -> None:

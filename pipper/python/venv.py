@@ -8,6 +8,9 @@ STATE = ".pipper"
 BESIDE = "-new-"
 """What is between the name of an environment and 16 digits, in that of the folder in which it is put together."""
 
+ASIDE = "-old-"
+"""The same in the name of an environment that another one is about to replace."""
+
 UNFINISHED = ".pipper-unfinished"
 """The file in a virtual environment that is being created."""
 
@@ -27,7 +30,12 @@ def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     return os.path.abspath(python) if done else None
 
 
+def place_of_beside(name: str, kind: str) -> str:
+    """Return the name of the environment beside which a folder of this name and kind lies; empty for any other name."""
+    start, _, end = name.rpartition(kind)
+    return start if len(end) == 16 and set(end) <= set("0123456789abcdef") else ""
+
+
 def is_beside(name: str) -> bool:
-    """Tell whether a folder of this name is one in which an environment is put together."""
-    start, _, end = name.rpartition(BESIDE)
-    return bool(start) and len(end) == 16 and set(end) <= set("0123456789abcdef")
+    """Tell whether a folder of this name lies there for an environment that is put together, or replaced."""
+    return any(place_of_beside(name, kind) for kind in (BESIDE, ASIDE))

@@ -93,6 +93,50 @@ def test_a_folder_that_is_there_already_is_filled_in_its_place(missing: Workspac
     assert missing.run("sync").stderr.startswith("Nothing to do")
 
 
+def make_another(workspace: Workspace) -> None:
+    """Make an environment as another tool does, with something of the user's in it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", workspace.venv], check=True)
+    (workspace.venv / "mine.txt").write_text("mine")
+
+
+@pytest.mark.parametrize("how", ["full", "interrupted"])
+def test_an_environment_that_another_tool_made_meanwhile_stays_if_the_first_sync_fails(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    renewed = sync_run.SyncRun.renewed
+
+    def overtaken(run: sync_run.SyncRun) -> sync_run.SyncRun:
+        if not missing.venv.exists():
+            make_another(missing)
+        return renewed(run)
+
+    def failing(*args: object) -> None:
+        raise OSError(28, "No space left on device", "journal.json") if how == "full" else KeyboardInterrupt
+
+    monkeypatch.setattr(sync_run.SyncRun, "renewed", overtaken)
+    monkeypatch.setattr("pipper.apply.transaction.write_journal", failing)
+    missing.run("sync", code=8 if how == "full" else 130)
+    assert (missing.venv / "mine.txt").read_text() == "mine"
+    assert (missing.venv / "pyvenv.cfg").exists()
+    assert (missing.venv / "bin" / "python").exists()
+    assert not list(missing.venv.rglob("*.dist-info"))
+
+
+def test_what_another_program_puts_into_an_environment_stays_if_the_rest_of_it_goes(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing.venv.mkdir()  # so it is filled in its place
+
+    def failing(*args: object) -> None:
+        (missing.venv / "mine.txt").write_text("mine")
+        (missing.venv / "bin" / "mine").write_text("mine")
+        no_space(missing.venv)
+
+    monkeypatch.setattr("pipper.apply.transaction.write_journal", failing)
+    missing.run("sync", code=8)
+    assert sorted(path for path in tree(missing.venv)) == ["bin", "bin/mine", "mine.txt"]
+
+
 def test_a_new_target_directory_is_made_so_too(missing: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     move_in = new_environment.NewEnvironment.move_in

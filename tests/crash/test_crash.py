@@ -37,6 +37,7 @@ pytestmark = pytest.mark.skipif(
         pytest.param("fresh", 1500, 1, DISTURBANCES[::2], id="test_a_fresh_sync"),
         pytest.param("begun", 200, 2, DISTURBANCES[1::2], id="test_an_add_without_an_environment"),
         pytest.param("remade", 300, 1, DISTURBANCES[1::2], id="test_a_fresh_sync_by_its_recipe"),
+        pytest.param("anew", 500, 3, DISTURBANCES, id="test_an_environment_that_is_made_anew"),
         pytest.param("upgrade", 2000, 1, DISTURBANCES[::2], id="test_an_upgrade_of_20_packages"),
         pytest.param("downgrade", 1200, 1, DISTURBANCES[1::2], id="test_a_downgrade_of_20_packages"),
         pytest.param("removal", 300, 1, DISTURBANCES[::2], id="test_a_removal"),

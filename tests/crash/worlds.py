@@ -24,7 +24,7 @@ from pipper.python.environment import environment_of
 from pipper.python.interpreter import of_new_venv
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
-from tests.workshop import Workshop, this_interpreter, tree
+from tests.workshop import Workshop, second_python, this_interpreter, tree
 
 PACKAGES = 20
 
@@ -249,6 +249,29 @@ def remade(root: Path) -> World:
     return world
 
 
+class Anew(Command):
+    """`sync` into a project whose environment goes, because it has another Python."""
+
+    def unfinished(self) -> bool:
+        # Between two renames there is neither: what lies beside says so, and the next sync puts it back.
+        is_aside = not self.workspace.venv.exists() and any(self.workspace.app.glob(".venv-old-*"))
+        return is_aside or super().unfinished()
+
+
+def anew(root: Path) -> World:
+    """`sync` that makes the environment anew with another Python, and with it what another tool installed there."""
+    python = second_python(root / "second")
+    world = Anew(root, "sync", "--python", str(python))
+    world.publish((1,))
+    world.lock(PACKAGES, 1)
+    world.workspace.run("sync")
+    theirs = world.workspace.site / "theirs-1.0.dist-info"
+    theirs.mkdir()
+    (theirs / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    world.settle()
+    return world
+
+
 def upgrade(root: Path) -> World:
     """`sync` of 20 packages to versions that the cache does not hold."""
     world = Command(root, "sync")
@@ -302,7 +325,7 @@ def relock(root: Path) -> World:
 
 WORLDS: dict[str, Callable[[Path], World]] = {
     "engine": Engine,
-    **{each.__name__: each for each in (fresh, begun, remade, upgrade, downgrade, removal, relock)},
+    **{each.__name__: each for each in (fresh, begun, remade, anew, upgrade, downgrade, removal, relock)},
 }
 
 

@@ -59,9 +59,12 @@ def interpreter_at_hand(
 
 
 def choose_environment(
-    settings: Settings, root: Path | None, place: Place, pythons: Pythons = ANY
+    settings: Settings, root: Path | None, place: Place, pythons: Pythons = ANY, *, looks: bool = False
 ) -> Environment:
     """Return the environment a command works on; create nothing. `pythons` are the project's.
+
+    The project's own is put back first if it is missing because a killed command had set it aside to make it anew,
+    unless the command only `looks`.
 
     It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
     The project's own is as it will be created if it is missing, or if its Python is another one than `--python`
@@ -69,9 +72,21 @@ def choose_environment(
     pipper's files belongs to another user, if a link leads the project's own or DIR out of the project, and if the
     packages of a base interpreter would be changed; IntegrityError if the folder of pipper's files is a link.
     """
+    if root is not None and not looks and place == Place(python=place.python):
+        _put_back(settings, root)
     found = _choose(settings, root, place, pythons)
     require_own_folder(found.state_dir)
     return found
+
+
+def _put_back(settings: Settings, root: Path) -> None:
+    path = environment_path(root, settings.environ)
+    if os.name == "nt" or os.path.lexists(path) or own_venv(settings, root) is not None:
+        return
+    from pipper.apply.beside import put_back_left  # noqa: PLC0415 - Windows cannot lock folders
+
+    if put_back_left(path):
+        settings.reporter.info(f"Putting {path} back: a command that made it anew was interrupted")
 
 
 def _choose(settings: Settings, root: Path | None, place: Place, pythons: Pythons) -> Environment:

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.new_environment import (
     NewEnvironment,
     TakenError,
     gone_on_error,
+    made_in_place,
     put_together,
+    refuse_own,
     remove_unfinished,
-    set_aside,
 )
 from pipper.apply.pending import pending
 from pipper.apply.recovery import recover
@@ -39,8 +41,11 @@ from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.sync_run import SyncRun
 from pipper.ops.sync.unfinished import finish_first
 from pipper.python.environment import Environment, installed, refuse_unwritable
-from pipper.python.new_venv import make_venv, make_venv_beside
+from pipper.python.new_venv import make_venv_beside
 from pipper.system.files import refuse_url
+
+if TYPE_CHECKING:
+    from pipper.apply.beside import Aside
 
 
 def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | None = None) -> SyncOutcome:
@@ -64,7 +69,8 @@ def run_sync(settings: Settings, request: SyncRequest, files: ProjectFiles | Non
         goal = own_goal(request, project, files)
     if goal.project is not None:
         warn_of_unnamed(settings, goal.project.manifest, goal.lock)
-    environment = choose_environment(settings, project.root, request.place, project.pythons)
+    looks = request.dry_run or request.check
+    environment = choose_environment(settings, project.root, request.place, project.pythons, looks=looks)
     return sync_to(settings, request, goal, {}, environment)
 
 
@@ -76,7 +82,8 @@ def _sync_to_file(settings: Settings, request: SyncRequest, lock_path: Path) -> 
     path = settings.directory / lock_path
     found = read_lock(path, settings.reporter)
     project = find_project(settings.directory)
-    environment = choose_environment(settings, project.root if project else None, request.place)
+    root, looks = project.root if project else None, request.dry_run or request.check
+    environment = choose_environment(settings, root, request.place, looks=looks)
     goal = goal_of(found, environment.interpreter.target, selection_of(request), path=path, project=project)
     if not request.offline:
         refuse_expired(goal.lock, label=path.name, now=datetime.now(UTC))
@@ -128,24 +135,26 @@ def _sync_to(
 
 def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     """Create the environment only after all files are fetched, so that an error leaves nothing behind."""
-    refuse_unwritable(run.environment)
-    cache = open_cache(run.settings)
     environment, reporter = run.environment, run.settings.reporter
+    refuse_unwritable(environment)
+    refuse_own(environment)
+    cache = open_cache(run.settings)
     remove_unfinished(environment)  # before a build takes it for files of the project
     with cache.in_use():
         wheels = run.fetch(run.wanted, cache)
-        with set_aside(environment, reporter), gone_on_error(environment, reporter):
+        with gone_on_error(environment.root):
             if environment.is_missing:
                 reporter.info(creation_told(environment))
             run = run.renewed()
             if run.wanted:
-                with suppress(TakenError), put_together(environment) as new:
+                # What came to the place is synced, but for one of a Python that is not known.
+                passed = () if environment.replaces else (TakenError,)
+                with suppress(*passed), put_together(environment, reporter) as new:
                     if new is not None:
                         return _sync_new(run, documents, wheels, new)
                 run.recorder = None
-            if environment.is_missing:
-                make_venv(environment.root, environment.interpreter, cache.interpreters)
-            return _sync_existing(run, documents, wheels)
+            with made_in_place(environment, reporter) as old:
+                return _sync_existing(run, documents, wheels, old)
 
 
 def _sync_new(
@@ -162,11 +171,14 @@ def _sync_new(
 
                 run.recorder = recorder_for(run, folder)
         plan = run.apply(run.repairing_plan(()), (), documents, wheels, new)
-        return _finished(run, plan, (), wheels)
+        return _finished(run, plan, (), wheels, new.old)
 
 
 def _sync_existing(
-    run: SyncRun, documents: Mapping[Path, bytes], wheels: Mapping[str, UnpackedWheel]
+    run: SyncRun,
+    documents: Mapping[Path, bytes],
+    wheels: Mapping[str, UnpackedWheel],
+    old: "Aside | None" = None,
 ) -> SyncOutcome:
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
@@ -181,20 +193,26 @@ def _sync_existing(
         present = installed(environment)
         plan = run.repairing_plan(present)
         if plan.changes or documents:
-            remove_unfinished(environment)
             refuse_self_change(plan, environment)
             plan = run.apply(plan, present, documents, wheels)
             present = ()
         else:
             # A sync that was killed when the environment was complete may have left something.
             open_cache(run.settings).sweep()
-        return _finished(run, plan, present, wheels)
+        return _finished(run, plan, present, wheels, old)
 
 
 def _finished(
-    run: SyncRun, plan: Plan, present: Sequence[Installed], wheels: Mapping[str, UnpackedWheel]
+    run: SyncRun,
+    plan: Plan,
+    present: Sequence[Installed],
+    wheels: Mapping[str, UnpackedWheel],
+    old: "Aside | None",
 ) -> SyncOutcome:
-    """Do what follows a change; the caller holds the lock. `present` are the installed distributions, if known."""
+    """Do what follows a change; the caller holds the lock.
+
+    `present` are the installed distributions, if known; `old` is what the environment replaced.
+    """
     environment = run.environment
     if run.request.compile_bytecode:
         # Imported here: few syncs compile, and it starts processes.
@@ -202,6 +220,10 @@ def _finished(
 
         ours = [each for each in present or installed(environment) if each.ours]
         compile_modules(environment, ours, run.settings.reporter)
+    # Before the stamp: the next sync after that looks for nothing.
+    if old is not None:
+        old.remove()
+    remove_unfinished(environment)
     if run.recorder:
         run.recorder.settle(wheels.values())
     if run.goal.files and run.seen and run.covered:

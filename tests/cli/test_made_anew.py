@@ -1,0 +1,282 @@
+"""An environment that is made anew with another Python: the old one stays until the new one is there for good."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipper.apply import beside as beside_folders
+from pipper.apply import new_environment
+from pipper.ops.sync import steps
+from pipper.python.venv import UNFINISHED
+from tests.invariants import Workspace, tree
+from tests.workshop import second_python
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows cannot rename a folder that is in use")
+ASIDE = ".venv-old-0123456789abcdef"
+
+
+@pytest.fixture
+def old(workspace: Workspace) -> Workspace:
+    """A project whose environment has something of another tool."""
+    shutil.rmtree(workspace.venv)
+    workspace.bare("sync")
+    (workspace.venv / "mine.txt").write_text("mine")
+    return workspace
+
+
+@pytest.fixture
+def python(old: Workspace) -> Path:
+    """Another Python than that of the environment."""
+    return second_python(old.root / "second")
+
+
+def beside(workspace: Workspace) -> list[str]:
+    """What there is of environments."""
+    return sorted(each.name for each in workspace.app.glob(".venv*"))
+
+
+def is_old(workspace: Workspace) -> bool:
+    """Whether the environment is the old one."""
+    return (workspace.venv / "mine.txt").exists()
+
+
+def no_space(*args: object) -> None:
+    raise OSError(28, "No space left on device", str(args[0]))
+
+
+def interrupted(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def put_in_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No folder beside can be had, as on a file system without locks: the new environment is made in its place."""
+    with monkeypatch.context() as patch:
+        patch.setattr(new_environment, "_beside", lambda place: None)
+        yield
+
+
+def test_the_old_environment_is_in_its_place_until_the_new_one_is_whole(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    move_in = new_environment.NewEnvironment.move_in
+
+    def watched(new: new_environment.NewEnvironment) -> None:
+        seen.append((is_old(old), (new.environment.root / "bin" / "python").exists()))
+        move_in(new)
+        seen.append((is_old(old), (old.venv / "bin" / "python").exists()))
+
+    monkeypatch.setattr(new_environment.NewEnvironment, "move_in", watched)
+    assert "anew with Python" in old.run("sync", "--python", python).stderr
+    assert seen == [(True, True), (False, True)]
+    assert beside(old) == [".venv"]
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr
+
+
+@pytest.mark.parametrize("way", ["sync", "recipe", "add", "run", "another Python"])
+def test_an_environment_that_a_killed_command_set_aside_is_put_back_by_the_next_one(
+    old: Workspace, python: Path, way: str
+) -> None:
+    old.venv.rename(old.app / ASIDE)
+    match way:
+        case "sync":
+            done = old.run("sync")
+        case "recipe":
+            done = old.bare("sync")
+        case "add":
+            done = old.run("add", "gamma")
+        case "run":
+            done = old.process("run", "python", "-c", "print('ran')")
+            assert done.stdout == "ran\n"
+        case _:
+            done = old.run("sync", "--python", python)
+    assert f"Putting {old.venv} back: a command that made it anew was interrupted" in done.stderr
+    assert is_old(old) == (way != "another Python")
+    assert beside(old) == [".venv"]
+    assert old.run("sync", "--check").code == 0
+
+
+def test_of_several_that_were_set_aside_the_last_one_is_put_back(old: Workspace) -> None:
+    (old.app / ".venv-old-ffffffffffffffff" / "bin").mkdir(parents=True)
+    old.venv.rename(old.app / ASIDE)
+    old.run("sync", "--reinstall", "alpha")
+    assert is_old(old)
+    assert beside(old) == [".venv"]
+
+
+def test_a_link_to_an_environment_is_put_back_and_removed_as_a_link(old: Workspace, python: Path) -> None:
+    elsewhere = old.app / "elsewhere"
+    old.venv.rename(elsewhere)
+    (old.app / ASIDE).symlink_to("elsewhere")
+    assert "Putting" in old.run("sync").stderr
+    assert old.venv.is_symlink()
+    old.run("sync", "--python", python)
+    assert not old.venv.is_symlink()
+    assert (elsewhere / "mine.txt").exists()
+    assert beside(old) == [".venv"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("sync", "--dry-run"), ("sync", "--check"), ("list",), ("sync", "-t", "out")]
+)
+def test_a_command_that_does_not_change_it_puts_nothing_back(
+    old: Workspace, arguments: tuple[str, ...]
+) -> None:
+    old.venv.rename(old.app / ASIDE)
+    old.run(*arguments, code=1 if "--check" in arguments else 0)
+    assert beside(old) == [ASIDE]
+
+
+def test_an_environment_with_which_another_command_works_is_left_aside(old: Workspace) -> None:
+    old.venv.rename(old.app / ASIDE)
+    descriptor = os.open(old.app / ASIDE, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    old.run("sync")
+    assert not is_old(old)
+    assert beside(old) == [".venv", ASIDE]
+    os.close(descriptor)
+    old.run("sync", "--reinstall", "alpha")
+    assert beside(old) == [".venv"]
+
+
+def test_the_folder_of_another_user_is_not_taken_for_an_environment_of_ones_own(
+    old: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.venv.rename(old.app / ASIDE)
+    own = os.geteuid()
+    monkeypatch.setattr(beside_folders.os, "geteuid", lambda: own + 1)
+    assert not beside_folders.put_back_left(str(old.venv))
+    beside_folders.remove_leftovers(str(old.venv))
+    assert beside(old) == [ASIDE]
+
+
+def test_an_interrupt_while_the_old_environment_is_removed_leaves_none_of_it(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.run("lock", "--python", python)
+    with monkeypatch.context() as patch:
+        patch.setattr(beside_folders, "_remove", interrupted)
+        old.run("sync", "--python", python, code=130)
+    assert not is_old(old)
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr
+    assert beside(old) == [".venv"]
+
+
+def test_half_of_an_old_environment_is_never_put_back(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(beside_folders, "_remove", interrupted)
+        old.run("sync", "--python", python, code=130)
+    assert len(beside(old)) == 2
+    shutil.rmtree(old.venv)
+    assert "Putting" not in old.run("sync").stderr
+    assert beside(old) == [".venv"]
+
+
+def test_an_environment_that_another_program_made_meanwhile_is_left_alone(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_in = new_environment.NewEnvironment.move_in
+
+    def overtaken(new: new_environment.NewEnvironment) -> None:
+        shutil.rmtree(old.venv)
+        old.venv.mkdir()
+        (old.venv / "theirs.txt").write_text("theirs")
+        move_in(new)
+
+    monkeypatch.setattr(new_environment.NewEnvironment, "move_in", overtaken)
+    done = old.run("sync", "--python", python, code=7)
+    assert "another program made" in done.stderr
+    assert [each.name for each in old.venv.iterdir()] == ["theirs.txt"]
+    assert beside(old) == [".venv"]
+
+
+def test_an_environment_that_goes_meanwhile_is_made_all_the_same(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_in = new_environment.NewEnvironment.move_in
+
+    def gone(new: new_environment.NewEnvironment) -> None:
+        shutil.rmtree(old.venv)
+        move_in(new)
+
+    monkeypatch.setattr(new_environment.NewEnvironment, "move_in", gone)
+    old.run("sync", "--python", python)
+    assert beside(old) == [".venv"]
+    assert old.installed()
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in its place"])
+@pytest.mark.parametrize("how", ["full", "interrupted"])
+def test_an_error_leaves_the_old_environment_as_it_was(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool, how: str
+) -> None:
+    before = tree(old.venv)
+    with monkeypatch.context() as patch:
+        if in_place:
+            patch.setattr(new_environment, "_beside", lambda place: None)
+        patch.setattr("pipper.apply.transaction.write_journal", no_space if how == "full" else interrupted)
+        old.run("sync", "--python", python, code=8 if how == "full" else 130)
+    assert tree(old.venv) == before
+    assert beside(old) == [".venv"]
+
+
+def test_an_environment_that_is_made_anew_in_its_place_replaces_the_old_one_too(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with put_in_place(monkeypatch):
+        old.run("sync", "--python", python)
+    assert not is_old(old)
+    assert beside(old) == [".venv"]
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr
+
+
+def test_what_was_set_aside_goes_when_the_one_in_its_place_is_complete(old: Workspace) -> None:
+    """As after a kill of a command that made it in its place."""
+    shutil.copytree(old.venv, old.app / ASIDE, symlinks=True)
+    (old.venv / ".pipper" / "stamp").unlink()
+    (old.venv / UNFINISHED).touch()
+    old.run("sync")
+    assert not is_old(old)
+    assert beside(old) == [".venv"]
+
+
+def test_an_edit_that_fails_after_the_new_environment_came_in_brings_the_old_one_back(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(old.venv)
+
+    def refused(*args: object) -> None:
+        assert not is_old(old)
+        raise OSError(5, "Input/output error", str(old.manifest))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.apply.mover.write_durable", refused)
+        old.run("add", "gamma", "--python", python, code=8)
+    assert tree(old.venv) == before
+    assert "gamma" not in old.manifest.read_text()
+    assert beside(old) == [".venv"]
+
+
+def test_the_stamp_is_written_only_when_the_old_environment_is_gone(
+    old: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next sync would have nothing to do, and leave it."""
+    seen = []
+    stamp = steps.write_stamp
+
+    def stamped(*args: object) -> None:
+        seen.append(beside(old))
+        stamp(*args)  # type: ignore[arg-type] # as it is called
+
+    monkeypatch.setattr(steps, "write_stamp", stamped)
+    (old.app / ASIDE).mkdir()
+    old.run("sync", "--exact")
+    assert seen == [[".venv"]]
