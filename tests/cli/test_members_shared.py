@@ -12,6 +12,7 @@ from tests.cli.test_members import LAB, Yard, index
 from tests.commands import run_pipper
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
+from tests.s3_double import Answer, Rule, S3Double
 
 __all__ = ["index"]  # a fixture of `yard`
 
@@ -132,3 +133,42 @@ def test_publish_warns_of_members_that_the_repository_does_not_have(yard: Yard) 
     assert "has only 1.0.0" in done.stderr
     assert "a member" not in yard.workspace.run("publish", lab, core, *repository).stderr
     assert "a member" not in yard.workspace.run("publish", lab, *repository).stderr
+
+
+def check_published(yard: Yard, why: str) -> None:
+    """Publish lab, which requires the member core, and require that only a warning tells why core is unknown."""
+    workspace = yard.workspace
+    lab, part = (
+        workspace.wheel(name, "1.0.0", requires=["core>=2", "core[fast]>=1"]) for name in ("lab", "part")
+    )
+    done = workspace.run("publish", lab, part, "-b", workspace.url)
+    assert f"published {lab.name}\npublished {part.name}\n" in done.stderr
+    assert done.stderr.count("cannot tell whether `default` has `core`, a member in `../core`") == 1
+    assert f"that {lab.name} requires: " in done.stderr
+    assert why in done.stderr
+
+
+def test_a_damaged_page_of_a_member_does_not_decide_what_publish_says(yard: Yard) -> None:
+    yard.member("../core", "core", version="2.0")
+    yard.ask("lab", more=f"{LAB}core = {{ path = '../core' }}\n")
+    yard.workspace.publish(yard.workspace.wheel("core", "1.0.0"))
+    (yard.workspace.repository / "core" / "index.json").write_text("{")
+    check_published(yard, "core/index.json is damaged")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (503, "SlowDown")])
+def test_a_page_of_a_member_that_the_bucket_does_not_give_does_not_decide_what_publish_says(
+    status: int, code: str, remote: Workspace, index: IndexDouble, double: S3Double
+) -> None:
+    """A policy that grants a job its own package alone refuses the pages of others."""
+    yard = Yard(remote, index)
+    yard.member("../lab", "lab")
+    yard.member("../core", "core", version="2.0")
+    yard.ask("lab", more=f"{LAB}core = {{ path = '../core' }}\n[repositories]\nacme = '{remote.url}'\n")
+    remote.publish(remote.wheel("core", "1.0.0"))
+    remote.run("repository", "site", "-b", remote.url)
+    refused = Answer(status=status, code=code)
+    double.script(Rule(operation="GetObject", key="*/core/index.json", fault=refused, times=float("inf")))
+    check_published(yard, "core/index.json")
+    assert "1.0.0" in double.body(remote.bucket, "pipper/lab/index.html").decode()

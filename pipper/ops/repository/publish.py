@@ -86,6 +86,7 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
         expand_paths(here / each for each in request.paths) if request.paths else default_paths(here)
     )
     repository = single_repository(settings, "publish PATH")
+    project = find_project(settings.directory)
     doing = ("Publishing", "to") if not request.dry_run else ("Comparing", "with")
     publisher = Publisher(repository, now=now, notes=notes, force=request.force, reporter=settings.reporter)
     with scratch_folder() as scratch:
@@ -96,7 +97,6 @@ def publish(settings: Settings, request: PublishRequest, *, now: datetime) -> tu
             what = counted(len(publications), "file")
             settings.reporter.info(f"{doing[0]} {what} {doing[1]} {repository.store.location}")
         outcomes = _Run(publisher, settings.reporter, dry_run=request.dry_run).publish(publications)
-    project = find_project(settings.directory)
     done = [outcome.publication for outcome in outcomes if outcome.error is None]
     for warning in missing_members(done, project.manifest.members if project else (), repository):
         settings.reporter.warning(warning)
