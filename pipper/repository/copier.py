@@ -15,15 +15,16 @@ from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version, wheel_key
 from pipper.core.layout.notes import removal_of
-from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
 from pipper.core.ports import CopiesWithin, ObjectInfo
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, PipperError
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
-from pipper.repository.publisher import BundleFile, Publication, Publisher
+from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
+from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import extract_wheel
 
@@ -104,7 +105,7 @@ class Copier:
 
         Only if the copy `restores`, a version comes back that `prune` removed from the target.
         """
-        if not restores and removal_of(page.removed, offer.version) and offer.sha256 not in _hashes(page):
+        if not restores and removal_of(page.removed, offer.version) and not page.listed(offer.sha256):
             return copied(offer, "removed there")
         try:
             if offer.is_there is not None:
@@ -113,15 +114,19 @@ class Copier:
                 known = {wheel_identity(file.filename).version for file in page.files}
                 known |= {read_version(bundle.version) for bundle in page.bundles}
                 return copied(offer, "already there" if offer.version in known else "new")
-            self._publisher.require_same_bundle(page, offer.version, offer.sha256)
-            probe = offer.entry or _probe(offer)
-            if page.with_file(probe) is not page:
+            entry = self._comparable(page, offer.entry or _probe(offer))
+            self._publisher.require_same_bundle(page, entry)
+            if page.with_file(entry) is not page:
                 return copied(offer, "new")
             return copied(
                 offer, "yanked" if _marked(page, offer.sha256, offer.yanked) != page else "already there"
             )
         except PipperError as error:
             return copied(offer, "failed", _advised(error))
+
+    def _comparable(self, page: ProjectPage, entry: PageFile) -> PageFile:
+        """Return an entry without `dependencies` with those that the target's page has: a copy takes nothing away."""
+        return entry if entry.needs.dependencies else self._publisher.completed(page, entry)
 
     def transfer(self, offer: Offer) -> PageFile:
         """Store the files of an offer in the target and return the entry for its page.
@@ -169,7 +174,7 @@ class Copier:
             page = self._with_bundles(page)
             for offer, entry in entries:
                 try:
-                    after = page.with_file(entry)
+                    after = page.with_file(self._comparable(page, entry))
                 except PipperError as error:
                     results.append(copied(offer, "failed", _advised(error)))
                     continue
@@ -185,7 +190,7 @@ class Copier:
 
     def _confirm(self, page: ProjectPage, entries: Iterable[tuple[Offer, PageFile]]) -> None:
         """Transfer again what a sweep removed before the page named it; after the write no sweep removes it."""
-        named = _hashes(page)
+        named = {file.sha256 for file in page.files}
         for offer, entry in entries:
             for _ in range(ROUNDS):
                 if entry.sha256 not in named or self._is_stored(entry, offer.name):
@@ -222,9 +227,12 @@ class Copier:
             path = Path(place) / filename
             fetch_object(source.store, info.key, path)
             extracted = extract_wheel(path, path.with_name("package.whl"))
-            file = next((each for each in page.files if each.sha256 == extracted.sha256), None)
+            file = page.listed(extracted.sha256)
             if file is None:  # another wheel than the published one: `repository check` of the source tells
                 return []
+            theirs = source.page(page.name).listed(extracted.sha256) or file
+            if not have_same(theirs.needs.dependencies, file.needs.dependencies):
+                return []  # the bundle says other dependencies than the page of the target
             found = source.store.head(info.key)
             bundle = BundleFile(
                 path=path,
@@ -234,10 +242,6 @@ class Copier:
             )
             outcomes = self._publisher.store_bundles([_of_entry(file, page.name, path, bundle)])
         return [outcome.error for outcome in outcomes if outcome.error is not None]
-
-
-def _hashes(page: ProjectPage) -> set[str]:
-    return {file.sha256 for file in page.files}
 
 
 def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFile) -> Publication:
@@ -251,6 +255,7 @@ def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFi
         size=file.size,
         metadata=b"",
         needs=file.needs,
+        is_bundle=True,
         bundle=bundle,
         listed=file,
     )

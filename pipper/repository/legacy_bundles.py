@@ -10,7 +10,7 @@ from pipper.core.standards import read_version
 from pipper.errors import IntegrityError, ObjectChangedError
 from pipper.repository.object_bodies import fetched, spooled
 from pipper.system.files import scratch_folder
-from pipper.wheels.bundle import META_NAME, WHEEL_NAME, copy_wheel, parse_meta
+from pipper.wheels.bundle import META_NAME, WHEEL_NAME, BundledWheel, copy_wheel, parse_meta
 from pipper.wheels.metadata import CoreMetadata, parse_metadata
 from pipper.wheels.name import parse_wheel_name
 from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read_text
@@ -66,9 +66,14 @@ def read_bundle_entry(store: Store, info: ObjectInfo) -> PageBundle:
 
 
 def wheel_sha256(store: Store, key: str) -> str:
-    """Return the sha256 of the wheel in a bundle; raises IntegrityError if the bundle is damaged."""
+    """Return the sha256 of the wheel in a bundle; raises as `bundled_wheel`."""
+    return bundled_wheel(store, key).sha256
+
+
+def bundled_wheel(store: Store, key: str) -> BundledWheel:
+    """Return the hash of the wheel in a bundle, and its `package.meta`; raises IntegrityError if it is damaged."""
     with scratch_folder() as scratch, fetched(store, key, scratch) as (file, _), spooled(scratch) as wheel:
-        return copy_wheel(file, wheel, subject=f"{store.location}/{key}").sha256
+        return copy_wheel(file, wheel, subject=f"{store.location}/{key}")
 
 
 def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:

@@ -4,50 +4,29 @@ A wheel is published when the page names it. After a crash before that, the uplo
 the same command completes the publication. The repository needs no lock, so none can be left behind.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import (
-    JSON,
-    MARKER_KEY,
-    METADATA_SUFFIX,
-    TEXT,
-    ZIP,
-    bundle_version,
-    marker_body,
-    wheel_key,
-)
+from pipper.core.layout.keys import JSON, MARKER_KEY, METADATA_SUFFIX, TEXT, ZIP, marker_body, wheel_key
 from pipper.core.layout.notes import NO_NOTES, FileNotes
-from pipper.core.layout.page import Needs, PageFile, ProjectPage
-from pipper.core.ports import ObjectInfo
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, have_same, other_dependencies
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import ConflictError, IntegrityError, ObjectExistsError, PipperError
+from pipper.errors import ConflictError, IntegrityError, ObjectAbsentError, ObjectExistsError, PipperError
 from pipper.repository.legacy_bundles import wheel_sha256
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.probe_store import check_conditions
 from pipper.repository.source import ReadPage, Repository
+from pipper.repository.stored_bundles import BundleFile, StoredBundles, reach
 from pipper.system.parallel import attempt_each
-
-
-class BundleFile(Struct, frozen=True, kw_only=True):
-    """The bundle of a publication, for 0.x clients."""
-
-    path: Path
-    folder: str
-    """The project's name as given: the folder, if the project has none yet."""
-    safe_version: str
-    """The version as written in keys."""
-    metadata: Mapping[str, str]
-    """The object's user metadata."""
 
 
 class Publication(Struct, frozen=True, kw_only=True):
@@ -65,7 +44,10 @@ class Publication(Struct, frozen=True, kw_only=True):
     metadata: bytes
     """The wheel's METADATA."""
     needs: Needs
+    is_bundle: bool = False
+    """Whether `source` is a bundle, which says what `dependencies` there are, or that there are none."""
     bundle: BundleFile | None = None
+    """For 0.x clients."""
     listed: PageFile | None = None
     """The entry for the page, if the wheel is the copy of a published one."""
 
@@ -117,7 +99,8 @@ class Publisher:
         self._reporter = reporter or Reporter()
         self._found: set[str] = set()
         self._read: dict[NormalizedName, ReadPage] = {}
-        self._bundles = cache(repository.list_bundles)  # listed once in a run
+        self._hashes: dict[tuple[str, str], str] = {}
+        self._bundles = StoredBundles(repository, force=force, reporter=self._reporter)
 
     def prepare(self) -> None:
         """Create the format marker if it is absent, and test the store's conditional writes.
@@ -148,18 +131,49 @@ class Publisher:
             self._read[name] = self._repository.read_page(name) if known else absent
         return self._read[name]
 
-    def require_same_bundle(self, page: ProjectPage, version: Version, sha256: str) -> None:
-        """Raise ConflictError if 0.x published this version as a bundle with a different wheel."""
-        for bundle in page.bundles:
-            if self._force or read_version(bundle.version) != version:
-                continue
-            published = wheel_sha256(self._store, bundle.key)
-            if published != sha256:
+    def require_same_bundle(self, page: ProjectPage, file: PageFile) -> None:
+        """Raise ConflictError if 0.x published the version with a different wheel, or with other dependencies.
+
+        A different wheel is none if the page lists that of the bundle too.
+        """
+        for bundle in () if self._force else _bundles_of(page, file):
+            published = self._sha256_in(bundle)
+            if published == file.sha256 and not have_same(bundle.needs.dependencies, file.needs.dependencies):
+                raise other_dependencies(file.filename, bundle.needs.dependencies, file.needs.dependencies)
+            if published != file.sha256 and not page.listed(published):
                 raise ConflictError(
-                    f"{page.name} {version} is published with other bytes",
+                    f"{page.name} {bundle.version} is published with other bytes",
                     cause=f"{self._store.location}/{bundle.key} contains a wheel with sha256 {published}",
                     hint="raise the version, or publish with --force",
                 )
+
+    def completed(self, page: ProjectPage, file: PageFile) -> PageFile:
+        """Return the entry of a wheel with the `dependencies` that are published with its bytes.
+
+        For a wheel without its bundle, which does not say what they are.
+        """
+        known: PageFile | PageBundle | None = page.listed(file.sha256)
+        if known is None:
+            bundles = _bundles_of(page, file)
+            known = next((each for each in bundles if self._contains(each, file.sha256)), None)
+        if known is None:
+            return file
+        return replace(file, needs=replace(file.needs, dependencies=known.needs.dependencies))
+
+    def _contains(self, bundle: PageBundle, sha256: str) -> bool:
+        try:
+            return self._sha256_in(bundle) == sha256
+        except (IntegrityError, ObjectAbsentError):
+            if not self._force:
+                raise
+            return False  # what is replaced may be damaged
+
+    def _sha256_in(self, bundle: PageBundle) -> str:
+        """Return the hash of the wheel in a bundle of 0.x, which is read once in a run."""
+        known = (bundle.key, bundle.etag)
+        if known not in self._hashes:
+            self._hashes[known] = wheel_sha256(self._store, bundle.key)
+        return self._hashes[known]
 
     def upload(self, publication: Publication) -> None:
         """Store the wheel and its METADATA under keys that contain the wheel's hash."""
@@ -221,16 +235,15 @@ class Publisher:
     def _extended(
         self, page: ProjectPage, publications: Sequence[Publication], *, examine: bool = False
     ) -> tuple[ProjectPage, list[Outcome]]:
-        """Return the page with the publications; to `examine`, also compare them with bundles of 0.x."""
+        """Return the page with the publications, and their outcomes; nothing is published yet to `examine`."""
         outcomes: list[Outcome] = []
         if self._repository.layout_format == 1:
             # With entries on the page, readers need not open these bundles.
-            page = self._repository.with_bundles(page, self._bundles(page.name))
-        for publication in publications:
+            page = self._repository.with_bundles(page, self._bundles.listed(page.name))
+        # First what 0.x may have bundled: then its other wheels are no conflict with the bundle.
+        for publication in sorted(publications, key=lambda each: reach(each.filename)[:1]):
             try:
-                if examine:
-                    self.require_same_bundle(page, publication.version, publication.sha256)
-                after = page.with_file(publication.page_file(self._now, self._notes), force=self._force)
+                after = self._with_publication(page, publication)
             except PipperError as error:
                 outcomes.append(failed(publication, error))
                 continue
@@ -238,69 +251,76 @@ class Publisher:
                 status = "already published"
             elif examine:
                 status = "new"
+                self._tell_lost_dependencies(page, after, publication)
             else:
                 status = "replaced" if len(after.files) == len(page.files) else "published"
             page = after
             outcomes.append(Outcome(publication=publication, status=status))
         return page, outcomes
 
+    def _with_publication(self, page: ProjectPage, publication: Publication) -> ProjectPage:
+        file = publication.page_file(self._now, self._notes)
+        if not publication.is_bundle:
+            file = self.completed(page, file)
+        self.require_same_bundle(page, file)
+        return page.with_file(file, force=self._force)
+
+    def _tell_lost_dependencies(
+        self, page: ProjectPage, after: ProjectPage, publication: Publication
+    ) -> None:
+        """Warn that a wheel takes the place of one whose bundle named dependencies."""
+        entry = after.listed(publication.sha256)
+        if publication.is_bundle or entry is None or entry.needs.dependencies:
+            return
+        identity = wheel_identity(publication.filename)
+        needs = [file.needs for file in page.files if wheel_identity(file.filename) == identity]
+        needs += [bundle.needs for bundle in page.bundles if wheel_identity(bundle.wheel) == identity]
+        if any(each.dependencies for each in needs):
+            self._reporter.warning(
+                f"{publication.source.name} takes the place of a wheel with dependencies of a bundle, and names none: "
+                "if it needs them, publish it as a bundle"
+            )
+
     def store_bundles(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Store the bundles of published wheels of one project, for 0.x clients; return those that failed.
 
-        In format 2, also warn of bundles that 0.x published: there only pages count.
+        Of the wheels of a version one goes into its bundle: the first by `reach`. In format 2, also warn of bundles
+        that 0.x published: there only pages count.
         """
         try:
             self._warn_of_legacy_bundles(publications[0].name)
         except PipperError as error:
             # All wheels are published at this point, so this failure is only a warning.
             self._reporter.warning(f"cannot look for bundles of pipper 0.x: {error.message}")
-        results = attempt_each(self._store_bundle, publications)
-        return [failed(each, error) for each, error in zip(publications, results, strict=True) if error]
+        chosen = _one_made_bundle_each(publications)
+        results = attempt_each(self._store_bundle, chosen)
+        return [failed(each, error) for each, error in zip(chosen, results, strict=True) if error]
 
     def _store_bundle(self, publication: Publication) -> None:
-        bundle = publication.bundle
-        if bundle is None:
+        if publication.bundle is None:
             return
-        listed = self._bundles(publication.name)
-        key = f"{self._folder(publication.name, bundle.folder)}/{bundle.safe_version}.pipper"
-        found = next((info for info in listed if info.key == key), None)
-        found = found or self._create_bundle(key, bundle)
-        if found is None or wheel_sha256(self._store, key) == publication.sha256:
-            return
-        if not self._force:
-            raise ConflictError(
-                f"{self._store.location}/{key} contains another wheel than the published one",
-                cause="pipper 0.x published it",
-                hint="publish with --force to replace it, or raise the version",
-            )
-        self._store.replace(key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata)
-
-    def _create_bundle(self, key: str, bundle: BundleFile) -> ObjectInfo | None:
-        """Store a bundle; if one was stored after the listing, return that."""
-        for _ in range(ROUNDS):
-            try:
-                self._store.create(key, bundle.path, content_type=ZIP, metadata=bundle.metadata)
-            except ObjectExistsError:
-                if found := self._store.head(key):
-                    return found
-                continue  # it was removed again, or the refusal was wrong
-            return None
-        raise outrun(f"{self._store.location}/{key}")
-
-    def _folder(self, name: NormalizedName, given: str) -> str:
-        """Return the folder that 0.x created for the project, else its name as given."""
-        for folder in self._repository.folders().get(name, ()):
-            if any(info.key.startswith(f"{folder}/v") for info in self._bundles(name)):
-                return folder
-        return given.lower() if self._repository.ignores_case else given
+        file = publication.page_file(self._now)
+        if not publication.is_bundle:
+            file = self.completed(self._page(publication.name).page, file)
+        self._bundles.store(publication.name, file, publication.bundle)
 
     def _warn_of_legacy_bundles(self, name: NormalizedName) -> None:
-        if self._repository.layout_format == 1:
-            return
-        versions = {wheel_identity(file.filename).version for file in self._page(name).page.files}
-        for info in self._bundles(name):
-            if bundle_version(info.key) not in versions:
-                self._reporter.warning(
-                    f"{self._store.location}/{info.key}: pipper 0.x published this bundle, but no page names it; "
-                    "run `pipper repository repair`"
-                )
+        if self._repository.layout_format != 1:
+            published = (wheel_identity(file.filename).version for file in self._page(name).page.files)
+            self._bundles.warn_of_legacy(name, published)
+
+
+def _bundles_of(page: ProjectPage, file: PageFile) -> list[PageBundle]:
+    """Return the bundles on the page that have the version of a wheel."""
+    version = wheel_identity(file.filename).version
+    return [bundle for bundle in page.bundles if read_version(bundle.version) == version]
+
+
+def _one_made_bundle_each(publications: Sequence[Publication]) -> list[Publication]:
+    """Leave out the wheels for whose version the user gave a bundle, or a wheel that more Pythons can install."""
+    taken = {each.version for each in publications if each.is_bundle}
+    chosen: dict[Version, Publication] = {}
+    for each in sorted(publications, key=lambda each: reach(each.filename)):
+        if each.bundle is not None and not each.is_bundle and each.version not in taken:
+            chosen.setdefault(each.version, each)
+    return [*(each for each in publications if each.is_bundle), *chosen.values()]

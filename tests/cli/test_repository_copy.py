@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName
 from pipper.repository import copier
 from pipper.repository.source import ReadPage, Repository
 from pipper.storage.directory.store import DirectoryStore
+from pipper.wheels.bundle import write_bundle
 from tests.commands import run_here
 from tests.index_double import Fault, IndexDouble
 from tests.invariants import Workspace
@@ -268,6 +269,48 @@ def test_a_lock_with_bytes_that_the_source_lacks_is_exit_4(workspace: Workspace)
     workspace.run("publish", other, "--force", "-b", workspace.url)
     told = copy(workspace, "--lock", workspace.lock, code=4)
     assert statuses(told)["beta"] == "failed"
+
+
+def with_dependencies(workspace: Workspace, *dependencies: str) -> Path:
+    """The bundle of acme-base with these dependencies."""
+    wheel = workspace.wheel("acme_base", "1.0.0")
+    manifest = {"dependencies": list(dependencies)}
+    return write_bundle(wheel, filename=wheel.name, output=workspace.root, manifest=manifest)
+
+
+def test_other_dependencies_of_the_same_bytes_are_a_conflict(staging: Workspace) -> None:
+    copy(staging, "--all")
+    staging.run("publish", "--force", with_dependencies(staging, "acme-models"), "-b", staging.url)
+    production = staging.root / "production"
+    told = copy(staging, "acme-base", code=7)
+    assert [each["error"] for each in told["files"]] == [
+        "acme_base-1.0.0-py3-none-any.whl is published with other dependencies"
+    ]
+    (production / "acme_base" / "v1-0-0.pipper").unlink()
+    staging.publish(staging.wheel("acme_base", "1.1.0"))
+    assert statuses(copy(staging, "acme-base", "--all", code=7)) == {
+        "acme_base-1.0.0-py3-none-any.whl": "failed",
+        "acme_base-1.1.0-py3-none-any.whl": "copied",
+    }
+    bundles = [path.name for path in (production / "acme_base").iterdir()]
+    assert bundles == ["v1-1-0.pipper"], "and none that says other dependencies than the page"
+
+
+def test_a_copy_takes_no_dependencies_away(staging: Workspace) -> None:
+    production = (staging.root / "production").as_uri()
+    staging.run("publish", with_dependencies(staging, "acme-models"), "-b", production)
+    assert set(statuses(copy(staging, "acme-base")).values()) == {"already there"}
+    (entry,) = entries(staging.root / "production", "acme-base").values()
+    assert entry["_pipper"]["dependencies"] == ["acme-models"]
+
+
+def test_a_copy_of_what_0_x_bundled_there_keeps_its_dependencies(staging: Workspace) -> None:
+    folder = staging.root / "production" / "acme-base"
+    folder.mkdir(parents=True)
+    with_dependencies(staging, "acme-models").rename(folder / "v1-0-0.pipper")
+    assert set(statuses(copy(staging, "acme-base")).values()) == {"copied"}
+    (entry,) = entries(staging.root / "production", "acme-base").values()
+    assert entry["_pipper"]["dependencies"] == ["acme-models"]
 
 
 def test_all_that_a_package_requires_is_copied(workspace: Workspace) -> None:

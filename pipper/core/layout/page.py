@@ -1,7 +1,7 @@
 """The page of a project: its published files (JSON of PEP 691 and 700, with additions under `_pipper`)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from pipper.core.layout.notes import (
     without_returned,
 )
 from pipper.core.plain_json import load_json
+from pipper.core.redaction import redacted
 from pipper.core.standards import read_version, version_of
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError
@@ -32,6 +33,8 @@ _OF_NEEDS = ("requires-dist", "dependencies", "provides-extra")
 _OF_PAGE = ("bundles", "replaced", "removed", "mirror-of")
 _OF_BUNDLE = ("key", "etag", "size", "version", "wheel", "upload-time", "requires-python", *_OF_NEEDS)
 """The known keys of `_pipper`, of a file and of a page, and of a bundle."""
+_SHOWN = 200
+"""Characters of dependencies in a message."""
 _HINT = "rebuild it with `pipper repository repair`; `pipper repository check` shows all damage"
 
 
@@ -105,16 +108,21 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         only_copies = all(origin is not None and origin.source == "index" for origin in origins)
         return only_copies and not self.bundles and bool(origins or self.mirror_of == "index")
 
-    def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
-        """Return the page with `file` added; the page itself if it already lists these bytes.
+    def listed(self, sha256: str) -> PageFile | None:
+        """Return the published wheel with this hash; None without one."""
+        return next((file for file in self.files if file.sha256 == sha256), None)
 
-        Raises ConflictError if the same file is published with other bytes, unless `force` is given, and if its
-        version was removed with other bytes.
+    def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
+        """Return the page with `file` added; the page itself if it already lists these bytes and dependencies.
+
+        Raises ConflictError if the same file is published with other bytes or other dependencies, unless `force` is
+        given, and if its version was removed with other bytes.
         """
         identity = wheel_identity(file.filename)
         same = [other for other in self.files if wheel_identity(other.filename) == identity]
-        if any(other.sha256 == file.sha256 for other in same):
-            return self
+        for other in same:
+            if other.sha256 == file.sha256:
+                return self._with_dependencies(other, file.needs.dependencies, force=force)
         removed = without_returned(self.removed, file.filename, file.sha256)
         if same and not force:
             raise ConflictError(
@@ -126,6 +134,33 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         gone = {*self.replaced, *(other.url for other in same)} - {file.url}
         files = sorted((*kept, file), key=lambda each: (wheel_identity(each.filename).version, each.filename))
         return replace(self, files=tuple(files), replaced=tuple(sorted(gone)), removed=removed)
+
+    def _with_dependencies(
+        self, listed: PageFile, dependencies: tuple[str, ...], *, force: bool
+    ) -> "ProjectPage":
+        if have_same(listed.needs.dependencies, dependencies):
+            return self
+        if not force:
+            raise other_dependencies(listed.filename, listed.needs.dependencies, dependencies)
+        # Date, notes and a yank are those of the bytes, which stay.
+        right = replace(listed, needs=replace(listed.needs, dependencies=dependencies))
+        return replace(self, files=tuple(right if each is listed else each for each in self.files))
+
+
+def have_same(dependencies: Iterable[str], others: Iterable[str]) -> bool:
+    """Return whether two lists of `dependencies` of a `package.meta` say the same, in whatever order."""
+    return set(dependencies) == set(others)
+
+
+def other_dependencies(filename: str, published: Iterable[str], given: Iterable[str]) -> ConflictError:
+    """Return the error for a published wheel that comes with other dependencies in its bundle."""
+    # Redacted before the cut: half a URL does not show where its password ends.
+    told = (redacted(", ".join(sorted(each)))[:_SHOWN] or "none" for each in (published, given))
+    return ConflictError(
+        f"{filename} is published with other dependencies",
+        cause="published: {}; yours: {}".format(*told),
+        hint="raise the version, or publish the bundle with --force to replace them",
+    )
 
 
 def dump_page(page: ProjectPage) -> bytes:

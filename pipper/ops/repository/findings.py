@@ -11,7 +11,7 @@ from packaging.version import Version
 from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.objects import Holding
-from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
@@ -197,12 +197,15 @@ def of_removed_bundle(info: ObjectInfo, removal: RemovedFile) -> Finding:
 def bundle_conflict(look: BundleLook, page: ProjectPage) -> str:
     """Return how a bundle conflicts with the published wheels of its version; empty if it contains one of them."""
     same = [file for file in page.files if wheel_identity(file.filename).version == look.version]
-    if any(file.sha256 == look.sha256 for file in same):
+    inside = [file for file in same if file.sha256 == look.sha256]
+    if not inside:
+        return (
+            f"its wheel has other bytes (sha256 {look.sha256}) than {same[0].filename} on the page: "
+            "publish the right one with --force"
+        )
+    if have_same(inside[0].needs.dependencies, look.dependencies):
         return ""
-    return (
-        f"its wheel has other bytes (sha256 {look.sha256}) than {same[0].filename} on the page: "
-        "publish the right one with --force"
-    )
+    return "it has other dependencies than its wheel on the page: publish the right bundle with --force"
 
 
 def rival_bundles(looks: Sequence[BundleLook], published: set[Version]) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from pipper.core.layout.legacy_version import key_version
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import IntegrityError, UsageError
 from pipper.repository.legacy_bundles import needs_of
-from pipper.repository.publisher import BundleFile, Publication
+from pipper.repository.publisher import Publication
+from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
@@ -70,7 +71,7 @@ def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
             ) from error
     with _gated(wheel, bundle.wheel_name, limits) as opened:
         publication = _publication(path, wheel, opened, extracted.sha256, bundle.dependencies)
-    return _with_bundle(publication, path, bundle)
+    return _with_bundle(replace(publication, is_bundle=True), path, bundle)
 
 
 def _folder(scratch: Path) -> Path:
@@ -93,7 +94,13 @@ def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Public
         metadata["package"] = package
     return replace(
         publication,
-        bundle=BundleFile(path=path, folder=bundle.name, safe_version=safe_version, metadata=metadata),
+        bundle=BundleFile(
+            path=path,
+            folder=bundle.name,
+            safe_version=safe_version,
+            metadata=metadata,
+            is_made=not publication.is_bundle,
+        ),
     )
 
 

@@ -1,0 +1,278 @@
+"""`pipper publish` and the bundles that clients of 0.x read: their dependencies, and which wheel they have."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipper.wheels.bundle import write_bundle
+from tests.invariants import Workspace
+
+WHEEL = "alpha-1.0.0-py3-none-any.whl"
+
+
+def bundle(workspace: Workspace, *dependencies: str, wheel: Path | None = None) -> Path:
+    """The bundle of alpha 1.0.0 as `pipper bundle` writes it: the wheel is the same each time."""
+    wheel = wheel or workspace.wheel("alpha")
+    folder = workspace.root / "-".join(("bundle", *dependencies, wheel.stem)).replace(":", "").replace(
+        ">=", ""
+    )
+    folder.mkdir(exist_ok=True)
+    return write_bundle(
+        wheel, filename=wheel.name, output=folder, manifest={"dependencies": list(dependencies)}
+    )
+
+
+def entries(workspace: Workspace) -> list[Any]:
+    found: list[Any] = json.loads((workspace.repository / "alpha" / "index.json").read_text())["files"]
+    return found
+
+
+def on_page(workspace: Workspace, wheel: str = WHEEL) -> Any:
+    """What the page says of alpha's dependencies."""
+    (entry,) = (entry for entry in entries(workspace) if entry["filename"] == wheel)
+    return entry["_pipper"]["dependencies"]
+
+
+def for_0_x(workspace: Workspace) -> Any:
+    """The `package.meta` of alpha's only bundle."""
+    (path,) = workspace.repository.rglob("*.pipper")
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("package.meta"))
+
+
+def publish(workspace: Workspace, *words: str | Path, code: int = 0) -> str:
+    """Publish, and return what was told after the heading."""
+    told = workspace.run("publish", *words, "-b", workspace.url, code=code).stderr
+    return told.partition("\n")[2]
+
+
+def sound(workspace: Workspace) -> None:
+    done = workspace.run("repository", "check", "-b", workspace.url)
+    assert "no difference" in done.stdout + done.stderr
+
+
+CORRECTIONS = pytest.mark.parametrize(
+    ("before", "after"),
+    [(["beta"], ["gamma:>=1.0.0"]), ([], ["beta"]), (["beta"], [])],
+    ids=["another", "one more", "none"],
+)
+
+
+@CORRECTIONS
+def test_corrected_dependencies_are_other_content_and_a_conflict(
+    before: Sequence[str], after: Sequence[str], empty: Workspace
+) -> None:
+    publish(empty, bundle(empty, *before))
+    right = bundle(empty, *after)
+    done = empty.refused(
+        "publish", right, "-b", empty.url, code=7, subject=f"{WHEEL} is published with other dependencies"
+    )
+    told = [", ".join(each) or "none" for each in (before, after)]
+    assert f"published: {told[0]}; yours: {told[1]}" in done.stderr
+    assert "--force" in done.stderr
+
+
+@CORRECTIONS
+def test_force_puts_corrected_dependencies_on_the_page_and_into_the_bundle_of_0_x(
+    before: Sequence[str], after: Sequence[str], empty: Workspace
+) -> None:
+    publish(empty, bundle(empty, *before))
+    empty.run("yank", "alpha:1.0.0", "--reason", "bad", "-b", empty.url)
+    (old,) = entries(empty)
+    right = bundle(empty, *after)
+    assert publish(empty, "--force", "--strict", right) == f"replaced {right.name}\n"
+    (new,) = entries(empty)
+    assert new == {**old, "_pipper": {**old["_pipper"], "dependencies": list(after)}}
+    assert for_0_x(empty)["dependencies"] == list(after)
+    sound(empty)
+    assert publish(empty, right) == f"already published {right.name}\n"
+
+
+def test_a_lock_stays_as_it_is_and_upgrading_the_package_takes_the_corrected_dependencies(
+    empty: Workspace,
+) -> None:
+    publish(empty, bundle(empty, "beta"), empty.wheel("beta"), empty.wheel("gamma"))
+    empty.write_manifest("alpha")
+    empty.run("lock")
+    publish(empty, "--force", bundle(empty, "gamma"))
+    empty.run("lock", "--check")
+    empty.run("sync")
+    assert empty.installed() == {"alpha": "1.0.0", "beta": "1.0.0"}
+    empty.run("lock", "-P", "alpha")
+    empty.run("sync")
+    assert empty.installed() == {"alpha": "1.0.0", "gamma": "1.0.0"}
+
+
+def test_the_same_dependencies_in_another_order_are_the_same_content(empty: Workspace) -> None:
+    publish(empty, bundle(empty, "beta", "gamma"))
+    before = empty.state()
+    assert publish(empty, bundle(empty, "gamma", "beta")).startswith("already published")
+    empty.compare(before, but="O")
+
+
+def test_a_bundle_after_its_wheel_is_a_conflict_for_its_dependencies_would_be_lost(empty: Workspace) -> None:
+    wheel = empty.wheel("alpha")
+    publish(empty, wheel)
+    assert publish(empty, bundle(empty)).startswith("already published")
+    full = bundle(empty, "beta")
+    empty.refused("publish", full, "-b", empty.url, code=7, subject="published with other dependencies")
+    assert publish(empty, "-f", full) == f"replaced {full.name}\n"
+    assert (on_page(empty), for_0_x(empty)["dependencies"]) == (["beta"], ["beta"])
+
+
+@pytest.mark.parametrize("words", [(), ("--force",)], ids=["", "by force"])
+def test_a_wheel_after_its_bundle_takes_no_dependencies_away(words: Sequence[str], empty: Workspace) -> None:
+    wheel = empty.wheel("alpha")
+    publish(empty, bundle(empty, "beta"))
+    before = empty.state()
+    assert publish(empty, *words, wheel) == f"already published {wheel.name}\n"
+    empty.compare(before)
+
+
+def test_a_wheel_makes_no_bundle_without_the_dependencies_that_the_page_has(empty: Workspace) -> None:
+    publish(empty, bundle(empty, "beta"))
+    (stored,) = empty.repository.rglob("*.pipper")
+    stored.unlink()  # as if the publisher had been killed before
+    told = publish(empty, empty.wheel("alpha"))
+    assert "publish the bundle" in told
+    assert f"already published {WHEEL}" in told
+    assert not stored.exists()
+    publish(empty, bundle(empty, "beta"))
+    assert for_0_x(empty)["dependencies"] == ["beta"]
+
+
+def test_a_wheel_with_other_bytes_in_the_place_of_one_with_dependencies_is_told(empty: Workspace) -> None:
+    publish(empty, bundle(empty, "beta"))
+    other = empty.wheel("alpha", files={"alpha/__init__.py": "other = 1\n"})
+    told = publish(empty, "--force", other)
+    assert told.count("takes the place of a wheel with dependencies of a bundle") == 1
+    assert f"replaced {WHEEL}" in told
+    assert (on_page(empty), for_0_x(empty).get("dependencies")) == ([], None)
+    assert "takes the place" not in publish(empty, "--force", empty.wheel("alpha"))
+
+
+@pytest.fixture
+def old(empty: Workspace) -> Workspace:
+    """A repository of 0.x with a bundle of alpha that depends on beta."""
+    folder = empty.repository / "alpha"
+    folder.mkdir(parents=True)
+    (empty.repository / "pipper-repository.json").write_text(json.dumps({"format": 1}))
+    bundle(empty, "beta").rename(folder / "v1-0-0.pipper")
+    return empty
+
+
+def test_a_wheel_that_0_x_published_in_a_bundle_keeps_its_dependencies_on_the_page(old: Workspace) -> None:
+    assert publish(old, old.wheel("alpha")) == f"published {WHEEL}\n"
+    assert (on_page(old), for_0_x(old)["dependencies"]) == (["beta"], ["beta"])
+    sound(old)
+
+
+def test_a_bundle_of_0_x_with_other_dependencies_is_a_conflict(old: Workspace) -> None:
+    right = bundle(old, "gamma")
+    old.refused("publish", right, "-b", old.url, code=7, subject="published with other dependencies")
+    publish(old, "--force", right)
+    assert (on_page(old), for_0_x(old)["dependencies"]) == (["gamma"], ["gamma"])
+
+
+def test_a_force_that_ended_before_the_bundle_is_told_by_check_and_finished_by_force(
+    empty: Workspace,
+) -> None:
+    publish(empty, bundle(empty, "beta"))
+    (stored,) = empty.repository.rglob("*.pipper")
+    before = stored.read_bytes()
+    right = bundle(empty, "gamma")
+    publish(empty, "--force", right)
+    stored.unlink()
+    stored.write_bytes(before)
+    told = empty.run("repository", "check", "-b", empty.url, code=1).stdout
+    assert "conflict: alpha/v1-0-0.pipper: it has other dependencies than its wheel on the page" in told
+    assert "v1-0-0.pipper has other dependencies than the page" in publish(empty, right, code=7)
+    assert "other dependencies than the page" in publish(empty, empty.wheel("alpha"))
+    assert publish(empty, "--force", right) == f"already published {right.name}\n"
+    assert for_0_x(empty)["dependencies"] == ["gamma"]
+    sound(empty)
+
+
+def test_a_secret_in_dependencies_is_not_told(empty: Workspace) -> None:
+    publish(empty, bundle(empty, "beta"))
+    wheel = empty.wheel("alpha")
+    secret = write_bundle(
+        wheel,
+        filename=wheel.name,
+        output=empty.root,
+        manifest={"dependencies": [f"beta @ https://ann:{'pass' * 60}word@files.example.com/beta.whl"]},
+    )
+    assert "passpass" not in publish(empty, secret, code=7)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"tag": "py3-none-any"}, {"tag": "py2-none-any"}),
+        ({"tag": "py38-none-any"}, {"tag": "py310-none-any"}),
+        ({"tag": "py2.py3-none-any"}, {"tag": "py3-none-any"}),
+        ({"tag": "py310-none-any"}, {"tag": "cp39-none-any"}),
+        ({"build": "10"}, {"build": "9"}),
+        ({"build": "1"}, {}),
+    ],
+    ids=lambda parts: "-".join(parts.values()),
+)
+def test_of_several_wheels_for_every_platform_one_goes_into_the_bundle_and_all_are_published(
+    first: dict[str, str], second: dict[str, str], empty: Workspace
+) -> None:
+    wheels = sorted((empty.wheel("alpha", **first), empty.wheel("alpha", **second)))
+    assert publish(empty, *wheels) == "".join(f"published {wheel.name}\n" for wheel in wheels)
+    assert len(entries(empty)) == 2
+    assert for_0_x(empty)["wheel_name"] == empty.wheel("alpha", **first).name
+    before = empty.state()
+    for words in ((), ("--force",)):
+        told = publish(empty, *words, *wheels)
+        assert told == "".join(f"already published {wheel.name}\n" for wheel in wheels)
+    empty.compare(before)
+    sound(empty)
+
+
+def test_the_wheel_that_was_bundled_first_stays_in_the_bundle(empty: Workspace) -> None:
+    two, three = (empty.wheel("alpha", tag=f"py{number}-none-any") for number in (2, 3))
+    publish(empty, two)
+    assert publish(empty, two, three) == f"already published {two.name}\npublished {three.name}\n"
+    publish(empty, "--force", three)
+    assert for_0_x(empty)["wheel_name"] == two.name
+
+
+def test_when_the_bundled_wheel_is_replaced_so_is_the_bundle(empty: Workspace) -> None:
+    two, three = (empty.wheel("alpha", tag=f"py{number}-none-any") for number in (2, 3))
+    publish(empty, two, three)
+    other = empty.wheel("alpha", requires=["beta"])
+    publish(empty, "--force", two, other)
+    (path,) = empty.repository.rglob("*.pipper")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("package.whl") == other.read_bytes()
+    sound(empty)
+
+
+def test_a_bundle_with_another_wheel_of_its_version_takes_the_place_by_force_alone(empty: Workspace) -> None:
+    two, three = (empty.wheel("alpha", tag=f"py{number}-none-any") for number in (2, 3))
+    publish(empty, three)
+    given = bundle(empty, wheel=two)
+    told = publish(empty, given, code=7)
+    assert f"v1-0-0.pipper contains {three.name}, and yours {two.name}" in told
+    assert publish(empty, two) == f"already published {two.name}\n"
+    publish(empty, "--force", given)
+    assert for_0_x(empty)["wheel_name"] == two.name
+    assert publish(empty, three) == f"already published {three.name}\n"
+    sound(empty)
+
+
+def test_a_wheel_beside_the_one_that_0_x_bundled_is_no_conflict_once_both_are_published(
+    old: Workspace,
+) -> None:
+    two, three = old.wheel("alpha", tag="py2-none-any"), old.wheel("alpha")
+    old.refused("publish", two, "-b", old.url, code=7, subject="alpha 1.0.0 is published with other bytes")
+    assert publish(old, two, three) == f"published {two.name}\npublished {three.name}\n"
+    assert (on_page(old), on_page(old, two.name)) == (["beta"], [])
+    sound(old)
