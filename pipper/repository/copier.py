@@ -35,8 +35,11 @@ class Offer(Struct, frozen=True, kw_only=True):
     name: NormalizedName
     version: Version
     filename: str
+    """Of a replaced wheel its URL, relative to the page: the wheel in its place may have the same name."""
     sha256: str
-    """Empty if only its bundle is known, or if its wheel has to be built."""
+    """Empty if only its bundle is known, if its wheel has to be built, or if it was replaced."""
+    is_replaced: bool = False
+    """Whether `publish --force` replaced it: then it is only there for older locks."""
     is_there: Callable[[ProjectPage], bool] | None = None
     """Whether a page has what the offer would give; None if hash or version decide that."""
     size: int
@@ -48,6 +51,12 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Fetches the file into a folder and verifies it; the result has the entry for the page."""
     within: Callable[[CopiesWithin], bool] | None = None
     """Has the server of a target copy wheel and METADATA, after it has verified them; returns whether it could."""
+
+    def may_have(self, sha256: str) -> bool:
+        """Return whether it has these bytes; of a replaced wheel, 16 digits of the hash tell."""
+        if self.is_replaced:
+            return sha256[:16] == self.filename.partition("/")[0]
+        return bool(self.sha256) and sha256 == self.sha256
 
     def __repr__(self) -> str:
         return f"Offer({self.filename!r})"  # the URL in `fetch` may be signed
@@ -107,6 +116,8 @@ class Copier:
         """
         if not restores and removal_of(page.removed, offer.version) and not page.listed(offer.sha256):
             return copied(offer, "removed there")
+        if offer.is_replaced:
+            return copied(offer, "already there" if offer.filename in page.urls else "new")
         try:
             if offer.is_there is not None:
                 return copied(offer, "already there" if offer.is_there(page) else "new")
@@ -174,7 +185,7 @@ class Copier:
             page = self._with_bundles(page)
             for offer, entry in entries:
                 try:
-                    after = page.with_file(self._comparable(page, entry))
+                    after = self._added(page, offer, entry)
                 except PipperError as error:
                     results.append(copied(offer, "failed", _advised(error)))
                     continue
@@ -188,12 +199,17 @@ class Copier:
         self._confirm(page, entries)
         return results
 
+    def _added(self, page: ProjectPage, offer: Offer, entry: PageFile) -> ProjectPage:
+        if offer.is_replaced:
+            return page.with_replaced(entry.url)
+        return page.with_file(self._comparable(page, entry))
+
     def _confirm(self, page: ProjectPage, entries: Iterable[tuple[Offer, PageFile]]) -> None:
         """Transfer again what a sweep removed before the page named it; after the write no sweep removes it."""
-        named = {file.sha256 for file in page.files}
+        named = page.urls
         for offer, entry in entries:
             for _ in range(ROUNDS):
-                if entry.sha256 not in named or self._is_stored(entry, offer.name):
+                if entry.url not in named or self._is_stored(entry, offer.name):
                     break
                 self.transfer(replace(offer, entry=None))
             else:

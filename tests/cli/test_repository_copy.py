@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -266,9 +267,84 @@ def test_the_wheels_of_a_lock_are_copied_exactly(workspace: Workspace) -> None:
 
 def test_a_lock_with_bytes_that_the_source_lacks_is_exit_4(workspace: Workspace) -> None:
     other = workspace.wheel("beta", "1.0.0", files={"beta/__init__.py": "other = 1\n"})
-    workspace.run("publish", other, "--force", "-b", workspace.url)
-    told = copy(workspace, "--lock", workspace.lock, code=4)
+    source = (workspace.root / "another").as_uri()
+    workspace.run("publish", other, workspace.wheel("alpha", "1.1.0"), workspace.wheel("delta"), "-b", source)
+    told = copy(workspace, "--lock", workspace.lock, "--from", source, code=4)
     assert statuses(told)["beta"] == "failed"
+    assert [each["error"] for each in told["files"] if each["name"] == "beta"] == [
+        f"{source} lacks 1 wheel of beta==1.0.0 that the lock holds"
+    ]
+
+
+@pytest.fixture
+def forced(workspace: Workspace) -> Workspace:
+    """A project whose lock holds a wheel of beta that `publish --force` replaced since."""
+    other = workspace.wheel("beta", "1.0.0", files={"beta/__init__.py": "other = 1\n"})
+    workspace.run("publish", other, "--force", "-b", workspace.url)
+    return workspace
+
+
+def replaced(root: Path) -> str:
+    """The URL of the one replaced wheel of beta."""
+    (url,) = json.loads((root / "beta" / "index.json").read_text())["_pipper"]["replaced"]
+    return str(url)
+
+
+@pytest.mark.parametrize("what", ["--all", "--lock"])
+def test_a_wheel_that_force_replaced_is_copied_for_the_locks_that_hold_it(
+    what: str, forced: Workspace
+) -> None:
+    url = replaced(forced.repository)
+    words = ("--all",) if what == "--all" else ("--lock", forced.lock)
+    assert statuses(copy(forced, *words, "--dry-run"))[url] == "new"
+    assert statuses(copy(forced, *words))[url] == "copied"
+    production = forced.root / "production"
+    assert replaced(production) == url
+    held = objects(production)
+    assert held == objects(forced.repository) if what == "--all" else f"beta/{url}.metadata" in held
+    shutil.rmtree(forced.repository)
+    forced.manifest.write_text(forced.manifest.read_text().replace(forced.url, production.as_uri()))
+    forced.run("lock", "--check")
+    forced.run("sync", "-t", "fresh", env={"PIPPER_CACHE_DIR": str(forced.root / "fresh-cache")})
+    assert "other" not in (forced.app / "fresh" / "beta" / "__init__.py").read_text()
+    assert forced.run("repository", "check", "-b", production.as_uri()).code == 0
+
+
+def test_a_replaced_wheel_is_copied_once_and_not_with_the_version_that_has_its_name(
+    forced: Workspace,
+) -> None:
+    url = replaced(forced.repository)
+    assert statuses(copy(forced, "beta", "alpha:1.0.0")).keys() == {
+        "beta-1.0.0-py3-none-any.whl",
+        "alpha-1.0.0-py3-none-any.whl",
+    }
+    assert statuses(copy(forced, "beta", "--all"))[url] == "copied"
+    assert set(statuses(copy(forced, "beta", "--all")).values()) == {"already there"}
+    forced.run("repository", "prune", "beta:1.0.0", "-b", (forced.root / "production").as_uri())
+    assert set(statuses(copy(forced, "beta", "--all")).values()) == {"removed there"}
+
+
+def test_a_copy_of_what_was_replaced_later_keeps_its_wheel_and_is_a_conflict(workspace: Workspace) -> None:
+    copy(workspace, "--all")
+    other = workspace.wheel("beta", "1.0.0", files={"beta/__init__.py": "other = 1\n"})
+    workspace.run("publish", other, "--force", "-b", workspace.url)
+    told = statuses(copy(workspace, "beta", "--all", code=7))
+    assert told == {replaced(workspace.repository): "already there", other.name: "failed"}
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_replaced_wheel_that_the_source_lost_is_exit_4_and_the_rest_is_copied(
+    harm: str, forced: Workspace
+) -> None:
+    url = replaced(forced.repository)
+    wheel = forced.repository / "beta" / url
+    wheel.unlink()
+    if harm == "damaged":
+        wheel.write_bytes(b"x")
+    told = statuses(copy(forced, "--all", code=4))
+    assert told.pop(url) == "failed"
+    assert set(told.values()) == {"copied"}
+    assert not list((forced.root / "production" / "beta").glob(f"{url.partition('/')[0]}/*"))
 
 
 def with_dependencies(workspace: Workspace, *dependencies: str) -> Path:
@@ -539,6 +615,8 @@ def test_a_lost_answer_is_no_failure(remote: Workspace, double: S3Double, away: 
 def test_what_a_sweep_removes_before_the_page_names_it_is_stored_again(
     staging: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = staging.wheel("acme_base", "1.0.0", files={"acme_base/__init__.py": "other = 1\n"})
+    staging.run("publish", "--force", other, "-b", staging.url)
     production = staging.root / "production"
 
     def swept(repository: Repository, name: NormalizedName, *args: Any, **options: Any) -> ReadPage:
@@ -548,8 +626,10 @@ def test_what_a_sweep_removes_before_the_page_names_it_is_stored_again(
 
     swap_page = copier.swap_page
     monkeypatch.setattr(copier, "swap_page", swept)
-    copy(staging, "acme-base")
-    assert len(list(production.rglob("acme-base/*/*"))) == 2
+    copy(staging, "acme-base", "--all")
+    assert len(list(production.rglob("acme-base/*/*"))) == 4, (
+        "the wheel, the one that it replaced, and METADATA"
+    )
     assert staging.run("repository", "check", "-b", production.as_uri()).code == 0
 
 

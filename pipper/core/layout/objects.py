@@ -44,6 +44,11 @@ class Holdings(Struct, frozen=True, kw_only=True):
     """Keys that belong to the site, if there is one: the list of projects, and pages."""
 
 
+def is_wheel_url(url: str) -> bool:
+    """Return whether a text is the URL of a wheel, relative to its project's page."""
+    return _WHEEL.fullmatch(url) is not None
+
+
 def arrange(objects: Iterable[ObjectInfo]) -> Holdings:
     """Group objects by project and by the kind of their key."""
     pages: dict[NormalizedName, ObjectInfo] = {}

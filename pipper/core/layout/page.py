@@ -108,6 +108,11 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         only_copies = all(origin is not None and origin.source == "index" for origin in origins)
         return only_copies and not self.bundles and bool(origins or self.mirror_of == "index")
 
+    @property
+    def urls(self) -> frozenset[str]:
+        """The URLs of all wheels to keep: published ones, and those that `publish --force` replaced."""
+        return frozenset((*(file.url for file in self.files), *self.replaced))
+
     def listed(self, sha256: str) -> PageFile | None:
         """Return the published wheel with this hash; None without one."""
         return next((file for file in self.files if file.sha256 == sha256), None)
@@ -145,6 +150,10 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         # Date, notes and a yank are those of the bytes, which stay.
         right = replace(listed, needs=replace(listed.needs, dependencies=dependencies))
         return replace(self, files=tuple(right if each is listed else each for each in self.files))
+
+    def with_replaced(self, url: str) -> "ProjectPage":
+        """Return the page that keeps the wheel at `url` for older locks; the page itself if it keeps it already."""
+        return self if url in self.urls else replace(self, replaced=tuple(sorted((*self.replaced, url))))
 
 
 def have_same(dependencies: Iterable[str], others: Iterable[str]) -> bool:

@@ -14,7 +14,8 @@ from packaging.utils import NormalizedName
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, wheel_key
 from pipper.core.layout.notes import FileNotes, FileOrigin
-from pipper.core.layout.page import PageBundle, PageFile
+from pipper.core.layout.objects import is_wheel_url
+from pipper.core.layout.page import Needs, PageBundle, PageFile
 from pipper.core.ports import CandidateFile, CopiesWithin
 from pipper.core.standards import read_sdist_name, read_version
 from pipper.core.wheel_identity import wheel_identity
@@ -48,7 +49,7 @@ class Ways(Struct, frozen=True, kw_only=True):
 
 
 def repository_offers(source: Repository, name: NormalizedName, ways: Ways) -> list[Offer]:
-    """Return the wheels on the page of a project, and the bundles of versions that have no wheel."""
+    """Return the wheels on the page of a project, also replaced ones, and the bundles of versions without a wheel."""
     if name not in source.folders():
         return []
     page = source.page(name)
@@ -82,29 +83,69 @@ def repository_offers(source: Repository, name: NormalizedName, ways: Ways) -> l
         for bundle in page.bundles
         if read_version(bundle.version) not in published
     ]
-    return offers
+    return offers + [_replaced_offer(source, name, url) for url in page.replaced if is_wheel_url(url)]
+
+
+def _replaced_offer(source: Repository, name: NormalizedName, url: str) -> Offer:
+    return Offer(
+        name=name,
+        version=wheel_identity(url.partition("/")[2]).version,
+        filename=url,
+        sha256="",
+        is_replaced=True,
+        size=0,
+        fetch=partial(_replaced_wheel, source, name, url),
+    )
 
 
 def _published_wheel(source: Repository, name: NormalizedName, entry: PageFile, folder: Path) -> Publication:
-    key = wheel_key(name, entry.sha256, entry.filename)
-    place = f"{source.store.location}/{key}"
+    place = f"{source.store.location}/{name}/{entry.url}"
     path = folder / _WHEEL
-    try:
-        digest = _fetched(lambda: source.store.stream(key), path)
-        metadata = source.store.read(key + METADATA_SUFFIX).body
-    except ObjectAbsentError as error:
-        raise IntegrityError(
-            f"{place} is on the page and does not exist", cause=error.message, hint=_REPAIR
-        ) from error
+    digest, metadata = _fetched_wheel(source, f"{name}/{entry.url}", path)
     _require(place, entry.sha256, digest, _REPAIR)
     _require(f"{place}{METADATA_SUFFIX}", entry.metadata_sha256, sha256(metadata).hexdigest(), _REPAIR)
+    return _as_listed(name, entry, path, metadata)
+
+
+def _replaced_wheel(source: Repository, name: NormalizedName, url: str, folder: Path) -> Publication:
+    path = folder / _WHEEL
+    digits, _, filename = url.partition("/")
+    digest, metadata = _fetched_wheel(source, f"{name}/{url}", path)
+    _require(f"{source.store.location}/{name}/{url}", digits, digest[: len(digits)], _REPAIR)
+    with os_errors("read", path):
+        size = path.stat().st_size
+    entry = PageFile(
+        filename=filename,
+        sha256=digest,
+        size=size,
+        upload_time="",
+        metadata_sha256=sha256(metadata).hexdigest(),
+        needs=Needs(),
+    )
+    return _as_listed(name, entry, path, metadata)
+
+
+def _fetched_wheel(source: Repository, key: str, path: Path) -> tuple[str, bytes]:
+    """Write a wheel to `path`, and return its sha256 and the METADATA beside it."""
+    try:
+        digest = _fetched(lambda: source.store.stream(key), path)
+        return digest, source.store.read(key + METADATA_SUFFIX).body
+    except ObjectAbsentError as error:
+        raise IntegrityError(
+            f"{source.store.location}/{key} is on the page and does not exist",
+            cause=error.message,
+            hint=_REPAIR,
+        ) from error
+
+
+def _as_listed(name: NormalizedName, entry: PageFile, path: Path, metadata: bytes) -> Publication:
     return Publication(
         source=path,
         path=path,
         filename=entry.filename,
         name=name,
         version=wheel_identity(entry.filename).version,
-        sha256=digest,
+        sha256=entry.sha256,
         size=entry.size,
         metadata=metadata,
         needs=entry.needs,

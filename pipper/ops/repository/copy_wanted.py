@@ -42,7 +42,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     name: NormalizedName
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
     every: bool = False
-    """Take every version that fits, also yanked ones; else the newest."""
+    """Take every version that fits, also yanked ones, and replaced wheels; else the newest."""
     hashes: frozenset[str] | None = None
     """The sha256 of the wheels to take; None for all wheels of the version."""
 
@@ -70,6 +70,7 @@ def choose(wanted: Wanted, offers: Sequence[Offer], where: str) -> list[Offer]:
     """
     if wanted.hashes is not None:
         return _by_hash(wanted, wanted.hashes, offers, where)
+    offers = [offer for offer in offers if wanted.every or not offer.is_replaced]
     versions = {offer.version for offer in offers}
     usable = {offer.version for offer in offers if offer.yanked is False}
     pinned = any(clause.operator in ("==", "===") for clause in wanted.specifier)
@@ -92,19 +93,17 @@ def _is_exact(specifier: SpecifierSet) -> bool:
 
 
 def _by_hash(wanted: Wanted, hashes: frozenset[str], offers: Sequence[Offer], where: str) -> list[Offer]:
-    found = [
-        offer
-        for offer in offers
-        if offer.sha256 in hashes or (not offer.sha256 and wanted.specifier.contains(offer.version, True))
-    ]
-    missing = hashes - {offer.sha256 for offer in found}
-    if missing and all(offer.sha256 for offer in found):
+    named = [offer for offer in offers if any(map(offer.may_have, hashes))]
+    unread = [offer for offer in offers if not offer.sha256 and not offer.is_replaced]
+    unread = [offer for offer in unread if wanted.specifier.contains(offer.version, True)]
+    missing = [each for each in hashes if not any(offer.may_have(each) for offer in named)]
+    if missing and not unread:
         raise IntegrityError(
             f"{where} lacks {counted(len(missing), 'wheel')} of {wanted.name}{wanted.specifier} that the lock holds",
             cause=f"sha256 {min(missing)}",
             hint=f"make the lock again with `pipper lock -P {wanted.name}`, or copy from another source",
         )
-    return found
+    return named + unread
 
 
 def wanted_by_lock(lock: Lock | Pylock, source: str, alias: str) -> list[Wanted]:
