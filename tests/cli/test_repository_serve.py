@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,14 +17,16 @@ from pipper.core.layout.simple_pages import JSON_TYPE, prefers_json
 from pipper.core.layout.site.frame import POLICY
 from tests.installers import install_with_stock_tools
 from tests.invariants import Workspace
-from tests.s3_double import Answer, Rule, S3Double
+from tests.s3_double import Answer, BrokenBody, Rule, S3Double
 
 TOKEN = "a-token-of-many-characters"
 
 
 @contextmanager
-def served(workspace: Workspace, *args: str, env: dict[str, str] | None = None) -> Iterator[str]:
-    """The URL of the index, while the command runs; it ends cleanly by an interrupt."""
+def served(
+    workspace: Workspace, *args: str, env: dict[str, str] | None = None, told: list[str] | None = None
+) -> Iterator[str]:
+    """The URL of the index, while the command runs; it ends cleanly by an interrupt, and `told` gets its stderr."""
     process = workspace.begin("repository", "serve", *args, env=env)
     assert process.stdout
     url = process.stdout.readline().strip()
@@ -32,7 +35,10 @@ def served(workspace: Workspace, *args: str, env: dict[str, str] | None = None) 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
+    assert "bug in pipper" not in err, err
     assert process.returncode == 0, err
+    if told is not None:
+        told.append(err)
 
 
 def ask(
@@ -166,6 +172,50 @@ def test_a_refusal_or_a_failure_of_the_bucket_is_never_an_absent_project(
             fault = Answer(status=status, code="AccessDenied" if status == 403 else "InternalError")
             double.script(Rule(operation="GetObject", fault=fault, times=float("inf")))
             assert ask(url, "/simple/alpha/")[0] == expected
+
+
+def place_of_wheel(url: str, name: str) -> str:
+    page = json.loads(ask(url, f"/simple/{name}/", headers={"Accept": JSON_TYPE})[2])
+    return "/" + str(page["files"][0]["url"]).removeprefix("../../")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Answer(status=403, code="InvalidObjectState"), 403),
+        (Answer(status=500, code="InternalError"), 502),
+        (Answer(status=404, code="NoSuchKey"), 404),
+    ],
+)
+def test_a_wheel_whose_size_is_told_and_whose_bytes_are_not_is_answered_as_a_page_is(
+    fault: Answer, expected: int, remote: Workspace, double: S3Double
+) -> None:
+    with served(remote, "-b", remote.url) as url:
+        place = place_of_wheel(url, "beta")
+        double.script(Rule(operation="GetObject", key="*.whl", fault=fault, times=float("inf")))
+        assert ask(url, place)[0] == expected
+        double.forget()
+        assert ask(url, place)[0] == 200
+
+
+def test_a_wheel_that_breaks_off_ends_the_connection_and_the_store_is_named(
+    remote: Workspace, double: S3Double
+) -> None:
+    told: list[str] = []
+    with served(remote, "-b", remote.url, told=told) as url:
+        place = place_of_wheel(url, "beta")
+        double.script(Rule(operation="GetObject", key="*.whl", fault=BrokenBody(sent=100)))
+        with pytest.raises(http.client.IncompleteRead):
+            ask(url, place)
+    assert f"{place}: cannot read s3://{remote.bucket}" in told[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_wheel_of_a_directory_that_may_not_be_read_is_answered_as_a_failure(shop: Workspace) -> None:
+    (wheel,) = shop.repository.glob("beta/*/*.whl")
+    with served(shop, "-b", shop.url) as url:
+        wheel.chmod(0)
+        assert ask(url, place_of_wheel(url, "beta"))[0] == 502
 
 
 def test_redirects_lead_to_signed_urls_and_no_secret_is_told(remote: Workspace, double: S3Double) -> None:

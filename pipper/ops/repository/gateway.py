@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from urllib.parse import quote, unquote
 
 from msgspec import Struct, field
@@ -38,7 +38,9 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Bytes of the body."""
     location: str = ""
     """Where a redirect leads; a signed URL is a secret."""
-    body: AbstractContextManager[Iterator[bytes]] = field(default_factory=lambda: nullcontext(iter(())))
+    body: Iterable[bytes] = ()
+    opened: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """What the body is read from; who sends the answer closes it."""
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status})"
@@ -50,7 +52,7 @@ def reply(status: int, body: bytes, content_type: str = _TEXT_TYPE) -> Reply:
         status=status,
         content_type=content_type,
         size=len(body),
-        body=nullcontext(iter((body,) if body else ())),
+        body=(body,) if body else (),
     )
 
 
@@ -142,4 +144,7 @@ class Gateway:
         found = store.head(key)
         if found is None:
             return reply(404, b"the page names this file, but it does not exist\n")
-        return Reply(status=200, content_type=_WHEEL_TYPE, size=found.size, body=store.stream(key))
+        # Opened before the answer begins: who may not read an object may still be told its size.
+        opened = ExitStack()
+        pieces = opened.enter_context(store.stream(key))
+        return Reply(status=200, content_type=_WHEEL_TYPE, size=found.size, body=pieces, opened=opened)

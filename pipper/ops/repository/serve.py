@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return self.server.gateway.answer(self.path, self.headers.get("Accept", ""))
         except PipperError as error:
-            self.server.reporter.warning(f"{self.path}: {error.message}")
+            self._tell(error)
             status = 403 if isinstance(error, AccessError) else 502
             return reply(status, redacted(f"{error.message}\n").encode())
 
@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         return hmac.compare_digest(given, token.encode())
 
     def _send(self, answer: Reply) -> None:
-        with answer.body as pieces:
+        with answer.opened:
             self.send_response(answer.status)
             for name, value in self._HEADERS.items():
                 self.send_header(name, value)
@@ -210,12 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command == "HEAD":
                 return
             try:
-                for piece in pieces:
+                for piece in answer.body:
                     self.wfile.write(piece)
             except PipperError as error:
                 # Half a body was announced whole: only the end of the connection tells the client.
                 self.close_connection = True
-                self.server.reporter.warning(f"{self.path}: {error.message}")
+                self._tell(error)
+
+    def _tell(self, error: PipperError) -> None:
+        self.server.reporter.warning(f"{self.path}: {error.message}")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         """Show requests with `-v` only; they hold no secret, because the token is a header."""
