@@ -119,6 +119,77 @@ def test_a_wheel_that_force_replaced_goes_with_its_version(shelf: Shelf) -> None
     assert [key for key in shelf.contents() if key.startswith("beta/")] == ["beta/index.json"]
 
 
+def removed_ago(shelf: Shelf, **ago: float) -> None:
+    """Let the tombstones of alpha be older."""
+    then = (datetime.now(UTC) - timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shelf.edit_page(
+        "alpha", lambda page: [stone.update({"removed-at": then}) for stone in page["_pipper"]["removed"]]
+    )
+
+
+def test_a_version_that_came_back_in_part_goes_again_with_all_that_came_back(shelf: Shelf) -> None:
+    before = set(shelf.contents())
+    pure = shelf.wheel("alpha", "6.0.0")
+    shelf.publish(pure, shelf.wheel("alpha", "6.0.0", tag="cp310-cp310-linux_x86_64"))
+    assert pruned(shelf, "alpha:6.0.0").files == 5
+    removed_ago(shelf, days=1)
+    shelf.publish(pure)
+    assert pruned(shelf, "alpha:6.0.0").files == 3
+    assert set(shelf.contents()) == before
+    assert len(shelf.page("alpha")["_pipper"]["removed"]) == 2
+    assert shelf.kinds() == {}
+
+
+def test_a_clock_that_is_behind_the_stores_leaves_nothing_of_what_was_just_published(shelf: Shelf) -> None:
+    """Or a prune that began before the version was published, and came to it later."""
+    before = set(shelf.contents())
+    shelf.publish(shelf.wheel("alpha", "6.0.0"))
+    outcome = pruned(shelf, "alpha:6.0.0", days=-3 / 1440)
+    assert (gone(outcome), outcome.files) == (["6.0.0"], 3)
+    assert set(shelf.contents()) == before
+    assert shelf.kinds() == {}
+
+
+def test_what_is_left_after_a_clock_that_was_behind_is_found_by_the_same_command_and_repair(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.publish(shelf.wheel("alpha", "6.0.0"))
+    monkeypatch.setattr(remover.Remover, "sweep", lambda *_: remover.Removal())
+    pruned(shelf, "alpha:6.0.0", days=-3 / 1440)
+    monkeypatch.undo()
+    assert shelf.kinds() == {"alpha/v6-0-0.pipper": "removed bundle"}
+    assert pruned(shelf, "alpha:6.0.0").files == 3
+    assert shelf.kinds() == {}
+
+
+def test_a_wheel_that_is_uploaded_to_come_back_stays_and_a_bundle_does_not_come_before_its_page(
+    shelf: Shelf,
+) -> None:
+    wheel, bundle = shelf.key("alpha-2.0.0-py3-none-any.whl"), "alpha/v2-0-0.pipper"
+    bodies = {key: shelf.body(key) for key in (wheel, bundle)}
+    pruned(shelf, "alpha:2.0.0")
+    removed_ago(shelf, minutes=1)
+    for key, body in bodies.items():
+        shelf.put(key, body)
+    assert pruned(shelf, keep=9).files == 0
+    assert pruned(shelf, "alpha:2.0.0").files == 1
+    assert wheel in shelf.contents()
+    assert bundle not in shelf.contents()
+
+
+def test_a_wheel_that_is_uploaded_to_come_back_stays_while_another_of_its_version_goes(shelf: Shelf) -> None:
+    pure = shelf.wheel("alpha", "6.0.0")
+    shelf.publish(pure, shelf.wheel("alpha", "6.0.0", tag="cp310-cp310-linux_x86_64"))
+    native = shelf.key("alpha-6.0.0-cp310-cp310-linux_x86_64.whl")
+    body = shelf.body(native)
+    pruned(shelf, "alpha:6.0.0")
+    removed_ago(shelf, minutes=1)
+    shelf.publish(pure)
+    shelf.put(native, body)
+    assert pruned(shelf, "alpha:6.0.0").files == 3
+    assert native in shelf.contents()
+
+
 def test_a_name_limits_the_rules(shelf: Shelf) -> None:
     shelf.publish(shelf.wheel("beta", "2.0.0"))
     assert {each.name for each in pruned(shelf, "beta", keep=1).removed} == {"beta"}
@@ -145,6 +216,10 @@ def test_a_bundle_of_0_x_goes_and_does_not_come_back(legacy: Shelf) -> None:
     assert legacy.versions("acme-base") >= {"1.0.0", "1.1.0"}
     assert [finding.kind for finding in legacy.repair().left] == ["conflict"]
     assert legacy.contents().keys() >= {key}
+    assert pruned(legacy, keep=9).files == 0
+    assert legacy.contents().keys() >= {key}
+    assert pruned(legacy, "acme-base:1.0.0").files == 1
+    assert legacy.kinds() == {}
 
 
 def test_repair_finishes_what_an_interrupted_prune_left(
@@ -178,6 +253,7 @@ def test_what_is_published_while_it_is_removed_is_stored_again(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = shelf.wheel("alpha", "2.0.0")
+    bundle = shelf.store.head("alpha/v2-0-0.pipper")
     restore = remover.Remover._restore
 
     def published(self: remover.Remover, *args: Any) -> None:
@@ -192,6 +268,11 @@ def test_what_is_published_while_it_is_removed_is_stored_again(
     monkeypatch.setattr(remover.Remover, "_restore", published)
     pruned(shelf, "alpha:2.0.0")
     assert shelf.body(shelf.key("alpha-2.0.0-py3-none-any.whl")) == wheel.read_bytes()
+    found = shelf.store.head("alpha/v2-0-0.pipper")
+    assert bundle
+    assert found
+    assert bundle.metadata["version"] == "2.0.0"
+    assert (found.etag, found.metadata) == (bundle.etag, bundle.metadata)
     assert shelf.kinds() == {}
 
 

@@ -16,8 +16,10 @@ import pytest
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import Blob
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, StoreError
+from pipper.ops.repository.prune import PruneRequest, prune
 from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
+from pipper.repository import remover
 from pipper.storage.directory.store import DirectoryStore
 from tests.invariants import Workspace
 from tests.loopback import QuietHandler, served
@@ -173,7 +175,7 @@ def test_unnamed_objects_go_once_they_are_older_than_a_day(shelf: Shelf, tmp_pat
     shelf.put(key + ".metadata", b"x")
     assert shelf.repair(days=0.9).mends == ()
     assert {key, key + ".metadata"} <= set(shelf.contents())
-    assert {mend.subject for mend in shelf.repair(days=1.1).mends} == {key, key + ".metadata"}
+    assert [mend.subject for mend in shelf.repair(days=1.1).mends] == [key + ".metadata", key]
     assert shelf.contents() == before
 
 
@@ -213,6 +215,31 @@ def test_a_lost_page_comes_back_with_the_wheel_that_was_published_last(shelf: Sh
     shelf.drop("beta/index.json")
     shelf.repair()
     assert (shelf.page("beta")["files"][0]["url"], shelf.page("beta")["_pipper"]["replaced"]) == before
+
+
+def test_a_bundle_that_is_published_again_while_it_is_removed_is_put_back_as_it_was(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publish that brings the version back finds the bundle there, right before it goes."""
+    page, bundle = shelf.body("beta/index.json"), shelf.store.head("beta/v1-0-0.pipper")
+    monkeypatch.setattr(remover.Remover, "sweep", lambda *_: remover.Removal())
+    prune(shelf.settings, PruneRequest(releases=("beta:1.0.0",)), now=datetime.now(UTC))
+    assert shelf.kinds() == {"beta/v1-0-0.pipper": "removed bundle"}
+    kind = type(shelf.store)
+    delete = kind.delete
+
+    def interrupted(self: Any, wanted: str) -> None:
+        shelf.put("beta/index.json", page)
+        delete(self, wanted)
+
+    monkeypatch.setattr(kind, "delete", interrupted)
+    assert shelf.repair().mends == ()
+    found = shelf.store.head("beta/v1-0-0.pipper")
+    assert bundle
+    assert found
+    assert bundle.metadata["version"] == "1.0.0"
+    assert (found.etag, found.metadata) == (bundle.etag, bundle.metadata)
+    assert shelf.kinds() == {}
 
 
 def test_what_is_not_pippers_is_never_touched(shelf: Shelf) -> None:

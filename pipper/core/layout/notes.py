@@ -4,7 +4,7 @@ Keys that this pipper does not know are kept as they are, so that the page of a 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct, field, to_builtins
@@ -143,9 +143,18 @@ def removed_entry(removed: RemovedFile) -> dict[str, object]:
     return dict(to_builtins(removed))
 
 
-def removal_of(removed: Iterable[RemovedFile], version: Version | None) -> RemovedFile | None:
-    """Return the first tombstone of a version, None without one."""
-    return next((each for each in removed if each.version == version), None)
+def removal_of(removed: Iterable[RemovedFile], version: Version | None, url: str = "") -> RemovedFile | None:
+    """Return the tombstone of the wheel `url` if it has one, else the newest of its version; None without any.
+
+    A version that comes back with one of its wheels, and is removed again, has tombstones of both times.
+    """
+    gone = [each for each in removed if each.version == version]
+    own = [each for each in gone if each.url == url]
+    return max(own or gone, key=_time_of, default=None)
+
+
+def _time_of(removal: RemovedFile) -> datetime:
+    return upload_moment(removal.removed_at) or datetime.min.replace(tzinfo=UTC)
 
 
 def without_returned(removed: tuple[RemovedFile, ...], filename: str, sha256: str) -> tuple[RemovedFile, ...]:

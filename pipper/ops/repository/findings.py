@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX
@@ -190,7 +191,9 @@ def of_removed_bundle(info: ObjectInfo, removal: RemovedFile) -> Finding:
     if removal.outlives(info.modified):
         text = f"its version was removed, and the bundle is left: {REPAIR} removes it"
         return Finding(kind="removed bundle", subject=info.key, text=text)
-    text = f"pipper 0.x published it, but {removal}: publish it under another version, and delete the bundle"
+    release = f"{canonicalize_name(info.key.partition('/')[0])}:{removal.version}"
+    text = f"pipper 0.x published it, but {removal}: publish it under another version; "
+    text += f"`pipper repository prune {release}` deletes the bundle"
     return Finding(kind="conflict", subject=info.key, text=text)
 
 
@@ -233,11 +236,14 @@ def _of_unnamed(survey: Survey, now: datetime) -> Iterator[Finding]:
 
 
 def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:
-    """Return the wheels and METADATA that the page neither names nor keeps for older locks."""
+    """Return the METADATA and wheels that the page neither names nor keeps for older locks.
+
+    METADATA comes first: who finds a wheel, while it is swept, stores both again. Who finds METADATA alone does not.
+    """
     named = named_urls(page)
     return [
         info
-        for objects in (holding.wheels, holding.metadata)
+        for objects in (holding.metadata, holding.wheels)
         for url, info in sorted(objects.items())
         if url not in named
     ]

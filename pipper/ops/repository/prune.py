@@ -147,12 +147,20 @@ class _Run:
         return Doomed(name=name, version=each.version, files=each.files, size=each.size, held_by=held_by)
 
     def remove(self, plan: _Plan) -> Removal:
-        if plan.doomed:
-            page = self._remover.page(plan.package.name)
-            self._remover.take_off(page, frozenset(each.version for each in plan.doomed))
+        name, going = plan.package.name, frozenset(each.version for each in plan.doomed)
+        if going:
+            self._remover.take_off(self._remover.page(name), going)
         elif not plan.tombs:
             return Removal()
-        return self._remover.sweep(plan.package.name)
+        return self._remover.sweep(name, going | self._named_again(plan))
+
+    def _named_again(self, plan: _Plan) -> frozenset[Version]:
+        """Return the versions that the user names, and that were removed before."""
+        name, specifier = plan.package.name, self._asked.get(plan.package.name)
+        if specifier is None:
+            return frozenset()
+        named = specifier.filter(plan.tombs, prereleases=True)
+        return frozenset(version for version in named if (name, version) not in self._held)
 
 
 def _asked(request: PruneRequest) -> dict[NormalizedName, SpecifierSet | None]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
@@ -43,6 +44,7 @@ from pipper.ops.repository.findings import (
 )
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.sweep import Mend, sweep
+from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.legacy_bundles import read_bundle_entry
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import put, swap_page
@@ -213,7 +215,7 @@ class Mender:
 
     def _import_bundles(self, survey: Survey, page: ProjectPage, work: Work, folder: Path) -> None:
         """Unpack the newest bundle of each version that has no wheel on the page."""
-        published = {wheel_identity(file.filename).version for file in page.files}
+        published = _versions(page)
         waiting: dict[Version, list[ObjectInfo]] = {}
         for info in sorted(survey.holding.bundles, key=lambda each: (each.modified, each.key)):
             version = bundle_version(info.key)
@@ -224,7 +226,7 @@ class Mender:
                 work.left.append(Finding(kind="conflict", subject=look.info.key, text=text))
         for version, bundles in waiting.items():
             if removal := removal_of(page.removed, version):
-                self._finish_removal(bundles, removal, work)
+                self._finish_removal(survey.holding.name, bundles, removal, work, folder)
                 continue
             try:
                 self._import(survey, bundles[-1], work, folder)
@@ -241,14 +243,27 @@ class Mender:
         looked = [look for look in survey.bundles.values() if look.version in waiting]
         work.left += rival_bundles(looked, published)
 
-    def _finish_removal(self, bundles: Iterable[ObjectInfo], removal: RemovedFile, work: Work) -> None:
+    def _finish_removal(
+        self,
+        name: NormalizedName,
+        bundles: Iterable[ObjectInfo],
+        removal: RemovedFile,
+        work: Work,
+        folder: Path,
+    ) -> None:
         """Delete the bundles that an interrupted prune left; report those that 0.x published since."""
         for info in bundles:
-            if removal.outlives(info.modified):
-                self._store.delete(info.key)
-                work.mend(info.key, f"removed it: {removal}")
-            else:
+            if not removal.outlives(info.modified):
                 work.left.append(of_removed_bundle(info, removal))
+            elif delete_unless_needed(
+                self._repository,
+                name,
+                info,
+                Path(tempfile.mkdtemp(dir=folder)) / "copy",
+                goes=lambda found: removal.outlives(found.modified),
+                is_needed=lambda page: removal.version in _versions(page),
+            ):
+                work.mend(info.key, f"removed it: {removal}")
 
     def _import(self, survey: Survey, info: ObjectInfo, work: Work, folder: Path) -> None:
         publication = self._open(info, folder)
@@ -294,7 +309,7 @@ class Mender:
         replaced = {*result.replaced, *work.replaced}
         kept = (url for url in replaced if not self._is_lost(page, work.dropped.get(url)))
         result = replace(result, replaced=tuple(sorted(kept)))
-        published = {wheel_identity(file.filename).version for file in result.files}
+        published = _versions(result)
         known = {bundle.key for bundle in survey.read.page.bundles}
         noted = {bundle.key: bundle for bundle in page.bundles if bundle.key not in known}
         noted |= {bundle.key: bundle for bundle in work.noted}
@@ -321,6 +336,11 @@ class Mender:
             now = self._store.head(key)
             if now is None or (found is not None and now.etag == found.etag):
                 raise
+
+
+def _versions(page: ProjectPage) -> set[Version]:
+    """Return the versions that have a wheel on the page."""
+    return {wheel_identity(file.filename).version for file in page.files}
 
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:
