@@ -110,7 +110,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the page must be recreated from the objects: it is damaged, or absent although wheels exist."""
+        """Whether there are objects for a page that is damaged, or absent: lost, or not written yet."""
         return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
 
     def has_valid(self, wheel: BundledWheel) -> bool:

@@ -1,12 +1,14 @@
-"""Copy, prune, and a publish into a repository with a site, killed at each moment: the same command completes them."""
+"""Commands that change a repository, killed at each moment: the same command completes them."""
 
 import itertools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipper.ops.repository.site import make_site
+from pipper.wheels.bundle import write_bundle
 from tests.commands import clean_environment, run_here
 from tests.killing import kill_at_each_moment
 from tests.shelf import Shelf
@@ -105,6 +107,35 @@ def prune_is_completed(killed: Killed) -> None:
         assert objects(killed.now) == expected, moment
         killed.run("repository", "check", "-b", killed.now.url)
 
+    assert kill_at_each_moment(words, cwd=killed.shelf.root, env=killed.env, after=after) > 5
+
+
+def test_a_first_publish_that_is_killed_and_repaired_is_completed_by_the_same_command(killed: Killed) -> None:
+    first_publish_is_completed(killed)
+
+
+def first_publish_is_completed(killed: Killed) -> None:
+    """A repair in between must not make a page without the dependencies that only the bundle states."""
+    wheel = killed.shelf.wheel("delta", "1.0.0")
+    needs = {"dependencies": ["beta"]}
+    bundle = str(write_bundle(wheel, filename=wheel.name, output=killed.shelf.root, manifest=needs))
+
+    def words() -> tuple[str, ...]:
+        return ("publish", bundle, "--by", "Ann", "-b", killed.fresh(empty=True).url)
+
+    def entry() -> Any:
+        (found,) = killed.now.page("delta")["files"]
+        return {**found, "upload-time": ""}
+
+    def after(moment: int) -> None:
+        killed.run("repository", "repair", "-b", killed.now.url, code=None)
+        killed.run("publish", bundle, "--by", "Ann", "-b", killed.now.url)
+        assert entry() == expected, moment
+        killed.run("repository", "check", "-b", killed.now.url)
+
+    killed.run(*words())
+    expected = entry()
+    assert expected["_pipper"]["dependencies"] == ["beta"]
     assert kill_at_each_moment(words, cwd=killed.shelf.root, env=killed.env, after=after) > 5
 
 

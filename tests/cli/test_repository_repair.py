@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,14 @@ import pytest
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import Blob
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, StoreError
+from pipper.ops.repository.copy import CopyRequest, copy
 from pipper.ops.repository.prune import PruneRequest, prune
+from pipper.ops.repository.publish import PublishRequest, publish
 from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
 from pipper.repository import remover
 from pipper.storage.directory.store import DirectoryStore
+from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace
 from tests.loopback import QuietHandler, served
 from tests.s3_double import Answer, Rule, S3Double
@@ -215,6 +219,145 @@ def test_a_lost_page_comes_back_with_the_wheel_that_was_published_last(shelf: Sh
     shelf.drop("beta/index.json")
     shelf.repair()
     assert (shelf.page("beta")["files"][0]["url"], shelf.page("beta")["_pipper"]["replaced"]) == before
+
+
+def bundle_with_needs(shelf: Shelf, version: str = "1.0.0") -> Path:
+    """A bundle of delta that asks for beta, which its wheel does not say."""
+    wheel = shelf.wheel("delta", version)
+    needs = {"dependencies": ["beta"]}
+    return write_bundle(wheel, filename=wheel.name, output=shelf.root, manifest=needs)
+
+
+def break_off(shelf: Shelf, act: Callable[[], object]) -> None:
+    """Do something that a lost machine ends before it writes the page of delta."""
+    with pytest.MonkeyPatch.context() as patch:
+        refused = StoreError("the machine is lost")
+        create = type(shelf.store).create
+
+        def until_the_page(self: Any, key: str, *args: Any, **how: Any) -> str:
+            if key == "delta/index.json":
+                raise refused
+            return create(self, key, *args, **how)
+
+        patch.setattr(type(shelf.store), "create", until_the_page)
+        act()
+
+
+def try_to_publish(shelf: Shelf, *paths: Path) -> None:
+    publish(shelf.settings, PublishRequest(paths=paths), now=datetime.now(UTC))
+
+
+def test_a_first_publish_that_broke_off_is_left_to_its_publisher_for_a_day(shelf: Shelf) -> None:
+    bundle = bundle_with_needs(shelf)
+    break_off(shelf, lambda: try_to_publish(shelf, bundle))
+    before = shelf.contents()
+    assert shelf.kinds(days=0.9) == {}
+    notes = {finding.subject: finding.kind for finding in shelf.check().findings}
+    wheel = shelf.key("delta-1.0.0-py3-none-any.whl")
+    assert notes == {wheel: "recent object", wheel + ".metadata": "recent object"}
+    assert shelf.repair(days=0.9).mends == ()
+    assert shelf.contents() == before
+    shelf.publish(bundle)
+    (entry,) = shelf.page("delta")["files"]
+    assert (entry["_pipper"]["dependencies"], "published-with" in entry["_pipper"]) == (["beta"], True)
+    assert shelf.kinds() == {}
+
+
+def test_a_repair_while_a_first_publish_runs_takes_nothing_from_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundle_with_needs(shelf)
+    dump = pages.dump_page
+    told: list[object] = []
+
+    def repaired_before(page: ProjectPage) -> bytes:
+        monkeypatch.undo()
+        told.append(shelf.repair().mends)
+        return dump(page)
+
+    monkeypatch.setattr(pages, "dump_page", repaired_before)
+    assert [result.status for result in shelf.publish(bundle)] == ["published"]
+    assert told == [()]
+    assert shelf.page("delta")["files"][0]["_pipper"]["dependencies"] == ["beta"]
+
+
+def test_a_first_copy_that_broke_off_is_completed_by_the_same_command_after_a_repair(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    origin = Shelf(root=tmp_path / "origin")
+    origin.publish(bundle_with_needs(origin))
+    origin.edit_page("delta", lambda page: page["files"][0].update({"upload-time": "2020-02-02T00:00:00Z"}))
+    request = CopyRequest(source=origin.url, target=shelf.url, names=("delta",))
+
+    def copied() -> list[str]:
+        return [file.status for file in copy(shelf.settings, request, now=datetime.now(UTC)).files]
+
+    break_off(shelf, copied)
+    assert shelf.repair().mends == ()
+    assert copied() == ["copied"]
+    (entry,) = shelf.page("delta")["files"]
+    assert (entry["upload-time"], entry["_pipper"]["origin"]["source"]) == (
+        "2020-02-02T00:00:00Z",
+        "repository",
+    )
+    assert entry["_pipper"]["dependencies"] == ["beta"]
+
+
+def native(shelf: Shelf, version: str) -> Path:
+    """A wheel that no bundle has."""
+    return shelf.wheel("gamma", version, tag="cp311-cp311-linux_x86_64")
+
+
+def test_a_lost_page_of_new_wheels_that_no_bundle_has_comes_back_after_a_day(shelf: Shelf) -> None:
+    shelf.publish(native(shelf, "1.0.0"), native(shelf, "2.0.0"))
+    shelf.drop("gamma/index.json")
+    assert shelf.repair(days=0.9).mends == ()
+    assert shelf.kinds(days=1.1) == {"gamma/index.json": "missing page"}
+    shelf.repair(days=1.1)
+    assert shelf.versions("gamma") == {"1.0.0", "2.0.0"}
+    assert shelf.kinds(days=9) == {}
+
+
+def test_a_lost_page_comes_back_at_once_with_its_newest_wheels_if_one_is_old_or_in_a_bundle(
+    tmp_path: Path,
+) -> None:
+    shelf = Shelf(root=tmp_path)
+    shelf.publish(native(shelf, "1.0.0"), shelf.wheel("beta", "1.0.0"))
+    shelf.publish(native(shelf, "2.0.0"), shelf.wheel("beta", "2.0", tag="py3-none-win32"))
+    week_ago = (datetime.now(UTC) - timedelta(days=7)).timestamp()
+    os.utime(tmp_path / "repository" / shelf.key("gamma-1.0.0-cp311-cp311-linux_x86_64.whl"), (week_ago,) * 2)
+    shelf.drop("gamma/index.json")
+    shelf.drop("beta/index.json")
+    assert shelf.kinds() == {"gamma/index.json": "missing page", "beta/index.json": "missing page"}
+    shelf.repair()
+    assert shelf.versions("gamma") == {"1.0.0", "2.0.0"}
+    assert shelf.versions("beta") == {"1.0.0", "2.0"}
+    assert shelf.kinds(days=9) == {}
+
+
+def test_format_2_waits_for_no_first_publish_because_only_pages_count_there(legacy: Shelf) -> None:
+    wheel = legacy.wheel("acme-top", "9.0.0")
+    body = wheel.read_bytes()
+    legacy.put(f"acme-top/{hashlib.sha256(body).hexdigest()[:16]}/{wheel.name}", body)
+    legacy.repair()
+    assert "acme-top/index.json" not in legacy.contents()
+    assert legacy.versions("acme-top") == {"1.0.0+build.5", "1.2.0"}
+    legacy.repair(to_format_2=True)
+    assert legacy.versions("acme-top") == {"1.0.0+build.5", "1.2.0", "9.0.0"}
+    assert legacy.kinds(days=9) == {}
+
+
+def test_a_page_that_is_made_anew_has_the_upload_times_of_unpacked_bundles(tmp_path: Path) -> None:
+    legacy = Shelf(root=tmp_path)
+    legacy.fill_legacy()
+    key = tmp_path / "repository" / "acme-top" / "v1-2-0.pipper"
+    week_ago = (datetime.now(UTC) - timedelta(days=7)).timestamp()
+    os.utime(key, (week_ago, week_ago))
+    legacy.repair()
+    before = [file["upload-time"] for file in legacy.page("acme-top")["files"]]
+    legacy.drop("acme-top/index.json")
+    legacy.repair()
+    assert [file["upload-time"] for file in legacy.page("acme-top")["files"]] == before
 
 
 def test_a_bundle_that_is_published_again_while_it_is_removed_is_put_back_as_it_was(

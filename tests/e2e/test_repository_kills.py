@@ -8,6 +8,7 @@ from tests.cli.test_repository_kills import (
     Killed,
     copy_is_completed,
     filled,
+    first_publish_is_completed,
     prune_is_completed,
     site_is_mended,
 )
@@ -28,6 +29,10 @@ def test_a_copy_that_is_killed_is_completed_by_the_same_command(killed: Killed) 
 
 def test_a_prune_that_is_killed_is_completed_by_the_same_command(killed: Killed) -> None:
     prune_is_completed(killed)
+
+
+def test_a_first_publish_that_is_killed_and_repaired_is_completed_by_the_same_command(killed: Killed) -> None:
+    first_publish_is_completed(killed)
 
 
 def test_a_site_is_mended_after_its_publisher_was_killed(killed: Killed) -> None:

@@ -66,7 +66,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Finding]:
     """Return all findings on one project."""
     return [
-        *_of_page(survey),
+        *_of_page(survey, now),
         *(each for file in survey.read.page.files for each in _of_file(survey, file)),
         *_of_replaced(survey),
         *duplicate_entries(survey),
@@ -75,12 +75,12 @@ def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Fi
     ]
 
 
-def _of_page(survey: Survey) -> Iterator[Finding]:
+def _of_page(survey: Survey, now: datetime) -> Iterator[Finding]:
     key = f"{survey.holding.name}/index.json"
     if survey.read.damage:
         text = f"the page cannot be read ({survey.read.damage}): {REPAIR} recreates it"
         yield Finding(kind="broken page", subject=key, text=text)
-    elif survey.is_lost:
+    elif survey.is_lost and not is_unfinished(survey, now):
         wheels = counted(len(survey.holding.wheels), "wheel")
         text = f"the project has {wheels} and no page: {REPAIR} recreates it"
         yield Finding(kind="missing page", subject=key, text=text)
@@ -224,15 +224,35 @@ def rival_bundles(looks: Sequence[BundleLook], published: set[Version]) -> Itera
 
 
 def _of_unnamed(survey: Survey, now: datetime) -> Iterator[Finding]:
-    if survey.is_lost:
+    has_begun = is_unfinished(survey, now)
+    if survey.is_lost and not has_begun:
         return
     for info in unnamed_objects(survey.holding, survey.read.page):
-        if is_old(info, now):
+        if has_begun:
+            text = "the project has no page yet: a publish may be running; if none is, publish again. "
+            text += f"A day after the upload, {REPAIR} makes a page"
+            yield Finding(kind="recent object", subject=info.key, text=text)
+        elif is_old(info, now):
             text = f"no page names this object, and it is older than a day: {REPAIR} removes it"
             yield Finding(kind="unnamed object", subject=info.key, text=text)
         else:
             text = "no page names this object yet: a publish may be running"
             yield Finding(kind="recent object", subject=info.key, text=text)
+
+
+def is_unfinished(survey: Survey, now: datetime) -> bool:
+    """Return whether a project may never have had a page: its first publish is running, or has broken off.
+
+    A page of its wheels would lack what only their publisher knows. If one of them is older than a day, or in a
+    bundle, which is stored after the page, then the page was there and is lost, or its publisher gave up.
+    """
+    if survey.read.etag is not None or not survey.holding.wheels:
+        return False
+    bundled = {look.sha256 for look in survey.bundles.values() if look.sha256}
+    return not (
+        any(is_old(info, now) for info in survey.holding.wheels.values())
+        or any(look.sha256 in bundled for look in survey.wheels.values())
+    )
 
 
 def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:

@@ -64,7 +64,7 @@ def repair(
         repository = _on(repository, RehearsalStore(repository.store), settings)
     mends = _mend_marker(repository, dry_run=dry_run)
     repository = _on(repository, repository.store, settings)
-    run = _Run(repository, settings, now)
+    run = _Run(repository, settings, now, only_pages=to_format_2)
     repository.require()
     if not dry_run:
         run.publisher.prepare()
@@ -95,11 +95,14 @@ def _on(repository: Repository, store: Store, settings: Settings) -> Repository:
 
 
 class _Run:
-    def __init__(self, repository: Repository, settings: Settings, now: datetime) -> None:
+    def __init__(
+        self, repository: Repository, settings: Settings, now: datetime, *, only_pages: bool
+    ) -> None:
         self.publisher = Publisher(repository, now=now, reporter=settings.reporter)
         self._repository = repository
         self._settings = settings
         self._now = now
+        self._only_pages = only_pages
         self._seen: frozenset[tuple[str, str]] | None = None
 
     def everything(self) -> list[Work | PipperError]:
@@ -111,7 +114,12 @@ class _Run:
         with scratch_folder() as scratch:
             surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
             mender = Mender(
-                self._repository, self.publisher, scratch, now=self._now, limits=self._settings.limits
+                self._repository,
+                self.publisher,
+                scratch,
+                now=self._now,
+                limits=self._settings.limits,
+                only_pages=self._only_pages,
             )
 
             def mended(survey: Survey) -> Work:

@@ -1,8 +1,8 @@
 """Repair of one project of a repository: restores objects, imports bundles of 0.x, writes the page, sweeps.
 
 Other processes may publish or repair at the same time. Files are written before the page, and the page by
-compare-and-swap. An object is only deleted if no page names it and it is older than a day; it is restored if a
-page names it after all.
+compare-and-swap. An object is only deleted if no page names it, and if it is older than a day or of a version that was
+removed; it is restored if a page names it after all. A project whose first publish may be running is left alone.
 """
 
 import tempfile
@@ -38,6 +38,7 @@ from pipper.ops.repository.findings import (
     duplicate_entries,
     entry_by_wheel,
     entry_difference,
+    is_unfinished,
     of_removed_bundle,
     rival_bundles,
     unfit_wheel,
@@ -90,14 +91,23 @@ class Mender:
     """Repairs projects of one repository; several threads may use it."""
 
     def __init__(
-        self, repository: Repository, publisher: Publisher, scratch: Path, *, now: datetime, limits: Limits
+        self,
+        repository: Repository,
+        publisher: Publisher,
+        scratch: Path,
+        *,
+        now: datetime,
+        limits: Limits,
+        only_pages: bool,
     ) -> None:
+        """Keep temporary files below `scratch`. With `only_pages`, every bundle must be on a page afterwards."""
         self._repository = repository
         self._store = repository.store
         self._publisher = publisher
         self._scratch = scratch
         self._now = now
         self._limits = limits
+        self._only_pages = only_pages
 
     def mend(self, survey: Survey) -> Work:
         """Repair a project, in an order in which an interruption loses nothing.
@@ -105,6 +115,9 @@ class Mender:
         Raises what the store raises, and ConflictError if other writers win every attempt.
         """
         work = Work()
+        waits = not (self._only_pages and survey.holding.bundles)
+        if waits and is_unfinished(survey, self._now):
+            return work
         with (
             os_errors("write below", self._scratch),
             tempfile.TemporaryDirectory(dir=self._scratch) as folder,
@@ -345,12 +358,14 @@ def _versions(page: ProjectPage) -> set[Version]:
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:
     """Return the entry of a wheel for a recreated page; the dependencies that 0.x adds are in its bundle."""
-    given = next((bundle.dependencies for bundle in bundles if bundle.sha256 == look.sha256), ())
+    bundle = next((bundle for bundle in bundles if bundle.sha256 == look.sha256), None)
+    # The wheel is the younger one if a repair has unpacked the bundle.
+    uploaded = min(info.modified, bundle.info.modified) if bundle else info.modified
     return PageFile(
         filename=look.url.partition("/")[2],
         sha256=look.sha256,
         size=info.size,
-        upload_time=info.modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        upload_time=uploaded.strftime("%Y-%m-%dT%H:%M:%SZ"),
         metadata_sha256=look.metadata_sha256,
-        needs=replace(needs, dependencies=given),
+        needs=replace(needs, dependencies=bundle.dependencies if bundle else ()),
     )
