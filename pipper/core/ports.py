@@ -14,7 +14,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
-    from packaging.utils import NormalizedName
+    from packaging.utils import BuildTag, NormalizedName
     from packaging.version import Version
 
     from pipper.core.lock.model import Lock, LockedFile
@@ -232,8 +232,8 @@ class WheelKind(NamedTuple):
 
     tags: str
     """As in the file name (PEP 425), such as `py2.py3-none-any`."""
-    build: int
-    """The number at the start of the build tag (PEP 427); 0 without a build tag."""
+    build: "BuildTag"
+    """The build tag (PEP 427): a number and the rest; empty without one."""
     requires_python: "SpecifierSet | None"
     yanked: str | None
 

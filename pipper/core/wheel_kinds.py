@@ -7,11 +7,12 @@ from functools import cache
 from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import BuildTag
 
 from pipper.core.ports import Assortment, WheelKind
-from pipper.core.standards import read_specifiers
+from pipper.core.standards import MOST_DIGITS, read_specifiers
 
-_BUILD = re.compile(r"[0-9]{1,18}")
+_BUILD = re.compile(rf"([0-9]{{1,{MOST_DIGITS}}})(.*)", re.DOTALL)
 
 
 class ListedWheel(NamedTuple):
@@ -48,8 +49,8 @@ class Assorter:
 def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str | None) -> WheelKind:
     """Return the kind of a wheel; of a malformed file name, what can be read."""
     parts = filename.removesuffix(".whl").split("-")
-    digits = _BUILD.match(parts[2]) if len(parts) == 6 else None
-    build = int(digits[0]) if digits else 0
+    found = _BUILD.match(parts[2]) if len(parts) == 6 else None
+    build: BuildTag = (int(found[1]), found[2]) if found else ()
     return WheelKind("-".join(parts[1:][-3:]), build, requires_python, yanked)
 
 

@@ -1,6 +1,6 @@
 """The releases of one project sorted for a target: candidates in order of preference, and refusals with reasons."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -12,6 +12,8 @@ from packaging.version import Version
 
 from pipper.core.ports import Assortment, CandidateFile, Release, WheelKind
 from pipper.core.wheel_kinds import wheel_kind
+from pipper.core.wheel_order import WheelMerit, wheel_merit
+from pipper.solve.mistakable import may_be_mistaken, mistakable
 from pipper.solve.request import SolveRequest
 from pipper.solve.texts import text_of
 
@@ -22,6 +24,7 @@ _MATCHING: dict[tuple[Version, ...], dict[str, int]] = {}
 """Candidates inside a specifier, by the versions of a shelf, which most environments share."""
 
 _UPLOADED = "uploaded "
+_MISTAKABLE = (0, "by its name alone, its wheel would also be taken in another locked environment")
 
 _Verdict = tuple[tuple[int, ...], str | None] | str
 """The indexes of fitting files, best first, and why they are yanked; or why no file fits."""
@@ -139,6 +142,11 @@ class Fitter:
         self._ranks: dict[str, int | None] = {}
         self._serves: dict[str, bool] = {}
         self._verdicts: dict[Assortment, _Verdict] = {}
+        self._others = [
+            Fitter(replace(request, target=target, beside=()))
+            for target in request.beside
+            if target != request.target
+        ]
 
     def shelve(self, name: NormalizedName, releases: list[Release], *, oldest_first: bool) -> Shelf:
         """Sort the releases of a project into candidates and refusals; their order does not matter."""
@@ -187,23 +195,36 @@ class Fitter:
         return Candidate(version=release.version, release=release, places=(), yanked=sdist.yanked)
 
     def _judge(self, assortment: Assortment, release: Release) -> _Verdict:
-        if not assortment.kinds:
-            return release.gone or "no wheel at all"
-        fitting, whys = [], []
-        for place, kind in enumerate(assortment.kinds):
-            why = self._refuse(kind) or self._too_young(release, place)
-            if why is None:
-                fitting.append(place)
-            else:
-                whys.append(why)
-        if not fitting:
-            return min(whys)[1]
         kinds = assortment.kinds
-        usable = [place for place in fitting if kinds[place].yanked is None]
-        places = usable or fitting
+        if not kinds:
+            return release.gone or "no wheel at all"
+        without: frozenset[int] = frozenset()
+        if self._others and may_be_mistaken(kinds):
+            without = mistakable(kinds, release, (self, *self._others))
+        places = self.chosen(kinds, release, without)
+        if places:
+            return tuple(places), kinds[places[0]].yanked
+        whys = [self._why(kind, release, place) for place, kind in enumerate(kinds)]
+        return min(why or _MISTAKABLE for why in whys)[1]
+
+    def chosen(self, kinds: Sequence[WheelKind], release: Release, without: Collection[int]) -> list[int]:
+        """Return the indexes of the wheels that fit, best first; yanked ones only if no other fits."""
+        fitting = [
+            place
+            for place, kind in enumerate(kinds)
+            if place not in without and self._why(kind, release, place) is None
+        ]
+        places = [place for place in fitting if kinds[place].yanked is None] or fitting
         if len(places) > 1:
-            places = sorted(places, key=lambda place: self._merit(kinds[place], release, place))
-        return tuple(places), None if usable else kinds[places[0]].yanked
+            places.sort(key=lambda place: self._merit(kinds[place], release, place), reverse=True)
+        return places
+
+    def merit(self, kind: WheelKind, release: Release, place: int) -> WheelMerit | None:
+        """Return the merit of a wheel by its name alone; None if its tags do not fit."""
+        return None if self._rank(kind.tags) is None else self._merit(kind, release, place)
+
+    def _why(self, kind: WheelKind, release: Release, place: int) -> tuple[int, str] | None:
+        return self._refuse(kind) or self._too_young(release, place)
 
     def _refuse(self, kind: WheelKind) -> tuple[int, str] | None:
         """Return why a file cannot be used, with the rank of the reason: the lowest is the most specific."""
@@ -241,8 +262,8 @@ class Fitter:
             self._ranks[tags] = min(ranks, default=None)
         return self._ranks[tags]
 
-    def _merit(self, kind: WheelKind, release: Release, place: int) -> tuple[int, int, str]:
-        return self._rank(kind.tags) or 0, -kind.build, release.files[place].filename
+    def _merit(self, kind: WheelKind, release: Release, place: int) -> WheelMerit:
+        return wheel_merit(self._rank(kind.tags) or 0, kind.build, release.files[place].filename)
 
 
 def _kind(file: CandidateFile) -> WheelKind:

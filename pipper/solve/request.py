@@ -20,6 +20,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
 
     target: Target
     roots: Mapping[RootLabel, tuple[Requirement, ...]]
+    beside: tuple[Target, ...] = ()
+    """The targets of all environments of the lock: a sync tells their wheels apart by tags alone."""
     asks: str = BY_PROJECT
     """Who asks for the roots that are no group or extra, in explanations."""
     requires_python: SpecifierSet | None = None

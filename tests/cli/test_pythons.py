@@ -315,3 +315,17 @@ def test_a_requires_python_that_is_new_is_not_compared_with_an_empty_one(project
     with_requires(project, ">=3.9")
     told = project.run("lock", "--check", code=1).stdout
     assert "requires-python is `>=3.9` in the manifest and not set in the lock" in told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the declared platform is Linux")
+def test_a_wheel_that_was_built_again_for_another_python_is_not_taken_by_this_one(project: Workspace) -> None:
+    again = project.wheel(
+        "beta", "1.0", build="1", requires_python=">=3.42", files={"beta.py": "again = True\n"}
+    )
+    project.publish(project.wheel("beta", "1.0", files={"beta.py": "again = False\n"}), again)
+    project.write_manifest("beta")
+    declare(project, OWN)
+    declare(project, "3.42")
+    project.run("lock")
+    project.run("sync")
+    assert (project.site / "beta.py").read_text() == "again = False\n"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pipper.core.lock.model import Pin
+from pipper.core.lock.selection import best_wheel
 from tests.solver_case import FOLDER, OPTIONS, Outcome, digests, run
 
 CASES = sorted(FOLDER.glob("*.toml"))
@@ -38,10 +40,23 @@ def test_the_solver_does_as_the_case_says(path: Path) -> None:
         assert "\n" not in found["hint"]
     for key, wanted in expect.items():
         check(key, wanted, found, outcome)
+    if outcome.lock is not None:
+        check_what_a_sync_takes(outcome)
     assert run(case, backwards=True).told() == found, "published the other way round, it is told otherwise"
     if outcome.lock is not None:
         again = run(case, old=outcome.lock).told()
         assert again["lock"] == found["lock"], "locked again, it is another lock"
+
+
+def check_what_a_sync_takes(outcome: Outcome) -> None:
+    """Hold the wheel that a sync would take in each environment against the one whose requirements were solved."""
+    assert outcome.lock is not None
+    assert outcome.solutions is not None
+    for target, resolution in outcome.solutions.resolutions.items():
+        for pin in resolution.pins:
+            package = outcome.lock.by_pin[Pin(name=pin.name, version=str(pin.version))]
+            taken = best_wheel(package.wheels, target)
+            assert pin.files[0].is_sdist or (taken and taken.filename) == pin.files[0].filename
 
 
 def check(key: str, wanted: Any, found: dict[str, Any], outcome: Outcome) -> None:

@@ -50,7 +50,7 @@ def test_files_that_differ_only_in_how_the_version_is_written_are_not_shared() -
     assert one is not two
 
 
-def test_a_build_tag_counts_by_the_number_it_begins_with() -> None:
-    assert wheel_kind("foo-1.0-12abc-py3-none-any.whl", None, None)[:2] == ("py3-none-any", 12)
-    assert wheel_kind("foo-1.0-py3-none-any.whl", None, None)[:2] == ("py3-none-any", 0)
-    assert wheel_kind("foo-none.whl", None, None)[:2] == ("none", 0)
+def test_a_build_tag_is_a_number_and_the_rest() -> None:
+    assert wheel_kind("foo-1.0-12abc-py3-none-any.whl", None, None)[:2] == ("py3-none-any", (12, "abc"))
+    assert wheel_kind("foo-1.0-py3-none-any.whl", None, None)[:2] == ("py3-none-any", ())
+    assert wheel_kind("foo-none.whl", None, None)[:2] == ("none", ())

@@ -13,6 +13,7 @@ from pipper.core.manifest.root_label import RootLabel
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_wheel_name
 from pipper.core.target import Target
+from pipper.core.wheel_order import wheel_merit
 from pipper.core.wording import quoted
 from pipper.errors import NoSolutionError, UsageError
 
@@ -179,7 +180,7 @@ def _wanted_wheel(package: LockedPackage, target: Target) -> Wanted:
 
 
 def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None:
-    """Return the wheel with the best tags for a target (PEP 425); of equals, the one with the higher build.
+    """Return the wheel with the best tags for a target (PEP 425); of equals, the one that `wheel_merit` prefers.
 
     Raises IntegrityError for an invalid file name (PEP 427).
     """
@@ -191,5 +192,5 @@ def best_wheel(files: Iterable[LockedFile], target: Target) -> LockedFile | None
             raise inconsistent(f"`{file.filename}` is not a wheel's file name") from error
         ranks = [target.ranks[tag] for tag in tags if tag in target.ranks]
         if ranks:
-            ranked.append((-min(ranks), build, file.filename, file))
-    return max(ranked, key=lambda each: each[:3])[3] if ranked else None
+            ranked.append((wheel_merit(min(ranks), build, file.filename), file))
+    return max(ranked, key=lambda each: each[0])[1] if ranked else None
