@@ -119,7 +119,9 @@ def _content(chance: random.Random, names: Sequence[str]) -> dict[str, Any]:
     if not chance.randint(0, 4):
         content["yanked"] = "broken"
     if not chance.randint(0, 5):
-        content[chance.choice(["python", "metadata-python"])] = chance.choice([">=3.12", "<3.12"])
+        content[chance.choice(["python", "metadata-python"])] = chance.choice(
+            [">=3.12", "<3.12", ">=3.11.4,!=3.12.1"]
+        )
     return content
 
 

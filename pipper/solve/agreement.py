@@ -8,9 +8,11 @@ from packaging.utils import NormalizedName
 
 from pipper.core.ports import Release, ReleaseFile, Source
 from pipper.core.reporter import Reporter
+from pipper.core.target import parse_name
 from pipper.errors import NoSolutionError, UnfollowedError
 from pipper.solve.candidates import Fitter
 from pipper.solve.markers import Markers
+from pipper.solve.patch_levels import patch_conditions
 from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter, WrappedSource
 from pipper.solve.solver import solve
@@ -57,6 +59,7 @@ class Carrier:
     def __init__(self, request: SolveRequest, router: SourceRouter, resolution: Resolution) -> None:
         """Take a request and its solution, which leaves out none of its root sets."""
         self._router = router
+        self._request = request
         self._base = resolution
         self._markers = {(text_of(marker), extra): marker for marker, extra in self._met(request)}
         self._answers = self._answered(Markers(request.target))
@@ -79,7 +82,18 @@ class Carrier:
             if carried is None:
                 return None
             pins.append(carried)
+        if self._on_patches(request, pins) != self._on_patches(self._request, self._base.pins):
+            return None
         return replace(self._base, pins=tuple(pins))
+
+    def _on_patches(self, request: SolveRequest, pins: Iterable[Solved]) -> frozenset[str]:
+        """Return the conditions that each Requires-Python sets for the patch levels of the request's Python."""
+        minor = parse_name(request.target.name).python
+        stated = [request.requires_python]
+        for pin in pins:
+            metadata = self._router.source(pin.release).metadata(pin.release, pin.files[0])
+            stated += [pin.files[0].requires_python, metadata.requires_python]
+        return patch_conditions(stated, minor)
 
     def _pin(self, pin: Solved, fitter: Fitter) -> Solved | None:
         """Return a package with the files that fit; None if there are none, or if they say something else."""

@@ -12,10 +12,12 @@ from pipper.core.manifest.foreign_spelling import OF_A_REPOSITORY, is_repository
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.ports import ReleaseFile
 from pipper.core.redaction import redacted
+from pipper.core.target import parse_name
 from pipper.errors import UnfollowedError, UsageError
 from pipper.solve.candidates import Candidate, Fitter, Shelf, bits_of
 from pipper.solve.markers import MARKER_HINT, Markers
 from pipper.solve.overrides import active_overrides
+from pipper.solve.patch_levels import patch_conditions
 from pipper.solve.request import SolveRequest
 from pipper.solve.router import SourceRouter
 
@@ -46,6 +48,7 @@ class Catalogue:
         self.router = router
         self.markers = Markers(request.target)
         self.fitter = Fitter(request)
+        self._minor = parse_name(request.target.name).python
         self._lowest = request.lowest_direct
         self._direct = {canonicalize_name(one.name) for roots in request.roots.values() for one in roots}
         self._overrides = active_overrides(request.overrides, self.markers)
@@ -90,14 +93,17 @@ class Catalogue:
         return self._carriers[shelf.name, extra, need.text]
 
     def conditions(self, candidate: Candidate, extras: Iterable[str]) -> set[str]:
-        """Return the conditions on machines in the markers of a candidate."""
+        """Return the conditions on machines in the markers and the Requires-Python of a candidate."""
         metadata = self.router.source(candidate.release).metadata(candidate.release, candidate.best)
         found = {
             self.markers.condition(requirement.marker, extra)
             for requirement in metadata.requires_dist
             for extra in ("", *extras)
         }
-        return {condition for condition in found if condition is not None}
+        told = {condition for condition in found if condition is not None}
+        return told | patch_conditions(
+            (candidate.best.requires_python, metadata.requires_python), self._minor
+        )
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Read the releases of these projects, in parallel."""

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from packaging.utils import NormalizedName
 
+from pipper.core.target import parse_name
 from pipper.solve.catalogue import Catalogue, Need, Unusable
+from pipper.solve.patch_levels import patch_conditions
 from pipper.solve.reasons import Asked
 from pipper.solve.request import Resolution, Solved, SolveRequest
 
@@ -51,6 +53,7 @@ class Outcome:
         for name, extras in self.extras.items():
             candidate = self._catalogue.shelf(name).at(self._chosen[name])
             conditions |= self._catalogue.conditions(candidate, extras)
+        conditions |= patch_conditions((request.requires_python,), parse_name(request.target.name).python)
         pins = tuple(self._pin(name) for name in sorted(self.extras))
         return Resolution(pins=pins, closures=closures, conditions=frozenset(conditions))
 

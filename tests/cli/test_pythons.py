@@ -318,6 +318,31 @@ def test_a_requires_python_that_is_new_is_not_compared_with_an_empty_one(project
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the declared platform is Linux")
+def test_a_patch_level_that_a_package_excludes_is_refused_with_the_reason(project: Workspace) -> None:
+    project.publish(project.wheel("alpha", "2.0", requires_python=">=3.42.4"))
+    declare(project, "3.42")
+    project.run("lock")
+    old = fake_python(project.root / "old" / "bin", "python3.42", "3.42.2")
+    told = project.refused("sync", "--python", old, code=2, subject="is not for this environment")
+    assert 'it is for machines where `python_full_version >= "3.42.4"`' in told.stderr
+    assert "give [[environments]] its exact version" in told.stderr
+    project.run("sync", "--python", fake_python(project.root / "new" / "bin", "python3.42", "3.42.5"))
+    assert project.locked() == {"alpha": "2.0"}
+
+
+def test_a_lock_of_a_later_patch_level_is_made_anew_for_an_earlier_one(project: Workspace) -> None:
+    project.publish(project.wheel("alpha", "2.0", requires_python=">=3.42.4"))
+    project.run("lock", "--python", fake_python(project.root / "new" / "bin", "python3.42", "3.42.5"))
+    assert project.locked() == {"alpha": "2.0"}
+    old = fake_python(project.root / "old" / "bin", "python3.42", "3.42.2")
+    told = project.refused("sync", "--python", old, code=2, subject="is not for this environment")
+    assert f"run `pipper lock --python {old}`" in told.stderr
+    project.run("lock", "--python", old)
+    project.run("sync", "--python", old)
+    assert project.locked() == {"alpha": "1.0.0"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the declared platform is Linux")
 def test_a_wheel_that_was_built_again_for_another_python_is_not_taken_by_this_one(project: Workspace) -> None:
     again = project.wheel(
         "beta", "1.0", build="1", requires_python=">=3.42", files={"beta.py": "again = True\n"}

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.standards import read_specifiers
-from pipper.core.target import serves, system_version
+from pipper.core.target import Target, condition_holds, serves, system_version
 from pipper.errors import MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.interpreters import ANY, Pythons, named_interpreter, usual_interpreter
@@ -204,6 +204,13 @@ def _without(lock: Lock, interpreter: Interpreter, label: str) -> UsageError:
     if not Pythons(requires=requires).admits(interpreter):
         cause = f"the project requires Python {requires}"
         hint = "name another one with --python, or edit requires-python in the manifest and run `pipper lock`"
+    elif unmet := _unmet(lock, host):
+        cause = f"it is for machines where `{unmet}`"
+        hint = (
+            "name another Python with --python, or give [[environments]] its exact version and run `pipper lock`"
+            if inputs.environments
+            else f"run `pipper lock --python {interpreter.base_executable}`, or name another interpreter"
+        )
     elif inputs.environments:
         cause = f"[[environments]] of the manifest name {', '.join(inputs.environments)}"
         hint = "name one of these Pythons with --python, or add this one to [[environments]] and run `pipper lock`"
@@ -217,3 +224,14 @@ def _without(lock: Lock, interpreter: Interpreter, label: str) -> UsageError:
         cause=cause,
         hint=hint,
     )
+
+
+def _unmet(lock: Lock, host: Target) -> str:
+    """Return the first condition that keeps an environment of a lock from serving a host; empty without one."""
+    for each in lock.environments:
+        if serves(each.target, host):
+            for condition in each.conditions:
+                holds = condition_holds(condition, each.target.markers)
+                if condition_holds(condition, host.markers) != holds:
+                    return condition if holds else f"not ({condition})"
+    return ""
