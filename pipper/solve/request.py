@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.lock.model import Pin
+from pipper.core.manifest.conflicts import Conflicts
 from pipper.core.manifest.root_label import BY_PROJECT, RootLabel
 from pipper.core.ports import CandidateFile, Release
 from pipper.core.target import Target
@@ -19,9 +20,9 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """The input of one solve. All root sets are solved together; each gets its own closure."""
 
     target: Target
-    roots: Mapping[RootLabel, tuple[Requirement, ...]]
     beside: tuple[Target, ...] = ()
     """The targets of all environments of the lock: a sync tells their wheels apart by tags alone."""
+    roots: Mapping[RootLabel, tuple[Requirement, ...]]
     asks: str = BY_PROJECT
     """Who asks for the roots that are no group or extra, in explanations."""
     requires_python: SpecifierSet | None = None
@@ -40,6 +41,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """Requirements of unmanaged distributions in the environment, which limit versions too."""
     apart: Mapping[RootLabel, Mapping[NormalizedName, Version]] = field(default_factory=dict)
     """Root sets that conflict, with their own preferred versions: the caller solves each apart."""
+    conflicts: Conflicts = ()
+    """Which of these must not be installed together."""
     overrides: tuple[Requirement, ...] = ()
     """Specifiers that replace those of every requirement on the same name; constraints still apply.
 

@@ -164,3 +164,52 @@ def test_R11_conflicts_that_name_nothing_are_told_with_their_place(
 ) -> None:
     write(project, conflicts)
     assert told in project.run("lock", code=2).stderr
+
+
+SHARED = """
+[optional-dependencies]
+cpu = ["x"]
+gpu = ["cuda"]
+js = ["x<2"]
+py = ["x"]
+"""
+TWO_SETS = '[["cpu", "gpu"], ["js", "py"]]'
+
+
+@pytest.fixture
+def shared(project: Workspace) -> Workspace:
+    """With `x`, which parts of two sets need."""
+    project.publish(project.wheel("x", "1.9"), project.wheel("x", "2.0"))
+    return project
+
+
+def test_R11_parts_of_different_sets_get_one_version_where_there_is_one(shared: Workspace) -> None:
+    write(shared, TWO_SETS, "beta", tables=SHARED)
+    shared.run("lock")
+    environment = tomllib.loads(shared.lock.read_text())["environments"][0]
+    assert environment["extras"]["cpu"] == environment["extras"]["js"] == ["x==1.9"]
+    for other in ("js", "py"):
+        shared.run("sync", "--extra", "cpu", "--extra", other)
+        assert shared.installed() == {"beta": "1.0.0", "x": "1.9"}
+    text = shared.lock.read_bytes()
+    shared.run("lock", "-P", "beta")
+    assert shared.lock.read_bytes() == text
+
+
+@pytest.mark.parametrize("conflicts", [TWO_SETS, '[["cpu", "py"], ["js", "py"]]'])
+def test_R11_parts_of_different_sets_with_different_versions_are_refused_in_words(
+    conflicts: str, shared: Workspace
+) -> None:
+    write(shared, conflicts, "beta", tables=SHARED.replace('cpu = ["x"]', 'cpu = ["x>=2"]'))
+    shared.run("lock")
+    for command in (("sync",), ("export", "-f", "requirements")):
+        done = shared.refused(
+            *command, "--extra", "cpu", "--extra", "js", code=2,
+            subject="the extra `cpu` and the extra `js` cannot be installed together",
+        )  # fmt: skip
+        assert "x 2.0 for one and x 1.9 for the other" in done.stderr
+        assert 'write `conflicts = [["cpu", "js"]]`' in done.stderr
+    for extra, version in (("cpu", "2.0"), ("js", "1.9")):
+        shared.run("sync", "--extra", extra)
+        assert shared.installed()["x"] == version
+    assert shared.run("tree").stdout.count("x 2.0") == 1

@@ -8,7 +8,7 @@ from packaging.utils import InvalidWheelFilename, NormalizedName
 
 from pipper.core.lock.graph import graph_of, reached
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin, inconsistent
-from pipper.core.manifest.conflicts import clashes, compatible, labels_in
+from pipper.core.manifest.conflicts import clashes, compatible, labels_in, written
 from pipper.core.manifest.root_label import RootLabel
 from pipper.core.plan import Wanted
 from pipper.core.standards import read_wheel_name
@@ -64,7 +64,7 @@ def selected_pins(lock: Lock, part: LockedEnvironment, selection: Selection) -> 
 def chosen_part(lock: Lock, part: LockedEnvironment, selection: Selection) -> LockedEnvironment:
     """Return the environment without the extras and groups that conflict with others and are not selected.
 
-    Raises UsageError if two are selected that conflict.
+    Raises UsageError if two are selected that conflict, or that have different versions of a package.
     """
     conflicts = lock.inputs.conflicts
     chosen = _labels(part, selection)
@@ -77,13 +77,48 @@ def chosen_part(lock: Lock, part: LockedEnvironment, selection: Selection) -> Lo
             cause="the manifest lists them in `conflicts`: each is locked apart from the other",
             hint=f"leave out one of the two, as with `{no_dev}--{kept.kind} {kept.name}`",
         )
-    return part.without(labels_in(conflicts) - chosen)
+    part = part.without(labels_in(conflicts) - chosen)
+    if differing := _differing(part, sorted(chosen, key=str)):
+        raise _not_together(*differing)
+    return part
 
 
 def whole_part(lock: Lock, part: LockedEnvironment) -> LockedEnvironment:
-    """Return the environment with everything; of extras and groups that conflict, the first of each set."""
+    """Return the environment with everything; of extras and groups that conflict, the first of each set.
+
+    One that has another version of a package than those before it is left out, too.
+    """
     apart = labels_in(lock.inputs.conflicts)
-    return part.without(apart - compatible(lock.inputs.conflicts, sorted(apart, key=str)))
+    kept: list[RootLabel] = []
+    for label in sorted(compatible(lock.inputs.conflicts, sorted(apart, key=str)), key=str):
+        if not _differing(part, (*kept, label)):
+            kept.append(label)
+    return part.without(apart - set(kept))
+
+
+def _differing(
+    part: LockedEnvironment, labels: Iterable[RootLabel]
+) -> tuple[RootLabel, Pin, RootLabel, Pin] | None:
+    """Return two groups or extras with different versions of one package; None without such."""
+    found: dict[NormalizedName, tuple[RootLabel, Pin]] = {}
+    for label in labels:
+        closures = part.groups if label.kind == "group" else part.extras
+        for pin in closures.get(label.name, ()):
+            known = found.setdefault(pin.name, (label, pin))
+            if known[1] != pin:
+                return *known, label, pin
+    return None
+
+
+def _not_together(one: RootLabel, pin: Pin, other: RootLabel, rival: Pin) -> UsageError:
+    """Return the error for parts of different sets of `conflicts`, which are solved apart."""
+    return UsageError(
+        f"the {one.kind} `{one.name}` and the {other.kind} `{other.name}` cannot be installed together",
+        cause=f"the lock has {pin.shown} for one and {rival.shown} for the other: they are in different sets of"
+        " `conflicts`, and solved apart",
+        hint=f"leave out one of the two; to keep them apart, write `{written((one, other))}`, or add that set to those"
+        " of the manifest",
+    )
 
 
 def _labels(part: LockedEnvironment, selection: Selection) -> frozenset[RootLabel]:

@@ -11,23 +11,18 @@ from packaging.utils import NormalizedName
 from pipper.core.lock.model import Lock, Pin
 from pipper.core.manifest.conflicts import labels_in, written
 from pipper.core.manifest.model import Manifest
-from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UnfollowedError
+from pipper.ops.lock.apart import NO_SOLUTION, OPTIONAL_STEPS, agreeing, each_apart, pinned
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
 from pipper.solve.agreement import Carrier, read_ahead, solve_with_versions
-from pipper.solve.request import Resolution, Solved, SolveRequest
+from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.solver import BUDGET, solve
-
-_NO_SOLUTION = (NoSolutionError, UnfollowedError)
-_OPTIONAL_STEPS = 1_000_000
-"""Steps of the search for an environment that may have no solution."""
-
 
 _MOST_PARTS = 8
 """Groups and extras that are tried in pairs, for a hint."""
@@ -67,6 +62,7 @@ def solve_request(
         overrides=manifest.overrides,
         exclude=frozenset(manifest.exclude),
         apart={label: {} for label in labels_in(manifest.conflicts)},
+        conflicts=manifest.conflicts,
         as_of=options.as_of,
         builds=builds if can_build else None,
         lowest_direct=options.lowest_direct,
@@ -107,12 +103,12 @@ def resolve(
             agreed = carrier.carried(other) if carrier and not diverges else None
             if not agreed and not diverges and not request.apart:
                 agreed = solve_with_versions(other, router, base, reporter)
-            budget = BUDGET if goal.required else _OPTIONAL_STEPS
+            budget = BUDGET if goal.required else OPTIONAL_STEPS
             solved, failed = (
                 (agreed, {}) if agreed else _solved(other, router, reporter, required_groups, budget)
             )
             resolutions[goal.target], parts[goal.target] = solved, failed
-        except _NO_SOLUTION as error:
+        except NO_SOLUTION as error:
             if goal.required and isinstance(error, UnfollowedError):
                 raise
             if goal.required:
@@ -139,7 +135,7 @@ def _solved(
         return solved_apart(request, router, reporter, required_groups, budget)
     try:
         return solve(request, router, reporter, budget=budget), {}
-    except _NO_SOLUTION as error:
+    except NO_SOLUTION as error:
         failed = _failed_parts(request, router, required_groups)
         if not failed:
             if isinstance(error, NoSolutionError) and (clash := _clash(request, router)):
@@ -169,49 +165,25 @@ def solved_apart(
     common = {label: roots for label, roots in common.items() if label not in failed}
     limits: dict[NormalizedName, Requirement] = {}
     for _ in range(len(left) + 1):
-        apart, missing = _each_apart(request, base, common, left, router)
+        apart, missing = each_apart(request, base, common, left, router)
         if not missing:
             break
         label, reason = next(iter(missing.items()))
         try:
             whole = {**common, label: request.roots[label]}
-            together = solve(replace(request, roots=whole), router, budget=_OPTIONAL_STEPS)
+            together = solve(replace(request, roots=whole), router, budget=OPTIONAL_STEPS)
             names = {pin.name for pin in base.pins}
-            limits |= {pin.name: _pinned(pin) for pin in together.pins if pin.name in names}
+            limits |= {pin.name: pinned(pin) for pin in together.pins if pin.name in names}
             limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
             base = solve(limited, router, budget=budget)
-        except _NO_SOLUTION as error:
+        except NO_SOLUTION as error:
             if label.kind == "group" and label.name in required_groups:
                 raise
             failed[label] = f"{error.message}\n{error.cause}".strip() or reason
             left.remove(label)
-    apart, missing = _each_apart(request, base, common, left, router)
+    apart, missing = each_apart(request, base, common, left, router)
+    apart = agreeing(request, base, common, apart, router)
     return replace(base, apart=apart), {**failed, **missing}
-
-
-def _each_apart(
-    request: SolveRequest,
-    base: Resolution,
-    common: Mapping[RootLabel, tuple[Requirement, ...]],
-    labels: Sequence[RootLabel],
-    router: SourceRouter,
-) -> tuple[Mapping[RootLabel, Resolution], Mapping[RootLabel, str]]:
-    """Return a solution for each part with the pins of `base`, and for the others the reason why there is none."""
-    pins = tuple(map(_pinned, base.pins))
-    found, missing = {}, {}
-    for label in labels:
-        roots = {**common, label: request.roots[label]}
-        preferred = {**request.preferred, **request.apart[label]}
-        beside = replace(request, roots=roots, preferred=preferred, constraints=(*request.constraints, *pins))
-        try:
-            found[label] = solve(beside, router, budget=_OPTIONAL_STEPS)
-        except _NO_SOLUTION as error:
-            missing[label] = f"{error.message}\n{error.cause}".strip()
-    return found, missing
-
-
-def _pinned(pin: Solved) -> Requirement:
-    return parse_requirement(f"{pin.name}=={pin.version}")
 
 
 def _failed_parts(
@@ -226,13 +198,13 @@ def _failed_parts(
     if len(own) == len(request.roots):
         return failed
     try:
-        solve(replace(request, roots=own), router, budget=_OPTIONAL_STEPS)
-    except _NO_SOLUTION:
+        solve(replace(request, roots=own), router, budget=OPTIONAL_STEPS)
+    except NO_SOLUTION:
         return failed
     for label, roots in request.roots.items():
         try:
-            solve(replace(request, roots={**own, label: roots}), router, budget=_OPTIONAL_STEPS)
-        except _NO_SOLUTION as error:
+            solve(replace(request, roots={**own, label: roots}), router, budget=OPTIONAL_STEPS)
+        except NO_SOLUTION as error:
             if label.kind == "group" and label.name in required_groups:
                 raise
             failed[label] = f"{error.message}\n{error.cause}".strip()
@@ -246,8 +218,8 @@ def _clash(request: SolveRequest, router: SourceRouter) -> list[RootLabel]:
     def fit(*labels: RootLabel) -> bool:
         roots = {label: roots for label, roots in request.roots.items() if label in (PROJECT, *labels)}
         try:
-            solve(replace(request, roots=roots), router, budget=_OPTIONAL_STEPS)
-        except _NO_SOLUTION:
+            solve(replace(request, roots=roots), router, budget=OPTIONAL_STEPS)
+        except NO_SOLUTION:
             return False
         return True
 
