@@ -12,6 +12,7 @@ has changed the copy.
 import contextlib
 import re
 import time
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -32,11 +33,13 @@ LONGEST_FRESH = 600
 """The most seconds that a page is fresh, whatever the server states."""
 
 
-class Validators(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
+class Validators(Struct, frozen=True, kw_only=True, tag_field="format", tag=4):
     """What tells whether a page is still as it was read."""
 
     digest: str = ""
     """The sha256 of the body it was parsed from."""
+    url: str = ""
+    """Where a redirect led, without a query; empty without one. The links of the page may be relative to it."""
     etag: str = ""
     """As the server wrote it, with its quotes."""
     modified: str = ""
@@ -50,13 +53,18 @@ class Validators(Struct, frozen=True, kw_only=True, tag_field="format", tag=3):
         now = time.time()
         return now < self.fresh_until <= now + LONGEST_FRESH
 
+    @property
+    def mark(self) -> str:
+        """What a solve notes of the page: a digest of its body and of where a redirect led; empty if it is absent."""
+        return sha256(f"{self.digest} {self.url}".encode()).hexdigest() if self.url else self.digest
+
     def conditions(self) -> dict[str, str]:
         """Return the headers of a conditional request."""
         given = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
         return {name: value for name, value in given.items() if value}
 
 
-class CachedPage(Validators, frozen=True, kw_only=True, tag_field="format", tag=3):
+class CachedPage(Validators, frozen=True, kw_only=True, tag_field="format", tag=4):
     """A page, its validators and its freshness."""
 
     files: ProjectFiles | None
@@ -68,13 +76,17 @@ def is_kept(files: ProjectFiles | None) -> bool:
     return files is None or not any("?" in file.url for file in files.files)
 
 
-def fresh_until(cache_control: str) -> float:
-    """Return until when a page with this `Cache-Control` (RFC 9111) is fresh, in seconds since the epoch."""
-    words = [word.strip().lower() for word in cache_control.split(",")]
+def fresh_until(headers: Mapping[str, str]) -> float:
+    """Return until when a page with these headers is fresh (RFC 9111), in seconds since the epoch; 0 if it is not."""
+    words = [word.strip().lower() for word in headers.get("cache-control", "").split(",")]
     if "no-cache" in words or "no-store" in words:
         return 0.0
     ages = [word.partition("=")[2].strip('"') for word in words if word.startswith("max-age=")]
-    return time.time() + min(int(ages[0]), LONGEST_FRESH) if ages and _SECONDS.fullmatch(ages[0]) else 0.0
+    if not ages or not _SECONDS.fullmatch(ages[0]):
+        return 0.0
+    age = headers.get("age", "").partition(",")[0].strip()  # what it spent in the cache of a proxy
+    left = int(ages[0]) - (int(age) if _SECONDS.fullmatch(age) else 0)
+    return time.time() + min(left, LONGEST_FRESH) if left > 0 else 0.0
 
 
 class PageCache:

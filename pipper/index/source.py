@@ -1,6 +1,5 @@
 """The index as a source: the simple API (PEP 503, 691, 700), with metadata files (PEP 658, 714) or without."""
 
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -17,8 +16,9 @@ from pipper.core.reporter import Reporter
 from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until, is_kept
-from pipper.index.pages import ABSENT, ask_page, url_of
-from pipper.index.project_page import LARGEST_PAGE, IndexFile, ProjectFiles
+from pipper.index.page_body import unpacked_body
+from pipper.index.pages import ABSENT, ask_page, moved_to, url_of
+from pipper.index.project_page import IndexFile, ProjectFiles
 from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
 from pipper.index.remote_metadata import headers_only
@@ -170,40 +170,55 @@ class IndexSource:
         connection, cache = self._open()
         known = cache.page(name)
         if known is not None and (self._offline or known.is_fresh):
-            self._note(name, known.digest)
+            self._note(name, known.mark)
             return known.files
         url = url_of(connection, name)
         if self._offline:
             raise StoreError(f"{url} is not in the cache", hint=_OFFLINE)
         answer = ask_page(connection, name, known)
-        until = fresh_until(answer.headers.get("cache-control", ""))
+        moved = moved_to(connection, name, answer)
         if answer.status == 304 and known is not None:
-            cache.confirm_page(name, known, until)
-            self._note(name, known.digest)
-            return known.files
+            if moved == known.url:
+                cache.confirm_page(name, known, fresh_until(answer.headers))
+                self._note(name, known.mark)
+                return known.files
+            # The same page from elsewhere: its links may lead elsewhere, too.
+            answer = ask_page(connection, name, None)
+            moved = moved_to(connection, name, answer)
         if answer.status in ABSENT:
             cache.keep_page(name, CachedPage(files=None))
             self._note(name, "")
             return None
         if answer.status != 200:
             raise _unexpected(url, answer)
-        digest = sha256(answer.body).hexdigest()
-        self._note(name, digest)
-        if known is not None and known.files is not None and known.digest == digest:
-            cache.confirm_page(name, known, until)
-            return known.files
-        files = parse_page(
-            _unpacked(answer, url),
-            content_type=answer.headers.get("content-type", ""),
-            url=answer.url,
-            name=name,
-        )
-        etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
-        page = CachedPage(files=files, digest=digest, etag=etag, modified=modified, fresh_until=until)
-        cache.keep_page(name, page)
-        if not is_kept(files):
+        page = self._parsed(name, answer, moved, known)
+        self._note(name, page.mark)
+        if not is_kept(page.files):
             self._log.spoil()
-        return files
+        return page.files
+
+    def _parsed(
+        self, name: NormalizedName, answer: Answer, moved: str, known: CachedPage | None
+    ) -> CachedPage:
+        """Return the page in an answer, and store it; the `known` one if that is the same."""
+        cache, until = self._open()[1], fresh_until(answer.headers)
+        digest = sha256(answer.body).hexdigest()
+        if known is not None and known.files is not None and (known.digest, known.url) == (digest, moved):
+            cache.confirm_page(name, known, until)
+            return known
+        headers = answer.headers
+        page = CachedPage(
+            files=parse_page(
+                unpacked_body(answer), content_type=headers.get("content-type", ""), url=answer.url, name=name
+            ),
+            digest=digest,
+            url=moved,
+            etag=headers.get("etag", ""),
+            modified=headers.get("last-modified", ""),
+            fresh_until=until,
+        )
+        cache.keep_page(name, page)
+        return page
 
     def _note(self, name: NormalizedName, digest: str) -> None:
         self._log.note(self.alias, PAGE, name, digest)
@@ -246,27 +261,3 @@ def _unexpected(what: str, answer: Answer) -> StoreError:
     return StoreError(
         f"cannot read {what}", cause=f"the index answered with status {answer.status}", hint=_SERVER
     )
-
-
-def _unpacked(answer: Answer, url: str) -> bytes:
-    """Return the body of a page, decompressed.
-
-    Raises StoreError for an unknown encoding or a damaged body, IntegrityError for more than LARGEST_PAGE bytes.
-    """
-    packed = answer.headers.get("content-encoding", "identity").lower()
-    if packed in ("", "identity"):
-        return answer.body
-    if packed not in ("gzip", "x-gzip"):
-        raise StoreError(
-            f"cannot read {url}", cause=f"its encoding is `{packed[:20]}` instead of gzip", hint=_SERVER
-        )
-    unpacking = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacking.decompress(answer.body, LARGEST_PAGE + 1)
-    except zlib.error as error:
-        raise StoreError(f"cannot decompress {url}", cause=str(error), hint=_SERVER) from error
-    if len(body) > LARGEST_PAGE:
-        raise IntegrityError(
-            f"{url} is longer than {LARGEST_PAGE:,} bytes", hint="correct the URL of the index"
-        )
-    return body

@@ -1,5 +1,6 @@
 """The index as a source, against a server that does what each test wants: answers, lies, faults, silence."""
 
+import gzip
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,8 +10,12 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
+from pipper.core.reads import ReadLog
 from pipper.errors import AccessError, IntegrityError, StoreError
 from pipper.http.client import Account, Web
+from pipper.index.cache import PageCache
+from pipper.index.pages import is_as_read
+from pipper.index.project_page import LARGEST_PAGE
 from pipper.index.reader import Connection, Disk
 from pipper.index.source import IndexSource
 from tests.index_double import Fault, IndexDouble, Style
@@ -339,3 +344,62 @@ def test_what_will_be_asked_is_read_at_once(start: Start, tmp_path: Path) -> Non
         (release,) = source.releases(name)
         source.metadata(release, release.files[0])
     assert index.seen == []
+
+
+def members_of(index: IndexDouble, *, cut: int | None = None) -> Fault:
+    """The page of foo in two members of gzip (RFC 1952), up to `cut`."""
+    body = index.answer("/simple/foo/", {})[2]
+    packed = gzip.compress(body[:200]) + gzip.compress(body[200:])
+    return Fault(
+        path="/simple/foo/", body=packed[:cut], headers={"Content-Encoding": "gzip"}, times=float("inf")
+    )
+
+
+def test_S6_all_members_of_a_compressed_page_are_read(start: Start, tmp_path: Path) -> None:
+    index = start(Style(json=False))
+    index.script(members_of(index))
+    assert len(opened(index, tmp_path / "cache").releases(FOO)) == 2
+
+
+@pytest.mark.parametrize("cut", [-1, -9, -60, 30])
+def test_S6_a_compressed_page_that_is_cut_is_no_shorter_page(start: Start, tmp_path: Path, cut: int) -> None:
+    index = start(Style(json=False))
+    index.script(members_of(index, cut=cut))
+    with pytest.raises(StoreError, match="cannot decompress"):
+        opened(index, tmp_path / "cache").releases(FOO)
+
+
+def test_S6_what_a_page_is_decompressed_to_is_bounded_over_all_members(start: Start, tmp_path: Path) -> None:
+    index = start()
+    bomb = gzip.compress(b" " * (LARGEST_PAGE * 2 // 3)) * 2
+    index.script(Fault(path="/simple/foo/", body=bomb, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(IntegrityError, match="longer than"):
+        opened(index, tmp_path / "cache").releases(FOO)
+
+
+def test_a_page_is_as_fresh_as_the_cache_of_a_proxy_leaves_it(start: Start, tmp_path: Path) -> None:
+    index = start(Style(cache_control="public, max-age=300"))
+    index.script(
+        Fault(path="/simple/foo/", headers={"Age": "300"}), Fault(path="/simple/foo/", headers={"Age": "9"})
+    )
+    for requests in (1, 2, 2):
+        opened(index, tmp_path / "cache").releases(FOO)
+        assert index.count("/simple/foo/") == requests
+
+
+@pytest.mark.parametrize("etags", [True, False])
+def test_a_page_whose_redirect_moved_has_the_links_of_its_new_place(
+    start: Start, tmp_path: Path, etags: bool
+) -> None:
+    index, old, new = start(), start(Style(etags=etags)), start(Style(etags=etags))
+    for place, times in ((old, 2), (new, float("inf"))):
+        target = {"Location": f"{place.root}/simple/foo/"}
+        index.script(Fault(path="/simple/foo/", status=302, headers=target, times=times))
+    connection, cache, log = Connection(url=index.url, reader=Web({})), tmp_path / "cache", ReadLog()
+    source = IndexSource(lambda: connection, cache, log=log)
+    assert one(source)[1].locked.url.startswith(old.root)
+    (read,) = log.reads
+    assert is_as_read(connection, PageCache(cache, index.url), read)
+    assert not is_as_read(connection, PageCache(cache, index.url), read), "a solve would lock other links now"
+    assert one(opened(index, cache))[1].locked.url.startswith(new.root)
+    assert not is_as_read(connection, PageCache(cache, index.url), read), "also if another solve has read it"

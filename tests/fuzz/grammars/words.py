@@ -222,6 +222,9 @@ GRAMMARS = (
     _word("targets", ("cp311-manylinux_2_28_x86_64", "pp310-win_amd64", "cp313t-macosx_13_0_arm64"), _target),
     _word("limits", ("members=1000", "unpacked=32G"), _limits),
     _word(
-        "cache-control", ("max-age=600, public", "no-cache"), lambda data: fresh_until(text_of(data)), _NONE
+        "cache-control",
+        ("max-age=600, public", "no-cache"),
+        lambda data: fresh_until({"cache-control": text_of(data), "age": text_of(data)}),
+        _NONE,
     ),
 )
