@@ -294,8 +294,8 @@ def _json_page(name: str, entries: list[dict[str, Any]]) -> bytes:
 def _html_page(entries: list[dict[str, Any]]) -> bytes:
     lines = ["<!DOCTYPE html><html><body>"]
     for entry in entries:
-        sha256 = entry["hashes"].get("sha256")
-        target = entry["url"] + (f"#sha256={sha256}" if sha256 else "")
+        fragment = "&amp;".join(f"{name}={digest}" for name, digest in entry["hashes"].items())
+        target = entry["url"] + (f"#{fragment}" if fragment else "")
         more = ""
         if entry.get("requires-python"):
             more += f' data-requires-python="{html.escape(entry["requires-python"])}"'

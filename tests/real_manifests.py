@@ -66,7 +66,11 @@ def fetch_tree(name: str, folder: Path) -> Path:
     release = max(fitting, key=lambda each: each.version)
     file = release.sdists[0].locked
     with cache.in_use():
-        taken = take_file(file, index.address(release.name, file.filename), index.connection.reader, cache)
+        address, stated = (
+            index.address(release.name, file.filename),
+            index.page_hash(release.name, file.filename),
+        )
+        taken = take_file(file, address, stated, index.connection.reader, cache)
         path = cache.file(taken.sha256)
         assert path is not None
         return unpack_sdist(path, folder, filename=file.filename, limits=Limits())[0]

@@ -31,7 +31,10 @@ class IndexFile(NamedTuple):
     yanked: str | None
     """The reason (PEP 592), which may be empty; None if the file is not yanked."""
     metadata: str | None
-    """The sha256 of the metadata file (PEP 658, 714): empty if the page has none, None if the file does not exist."""
+    """The hash of the metadata file (PEP 658, 714): the digits of its sha256, else as `other_hash`; empty if the page
+    has none, None if the file does not exist."""
+    other_hash: str = ""
+    """`ALGORITHM=HEX` where the page has no sha256, but another hash; see `page_hash`."""
 
 
 class ProjectFiles(NamedTuple):

@@ -14,6 +14,7 @@ from pipper.core.redaction import shown
 from pipper.core.standards import MOST_TAGS, read_sdist_name, tag_count
 from pipper.core.urls import join_url, split_url
 from pipper.errors import StoreError
+from pipper.index.page_hash import other_hash
 from pipper.index.project_page import JSON_TYPE, IndexFile, ProjectFiles
 
 _MAJOR = "1"
@@ -77,18 +78,22 @@ def _project_files(links: Iterable[_Link], name: NormalizedName) -> ProjectFiles
 def _index_file(link: _Link, version: str) -> IndexFile:
     stated = link.stated.get
     size, python, uploaded = stated("size"), stated("requires-python"), stated("upload-time")
-    yanked = stated("yanked")
+    yanked, hashes = stated("yanked"), stated("hashes")
     metadata = stated("core-metadata", stated("dist-info-metadata"))
+    sha256 = _sha256(hashes)
     return IndexFile(
         link.filename,
         version,
         link.url,
-        _sha256(stated("hashes")),
+        sha256,
         size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else 0,
         python if isinstance(python, str) else "",
         uploaded if isinstance(uploaded, str) else "",
-        yanked if isinstance(yanked, str) else "" if yanked is True else None,
-        _sha256(metadata) if isinstance(metadata, dict) else "" if metadata is True else None,
+        None if not yanked else yanked if isinstance(yanked, str) else "",
+        None
+        if metadata is not True and not isinstance(metadata, dict)
+        else _sha256(metadata) or other_hash(metadata),
+        "" if sha256 else other_hash(hashes),
     )
 
 
@@ -168,10 +173,12 @@ def _parsed(body: bytes, url: str) -> "_Anchors":
 def _html_link(url: str, fragment: str, attributes: Mapping[str, str | None]) -> _Link:
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     stated: dict[str, object] = {"requires-python": attributes.get("data-requires-python")}
-    if fragment.startswith("sha256="):
-        stated["hashes"] = dict([fragment.partition("=")[::2]])
+    if fragment:
+        stated["hashes"] = dict(part.partition("=")[::2] for part in fragment.split("&"))
     if "data-yanked" in attributes:
-        stated["yanked"] = attributes["data-yanked"] or ""
+        stated["yanked"] = (
+            attributes["data-yanked"] or True
+        )  # an empty reason counts in HTML alone (PEP 592, 691)
     if metadata is not None and metadata != "false":
         stated["core-metadata"] = dict([metadata.partition("=")[::2]])
     return _Link(unquote(split_url(url).path.rpartition("/")[2]), url, stated)

@@ -17,6 +17,7 @@ from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until, is_kept
 from pipper.index.page_body import unpacked_body
+from pipper.index.page_hash import hash_of
 from pipper.index.pages import ABSENT, ask_page, moved_to, url_of
 from pipper.index.project_page import IndexFile, ProjectFiles
 from pipper.index.reader import Connect, Connection
@@ -134,6 +135,10 @@ class IndexSource:
         """Return the URL of a file, as written on the project's page; it may be signed."""
         return self._listed(name)[filename].url
 
+    def page_hash(self, name: NormalizedName, filename: str) -> str:
+        """Return the hash that the page has for a file in place of a sha256, see `page_hash`; it may be empty."""
+        return self._listed(name)[filename].other_hash
+
     def _each(self, work: Callable[[T], object], items: Sequence[T]) -> None:
         if items:
             self._open()
@@ -248,10 +253,11 @@ class IndexSource:
             return None  # a proxy may not know such files; the wheel has the same text, or the same error
         if answer.status != 200:
             return None
-        if file.metadata and sha256(answer.body).hexdigest() != file.metadata:
+        if file.metadata and hash_of(answer.body, file.metadata) != file.metadata:
+            stated = file.metadata.replace("=", ":") if "=" in file.metadata else f"sha256:{file.metadata}"
             raise IntegrityError(
                 f"hash mismatch for the metadata of {subject}",
-                cause=f"the page has sha256:{file.metadata}, the metadata file has another hash",
+                cause=f"the page has {stated}, the metadata file has another hash",
                 hint=_SERVER,
             )
         return answer.body

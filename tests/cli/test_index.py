@@ -1,5 +1,6 @@
 """Private packages and an index together: what is asked of whom, what is locked, what a sync makes of it."""
 
+import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -209,6 +210,24 @@ def test_files_without_hash_and_size_are_fetched_and_hashed_before_they_are_lock
         assert file["size"] > 0
         empty.run("sync")
     assert empty.installed() == {"public": "1.0.0"}
+
+
+@pytest.mark.parametrize("style", [Style(hashes=False, metadata=False), Style(hashes=False, json=False)])
+def test_H28_a_file_is_compared_with_any_hash_of_the_page_before_it_is_locked(
+    empty: Workspace, style: Style
+) -> None:
+    with IndexDouble(style) as index:
+        wheel = empty.wheel("public")
+        digest = hashlib.sha512(wheel.read_bytes()).hexdigest()
+        index.add(wheel, hashes={"sha512": digest})
+        ask(empty, index, "public")
+        empty.run("lock")
+        empty.lock.unlink()
+        empty.wheel("public", files={"public.py": "other = True\n"})
+        told = empty.refused(
+            "lock", code=4, subject=f"hash mismatch for {wheel.name} from the index", but="C"
+        )
+    assert f"expected sha512:{digest} got sha512:" in told.stderr
 
 
 def test_the_account_of_the_index_reaches_it_and_nothing_else(empty: Workspace) -> None:

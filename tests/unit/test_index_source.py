@@ -1,6 +1,7 @@
 """The index as a source, against a server that does what each test wants: answers, lies, faults, silence."""
 
 import gzip
+import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -375,6 +376,19 @@ def test_S6_what_a_page_is_decompressed_to_is_bounded_over_all_members(start: St
     index.script(Fault(path="/simple/foo/", body=bomb, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(IntegrityError, match="longer than"):
         opened(index, tmp_path / "cache").releases(FOO)
+
+
+def test_H28_a_metadata_file_is_compared_with_any_hash_of_the_page(start: Start, tmp_path: Path) -> None:
+    index = start()
+    for version, digest in (("3.0", None), ("4.0", "0" * 128)):
+        wheel = make_wheel(tmp_path / "more", "foo", version, requires=["bar"])
+        body = f"Metadata-Version: 2.1\nName: foo\nVersion: {version}\nRequires-Dist: bar\n".encode()
+        index.add(
+            wheel, metadata=body, **{"core-metadata": {"sha512": digest or hashlib.sha512(body).hexdigest()}}
+        )
+    source = opened(index, tmp_path / "cache")
+    assert [str(each) for each in needs(source, "3.0").requires_dist] == ["bar"]
+    assert f"the page has sha512:{'0' * 128}" in needs(source, "4.0").unusable
 
 
 def test_a_page_is_as_fresh_as_the_cache_of_a_proxy_leaves_it(start: Start, tmp_path: Path) -> None:

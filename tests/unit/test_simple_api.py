@@ -81,10 +81,37 @@ def test_metadata_may_be_announced_with_a_hash_or_without(
 
 
 @pytest.mark.parametrize(
-    ("value", "meaning"), [(False, None), (True, ""), ("", ""), ("why", "why"), (None, None)]
+    ("value", "meaning"),
+    [(False, None), (True, ""), ("", None), ("why", "why"), (None, None), (0, None), (1, "")],
 )
 def test_a_yank_may_have_a_reason(value: object, meaning: str | None) -> None:
     assert from_json(wheel(yanked=value)).files[0].yanked == meaning
+
+
+def test_in_html_a_yank_needs_no_reason() -> None:
+    for mark in ('data-yanked=""', "data-yanked"):
+        assert from_html(f'<a href="foo-1.0-py3-none-any.whl" {mark}>x</a>').files[0].yanked == ""
+
+
+@pytest.mark.parametrize(
+    ("hashes", "meaning"),
+    [
+        ({"sha512": "AB" * 64, "md5": "ab" * 16}, "sha512=" + "ab" * 64),
+        ({"blake2b": "ab" * 64, "sha384": "ab" * 48}, "blake2b=" + "ab" * 64),
+        ({"md5": "ab" * 16, "sha512": "ab" * 32}, "md5=" + "ab" * 16),
+        ({"sha256": SHA, "sha512": "ab" * 64}, ""),
+        ({"shake_256": "ab" * 64, "crc32": "abababab"}, ""),
+        ({"sha512": 5}, ""),
+        (None, ""),
+    ],
+)
+def test_the_strongest_hash_of_a_page_without_sha256_is_known(hashes: object, meaning: str) -> None:
+    assert from_json(wheel(hashes=hashes)).files[0].other_hash == meaning
+
+
+def test_html_gives_hashes_of_any_algorithm_too() -> None:
+    (file,) = from_html(f'<a href="foo-1.0-py3-none-any.whl#sha512={"ab" * 64}&amp;egg=foo">x</a>').files
+    assert (file.sha256, file.other_hash) == ("", "sha512=" + "ab" * 64)
 
 
 @pytest.mark.parametrize("value", ["12", -1, True, 1.5, None, [], 0])

@@ -37,7 +37,6 @@ from pipper.ops.lock.targets import Goal, failed_parts, goals, no_solution
 from pipper.ops.lock.unmanaged import unmanaged_requirements
 
 if TYPE_CHECKING:
-    from pipper.index.reader import Reader
     from pipper.index.source import IndexSource
 
 
@@ -183,18 +182,18 @@ def _complete_files(
         return package.source in indexes and not (file.sha256 and file.size)
 
     def measured(package: LockedPackage, file: LockedFile) -> LockedFile:
-        index = indexes[package.source]
-        return _measured(file, index.address(package.name, file.filename), index.connection.reader, cache)
+        return _measured(package, file, indexes[package.source], cache)
 
     return with_completed(lock, lacks, measured, reporter, "Hashing files of the index")
 
 
-def _measured(file: LockedFile, address: str, reader: "Reader", cache: Cache) -> LockedFile:
+def _measured(package: LockedPackage, file: LockedFile, index: "IndexSource", cache: Cache) -> LockedFile:
     """Return the file with its size; one without sha256 is fetched into the cache and hashed."""
+    address, reader = index.address(package.name, file.filename), index.connection.reader
     if not file.sha256:
         from pipper.ops.lock.index_files import take_file  # noqa: PLC0415 - few indexes have no hashes
 
-        return take_file(file, address, reader, cache)
+        return take_file(file, address, index.page_hash(package.name, file.filename), reader, cache)
     return replace(file, size=reader.size(address))
 
 

@@ -74,7 +74,8 @@ class Sdists:
             else:
                 index = self.indexes[release.source]
                 address = index.address(release.name, file.filename)
-                known = take_file(known, address, index.connection.reader, self._cache)
+                stated = index.page_hash(release.name, file.filename)
+                known = take_file(known, address, stated, index.connection.reader, self._cache)
             with self._lock:
                 self._files[file.filename] = known
         return known
