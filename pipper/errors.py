@@ -47,6 +47,10 @@ class IntegrityError(PipperError):
     exit_code = 4
 
 
+class TooLongError(IntegrityError):
+    """A body is longer than its reader takes."""
+
+
 class AccessError(PipperError):
     """Credentials are missing, refused or expired, or a permission is missing."""
 

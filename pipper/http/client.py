@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipper import __version__
 from pipper.core.redaction import shown
 from pipper.core.urls import join_url, split_url, url_fault
-from pipper.errors import IntegrityError, PipperError, StoreError
+from pipper.errors import IntegrityError, PipperError, StoreError, TooLongError
 from pipper.http.errors import (
     AGAIN,
     TransientError,
@@ -39,6 +39,7 @@ _ATTEMPTS = 4
 _FIRST_WAIT = 0.3
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_WITH_BODY = frozenset({200, 206})
 _HEADERS = {"User-Agent": f"pipper/{__version__}", "Accept-Encoding": "identity"}
 _PIECE = 1 << 20
 _SLOW_SECONDS, _SLOWEST = 60, 1024
@@ -125,7 +126,7 @@ class Web:
     def get(self, url: str, headers: Mapping[str, str] = _NO_HEADERS, *, limit: int) -> Answer:
         """Return the response to a GET of `url`.
 
-        Transient failures are retried with growing waits. Raises IntegrityError for a body of more than `limit`
+        Transient failures are retried with growing waits. Raises TooLongError for a body of more than `limit`
         bytes, StoreError for one that takes more than REQUEST_SECONDS.
         """
         return _with_retries(lambda: self._read(url, headers, limit))
@@ -160,17 +161,16 @@ class Web:
         ends = time.monotonic() + REQUEST_SECONDS
         with self._answer(url, headers, sent) as response:
             check(response, url)
+            announced = response.headers.get("Content-Length", "")
+            if response.status in _WITH_BODY and _LENGTH.fullmatch(announced) and int(announced) > limit:
+                raise _too_long(url, limit)
             body = bytearray()
             for piece in _pieces(response, url):
                 body += piece
                 if time.monotonic() > ends:
                     raise _too_slow(shown(url), len(body), REQUEST_SECONDS)
                 if len(body) > limit:
-                    raise IntegrityError(
-                        f"{shown(url)} is longer than {limit:,} bytes",
-                        cause="pipper reads no more than that of such a file",
-                        hint="correct the URL, or report this to the administrator of that server",
-                    )
+                    raise _too_long(url, limit)
             lowered = {name.lower(): value for name, value in response.headers.items()}
             final = response.url or url
             return Answer(status=response.status, headers=lowered, body=bytes(body), url=final)
@@ -291,6 +291,14 @@ def arriving(body: "BaseHTTPResponse", size: int | None, subject: Callable[[], s
             cause=f"{received} of {size} bytes arrived",
             hint=AGAIN,
         )
+
+
+def _too_long(url: str, limit: int) -> TooLongError:
+    return TooLongError(
+        f"{shown(url)} is longer than {limit:,} bytes",
+        cause="pipper reads no more than that of such a file",
+        hint="correct the URL, or report this to the administrator of that server",
+    )
 
 
 def _too_slow(subject: str, received: int, seconds: float) -> StoreError:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pipper.core.redaction import shown
 from pipper.core.urls import split_url
-from pipper.errors import IntegrityError, ObjectAbsentError
+from pipper.errors import IntegrityError, ObjectAbsentError, TooLongError
 from pipper.http.client import Answer
 from pipper.system.files import pieces
 from pipper.system.os_errors import os_errors
@@ -56,7 +56,7 @@ class Disk:
     def get(self, url: str, headers: Mapping[str, str], *, limit: int) -> Answer:
         """Return a file, a range of it, or the `index.html` of a folder; status 404 if it does not exist.
 
-        Raises IntegrityError for more than `limit` bytes, MachineError if the file cannot be read.
+        Raises TooLongError for more than `limit` bytes, MachineError if the file cannot be read.
         """
         path = _path(url)
         if url.endswith("/"):
@@ -67,7 +67,7 @@ class Disk:
                     size = os.fstat(stream.fileno()).st_size
                     start, stop = _range(headers, size)
                     if stop - start > limit:
-                        raise IntegrityError(f"{path} is longer than {limit:,} bytes", hint=_RESTORE)
+                        raise TooLongError(f"{path} is longer than {limit:,} bytes", hint=_RESTORE)
                     stream.seek(start)
                     body = stream.read(stop - start)
             except (FileNotFoundError, NotADirectoryError):

@@ -24,7 +24,7 @@ from pipper.index.reader import Connect, Connection
 from pipper.index.releases import metadata_from, releases_of
 from pipper.index.remote_metadata import headers_only
 from pipper.index.simple_api import parse_page
-from pipper.index.wheels import WheelsOfIndex
+from pipper.index.wheels import TooLargeError, WheelsOfIndex
 from pipper.system.parallel import in_parallel
 from pipper.wheels.ranged_file import LARGEST_TEXT
 
@@ -71,6 +71,7 @@ class IndexSource:
         self._releases: dict[NormalizedName, tuple[Release, ...]] = {}
         self._wheels = WheelsOfIndex(lambda: self._open()[0].reader)
         self._unusable: Counter[NormalizedName] = Counter()
+        self._passed_over: set[NormalizedName] = set()
         self._metadata: dict[tuple[NormalizedName, str], ReleaseMetadata] = {}
 
     @property
@@ -111,6 +112,8 @@ class IndexSource:
             except IntegrityError as error:
                 # One broken version does not stop the solver: only a requirement for that version fails.
                 self._log.spoil()
+                if isinstance(error, TooLargeError):
+                    self._tell_passed_over(release)
                 self._metadata[key] = ReleaseMetadata(unusable=f"its metadata cannot be read: {error.cause}")
             else:
                 note = self._reporter.detail
@@ -129,6 +132,17 @@ class IndexSource:
                 f"gave up `{name}` after {count} files of the index that cannot be used",
                 cause=f"the last one: {why}",
                 hint=f"require versions that can be used, as in `{name}<2`, or {_SERVER}",
+            )
+
+    def _tell_passed_over(self, release: Release) -> None:
+        """Warn once for each project: an older version in its place would be a surprise."""
+        with self._lock:
+            is_known = release.name in self._passed_over
+            self._passed_over.add(release.name)
+        if not is_known:
+            self._reporter.warning(
+                f"passed over {release.name} {release.version}, and others like it: the index has no metadata files,"
+                " and its server sends no parts of wheels, which are too large to be read whole"
             )
 
     def address(self, name: NormalizedName, filename: str) -> str:

@@ -1,10 +1,10 @@
 """METADATA of the wheels of an index that has no metadata files, from servers and proxies of any kind."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pipper.core.urls import origin
-from pipper.errors import AccessError, ConflictError, IntegrityError, StoreError
+from pipper.errors import AccessError, ConflictError, IntegrityError, StoreError, TooLongError
 from pipper.http.client import Answer
 from pipper.index.project_page import IndexFile
 from pipper.index.reader import Reader
@@ -33,20 +33,21 @@ class WheelsOfIndex:
     def metadata(self, file: IndexFile, subject: str) -> bytes:
         """Read METADATA out of a wheel: by ranges, or out of the whole file if the server does not give any.
 
-        Raises IntegrityError if the file is gone or no wheel, and what `Web.get` raises.
+        Raises TooLargeError for a wheel that is neither sent in parts nor small enough, IntegrityError if the file is
+        gone or no wheel, and what `Web.get` raises.
         """
         server = origin(file.url)
         if server not in self._rangeless:
             try:
                 return self._by_ranges(file, subject)
-            except _GoneError:
+            except (_GoneError, TooLargeError):
                 raise
             except IntegrityError:
                 pass  # the parts may be wrong, and the file right
             except (StoreError, AccessError, ConflictError):
                 # Whatever it means: if the whole file cannot be read either, that error is the answer.
                 self._rangeless.add(server)
-        answer = self._reader().get(file.url, {}, limit=_LARGEST_WHEEL)
+        answer = self._first(file, {}, _LARGEST_WHEEL, subject)
         if answer.status in _ABSENT:
             raise _gone(subject)
         if answer.status != 200:
@@ -59,17 +60,23 @@ class WheelsOfIndex:
         wheel.seed(0, answer.body)
         return read_metadata(wheel, subject=subject)
 
-    def _by_ranges(self, file: IndexFile, subject: str) -> bytes:
-        reader = self._reader()
+    def _first(self, file: IndexFile, headers: Mapping[str, str], limit: int, subject: str) -> Answer:
+        """Return the answer to the first request for a wheel, which may be the whole of it."""
+        try:
+            return self._reader().get(file.url, headers, limit=limit)
+        except TooLongError as error:
+            raise TooLargeError(
+                f"{subject} is too large to be read whole",
+                cause=f"it has more than {_LARGEST_WHEEL >> 20} MiB, and its server sends no parts of files",
+                hint=_SERVER,
+            ) from error
 
-        def get(asked: str, limit: int) -> Answer:
-            answer = reader.get(file.url, {"Range": f"bytes={asked}"}, limit=limit)
+    def _by_ranges(self, file: IndexFile, subject: str) -> bytes:
+        def fetch(start: int, length: int) -> bytes:
+            asked = {"Range": f"bytes={start}-{start + length - 1}"}
+            answer = self._reader().get(file.url, asked, limit=length)
             if answer.status in _ABSENT:
                 raise _gone(subject)
-            return answer
-
-        def fetch(start: int, length: int) -> bytes:
-            answer = get(f"{start}-{start + length - 1}", length)
             if answer.status != 206:
                 raise ConflictError(f"{subject} changed during the read", hint="run the command again")
             return answer.body
@@ -77,7 +84,11 @@ class WheelsOfIndex:
         project = file.filename.partition("-")[0]
         tail = self._tails.get(project, TAIL)
         start = max(0, file.size - tail)
-        answer = get(f"{start}-{file.size - 1}" if file.size else f"-{tail}", _LARGEST_WHEEL)
+        asked = {"Range": f"bytes={start}-{file.size - 1}" if file.size else f"bytes=-{tail}"}
+        # A server that ignores ranges sends the whole file, of which nothing is read that could not be used.
+        answer = self._first(file, asked, tail if file.size > _LARGEST_WHEEL else _LARGEST_WHEEL, subject)
+        if answer.status in _ABSENT:
+            raise _gone(subject)
         size = len(answer.body)
         if answer.status == 206:
             if not _is_end(answer, start):
@@ -101,6 +112,10 @@ def _is_end(answer: Answer, start: int) -> bool:
     first, last, size = int(found[1]), int(found[2]), found[3]
     ends = size == "*" or last + 1 == int(size)
     return ends and start in (0, first) and len(answer.body) == last + 1 - first
+
+
+class TooLargeError(IntegrityError):
+    """A wheel without a metadata file is too large to be read whole, and its server sends no parts of it."""
 
 
 class _GoneError(IntegrityError):

@@ -230,6 +230,20 @@ def test_H28_a_file_is_compared_with_any_hash_of_the_page_before_it_is_locked(
     assert f"expected sha512:{digest} got sha512:" in told.stderr
 
 
+def test_versions_whose_metadata_is_in_too_large_a_wheel_are_passed_over_and_told(empty: Workspace) -> None:
+    with IndexDouble(Style(metadata=False, ranges=False)) as index:
+        index.add(empty.wheel("public", "1.0"))
+        for version in ("2.0", "3.0"):
+            index.add(empty.wheel("public", version), size=300 << 20)
+            index.script(Fault(path=f"/files/public-{version}*", endless=True, times=float("inf")))
+        ask(empty, index, "public")
+        told = empty.run("lock").stderr
+        assert told.count("passed over public 3.0, and others like it: the index has no metadata files") == 1
+        assert told.count("passed over") == 1
+        assert index.count("/files/public-3.0*") == index.count("/files/public-2.0*") == 1
+    assert empty.locked() == {"public": "1.0"}
+
+
 def test_the_account_of_the_index_reaches_it_and_nothing_else(empty: Workspace) -> None:
     with IndexDouble(Style(account=("me", "canary-index"))) as index:
         index.add(empty.wheel("public"))
