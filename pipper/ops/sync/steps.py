@@ -102,23 +102,17 @@ def sync_to(
     A member that changed while it was built is built once more; raises MemberChangedError if it changes again.
     """
     try:
-        return _sync_to(settings, request, goal, documents, environment)
+        return _synced(SyncRun(settings, request, environment, goal), documents)
     except MemberChangedError as error:
         settings.reporter.info(f"{error.message}: building it again")
-        return _sync_to(settings, request, goal, documents, environment)
+        return _synced(SyncRun(settings, request, environment, goal), documents)
 
 
-def _sync_to(
-    settings: Settings,
-    request: SyncRequest,
-    goal: Goal,
-    documents: Mapping[Path, bytes],
-    environment: Environment,
-) -> SyncOutcome:
-    run = SyncRun(settings, request, environment, goal)
+def _synced(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
+    request, environment = run.request, run.environment
     if request.dry_run or request.check:
         if unfinished := pending(environment):
-            settings.reporter.warning(unfinished)
+            run.settings.reporter.warning(unfinished)
         return run.look()
     if environment.is_missing or not environment.root.exists():
         return _sync_missing(run, documents)
