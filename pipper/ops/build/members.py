@@ -17,8 +17,8 @@ from pipper.core.standards import read_version
 from pipper.core.wording import quoted
 from pipper.errors import IntegrityError, NoSolutionError, UsageError
 from pipper.ops.build.from_lock import Built
+from pipper.ops.build.member_changed import MemberChangedError
 from pipper.ops.context.project import Project
-from pipper.ops.sync.member_changed import MemberChangedError
 from pipper.ops.sync.members import EDITABLE, folder_of, state_now
 from pipper.python.interpreter import Interpreter
 from pipper.system.digest import digest

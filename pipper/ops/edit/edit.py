@@ -152,7 +152,7 @@ def _edit(
     project = read_project(path, text, edited=edited)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(
-        settings, project.root, request.place, project.pythons
+        settings, project.root, request.place, project.pythons, looks=request.dry_run
     )
     alone = workplace.environment is not None
     lock = _lock(settings, request, environment, project, old, alone=alone, replaced=replaced)

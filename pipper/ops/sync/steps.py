@@ -26,6 +26,7 @@ from pipper.apply.stamp import write_stamp
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import Installed, Plan
 from pipper.errors import ConflictError, MachineError, UsageError
+from pipper.ops.build.member_changed import MemberChangedError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
 from pipper.ops.context.environments import choose_environment, creation_told, open_cache
 from pipper.ops.context.find_manifest import read_project_files
@@ -34,7 +35,6 @@ from pipper.ops.context.project_files import ProjectFiles
 from pipper.ops.context.settings import Settings
 from pipper.ops.sync.freshness import stamp_key
 from pipper.ops.sync.goal import own_goal, selection_of
-from pipper.ops.sync.member_changed import MemberChangedError
 from pipper.ops.sync.outcome import SyncOutcome
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
