@@ -189,9 +189,9 @@ def read_toml(
     origin = Origin(label, error, hint)
     text = _text(data, origin, limit)
     if deep := _DOTTED.search(data):
-        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {_line(data, deep.start())}")
+        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {line_of(data, deep.start())}")
     if huge := _HUGE.search(data):
-        raise _damage(origin, f"a number of too many digits at line {_line(data, huge.start())}")
+        raise _damage(origin, f"a number of too many digits at line {line_of(data, huge.start())}")
     try:
         return Node(tomllib.loads(text), origin)
     except RecursionError as fault:
@@ -233,14 +233,15 @@ def _text(data: bytes, origin: Origin, limit: int) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise _damage(origin, f"not UTF-8 at line {_line(data, fault.start)}", str(fault)) from fault
+        raise _damage(origin, f"not UTF-8 at line {line_of(data, fault.start)}", str(fault)) from fault
 
 
 def _damage(origin: Origin, what: str, cause: str = "") -> PipperError:
     return origin.error(f"{origin.label}: {what}", cause=cause, hint=origin.advice(CORRECT))
 
 
-def _line(data: bytes, at: int) -> int:
+def line_of(data: bytes, at: int) -> int:
+    """Return the number of the line, from 1, in which the byte `at` is."""
     return data.count(b"\n", 0, at) + 1
 
 

@@ -46,7 +46,6 @@ LAYOUTS = {
     "groups that include others": '[project]\nname = "x"\n[dependency-groups]\ntest = ["a"]\n'
     'dev = [\n  {include-group = "test"},\n  "z",\n]\n',
     "an array of tables": '[[tool.x]]\nproject = 1\n[[tool.x]]\n[project]\nname = "x"\n',
-    "nothing": "",
 }
 
 

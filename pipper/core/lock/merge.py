@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipper.core.document import line_of
 from pipper.core.lock.model import RESTORE, Lock, LockedEnvironment, LockedPackage, Pin, sort_key
 from pipper.core.lock.reader import CONFLICT, read_lock_parts
 from pipper.errors import UsageError
@@ -16,11 +17,11 @@ def merged_lock(data: bytes, *, label: str) -> Lock | None:
     the lock was not merged. Raises UsageError if some marks of the conflict are missing, and the errors of `parse_lock`
     if a side cannot be read.
     """
-    if CONFLICT.search(data):
+    if mark := CONFLICT.search(data):
         sides = _sides(data)
         if sides is None:
             raise UsageError(
-                f"{label} is damaged",
+                f"{label} is damaged at line {line_of(data, mark.start())}",
                 cause="marks of a merge conflict are in it, and others are missing",
                 hint=RESTORE,
             )

@@ -8,7 +8,7 @@ from packaging.markers import InvalidMarker
 from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 
-from pipper.core.document import DOCUMENT_LIMIT, Node, read_toml
+from pipper.core.document import DOCUMENT_LIMIT, Node, line_of, read_toml
 from pipper.core.lock.model import (
     LOCK_VERSION,
     RESTORE,
@@ -79,9 +79,8 @@ def read_lock_parts(data: bytes, *, label: str) -> Lock:
 def _top(data: bytes, label: str) -> Node:
     """Return the root of a lock with the current `lock-version`."""
     if conflict := CONFLICT.search(data):
-        line = data.count(b"\n", 0, conflict.start()) + 1
         raise UsageError(
-            f"{label} is damaged at line {line}",
+            f"{label} is damaged at line {line_of(data, conflict.start())}",
             cause="it contains the markers of a merge conflict",
             hint="run `pipper lock`: it keeps the versions that both sides agree on",
         )
