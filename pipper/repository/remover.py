@@ -174,7 +174,7 @@ def _doomed(
     bundle comes after the page: a newer one is of a publish that was overtaken, or of 0.x.
     """
     published = {wheel_identity(file.filename).version for file in page.files}
-    named = {*(file.url for file in page.files), *page.replaced}
+    named = page.urls
     removed: dict[Version, list[RemovedFile]] = {}
     for each in page.removed:
         removed.setdefault(each.version, []).append(each)

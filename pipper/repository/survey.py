@@ -161,8 +161,7 @@ class Surveyor:
 
     def _wheel_jobs(self, survey: Survey) -> list[Callable[[], WheelLook]]:
         page, holding = survey.read.page, survey.holding
-        urls = {*(file.url for file in page.files), *page.replaced}
-        urls |= set(holding.wheels) if survey.has_no_page else set()
+        urls = page.urls | (set(holding.wheels) if survey.has_no_page else set())
         return [partial(self._look_at_wheel, holding, url) for url in sorted(urls)]
 
     def _bundle_jobs(self, survey: Survey) -> list[Callable[[], BundleLook]]:

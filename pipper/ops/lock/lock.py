@@ -150,11 +150,13 @@ def lock_project(
     else:
         lock, log = _solved(settings, project, interpreter, options, old)
         text = dump_lock(lock).encode()
-        # What lies beside the manifest is read in the solve: of what changed meanwhile, nobody knows when.
-        is_same_start = key == memo_key(files, interpreter.executable, asked_for(settings, options, python))
-        if key and is_same_start and not dry_run and (watched := _watched(files, project, FILES)):
-            places = places_of(settings, project, old)
-            memo = memo_of(key, text, log, places, tuple(reporter.messages), watched)
+        if key and not dry_run:
+            # What lies beside the manifest is read in the solve: of what changed meanwhile, nobody knows when.
+            now = memo_key(files, interpreter.executable, asked_for(settings, options, python))
+            watched = _watched(files, project, FILES) if now == key else None
+            if watched is not None:
+                places = places_of(settings, project, old)
+                memo = memo_of(key, text, log, places, tuple(reporter.messages), watched)
     warn_of_unnamed(settings, project.manifest, lock)
     written = not dry_run and _write(project, text)
     # The members are looked at again for the stamp: a folder that it covers may list the lock that is there now.

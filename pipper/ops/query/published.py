@@ -86,8 +86,9 @@ class Publications:
         """
         source = self._router.route(name)
         releases = list(source.releases(name)) if source else []
-        fitter = self._fitters.setdefault(as_of, Fitter(replace(self._request, as_of=as_of)))
-        shelf = fitter.shelve(name, releases, oldest_first=False)
+        if as_of not in self._fitters:
+            self._fitters[as_of] = Fitter(replace(self._request, as_of=as_of))
+        shelf = self._fitters[as_of].shelve(name, releases, oldest_first=False)
         fitting = [
             PublishedVersion(release=one.release, file=one.best, yanked=one.yanked)
             for one in shelf.candidates

@@ -260,18 +260,13 @@ def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:
 
     METADATA comes first: who finds a wheel, while it is swept, stores both again. Who finds METADATA alone does not.
     """
-    named = named_urls(page)
+    named = page.urls
     return [
         info
         for objects in (holding.metadata, holding.wheels)
         for url, info in sorted(objects.items())
         if url not in named
     ]
-
-
-def named_urls(page: ProjectPage) -> set[str]:
-    """Return the URLs of all wheels to keep: published ones, and those that `--force` replaced."""
-    return {*(file.url for file in page.files), *page.replaced}
 
 
 def is_old(info: ObjectInfo, now: datetime) -> bool:

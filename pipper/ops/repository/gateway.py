@@ -127,7 +127,7 @@ class Gateway:
         repository = next((each for each in self._repositories if each.alias == alias), None)
         wheel = url.removesuffix(METADATA_SUFFIX)
         page = repository.read_page(name).page if repository else ProjectPage(name=name)
-        if repository is None or wheel not in {*(file.url for file in page.files), *page.replaced}:
+        if repository is None or wheel not in page.urls:
             return reply(404, b"no page names this file\n")
         key = f"{name}/{url}"
         try:

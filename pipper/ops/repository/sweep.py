@@ -11,7 +11,7 @@ from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import ObjectInfo
-from pipper.ops.repository.findings import is_old, named_urls, unnamed_objects
+from pipper.ops.repository.findings import is_old, unnamed_objects
 from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.source import Repository
 
@@ -42,5 +42,5 @@ def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: dat
         info,
         folder / "copy",
         goes=lambda found: is_old(found, now),
-        is_needed=lambda page: url in named_urls(page),
+        is_needed=lambda page: url in page.urls,
     )
