@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 
 from pipper import __version__
 from pipper.core.lock.markers import PortablePackage, portable
-from pipper.core.lock.model import Dependency, Lock, LockedFile, Pin
+from pipper.core.lock.model import Lock, LockedFile, LockedPackage, Pin
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.inputs import INDEX
@@ -80,6 +80,7 @@ def dump_sbom(lock: Lock, selection: Selection, facts: Facts) -> str:
     try:
         from cyclonedx.model.bom import Bom  # noqa: PLC0415 - an extra, and slow
         from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415 - as above
+        from cyclonedx.model.dependency import Dependency as Needs  # noqa: PLC0415 - as above
         from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415 - as above
     except ImportError as error:
         raise UsageError(
@@ -90,25 +91,28 @@ def dump_sbom(lock: Lock, selection: Selection, facts: Facts) -> str:
     picked = portable(lock, selection).packages
     root = Component(name=facts.project, type=ComponentType.APPLICATION, bom_ref="project")
     components = {each.package.pin: _component(each, facts) for each in picked}
+    by_name: dict[NormalizedName, list[Pin]] = {}
+    for pin in components:
+        by_name.setdefault(pin.name, []).append(pin)
+    roots = {name_of(parse_requirement(text)) for texts in lock.inputs.roots.values() for text in texts}
+
+    def needs(component: Component, pins: Iterable[Pin]) -> Needs:
+        return Needs(component.bom_ref, [Needs(components[pin].bom_ref) for pin in pins])
+
     bom = Bom(
         serial_number=uuid5(_SPACE, dump_lock(lock) + repr(sorted(map(str, components)))),
         components=components.values(),
+        # Not `Bom.register_dependency`: for each package it goes through all that are registered.
+        dependencies=[
+            needs(root, (pin for name in roots for pin in by_name.get(name, ()))),
+            *(needs(components[each.package.pin], _pins(each.package, by_name)) for each in picked),
+        ],
     )
     bom.metadata.component = root
     bom.metadata.tools.components.add(
         Component(name="pipper", version=__version__, type=ComponentType.APPLICATION)
     )
     bom.metadata.timestamp = None  # type: ignore[assignment] # a moment would make each text another one
-    by_name: dict[NormalizedName, list[Pin]] = {}
-    for pin in components:
-        by_name.setdefault(pin.name, []).append(pin)
-    for each in picked:
-        needed = [pin for one in each.package.dependencies for pin in _pins(one, by_name)]
-        bom.register_dependency(components[each.package.pin], [components[pin] for pin in needed])
-    roots = {name_of(parse_requirement(text)) for texts in lock.inputs.roots.values() for text in texts}
-    bom.register_dependency(
-        root, [components[pin] for name in sorted(roots) for pin in by_name.get(name, ())]
-    )
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
 
 
@@ -122,8 +126,9 @@ def _install(library: str) -> str:
     return f"{python} -m pip install {library}"
 
 
-def _pins(dependency: Dependency, by_name: Mapping[NormalizedName, list[Pin]]) -> Iterable[Pin]:
-    return (pin for pin in by_name.get(dependency.name, ()) if dependency.version in ("", pin.version))
+def _pins(package: LockedPackage, by_name: Mapping[NormalizedName, list[Pin]]) -> Iterable[Pin]:
+    for each in package.dependencies:
+        yield from (pin for pin in by_name.get(each.name, ()) if each.version in ("", pin.version))
 
 
 def _component(picked: PortablePackage, facts: Facts) -> "Component":
