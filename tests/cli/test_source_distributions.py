@@ -583,3 +583,71 @@ def test_R01_a_lock_offline_asks_nobody_for_sources_and_build_tools(shop: Shop) 
     with shop.index_is_quiet():
         shop.workspace.run("lock", "--offline")
     assert shop.workspace.lock.read_bytes() == first
+
+
+APART = """
+[optional-dependencies]
+a = ["zz==1.0"]
+b = ["zz==2.0"]
+[build]
+allow = true
+"""
+SEEDS = ("0", "1", "2", "3")
+
+
+def ask_apart(shop: Shop, more: str = APART) -> None:
+    """Ask for two extras that conflict, with another version of `zz` each."""
+    shop.ask(more=more)
+    manifest = shop.workspace.manifest
+    manifest.write_text(f"conflicts = [['a', 'b']]\n{manifest.read_text()}")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_R11_one_of_two_versions_in_parts_that_conflict_is_built(seed: str, shop: Shop) -> None:
+    shop.add("zz", "1.0")
+    shop.index.add(make_wheel(shop.folder, "zz", "2.0"))
+    ask_apart(shop)
+    env = {"PYTHONHASHSEED": seed}
+    shop.workspace.process("lock", env=env)
+    (environment, *_) = shop.lock["environments"]
+    assert environment["builds"] == {"zz==1.0": ["tiny-build==1.0", "tiny-part==1.0"]}
+    shop.workspace.process("tree", env=env)
+    for extra, version in (("a", "1.0"), ("b", "2.0")):
+        shop.workspace.run("sync", "--extra", extra)
+        assert shop.workspace.installed() == {"zz": version}
+
+
+def test_R11_two_versions_in_parts_that_conflict_are_built_with_tools_of_their_own(shop: Shop) -> None:
+    for version, tool in (("1.0", "tool"), ("2.0", "tul")):
+        backend = f"{tool}_backend"
+        shop.index.add(make_wheel(shop.folder, tool, "1.0", files={f"{backend}.py": BACKEND}))
+        shop.add("zz", version, build_requires=[tool], backend=backend)
+    ask_apart(shop)
+    shop.workspace.run("lock")
+    (environment, *_) = shop.lock["environments"]
+    assert environment["builds"] == {"zz==1.0": ["tool==1.0"], "zz==2.0": ["tul==1.0"]}
+    requires = {each["version"]: each["build-requires"] for each in shop.lock["packages"] if "sdist" in each}
+    assert requires == {"1.0": ["tool==1.0"], "2.0": ["tul==1.0"]}
+    text = shop.workspace.lock.read_bytes()
+    shop.workspace.run("lock", "-U")
+    assert shop.workspace.lock.read_bytes() == text
+    for extra, version in (("a", "1.0"), ("b", "2.0")):
+        shop.workspace.run("download", "--extra", extra, "-d", extra)
+        shutil.rmtree(shop.workspace.root / "cache")
+        with shop.index_is_quiet():
+            shop.workspace.run("sync", "--extra", extra, "--offline", "--from", extra)
+        assert shop.workspace.installed() == {"zz": version}
+
+
+def test_R11_one_of_two_versions_in_parts_that_conflict_may_also_take_part_in_a_build(shop: Shop) -> None:
+    shop.add("zz", "1.0")
+    shop.add("zz", "2.0")
+    shop.add("stacked", "1.0", build_requires=["zz<2", "tiny-build"])
+    ask_apart(shop, APART.replace("zz==2.0", 'zz==2.0", "stacked'))
+    shop.workspace.run("lock")
+    (environment, *_) = shop.lock["environments"]
+    assert list(environment["builds"]) == ["stacked", "zz==1.0", "zz==2.0"]
+    shop.workspace.run("sync", "--extra", "b")
+    assert shop.workspace.installed() == {"stacked": "1.0", "zz": "2.0"}
+    shop.workspace.run("sync", "--extra", "a")
+    assert shop.workspace.installed() == {"zz": "1.0"}

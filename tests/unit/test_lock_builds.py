@@ -8,7 +8,15 @@ import pytest
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
+from pipper.core.lock.model import (
+    Dependency,
+    Lock,
+    LockedEnvironment,
+    LockedFile,
+    LockedPackage,
+    Pin,
+    sort_key,
+)
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.selection import Selection, select
 from pipper.core.lock.writer import dump_lock
@@ -219,3 +227,55 @@ def test_R01_builds_that_require_each_other_without_end_are_inconsistent() -> No
         with pytest.raises(IntegrityError) as caught:
             parsed(text)
         assert told in caught.value.cause
+
+
+def apart() -> Lock:
+    """A lock of `promise` 2.0 in one extra and of `promise` 1.0, which has a wheel, in one that conflicts with it."""
+    (environment,) = LOCK.environments
+    six = (pin("six==1.0"),)
+    environment = replace(
+        environment,
+        packages=(),
+        groups={},
+        extras={"new": (pin("promise==2.0"), *six), "old": (pin("promise==1.0"),)},
+        builds={"promise==2.0": environment.builds["promise"]},
+        failed_groups={},
+        failed_extras={},
+    )
+    inputs = Inputs(
+        extras={"new": ("promise==2.0",), "old": ("promise==1.0",)},
+        conflicts=(("new", "old"),),
+        build_allow=True,
+    )
+    packages = [
+        package("promise==1.0", "9"),
+        *(each for each in LOCK.packages if each.pin != pin("tool==1.0")),
+    ]
+    return replace(
+        LOCK, inputs=inputs, environments=(environment,), packages=tuple(sorted(packages, key=sort_key))
+    )
+
+
+def test_R11_one_of_several_versions_of_an_environment_is_built_under_its_version() -> None:
+    lock = parsed(dump_lock(apart()))
+    assert lock == apart()
+    for extra, names in (("new", ["part-1.0-py3-none-any.whl", "tool-2.0-py3-none-any.whl"]), ("old", [])):
+        selection = Selection(extras=frozenset({canonicalize_name(extra)}))
+        (promise, *_) = select(lock, lock.environments[0], selection)
+        assert [each.filename for each in promise.tools] == names
+
+
+@pytest.mark.parametrize(
+    ("lock", "old", "new"),
+    [
+        (apart(), 'builds."promise==2.0"', "builds.promise"),
+        (apart(), 'builds."promise==2.0"', 'builds."promise==1.0"'),
+        (LOCK, "builds.promise", 'builds."promise==2.0"'),
+    ],
+)
+def test_R11_a_build_under_another_key_is_inconsistent(lock: Lock, old: str, new: str) -> None:
+    text = dump_lock(lock)
+    assert text.count(old) == 1
+    with pytest.raises(IntegrityError) as caught:
+        parsed(text.replace(old, new))
+    assert "which has no `sdist` there" in caught.value.cause

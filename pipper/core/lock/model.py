@@ -4,6 +4,7 @@ The format: identical bytes for identical inputs, one line for each file so that
 network, and no secret. A change of meaning raises `lock-version`; unknown keys are refused, never ignored.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -111,8 +112,8 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
     """The packages of each group and their dependencies, without those in `packages`."""
     extras: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
     builds: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)
-    """What is built here from source distributions, each with all packages of its build: under its name a package of
-    the environment, under `NAME==VERSION` one that takes part in a build itself."""
+    """What is built here from source distributions, each with all packages of its build. The key is the name for the
+    only version that the environment lists, else `NAME==VERSION`, also for what takes part in a build itself."""
     failed_groups: Mapping[str, str] = field(default_factory=dict)
     """The groups without a solution here, each with the reason."""
     failed_extras: Mapping[str, str] = field(default_factory=dict)
@@ -139,6 +140,22 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
             groups={name: pins for name, pins in self.groups.items() if f"group {name}" not in gone},
             extras={name: pins for name, pins in self.extras.items() if f"extra {name}" not in gone},
         )
+
+    @property
+    def build_keys(self) -> Mapping[Pin, str]:
+        """The key that each package of this whole environment has in `builds` if it is built."""
+        pins = self.pins
+        versions = Counter(pin.name for pin in pins)
+        return {pin: str(pin) if versions[pin.name] > 1 else pin.name for pin in pins}
+
+    def build_of(self, pin: Pin, *, in_build: bool = False) -> tuple[Pin, ...] | None:
+        """Return all packages of the build of a package; None if it is not built here.
+
+        It is a package of the environment, or with `in_build` one that takes part in a build itself. Parts that
+        conflict may be left out of the environment: what is built has the same key then.
+        """
+        closure = self.builds.get(str(pin))
+        return closure if in_build else self.builds.get(pin.name, closure)
 
     @property
     def build_pins(self) -> frozenset[Pin]:
@@ -282,7 +299,7 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
 
     def _check_builds(self) -> None:
         for environment in self.environments:
-            here: dict[str, LockedPackage] = {pin.name: self.by_pin[pin] for pin in environment.pins}
+            here = {key: self.by_pin[pin] for pin, key in environment.build_keys.items()}
             tools = {str(pin): self.by_pin[pin] for pin in environment.build_pins}
             for name in environment.builds:
                 package = here.get(name) or tools.get(name)
@@ -292,13 +309,13 @@ class Lock(Struct, frozen=True, kw_only=True, dict=True):
                 if not tool.wheels and name not in environment.builds:
                     raise inconsistent(f"{name} takes part in a build, and has no wheel")
             _refuse_endless(environment.builds)
-            for package in here.values():
+            for key, package in here.items():
                 for pin in package.build_requires:
                     if pin not in self.by_pin:
                         raise inconsistent(
                             f"the build of {package.pin} requires {pin}, which has no [[packages]] entry"
                         )
-                is_built = package.path or package.name in environment.builds
+                is_built = package.path or key in environment.builds
                 if not package.wheels and not is_built:
                     raise inconsistent(
                         f"{package.pin} has no wheel, and no build in {environment.target.name}"

@@ -40,7 +40,7 @@ def select(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[W
     locked wheel of a package fits.
     """
     pins = selected_pins(lock, part, selection)
-    return tuple(_wanted(lock, part, pin, part.builds.get(pin.name)) for pin in sorted(pins) if not pin.path)
+    return tuple(_wanted(lock, part, pin, part.build_of(pin)) for pin in sorted(pins) if not pin.path)
 
 
 def select_members(lock: Lock, part: LockedEnvironment, selection: Selection) -> tuple[LockedPackage, ...]:
@@ -193,7 +193,7 @@ def _wanted(lock: Lock, part: LockedEnvironment, pin: Pin, build: Iterable[Pin] 
     package = lock.by_pin[pin]
     if package.sdist is None or build is None:
         return _wanted_wheel(package, part.target)
-    tools = tuple(_wanted(lock, part, each, part.builds.get(str(each))) for each in sorted(build))
+    tools = tuple(_wanted(lock, part, each, part.build_of(each, in_build=True)) for each in sorted(build))
     text = "".join(
         f"{tool.name}=={tool.version} {tool.file.sha256} {tool.build}".rstrip() + "\n" for tool in tools
     )

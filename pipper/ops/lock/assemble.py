@@ -61,16 +61,18 @@ def _environment(
         }
 
     conditions = frozenset().union(*(each.conditions for each in resolution.parts))
-    return LockedEnvironment(
+    environment = LockedEnvironment(
         target=target.reduced_to(conditions),
         packages=pins(project, resolution),
         groups=closures("group"),
         extras=closures("extra"),
-        builds={pin.name: () for each in resolution.parts for pin in each.pins if pin.files[0].is_sdist},
         failed_groups={label.name: why for label, why in failed.items() if label.kind == "group"},
         failed_extras={label.name: why for label, why in failed.items() if label.kind == "extra"},
         conditions=tuple(sorted(conditions)),
     )
+    built = [pin for each in resolution.parts for pin in each.pins if pin.files[0].is_sdist]
+    keys = environment.build_keys if built else {}
+    return replace(environment, builds={keys[_pin(pin, inputs)]: () for pin in built})
 
 
 def _pin(solved: Solved, inputs: Inputs) -> Pin:

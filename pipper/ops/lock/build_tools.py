@@ -41,7 +41,7 @@ def with_build_tools(
     """
     if not any(environment.builds for environment in lock.environments):
         return lock
-    builds: dict[str, dict[str, _Build]] = {each.target.name: {} for each in lock.environments}
+    builds: dict[str, dict[Pin, _Build]] = {each.target.name: {} for each in lock.environments}
     failures: dict[str, str] = {}
     for package in lock.packages:
         building = _building(lock, goals, package)
@@ -49,7 +49,7 @@ def with_build_tools(
             continue
         requires = sdists.requires(f"{package.name} {package.version}", package.sdist)
         for build in _builds(package, requires, building, environments, failures):
-            builds[build.part.target.name][package.name] = build
+            builds[build.part.target.name][build.pin] = build
     _require(goals, failures)
     targets = {goal.target.name: goal for goal in goals}
     built = [
@@ -90,7 +90,7 @@ def _building(lock: Lock, goals: Sequence[Goal], package: LockedPackage) -> list
     names = {
         each.target.name
         for each in lock.environments
-        if package.pin in each.pins and package.name in each.builds
+        if package.pin in each.pins and each.build_of(package.pin) is not None
     }
     return sorted((goal for goal in goals if goal.target.name in names), key=lambda goal: not goal.required)
 
@@ -107,7 +107,7 @@ def _require(goals: Iterable[Goal], failures: Mapping[str, str]) -> None:
 
 
 def _environment(
-    environment: LockedEnvironment, goal: Goal, builds: Mapping[str, _Build], failures: Mapping[str, str]
+    environment: LockedEnvironment, goal: Goal, builds: Mapping[Pin, _Build], failures: Mapping[str, str]
 ) -> LockedEnvironment:
     if environment.failure or not environment.builds:
         return environment
@@ -119,9 +119,11 @@ def _environment(
         *environment.conditions,
         *(text for each in builds.values() for text in each.part.conditions),
     }
-    closures = {name: builds[name].part.packages for name in environment.builds}
+    keys = environment.build_keys
+    closures: dict[str, tuple[Pin, ...]] = {}
     for build in builds.values():
         closures |= _nested(build.part)
+    closures |= {keys[pin]: build.part.packages for pin, build in builds.items()}
     return replace(
         environment,
         target=goal.target.reduced_to(conditions),
@@ -132,11 +134,11 @@ def _environment(
 
 def _nested(part: LockedEnvironment) -> Mapping[str, tuple[Pin, ...]]:
     """Return the builds for a build environment by `NAME==VERSION`."""
-    here: Mapping[str, Pin] = {pin.name: pin for pin in part.packages}
-    return {str(here.get(name, name)): pins for name, pins in part.builds.items()}
+    pins = {key: str(pin) for pin, key in part.build_keys.items()}
+    return {pins.get(key, key): closure for key, closure in part.builds.items()}
 
 
-def _merged(lock: Lock, tools: Iterable[Lock], builds: Mapping[str, Mapping[str, _Build]]) -> Lock:
+def _merged(lock: Lock, tools: Iterable[Lock], builds: Mapping[str, Mapping[Pin, _Build]]) -> Lock:
     """Return the lock with the packages of other locks, and without those that no environment lists any more."""
     listed = {pin for each in lock.environments for pin in each.pins | each.build_pins}
     packages: dict[Pin, LockedPackage] = {}
@@ -165,7 +167,8 @@ def _merged(lock: Lock, tools: Iterable[Lock], builds: Mapping[str, Mapping[str,
                     key=str,
                 )
             ),
-            build_requires=tuple(sorted({*package.build_requires, *requires.get(pin, ())})),
+            # A build that others took the place of may have required versions that nothing lists.
+            build_requires=tuple(sorted({*package.build_requires, *requires.get(pin, ())} & listed)),
         )
         for pin, package in packages.items()
     ]
@@ -197,7 +200,7 @@ def _joined(one: LockedPackage, other: LockedPackage) -> LockedPackage:
     )
 
 
-def _direct(builds: Mapping[str, Mapping[str, _Build]]) -> dict[Pin, set[Pin]]:
+def _direct(builds: Mapping[str, Mapping[Pin, _Build]]) -> dict[Pin, set[Pin]]:
     """Return what each build itself requires, in the versions of all environments."""
     found: dict[Pin, set[Pin]] = {}
     for of_environment in builds.values():
