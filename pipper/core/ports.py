@@ -325,8 +325,15 @@ class BuildEnvironments(Protocol):
         NoSolutionError, and the errors of sources and of the disk. The same packages may give the same environment.
         """
 
-    def lock(self, requirements: Iterable[str], targets: "Sequence[Target]", *, subject: str) -> "Lock":
+    def lock(
+        self,
+        requirements: Iterable[str],
+        targets: "Sequence[Target]",
+        *,
+        subject: str,
+        beside: "Sequence[Target]" = (),
+    ) -> "Lock":
         """Return the packages that an environment has on each target; the first target must have a solution.
 
-        Raises as `make`.
+        `beside` are the targets of all environments of the lock that it becomes part of. Raises as `make`.
         """

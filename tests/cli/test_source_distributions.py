@@ -651,3 +651,32 @@ def test_R11_one_of_two_versions_in_parts_that_conflict_may_also_take_part_in_a_
     assert shop.workspace.installed() == {"stacked": "1.0", "zz": "2.0"}
     shop.workspace.run("sync", "--extra", "a")
     assert shop.workspace.installed() == {"zz": "1.0"}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_R01_a_build_takes_no_wheel_of_a_tool_that_is_meant_for_another_environment(
+    nested: bool, shop: Shop
+) -> None:
+    stem, _, platform = this_interpreter().target.name.partition("-")
+    own, later = (f"3.{int(stem.removeprefix('cp3')) + more}" for more in (0, 1))
+    shop.index.add(make_wheel(shop.folder, "tool", "1.0", files={"tool_backend.py": BACKEND}))
+    newer = {"requires-python": f">={later}"}
+    shop.index.add(make_wheel(shop.folder, "tool", "1.0", build="1", requires_python=f">={later}"), **newer)
+    needs, backend = ["tool"], "tool_backend"
+    for name in ("below-xx", "below-yy") if nested else ():
+        shop.add(name, "1.0", build_requires=needs, backend=backend)
+    for name in ("xx", "yy"):
+        below = [f"below-{name}", "tiny-build"] if nested else needs
+        shop.add(name, "1.0", build_requires=below, backend="tiny_backend" if nested else backend)
+    declared = "".join(
+        f"[[environments]]\npython = '{python}'\nplatform = '{platform}'\n" for python in (own, later)
+    )
+    asked = (f'xx; python_version == "{own}"', f'yy; python_version == "{later}"')
+    shop.ask(*asked, more=f"{declared}[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    assert [file["url"].rpartition("/")[2] for file in shop.package("tool")["wheels"]] == [
+        "tool-1.0-py3-none-any.whl"
+    ]
+    shutil.rmtree(shop.workspace.root / "cache")
+    shop.workspace.run("sync")
+    assert shop.workspace.installed() == {"xx": "1.0"}

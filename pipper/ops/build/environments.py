@@ -64,7 +64,7 @@ class SolvedBuildEnvironments:
         self._interpreter = interpreter
         self._options = options
         self._old = _of_builds(old) if old else None
-        self._locks: dict[tuple[str, ...], Lock] = {}
+        self._locks: dict[tuple[tuple[str, ...], ...], Lock] = {}
         self._started: list[str] = []
 
     @cached_property
@@ -111,13 +111,21 @@ class SolvedBuildEnvironments:
             lambda: origins_of(settings, lock, self._project, offline=self._options.offline),
         )
 
-    def lock(self, requirements: Iterable[str], targets: Sequence[Target], *, subject: str) -> Lock:
+    def lock(
+        self,
+        requirements: Iterable[str],
+        targets: Sequence[Target],
+        *,
+        subject: str,
+        beside: Sequence[Target] = (),
+    ) -> Lock:
         texts = tuple(sorted(set(requirements)))
-        key = (*texts, *(target.name for target in targets))
+        names = (tuple(target.name for target in each) for each in (targets, beside))
+        key = (texts, *names)
         if key not in self._locks:
             asked = for_build(self._project, [build_requirement(text, subject) for text in texts])
             wanted = [Solve(target=target, required=target is targets[0]) for target in targets]
-            basis = LockBasis(old=self._old, builder=self.builder, of_build=True)
+            basis = LockBasis(old=self._old, builder=self.builder, of_build=True, beside=tuple(beside))
             with self._within(subject):
                 found = lock_for_goals(self._settings, asked, self._sources, wanted, self._options, basis)
             _refuse_members(found, subject)

@@ -17,6 +17,7 @@ from pipper.core.lock.model import (
     sort_key,
 )
 from pipper.core.ports import BuildEnvironments
+from pipper.core.target import Target
 from pipper.errors import NoSolutionError
 from pipper.ops.lock.sdists import Sdists
 from pipper.ops.lock.targets import Goal
@@ -32,10 +33,15 @@ class _Build(Struct, frozen=True, kw_only=True):
 
 
 def with_build_tools(
-    lock: Lock, goals: Sequence[Goal], sdists: Sdists, environments: BuildEnvironments
+    lock: Lock,
+    goals: Sequence[Goal],
+    sdists: Sdists,
+    environments: BuildEnvironments,
+    beside: Sequence[Target],
 ) -> Lock:
     """Return the lock with the packages of each build that `environments` of it list, without versions so far.
 
+    `beside` are the targets of all environments that share the wheels of the lock, also those that build nothing.
     An environment that need not have a solution, and where a build has none, gets the reason instead of packages.
     Raises NoSolutionError for another one, and what `Sdists.requires` and `BuildEnvironments.lock` raise.
     """
@@ -48,7 +54,7 @@ def with_build_tools(
         if not building or package.sdist is None:
             continue
         requires = sdists.requires(f"{package.name} {package.version}", package.sdist)
-        for build in _builds(package, requires, building, environments, failures):
+        for build in _builds(package, requires, building, environments, failures, beside):
             builds[build.part.target.name][build.pin] = build
     _require(goals, failures)
     targets = {goal.target.name: goal for goal in goals}
@@ -66,12 +72,15 @@ def _builds(
     building: list[Goal],
     environments: BuildEnvironments,
     failures: dict[str, str],
+    beside: Sequence[Target],
 ) -> Iterator[_Build]:
     """Yield the build of a package for each of these environments; add those without a solution to `failures`."""
     subject = f"{package.name} {package.version}"
     while building:
         try:
-            tools = environments.lock(requires, [goal.target for goal in building], subject=subject)
+            tools = environments.lock(
+                requires, [goal.target for goal in building], subject=subject, beside=beside
+            )
         except NoSolutionError as error:
             if building[0].required:
                 raise

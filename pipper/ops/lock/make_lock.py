@@ -76,6 +76,8 @@ class LockBasis(Struct, frozen=True, kw_only=True):
     builder: Builder | None = None
     of_build: bool = False
     """Whether the lock is of a build environment, which gets no members."""
+    beside: tuple[Target, ...] = ()
+    """The targets of all environments of the lock that this one becomes part of; empty for a lock of its own."""
 
 
 def lock_for_goals(
@@ -106,6 +108,8 @@ def lock_for_goals(
     request = solve_request(
         manifest, wanted[0].target, options, old=old, unmanaged=unmanaged, can_build=sdists is not None
     )
+    beside = basis.beside or tuple(goal.target for goal in wanted)
+    request = replace(request, beside=beside)
     known = _versions(basis.installed)
     if old is None and not known and not options.upgrade:
         known = dict(foreign_pins(project.root, settings.reporter))
@@ -123,7 +127,7 @@ def lock_for_goals(
     if sdists and basis.builder:
         from pipper.ops.lock.build_tools import with_build_tools  # noqa: PLC0415 - as above
 
-        lock = with_build_tools(lock, wanted, sdists, basis.builder.environments)
+        lock = with_build_tools(lock, wanted, sdists, basis.builder.environments, beside)
         _warn_of_builds(lock, solutions, settings.reporter)
     lock.check()
     _keep_private_names(old, lock)

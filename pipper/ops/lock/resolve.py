@@ -85,7 +85,7 @@ def resolve(
     reporter = _Once(reporter)
     first = goals[0].target
     locked = preferred.locked_for(first) or preferred.newest
-    beside = tuple(goal.target for goal in goals)
+    beside = request.beside or tuple(goal.target for goal in goals)
     request = replace(request, target=first, beside=beside, preferred={**preferred.installed, **locked})
     request = replace(request, apart={label: preferred.apart.get(label, {}) for label in request.apart})
     base, failed = _solved(request, router, reporter, required_groups)
