@@ -680,3 +680,19 @@ def test_R01_a_build_takes_no_wheel_of_a_tool_that_is_meant_for_another_environm
     shutil.rmtree(shop.workspace.root / "cache")
     shop.workspace.run("sync")
     assert shop.workspace.installed() == {"xx": "1.0"}
+
+
+def test_R01_builds_that_were_locked_with_two_versions_of_a_tool_keep_them(shop: Shop) -> None:
+    for version in ("1.0", "2.0"):
+        shop.index.add(make_wheel(shop.folder, "tool", version))
+    shop.add("careful", "1.0", build_requires=["tiny-build", "tool<2"])
+    shop.add("bold", "1.0", build_requires=["tiny-build", "tool"])
+    shop.ask("bold", "careful", more="[build]\nallow = true\n")
+    shop.workspace.run("lock")
+    before = shop.lock["environments"][0]["builds"]
+    assert ("tool==2.0" in before["bold"], "tool==1.0" in before["careful"]) == (True, True)
+    shop.index.add(make_wheel(shop.folder, "tool", "1.5"))
+    shop.workspace.run("add", "six")
+    assert shop.lock["environments"][0]["builds"] == before
+    shop.workspace.run("lock", "-P", "tool")
+    assert "tool==1.5" in shop.lock["environments"][0]["builds"]["careful"]

@@ -63,7 +63,7 @@ class SolvedBuildEnvironments:
         self._project = project
         self._interpreter = interpreter
         self._options = options
-        self._old = _of_builds(old) if old else None
+        self._old = old
         self._locks: dict[tuple[tuple[str, ...], ...], Lock] = {}
         self._started: list[str] = []
 
@@ -125,7 +125,8 @@ class SolvedBuildEnvironments:
         if key not in self._locks:
             asked = for_build(self._project, [build_requirement(text, subject) for text in texts])
             wanted = [Solve(target=target, required=target is targets[0]) for target in targets]
-            basis = LockBasis(old=self._old, builder=self.builder, of_build=True, beside=tuple(beside))
+            old = _of_builds(self._old, subject) if self._old else None
+            basis = LockBasis(old=old, builder=self.builder, of_build=True, beside=tuple(beside))
             with self._within(subject):
                 found = lock_for_goals(self._settings, asked, self._sources, wanted, self._options, basis)
             _refuse_members(found, subject)
@@ -187,13 +188,23 @@ def _refuse_members(lock: Lock, subject: str) -> None:
         )
 
 
-def _of_builds(old: Lock) -> Lock:
-    """Return a lock whose environments have the packages of all builds, each in its newest version."""
+def _of_builds(old: Lock, subject: str) -> Lock:
+    """Return a lock whose environments have the packages of builds.
+
+    They have those of the build of `subject`, and of the others what that lacks, each in its newest version.
+    """
     environments = []
     for each in old.environments:
-        newest = {pin.name: pin for pin in sorted(each.build_pins, key=sort_key)}
+        listed = each.pins
+        builds = [
+            each.build_of(pin, in_build=pin not in listed) or ()
+            for pin in listed | each.build_pins
+            if pin.shown == subject
+        ]
+        own = (pin for closure in builds for pin in closure)
+        chosen = {pin.name: pin for pin in (*sorted(each.build_pins, key=sort_key), *own)}
         environments.append(
-            LockedEnvironment(target=each.target, packages=tuple(newest[name] for name in sorted(newest)))
+            LockedEnvironment(target=each.target, packages=tuple(chosen[name] for name in sorted(chosen)))
         )
     return replace(old, environments=tuple(environments))
 
