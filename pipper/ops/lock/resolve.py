@@ -87,12 +87,12 @@ def resolve(
     locked = preferred.locked_for(first) or preferred.newest
     beside = request.beside or tuple(goal.target for goal in goals)
     request = replace(request, target=first, beside=beside, preferred={**preferred.installed, **locked})
-    request = replace(request, apart={label: preferred.apart.get(label, {}) for label in request.apart})
+    request = replace(request, apart=_locked_apart(request, preferred))
     base, failed = _solved(request, router, reporter, required_groups)
     resolutions, failures, parts = {first: base}, {}, {first: failed}
-    versions = {pin.name: pin.version for pin in base.pins}
+    versions = _versions(base)
     others = {
-        goal: _following(replace(request, target=goal.target), preferred, agreed=versions, before=locked)
+        goal: _following(replace(request, target=goal.target), preferred, base, before=locked)
         for goal in goals[1:]
     }
     read_ahead(others.values(), router, base)
@@ -232,21 +232,49 @@ def _clash(request: SolveRequest, router: SourceRouter) -> list[RootLabel]:
     return found
 
 
-def _following(
-    request: SolveRequest, preferred: Preferred, *, agreed: Versions, before: Versions
-) -> SolveRequest:
-    """Return a request that prefers the versions `agreed` on for the first environment.
+def _locked_apart(request: SolveRequest, preferred: Preferred) -> dict[RootLabel, Versions]:
+    """Return the versions locked for each part that conflicts, for this environment, else the newest for any."""
+    here, anywhere = preferred.locked_apart(request.target), preferred.newest_apart
+    return {label: here.get(label) or anywhere.get(label, {}) for label in request.apart}
 
-    A version locked for this environment is kept where it differed from the first one's (in `before`, or in
+
+def _following(
+    request: SolveRequest, preferred: Preferred, base: Resolution, *, before: Versions
+) -> SolveRequest:
+    """Return a request that prefers the versions of `base`, the solution for the first environment.
+
+    `before` are the versions locked for that one, `request.apart` those of its parts.
+    """
+    here = preferred.locked_apart(request.target)
+    apart = {
+        label: _agreed(here.get(label, {}), _versions(base.apart[label]), locked)
+        for label, locked in request.apart.items()
+        if label in base.apart
+    }
+    own = preferred.locked_for(request.target)
+    return replace(
+        request,
+        preferred=_agreed(own, _versions(base), before),
+        apart={**_locked_apart(request, preferred), **apart},
+    )
+
+
+def _agreed(own: Versions, agreed: Versions, before: Versions) -> Versions:
+    """Return the versions to prefer where the first environment has those that are `agreed`.
+
+    One that is locked for this environment (`own`) is kept where it differed from the first one's (in `before`, or in
     `agreed` for a project that is new there).
     """
-    own = preferred.locked_for(request.target)
     apart = {
         name: version
         for name, version in own.items()
         if version != before.get(name, agreed.get(name, version))
     }
-    return replace(request, preferred={**own, **agreed, **apart})
+    return {**own, **agreed, **apart}
+
+
+def _versions(resolution: Resolution) -> Versions:
+    return {pin.name: pin.version for pin in resolution.pins}
 
 
 class _Once(Reporter):
