@@ -213,3 +213,63 @@ def test_R11_parts_of_different_sets_with_different_versions_are_refused_in_word
         shared.run("sync", "--extra", extra)
         assert shared.installed()["x"] == version
     assert shared.run("tree").stdout.count("x 2.0") == 1
+
+
+def parts_of(project: Workspace) -> dict[str, dict[str, str]]:
+    """Return the versions locked for each extra."""
+    environment = tomllib.loads(project.lock.read_text())["environments"][0]
+    return {name: dict(pin.split("==") for pin in pins) for name, pins in environment["extras"].items()}
+
+
+def test_R11_a_common_version_is_found_where_it_takes_an_older_version_of_what_requires_it(
+    project: Workspace,
+) -> None:
+    project.publish(
+        project.wheel("t", "1.0", requires=["z"]), project.wheel("t", "2.0", requires=["z>=2"]),
+        *(project.wheel("z", version) for version in ("1.0", "2.0")),
+    )  # fmt: skip
+    tables = '[optional-dependencies]\nc = ["t"]\nd = ["beta"]\ne = ["z<2"]\nf = ["beta"]\n'
+    write(project, '[["c", "d"], ["e", "f"]]', tables=tables)
+    project.run("lock")
+    assert parts_of(project)["c"] == {"t": "1.0", "z": "1.0"}
+    project.run("sync", "--extra", "c", "--extra", "e")
+    assert project.installed() == {"t": "1.0", "z": "1.0"}
+
+
+def test_R11_what_one_part_gave_up_for_another_it_does_not_take_back_for_a_third(project: Workspace) -> None:
+    project.publish(
+        *(project.wheel(name, version) for name in ("x", "y", "k") for version in ("1.0", "2.0")),
+        project.wheel("m", "1.0", requires=["k", "y<2"]), project.wheel("m", "2.0", requires=["k>=2", "y"]),
+    )  # fmt: skip
+    tables = """
+[optional-dependencies]
+a = ["x", "y"]
+c = ["k", "m"]
+e = ["x<2", "k<2"]
+b = ["beta"]
+d = ["beta"]
+f = ["beta"]
+"""
+    sets = '[["a", "b"], ["c", "d"], ["e", "f"]]'
+    write(project, sets, tables=tables)
+    project.run("lock")
+    found = parts_of(project)
+    assert found["a"] == {"x": "1.0", "y": "1.0"}
+    assert found["c"] == {"k": "1.0", "m": "1.0", "y": "1.0"}
+    project.run("sync", "--extra", "a", "--extra", "c", "--extra", "e")
+    text = project.lock.read_bytes()
+    project.run("lock", "-P", "beta")
+    assert project.lock.read_bytes() == text
+
+
+def test_R11_a_common_version_is_found_between_the_versions_of_both(project: Workspace) -> None:
+    """The lowest one does not suit: the other part has to take a higher version than it chose."""
+    project.publish(
+        project.wheel("t", "1.0", requires=["z<2"]), project.wheel("t", "2.0", requires=["z==1.2"]),
+        *(project.wheel("z", version) for version in ("1.2", "1.5", "2.0")),
+    )  # fmt: skip
+    tables = '[optional-dependencies]\nc = ["z>=1.5"]\nd = ["beta"]\ne = ["t"]\nf = ["beta"]\n'
+    write(project, '[["c", "d"], ["e", "f"]]', tables=tables)
+    project.run("lock")
+    assert parts_of(project)["c"] == {"z": "1.5"}
+    assert parts_of(project)["e"] == {"t": "1.0", "z": "1.5"}

@@ -1,14 +1,15 @@
 """Solve extras and groups that conflict: each apart from those that it conflicts with, and beside all others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+from msgspec import Struct
 from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.manifest.conflicts import Conflicts, clashes
+from pipper.core.manifest.conflicts import clashes, compatible
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import RootLabel
 from pipper.errors import NoSolutionError, UnfollowedError
@@ -32,10 +33,10 @@ def each_apart(
 ) -> tuple[Parts, Mapping[RootLabel, str]]:
     """Return a solution for each part with the pins of `base`, and for the others the reason why there is none."""
     found, missing = {}, {}
-    beside = _beside(request, base, common, router)
+    beside = _Beside(request=request, base=base, common=common, router=router)
     for label in labels:
         try:
-            found[label] = beside(label, {})
+            found[label] = beside.solved([label], {})
         except NO_SOLUTION as error:
             missing[label] = f"{error.message}\n{error.cause}".strip()
     return found, missing
@@ -50,67 +51,121 @@ def agreeing(
 ) -> Parts:
     """Return the solutions of `each_apart`, with one version where parts that may go together have several.
 
-    The lowest of these is tried, because an upper limit is why they differ. Where it does not suit, they stay.
+    The lowest of these is tried, because an upper limit is why they differ; then what suits the parts that are solved
+    together. Where neither does, they stay.
     """
-    agreed, beside = dict(parts), _beside(request, base, common, router)
-    for _ in parts:  # a round carries a version one part further
-        changed = False
-        for label in parts:
-            lower = _lower(label, agreed, request.conflicts)
-            if not lower:
-                continue
-            try:
-                again = beside(label, lower)
-            except NO_SOLUTION:
-                continue
-            if any(lower.get(pin.name) == pin.version for pin in again.pins):
-                agreed[label], changed = again, True
-        if not changed:
-            break
-    return agreed if _differing(agreed, request.conflicts) < _differing(parts, request.conflicts) else parts
+    beside = _Beside(request=request, base=base, common=common, router=router)
+    agreed, before = beside.lowered(parts), None
+    while agreed is not before:  # the next lock starts from these versions, and must not find more
+        before = agreed
+        for pair in beside.pairs(parts):
+            together = compatible(request.conflicts, [*pair, *parts])
+            for labels in ([label for label in parts if label in together], pair):
+                if _differing(agreed, [pair]):
+                    agreed = beside.better(agreed, beside.joined(labels, agreed))
+    return agreed
 
 
 def pinned(pin: Solved) -> Requirement:
     """Return the requirement of exactly this version."""
-    return parse_requirement(f"{pin.name}=={pin.version}")
+    return exactly(pin.name, pin.version)
 
 
-def _beside(
-    request: SolveRequest,
-    base: Resolution,
-    common: Mapping[RootLabel, tuple[Requirement, ...]],
-    router: SourceRouter,
-) -> Callable[[RootLabel, Versions], Resolution]:
-    """Return a function that solves a part beside `base`, and prefers the versions that it is given."""
-    constraints = (*request.constraints, *map(pinned, base.pins))
-
-    def solved(label: RootLabel, versions: Versions) -> Resolution:
-        roots = {**common, label: request.roots[label]}
-        preferred = {**request.preferred, **request.apart[label], **versions}
-        wanted = replace(request, roots=roots, preferred=preferred, constraints=constraints)
-        return solve(wanted, router, budget=OPTIONAL_STEPS)
-
-    return solved
+def exactly(name: NormalizedName, version: Version) -> Requirement:
+    """Return the requirement of this version."""
+    return parse_requirement(f"{name}=={version}")
 
 
-def _lower(label: RootLabel, parts: Parts, conflicts: Conflicts) -> Versions:
-    """Return the lowest versions in the parts that may go with this one, where it has a higher version."""
-    own = _versions(parts[label])
-    found: dict[NormalizedName, Version] = {}
-    for other, solved in parts.items():
-        if not any(clashes(conflicts, (label, other))):
-            for name, version in _versions(solved).items():
-                if name in own and version < found.get(name, own[name]):
-                    found[name] = version
-    return found
+class _Beside(Struct, frozen=True, kw_only=True):
+    """Solves parts beside a solution of what is common."""
+
+    request: SolveRequest
+    base: Resolution
+    common: Mapping[RootLabel, tuple[Requirement, ...]]
+    router: SourceRouter
+
+    def solved(
+        self, labels: Sequence[RootLabel], versions: Versions, limits: Iterable[Requirement] = ()
+    ) -> Resolution:
+        """Return the solution of these parts together, within `limits`; it prefers `versions` to locked ones."""
+        request = self.request
+        preferred = dict(request.preferred)
+        for label in labels:
+            preferred |= request.apart[label]
+        wanted = replace(
+            request,
+            roots={**self.common, **{label: request.roots[label] for label in labels}},
+            preferred={**preferred, **versions},
+            constraints=(*request.constraints, *map(pinned, self.base.pins), *limits),
+        )
+        return solve(wanted, self.router, budget=OPTIONAL_STEPS)
+
+    def pairs(self, labels: Iterable[RootLabel]) -> list[tuple[RootLabel, RootLabel]]:
+        """Return the pairs that may go together."""
+        return [pair for pair in combinations(labels, 2) if not any(clashes(self.request.conflicts, pair))]
+
+    def better(self, one: Parts, other: Parts) -> Parts:
+        """Return those solutions of which fewer versions differ, the first ones where as many do."""
+        pairs = self.pairs(one)
+        return min(one, other, key=lambda parts: _differing(parts, pairs))
+
+    def joined(self, labels: Sequence[RootLabel], parts: Parts) -> Parts:
+        """Return these solutions with those of `labels` solved together; the same if that has no solution."""
+        versions: Versions = {
+            name: version for label in labels for name, version in _versions(parts[label]).items()
+        }
+        try:
+            versions = _versions(self.solved(labels, versions))
+            found = {label: self.solved([label], versions) for label in labels}
+        except NO_SOLUTION:
+            return parts
+        return self.lowered({**parts, **found})
+
+    def lowered(self, parts: Parts) -> Parts:
+        """Return these solutions with the lowest versions of each other, as far as these suit."""
+        agreed, best = dict(parts), parts
+        for _ in parts:  # a round carries a version one part further
+            changed = False
+            for label in parts:
+                again = self._with_lower(label, agreed)
+                if again is not None:
+                    agreed[label], changed = again, True
+            best = self.better(best, dict(agreed))
+            if not changed:
+                break
+        return best
+
+    def _with_lower(self, label: RootLabel, parts: Parts) -> Resolution | None:
+        """Return the solution of a part with lower versions of the others; None if none of these suits."""
+        lower = self._lower(label, parts)
+        versions = {**_versions(parts[label]), **lower}
+        # A version that is only preferred gives way to a newer version of what comes first, and all may not suit.
+        for limits in ([exactly(*each) for each in lower.items()], []) if lower else ():
+            try:
+                again = self.solved([label], versions, limits)
+            except NO_SOLUTION:
+                continue
+            if any(lower.get(pin.name) == pin.version for pin in again.pins):
+                return again
+        return None
+
+    def _lower(self, label: RootLabel, parts: Parts) -> dict[NormalizedName, Version]:
+        """Return the lowest versions in the parts that may go with this one, where it has a higher version."""
+        own = _versions(parts[label])
+        found: dict[NormalizedName, Version] = {}
+        for other, solved in parts.items():
+            if not any(clashes(self.request.conflicts, (label, other))):
+                for name, version in _versions(solved).items():
+                    if name in own and version < found.get(name, own[name]):
+                        found[name] = version
+        return found
 
 
-def _differing(parts: Parts, conflicts: Conflicts) -> int:
-    """Return how many versions differ between parts that may go together."""
+def _differing(parts: Parts, pairs: Iterable[tuple[RootLabel, RootLabel]]) -> int:
+    """Return how many versions differ between the parts of these pairs."""
     return sum(
         _versions(parts[one])[name] != version
-        for one, other in combinations(parts, 2)
-        if not any(clashes(conflicts, (one, other)))
+        for one, other in pairs
         for name, version in _versions(parts[other]).items()
         if name in _versions(parts[one])
     )
