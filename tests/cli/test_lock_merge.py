@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,77 @@ def test_a_conflict_with_a_mark_missing_stays_damage(
         done = workspace.refused("lock", code=2, subject="damaged")
         assert "both sides agree on" not in done.stderr
         assert "restore" in done.stderr
+
+
+PARTS = """
+[optional-dependencies]
+a = ["foo<2"]
+b = ["foo"]
+"""
+
+
+@pytest.fixture
+def conflicting(empty: Workspace) -> Workspace:
+    """A lock with two versions of `foo`, in parts that conflict, after which 1.9 and 2.9 were published."""
+    empty.publish(*(empty.wheel("foo", version) for version in ("1.4", "2.0")), empty.wheel("bar"))
+    write_parts(empty)
+    empty.run("lock")
+    empty.publish(*(empty.wheel("foo", version) for version in ("1.9", "2.9")), empty.wheel("baz"))
+    return empty
+
+
+def write_parts(workspace: Workspace, *added: str) -> None:
+    workspace.write_manifest("bar", *added, more=PARTS)
+    workspace.manifest.write_text(f'conflicts = [["a", "b"]]\n{workspace.manifest.read_text()}')
+
+
+def foo_of(workspace: Workspace) -> dict[str, list[str]]:
+    extras = tomllib.loads(workspace.lock.read_text())["environments"][0]["extras"]
+    return {name: [str(pin) for pin in pins] for name, pins in extras.items()}
+
+
+def test_parts_that_conflict_keep_what_both_sides_agree_on(conflicting: Workspace, tmp_path: Path) -> None:
+    base = conflicting.lock.read_bytes()
+    write_parts(conflicting, "baz")
+    conflicting.run("lock")
+    theirs = conflicting.lock.read_bytes()
+    write_parts(conflicting)
+    conflicting.lock.write_bytes(base)
+    conflicting.run("lock", "-P", "bar")
+    ours = base.replace(b'requirements = ["bar"]', b'requirements = ["bar>0"]')
+    conflicting.lock.write_bytes(merged(tmp_path, base, ours, theirs))
+    assert b"<<<<<<<" in conflicting.lock.read_bytes()
+    write_parts(conflicting, "baz")
+    assert "keeping what both sides agree on" in conflicting.run("lock").stderr
+    assert foo_of(conflicting) == {"a": ["foo==1.4"], "b": ["foo==2.0"]}
+
+
+def test_a_part_in_which_the_sides_differ_is_chosen_anew_and_the_other_stays(
+    conflicting: Workspace, tmp_path: Path
+) -> None:
+    base, sides = conflicting.lock.read_bytes(), []
+    conflicting.publish(conflicting.wheel("foo", "1.8"))
+    for version in ("1.8", "1.9"):
+        conflicting.manifest.write_text(
+            conflicting.manifest.read_text().replace('a = ["foo<2"]', f'a = ["foo=={version}"]')
+        )
+        conflicting.lock.write_bytes(base)
+        conflicting.run("lock")
+        sides.append(conflicting.lock.read_bytes())
+        write_parts(conflicting)
+    conflicting.lock.write_bytes(merged(tmp_path, base, *sides))
+    assert b"<<<<<<<" in conflicting.lock.read_bytes()
+    conflicting.publish(conflicting.wheel("foo", "1.9.1"))
+    conflicting.run("lock")
+    assert foo_of(conflicting) == {"a": ["foo==1.9.1"], "b": ["foo==2.0"]}
+
+
+def test_damage_to_a_lock_with_two_versions_in_parts_that_conflict_is_no_merge(
+    conflicting: Workspace,
+) -> None:
+    text = conflicting.lock.read_text()
+    conflicting.lock.write_text(text.replace('    "bar==1.0.0",\n', ""))
+    assert conflicting.lock.read_text() != text
+    for command in ("sync", "lock"):
+        done = conflicting.refused(command, code=4, subject="inconsistent")
+        assert "merge" not in done.stderr

@@ -1,10 +1,14 @@
 """A lock with a merge conflict: the packages that both sides agree on, as a basis for the next lock."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from packaging.utils import NormalizedName
 
 from pipper.core.document import line_of
 from pipper.core.lock.model import RESTORE, Lock, LockedEnvironment, LockedPackage, Pin, sort_key
 from pipper.core.lock.reader import CONFLICT, read_lock_parts
+from pipper.core.manifest.conflicts import labels_in
+from pipper.core.manifest.root_label import PROJECT, RootLabel, labelled
 from pipper.errors import UsageError
 
 _OURS, _BASE, _THEIRS, _END = b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>"
@@ -56,17 +60,20 @@ def _sides(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _has_both_sides(lock: Lock) -> bool:
-    """Return whether a merge kept both sides: two versions of a project in one environment, each with its package."""
+    """Return whether a merge kept both sides: two versions of a project that go together, each with its package."""
     if len(lock.by_pin) != len(lock.packages):
         return False
-    for environment in lock.environments:
-        pins = [pin for pin in environment.pins if pin in lock.by_pin]
-        if len({pin.name for pin in pins}) != len(pins):
-            return True
-    return False
+    apart = labels_in(lock.inputs.conflicts)
+    return any(
+        len(pins & lock.by_pin.keys()) > 1
+        for environment in lock.environments
+        for view in _views([environment], apart).values()
+        for pins in view.values()
+    )
 
 
 def _agreed(sides: Sequence[Lock]) -> Lock:
+    apart = labels_in(tuple(names for side in sides for names in side.inputs.conflicts))
     environments: dict[str, list[LockedEnvironment]] = {}
     for side in sides:
         for environment in side.environments:
@@ -81,21 +88,47 @@ def _agreed(sides: Sequence[Lock]) -> Lock:
     return Lock(
         inputs=sides[0].inputs,
         repositories={alias: url for side in reversed(sides) for alias, url in side.repositories.items()},
-        environments=tuple(_environment(environments[name]) for name in sorted(environments)),
+        environments=tuple(_environment(environments[name], apart) for name in sorted(environments)),
         packages=tuple(sorted(packages.values(), key=sort_key)),
     )
 
 
-def _environment(sides: Sequence[LockedEnvironment]) -> LockedEnvironment:
-    versions: dict[str, set[Pin]] = {}
+def _environment(sides: Sequence[LockedEnvironment], apart: Collection[RootLabel]) -> LockedEnvironment:
+    """Return the pins of each list that have no other version in what goes together with that list."""
+    views = _views(sides, apart)
+
+    def agreed(label: RootLabel, lists: Iterable[Iterable[Pin]]) -> tuple[Pin, ...]:
+        view = views[label if label in apart else PROJECT]
+        return tuple(sorted({pin for pins in lists for pin in pins if view[pin.name] == {pin}}))
+
+    lists: dict[RootLabel, list[tuple[Pin, ...]]] = {}
     for side in sides:
-        for pin in side.pins:
-            versions.setdefault(pin.name, set()).add(pin)
+        for label, pins in _lists(side).items():
+            lists.setdefault(label, []).append(pins)
+    kept = {label: agreed(label, found) for label, found in lists.items()}
     return LockedEnvironment(
         target=sides[0].target.completed(sides[-1].target),
-        packages=tuple(
-            pin for name in sorted(versions) if len(versions[name]) == 1 for pin in versions[name]
-        ),
+        packages=kept[PROJECT],
+        groups={label.name: pins for label, pins in kept.items() if label.kind == "group"},
+        extras={label.name: pins for label, pins in kept.items() if label.kind == "extra"},
         conditions=tuple(sorted({condition for side in sides for condition in side.conditions})),
         failure=sides[0].failure if all(side.failure for side in sides) else "",
     )
+
+
+def _views(
+    sides: Iterable[LockedEnvironment], apart: Collection[RootLabel]
+) -> dict[RootLabel, dict[NormalizedName, set[Pin]]]:
+    """Return the pins by name of all that goes together: without the parts `apart`, and with each of these alone."""
+    lists = [each for side in sides for each in _lists(side).items()]
+    found: dict[RootLabel, dict[NormalizedName, set[Pin]]] = {view: {} for view in (PROJECT, *apart)}
+    for view, held in found.items():
+        for label, pins in lists:
+            if label == view or label not in apart:
+                for pin in pins:
+                    held.setdefault(pin.name, set()).add(pin)
+    return found
+
+
+def _lists(side: LockedEnvironment) -> dict[RootLabel, tuple[Pin, ...]]:
+    return labelled(side.packages, side.groups, side.extras)
