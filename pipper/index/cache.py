@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,7 +74,7 @@ class CachedPage(Validators, frozen=True, kw_only=True, tag_field="format", tag=
 
 def is_kept(files: ProjectFiles | None) -> bool:
     """Return whether a page may be stored: not if a file's URL has a query, because it may be signed."""
-    return files is None or not any("?" in file.url for file in files.files)
+    return files is None or not any("?" in file.url for file in chain(files.files, files.sdists))
 
 
 def fresh_until(headers: Mapping[str, str]) -> float:
@@ -97,7 +98,9 @@ class PageCache:
 
     def page(self, name: str) -> CachedPage | None:
         """Return the cached page of a project, or None."""
-        return self._decoded(name, CachedPage)
+        page = self._decoded(name, CachedPage)
+        # Earlier versions stored pages whose source distributions have signed URLs, which expire.
+        return page if page is not None and is_kept(page.files) else None
 
     def validators(self, name: str) -> Validators | None:
         """Return the validators of the cached page of a project, or None; the page itself is not parsed."""

@@ -19,7 +19,9 @@ from pipper.index.pages import is_as_read
 from pipper.index.project_page import LARGEST_PAGE
 from pipper.index.reader import Connection, Disk
 from pipper.index.source import IndexSource
+from pipper.system.seals import read_sealed, sealed
 from tests.index_double import Fault, IndexDouble, Style
+from tests.sdists import make_sdist
 from tests.wheelhouse import make_wheel
 
 FOO = canonicalize_name("foo")
@@ -278,6 +280,37 @@ def test_no_account_and_no_signature_gets_into_what_is_locked(start: Start, tmp_
     assert not [
         path for path in (tmp_path / "cache").rglob("*") if path.is_file() and b"secret" in path.read_bytes()
     ]
+
+
+def test_a_page_with_signed_urls_of_source_distributions_is_asked_for_each_time(
+    start: Start, tmp_path: Path
+) -> None:
+    index, cache = start(), tmp_path / "cache"
+    sdist = make_sdist(tmp_path / "sdists", "foo", "4.0")
+    for signature in ("first-secret", "second-secret"):
+        url = f"{index.root}/files/{sdist.name}?X-Amz-Signature={signature}"
+        index.add_sdist(sdist, url=url)
+        for _ in range(2):
+            assert opened(index, cache).address(FOO, sdist.name) == url
+    assert index.count("/simple/foo/", status=304) == 0
+    assert not [path for path in cache.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+
+
+def test_a_page_that_an_earlier_version_stored_with_signed_urls_is_not_used(
+    start: Start, tmp_path: Path
+) -> None:
+    index, cache = start(), tmp_path / "cache"
+    index.add_sdist(make_sdist(tmp_path / "sdists", "foo", "4.0"))
+    opened(index, cache).releases(FOO)
+    (path,) = cache.rglob("foo.page")
+    subject = f"{path.parent.name}/{path.name}"
+    body = read_sealed(path, subject)
+    assert body is not None
+    path.write_bytes(
+        sealed(body.replace(b'foo-4.0.tar.gz",', b'foo-4.0.tar.gz?X-Amz-Signature=old",'), subject)
+    )
+    assert "?" not in opened(index, cache).address(FOO, "foo-4.0.tar.gz")
+    assert index.count("/simple/foo/", status=304) == 0
 
 
 def test_credentials_go_to_their_own_server_and_not_along_a_redirect(start: Start, tmp_path: Path) -> None:
