@@ -273,3 +273,25 @@ def test_R11_a_common_version_is_found_between_the_versions_of_both(project: Wor
     project.run("lock")
     assert parts_of(project)["c"] == {"z": "1.5"}
     assert parts_of(project)["e"] == {"t": "1.0", "z": "1.5"}
+
+
+@pytest.mark.parametrize("command", [("why",), ("tree",), ("tree", "--invert")])
+def test_R11_a_query_about_what_is_not_shown_tells_which_parts_have_it(
+    command: tuple[str, ...], project: Workspace
+) -> None:
+    write(project, '[["cpu", "gpu", "group:old"]]', "common")
+    project.run("lock")
+    done = project.refused(*command, "cuda", code=2, subject="`cuda` is locked only for what is not shown")
+    assert "not shown: the extra `gpu`\n" in done.stderr
+    assert "does not contain" not in done.stderr
+    assert "torch 2.0" in project.run("sync", "--extra", "gpu", "--dry-run").stdout
+    assert "`pipper sync --extra gpu --dry-run`" in done.stderr
+
+
+def test_R11_a_part_with_another_version_than_those_before_it_is_not_shown(shared: Workspace) -> None:
+    tables = SHARED.replace('cpu = ["x"]', 'cpu = ["x>=2"]').replace('js = ["x<2"]', 'js = ["x<2", "common"]')
+    write(shared, TWO_SETS, "beta", tables=tables)
+    shared.run("lock")
+    done = shared.refused("why", "common", code=2, subject="`common` is locked only for what is not shown")
+    assert "the extra `js`" in done.stderr
+    assert "another version of a package" in done.stderr

@@ -303,6 +303,20 @@ def test_R01_download_builds_for_a_host_without_a_compiler(shop: Shop, saved: Pa
     shop.workspace.run("sync", "--check", "--verify", "--offline")
 
 
+def test_R01_download_compares_a_built_wheel_with_the_chosen_extra_alone(shop: Shop) -> None:
+    """The other extra has another version of what the wheel requires."""
+    shop.index.add(make_wheel(shop.folder, "six", "2.0"))
+    shop.add("promise", "3.0", requires=["six<2"])
+    shop.ask(more=f"{ALLOWED}[optional-dependencies]\na = ['promise']\nb = ['six==2.0']\n")
+    manifest = shop.workspace.manifest
+    manifest.write_text(f"conflicts = [['a', 'b']]\n{manifest.read_text()}")
+    shop.workspace.run("lock")
+    for seed in "01234":  # which one it met depended on the order of a set
+        env = {"PYTHONHASHSEED": seed}
+        shop.workspace.process("download", "--build", "--extra", "a", "-d", f"saved-{seed}", env=env)
+        assert (shop.workspace.app / f"saved-{seed}" / "promise-3.0-py3-none-any.whl").is_file()
+
+
 def test_R01_pip_installs_the_wheels_that_download_built(shop: Shop, saved: Path) -> None:
     target = shop.workspace.root / "by-pip"
     subprocess.run(

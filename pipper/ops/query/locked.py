@@ -4,7 +4,8 @@ from msgspec import Struct
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
-from pipper.core.lock.model import Lock, Pin
+from pipper.core.lock.model import Lock, LockedEnvironment, Pin
+from pipper.core.manifest.root_label import labelled
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import LOCK_NAME
 from pipper.ops.context.settings import Place, Settings
@@ -95,9 +96,26 @@ def _pin(lock: Lock, graph: Graph, environment: str, text: str) -> Pin:
     pin = graph.find(name)
     if pin is not None:
         return pin
-    elsewhere = [each.target.name for each in lock.environments if any(one.name == name for one in each.pins)]
+    having = [each for each in lock.environments if any(one.name == name for one in each.pins)]
+    for each in having:
+        if each.target.name == environment:
+            raise _not_shown(name, each)
+    elsewhere = ", ".join(each.target.name for each in having)
     raise UsageError(
         f"{LOCK_NAME} does not contain `{name}` for {environment}",
-        cause=f"it contains it for {', '.join(elsewhere)}" if elsewhere else "",
+        cause=f"it contains it for {elsewhere}" if elsewhere else "",
         hint="run `pipper tree` to see the locked packages",
+    )
+
+
+def _not_shown(name: NormalizedName, whole: LockedEnvironment) -> UsageError:
+    """Return the error for a package that only extras and groups have that `whole_part` leaves out."""
+    lists = labelled(whole.packages, whole.groups, whole.extras)
+    labels = [label for label, pins in lists.items() if any(pin.name == name for pin in pins)]
+    return UsageError(
+        f"`{name}` is locked only for what is not shown: "
+        + " and ".join(f"the {label.kind} `{label.name}`" for label in labels),
+        cause="of each set of `conflicts` the first is shown, and nothing that has another version of a package"
+        " than what is before it",
+        hint=f"run `pipper sync --{labels[0].kind} {labels[0].name} --dry-run` to see what comes with it",
     )

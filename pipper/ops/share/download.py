@@ -13,7 +13,7 @@ from packaging.pylock import Pylock
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.pylock import every_wheel
-from pipper.core.lock.selection import Selection, select
+from pipper.core.lock.selection import Selection, chosen_part, select
 from pipper.core.plan import Wanted
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
@@ -138,6 +138,7 @@ def _with_wheels(
 ) -> _Chosen:
     """Return these files with the wheels of source distributions in their place, built and in the cache."""
     cache = open_cache(settings)
+    part = chosen_part(goal.lock, part, goal.selection)
     builds = locked_builds(settings, goal, part, interpreter=interpreter, cache=cache, allowed=True)
     sdists = [want for want in wanted if want.build]
     wheels = builds.wheels(sdists, lambda: origins_of(settings, goal.lock, goal.project))
