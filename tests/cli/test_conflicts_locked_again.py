@@ -89,3 +89,17 @@ def test_a_part_in_an_environment_that_is_new_starts_from_the_versions_locked_el
     write(empty, '[["a", "b"]]', more=environments(LINUX, WINDOWS), **parts)
     empty.run("lock")
     assert extras_of(empty, LINUX) == extras_of(empty, WINDOWS) == {"a": ["foo==1.4"], "b": ["foo==2.0"]}
+
+
+def test_of_parts_that_need_different_versions_of_what_is_common_the_same_one_is_left_out_again(
+    empty: Workspace,
+) -> None:
+    empty.publish(empty.wheel("bar"), *(empty.wheel("foo", version) for version in ("1.0", "2.0")))
+    write(
+        empty, '[["a", "b"], ["c", "d"]]', "foo", "bar", more=environments(LINUX),
+        a='["foo>=2"]', b='["bar"]', c='["foo<2"]', d='["bar"]',
+    )  # fmt: skip
+    assert "no solution for the extra `c`" in empty.run("lock").stderr
+    before = empty.lock.read_bytes()
+    empty.run("lock", "-P", "bar")
+    assert empty.lock.read_bytes() == before

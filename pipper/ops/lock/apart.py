@@ -1,7 +1,7 @@
 """Solve extras and groups that conflict: each apart from those that it conflicts with, and beside all others."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations, starmap
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,86 @@ NO_SOLUTION = (NoSolutionError, UnfollowedError)
 OPTIONAL_STEPS = 1_000_000
 """Steps of the search for what may have no solution."""
 Parts = Mapping[RootLabel, Resolution]
+
+
+def solved_apart(
+    request: SolveRequest,
+    base: Resolution,
+    failed: Collection[RootLabel],
+    router: SourceRouter,
+    required_groups: frozenset[str],
+    budget: int,
+) -> tuple[Resolution, Mapping[RootLabel, str]]:
+    """Solve each part that conflicts with another one beside `base`, the solution of the rest but what has `failed`.
+
+    Where a part needs other versions of what is common, the common solution is sought again with them. If none suits
+    all parts, it is one that suits those that `base` suits, and as many others as it can: so it is the same the next
+    time. Returns the solution with its parts, and the reason for each part that has none. Raises NoSolutionError for a
+    required group that has none with what is common.
+    """
+    labels = [label for label in request.roots if label in request.apart]
+    common = {
+        label: roots
+        for label, roots in request.roots.items()
+        if label not in request.apart and label not in failed
+    }
+    suited = _suiting(request, base, common, labels, router, budget)
+    left: list[RootLabel] = []
+    if suited is None:
+        suited = base
+        left = list(each_apart(request, base, common, labels, router)[1])
+        for label in tuple(left):
+            tried = [each for each in labels if each == label or each not in left]
+            again = _suiting(request, suited, common, tried, router, budget)
+            if again is not None:
+                suited = again
+                left.remove(label)
+    apart, missing = each_apart(request, suited, common, labels, router)
+    reasons = dict(missing)
+    for label in missing:
+        try:
+            _solved_together(request, common, label, router)
+        except NO_SOLUTION as error:
+            if label.kind == "group" and label.name in required_groups:
+                raise
+            reasons[label] = f"{error.message}\n{error.cause}".strip()
+    return replace(suited, apart=agreeing(request, suited, common, apart, router)), reasons
+
+
+def _suiting(
+    request: SolveRequest,
+    base: Resolution,
+    common: Mapping[RootLabel, tuple[Requirement, ...]],
+    labels: Sequence[RootLabel],
+    router: SourceRouter,
+    budget: int,
+) -> Resolution | None:
+    """Return a solution of what is common that suits all these parts, None if none is found; `base` if it does."""
+    limits: dict[NormalizedName, Requirement] = {}
+    for _ in (*labels, None):
+        missing = each_apart(request, base, common, labels, router)[1]
+        if not missing:
+            return base
+        try:
+            together = _solved_together(request, common, next(iter(missing)), router)
+            names = {pin.name for pin in base.pins}
+            limits |= {pin.name: pinned(pin) for pin in together.pins if pin.name in names}
+            limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
+            base = solve(limited, router, budget=budget)
+        except NO_SOLUTION:
+            break
+    return None
+
+
+def _solved_together(
+    request: SolveRequest,
+    common: Mapping[RootLabel, tuple[Requirement, ...]],
+    label: RootLabel,
+    router: SourceRouter,
+) -> Resolution:
+    """Return the solution of a part with what is common; raises what `solve` raises."""
+    roots = {**common, label: request.roots[label]}
+    return solve(replace(request, roots=roots), router, budget=OPTIONAL_STEPS)
 
 
 def each_apart(
@@ -111,12 +191,10 @@ class _Beside(Struct, frozen=True, kw_only=True):
 
     def joined(self, labels: Sequence[RootLabel], parts: Parts) -> Parts:
         """Return these solutions with those of `labels` solved together; the same if that has no solution."""
-        versions: Versions = {
-            name: version for label in labels for name, version in _versions(parts[label]).items()
-        }
+        versions = _newest(parts.values()) | _newest(parts[label] for label in labels)
         try:
-            versions = _versions(self.solved(labels, versions))
-            found = {label: self.solved([label], versions) for label in labels}
+            together = _versions(self.solved(labels, versions))
+            found = {label: self.solved([label], together) for label in labels}
         except NO_SOLUTION:
             return parts
         return self.lowered({**parts, **found})
@@ -137,27 +215,27 @@ class _Beside(Struct, frozen=True, kw_only=True):
 
     def _with_lower(self, label: RootLabel, parts: Parts) -> Resolution | None:
         """Return the solution of a part with lower versions of the others; None if none of these suits."""
-        lower = self._lower(label, parts)
-        versions = {**_versions(parts[label]), **lower}
+        own, lowest = _versions(parts[label]), self._lowest(label, parts)
+        lower = {name: version for name, version in lowest.items() if version < own.get(name, version)}
+        versions = {**_newest(parts.values()), **own, **lower}
         # A version that is only preferred gives way to a newer version of what comes first, and all may not suit.
-        for limits in ([exactly(*each) for each in lower.items()], []) if lower else ():
+        for limits in (lowest, lower, {}) if lower else ():
             try:
-                again = self.solved([label], versions, limits)
+                again = self.solved([label], versions, starmap(exactly, limits.items()))
             except NO_SOLUTION:
                 continue
             if any(lower.get(pin.name) == pin.version for pin in again.pins):
                 return again
         return None
 
-    def _lower(self, label: RootLabel, parts: Parts) -> dict[NormalizedName, Version]:
-        """Return the lowest versions in the parts that may go with this one, where it has a higher version."""
+    def _lowest(self, label: RootLabel, parts: Parts) -> dict[NormalizedName, Version]:
+        """Return the lowest version of each project that a part has which may go with this one."""
         own = _versions(parts[label])
         found: dict[NormalizedName, Version] = {}
         for other, solved in parts.items():
             if not any(clashes(self.request.conflicts, (label, other))):
                 for name, version in _versions(solved).items():
-                    if name in own and version < found.get(name, own[name]):
-                        found[name] = version
+                    found[name] = min(version, found.get(name, own.get(name, version)))
         return found
 
 
@@ -169,6 +247,13 @@ def _differing(parts: Parts, pairs: Iterable[tuple[RootLabel, RootLabel]]) -> in
         for name, version in _versions(parts[other]).items()
         if name in _versions(parts[one])
     )
+
+
+def _newest(solved: Iterable[Resolution]) -> dict[NormalizedName, Version]:
+    found: dict[NormalizedName, Version] = {}
+    for pin in (pin for each in solved for pin in each.pins):
+        found[pin.name] = max(pin.version, found.get(pin.name, pin.version))
+    return found
 
 
 def _versions(resolution: Resolution) -> Versions:

@@ -6,7 +6,6 @@ from itertools import combinations
 from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Lock, Pin
 from pipper.core.manifest.conflicts import labels_in, written
@@ -15,7 +14,7 @@ from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UnfollowedError
-from pipper.ops.lock.apart import NO_SOLUTION, OPTIONAL_STEPS, agreeing, each_apart, pinned
+from pipper.ops.lock.apart import NO_SOLUTION, OPTIONAL_STEPS, solved_apart
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal
@@ -132,7 +131,10 @@ def _solved(
 ) -> tuple[Resolution, Mapping[RootLabel, str]]:
     """Return the solution without the groups and extras that have none, and the reason for each of these."""
     if any(label in request.apart for label in request.roots):
-        return solved_apart(request, router, reporter, required_groups, budget)
+        left = {label: roots for label, roots in request.roots.items() if label not in request.apart}
+        base, failed = _solved(replace(request, roots=left), router, reporter, required_groups, budget)
+        found, more = solved_apart(request, base, failed, router, required_groups, budget)
+        return found, {**failed, **more}
     try:
         return solve(request, router, reporter, budget=budget), {}
     except NO_SOLUTION as error:
@@ -144,46 +146,6 @@ def _solved(
             raise
     left = {label: roots for label, roots in request.roots.items() if label not in failed}
     return solve(replace(request, roots=left), router, reporter, budget=budget), failed
-
-
-def solved_apart(
-    request: SolveRequest,
-    router: SourceRouter,
-    reporter: Reporter,
-    required_groups: frozenset[str],
-    budget: int,
-) -> tuple[Resolution, Mapping[RootLabel, str]]:
-    """Solve what is common to all, then each part that conflicts with another one beside exactly that.
-
-    Where a part needs other versions of what is common, the common solution is sought again with them. Returns what
-    `_solved` returns.
-    """
-    common = {label: roots for label, roots in request.roots.items() if label not in request.apart}
-    left = [label for label in request.roots if label in request.apart]
-    base, failed = _solved(replace(request, roots=common), router, reporter, required_groups, budget)
-    failed = dict(failed)
-    common = {label: roots for label, roots in common.items() if label not in failed}
-    limits: dict[NormalizedName, Requirement] = {}
-    for _ in range(len(left) + 1):
-        apart, missing = each_apart(request, base, common, left, router)
-        if not missing:
-            break
-        label, reason = next(iter(missing.items()))
-        try:
-            whole = {**common, label: request.roots[label]}
-            together = solve(replace(request, roots=whole), router, budget=OPTIONAL_STEPS)
-            names = {pin.name for pin in base.pins}
-            limits |= {pin.name: pinned(pin) for pin in together.pins if pin.name in names}
-            limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
-            base = solve(limited, router, budget=budget)
-        except NO_SOLUTION as error:
-            if label.kind == "group" and label.name in required_groups:
-                raise
-            failed[label] = f"{error.message}\n{error.cause}".strip() or reason
-            left.remove(label)
-    apart, missing = each_apart(request, base, common, left, router)
-    apart = agreeing(request, base, common, apart, router)
-    return replace(base, apart=apart), {**failed, **missing}
 
 
 def _failed_parts(
