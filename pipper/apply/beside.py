@@ -38,7 +38,7 @@ class Beside:
         except BaseException:
             if self.descriptor >= 0:
                 os.close(self.descriptor)
-            _remove(self.path)
+            self.discard()
             raise
 
     def move_in(self) -> None:
@@ -47,7 +47,7 @@ class Beside:
 
     def discard(self) -> None:
         """Remove the folder, as far as the disk allows."""
-        _remove(self.path)
+        _remove(self.path, self._root)
 
 
 class Aside:
@@ -94,7 +94,7 @@ def remove_leftovers(root: str) -> None:
     is_there = venv_python_path(root) is not None
     for path in _beside(root, BESIDE):
         if not os.path.islink(path):
-            _if_left(path, _remove)
+            _if_left(path, lambda each: _remove(each, root))
     for path in _beside(root, ASIDE) if is_there else ():
         _if_left(path, lambda each: _remove_aside(each, root))
 
@@ -118,17 +118,27 @@ def put_back_left(root: str) -> bool:
 
 
 def _name(root: str, kind: str) -> str:
-    return f"{root}{kind}{os.urandom(8).hex()}"
+    """Return the path of a new folder beside `root`; raises OSError for a root that has no name, such as `/`."""
+    parent, name = _parts(root)
+    if not name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), root)
+    return os.path.join(parent, f"{name}{kind}{os.urandom(8).hex()}")
 
 
 def _beside(root: str, kind: str) -> list[str]:
-    parent, name = os.path.split(root)
+    """Return the folders of a kind beside `root`; none beside a root that has no name: all would match that."""
+    parent, name = _parts(root)
     try:
-        return [
-            os.path.join(parent, each) for each in os.listdir(parent) if place_of_beside(each, kind) == name
-        ]
+        found = os.listdir(parent) if name else []
     except OSError:
         return []
+    return [os.path.join(parent, each) for each in found if place_of_beside(each, kind) == name]
+
+
+def _parts(root: str) -> tuple[str, str]:
+    """Return the folder that a place is in and its name there; the name is empty for `/`, and for one in `..`."""
+    parent, name = os.path.split(os.path.abspath(root))
+    return (parent, "") if ".." in root.split(os.sep) else (parent, name)
 
 
 def _changed(path: str) -> int:
@@ -176,20 +186,35 @@ def _remove_empty(folder: str) -> None:
 
 
 def _remove_aside(path: str, root: str) -> None:
-    # Under the other name it is never put back, so that no command finds half of it in its place.
-    trash = _name(root, BESIDE)
+    if not _is_beside(path, root, ASIDE):
+        return
     try:
         if os.path.islink(path):
             os.unlink(path)
             return
+        # Under the other name it is never put back, so that no command finds half of it in its place.
+        trash = _name(root, BESIDE)
         os.rename(path, trash)
     except OSError:
         return
-    _remove(trash)
+    _remove(trash, root)
 
 
-def _remove(path: str) -> None:
+def _remove(path: str, root: str) -> None:
+    """Remove a folder beside `root` in which an environment was put together, as far as the disk allows.
+
+    Whatever a caller found, nothing with another name is ever removed.
+    """
+    if not _is_beside(path, root, BESIDE):
+        return
     # Imported here: it takes longer than to put a small environment together.
     import shutil  # noqa: PLC0415 - see above
 
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_beside(path: str, root: str, kind: str) -> bool:
+    """Tell whether a path is exactly that of `root`, followed by the kind and 16 digits."""
+    parent, name = _parts(root)
+    start, end = path[:-16], path[-16:]
+    return bool(name) and start == os.path.join(parent, name + kind) and set(end) <= set("0123456789abcdef")

@@ -30,12 +30,12 @@ def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     return os.path.abspath(python) if done else None
 
 
-def place_of_beside(name: str, kind: str) -> str:
-    """Return the name of the environment beside which a folder of this name and kind lies; empty for any other name."""
+def place_of_beside(name: str, kind: str) -> str | None:
+    """Return the name of the environment beside which a folder of this name and kind lies; None for any other name."""
     start, _, end = name.rpartition(kind)
-    return start if len(end) == 16 and set(end) <= set("0123456789abcdef") else ""
+    return start if start and len(end) == 16 and set(end) <= set("0123456789abcdef") else None
 
 
 def is_beside(name: str) -> bool:
     """Tell whether a folder of this name lies there for an environment that is put together, or replaced."""
-    return any(place_of_beside(name, kind) for kind in (BESIDE, ASIDE))
+    return any(place_of_beside(name, kind) is not None for kind in (BESIDE, ASIDE))
