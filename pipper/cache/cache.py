@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipper.cache.folder import disk_errors, make_private, mark_used, refuse_links
-from pipper.cache.parts import LOCK
+from pipper.cache.parts import LOCK, is_own
 from pipper.cache.receiver import Receiver
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.reporter import Reporter
@@ -263,7 +263,7 @@ class Cache:
         """Remove what killed commands left, if no other process uses the cache; do nothing if that is not possible."""
         # Without unfinished files this lists one folder, so that a sync with little to do stays fast.
         with suppress(OSError, MachineError):
-            if litter := os.listdir(self.root / "tmp"):
+            if litter := [each for each in os.listdir(self.root / "tmp") if is_own("tmp", each)]:
                 with os_lock_if_free(self.lock) as alone:
                     for name in litter if alone else ():
                         _remove(os.path.join(self.root, "tmp", name))

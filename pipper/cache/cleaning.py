@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pipper.cache.cache import USED, Cache
 from pipper.cache.folder import disk_errors
-from pipper.cache.parts import PARTS, RECIPES
+from pipper.cache.parts import PARTS, RECIPES, is_own
 from pipper.system.locks import os_lock
 
 _DAY = 86_400
@@ -29,17 +29,17 @@ class Freed(Struct, frozen=True, kw_only=True):
 
 def size(cache: Cache) -> Freed:
     """Return how much `clean` would remove."""
-    return _freed(each for part in PARTS for each in _sizes(cache.root / part))
+    return _freed(each for part in PARTS for own in _own(cache, part) for each in _sizes(own))
 
 
 def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove entries unused for so many days, and unfinished files; wait until no other command uses the cache."""
     oldest = time.time() - unused_days * _DAY
     with os_lock(cache.lock, here=True, waiting=waiting):
-        freed = _remove(cache.root / "tmp")
+        freed = _emptied(cache, "tmp")
         clocks = {**dict.fromkeys(("files", "built", "index", "stamps", "memos"), ""), **_CLOCKS}
         for kind, clock in clocks.items():
-            for entry in _entries(cache.root / kind):
+            for entry in _entries(cache, kind):
                 try:
                     used = os.lstat(entry / clock).st_mtime
                 except (FileNotFoundError, NotADirectoryError):
@@ -53,13 +53,28 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
 def clean(cache: Cache, *, waiting: Callable[[], None] | None = None) -> Freed:
     """Remove everything that the cache created; wait until no other command uses it."""
     with os_lock(cache.lock, here=True, waiting=waiting):
-        return _freed(each for part in PARTS for each in _remove(cache.root / part))
+        return _freed(each for part in PARTS for each in _emptied(cache, part))
 
 
-def _entries(part: Path) -> list[Path]:
+def _own(cache: Cache, part: str) -> list[Path]:
+    """Return what the cache created in a part of it."""
+    place = cache.root / part
+    names = os.listdir(place) if place.is_dir() and not place.is_symlink() else []
+    return [place / name for name in sorted(names) if is_own(part, name)]
+
+
+def _entries(cache: Cache, part: str) -> list[Path]:
     """Return the entries of all folders in a part of the cache, but of none that is a link out of it."""
-    folders = [each for each in part.glob("*") if each.is_dir() and not each.is_symlink()]
-    return sorted(entry for folder in folders for entry in folder.iterdir())
+    folders = [each for each in _own(cache, part) if each.is_dir() and not each.is_symlink()]
+    return [entry for folder in folders for entry in sorted(folder.iterdir())]
+
+
+def _emptied(cache: Cache, part: str) -> list[int]:
+    """Remove what the cache created in a part of it; return the sizes of the files."""
+    sizes = [size for own in _own(cache, part) for size in _remove(own)]
+    with suppress(OSError):  # it is missing, or has something else
+        (cache.root / part).rmdir()
+    return sizes
 
 
 def _sizes(path: Path) -> Iterator[int]:

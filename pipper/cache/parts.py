@@ -18,6 +18,23 @@ TAG = "CACHEDIR.TAG"
 _FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
 
 
+def is_own(part: str, name: str) -> bool:
+    """Tell whether the cache gives such names to what lies in a part of it.
+
+    What has another name is not removed: a folder that is named as the cache may have a `tmp` of another program.
+    """
+    if name == LOCK or (name.startswith(".pipper-") and name.endswith(".tmp")):
+        return True
+    if part == "interpreters":
+        name, dot, end = name.partition(".")
+        return dot + end == ".json" and _is_hex(name, 64)
+    return _is_hex(name, {"tmp": 32, "index": 16}.get(part, 2))
+
+
+def _is_hex(name: str, length: int) -> bool:
+    return len(name) == length and set(name) <= set("0123456789abcdef")
+
+
 def likely_root(environ: "Mapping[str, str]") -> str | None:
     """Return the folder that `cache_root` returns; None where that needs a closer look."""
     given = environ.get("PIPPER_CACHE_DIR")

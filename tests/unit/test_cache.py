@@ -11,6 +11,7 @@ import pytest
 
 from pipper.cache.cache import Cache
 from pipper.cache.cleaning import clean, prune, size
+from pipper.cache.parts import PARTS
 from pipper.cache.unpacked import UnpackedWheel, intact, read_index, to_index
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.locks import os_lock
@@ -265,18 +266,22 @@ def test_cleaning_takes_everything_and_says_how_much(cache: Cache) -> None:
 
 
 def test_cleaning_and_pruning_leave_what_is_not_the_caches_own(tmp_path: Path) -> None:
-    own, other = tmp_path / "thesis.txt", tmp_path / "photos" / "ab" / "one.jpg"
-    other.parent.mkdir(parents=True)
-    for path in (own, other):
+    own = tmp_path / "thesis.txt"
+    # Also where a folder has the name of a part of the cache: PIPPER_CACHE_DIR may be a home, or the root.
+    others = [tmp_path / part / "holiday" / "one.jpg" for part in ("photos", *PARTS)]
+    for path in (own, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")
         os.utime(path, (1, 1))
     cache = Cache(tmp_path)
     receive(cache, [BODY])
     assert size(cache).files == 1
+    with cache.in_use():
+        pass
     prune(cache, unused_days=0)
     assert clean(cache).files <= 1
     assert cache.file(SHA256) is None
-    assert {own.read_bytes(), other.read_bytes()} == {b"mine"}
+    assert {path.read_bytes() for path in (own, *others)} == {b"mine"}
     assert not (tmp_path / "CACHEDIR.TAG").exists()
 
 
@@ -311,7 +316,7 @@ def test_pruning_takes_what_was_not_used_for_long_and_litter(cache: Cache) -> No
     for path in (cache.file(old.sha256), old.tree.parent / "index.json"):
         assert path is not None
         os.utime(path, (1, 1))
-    (cache.root / "tmp" / "left").mkdir()
+    (cache.root / "tmp" / ("0" * 32)).mkdir()
     freed = prune(cache, unused_days=30)
     assert freed.files > 0
     assert cache.unpacked(old.sha256) is None
@@ -374,7 +379,7 @@ def test_C6_a_full_disk_is_told_with_path_and_bytes_needed(cache: Cache) -> None
 def test_C1_what_a_killed_command_left_goes_once_nobody_else_uses_the_cache(
     cache: Cache, tmp_path: Path
 ) -> None:
-    left = cache.root / "tmp" / "left" / "tree"
+    left = cache.root / "tmp" / ("0" * 32) / "tree"
     left.mkdir(parents=True)
     other = Cache(cache.root)
     with os_lock(cache.root / ".lock", shared=True), other.in_use():
@@ -402,7 +407,7 @@ def test_C8_pruning_waits_for_what_is_being_brought_in_by_whoever_does_not_say_s
 
 
 def test_C1_pruning_takes_the_unfinished_pages_of_an_index_at_once(cache: Cache) -> None:
-    site = cache.root / "index" / "site"
+    site = cache.root / "index" / "0123456789abcdef"
     site.mkdir(parents=True)
     for name in (".pipper-0123456789abcdef.tmp", "foo.page"):
         (site / name).touch()
