@@ -42,6 +42,9 @@ def ensure_venv(directory: Path, base: Interpreter) -> bool:
             try:
                 is_missing = venv_python(root) is None
                 if is_missing:
+                    # Another program may have made something there meanwhile, which would be cleared.
+                    with os_errors("create", root, hint=hint):
+                        refuse_occupied(root)
                     _create_or_clear(root, base)
             finally:
                 # A process that waits for the lock finds its file removed, and creates it again.

@@ -3,11 +3,13 @@
 import os
 import shutil
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from pipper.errors import MachineError
+from pipper.python import new_venv
 from pipper.python.new_venv import make_venv, venv_python
 from tests.workshop import this_interpreter, tree
 
@@ -38,6 +40,21 @@ def test_C7_of_many_who_make_one_environment_one_does_and_the_others_wait(
     assert pythons == [venv_python(tmp_path / "venv")] * 6
     assert len(made) == 1
     assert not (tmp_path / "venv" / ".pipper").exists()
+
+
+def test_what_another_program_makes_while_the_lock_is_waited_for_is_not_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = new_venv.os_lock
+
+    def late(path: Path, *, here: bool) -> AbstractContextManager[None]:
+        (tmp_path / "venv" / "theirs.txt").write_text("theirs")
+        return lock(path, here=here)
+
+    monkeypatch.setattr(new_venv, "os_lock", late)
+    with pytest.raises(MachineError, match="is not a virtual environment"):
+        make_venv(tmp_path / "venv", this_interpreter())
+    assert [each.name for each in (tmp_path / "venv").iterdir()] == ["theirs.txt"]
 
 
 def test_C1_the_mark_of_an_unfinished_environment_is_the_last_to_go(
