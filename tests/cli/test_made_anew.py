@@ -4,14 +4,16 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipper.apply import beside as beside_folders
 from pipper.apply import new_environment
+from pipper.core.reporter import Reporter
 from pipper.ops.sync import steps
+from pipper.python.environment import Environment
 from pipper.python.venv import UNFINISHED
 from tests.invariants import Workspace, tree
 from tests.workshop import second_python
@@ -280,3 +282,44 @@ def test_the_stamp_is_written_only_when_the_old_environment_is_gone(
     (old.app / ASIDE).mkdir()
     old.run("sync", "--exact")
     assert seen == [[".venv"]]
+
+
+@pytest.mark.parametrize("command", [("sync", "--reinstall", "alpha"), ("add", "gamma")], ids=" ".join)
+def test_an_environment_that_another_command_made_with_another_python_is_not_filled(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    lock = steps.environment_lock
+
+    def overtaken(environment: Environment, reporter: Reporter) -> AbstractContextManager[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(steps, "environment_lock", lock)
+            old.process("sync", "--python", python)
+        return lock(environment, reporter)
+
+    manifest = old.manifest.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "environment_lock", overtaken)
+        done = old.run(*command, code=7)
+    assert "with another Python while this command ran" in done.stderr
+    assert "run the command again" in done.stderr
+    assert old.manifest.read_text() == manifest
+    assert "gamma" not in old.installed()
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr
+
+
+def test_of_two_first_syncs_with_two_pythons_the_later_one_is_told(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(old.venv)
+    move_in = new_environment.NewEnvironment.move_in
+
+    def overtaken(new: new_environment.NewEnvironment) -> None:
+        old.process("sync", "--python", python)
+        move_in(new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(new_environment.NewEnvironment, "move_in", overtaken)
+        done = old.run("sync", code=7)
+    assert "with another Python while this command ran" in done.stderr
+    assert beside(old) == [".venv"]
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr

@@ -9,7 +9,7 @@ from pipper.cache.cache import Cache, cache_root
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.standards import read_specifiers
 from pipper.core.target import Target, condition_holds, serves, system_version
-from pipper.errors import MachineError, NoSolutionError, UsageError
+from pipper.errors import ConflictError, MachineError, NoSolutionError, UsageError
 from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.interpreters import ANY, Pythons, named_interpreter, usual_interpreter
 from pipper.ops.context.own_venv import own_venv
@@ -127,6 +127,32 @@ def _own_environment(
             return environment_of(present)
     made = environment_of(of_new_venv(own, base, None))
     return replace(made, is_missing=True, replaces=present.target.python_full_version if present else "")
+
+
+def refuse_remade(settings: Settings, environment: Environment) -> None:
+    """Raise ConflictError if an environment has another Python by now than when it was chosen, or is gone.
+
+    The caller holds its lock. Raises what `inspect_interpreter` raises.
+    """
+    chosen = environment.interpreter
+    if not os.path.lexists(chosen.executable):
+        raise ConflictError(
+            f"`{environment.root}` went away while this command ran", hint="run the command again"
+        )
+    present = inspect_interpreter(chosen.executable, open_cache(settings).interpreters)
+    if _same_base(present, chosen) and _libraries(present) == _libraries(chosen):
+        return
+    version, wanted = (each.target.python_full_version for each in (present, chosen))
+    raise ConflictError(
+        f"another command made `{environment.root}` with another Python while this command ran",
+        cause=f"it has Python {version} of {present.base_executable} now,"
+        f" and this command was for Python {wanted} of {chosen.base_executable}",
+        hint="run the command again",
+    )
+
+
+def _libraries(interpreter: Interpreter) -> tuple[str, ...]:
+    return tuple(map(os.path.realpath, (interpreter.scheme.purelib, interpreter.scheme.platlib)))
 
 
 def _same_base(one: Interpreter, other: Interpreter) -> bool:

@@ -3,7 +3,6 @@
 A sync never solves. It changes the environment only after all files are fetched and verified.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,10 +24,10 @@ from pipper.apply.recovery import recover
 from pipper.apply.stamp import write_stamp
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.plan import Installed, Plan
-from pipper.errors import ConflictError, MachineError, UsageError
+from pipper.errors import MachineError, UsageError
 from pipper.ops.build.member_changed import MemberChangedError
 from pipper.ops.context.declared_repositories import warn_of_unnamed
-from pipper.ops.context.environments import choose_environment, creation_told, open_cache
+from pipper.ops.context.environments import choose_environment, creation_told, open_cache, refuse_remade
 from pipper.ops.context.find_manifest import read_project_files
 from pipper.ops.context.project import Goal, find_project, no_project, project_of
 from pipper.ops.context.project_files import ProjectFiles
@@ -177,10 +176,7 @@ def _sync_existing(
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
         project = run.goal.project if pending(environment) else None
-        if not os.path.lexists(environment.interpreter.executable):
-            raise ConflictError(
-                f"`{environment.root}` went away while this command ran", hint="run the command again"
-            )
+        refuse_remade(run.settings, environment)
         recover(environment, reporter, project.folders if project else ())
         run = run.renewed()
         run.note_environment()
