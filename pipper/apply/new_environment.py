@@ -16,6 +16,7 @@ from msgspec.structs import asdict, replace
 
 from pipper.apply.environment_lock import environment_lock
 from pipper.apply.pending import pending
+from pipper.apply.stamp import STAMP
 from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, MachineError, PipperError
 from pipper.python.environment import Environment, installed
@@ -215,11 +216,9 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
     except BaseException:
         # The error of the block is the one to report.
         with contextlib.suppress(OSError, PipperError):
-            is_changed = _is_changed(environment)
-            if not is_changed:
-                _take_out(made, environment, reporter)
+            is_out = _take_out(made, environment, reporter)
             if old is not None:
-                old.remove() if is_changed else old.put_back()
+                old.put_back() if is_out else old.remove()
         raise
     else:
         if old is not None:
@@ -230,8 +229,8 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
 
 
 def _is_changed(environment: Environment) -> bool:
-    """Return whether a change of a new environment was committed: something is installed, or there is a journal."""
-    return bool(installed(environment) or pending(environment))
+    """Return whether a change of a new environment was committed, or found to be needless: then there is a stamp."""
+    return bool(installed(environment) or pending(environment) or (environment.state_dir / STAMP).exists())
 
 
 def _all_below(root: str) -> list[str]:
@@ -243,13 +242,18 @@ def _all_below(root: str) -> list[str]:
     return found
 
 
-def _take_out(paths: list[str], environment: Environment, reporter: Reporter) -> None:
+def _take_out(paths: list[str], environment: Environment, reporter: Reporter) -> bool:
+    """Remove what was made of a new environment, unless it was changed; return whether it is as before then."""
     if not paths:
-        return
+        return not _is_changed(environment)
     with environment_lock(environment, reporter):
+        # Asked here: another command may have filled it, for which the lock was waited.
+        if _is_changed(environment):
+            return False
         for path in paths:
             with contextlib.suppress(OSError):  # it is gone, or somebody put something into it
                 if os.path.isdir(path) and not os.path.islink(path):
                     os.rmdir(path)
                 else:
                     os.unlink(path)
+    return True

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipper.python.environment import Environment
 
-_STAMP = "stamp"
+STAMP = "stamp"
 _STAGE = "stage"
 _FORMAT = "4"
 _LEVELS = 2
@@ -72,7 +72,7 @@ def stamped_libraries(environment_root: str) -> list[str]:
 
 def _fields(state: str) -> list[str]:
     """Return the fields of the stamp in a folder of pipper's; raise OSError, and ValueError if it is damaged."""
-    seal, _, text = read_regular(os.path.join(state, _STAMP)).partition(b"\n")
+    seal, _, text = read_regular(os.path.join(state, STAMP)).partition(b"\n")
     if seal != digest(text).encode():
         raise ValueError("the stamp is damaged")
     return os.fsdecode(text).split("\0")
@@ -127,7 +127,7 @@ def write_stamp(
     from pipper.system.files import replacing  # noqa: PLC0415 - see above
 
     state = os.fspath(environment.state_dir)
-    path = os.path.join(state, _STAMP)
+    path = os.path.join(state, STAMP)
     if os.path.lexists(os.path.join(state, _STAGE)):
         return  # the stage could not be removed: the next sync tries again
     with contextlib.suppress(OSError):
@@ -160,7 +160,7 @@ class NewStamp:
         self, folder: int, root: str, covered: "Iterable[str]", listed: "Iterable[tuple[str, str]]"
     ) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        self._file = os.open(f"{STATE}/{_STAMP}", flags, 0o666, dir_fd=folder)
+        self._file = os.open(f"{STATE}/{STAMP}", flags, 0o666, dir_fd=folder)
         self._covers = [(f"{root}/{path}", _look(path, folder)) for path in covered]
         self._folders = [(f"{root}/{path}", _look(path, folder), names) for path, names in listed]
 

@@ -137,6 +137,30 @@ def test_what_another_program_puts_into_an_environment_stays_if_the_rest_of_it_g
     assert sorted(path for path in tree(missing.venv)) == ["bin", "bin/mine", "mine.txt"]
 
 
+@pytest.mark.parametrize("dependencies", [("omega",), ()], ids=["a package", "nothing"])
+def test_what_another_sync_completed_while_a_failed_one_waited_to_clean_up_stays(
+    missing: Workspace, monkeypatch: pytest.MonkeyPatch, dependencies: tuple[str, ...]
+) -> None:
+    missing.write_manifest(*dependencies)
+    missing.run("lock")
+    missing.venv.mkdir()  # so it is filled in its place
+    lock = new_environment.environment_lock
+
+    def waited(environment: Environment, reporter: Reporter) -> AbstractContextManager[None]:
+        missing.process("sync")
+        return lock(environment, reporter)
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "_sync_existing", interrupted)
+        patch.setattr(new_environment, "environment_lock", waited)
+        missing.run("sync", code=130)
+    assert (missing.venv / "bin" / "python").exists()
+    assert "Nothing to do" in missing.run("sync").stderr
+
+
 def test_a_new_target_directory_is_made_so_too(missing: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     move_in = new_environment.NewEnvironment.move_in
