@@ -116,7 +116,7 @@ class _Transaction:
         try:
             clear_stage(self._state)
             journal, gone = self._stage(plan, wheels, present)
-            journal = replace(journal, documents=tuple(starmap(_document, documents.items())))
+            journal = replace(journal, documents=tuple(starmap(self._document, documents.items())))
             self._mover.keep_documents(journal.documents)
             refuse_changed(self._environment, present)
             self._refuse_new_files(gone)
@@ -134,6 +134,9 @@ class _Transaction:
                 ) from error
             raise
         clear_stage(self._state)
+
+    def _document(self, path: Path, content: bytes) -> Document:
+        return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_at(path))
 
     def _carry_out(self, journal: Journal, gone: Moves) -> None:
         """Commit and move; `gone` are the files and folders to move away."""
@@ -214,6 +217,12 @@ class _NewTransaction(_Transaction):
         super().__init__(new.environment, placer, reporter, shares)
         self._new = new
 
+    def _document(self, path: Path, content: bytes) -> Document:
+        document = super()._document(path, content)
+        # What is there now is the old environment's, and goes with it.
+        is_own = document.path.parent == self._new.place.state_dir
+        return replace(document, before="") if is_own else document
+
     def _carry_out(self, journal: Journal, gone: Moves) -> None:
         del gone  # nothing was there
         place = self._new.place
@@ -233,6 +242,7 @@ class _NewTransaction(_Transaction):
     def _take_back(self) -> None:
         self._mover.undo()
         self._new.move_back()  # with its journal, which a kill before that leaves to the next command
+        self._state = self._new.environment.state_dir  # at the place is the old one's now
 
 
 def _leaving(plan: Plan) -> list[Installed]:
@@ -251,7 +261,3 @@ def _outgoing(distribution: Installed, layout: Layout) -> Outgoing:
         dist_info=place_of(distribution.dist_info, layout),
         record_sha256=record_sha256(str(distribution.dist_info)),
     )
-
-
-def _document(path: Path, content: bytes) -> Document:
-    return Document(path=Path(os.path.abspath(path)), content=content, before=sha256_at(path))

@@ -323,3 +323,33 @@ def test_of_two_first_syncs_with_two_pythons_the_later_one_is_told(
     assert "with another Python while this command ran" in done.stderr
     assert beside(old) == [".venv"]
     assert "Nothing to do" in old.run("sync", "--python", python).stderr
+
+
+def test_the_new_environment_knows_its_lock_so_that_its_next_change_can_be_undone(
+    old: Workspace, python: Path
+) -> None:
+    state = old.venv / ".pipper"
+    before = (state / "applied.lock").read_bytes()
+    old.run("sync", "--python", python)
+    assert (state / "applied.lock").read_bytes() == before
+    packages = old.installed()
+    old.run("add", "gamma", "--python", python)
+    assert old.installed() != packages
+    old.run("sync", "--python", python, "--lock", state / "previous.lock")
+    assert old.installed() == packages
+
+
+def test_a_kill_after_the_new_environment_came_in_is_finished_without_a_warning(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(new: new_environment.NewEnvironment) -> None:
+        raise OSError(16, "Device or resource busy", str(new.place.root))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.apply.mover.write_durable", no_space)
+        patch.setattr(new_environment.NewEnvironment, "move_back", busy)
+        old.run("sync", "--python", python, code=8)
+    done = old.run("sync", "--python", python)
+    assert "Finishing the interrupted change" in done.stderr
+    assert "edited since" not in done.stderr
+    assert (old.venv / ".pipper" / "applied.lock").exists()
