@@ -71,6 +71,7 @@ class NewEnvironment:
                 return
             # Who waits for the lock goes on when the new one is there, and then waits for the lock of that.
             with environment_lock(self.place, self._reporter):
+                _refuse_interrupted(self.place)
                 self._swap(self.old)
         except OSError as error:
             if error.errno not in _TAKEN:
@@ -209,6 +210,7 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
     try:
         if old is not None:
             with environment_lock(environment, reporter), os_errors("move aside", environment.root):
+                _refuse_interrupted(environment)
                 old.move_out()
         if environment.is_missing and ensure_venv(environment.root, environment.interpreter):
             made = _all_below(os.fspath(environment.root))
@@ -226,6 +228,15 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
     finally:
         if old is not None:
             old.close()
+
+
+def _refuse_interrupted(environment: Environment) -> None:
+    """Raise ConflictError if a change of the environment that is replaced waits to be finished; it is locked."""
+    if pending(environment):
+        raise ConflictError(
+            f"a change of `{environment.root}` was interrupted while this command ran",
+            hint="run the command again: it finishes that change first",
+        )
 
 
 def _is_changed(environment: Environment) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipper.apply import beside as beside_folders
-from pipper.apply import new_environment
+from pipper.apply import mover, new_environment
 from pipper.core.reporter import Reporter
 from pipper.ops.sync import steps
 from pipper.python.environment import Environment
@@ -353,3 +353,55 @@ def test_a_kill_after_the_new_environment_came_in_is_finished_without_a_warning(
     assert "Finishing the interrupted change" in done.stderr
     assert "edited since" not in done.stderr
     assert (old.venv / ".pipper" / "applied.lock").exists()
+
+
+@pytest.mark.parametrize("written", ["nothing", "the manifest"])
+def test_an_edit_that_was_interrupted_is_finished_before_its_environment_is_replaced(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    left = 0 if written == "nothing" else 1
+    write = mover.write_durable
+
+    def killed(path: Path, content: bytes) -> None:
+        nonlocal left
+        if not left:
+            raise OSError(5, "Input/output error", str(path))
+        left -= 1
+        write(path, content)
+
+    def refused(moves: mover.Mover) -> None:
+        raise OSError(5, "Input/output error", "stage")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mover, "write_durable", killed)
+        patch.setattr(mover.Mover, "undo", refused)
+        assert "neither finished nor undone" in old.run("add", "gamma", code=8).stderr
+    assert ("gamma" in old.manifest.read_text()) == (written != "nothing")
+    assert "gamma" not in old.lock.read_text()
+    done = old.run("sync", "--python", python)
+    assert "Finishing the interrupted change" in done.stderr
+    assert "anew with Python" in done.stderr
+    assert "gamma" in old.manifest.read_text()
+    assert "gamma" in old.installed()
+    assert old.run("sync", "--check", "--python", python).code == 0
+    assert beside(old) == [".venv"]
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in its place"])
+def test_an_environment_with_a_change_that_was_interrupted_meanwhile_is_not_replaced(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    lock = new_environment.environment_lock
+
+    def late(environment: Environment, reporter: Reporter) -> AbstractContextManager[None]:
+        (old.venv / ".pipper" / "journal.json").touch()
+        return lock(environment, reporter)
+
+    with monkeypatch.context() as patch:
+        if in_place:
+            patch.setattr(new_environment, "_beside", lambda place: None)
+        patch.setattr(new_environment, "environment_lock", late)
+        done = old.run("sync", "--python", python, code=7)
+    assert "was interrupted while this command ran" in done.stderr
+    assert is_old(old)
+    assert beside(old) == [".venv"]

@@ -115,18 +115,28 @@ def _choose(settings: Settings, root: Path | None, place: Place, pythons: Python
     return environment_of(interpreter)
 
 
+def present_environment(settings: Settings, root: Path) -> Environment | None:
+    """Return the own environment of the project at `root` as it is, whichever Python it should have; None if missing.
+
+    Raises what `own_venv` and `inspect_interpreter` raise.
+    """
+    python = own_venv(settings, root)
+    return environment_of(inspect_interpreter(python, open_cache(settings).interpreters)) if python else None
+
+
 def _own_environment(
     settings: Settings, root: Path, own: Path, base: Interpreter, place: Place
 ) -> Environment:
     """Return a project's own environment with the base interpreter `base`, as it is or as it will be created."""
-    python = own_venv(settings, root)
-    present = inspect_interpreter(python, open_cache(settings).interpreters) if python else None
+    present = present_environment(settings, root)
+    version = ""
     if present is not None:
         request = version_request(str(place.python)) if place.python else None
-        if request.admits(present) if request else _same_base(present, base):
-            return environment_of(present)
+        if request.admits(present.interpreter) if request else _same_base(present.interpreter, base):
+            return present
+        version = present.interpreter.target.python_full_version
     made = environment_of(of_new_venv(own, base, None))
-    return replace(made, is_missing=True, replaces=present.target.python_full_version if present else "")
+    return replace(made, is_missing=True, replaces=version)
 
 
 def refuse_remade(settings: Settings, environment: Environment) -> None:

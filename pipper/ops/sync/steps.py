@@ -39,8 +39,9 @@ from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.self_protection import refuse_self_change
 from pipper.ops.sync.sync_run import SyncRun
 from pipper.ops.sync.unfinished import finish_first
-from pipper.python.environment import Environment, installed, refuse_unwritable
-from pipper.python.new_venv import make_venv_beside
+from pipper.python.environment import Environment, environment_of, installed, refuse_unwritable
+from pipper.python.interpreter import inspect_interpreter
+from pipper.python.new_venv import make_venv_beside, venv_python
 from pipper.system.files import refuse_url
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     environment, reporter = run.environment, run.settings.reporter
     refuse_unwritable(environment)
     refuse_own(environment)
+    if environment.replaces and pending(environment):
+        run = _with_change_finished(run)
     cache = open_cache(run.settings)
     remove_unfinished(environment)  # before a build takes it for files of the project
     with cache.in_use():
@@ -148,6 +151,18 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
                 run.recorder = None
             with made_in_place(environment, reporter) as old:
                 return _sync_existing(run, documents, wheels, old)
+
+
+def _with_change_finished(run: SyncRun) -> SyncRun:
+    """Finish the interrupted change of the environment that is replaced: manifest and lock are part of it.
+
+    Returns the run for what these are then.
+    """
+    environment, project = run.environment, run.goal.project
+    if python := venv_python(environment.root):
+        present = environment_of(inspect_interpreter(python, open_cache(run.settings).interpreters))
+        recover(present, run.settings.reporter, project.folders if project else ())
+    return run.renewed()
 
 
 def _sync_new(
