@@ -1,5 +1,6 @@
 """Members as values: what files state of them, patterns of a workspace, and how a lock holds them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,27 @@ def test_T05_the_walk_of_a_workspace_follows_links_that_stay_in_it(tmp_path: Pat
     assert root / "outer" in workspace_folders(Workspace(members=("*",)), root)  # who reads it refuses it
     with pytest.raises(MachineError, match="through a symbolic link"):
         workspace_folders(Workspace(members=("outer/*",)), root)
+
+
+def test_a_link_that_cannot_be_followed_hides_no_other_folder_of_a_workspace(tmp_path: Path) -> None:
+    names = [f"lab-{number}" for number in range(8)]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / f"loop-{name}").symlink_to(f"loop-{name}")
+    found = workspace_folders(Workspace(members=("*",)), tmp_path)
+    assert [each.name for each in found] == names
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may look into every folder")
+def test_a_link_into_a_forbidden_folder_hides_no_other_folder_of_a_workspace(tmp_path: Path) -> None:
+    names = [f"lab-{number}" for number in range(8)]
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / f"link-{name}").symlink_to("closed/inner")
+    found = workspace_folders(Workspace(members=("*",)), tmp_path)
+    assert [each.name for each in found] == ["closed", *names]
 
 
 @pytest.mark.parametrize(

@@ -100,14 +100,30 @@ class _Walk:
         """Return the names of the folders in a folder, and whether they are links; none where listing is forbidden."""
         if real not in self._listed:
             found: list[tuple[str, bool]] = []
-            with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
-                for each in entries:
-                    if each.is_dir():
-                        found.append((each.name, each.is_symlink()))
-                    elif each.is_symlink():
-                        self.links.add(folder / each.name)
+            for each in _entries(folder):
+                if _is_folder(each):
+                    found.append((each.name, each.is_symlink()))
+                elif each.is_symlink():
+                    self.links.add(folder / each.name)
             found.sort(
                 key=lambda each: (each[1], each[0])
             )  # a folder is known by its own path, not by a link to it
             self._listed[real] = found
         return self._listed[real]
+
+
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        return list(entries)
+    return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether an entry is a folder, or a link to one that can be looked at."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        # The link leads to itself, or through a folder that is forbidden. The others are folders all the same.
+        if entry.is_symlink():
+            return False
+        raise
