@@ -3,6 +3,8 @@
 import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -405,3 +407,29 @@ def test_an_environment_with_a_change_that_was_interrupted_meanwhile_is_not_repl
     assert "was interrupted while this command ran" in done.stderr
     assert is_old(old)
     assert beside(old) == [".venv"]
+
+
+@pytest.mark.parametrize("end", ["/", "//", "/.", "/../env"])
+@pytest.mark.parametrize("way", ["sync", "recipe"])
+def test_an_environment_whose_path_has_no_name_at_its_end_is_put_back_too(
+    old: Workspace, end: str, way: str
+) -> None:
+    old.venv.rename(old.app / "env-old-0123456789abcdef")
+    env = {"PIPPER_ENVIRONMENT": f"env{end}"}
+    done = old.process("sync", env=env) if way == "recipe" else old.run("sync", env=env)
+    assert f"Putting {old.app / 'env'} back" in done.stderr
+    assert (old.app / "env" / "mine.txt").exists()
+    assert [each.name for each in old.app.glob("env*")] == ["env"]
+
+
+@pytest.mark.parametrize("place", [".", "./", "..", "../app"])
+def test_an_environment_that_has_the_project_in_it_is_not_replaced(
+    old: Workspace, python: Path, place: str
+) -> None:
+    env = {"PIPPER_ENVIRONMENT": place}
+    folder = (old.app / place).resolve()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    before = tree(old.app)
+    done = old.run("sync", "--python", python, env=env, code=8)
+    assert "the project is in it" in done.stderr
+    assert tree(old.app) == before

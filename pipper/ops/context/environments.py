@@ -25,7 +25,7 @@ from pipper.python.environment import (
 from pipper.python.find import version_request
 from pipper.python.interpreter import Interpreter, inspect_interpreter, of_new_venv
 from pipper.python.running import running
-from pipper.system.trust import require_own_folder
+from pipper.system.trust import is_inside, require_own_folder
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -135,6 +135,11 @@ def _own_environment(
         if request.admits(present.interpreter) if request else _same_base(present.interpreter, base):
             return present
         version = present.interpreter.target.python_full_version
+        if is_inside(os.path.realpath(root), os.path.realpath(own)):
+            raise MachineError(
+                f"cannot make `{own}` anew: the project is in it, and would go with it",
+                hint="name another folder with PIPPER_ENVIRONMENT, or leave that variable out",
+            )
     made = environment_of(of_new_venv(own, base, None))
     return replace(made, is_missing=True, replaces=version)
 

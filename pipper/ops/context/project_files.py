@@ -80,8 +80,8 @@ def lock_beside(manifest_path: str) -> str:
 
 
 def environment_path(root: "str | os.PathLike[str]", environ: "Mapping[str, str]") -> str:
-    """Return the path of the virtual environment of the project at `root`."""
-    return os.path.join(root, environ.get(_ENVIRONMENT) or _VENV)
+    """Return the path of the virtual environment of the project at `root`, without `.`, `..` or a `/` at its end."""
+    return os.path.normpath(os.path.join(root, environ.get(_ENVIRONMENT) or _VENV))
 
 
 def version_file(root: "str | os.PathLike[str]") -> bytes:
