@@ -12,13 +12,15 @@ import errno
 import fcntl
 import os
 
-from pipper.python.venv import ASIDE, BESIDE, place_of_beside, venv_python_path
+from pipper.apply.stamp import STAMP
+from pipper.python.venv import ASIDE, BESIDE, STATE, UNFINISHED, place_of_beside, venv_python_path
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Beside:
@@ -59,6 +61,7 @@ class Aside:
     def __init__(self, root: str) -> None:
         self._root = root
         self._path = _name(root, ASIDE)
+        self._is_half_out = False
         self._descriptor = os.open(root, _FLAGS)
 
     def move_out(self) -> None:
@@ -67,9 +70,51 @@ class Aside:
         try:
             if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._root)):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._root)
-            os.rename(self._root, self._path)
+            self._rename_out()
         except FileNotFoundError:
             return  # somebody removed it
+
+    def _rename_out(self) -> None:
+        try:
+            os.rename(self._root, self._path)
+        except OSError as error:
+            if error.errno != errno.EXDEV or os.path.islink(self._root):
+                raise
+            try:
+                self._move_files_out()
+            except BaseException:
+                self._put_files_back()
+                raise
+
+    def _move_files_out(self) -> None:
+        """Move it file by file: a folder of a lower layer of overlayfs cannot be renamed.
+
+        If the command is killed meanwhile, both parts are marked as unfinished, and what is in its place is made anew.
+        The stamp goes first: with that, the next sync would have nothing to do.
+        """
+        self._is_half_out = True
+        os.mkdir(self._path, os.stat(self._root).st_mode & 0o777)
+        descriptor = os.open(self._path, _FLAGS)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        _lock(descriptor)
+        os.close(os.open(f"{self._path}/{UNFINISHED}", _NEW, 0o666))
+        if os.path.exists(f"{self._root}/{STATE}/{STAMP}"):
+            os.mkdir(f"{self._path}/{STATE}")
+            os.rename(f"{self._root}/{STATE}/{STAMP}", f"{self._path}/{STATE}/{STAMP}")
+        os.close(os.open(f"{self._root}/{UNFINISHED}", _NEW, 0o666))
+        _move(self._root, self._path)
+        os.unlink(f"{self._path}/{UNFINISHED}")
+        self._is_half_out = False
+
+    def _put_files_back(self) -> None:
+        """Undo `_move_files_out` where it was stopped, as far as the disk allows."""
+        try:
+            _move(self._path, self._root)
+            os.unlink(f"{self._root}/{UNFINISHED}")
+            self._is_half_out = False
+        except OSError:
+            return
 
     def put_back(self) -> None:
         """Undo `move_out`, if it was done; raises OSError if something is in its place."""
@@ -79,7 +124,8 @@ class Aside:
 
     def remove(self) -> None:
         """Remove it where it was moved to, as far as the disk allows."""
-        _remove_aside(self._path, self._root)
+        if not self._is_half_out:
+            _remove_aside(self._path, self._root)
 
     def close(self) -> None:
         """Let other commands have it, if it is still there."""
@@ -176,6 +222,13 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
         return
+
+
+def _move(source: str, destination: str) -> None:
+    # Imported here: few environments are moved so.
+    from pipper.system.moves import move  # noqa: PLC0415 - see above
+
+    move(source, destination, last=(UNFINISHED,))
 
 
 def _remove_empty(folder: str) -> None:

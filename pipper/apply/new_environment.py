@@ -71,7 +71,6 @@ class NewEnvironment:
                 return
             # Who waits for the lock goes on when the new one is there, and then waits for the lock of that.
             with environment_lock(self.place, self._reporter):
-                _refuse_interrupted(self.place)
                 self._swap(self.old)
         except OSError as error:
             if error.errno not in _TAKEN:
@@ -83,7 +82,7 @@ class NewEnvironment:
 
     def _swap(self, old: "Aside") -> None:
         try:
-            old.move_out()
+            _set_aside(old, self.place)
             self._beside.move_in()
         except BaseException:
             if not self.is_in_place:
@@ -175,13 +174,42 @@ def _old(place: Environment) -> "Aside | None":
         return Aside(os.fspath(place.root))
 
 
-def refuse_own(environment: Environment) -> None:
-    """Raise MachineError if an environment replaces the one that pipper itself runs in."""
+def refuse_irreplaceable(environment: Environment) -> None:
+    """Raise MachineError if an environment replaces the one that pipper itself runs in, or a mounted folder."""
     if environment.replaces and is_one_place(environment.root, sys.prefix):
         raise MachineError(
             f"cannot make `{environment.root}` anew: the running pipper is in it",
             hint="install pipper apart (pipx install pipper, uv tool install pipper)",
         )
+    if environment.replaces and os.path.ismount(environment.root):
+        raise _mounted(environment)
+
+
+def _mounted(environment: Environment) -> MachineError:
+    return MachineError(
+        f"cannot make `{environment.root}` anew: it is mounted, and cannot be renamed",
+        cause=f"it has Python {environment.replaces}",
+        hint=f"remove everything in `{environment.root}`, then run the command again: it fills the folder",
+    )
+
+
+def _set_aside(old: "Aside", environment: Environment) -> None:
+    """Move the environment out that is replaced; the caller holds its lock. Raises what `move_out` raises.
+
+    MachineError if it is mounted; ConflictError if a change of it waits to be finished.
+    """
+    if pending(environment):
+        raise ConflictError(
+            f"a change of `{environment.root}` was interrupted while this command ran",
+            hint="run the command again: it finishes that change first",
+        )
+    try:
+        old.move_out()
+    except OSError as error:
+        # Some mounted folders are on the disk of the folder around them, and are known by this error only.
+        if error.errno == errno.EBUSY:
+            raise _mounted(environment) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -210,8 +238,7 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
     try:
         if old is not None:
             with environment_lock(environment, reporter), os_errors("move aside", environment.root):
-                _refuse_interrupted(environment)
-                old.move_out()
+                _set_aside(old, environment)
         if environment.is_missing and ensure_venv(environment.root, environment.interpreter):
             made = _all_below(os.fspath(environment.root))
         yield old
@@ -228,15 +255,6 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
     finally:
         if old is not None:
             old.close()
-
-
-def _refuse_interrupted(environment: Environment) -> None:
-    """Raise ConflictError if a change of the environment that is replaced waits to be finished; it is locked."""
-    if pending(environment):
-        raise ConflictError(
-            f"a change of `{environment.root}` was interrupted while this command ran",
-            hint="run the command again: it finishes that change first",
-        )
 
 
 def _is_changed(environment: Environment) -> bool:

@@ -1,11 +1,12 @@
 """An environment that is made anew with another Python: the old one stays until the new one is there for good."""
 
+import errno
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def old(workspace: Workspace) -> Workspace:
 def python(old: Workspace) -> Path:
     """Another Python than that of the environment."""
     return second_python(old.root / "second")
+
+
+def refusing(number: int, rename: Callable[[str, str], None], old: Workspace) -> Callable[[str, str], None]:
+    """A rename that sets no folder aside, but fails with this number."""
+
+    def renamed(source: str, destination: str) -> None:
+        if source == str(old.venv) and "-old-" in destination:
+            raise OSError(number, os.strerror(number), source, None, destination)
+        rename(source, destination)
+
+    return renamed
 
 
 def beside(workspace: Workspace) -> list[str]:
@@ -433,3 +445,75 @@ def test_an_environment_that_has_the_project_in_it_is_not_replaced(
     done = old.run("sync", "--python", python, env=env, code=8)
     assert "the project is in it" in done.stderr
     assert tree(old.app) == before
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in its place"])
+def test_an_environment_in_a_lower_layer_is_set_aside_file_by_file(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    before = tree(old.venv)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refusing(errno.EXDEV, os.rename, old))
+        if in_place:
+            patch.setattr(new_environment, "_beside", lambda place: None)
+        with monkeypatch.context() as failing:
+            failing.setattr("pipper.apply.transaction.write_journal", no_space)
+            old.run("sync", "--python", python, code=8)
+        assert tree(old.venv) == before
+        assert beside(old) == [".venv"]
+        old.run("sync", "--python", python)
+    assert not is_old(old)
+    assert beside(old) == [".venv"]
+    assert "Nothing to do" in old.run("sync", "--python", python).stderr
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["fails", "is killed"])
+@pytest.mark.parametrize("after", [0, 1, 2, 30])
+def test_an_environment_that_was_set_aside_halfway_is_whole_again(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, after: int, is_killed: bool
+) -> None:
+    left = after
+    before = tree(old.venv)
+    rename = refusing(errno.EXDEV, os.rename, old)
+
+    def stopped(source: str, destination: str) -> None:
+        nonlocal left
+        if source.startswith(f"{old.venv}/") and "-old-" in destination:
+            if not left:
+                raise OSError(28, "No space left on device", destination)
+            left -= 1
+            if os.path.isdir(source) and not os.path.islink(source):  # noqa: PTH112, PTH114 - as they come
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, destination)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", stopped)
+        if is_killed:
+            patch.setattr(beside_folders.Aside, "_put_files_back", lambda aside: None)
+            patch.setattr(beside_folders.Aside, "put_back", lambda aside: None)
+        old.run("sync", "--python", python, code=8)
+    if is_killed:
+        old.run(
+            "sync", *(() if after else ("--reinstall", "alpha"))
+        )  # with its stamp, it would look at nothing
+        assert is_old(old) == (after == 0)
+    else:
+        assert tree(old.venv) == before
+    assert beside(old) == [".venv"]
+    assert old.run("sync", "--check").code == 0
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in its place"])
+def test_an_environment_in_a_mounted_folder_is_not_replaced_and_told_how_it_can_be(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    before = tree(old.venv)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refusing(errno.EBUSY, os.rename, old))
+        if in_place:
+            patch.setattr(new_environment, "_beside", lambda place: None)
+        done = old.run("sync", "--python", python, code=8)
+    assert "it is mounted" in done.stderr
+    assert f"remove everything in `{old.venv}`, then run the command again" in done.stderr
+    assert tree(old.venv) == before
+    assert beside(old) == [".venv"]

@@ -14,6 +14,7 @@ import pytest
 from tests.commands import CHECKOUT
 from tests.filesystems.place import Place, preloadable
 from tests.wheelhouse import make_wheel
+from tests.workshop import second_python
 
 _IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0 and sys.platform == "linux"
 
@@ -109,6 +110,30 @@ def test_N08_what_a_lower_layer_of_an_image_has_is_upgraded_and_removed(tmp_path
     with _mounted("overlay", layers, merged):
         assert image.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
         image.upgrade()
+        image.run("sync", "--python", second_python(outside / "second"))
+        assert image.versions() == {"foo": "2.0.0"}
+        assert [each.name for each in (merged / "app").glob(".venv*")] == [".venv"]
+
+
+@pytest.mark.skipif(not _IS_ROOT, reason="only root mounts")
+def test_N08_an_environment_in_a_mounted_folder_is_replaced_when_that_is_empty(tmp_path: Path) -> None:
+    root, outside = tmp_path / "usual", tmp_path / "outside"
+    venv = root / "app" / ".venv"
+    for folder in (venv, outside):
+        folder.mkdir(parents=True)
+    with _mounted("tmpfs", "size=100m", venv):
+        place = Place(root=root, outside=outside)
+        place.begin()
+        place.run("lock")
+        place.run("sync")
+        python = second_python(outside / "second")
+        done = place.run("sync", "--python", python, ok=False)
+        assert (done.code, "it is mounted" in done.stderr) == (8, True)
+        assert place.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
+        for entry in venv.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        place.run("sync", "--python", python)
+        assert place.versions() == {"foo": "1.0.0", "bar": "1.0.0"}
 
 
 @pytest.mark.skipif(not _IS_ROOT, reason="only root mounts")

@@ -16,7 +16,7 @@ from pipper.apply.new_environment import (
     gone_on_error,
     made_in_place,
     put_together,
-    refuse_own,
+    refuse_irreplaceable,
     remove_unfinished,
 )
 from pipper.apply.pending import pending
@@ -131,7 +131,7 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     """Create the environment only after all files are fetched, so that an error leaves nothing behind."""
     environment, reporter = run.environment, run.settings.reporter
     refuse_unwritable(environment)
-    refuse_own(environment)
+    refuse_irreplaceable(environment)
     if environment.replaces and pending(environment):
         run = _with_change_finished(run)
     cache = open_cache(run.settings)
