@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipper.cache.folder import disk_errors, make_private, mark_used, refuse_links
-from pipper.cache.parts import LOCK, is_own
+from pipper.cache.parts import INTERPRETERS, LOCK, is_own
 from pipper.cache.receiver import Receiver
 from pipper.core.archive_limits import DEFAULT_LIMITS, Limits
 from pipper.core.reporter import Reporter
@@ -86,7 +86,7 @@ class Cache:
     @property
     def interpreters(self) -> Path:
         """The folder for `inspect_interpreter`."""
-        return self.root / "interpreters"
+        return self.root / INTERPRETERS
 
     @property
     def builds(self) -> Path:

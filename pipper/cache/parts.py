@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 RECIPES = "recipes"
 """The part with what `apply.recipe` remembers of environments."""
-PARTS = ("memos", "files", "wheels", "builds", "built", "interpreters", "index", "stamps", RECIPES, "tmp")
+INTERPRETERS = "interpreters"
+"""The part that each command writes to that looks at a Python."""
+PARTS = ("memos", "files", "wheels", "builds", "built", INTERPRETERS, "index", "stamps", RECIPES, "tmp")
 """All that the cache creates and `clean` removes, in this order: a memo goes by what the others hold."""
 LOCK = ".lock"
 TAG = "CACHEDIR.TAG"
+SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
+"""What that file begins with, in the cache of any program."""
 
 _FOLDERS = {"linux": "~/.cache/pipper", "darwin": "~/Library/Caches/pipper"}
 
@@ -25,7 +29,7 @@ def is_own(part: str, name: str) -> bool:
     """
     if name == LOCK or (name.startswith(".pipper-") and name.endswith(".tmp")):
         return True
-    if part == "interpreters":
+    if part == INTERPRETERS:
         name, dot, end = name.partition(".")
         return dot + end == ".json" and _is_hex(name, 64)
     return _is_hex(name, {"tmp": 32, "index": 16}.get(part, 2))

@@ -284,6 +284,39 @@ def test_what_a_link_in_a_member_leads_to_is_built_and_counts_as_its_own(yard: Y
         assert (yard.workspace.site / "acme" / "new.py").exists()
 
 
+@pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "with other files"])
+def test_a_cache_in_the_project_is_no_part_of_what_is_built(yard: Yard, tagged: bool) -> None:
+    cache = yard.workspace.app / ".pipper-cache"
+    if not tagged:
+        cache.mkdir(mode=0o700, parents=True)
+        (cache / ".gitignore").write_text("*\n")
+    env = {"PIPPER_CACHE_DIR": str(cache)}
+    yard.project()
+    yard.workspace.run("lock", env=env)
+    done = yard.workspace.run("sync", "--no-editable", env=env)
+    assert done.stderr.count("Building app") == 1
+    assert (cache / "CACHEDIR.TAG").exists() == tagged
+    yard.member(
+        "lab", "lab"
+    )  # a build of another member writes to the cache while the project's own is built
+    yard.project("workspace.members = ['lab']\n")
+    yard.workspace.run("lock", env=env)
+    done = yard.workspace.run("sync", "--no-editable", env=env)
+    assert done.stderr.count("Building app") == 1
+    assert "building it again" not in done.stderr
+    assert "Nothing to do" in yard.workspace.run("sync", "--no-editable", env=env).stderr
+
+
+def test_a_link_in_a_member_that_leads_to_itself_is_left_out_of_what_is_built(yard: Yard) -> None:
+    lab = yard.member("../lab", "lab")
+    (lab / "loop").symlink_to("loop")
+    yard.ask("lab", more=APART)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    assert installed_value(yard, "lab") == "1"
+    assert "Nothing to do" in yard.workspace.run("sync").stderr
+
+
 def test_a_link_in_a_member_that_leads_to_nothing_counts_once_it_does(yard: Yard) -> None:
     lab = yard.member("../lab", "lab")
     (lab / "later.py").symlink_to("../later/later.py")

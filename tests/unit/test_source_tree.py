@@ -7,6 +7,7 @@ import pytest
 
 from pipper.build.member_state import tree_state
 from pipper.build.source_tree import OLDEST, copy_tree, walk_tree
+from pipper.errors import MachineError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 
@@ -54,8 +55,24 @@ def test_links_that_stand_for_more_files_than_a_disk_has_are_refused(tmp_path: P
     for level in range(20):
         made(tmp_path / "lab", f"{level}/file", **{f"{level}__{side}": f"../{level + 1}" for side in "ab"})
     made(tmp_path / "lab", "20/file")
-    with pytest.raises(OSError, match="links to folders"):
+    with pytest.raises(MachineError, match="lead to the same folders") as caught:
         copy_tree(tmp_path / "lab", tmp_path / "copy")
+    assert str(tmp_path / "lab") in caught.value.hint
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_link_that_leads_to_itself_is_left_out(tmp_path: Path) -> None:
+    source = made(tmp_path / "lab", "one.py", loop="loop", there="back", back="there")
+    assert copied(source) == {"one.py"}
+    assert {*next(walk_tree(source)).ends} == {"loop", "there", "back"}
+
+
+def test_thousands_of_links_to_folders_are_followed(tmp_path: Path) -> None:
+    """As in the folder `node_modules` of a package manager that links."""
+    source = made(tmp_path / "lab", *(f"store/{n}/file" for n in range(20)))
+    for number in range(1500):
+        (source / f"link-{number}").symlink_to(f"store/{number % 20}")
+    assert len(copied(source)) == 1520
 
 
 def test_the_state_of_a_tree_is_that_of_what_is_copied(tmp_path: Path) -> None:
