@@ -227,8 +227,10 @@ def gone_on_error(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Aside | None"]:
-    """Make the virtual environment if it is missing, while the block runs that fills it; yield what it replaces.
+def made_in_place(environment: Environment, reporter: Reporter) -> Iterator[tuple["Aside | None", bool]]:
+    """Make the virtual environment if it is missing, while the block runs that fills it.
+
+    Yields what it replaces, and whether this call made it, and not another command.
 
     If the block raises, what was made is removed, and what it replaces comes back. All stays as it is if the change was
     committed. What others made there stays in any case. Raises MachineError if the old one cannot be moved.
@@ -241,7 +243,7 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator["Asi
                 _set_aside(old, environment)
         if environment.is_missing and ensure_venv(environment.root, environment.interpreter):
             made = _all_below(os.fspath(environment.root))
-        yield old
+        yield old, bool(made)
     except BaseException:
         # The error of the block is the one to report.
         with contextlib.suppress(OSError, PipperError):

@@ -150,7 +150,7 @@ def test_what_another_sync_completed_while_a_failed_one_waited_to_clean_up_stays
         missing.process("sync")
         return lock(environment, reporter)
 
-    def interrupted(*args: object) -> None:
+    def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

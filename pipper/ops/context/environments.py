@@ -144,16 +144,20 @@ def _own_environment(
     return replace(made, is_missing=True, replaces=version)
 
 
-def refuse_remade(settings: Settings, environment: Environment) -> None:
+def refuse_remade(settings: Settings, environment: Environment, *, is_ours: bool) -> None:
     """Raise ConflictError if an environment has another Python by now than when it was chosen, or is gone.
 
-    The caller holds its lock. Raises what `inspect_interpreter` raises.
+    `is_ours`: this command has just made it. The caller holds its lock. Raises what `inspect_interpreter` raises.
     """
     chosen = environment.interpreter
     if not os.path.lexists(chosen.executable):
         raise ConflictError(
             f"`{environment.root}` went away while this command ran", hint="run the command again"
         )
+    python, base = map(os.path.realpath, (chosen.executable, chosen.base_executable))
+    if is_ours or (python == base and chosen.scheme.purelib.is_dir()):
+        return
+    # It may be a copy of its base, or a link to another one.
     present = inspect_interpreter(chosen.executable, open_cache(settings).interpreters)
     if _same_base(present, chosen) and _libraries(present) == _libraries(chosen):
         return

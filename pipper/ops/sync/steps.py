@@ -149,8 +149,8 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
                     if new is not None:
                         return _sync_new(run, documents, wheels, new)
                 run.recorder = None
-            with made_in_place(environment, reporter) as old:
-                return _sync_existing(run, documents, wheels, old)
+            with made_in_place(environment, reporter) as (old, is_ours):
+                return _sync_existing(run, documents, wheels, old, is_ours=is_ours)
 
 
 def _with_change_finished(run: SyncRun) -> SyncRun:
@@ -187,11 +187,13 @@ def _sync_existing(
     documents: Mapping[Path, bytes],
     wheels: Mapping[str, UnpackedWheel],
     old: "Aside | None" = None,
+    *,
+    is_ours: bool = False,
 ) -> SyncOutcome:
     environment, reporter = run.environment, run.settings.reporter
     with environment_lock(environment, reporter):
         project = run.goal.project if pending(environment) else None
-        refuse_remade(run.settings, environment)
+        refuse_remade(run.settings, environment, is_ours=is_ours)
         recover(environment, reporter, project.folders if project else ())
         run = run.renewed()
         run.note_environment()
