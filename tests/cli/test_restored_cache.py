@@ -344,14 +344,16 @@ def test_T11_pruning_does_not_follow_a_link_either(filled: Workspace) -> None:
     (outside / "thesis").write_text("mine")
     os.utime(outside / "thesis", (1, 1))
     for part in ("files", "wheels", "index", "stamps", "recipes"):
-        (cache_of(filled) / part).mkdir(exist_ok=True)
-        (cache_of(filled) / part / "zz").symlink_to(outside)
-        (cache_of(filled) / part / "ab").mkdir(exist_ok=True)
-        (cache_of(filled) / part / "ab" / "entry").symlink_to(outside / "thesis")
-        os.utime(cache_of(filled) / part / "ab" / "entry", (1, 1), follow_symlinks=False)
+        link, folder = (
+            cache_of(filled) / part / (each * (8 if part == "index" else 1)) for each in ("cd", "ab")
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(outside)
+        (folder / "entry").symlink_to(outside / "thesis")
+        os.utime(folder / "entry", (1, 1), follow_symlinks=False)
     filled.run("cache", "prune")
     assert (outside / "thesis").read_text() == "mine"
-    assert not list(cache_of(filled).glob("*/ab/entry"))
+    assert not list(cache_of(filled).glob("*/ab*/entry"))
     filled.run("cache", "clean")
     assert (outside / "thesis").read_text() == "mine"
 
