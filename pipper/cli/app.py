@@ -106,7 +106,7 @@ class _LazyGroup(click.Group, HelpLayout):
 )
 @click.pass_context
 def app(ctx: click.Context) -> None:
-    """Lock, install and publish private Python packages on an S3 bucket or a directory, without a server."""
+    """A private Python package manager that needs no server: packages live in an S3 bucket or a directory."""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
         ctx.exit(2)

@@ -1,1 +1,1 @@
-"""One module a command: options in, one operation, rendering out."""
+"""One module per command: options in, one operation, rendering out."""
