@@ -146,7 +146,7 @@ def remove_leftovers(root: str) -> None:
 
 
 def is_set_aside(root: str) -> bool:
-    """Tell whether an environment lies beside its place `root`, where a command set it aside."""
+    """Return whether an environment lies beside its place `root`, where a command set it aside."""
     return bool(_beside(root, ASIDE))
 
 

@@ -50,7 +50,7 @@ def _modules(environment: Environment, installed: Iterable[Installed]) -> list[s
 
     @functools.cache
     def is_here(folder: str) -> bool:
-        """Tell whether bytecode of a folder would be written in the environment, and not behind a link out of it."""
+        """Return whether bytecode of a folder would be written in the environment, and not behind a link out of it."""
         return is_inside(os.path.realpath(layout.absolute(f"{folder}/__pycache__")), layout.anchor or "/")
 
     for each in installed:

@@ -110,7 +110,7 @@ def _is_folder(place: str, mode: int, layout: Layout) -> bool:
     if not f"{real}/".startswith(f"{layout.anchor}/"):
         raise IntegrityError(
             f"`{place}` is a symbolic link that leads out of the environment, to `{real}`",
-            hint="replace it with a folder",
+            hint="replace it with a directory",
         )
     return os.path.isdir(real)
 

@@ -77,7 +77,7 @@ class Stage:
             path = str(error.filename2 or error.filename or "").removeprefix(f"{self.tree}/")
             raise IntegrityError(
                 f"{wheel.filename} contains `{path}`, which another wheel of the plan contains too",
-                cause="one of them is a folder, or they differ in the case of letters only",
+                cause="one of them is a directory, or they differ in the case of letters only",
                 hint=_without_file("one of the two packages"),
             ) from error
         self.staged.append(Staged(name=wheel.name, dist_info=library + wheel.dist_info, record=record))

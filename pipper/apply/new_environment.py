@@ -165,7 +165,7 @@ def _old(place: Environment) -> "Aside | None":
         return None
     if os.name == "nt":
         raise MachineError(
-            f"cannot make `{place.root}` anew: Windows does not rename a folder that is in use",
+            f"cannot recreate `{place.root}`: Windows does not rename a directory that is in use",
             hint=f"remove `{place.root}`, then run the command again",
         )
     from pipper.apply.beside import Aside  # noqa: PLC0415 - see above
@@ -178,8 +178,8 @@ def refuse_irreplaceable(environment: Environment) -> None:
     """Raise MachineError if an environment replaces the one that pipper itself runs in, or a mounted folder."""
     if environment.replaces and is_one_place(environment.root, sys.prefix):
         raise MachineError(
-            f"cannot make `{environment.root}` anew: the running pipper is in it",
-            hint="install pipper apart (pipx install pipper, uv tool install pipper)",
+            f"cannot recreate `{environment.root}`: the running pipper is in it",
+            hint="install pipper in its own environment (pipx install pipper, uv tool install pipper)",
         )
     if environment.replaces and os.path.ismount(environment.root):
         raise _mounted(environment)

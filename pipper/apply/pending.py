@@ -9,4 +9,7 @@ def pending(environment: Environment) -> str:
     """Return the warning about an interrupted change, for commands that only read; empty if there is none."""
     if not (environment.state_dir / JOURNAL).exists():
         return ""
-    return f"a change of `{environment.root}` was interrupted: the next command that changes it finishes it"
+    return (
+        f"a change of `{environment.root}` was interrupted:"
+        " the next command that modifies it will complete the change"
+    )

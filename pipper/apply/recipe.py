@@ -2,8 +2,8 @@
 
 A recipe lists the folders of an environment, the files of unpacked wheels and where each is linked, and the files that
 are the environment's own. What pipper wrote for the packages (RECORD, marks, scripts) lies beside the recipe in the
-cache, and is linked too. What else is not in a wheel (`pyvenv.cfg`, the scripts of activation) people edit: it is
-written.
+cache, and is linked too. Other files that are in no wheel (`pyvenv.cfg`, the activation scripts) are written, because
+people edit them.
 
     recipes/AB/DIGEST/recipe   the recipe, with a seal; DIGEST is that of the path of the environment
     recipes/AB/DIGEST/files/   the files that pipper wrote

@@ -100,7 +100,7 @@ class Moves:
         self.paths = moves(self._files, layout, self._looked)
 
     def hold(self) -> bool:
-        """Tell whether nothing came into a folder that is moved as a whole; raises OSError."""
+        """Return whether nothing came into a folder that is moved as a whole; raises OSError."""
         # A folder that changed just before it was looked into may have changed after that with the same time.
         if all(
             changed < self._began - _TICK and _time(path) == changed for path, changed in self._looked.items()
@@ -166,14 +166,14 @@ def _names(relative: str, layout: Layout) -> dict[str, str]:
 
 
 def _leads_away(place: str, path: str, layout: Layout) -> bool:
-    """Tell whether a folder is a link other than the environment's own, such as `lib64`."""
+    """Return whether a folder is a link other than the environment's own, such as `lib64`."""
     if not os.path.islink(place):
         return False
     return not layout.keeps(path) or not os.path.realpath(place).startswith(f"{layout.anchor}/")
 
 
 def _covered(relative: str, node: _Node, layout: Layout, found: list[str], looked: dict[str, int]) -> bool:
-    """Tell whether all of a folder is removed; if not, add the parts to remove to `found`."""
+    """Return whether all of a folder is removed; if not, add the parts to remove to `found`."""
     whole = True
     parts: list[str] = []
     place = layout.absolute(relative)

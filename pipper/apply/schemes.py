@@ -67,7 +67,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         return relative
 
     def keeps(self, folder: str) -> bool:
-        """Tell whether a folder is kept when it becomes empty."""
+        """Return whether a folder is kept when it becomes empty."""
         folder = self.key(folder)
         if folder in self.protected:
             return True
@@ -75,7 +75,7 @@ class Layout(Struct, frozen=True, kw_only=True):
         return not self.is_own and not folder.startswith(libraries)
 
     def inside(self, relative: str) -> bool:
-        """Tell whether a RECORD may own this path: below a scheme's folder, not a file of the environment itself."""
+        """Return whether a RECORD may own this path: below a scheme's folder, not a file of the environment itself."""
         relative, prefixes = self.key(relative), self.prefixes
         if self.ignores_case:
             prefixes = {name: folded(prefix) for name, prefix in prefixes.items()}

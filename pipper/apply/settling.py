@@ -58,7 +58,7 @@ def with_unsettled(environment: Environment, layout: Layout, journal: Journal) -
 
 
 def _is_damaged(each: Staged, layout: Layout) -> bool:
-    """Tell whether RECORD or a file in it is damaged; a RECORD that another tool wrote since is not."""
+    """Return whether RECORD or a file in it is damaged; a RECORD that another tool wrote since is not."""
     dist_info = layout.absolute(each.dist_info)
     if os.path.islink(dist_info):
         return False

@@ -31,7 +31,7 @@ _WAIT_SECONDS = 0.003
 
 
 def is_current(environment_root: "str | os.PathLike[str]", key: str) -> bool:
-    """Tell whether the environment at this root has a valid stamp with this key.
+    """Return whether the environment at this root has a valid stamp with this key.
 
     The key covers everything else that a sync depends on: lock, options, interpreter. A stamp is invalid if it is
     not newer than what it covers, if there is a journal, or if it cannot be read. Never raises.
@@ -102,7 +102,7 @@ class Covered:
         self.places, self.folders, self._names = _covered(environment.libraries, environment.scheme.scripts)
 
     def is_like(self, other: "Covered") -> bool:
-        """Tell whether it differs from another look in nothing but what Python does when it compiles modules."""
+        """Return whether it differs from another look in nothing but what Python does when it compiles modules."""
         return self._comparable == other._comparable
 
     @property

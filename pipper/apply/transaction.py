@@ -152,8 +152,8 @@ class _Transaction:
         """Raise ConflictError if a folder that is to go as a whole has got something that stays."""
         if not gone.hold():
             raise ConflictError(
-                f"another process changed what is to be removed from `{self._environment.root}`",
-                cause="files came to the folders of packages, or went, while this command ran",
+                f"another process changed `{self._environment.root}` while this command ran",
+                cause="files were added to or removed from package directories",
                 hint="run the command again",
             )
 

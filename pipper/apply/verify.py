@@ -50,7 +50,7 @@ def verify(
 
 
 def starts_here(python: str, environment: Environment) -> bool:
-    """Tell whether scripts that start `python` are right for an environment, whatever the path's spelling."""
+    """Return whether scripts that start `python` are right for an environment, whatever the path's spelling."""
     interpreter = environment.interpreter
     own = os.fspath(interpreter.executable)
     if not python or python == own:

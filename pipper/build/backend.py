@@ -81,7 +81,7 @@ def build_wheel(source: Path, output: Path, builder: Builder) -> Path:
         raise MachineError(
             f"cannot build {source}",
             cause=copy_error(error),
-            hint="check the permissions of that path and the free space in the temporary folder",
+            hint="check the permissions of that path and the free space in the temporary directory",
         ) from error
 
 

@@ -130,7 +130,7 @@ class Hooks:
                 raise error.exception from error
             if isinstance(error.exception, pyproject_hooks.HookMissing):
                 raise UsageError(
-                    f"the build backend of {subject} cannot do what is asked: it has no `{error.exception}`",
+                    f"the build backend of {subject} does not implement `{error.exception}`",
                     cause="an editable installation needs a backend with the hooks of PEP 660",
                     hint="write `editable = false` beside its path in [sources], or use a newer backend",
                 ) from error
@@ -138,7 +138,7 @@ class Hooks:
                 raise MachineError(
                     f"cannot build {subject}",
                     cause=f"{error.exception.filename}: {error.exception.strerror}",
-                    hint="check the permissions of that path and the free space in the temporary folder",
+                    hint="check the permissions of that path and the free space in the temporary directory",
                 ) from error
             raise self._failed(lines or str(error).splitlines()) from error
         except build.BuildException as error:

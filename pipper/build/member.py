@@ -80,7 +80,7 @@ def _hooks_on_copy(
         raise MachineError(
             f"cannot copy {folder} for its build",
             cause=copy_error(error),
-            hint="check the permissions of that path and the free space in the temporary folder",
+            hint="check the permissions of that path and the free space in the temporary directory",
         ) from error
     for name, content in edited.items():
         with os_errors("write", copy / name):

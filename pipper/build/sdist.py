@@ -75,7 +75,7 @@ class Unpacked(Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def unpacked_sdist(path: Path, *, filename: str, limits: Limits) -> Iterator[Unpacked]:
     """Unpack a source distribution for a build; everything is removed afterwards. Raises as `unpack_sdist`."""
-    with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
+    with os_errors("write", "a temporary directory", hint="set TMPDIR to a directory with free space"):
         folder = tempfile.TemporaryDirectory(prefix="pipper-build-", ignore_cleanup_errors=True)
     with folder as name:
         scratch = Path(name).resolve()  # backends compare real paths
@@ -99,7 +99,9 @@ def unpack_sdist(path: Path, into: Path, *, filename: str, limits: Limits) -> tu
             newest = _unpack_tar(path, into, filename, limits)
         tops = sorted(into.iterdir())
     if len(tops) != 1 or tops[0].is_symlink() or not tops[0].is_dir():
-        raise refusal(filename, "does not hold exactly one folder, as a source distribution does", hint=_HINT)
+        raise refusal(
+            filename, "does not hold exactly one directory, as a source distribution does", hint=_HINT
+        )
     return tops[0], min(max(newest, OLDEST), _NEWEST)
 
 

@@ -28,7 +28,7 @@ def require_project(source: Path) -> None:
         raise UsageError(
             f"{source} is not a Python project",
             cause="it has neither pyproject.toml nor setup.py",
-            hint="name the folder that has one of them",
+            hint="name the directory that has one of them",
         )
 
 

@@ -112,7 +112,7 @@ class Cache:
             self.sweep()
 
     def may_have(self, sha256: str) -> bool:
-        """Tell whether something is there under this hash; `file` reads it."""
+        """Return whether something is there under this hash; `file` reads it."""
         return os.path.lexists(self._place("files", sha256))
 
     def seen(self, sha256: str) -> tuple[int, ...]:

@@ -28,12 +28,12 @@ def make_private(root: Path) -> None:
     if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
         raise MachineError(
             f"the cache `{root}` belongs to another user",
-            hint="set PIPPER_CACHE_DIR to a folder of your own",
+            hint="set PIPPER_CACHE_DIR to a directory of your own",
         )
     if os.name != "nt" and found.st_mode & 0o022:
         raise MachineError(
             f"others can write to the cache `{root}`",
-            hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a folder of your own",
+            hint=f"run `chmod go-w {root}`, or set PIPPER_CACHE_DIR to a directory of your own",
         )
     refuse_links(*(f"{root}/{name}" for name in (LOCK, TAG, *PARTS)))
     with disk_errors(root):
@@ -78,5 +78,5 @@ def mark_used(path: str | Path, *, beside: Callable[[], str | Path] | None = Non
 
 def disk_errors(path: str | Path, size: int = 0) -> AbstractContextManager[None]:
     """Raise MachineError for an OSError in the block, which writes `size` bytes to the cache."""
-    hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another folder"
+    hint = "free space or fix permissions there, or set PIPPER_CACHE_DIR to another directory"
     return os_errors("write", path, needed=size, hint=hint)

@@ -43,7 +43,7 @@ class Receiver:
         self.size = 0
 
     def matches(self) -> bool:
-        """Tell whether size and hash are the expected ones."""
+        """Return whether size and hash are the expected ones."""
         return self.size == self._expected and self._hash.hexdigest() == self._sha256
 
     def mismatch(self) -> IntegrityError:

@@ -78,7 +78,7 @@ class UnpackedWheel(
 
 
 def intact(wheel: UnpackedWheel) -> bool:
-    """Tell whether an unpacked wheel is unchanged: size, time and owner of every file.
+    """Return whether an unpacked wheel is unchanged: size, time and owner of every file.
 
     Hard links share a file with every environment: an edit in one of them must not get into the next. Raises
     MachineError if a file cannot be examined.
@@ -102,7 +102,7 @@ def intact(wheel: UnpackedWheel) -> bool:
 
 
 def is_in_place(wheel: UnpackedWheel) -> bool:
-    """Tell whether the folders of an unpacked wheel are those of its index, in which nothing was replaced since."""
+    """Return whether the folders of an unpacked wheel are those of its index, in which nothing was replaced since."""
     tree = wheel.tree
     try:
         for path, changed in wheel.folders:
@@ -115,7 +115,7 @@ def is_in_place(wheel: UnpackedWheel) -> bool:
 
 
 def holds(tree: Path, wheel: "WheelFile") -> bool:
-    """Tell whether a folder contains the members of a wheel byte for byte, and nothing else, not even a link.
+    """Return whether a folder contains the members of a wheel byte for byte, and nothing else, not even a link.
 
     Raises OSError if it cannot be read.
     """

@@ -33,12 +33,12 @@ _SECTIONS = {
         "tree": "Show the locked packages and their dependencies as a tree.",
         "why": "Show why a package is in the lock.",
         "outdated": "List locked packages that have newer versions.",
-        "audit": "List known weaknesses of the locked packages of the index.",
+        "audit": "List known vulnerabilities of locked packages from the index.",
     },
     "Publishing": {
         "bundle": "Build a project into a bundle (.pipper).",
         "publish": "Upload bundles and wheels to a repository.",
-        "yank": "Mark a published version so that it is not chosen any more.",
+        "yank": "Mark a published version so that no new lock chooses it.",
     },
     "Maintenance": {
         "repository": "See, copy, prune, check and repair repositories.",

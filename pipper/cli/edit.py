@@ -65,7 +65,7 @@ add_options = together(
         "editable",
         multiple=True,
         metavar="DIR",
-        help="Require the project in DIR; edits there count without a sync.",
+        help="Require the project in DIR; changes take effect without a sync.",
     ),
     build_option,
     *_common(
@@ -123,7 +123,7 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         *(MemberFolder(path=path, editable=True) for path in given.get("editable", ())),
     )
     if from_file and (given["requirements"] or folders):
-        raise click.UsageError("give REQ or -i FILE, not both")
+        raise click.UsageError("REQ and -i FILE cannot be combined")
     if given["dev"] and given["group"] not in (None, "dev"):
         raise click.UsageError("--dev means --group dev: give one of them")
     group = "dev" if given["dev"] and not from_file else given["group"]

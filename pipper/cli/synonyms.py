@@ -7,7 +7,9 @@ _RUN = "pipper run CMD"
 _INDEX = "write `url` under [index] of the manifest, or set PIPPER_INDEX_URL"
 _ACCESS = "-p PROFILE or -c KEY SECRET gives the credentials"
 _NO_PROJECT = "pipper sync --no-project"
-_BUILD = "[build] `allow` of the manifest, or --build NAME, says what may be built; all else needs a wheel"
+_BUILD = (
+    "[build] `allow` of the manifest, or --build NAME, says what may be built; everything else needs a wheel"
+)
 _DIRECTORY = "pipper COMMAND --project DIR"
 _NEVER_ASKS = "leave it out: pipper never asks"
 
@@ -56,7 +58,7 @@ _COMMANDS = {
     "pip": "leave `pip` out: pipper install REQ, pipper list, pipper sync",
     "config": f"{_REPOSITORY}; PIPPER_* variables are options",
     "source": _REPOSITORY,
-    "repo": "pipper repository list, and all else with `repository` in full",
+    "repo": "pipper repository list, everything else with `repository` in full",
     "repositories": "pipper repository list",
     "login": f"{_REPOSITORY}, with -p PROFILE or -c KEY SECRET",
     "logout": "pipper repository remove NAME",
@@ -98,8 +100,8 @@ _OPTIONS = {
     "-e": "pipper add --editable DIR",
     "--index-url": _INDEX,
     "--default-index": _INDEX,
-    "--index": f"{_INDEX}; further indexes stand under [indexes]",
-    "--extra-index-url": "a further index stands under [indexes], its names under [sources] of the manifest",
+    "--index": f"{_INDEX}; additional indexes go under [indexes]",
+    "--extra-index-url": "an additional index goes under [indexes], its names under [sources] of the manifest",
     "--find-links": "pipper publish DIR -b ./packages, then -b ./packages; or pipper sync --offline --from DIR",
     "--trusted-host": "leave it out: https is for all hosts, http for this machine only",
     "--pre": "write `prereleases = true`, or a list of names, into the manifest",
@@ -109,7 +111,7 @@ _OPTIONS = {
     "--no-deps": "leave it out: pipper installs what the lock lists",
     "--force-reinstall": "pipper sync --reinstall [NAME]",
     "--ignore-installed": "pipper sync --reinstall [NAME]",
-    "--require-hashes": "leave it out: every file is held against the hash in the lock",
+    "--require-hashes": "leave it out: every file is checked against the hash in the lock",
     "--no-binary": _BUILD,
     "--only-binary": _BUILD,
     "--no-build-isolation": "leave it out: each build runs in an environment of its own",
@@ -122,7 +124,7 @@ _OPTIONS = {
     "--features": "pipper sync --extra E",
     "--no-root": _NO_PROJECT,
     "--no-install-project": _NO_PROJECT,
-    "--inexact": "leave it out: pipper removes what it installed itself, and with --exact all else",
+    "--inexact": "leave it out: pipper removes what it installed itself, and with --exact everything else",
     "--outdated": "pipper outdated",
     "--format": "--json",
     "--directory": _DIRECTORY,

@@ -249,7 +249,7 @@ def _with_retries(work: Callable[[], T]) -> T:
 
 
 def _begins_at(response: "BaseHTTPResponse", start: int) -> bool:
-    """Tell whether the response begins at `start`; False if the server ignored the range and sends everything."""
+    """Return whether the response begins at `start`; False if the server ignored the range and sends everything."""
     if response.status != 206:
         return False
     if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):

@@ -107,7 +107,7 @@ def expired(until: datetime, now: datetime, *, subject: str = "") -> AccessError
     """Return the error for an expired signature; both times are aware."""
     times = f"{_moment(until)} (local now {_moment(now)})"
     return AccessError(
-        f"{subject}{': ' if subject else ''}authorisation expired at {times}",
+        f"{subject}{': ' if subject else ''}authorization expired at {times}",
         hint="run `pipper authorize` again on a machine with credentials",
     )
 

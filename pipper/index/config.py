@@ -150,7 +150,7 @@ def _parsed(url: str, step: str, ca_file: Path | None) -> IndexAddress:
     parts = split_url(url)
     user, password = parts.username, parts.password
     if parts.scheme not in ("https", "http", "file") or not (parts.hostname or parts.scheme == "file"):
-        hint = "write a folder as in `file:///srv/simple`" if _PATH.match(url) else _HINT
+        hint = "write a directory as in `file:///srv/simple`" if _PATH.match(url) else _HINT
         raise UsageError(
             f"the index URL from {step} is not valid", cause="not an http or file URL", hint=hint
         )

@@ -153,7 +153,7 @@ def metadata_from(
         return ReleaseMetadata(unusable="its Requires-Python is too long, or has a number of too many digits")
     python = specifiers(core.requires_python)
     if core.requires_python and python is None:
-        note(f"{subject}: its Requires-Python `{core.requires_python[:60]}` is malformed, and counts as none")
+        note(f"{subject}: its Requires-Python `{core.requires_python[:60]}` is malformed, and is ignored")
     return ReleaseMetadata(
         requires_dist=tuple(requires),
         provides_extra=frozenset(canonicalize_name(extra) for extra in core.provides_extra),

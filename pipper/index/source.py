@@ -129,7 +129,7 @@ class IndexSource:
             count = self._unusable[name]
         if count >= _MOST_UNUSABLE:
             raise StoreError(
-                f"gave up `{name}` after {count} files of the index that cannot be used",
+                f"stopped reading `{name}`: {count} of its files are unusable",
                 cause=f"the last one: {why}",
                 hint=f"require versions that can be used, as in `{name}<2`, or {_SERVER}",
             )
@@ -141,8 +141,8 @@ class IndexSource:
             self._passed_over.add(release.name)
         if not is_known:
             self._reporter.warning(
-                f"passed over {release.name} {release.version}, and others like it: the index has no metadata files,"
-                " and its server sends no parts of wheels, which are too large to be read whole"
+                f"skipped {release.name} {release.version} and similar versions: the index serves neither metadata"
+                " files nor byte ranges, and the wheels are too large to download for their metadata"
             )
 
     def address(self, name: NormalizedName, filename: str) -> str:

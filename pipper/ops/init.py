@@ -93,7 +93,7 @@ def _refuse_project(directory: Path) -> None:
         ):
             raise UsageError(
                 f"{directory} is in the workspace of {found}, and is a project already",
-                cause=f"with a {PIPPER_TOML} of its own it would be installed no more",
+                cause=f"with its own {PIPPER_TOML} it would no longer be installed",
                 hint="run `pipper add` in it, or edit its requirements, then run `pipper lock`",
             )
 

@@ -37,7 +37,7 @@ def run_in(root: str, words: "Sequence[str]") -> int:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"there is no program `{program}`",
-            cause=f"neither {os.path.join(root, SCRIPTS)} nor another folder on PATH has it",
+            cause=f"neither {os.path.join(root, SCRIPTS)} nor another directory on PATH has it",
             hint="run `pipper add NAME` to add the package that brings it",
         ) from error
     except OSError as error:

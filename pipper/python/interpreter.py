@@ -147,7 +147,7 @@ def _run_probe(executable: Path) -> dict[str, Any]:
     except OSError as error:
         if executable.is_dir():
             raise UsageError(
-                f"`{executable}` is a folder, not a Python interpreter", hint=_folder_hint(executable)
+                f"`{executable}` is a directory, not a Python interpreter", hint=_folder_hint(executable)
             ) from error
         raise _unusable(executable, error.strerror or "") from error
     except (ValueError, IndexError) as error:

@@ -87,7 +87,7 @@ def refuse_occupied(root: Path) -> None:
     except FileNotFoundError:
         if root.is_symlink():
             raise MachineError(
-                f"`{root}` is a link to a folder that does not exist",
+                f"`{root}` is a link to a directory that does not exist",
                 hint=f"remove the link, or create `{os.path.realpath(root)}`",
             ) from None
         return
@@ -108,8 +108,8 @@ def _refuse_separator(root: Path) -> None:
     if os.pathsep in str(root):
         raise MachineError(
             f"cannot create a virtual environment in `{root}`",
-            cause=f"its path contains `{os.pathsep}`, which separates folders in PATH",
-            hint="rename that folder, or name an environment with `--python EXE` or `-t DIR`",
+            cause=f"its path contains `{os.pathsep}`, which separates directories in PATH",
+            hint="rename that directory, or name an environment with `--python EXE` or `-t DIR`",
         )
 
 

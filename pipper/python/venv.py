@@ -37,5 +37,5 @@ def place_of_beside(name: str, kind: str) -> str | None:
 
 
 def is_beside(name: str) -> bool:
-    """Tell whether a folder of this name lies there for an environment that is put together, or replaced."""
+    """Return whether a folder of this name lies there for an environment that is put together, or replaced."""
     return any(place_of_beside(name, kind) is not None for kind in (BESIDE, ASIDE))

@@ -105,7 +105,7 @@ def choose_access(
 
     if options.bucket_options.anonymous and (options.credentials or options.profile):
         given = "-c" if options.credentials else "-p"
-        raise UsageError(f"--anonymous and {given} exclude each other", hint="give one of them")
+        raise UsageError(f"--anonymous and {given} cannot be combined", hint="give one of them")
     access = next(access for access in _steps(options, entry, named, environ) if access is not None)
     require_confirmed(access, entry, options, named, environ)
     return access
@@ -212,7 +212,7 @@ def open_bucket(entry: RepositoryEntry, access: Access) -> Store:
 
     options = replace(entry.options, anonymous=access.anonymous or None)
     if options.fault:
-        raise UsageError("the options for encryption exclude each other", cause=options.fault)
+        raise UsageError("the options for encryption cannot be combined", cause=options.fault)
     return S3Store(
         bucket_location(entry),
         credentials=access.credentials,

@@ -139,7 +139,7 @@ class Repository:
         """Raise UsageError if the repository is a directory that is gone: no single file is missing then."""
         if self._directory and self._directory.is_gone:
             raise UsageError(
-                f"{self.store.location} is not a repository: there is no folder `{self._directory.root}`",
+                f"{self.store.location} is not a repository: there is no directory `{self._directory.root}`",
                 cause="it was moved or removed, its disk is not mounted, or the path is wrong",
                 hint="restore or mount it, or correct the path in [repositories] of the manifest, or after -b",
             )
@@ -335,7 +335,7 @@ class Repository:
         """See `Source.metadata`: it is part of the page, so nothing is read."""
         needs = self._needs[release.name, file.filename]
         if needs.requires_python and file.requires_python is None:
-            malformed = f"Requires-Python `{needs.requires_python[:60]}` is malformed, and counts as none"
+            malformed = f"Requires-Python `{needs.requires_python[:60]}` is malformed, and is ignored"
             self._reporter.detail(f"{file.filename}: its {malformed}")
         try:
             requires = tuple(_requirement(text) for text in (*needs.requires_dist, *needs.dependencies))

@@ -114,7 +114,7 @@ class Survey(Struct, frozen=True, kw_only=True):
         return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
 
     def has_valid(self, wheel: BundledWheel) -> bool:
-        """Whether the wheel of a bundle is, byte for byte, one of `wheels` that is valid."""
+        """Return whether the wheel of a bundle is, byte for byte, one of `wheels` that is valid."""
         look = self.wheels.get(f"{wheel.sha256[:16]}/{wheel.bundle.wheel_name}")
         return look is not None and look.sha256 == wheel.sha256 and look.needs is not None
 

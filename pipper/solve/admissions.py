@@ -63,7 +63,7 @@ class Admissions:
         self._yanked.pop(name, None)
 
     def justified(self, shelf: Shelf, bit: int, needs: Iterable[Need]) -> bool:
-        """Tell whether a chosen candidate is admitted by the requirements on it in the outcome."""
+        """Return whether a chosen candidate is admitted by the requirements on it in the outcome."""
         specifiers = [need.specifier for need in needs]
         if bit & shelf.yanked and not any(_pins(specifier) for specifier in specifiers):
             return False

@@ -248,7 +248,7 @@ class Fitter:
         return _UPLOADED + ("at an unknown time" if uploaded is None else f"after {_moment(as_of)}")
 
     def serves_python(self, needs: SpecifierSet) -> bool:
-        """Tell whether the target's Python satisfies a `Requires-Python`."""
+        """Return whether the target's Python satisfies a `Requires-Python`."""
         text = text_of(needs)
         if text not in self._serves:
             self._serves[text] = needs.contains(self._python, prereleases=True)

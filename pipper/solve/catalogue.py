@@ -112,7 +112,7 @@ class Catalogue:
             self.router.prefetch(sorted(unread))
 
     def has_read(self, shelf: Shelf, bit: int) -> bool:
-        """Tell whether the needs of a candidate are known."""
+        """Return whether the needs of a candidate are known."""
         return (shelf.name, bit, "") in self._needs
 
     def prefetch_needs(self, candidates: Iterable[tuple[Shelf, int]]) -> None:

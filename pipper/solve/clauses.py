@@ -141,7 +141,7 @@ class Clauses:
     def holds(
         self, clause: Clause, demands: Demands, besides: int | None = None, without: int | None = None
     ) -> bool:
-        """Tell whether demands and limits make all terms hold, besides the one on a variable.
+        """Return whether demands and limits make all terms hold, besides the one on a variable.
 
         Other clauses do not count, so that no clause is derived from itself.
         """

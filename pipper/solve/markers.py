@@ -32,7 +32,7 @@ class Markers:
         self._volatile: dict[str, bool] = {}
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
-        """Tell whether a marker is true on the target with this extra; raises InvalidMarker."""
+        """Return whether a marker is true on the target with this extra; raises InvalidMarker."""
         if marker is None:
             return True
         known = self._known.get((id(marker), extra))

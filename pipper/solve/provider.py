@@ -134,7 +134,7 @@ class Provider(AbstractProvider[Demand, Choice, int]):
         return Choices(identifier, allowed)
 
     def is_satisfied_by(self, requirement: Demand, candidate: Choice) -> bool:
-        """Tell whether the value is allowed."""
+        """Return whether the value is allowed."""
         return requirement.allowed & candidate.bit != 0
 
     def get_dependencies(self, candidate: Choice) -> Iterator[Demand]:

@@ -171,11 +171,11 @@ class SourceRouter:
             self._read_metadata.update((release.name, file.filename) for release, file in batch)
 
     def has_releases(self, name: NormalizedName) -> bool:
-        """Tell whether the releases of a project were prefetched."""
+        """Return whether the releases of a project were prefetched."""
         return name in self._read
 
     def has_metadata(self, release: Release, file: CandidateFile) -> bool:
-        """Tell whether the metadata of a file was prefetched or needs no prefetch."""
+        """Return whether the metadata of a file was prefetched or needs no prefetch."""
         return release.source not in self._ahead or (release.name, file.filename) in self._read_metadata
 
     def origin(self, name: NormalizedName) -> str:
@@ -196,7 +196,9 @@ class SourceRouter:
         if private is not None:
             where += f"; no index is asked, because `private` has `{private}`"
         elif name in self._locked_private:
-            where += "; skipped the index, because the lock took this project from a repository or a folder"
+            where += (
+                "; skipped the index, because the lock took this project from a repository or a directory"
+            )
         return where
 
     def _find(self, name: NormalizedName) -> Source | None:

@@ -81,7 +81,7 @@ class _Solver:
                 self._admissions.deny(name)
 
     def _has_no_solution(self, failure: Clause) -> bool:
-        """Tell whether there is no solution even with all pre-releases and yanked releases.
+        """Return whether there is no solution even with all pre-releases and yanked releases.
 
         This one search saves a search for each release that a requirement admits.
         """

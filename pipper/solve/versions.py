@@ -1,4 +1,4 @@
-"""Dicts of which a copy costs nothing: resolvelib copies what it knows in every round, to be able to go back."""
+"""Dicts that can be copied in O(1): resolvelib copies its state in every round, so that it can backtrack."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
@@ -9,7 +9,7 @@ _MISSING: Any = object()
 
 
 class _Version(Generic[K, V]):
-    """What a dict holds: what the shared one holds now, or that with one difference to another version."""
+    """One version of a persistent dict: the shared contents, or one key's difference to another version."""
 
     __slots__ = ("key", "next", "value")
     key: K
@@ -22,10 +22,10 @@ class _Version(Generic[K, V]):
 
 
 class VersionedDict(Generic[K, V]):
-    """A dict whose copies share one dict, and of which each holds only what it changed (Baker's persistent arrays).
+    """A dict whose copies share one dict and hold only their own changes (Baker's persistent arrays).
 
-    To use another copy than the last time costs as much as there are changes between the two. The order of the
-    keys is that of a dict as long as keys are removed in the opposite order of their insertion.
+    Switching to another copy costs time in proportion to the changes between the two. Keys are in the order of a
+    dict, as long as they are removed in the opposite order of their insertion.
     """
 
     def __init__(self, items: Iterable[tuple[K, V]] = ()) -> None:

@@ -216,7 +216,7 @@ def scratch_folder() -> Iterator[Path]:
     """Yield a temporary folder that is removed at the end; raises MachineError if it cannot be created."""
     import tempfile  # noqa: PLC0415 - few commands need it
 
-    with os_errors("write", "a temporary folder", hint="set TMPDIR to a folder with free space"):
+    with os_errors("write", "a temporary directory", hint="set TMPDIR to a directory with free space"):
         folder = tempfile.TemporaryDirectory(prefix="pipper-", ignore_cleanup_errors=True)
     with folder as name:
         yield Path(name)

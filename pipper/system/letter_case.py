@@ -4,7 +4,7 @@ import os
 
 
 def ignores_case(path: str | os.PathLike[str]) -> bool:
-    """Tell whether the file at `path`, whose name has letters, is found by its name in the other case too.
+    """Return whether the file at `path`, whose name has letters, is found by its name in the other case too.
 
     The answer holds for the folder that it is in. False if there is no such file.
     """
@@ -16,7 +16,7 @@ def ignores_case(path: str | os.PathLike[str]) -> bool:
 
 
 def is_one_place(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Tell whether two paths lead to one file or folder, or, where there is none, are written alike."""
+    """Return whether two paths lead to one file or folder, or, where there is none, are written alike."""
     try:
         return os.path.samefile(one, other)
     except OSError:

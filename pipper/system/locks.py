@@ -71,8 +71,8 @@ def _local(path: Path) -> Path:
     if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode)):
         raise MachineError(
             f"cannot use {folder} for locks",
-            cause="it belongs to another user, or is not a folder",
-            hint="remove it, or set TMPDIR to a folder of your own",
+            cause="it belongs to another user, or is not a directory",
+            hint="remove it, or set TMPDIR to a directory of your own",
         )
     return folder / name
 

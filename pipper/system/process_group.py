@@ -85,7 +85,7 @@ def _ends_in_time(process: "subprocess.Popen[bytes]", done: threading.Event, sec
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Tell whether a program has ended, without reaping it: until then, nobody else gets its group's number."""
+    """Return whether a program has ended, without reaping it: until then, nobody else gets its group's number."""
     if not _CAN_WAIT_UNREAPED:
         return process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None

@@ -20,7 +20,7 @@ TRUSTED_FOLDERS = "PIPPER_TRUSTED_FOLDERS"
 
 
 def is_own(path: "str | os.PathLike[str]", found: os.stat_result) -> bool:
-    """Tell whether the file at `path`, which `found` describes, belongs to this user or root, or is trusted.
+    """Return whether the file at `path`, which `found` describes, belongs to this user or root, or is trusted.
 
     For root, files of the user who called `sudo` count as root's own. Always true on systems without user ids.
     """
@@ -28,19 +28,19 @@ def is_own(path: "str | os.PathLike[str]", found: os.stat_result) -> bool:
 
 
 def is_own_folder(path: "str | os.PathLike[str]") -> bool:
-    """Tell whether there is a folder, not a link, at `path` that `is_own`; raise OSError if there is nothing."""
+    """Return whether there is a folder, not a link, at `path` that `is_own`; raise OSError if there is nothing."""
     found = os.lstat(path)
     return stat.S_ISDIR(found.st_mode) and is_own(path, found)
 
 
 def is_trusted(path: "str | os.PathLike[str]") -> bool:
-    """Tell whether `path` is in one of the folders of `PIPPER_TRUSTED_FOLDERS`, or is one."""
+    """Return whether `path` is in one of the folders of `PIPPER_TRUSTED_FOLDERS`, or is one."""
     listed = [each for each in os.environ.get(TRUSTED_FOLDERS, "").split(os.pathsep) if each]
     return any(each == "*" or is_inside(path, os.path.expanduser(each)) for each in listed)
 
 
 def is_inside(path: "str | os.PathLike[str]", folder: "str | os.PathLike[str]") -> bool:
-    """Tell whether `path` is `folder` or below it, as they are written."""
+    """Return whether `path` is `folder` or below it, as they are written."""
     place, top = os.path.abspath(path), os.path.abspath(folder)
     return f"{place}{os.sep}".startswith(top if top.endswith(os.sep) else f"{top}{os.sep}")
 
@@ -82,7 +82,7 @@ def require_own_folder(path: "str | os.PathLike[str]") -> None:
     IntegrityError if it is a symbolic link, MachineError if it belongs to another user.
     """
     if os.path.islink(path):
-        raise _link(path, "pipper keeps its files in a folder, not behind a link")
+        raise _link(path, "pipper keeps its files in a directory, not behind a link")
     refuse_foreign(path)
 
 
@@ -95,7 +95,7 @@ def inner_target(path: "Path") -> "Path":
         return path
     real = os.path.realpath(path)
     if not is_inside(real, os.path.realpath(path.parent)):
-        raise _link(path, f"it leads out of its folder, to `{real}`")
+        raise _link(path, f"it leads out of its directory, to `{real}`")
     return type(path)(real)
 
 

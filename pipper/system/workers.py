@@ -28,7 +28,7 @@ _OWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def can_fork() -> bool:
-    """Tell whether this process may fork: on Linux, as long as it has one thread."""
+    """Return whether this process may fork: on Linux, as long as it has one thread."""
     return sys.platform == "linux" and threading.active_count() == 1
 
 
@@ -75,7 +75,7 @@ class Workers:
         _give_up(unanswered)
 
     def _feed(self) -> list[Told]:
-        """Send what waits to those who have time; return what is left if no worker is."""
+        """Hand waiting questions to idle workers; return those that are left if no worker runs."""
         running = [worker for worker in self._workers if not worker.is_gone]
         while self._todo and running:
             worker = min(running, key=lambda each: len(each.asked))

@@ -14,7 +14,7 @@ _RULES = tuple(
         (r"^$", "has no name"),
         (r"(^|/)\.\.(/|$)", "leaves the archive"),
         (r"^/", "is an absolute path"),
-        (r"\\", "has a backslash, which separates folders on Windows"),
+        (r"\\", "has a backslash, which separates directories on Windows"),
         (r":", "has a colon, which names a drive or a stream on Windows"),
         (r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "has a control character in its name"),
         (r"(^|/)\.(/|$)|//|/$", "is not a normal path"),
@@ -84,7 +84,7 @@ def refuse_collisions(paths: Iterable[str], *, subject: str, when: str = "") -> 
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             if folder in files:
-                raise refusal(subject, f"is a file and the folder of {path!r}{when}", member=files[folder])
+                raise refusal(subject, f"is a file and the directory of {path!r}{when}", member=files[folder])
             folders.add(folder)
             folder = folder.rpartition("/")[0]
 

@@ -23,7 +23,7 @@ _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 # The suffixes of folders that identify an installed distribution (PEP 376); setuptools used the second one.
 _RECORDS = (".dist-info", ".egg-info")
-_RECORD_FAULT = "would write into the .dist-info or .egg-info folder of another distribution"
+_RECORD_FAULT = "would write into the .dist-info or .egg-info directory of another distribution"
 
 # Files that only an installer writes: a wheel must not forge them.
 _INSTALLER_FILES = ("RECORD", *_SIGNATURES, "INSTALLER", "REQUESTED", "direct_url.json", "pipper.json")
@@ -54,7 +54,7 @@ class WheelTree(Struct, frozen=True, kw_only=True):
     places: Mapping[str, tuple[Scheme, str]]
     """Scheme and target by path."""
     other_tags: str
-    """How the tags in WHEEL differ from those of the file name, which count; empty if they agree."""
+    """How the tags in WHEEL differ from those of the file name; the file name wins. Empty if they agree."""
     has_data: bool
     """Whether the wheel has a `.data` folder; without one, targets are the paths in the archive."""
 
@@ -135,10 +135,10 @@ def _own_folders(roots: Iterable[str], suffix: str, name: WheelName) -> list[str
     found = sorted(root for root in roots if root.lower().endswith(suffix))
     if suffix == ".dist-info" and len(found) != 1:
         shown = ", ".join(found[:3]) or "none"
-        raise refusal(name.filename, f"has {len(found)} .dist-info folders ({shown}); one is required")
+        raise refusal(name.filename, f"has {len(found)} .dist-info directories ({shown}); one is required")
     for root in found:
         if not _is_of(root.removesuffix(suffix), name):
-            raise refusal(name.filename, f"has the folder {shortened(root)} of another distribution")
+            raise refusal(name.filename, f"has the directory {shortened(root)} of another distribution")
     return found
 
 
@@ -185,7 +185,7 @@ def _place(path: str, name: WheelName) -> tuple[Scheme, str]:
     scheme = next((known for known in _SCHEMES if known == key), None)
     if scheme is None or not target:
         raise refusal(
-            name.filename, f"is not in a folder of the schemes {', '.join(sorted(_SCHEMES))}", member=path
+            name.filename, f"is not in a directory of the schemes {', '.join(sorted(_SCHEMES))}", member=path
         )
     fault = _target_fault(scheme, target, name.name)
     if fault:

@@ -66,7 +66,7 @@ def test_a_service_is_asked_about_packages_of_the_index_and_no_other(shop: Works
             "GHSA-bbbb held-back 1.0 - no",
             "GHSA-aaaa weak-lib 1.0 1.6 1.6",
         ]
-        assert "3 packages looked up: 2 known weaknesses; 2 other packages not looked up" in done.stderr
+        assert "3 packages looked up: 2 known vulnerabilities; 2 other packages not looked up" in done.stderr
         assert service.names() == {"weak-lib", "fine", "held-back"}
         assert not any(b"acme" in each or b"secret" in each for each in service.sent)
 
@@ -128,7 +128,7 @@ def test_names_of_an_index_that_is_configured_are_sent_nowhere(
         assert "warning: the service was not asked about 1 package of an index that may be private" in told
         assert service.sent == []
         folder = write_advisories(empty.app / "advisories", *WEAK)
-        assert "1 package looked up: 1 known weakness" in audit(
+        assert "1 package looked up: 1 known vulnerability" in audit(
             private.url, "--advisories", str(folder), code=1
         )
         assert "not asked" not in audit(public.url, "--osv-url", service.url, code=1)
@@ -205,9 +205,9 @@ def test_an_answer_that_is_missing_or_wrong_is_never_taken_for_no_weakness(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        ([], "there is no place to look for advisories"),
+        ([], "no advisory database is configured"),
         (["--osv-url", "ftp://x"], "is not the URL of a service"),
-        (["--advisories", "nowhere"], "is not a folder"),
+        (["--advisories", "nowhere"], "is not a directory"),
         (["--advisories", "."], "has no OSV files"),
         (["--advisories", "bad"], "bad.json"),
         (["--advisories", "bad", "--osv-url", "https://osv.example.com"], "give only one"),

@@ -207,7 +207,7 @@ def test_K9_an_expired_lock_is_refused_before_any_request(
         (app / "gone.lock").write_text(re.sub(r"(?<=http://127\.0\.0\.1:)\d+", str(port), gone))
         refused = run_pipper("sync", "--lock", app / "gone.lock", "-t", "packages", cwd=tmp_path, ok=False)
     assert refused.code == 5
-    assert "gone.lock: authorisation expired at 2026-01-02 03:04:05 UTC (local now " in refused.stderr
+    assert "gone.lock: authorization expired at 2026-01-02 03:04:05 UTC (local now " in refused.stderr
     assert not (tmp_path / "packages").exists()
 
 

@@ -87,8 +87,8 @@ def test_H16_names_that_are_one_file_somewhere_are_refused(
     ("one", "two"), [("p", "p/q.py"), ("P", "p/q.py"), ("epsilon/__init__.py/x", "y"), ("epsilon", "y")]
 )
 def test_H17_a_file_and_a_folder_of_one_name_are_refused(one: str, two: str, arena: Arena) -> None:
-    arena.refuses(craft(parts(member(one), member(two))), "is a file and the folder of")
-    arena.refuses(craft(parts(member(two), member(one))), "is a file and the folder of")
+    arena.refuses(craft(parts(member(one), member(two))), "is a file and the directory of")
+    arena.refuses(craft(parts(member(two), member(one))), "is a file and the directory of")
 
 
 @pytest.mark.parametrize(

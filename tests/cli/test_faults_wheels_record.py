@@ -156,10 +156,11 @@ def test_H25_a_dist_info_or_data_folder_of_another_distribution_is_refused(arena
     record = member("zeta-1.0.0.dist-info/RECORD", record_of(record_lines(members)))
     arena.refuses(
         craft([*(member(path, body) for path, body in members.items()), record]),
-        "has the folder 'zeta-1.0.0.dist-info' of another distribution",
+        "has the directory 'zeta-1.0.0.dist-info' of another distribution",
     )
     arena.refuses(
-        wheel_with({"zeta-1.0.data/scripts/x": b""}), "has the folder 'zeta-1.0.data' of another distribution"
+        wheel_with({"zeta-1.0.data/scripts/x": b""}),
+        "has the directory 'zeta-1.0.data' of another distribution",
     )
 
 

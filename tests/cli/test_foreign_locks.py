@@ -169,7 +169,7 @@ def test_K9_an_expired_signature_is_told_before_any_request(files: Files, host: 
     write_lock(host, entry.replace('.whl"', f'.whl{query}"'))
     refused = run_pipper("sync", "--lock", "pylock.toml", "-t", "packages", cwd=host, ok=False)
     assert refused.code == 5
-    assert "authorisation expired at 2026-01-02 03:05:05 UTC" in refused.stderr
+    assert "authorization expired at 2026-01-02 03:05:05 UTC" in refused.stderr
     assert "canary" not in refused.stderr
     assert files.asked == []
 

@@ -80,7 +80,7 @@ def test_what_is_left_behind_is_said(empty: Workspace) -> None:
     (empty.app / "requirements.txt").write_text("alpha\n-e .\n-e ../gone\n")
     done = empty.run("init", "--from", "requirements.txt")
     assert "not converted: requirements.txt: line 2" in done.stderr
-    assert "line 3: the folder `../gone` has no project" in done.stderr
+    assert "line 3: the directory `../gone` has no project" in done.stderr
     assert "run `pipper add --editable ../gone`" in done.stderr
 
 

@@ -331,4 +331,4 @@ def test_a_folder_in_the_place_of_the_lock_is_told_with_what_to_do(workspace: Wo
     for command in ("lock", "sync", "tree"):
         said = workspace.run(command, code=8).stderr
         assert "pipper.lock" in said
-        assert "hint: that path is a folder: move it away" in said
+        assert "hint: that path is a directory: move it away" in said

@@ -91,7 +91,7 @@ def test_in_a_project_it_is_locked_without_its_url_and_can_be_synced_again(
 def test_K09_an_expired_url_is_refused_before_anything_is_asked(
     remote: Workspace, double: S3Double, signed: Signed
 ) -> None:
-    done = remote.refused("install", signed.expired, code=5, subject="authorisation expired at")
+    done = remote.refused("install", signed.expired, code=5, subject="authorization expired at")
     assert double.count("GetObject", "*solo*") == 0
     check_no_signature(remote, signed, done)
 

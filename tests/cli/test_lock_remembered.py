@@ -175,7 +175,7 @@ def test_a_lock_that_was_removed_is_taken_from_the_memo_and_no_page_is_sent(scen
     if server := scene.workspace.server:
         server.forget()
     done = scene.lock("-v")
-    assert "a solve is remembered" in done.stderr
+    assert "reusing a remembered lock" in done.stderr
     assert {each.status for each in scene.index.seen} == {304}
     if server:
         conditional = [each for each in server.seen if "if-none-match" in each.headers]

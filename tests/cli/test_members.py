@@ -591,7 +591,7 @@ def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) 
         (
             "[sources]\nlab = { path = '../gone' }\n",
             2,
-            "pipper.toml: sources.lab: there is no folder `../gone`",
+            "pipper.toml: sources.lab: there is no directory `../gone`",
         ),
         ("[sources]\nlab = { path = '../files' }\n", 2, "not a Python project"),
         ("[sources]\nlab = { path = '/lab' }\n", 2, "sources.lab.path: `/lab` is not a relative path"),
@@ -600,7 +600,7 @@ def test_add_writes_the_folder_of_a_member_and_remove_takes_it_away(yard: Yard) 
         ("[sources]\nother = { path = '../lab' }\n", 2, "the project in `../lab` is `lab`"),
         ("[sources]\nlab = { path = '../twice' }\n", 2, "has two manifests"),
         ("[workspace]\nmembers = ['../lab']\n", 2, "workspace.members[0]: `../lab` is outside the project"),
-        ("[workspace]\nmembers = ['gone']\n", 2, "there is no folder `gone`"),
+        ("[workspace]\nmembers = ['gone']\n", 2, "there is no directory `gone`"),
         ("[workspace]\nmembers = ['a**']\n", 2, "workspace.members[0]: `a**` is not a pattern"),
         ("[workspace]\nmembers = 'all'\n", 2, "workspace.members: expected an array"),
         ("[workspace]\nmembers = ['link']\n", 8, "leads out of"),

@@ -124,4 +124,6 @@ def test_the_project_itself_in_its_requirements_file_is_said(yard: Yard) -> None
     (yard.workspace.app / "pyproject.toml").write_text("[project]\nname = 'app'\ndependencies = ['seven']\n")
     (yard.workspace.app / "requirements.txt").write_text("-e .\n")
     done = yard.workspace.run("init", "--from", "requirements.txt")
-    assert "the project of this folder: `pipper init --from FILE` converts its pyproject.toml" in done.stderr
+    assert (
+        "the project of this directory: `pipper init --from FILE` converts its pyproject.toml" in done.stderr
+    )

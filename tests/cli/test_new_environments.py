@@ -310,7 +310,7 @@ def test_an_environment_that_was_taken_back_while_a_sync_waited_for_it_is_not_fi
     with monkeypatch.context() as patch:
         patch.setattr(steps, "environment_lock", waited)
         done = missing.run("sync", code=7)
-    assert "went away" in done.stderr
+    assert "was removed" in done.stderr
     assert not list(missing.venv.rglob("*.dist-info"))
     missing.run("sync")
     assert missing.installed() == {"omega": "1.0.0", "sigma": "1.0.0"}

@@ -87,7 +87,7 @@ def test_U_a_requirement_of_another_tool_is_answered_with_the_command_that_does_
         "https://h.example/x.git",
     ):
         told = empty.run("add", typed, code=2).stderr.splitlines()[-1]
-        assert told.startswith("hint: clone it, then run `pipper add --editable FOLDER`; or `pipper publish`")
+        assert told.startswith("hint: clone it, then run `pipper add --editable DIR`; or `pipper publish`")
     assert (empty.app / "pipper.toml").read_text() == "index = false\n"
 
 
@@ -104,7 +104,7 @@ def test_U_an_index_in_a_folder_that_is_not_there_is_no_misspelling(step: str, e
     done = run_here("lock", cwd=empty.app, env=environment)
     assert (done.code, done.stderr) == (
         2,
-        f"error: the index is the folder `{gone}`, which does not exist\n"
+        f"error: the index is the directory `{gone}`, which does not exist\n"
         f"  {step} names it\n"
         f"hint: restore or mount it, or correct the URL in {step}\n",
     )
@@ -113,7 +113,7 @@ def test_U_an_index_in_a_folder_that_is_not_there_is_no_misspelling(step: str, e
 def test_U_a_path_as_the_url_of_the_index_is_answered_with_how_a_folder_is_written(empty: Workspace) -> None:
     empty.app.mkdir(parents=True, exist_ok=True)
     (empty.app / "pipper.toml").write_text('dependencies = ["foo"]\n[index]\nurl = "./simple"\n')
-    assert "hint: write a folder as in `file:///srv/simple`" in empty.run("lock", code=2).stderr
+    assert "hint: write a directory as in `file:///srv/simple`" in empty.run("lock", code=2).stderr
 
 
 def test_U_an_unknown_option_is_not_taken_for_the_opposite_of_one(empty: Workspace) -> None:

@@ -224,7 +224,7 @@ def test_T04_the_name_of_a_workspace_folder_that_is_not_a_package_is_not_asked_o
     )
     done = run(shelf, index, "lock", code=2)
     assert (
-        "`corp-y` comes from a folder without [build-system] in the workspace (`packages/corp-y`)"
+        "`corp-y` comes from a directory without [build-system] in the workspace (`packages/corp-y`)"
         in done.stderr
     )
     assert "add [build-system] to packages/corp-y/pyproject.toml" in done.stderr

@@ -190,7 +190,7 @@ def test_of_bundles_whose_version_nothing_tells_the_newest_file_goes(empty: Work
     assert "skipped alpha-vx.pipper: alpha-vy.pipper is the newer file" in done.stderr
     shutil.copy(bundles_in(empty.app / "made", empty, "1.0.0")[0], empty.app / "dist")
     done = empty.run("publish", "dist", "-b", empty.url)
-    reason = "nothing tells its version, and alpha-v1-0-0.pipper has one"
+    reason = "its version is unknown, and alpha-v1-0-0.pipper has one"
     assert f"skipped alpha-vy.pipper: {reason}" in done.stderr
 
 

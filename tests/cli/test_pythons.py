@@ -306,7 +306,7 @@ def test_an_environment_that_is_a_file_or_a_dangling_link_is_told_with_what_to_m
     assert "work in a project" not in told.stderr
     project.venv.unlink()
     project.venv.symlink_to("gone")
-    told = project.refused("sync", code=8, subject="is a link to a folder that does not exist")
+    told = project.refused("sync", code=8, subject="is a link to a directory that does not exist")
     assert "remove the link" in told.stderr
 
 

@@ -468,7 +468,7 @@ def test_a_mirrored_name_is_asked_of_the_index_again_and_a_private_one_never(
     for name in ("acme-base", "lab-secret"):
         for more in ((), ("--deps",)):
             done = mirror(staging, index, name, *more, "--to", "acme", code=3)
-            assert f"`{name}` is not asked of the index" in done.stderr
+            assert f"the index is not asked for `{name}`" in done.stderr
     assert index.names() == set()
 
 
@@ -783,7 +783,7 @@ def test_a_further_index_is_a_source_for_the_names_that_it_is_given(
         f"dependencies = ['torch']\nindex = false\n[indexes]\npytorch = '{index.url}'\n[sources]\ntorch = 'pytorch'\n"
     )
     refused = copy(empty, "mine", "--from", "pytorch", code=3)
-    assert "`mine` is not asked of `pytorch`" in refused.stderr
+    assert "`pytorch` is not asked for `mine`" in refused.stderr
     assert index.names() == set()
     told = copy(empty, "torch", "--from", "pytorch")
     assert statuses(told) == {"torch-2.1-py3-none-any.whl": "copied"}

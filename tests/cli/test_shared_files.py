@@ -114,7 +114,7 @@ def test_R08_a_package_cannot_be_stripped_of_a_file_by_its_marks(pair: Workspace
     ("line", "told"),
     [
         ('"tests/*" = 3', "files.tests/*: expected a string, found a number"),
-        ('"/etc/*" = "first"', "files./etc/*: not a path below the folder of libraries"),
+        ('"/etc/*" = "first"', "files./etc/*: not a path below site-packages"),
         ('"tests/*" = "not a name"', "files.tests/*: not the name of a package"),
     ],
 )

@@ -280,7 +280,7 @@ def test_N03_who_publishes_into_a_public_bucket_gives_credentials_for_it(bucket:
     assert refused.code == 5
     bucket.run("publish", wheel, "-c", keys.access_key_id, keys.secret_access_key)
     conflict = bucket.run("lock", "--anonymous", "-p", "work", ok=False)
-    assert (conflict.code, "--anonymous and -p exclude each other" in conflict.stderr) == (2, True)
+    assert (conflict.code, "--anonymous and -p cannot be combined" in conflict.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "boto3"])

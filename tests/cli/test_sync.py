@@ -218,7 +218,7 @@ def test_a_repository_whose_directory_is_gone_is_named_as_such_by_every_command(
     done = workspace.refused(
         *command,
         code=2,
-        subject=f"{workspace.repository.as_uri()} is not a repository: there is no folder `{workspace.repository}`",
+        subject=f"{workspace.repository.as_uri()} is not a repository: there is no directory `{workspace.repository}`",
     )
     assert "hint: restore or mount it, or correct the path in [repositories]" in done.stderr
     assert "pipper publish" not in done.stderr

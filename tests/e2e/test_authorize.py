@@ -137,7 +137,7 @@ def test_K9_after_two_seconds_everybody_is_refused_and_pipper_says_when_it_ended
 
     assert refused.code == 5
     assert re.search(
-        r"authorisation expired at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(local now ", refused.stderr
+        r"authorization expired at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(local now ", refused.stderr
     )
     for signature in re.findall(r"X-Amz-Signature=([0-9a-f]+)", text):
         assert signature not in refused.stdout + refused.stderr

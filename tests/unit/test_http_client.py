@@ -300,7 +300,7 @@ def test_K9_an_expired_signature_tells_when_it_ended(serve: Callable[..., Server
     server = serve(answer(403, b"<Error><Code>AccessDenied</Code></Error>"))
     url = signed(server.url, ends=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     with pytest.raises(
-        AccessError, match=r"authorisation expired at 2026-01-02 03:04:05 UTC \(local now "
+        AccessError, match=r"authorization expired at 2026-01-02 03:04:05 UTC \(local now "
     ) as caught:
         whole(web, url)
     assert "canary" not in everything(caught.value)

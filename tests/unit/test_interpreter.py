@@ -95,12 +95,12 @@ def test_a_python_that_is_too_old_to_understand_the_question_says_its_version(
 
 
 def test_a_folder_is_no_interpreter_but_may_hold_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder") as caught:
+    with pytest.raises(UsageError, match="is a directory") as caught:
         inspect_interpreter(tmp_path, None)
     assert caught.value.hint == "name one with `--python EXE`"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()
-    with pytest.raises(UsageError, match="is a folder") as caught:
+    with pytest.raises(UsageError, match="is a directory") as caught:
         inspect_interpreter(tmp_path, None)
     assert f"`--python {tmp_path / 'bin' / 'python'}`" in caught.value.hint
 

@@ -117,7 +117,7 @@ def test_the_first_difference_of_a_member_is_told(now: MemberInputs, said: str) 
     before = Inputs(members={"lab": MemberInputs(path="a", requirements=("six",))})
     assert said in before.difference(Inputs(members={"lab": now}))
     assert before.difference(before) == ""
-    assert "`lab` (a), which is none any more" in before.difference(Inputs())
+    assert "`lab` (a), which is no longer a member" in before.difference(Inputs())
     assert "`lab` is a member (a) now" in Inputs().difference(before)
 
 
@@ -269,7 +269,7 @@ def test_members_are_a_source_with_one_release_each_and_their_extras_as_markers(
     assert source.names == {"lab", "around"}
     assert not source.holds(canonicalize_name("six"))
     assert list(source.releases(canonicalize_name("six"))) == []
-    with pytest.raises(UsageError, match="a member of the project around, in `/elsewhere`"):
+    with pytest.raises(UsageError, match="a member of the enclosing project, in `/elsewhere`"):
         source.releases(canonicalize_name("around"))
 
 

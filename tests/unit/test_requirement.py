@@ -107,7 +107,7 @@ def test_U_a_repository_of_version_control_is_answered_with_what_pipper_takes(te
     with pytest.raises(UsageError) as caught:
         parse_requirement(text)
     assert caught.value.cause == "pipper takes nothing from version control"
-    assert "`pipper add --editable FOLDER`; or `pipper publish` a wheel of it" in caught.value.hint
+    assert "`pipper add --editable DIR`; or `pipper publish` a wheel of it" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -395,7 +395,7 @@ def test_H25_a_second_dist_info_is_refused(tmp_path: Path, member: str) -> None:
 def test_H25_whatever_would_be_taken_for_another_distribution_is_refused(tmp_path: Path, member: str) -> None:
     told = refusal(with_members(tmp_path, {member: b"Name: bar\nVersion: 1.0\n"}))
     assert repr(member) in told
-    assert "or .egg-info folder of another distribution" in told
+    assert "or .egg-info directory of another distribution" in told
 
 
 def test_what_a_package_keeps_of_others_passes(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ Examples:
   pipper add 'acme-models>=1.2' pandas    # into dependencies
   pipper add --dev pytest                 # into the dependency group dev
   pipper add -u acme-models               # and take its newest version
-  pipper add --editable ../acme-lab       # a project that you are writing
+  pipper add --editable ../acme-lab       # a project you are developing
   pipper add -i pipper.json               # all requirements of a 0.x manifest
   pipper add acme-models --dry-run        # show what would be installed
 """

@@ -15,7 +15,7 @@ from pipper.ops.query.audit import AuditRequest, audit
 _EXAMPLES = """
 Examples:
   pipper audit --osv-url https://osv.example.com
-  pipper audit --advisories advisories         # a folder of OSV files
+  pipper audit --advisories advisories         # a directory of OSV files
   pipper audit --ignore GHSA-xxxx-yyyy-zzzz --json
 """
 
@@ -24,9 +24,13 @@ Examples:
 @click.option(
     "--osv-url", "service", envvar="PIPPER_OSV_URL", default="", metavar="URL", help="Ask this OSV service."
 )
-@path_option("--advisories", "folder", metavar="DIR", help="Look into the OSV files (*.json) of this folder.")
+@path_option("--advisories", "folder", metavar="DIR", help="Read the OSV files (*.json) in this directory.")
 @click.option(
-    "--ignore", "ignored", multiple=True, metavar="ID", help="Leave out this advisory; also by an alias."
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="ID",
+    help="Ignore this advisory (id or alias); may be repeated.",
 )
 @click.option("--no-solve", is_flag=True, help="Do not find out what `pipper lock -P` would choose.")
 @repository_options
@@ -34,11 +38,11 @@ Examples:
 def command(
     service: str, folder: Path | None, ignored: tuple[str, ...], no_solve: bool, as_json: bool, **shared: Any
 ) -> int:
-    """List known weaknesses of the locked packages: id, package, version, fixed in, lock -P.
+    """List known vulnerabilities of the locked packages: id, package, version, fixed in, lock -P.
 
     Only packages that come from an index are looked up, never those of repositories. A service is asked only about
     those of the public index, the one that pip has built in: names of every other index are sent nowhere. The last
-    column is the version that `pipper lock -P NAME` would choose, or `no` if that has the weakness too. Exit 1 if
+    column is the version that `pipper lock -P NAME` would choose, or `no` if that is vulnerable too. Exit 1 if
     anything is found that is not ignored.
     """
     settings = settings_from(shared)

@@ -49,7 +49,7 @@ Examples:
 def command(output: Path | None, expires: str, as_list: bool, as_json: bool, **given: Any) -> None:
     """Sign URLs for packages and their dependencies, for hosts without credentials.
 
-    Without REQ and -i pipper signs the project's lock. Without -o the URLs go to standard output, one a line.
+    Without REQ and -i pipper signs the project's lock. Without -o the URLs go to standard output, one per line.
     Anybody who has the URLs can read these files until the URLs expire.
     """
     settings = settings_from(given)

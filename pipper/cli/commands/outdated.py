@@ -27,8 +27,8 @@ Examples:
 def command(as_json: bool, **shared: Any) -> None:
     """List locked packages that have newer versions: name, locked, newest, allowed.
 
-    Allowed is the newest version that the manifest and the locked packages that require it admit, or `-` if none
-    is. `pipper lock -P NAME` upgrades NAME. The exit code is 0 in any case.
+    Allowed is the newest version that the manifest (with its limits) and the locked packages allow, or `-` if there
+    is none. `pipper lock -P NAME` upgrades NAME. The exit code is always 0.
     """
     settings = settings_from(shared)
     found = outdated(settings, place_from(shared))

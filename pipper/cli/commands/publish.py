@@ -53,9 +53,9 @@ def command(
 ) -> int:
     """Upload bundles (.pipper) and wheels (.whl) to a repository.
 
-    PATH is a file, or a directory (default: dist): then pipper takes all its wheels, and of each project the
-    bundle with the highest version, whenever it was built; it names what it leaves out. pipper verifies all
-    files before it uploads the first. A file that is published already with the same contents is skipped; with
+    PATH is a file or a directory (default: dist). Given a directory, pipper uploads all its wheels and, for each
+    project, the bundle with the highest version; it lists what it skips, and why. It verifies all files before it
+    uploads the first. A file that is published already with the same contents is skipped; with
     other contents it is a conflict (exit 7). The page notes when each file was published, by whom (--by, or the
     URL of the CI job) and with which pipper.
     """

@@ -57,7 +57,7 @@ Examples:
     help="Replace NAME, or every package, even if it is as locked.",
 )
 @click.option("--no-project", is_flag=True, help="Leave out the project itself, not what it requires.")
-@click.option("--no-editable", is_flag=True, help="Install members from wheels, not from their folders.")
+@click.option("--no-editable", is_flag=True, help="Install members from wheels, not from their directories.")
 @click.option("--exact", is_flag=True, help="Also remove packages that pipper did not install.")
 @click.option(
     "--no-build", is_flag=True, help="Build no source distribution; wheels that were built before are used."

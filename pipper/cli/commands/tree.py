@@ -53,9 +53,9 @@ def command(
     it appears again.
     """
     if names and invert:
-        raise click.UsageError("give NAME or --invert NAME, not both")
+        raise click.UsageError("NAME and --invert NAME cannot be combined")
     if as_json and picture != "text":
-        raise click.UsageError("give --json or --format, not both")
+        raise click.UsageError("--json and --format cannot be combined")
     settings = settings_from(shared)
     tree = show_tree(settings, place_from(shared), names=names, invert=invert, depth=depth)
     pictures = {"mermaid": mermaid_lines, "dot": dot_lines}

@@ -9,7 +9,7 @@ build_option = click.option(
     "--build",
     multiple=True,
     metavar="NAME",
-    help="Allow to build NAME from its source distribution where no wheel fits; the manifest keeps that.",
+    help="Allow building NAME from source if no wheel fits; recorded in the manifest.",
 )
 
 

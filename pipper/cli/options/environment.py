@@ -17,7 +17,7 @@ environment_options = together(
 python_option = path_option(
     "--python",
     metavar="PY",
-    help="Use this Python: 3.12, python3.12, pypy3.10 or a path. In an environment, that one is meant.",
+    help="Use this Python: 3.12, python3.12, pypy3.10 or a path. A Python inside an environment selects it.",
 )
 
 system_option = click.option(

@@ -28,7 +28,7 @@ member_options = together(
     click.option(
         "--build-members",
         is_flag=True,
-        help="Build the projects that the lock has from folders, and carry their wheels.",
+        help="Build the members and include their wheels.",
     ),
     click.option("--no-project", is_flag=True, help="Leave out the project itself, not what it requires."),
 )

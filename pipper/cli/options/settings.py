@@ -94,7 +94,7 @@ by_option = click.option(
     envvar="PIPPER_BY",
     default="",
     metavar="TEXT",
-    help="Note on the page that TEXT did this (default: the URL of the CI job, if it is one).",
+    help="Record TEXT on the page as the author (default: the URL of the CI job, if any).",
 )
 """For every command that changes what is published."""
 
@@ -120,7 +120,7 @@ _credentials_option = click.option(
     nargs=3,
     allow_from_autoenv=False,
     metavar="KEY SECRET [TOKEN]",
-    help="Use this access key. Write -c last, or another option after it.",
+    help="Use this access key. Put -c last, or follow it with another option.",
 )
 
 _endpoint_option = click.option(
@@ -141,7 +141,7 @@ _reading_options = together(
         "--request-payer",
         is_flag=True,
         envvar="PIPPER_REQUEST_PAYER",
-        help="Agree to pay for the requests to a bucket whose owner does not.",
+        help="Pay for requests to a requester-pays bucket.",
     ),
 )
 
@@ -202,7 +202,7 @@ _where = (
         old=("--root-prefix",),
         envvar="PIPPER_PREFIX",
         metavar="PREFIX",
-        help="The folder in the bucket that holds the packages (default: pipper).",
+        help="The key prefix in the bucket (default: pipper).",
     ),
     _endpoint_option,
     _reading_options,
@@ -262,7 +262,7 @@ def _bucket_options(given: Mapping[str, Any]) -> BucketOptions:
         anonymous=given.get("anonymous") or None,
     )
     if found.fault:
-        raise UsageError("--sse and --sse-kms-key-id exclude each other", cause=found.fault)
+        raise UsageError("--sse and --sse-kms-key-id cannot be combined", cause=found.fault)
     return found
 
 

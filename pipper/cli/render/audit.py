@@ -19,7 +19,9 @@ def audit_rows(outcome: AuditOutcome) -> Iterator[tuple[str, ...]]:
 def audit_summary(outcome: AuditOutcome) -> str:
     """Return the line at the end, for people."""
     found = (
-        counted(len(outcome.found), "known weakness", "known weaknesses") if outcome.found else "none found"
+        counted(len(outcome.found), "known vulnerability", "known vulnerabilities")
+        if outcome.found
+        else "none found"
     )
     ignored = f", {outcome.ignored} ignored" if outcome.ignored else ""
     others = f"; {counted(outcome.skipped, 'other package')} not looked up" if outcome.skipped else ""
@@ -33,7 +35,7 @@ def audit_warning(outcome: AuditOutcome) -> str:
     count = counted(outcome.unasked, "package")
     return (
         f"the service was not asked about {count} of an index that may be private: "
-        "give a folder of OSV files with --advisories, which sends nothing"
+        "give a directory of OSV files with --advisories, which sends nothing"
     )
 
 

@@ -93,7 +93,7 @@ def _check_location(file: PackageWheel | PackageArchive, place: str) -> None:
     elif file.path and (PurePosixPath(file.path).is_absolute() or PureWindowsPath(file.path).anchor):
         raise IntegrityError(
             f"{place}: unsafe path `{file.path}`",
-            cause="a path must be relative to the lock's folder",
+            cause="a path must be relative to the lock's directory",
             hint=_RECREATE,
         )
 

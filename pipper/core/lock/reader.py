@@ -179,7 +179,7 @@ def _path(node: Node) -> str:
     if not text or not text.isprintable() or _UNSAFE_PATH.search(text):
         raise IntegrityError(
             f"{node.place}: unsafe path `{text[:200]}`",
-            cause="the path of a member must be relative to the folder of the lock",
+            cause="the path of a member must be relative to the directory of the lock",
             hint=RESTORE,
         )
     return text

@@ -200,7 +200,7 @@ def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[E
 def _mend(name: str, entry: Table) -> str:
     """Return how pipper takes a project from its folder; empty for a file, and for what is no relative folder."""
     if entry.get("workspace"):
-        return 'write `members = ["FOLDER"]` ' + _UNDER.format("workspace") + " for the folder that has it"
+        return 'write `members = ["DIR"]` ' + _UNDER.format("workspace") + " for the directory that has it"
     path = entry.get("path")
     if not isinstance(path, str) or not path.isprintable() or _NO_FOLDER.search(path):
         return ""

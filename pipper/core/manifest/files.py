@@ -19,7 +19,7 @@ def read_files(node: Node) -> dict[str, str]:
     for pattern, each in node.table().items():
         hint = 'write "tests/*" = "NAME", or "first" for the first in the order of names'
         if not pattern or pattern.startswith(("/", "./", "../")):
-            raise each.fail("not a path below the folder of libraries", hint=hint)
+            raise each.fail("not a path below site-packages", hint=hint)
         try:
             found[pattern] = str(canonicalize_name(each.text(), validate=True))
         except InvalidName as error:

@@ -16,7 +16,7 @@ _REPOSITORY = re.compile(
 _NEWEST = frozenset({"latest", "*", "x"})
 
 OF_A_REPOSITORY = (
-    "clone it, then run `pipper add --editable FOLDER`; or `pipper publish` a wheel of it, and require NAME"
+    "clone it, then run `pipper add --editable DIR`; or `pipper publish` a wheel of it, and require NAME"
 )
 """The hint for a requirement that names a repository of version control."""
 

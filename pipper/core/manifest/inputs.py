@@ -118,7 +118,7 @@ def _members_difference(before: Mapping[str, MemberInputs], now: Mapping[str, Me
         if name not in before:
             return f"`{name}` is a member ({now[name].path}) now, and the lock does not have it"
         if name not in now:
-            return f"the lock was made with the member `{name}` ({before[name].path}), which is none any more"
+            return f"the lock was made with the member `{name}` ({before[name].path}), which is no longer a member"
         if why := before[name].difference(now[name]):
             return f"the member `{name}` ({now[name].path}) {why}"
     return "the order of members"

@@ -10,7 +10,7 @@ from pipper.core.redaction import shown
 from pipper.errors import UsageError
 
 _PROJECT = "the project"
-_RULE = "what a member says of sources may not change where the names of others come from"
+_RULE = "[sources] of a member must not change where the packages of others come from"
 
 
 class MemberRules:

@@ -98,8 +98,8 @@ def _patterns(node: Node) -> tuple[str, ...]:
         if ".." in pattern.split("/"):
             raise each.fail(
                 f"`{pattern}` is outside the project",
-                cause="a workspace has the folders below its manifest",
-                hint='name the folder in [sources] instead: NAME = { path = "../lab" }',
+                cause="a workspace has the directories below its manifest",
+                hint='name the directory in [sources] instead: NAME = { path = "../lab" }',
             )
         if any("**" in part and part != "**" for part in pattern.split("/")):
             raise each.fail(
@@ -110,7 +110,7 @@ def _patterns(node: Node) -> tuple[str, ...]:
     if sum("*" in pattern or "?" in pattern or "[" in pattern for pattern in found) > _MOST_PATTERNS:
         raise node.fail(
             f"more than {_MOST_PATTERNS} patterns",
-            cause="each of them is a walk through the folders",
+            cause="each of them is a walk through the directories",
             hint="replace some by one that matches more, as in `libs/*`",
         )
     return found
@@ -125,7 +125,7 @@ def _relative(node: Node) -> str:
             f"the path `{text[:40]}…` is too long",
             cause=f"{len(text):,} characters in {len(parts):,} parts; at most {_LONGEST:,} characters in {_MOST_PARTS}"
             f" parts of {_LONGEST_PART} are accepted",
-            hint="move the folder, or correct the path",
+            hint="move the directory, or correct the path",
         )
     if (
         not text
@@ -135,7 +135,7 @@ def _relative(node: Node) -> str:
     ):
         raise node.fail(
             f"`{text[:200]}` is not a relative path",
-            cause="the lock holds this path, and is to be the same on every machine",
-            hint='write it relative to the folder of the manifest, as in "../lab"',
+            cause="the lock holds this path, and must be the same on every machine",
+            hint='write it relative to the directory of the manifest, as in "../lab"',
         )
     return PurePosixPath(text.replace("\\", "/")).as_posix()

@@ -89,7 +89,7 @@ def _from_pyproject(top: Node) -> Manifest:
         if key in dynamic.texts() and not is_package:
             raise dynamic.fail(
                 f"`{key}` must not be dynamic",
-                cause="without [build-system], or with `package = false`, nothing tells what it is",
+                cause="without [build-system], or with `package = false`, nothing says what it is",
                 hint=f"write `{key}` in [project], and remove it from `dynamic`",
             )
     _refuse_poetry(top)
@@ -237,7 +237,7 @@ def read_sources(node: Node, aliases: Sequence[str] | None) -> dict[str, str]:
         if isinstance(entry.value, Mapping):
             continue  # see `read_paths`
         if aliases is not None and entry.text() not in aliases:
-            hint = f'known sources: {quoted(aliases)}; a folder is written as {{ path = "../lab" }}'
+            hint = f'known sources: {quoted(aliases)}; a directory is written as {{ path = "../lab" }}'
             raise entry.fail(f"`{entry.value}` is not a source of this manifest", hint=hint)
         name = canonicalize_name(pattern)
         if found.setdefault(name, entry.text()) != entry.text():

@@ -36,7 +36,7 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
     prefix = f"{where}: " if where else ""
     if len(text) > _LONGEST:
         raise UsageError(
-            f"{prefix}a requirement of {len(text)} characters",
+            f"{prefix}the requirement has {len(text)} characters",
             cause=f"the limit is {_LONGEST}",
             hint="merge its version specifiers, or split its marker into several requirements",
         )
@@ -50,7 +50,7 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
         raise _unreadable(text, prefix, str(error)) from error
     # `git@host:path` looks like a project `git`.
     if found.url and (":" not in found.url or text.lstrip().startswith("git@")):
-        raise _unreadable(text, prefix, "what follows `@` is to be a URL, and this is none")
+        raise _unreadable(text, prefix, "the text after `@` must be a URL")
     return found
 
 

@@ -77,7 +77,7 @@ class LockedBuilds(Struct, frozen=True, kw_only=True):
             missing = [want for want in missing if want.file.sha256 not in found]
         if missing and not self.allowed:
             raise UsageError(
-                f"{quoted(want.filename for want in missing)} would have to be built, and --no-build refuses that",
+                f"{quoted(want.filename for want in missing)} must be built, but --no-build is set",
                 hint="leave out --no-build, or take wheels that `pipper download --build -d DIR` built on a machine"
                 " of the same kind: `pipper sync --no-build --from DIR`",
             )

@@ -82,7 +82,7 @@ def install_build_environment(
 
 
 def _is_as_left(root: Path) -> bool:
-    """Tell whether an environment is where pipper left it: a restored cache may have other files in its place."""
+    """Return whether an environment is where pipper left it: a restored cache may have other files in its place."""
     with suppress(OSError):
         return read_sealed(root / USED, str(root)) == _times(root)
     return False

@@ -53,7 +53,7 @@ class MemberBuilds(Struct, frozen=True, kw_only=True):
         missing = [want for want in wanted if found[want.file.sha256] is None]
         if missing and not self.allowed:
             raise UsageError(
-                f"{quoted(want.filename for want in missing)} would have to be built, and --no-build refuses that",
+                f"{quoted(want.filename for want in missing)} must be built, but --no-build is set",
                 hint="leave out --no-build, or the members with --no-project",
             )
         built = {want.file.sha256: self._build(want) for want in missing}

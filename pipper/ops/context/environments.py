@@ -86,7 +86,7 @@ def _put_back(settings: Settings, root: Path) -> None:
     from pipper.apply.beside import put_back_left  # noqa: PLC0415 - Windows cannot lock folders
 
     if put_back_left(path):
-        settings.reporter.info(f"Putting {path} back: a command that made it anew was interrupted")
+        settings.reporter.info(f"Restoring {path}: a command that was recreating it was interrupted")
 
 
 def _choose(settings: Settings, root: Path | None, place: Place, pythons: Pythons) -> Environment:
@@ -197,7 +197,7 @@ def creation_told(environment: Environment) -> str:
     """Return what is said of a virtual environment that is created."""
     version = environment.interpreter.target.python_full_version
     if environment.replaces:
-        return f"Making {environment.root} anew with Python {version}: it had Python {environment.replaces}"
+        return f"Recreating {environment.root} with Python {version}: it had Python {environment.replaces}"
     return f"Creating {environment.root} with Python {version}"
 
 

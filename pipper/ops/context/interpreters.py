@@ -131,7 +131,7 @@ def _of_version(
     if found is None:
         raise MachineError(
             f"this machine has no Python {request.text}",
-            cause="it is neither on PATH nor in the folders of pyenv and uv",
+            cause="it is neither on PATH nor in the directories of pyenv and uv",
             hint=f"install it, or {mend}",
         )
     return found

@@ -104,7 +104,7 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
 def files_of_requirements(folder: Path) -> list[Path]:
     """Return the files of a folder that a backend reads to compute requirements, some of which may be missing.
 
-    That are `BUILD_FILES` and the requirements files beside them, which setup.py and setup.cfg often read.
+    These are `BUILD_FILES` and the requirements files beside them, which setup.py and setup.cfg often read.
     """
     with os_errors("read", folder):
         listed = sorted(folder.glob("requirements*.txt"))
@@ -130,7 +130,7 @@ def _build_facts(folder: Path) -> Iterator[bytes]:
             raise UsageError(
                 f"the build files in {folder} are larger than {_MOST_BYTES:,} bytes",
                 cause=f"they compute what it requires, so that the lock depends on them; the last one is {path.name}",
-                hint="remove those that are none, or write the requirements under [project] in pyproject.toml",
+                hint="remove those that no build needs, or write the requirements under [project] in pyproject.toml",
             )
         yield path.name.encode(errors="surrogateescape")
         yield data.replace(b"\r\n", b"\n")

@@ -56,7 +56,7 @@ class MemberSource:
         """Return the one release of a member; raise UsageError for a reserved name and for an invalid version."""
         if name in self._reserved:
             raise UsageError(
-                f"`{name}` is a member of the project around, in `{self._reserved[name]}`",
+                f"`{name}` is a member of the enclosing project, in `{self._reserved[name]}`",
                 cause="no repository and no index is asked for the name of a member",
                 hint=f"publish it and require it from a project without that member, or bundle it:"
                 f" `pipper bundle {self._reserved[name]}`",

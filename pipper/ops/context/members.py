@@ -77,8 +77,8 @@ class _Reading:
         label = self._label(folder)
         if not _is_folder(folder):
             raise UsageError(
-                f"workspace.members: there is no folder `{label}`",
-                hint="restore the folder, or remove it from [workspace] in the manifest",
+                f"workspace.members: there is no directory `{label}`",
+                hint="restore the directory, or remove it from [workspace] in the manifest",
             )
         stated = read_stated(folder, label=label, edited=self.edited)
         if stated is None:
@@ -98,9 +98,9 @@ class _Reading:
                 refuse_link_out(folder, outer)
             if not _is_folder(folder):
                 raise UsageError(
-                    f"{source.place}: there is no folder `{source.path}`",
+                    f"{source.place}: there is no directory `{source.path}`",
                     cause=f"that is `{folder}`",
-                    hint=f"restore the folder, or remove `{name}` from [sources]",
+                    hint=f"restore the directory, or remove `{name}` from [sources]",
                 )
             known = self._found.get(name)
             if known is not None and is_one_place(known.folder, folder):
@@ -216,7 +216,7 @@ def _with_own_name(stated: StatedProject, label: str) -> Manifest:
         return stated.manifest
     place = Elsewhere(
         pattern=stated.name,
-        where="a folder without [build-system]",
+        where="a directory without [build-system]",
         table=f"the workspace (`{label}`)",
         mend=f"add [build-system] to {label}/{PYPROJECT_TOML}, or publish it to a repository",
     )

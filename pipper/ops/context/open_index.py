@@ -51,7 +51,7 @@ def _require_folder(folder: Path, step: str) -> None:
     with os_errors("read", folder):
         if not folder.exists():
             raise UsageError(
-                f"the index is the folder `{folder.absolute()}`, which does not exist",
+                f"the index is the directory `{folder.absolute()}`, which does not exist",
                 cause=f"{step} names it",
                 hint=f"restore or mount it, or correct the URL in {step}",
             )

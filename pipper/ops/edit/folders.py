@@ -41,14 +41,16 @@ def with_folder(
     base = os.path.realpath(given.parent if given.is_absolute() else directory)
     place = Path(os.path.normpath(Path(base, given.name if given.is_absolute() else given)))
     if not place.is_dir():
-        raise UsageError(f"there is no folder `{folder.path}`", hint="name the folder of a Python project")
+        raise UsageError(
+            f"there is no directory `{folder.path}`", hint="name the directory of a Python project"
+        )
     path = Path(os.path.relpath(place, os.path.realpath(manifest.parent))).as_posix()
     stated = read_stated(place, label=path)
     if stated is None or not (stated.is_package or stated.name):
         raise UsageError(
             f"`{folder.path}` is not a Python project that can be installed",
             cause="it has neither a pyproject.toml with [build-system] nor a setup.py",
-            hint="name the folder of one, or add [build-system] to its pyproject.toml",
+            hint="name the directory of one, or add [build-system] to its pyproject.toml",
         )
     if not stated.name:
         raise UsageError(
@@ -126,6 +128,6 @@ def member_is_told(manifest: Path, names: Collection[NormalizedName]) -> Iterato
                     cause, hint = "it is the project itself", "write `package = false` under [tool.pipper]"
                 else:
                     cause = f"it is a member of the project, in `{member.path}`"
-                    hint = f'add `"{member.path}"` to `exclude` of [workspace], or move the folder away'
+                    hint = f'add `"{member.path}"` to `exclude` of [workspace], or move the directory away'
                 raise UsageError(error.message, cause=cause, hint=hint) from error
         raise

@@ -102,7 +102,7 @@ def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
         mark_used(cache, memo)
     for text in details.texts:
         settings.reporter.detail(text)
-    settings.reporter.detail("a solve is remembered, and the sources answer as they did then")
+    settings.reporter.detail("reusing a remembered lock: the sources have not changed")
     for message in memo.messages:
         if message.kind == WARNING:
             settings.reporter.warning(message.text)

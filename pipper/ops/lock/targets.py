@@ -31,7 +31,7 @@ def goals(manifest: Manifest, old: Lock | None, at_hand: Target, *, usual_platfo
     if not _allowed(manifest, at_hand):
         raise UsageError(
             f"the project requires Python {manifest.requires_python},"
-            f" the interpreter at hand is {at_hand.python_full_version}",
+            f"the current interpreter is {at_hand.python_full_version}",
             hint="name another one with --python EXE, or edit requires-python in the manifest",
         )
     kept = [each for each in (old.environments if old else ()) if _allowed(manifest, each.target)]

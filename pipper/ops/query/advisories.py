@@ -108,7 +108,7 @@ class AdvisoryService:
         return IntegrityError(f"{shown(url)} does not answer as an OSV service", cause=why, hint=_HINT)
 
 
-_HINT = "check the URL of the service, or give a folder with --advisories"
+_HINT = "check the URL of the service, or give a directory with --advisories"
 
 
 def _query(pin: Pin) -> dict[str, object]:

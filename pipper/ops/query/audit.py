@@ -98,19 +98,19 @@ def _public(settings: Settings, project: Project, lock: Lock) -> set[Pin]:
 
 def _source(settings: Settings, request: AuditRequest) -> AdvisorySource:
     if request.service and request.folder is not None:
-        raise UsageError(
-            "a service and a folder are given", hint="give only one of --osv-url and --advisories"
-        )
+        raise UsageError("--osv-url and --advisories cannot be combined", hint="give only one of them")
     if request.folder is not None:
         folder = settings.directory / request.folder
         if not folder.is_dir():
-            raise UsageError(f"{folder} is not a folder", hint="give a folder of OSV files with --advisories")
+            raise UsageError(
+                f"{folder} is not a directory", hint="give a directory of OSV files with --advisories"
+            )
         return AdvisoryFolder(folder)
     if not request.service:
         raise UsageError(
-            "there is no place to look for advisories",
-            cause="pipper asks no service that you do not name",
-            hint="give the URL of an OSV service with --osv-url (or PIPPER_OSV_URL), or --advisories FOLDER",
+            "no advisory database is configured",
+            cause="pipper has no default service",
+            hint="give the URL of an OSV service with --osv-url (or PIPPER_OSV_URL), or --advisories DIR",
         )
     parts = split_url(request.service)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:

@@ -24,7 +24,7 @@ def limits_of(
 ) -> Mapping[NormalizedName, SpecifierSet]:
     """Return the combined specifiers of all that is required in the environment of a target.
 
-    That are the requirements of the manifest and of members, its constraints, and what `needs` has with the extras
+    These are the requirements of the manifest and of members, its constraints, and what `needs` has with the extras
     that are asked for. An override replaces them. Raises UsageError for a marker that is undefined.
     """
     found: dict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)

@@ -99,7 +99,7 @@ def _refuse_member(name: NormalizedName, project: Project | None) -> None:
     for member in project.manifest.members if project else ():
         if member.name == name:
             raise UsageError(
-                f"`{name}` is a member: it is installed from its folder, `{member.path}`",
+                f"`{name}` is a member: it is installed from its directory, `{member.path}`",
                 cause="no source is asked what is published under the name of a member",
                 hint=f"run `pipper info --local {name}` for the installed version",
             )

@@ -71,7 +71,7 @@ class CopySource(Struct, frozen=True, kw_only=True):
             if routed is None:
                 raise _private(name, self.sources.router.searched(name))
             if routed.alias == PATH:
-                raise _private(name, "it is a member of the project, and comes from its folder")
+                raise _private(name, "it is a member of the project, and comes from its directory")
             holder = by_alias.get(routed.alias)
             if holder is not None and not (holder.holds(name) and holder.page(name).is_mirror):
                 raise _private(name, f"it comes from `{routed.alias}` ({holder.store.location})")
@@ -82,7 +82,7 @@ class CopySource(Struct, frozen=True, kw_only=True):
 
 def _not_given(name: NormalizedName, alias: str) -> NoSolutionError:
     return NoSolutionError(
-        f"`{name}` is not asked of `{alias}`",
+        f"`{alias}` is not asked for `{name}`",
         cause="[sources] of the manifest does not give it to this index",
         hint=f'if it is there, write `{name} = "{alias}"` into [sources]',
     )
@@ -90,7 +90,7 @@ def _not_given(name: NormalizedName, alias: str) -> NoSolutionError:
 
 def _private(name: NormalizedName, why: str) -> NoSolutionError:
     return NoSolutionError(
-        f"`{name}` is not asked of the index: it may be private",
+        f"the index is not asked for `{name}`: it may be private",
         cause=why,
         hint=f'if the name is public, write `{name} = "index"` into [sources] of the manifest, or copy it elsewhere',
     )

@@ -101,7 +101,7 @@ def _put(
     if options.repository:
         entry = {**entry, **_entry(document, options.repository)}
     if options.profile and options.credentials:
-        raise UsageError("-p and -c exclude each other", hint="give one of them")
+        raise UsageError("-p and -c cannot be combined", hint="give one of them")
     if options.profile:
         entry |= {"profile": options.profile, **dict.fromkeys(_SECRETS)}
     if options.credentials:

@@ -134,7 +134,7 @@ def _why(bundle: _Found, best: _Found) -> str:
     if bundle.version == best.version:
         return f"{best.path.name} is the newer file"
     if bundle.version is None:
-        return f"nothing tells its version, and {best.path.name} has one"
+        return f"its version is unknown, and {best.path.name} has one"
     return f"{best.path.name} has a higher version"
 
 

@@ -75,7 +75,7 @@ def _from_bundle(path: Path, scratch: Path, limits: Limits) -> Publication:
 
 
 def _folder(scratch: Path) -> Path:
-    with os_errors("make a folder in", scratch):
+    with os_errors("make a directory in", scratch):
         return Path(tempfile.mkdtemp(dir=scratch))
 
 

@@ -105,8 +105,8 @@ def _chosen(settings: Settings, asked: ReadInput, request: DownloadRequest) -> _
     if request.build and request.all_environments:
         raise UsageError(
             "--build and --all-environments cannot be combined",
-            cause="a build is for the Python at hand",
-            hint="run `pipper download --build` on each kind of machine, into the same folder",
+            cause="a build is for the current Python",
+            hint="run `pipper download --build` on each kind of machine, into the same directory",
         )
     if asked.lock is None:
         return _Chosen()

@@ -63,10 +63,10 @@ def without_members(
     if not choice.build or project is None:
         itself = any(each.path == ITSELF for each in members.values())
         raise UsageError(
-            f"{quoted(f'{each.name} ({each.path})' for each in members.values())} cannot travel",
-            cause="members are installed from their folders, which another host does not have",
+            f"{quoted(f'{each.name} ({each.path})' for each in members.values())} cannot be exported",
+            cause="members are installed from their directories, which another host does not have",
             hint=f"--build-members {'' if choice.has_place else 'with -o pylock.toml '}"
-            "builds them and carries the wheels; or publish them"
+            "builds them and includes the wheels; or publish them"
             + (", or leave out the project itself with --no-project" if itself else ""),
         )
     if not choice.has_place:

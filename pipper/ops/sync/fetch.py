@@ -106,7 +106,7 @@ def divided(
 
 
 def _is_here(want: Wanted, cache: Cache, *, bundles: bool) -> bool:
-    """Tell whether the cache has the wheel or its bundle; with `bundles` it must have the latter."""
+    """Return whether the cache has the wheel or its bundle; with `bundles` it must have the latter."""
     unbundled = not bundles and cache.file(want.file.sha256)
     return bool(unbundled or cache.file(want.file.fetched.sha256))
 

@@ -31,7 +31,7 @@ class _Folder:
     def __init__(self, folder: Path, reporter: Reporter) -> None:
         if not folder.is_dir():
             raise UsageError(
-                f"the folder {folder} does not exist", hint="name the DIR of `pipper download -d DIR`"
+                f"the directory {folder} does not exist", hint="name the DIR of `pipper download -d DIR`"
             )
         with os_errors("read", folder):
             files = sorted(path for path in folder.iterdir() if path.is_file())

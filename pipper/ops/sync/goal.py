@@ -1,4 +1,4 @@
-"""What a sync of a project is to reach: its lock, and the part of it that the request selects."""
+"""The target state of a sync: the project's lock, and the part of it that the request selects."""
 
 from packaging.utils import canonicalize_name
 

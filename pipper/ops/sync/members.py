@@ -57,7 +57,7 @@ def member_wants(
         if project is None or member is None or member.path != package.path:
             raise UsageError(
                 f"{label} has the member `{package.name}` in `{package.path}`, which the project here does not have",
-                cause="a member is built from its folder, and only a project's own manifest names folders to build",
+                cause="members are built from their directories, and only a project's own manifest may name those",
                 hint="run the command in the project of that lock",
             )
         editable = is_editable(package, environment, options)

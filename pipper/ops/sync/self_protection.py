@@ -25,7 +25,8 @@ def refuse_self_change(plan: Plan, environment: Environment) -> None:
             raise MachineError(
                 f"cannot change `{name}` in {environment.root}: the running pipper needs it",
                 cause="the change could stop pipper before it is complete",
-                hint="install pipper apart (pipx install pipper, uv tool install pipper), or name another --python EXE",
+                hint="install pipper in its own environment (pipx install pipper, uv tool install pipper),"
+                " or name another --python EXE",
             )
 
 

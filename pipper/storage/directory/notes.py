@@ -31,7 +31,7 @@ class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def describes(self, stat: os.stat_result) -> bool:
-        """Tell whether the file with this `stat` is the stored one, unchanged."""
+        """Return whether the file with this `stat` is the stored one, unchanged."""
         return (self.inode, self.size, self.mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
@@ -52,7 +52,7 @@ class Notes:
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
         """Write the note of `key`, first to the folder `staging`, which must be on the same file system."""
-        hint = "if it is not a folder, remove it: pipper makes it again"
+        hint = "if it is not a directory, remove it: pipper makes it again"
         with os_errors("write to", self._folder, hint=hint):
             self._folder.mkdir(parents=True, exist_ok=True)
             with temporary_file(staging) as file:

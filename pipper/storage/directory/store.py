@@ -213,7 +213,7 @@ class DirectoryStore:
     def _check_free(self, key: str, path: Path) -> None:
         if path.is_dir() and not path.is_symlink():
             raise MachineError(
-                f"cannot write {path}", cause="it is a folder", hint="remove or rename the folder"
+                f"cannot write {path}", cause="it is a directory", hint="remove or rename the directory"
             )
         if os.path.lexists(path):
             raise taken(key, self.location)

@@ -53,7 +53,7 @@ def _checksums(headers: Mapping[str, str]) -> Ability:
     return Ability(
         name=name,
         state="none stored",
-        meaning="damage in transit is found by the ETag if that is an MD5, else by reading twice",
+        meaning="damage in transit is found by the ETag if it is an MD5, otherwise by reading twice",
     )
 
 

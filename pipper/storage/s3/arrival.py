@@ -1,4 +1,4 @@
-"""Tell whether a whole body arrived as it was stored: by its ETag where that is an MD5, or by a checksum header.
+"""Return whether a whole body arrived as it was stored: by its ETag where that is an MD5, or by a checksum header.
 
 S3 and most other servers use the MD5 of an object as its ETag, unless it was uploaded in parts or is encrypted with a
 key of KMS or of the client, which the response shows. A few servers never do.

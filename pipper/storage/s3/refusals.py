@@ -68,7 +68,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
     @property
     def what(self) -> str:
-        """The begin of a message about it."""
+        """The start of a message about it."""
         return f"cannot {self.operation} {self.subject}"
 
 

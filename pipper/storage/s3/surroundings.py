@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def require_certificates(session: "boto3.Session") -> None:
-    """Raise MachineError if the file of certificates that botocore is to use is none."""
+    """Raise MachineError if the file that botocore takes certificates from is not a usable certificate file."""
     named = session._session.get_config_variable("ca_bundle")
     if not named or not (fault := certificates_fault(Path(named))):
         return

@@ -135,7 +135,7 @@ def _central(source: ZipSource, fields: tuple[int, ...], raw_name: bytes, raw_ex
     kind = stat.S_IFMT(mode)
     if raw_name[-1:] == b"/":
         if kind not in (0, stat.S_IFDIR) or size:
-            raise source.refused("has the name of a folder and is not one", name)
+            raise source.refused("has the name of a directory and is not one", name)
     elif kind not in (0, stat.S_IFREG):
         raise source.refused("is not a regular file", name)
     moment = date << 16 | time
@@ -224,7 +224,7 @@ def _check_folders(source: ZipSource, records: list[_Central]) -> None:
             if record.name in folders:
                 raise source.refused("is a duplicate", record.name)
             if record.name[:-1] in files:
-                raise source.refused("is a file and a folder", record.name)
+                raise source.refused("is a file and a directory", record.name)
             folders.add(record.name)
 
 

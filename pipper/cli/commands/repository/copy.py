@@ -62,7 +62,7 @@ Examples:
     "--build",
     multiple=True,
     metavar="NAME",
-    help="Build NAME from its source distribution, here, where the index has no wheel that fits this Python.",
+    help="Build NAME from its source distribution, here, if the index has no wheel that fits this Python.",
 )
 @by_option
 @click.option("--dry-run", is_flag=True, help="Compare the pages and show what would be copied.")
@@ -74,9 +74,9 @@ def copy_(names: tuple[str, ...], lock_path: Path | None, dry_run: bool, as_json
     """Copy packages into another repository: promote, mirror or back up.
 
     NAME is the newest version that is not yanked, NAME:1.4.2 that version with all its wheels. The bytes,
-    METADATA, upload time and yank marks stay the same. What B has already is done, so the same command again goes on
-    after an interrupt; other bytes under the same file name are a conflict (exit 7). A name that may be private is
-    never asked of the index.
+    METADATA, upload time and yank marks stay the same. Existing files are skipped, so you can resume an interrupted
+    copy by running the command again; other bytes under the same file name are a conflict (exit 7). The index is
+    never asked for a name that may be private.
     """
     settings = settings_from(given)
     request = CopyRequest(

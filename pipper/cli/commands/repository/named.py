@@ -34,14 +34,14 @@ _change_options = together(
         nargs=3,
         allow_from_autoenv=False,
         metavar="KEY SECRET [TOKEN]",
-        help="Store this access key; replaces a stored profile. Write -c last, or another option after it.",
+        help="Store this access key; replaces a stored profile. Put -c last, or follow it with another option.",
     ),
     click.option(
         "--prefix",
         cls=Option,
         old=("--root-prefix",),
         metavar="PREFIX",
-        help="Store the folder in the bucket that holds the packages (default: pipper).",
+        help="Store this key prefix in the bucket (default: pipper).",
     ),
     click.option(
         "--endpoint-url",
@@ -139,7 +139,7 @@ Example:
 @click.argument("name", metavar="NAME", shell_complete=named)
 @output_options
 def exists_(name: str, **shared: Any) -> int:
-    """Exit with 0 if a named repository exists, else with 1."""
+    """Exit with 0 if a named repository exists, otherwise with 1."""
     settings = settings_from(shared)
     found = name in list_named(settings).entries
     settings.reporter.info(f"`{name}` {'exists' if found else 'does not exist'}")

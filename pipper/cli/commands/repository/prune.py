@@ -38,7 +38,9 @@ Examples:
 @click.option(
     "--keep", type=click.IntRange(min=1), metavar="N", help="Keep the N newest versions of each package."
 )
-@click.option("--older-than", metavar="AGE", help="Remove only what was uploaded so long ago, as in 90d.")
+@click.option(
+    "--older-than", metavar="AGE", help="Remove only what was uploaded at least that long ago, as in 90d."
+)
 @click.option("--prereleases", is_flag=True, help="Remove only pre-releases that a final version follows.")
 @click.option(
     "--lock",
@@ -66,7 +68,7 @@ def prune_(
 ) -> int:
     """Remove versions from a repository: those given, or those that all given rules select.
 
-    NAME without a version limits the rules to that package. The newest version never goes by a rule. Locks that are
+    NAME without a version limits the rules to that package. Rules never remove the newest version. Locks that are
     not given with --lock cannot sync what was removed. The page keeps the name and the hash of each removed file, so
     the version cannot come back with other bytes.
     """

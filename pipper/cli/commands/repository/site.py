@@ -22,7 +22,7 @@ Examples:
   pipper repository site -b file:///srv/packages --remove
 """,
 )
-@click.option("--remove", is_flag=True, help="Delete the pages, and keep them no longer.")
+@click.option("--remove", is_flag=True, help="Delete the pages and stop updating them.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @object_options
 @repository_options

@@ -31,7 +31,7 @@ class PackageGraph(Struct, frozen=True, kw_only=True):
     """Of each package that is shown and requires others: those of them that are shown too."""
 
     def __bool__(self) -> bool:
-        """Whether there is anything but the package itself."""
+        """Return whether there is anything but the package itself."""
         return bool(self.dependants.near or self.dependencies.near)
 
     @property

@@ -130,7 +130,7 @@ def dump_listing(listing: Listing) -> bytes:
 
 def parse_listing(body: bytes, *, label: str) -> Listing:
     """Return the listing in `body`; raises IntegrityError for a damaged one."""
-    hint = "make it anew with `pipper repository site`"
+    hint = "recreate it with `pipper repository site`"
     root = read_json(body, label=label, limit=DOCUMENT_LIMIT, hint=hint, error=IntegrityError)
     entries = map(_entry, root.at("projects").items())
     return EMPTY.changed({entry.name: entry for entry in entries})

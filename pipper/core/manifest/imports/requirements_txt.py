@@ -88,7 +88,7 @@ class _Reader:
         if name == "pre":
             return ImportedManifest(prereleases=True)
         if name == "editable":
-            return _left_out(f"{place}: a folder or URL; publish it to a repository")
+            return _left_out(f"{place}: a directory or URL; publish it to a repository")
         return _left_out(f"{place}: the option --{name}")
 
     def _folder(self, line: re.Match[str], place: str) -> ImportedManifest:
@@ -99,10 +99,10 @@ class _Reader:
         project = self._find(source.path)
         if posixpath.normpath(project.path if project else path) == ".":
             mend = "`pipper init --from FILE` converts its pyproject.toml or setup.cfg"
-            return _left_out(f"{place}: the project of this folder: {mend}")
+            return _left_out(f"{place}: the project of this directory: {mend}")
         if project is None:
             mend = f"when it has one, run `pipper add --editable {path}`"
-            return _left_out(f"{place}: the folder `{path}` has no project with a name: {mend}")
+            return _left_out(f"{place}: the directory `{path}` has no project with a name: {mend}")
         marker = f" ; {line['marker']}" if line["marker"] else ""
         return ImportedManifest(
             dependencies=(f"{project.name}{line['extras'] or ''}{marker}",),

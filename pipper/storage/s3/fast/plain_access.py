@@ -188,6 +188,6 @@ def _below(endpoint: str, bucket: str) -> str:
 
 
 def _is_proxied(root: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether variables are set that botocore and `Pool` interpret differently."""
+    """Return whether variables are set that botocore and `Pool` interpret differently."""
     names = ("all_proxy", "http_proxy") if root.startswith("http:") else ("all_proxy",)
     return any(environ.get(name) or environ.get(name.upper()) for name in names)
