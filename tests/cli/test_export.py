@@ -52,6 +52,7 @@ def names(text: str) -> list[str]:
 def test_the_selection_decides_what_is_in_it(app: Path) -> None:
     assert names(run_pipper("export", "-f", "pylock", cwd=app).stdout) == ["alpha", "beta"]
     assert names(run_pipper("export", "-f", "pylock", "--no-dev", cwd=app).stdout) == ["alpha"]
+    assert names(run_pipper("export", "-f", "pylock", "--only-group", "dev", cwd=app).stdout) == ["beta"]
     refused = run_pipper("export", "-f", "pylock", "--group", "docs", cwd=app, ok=False)
     assert refused.code == 2
     assert "docs" in refused.stderr

@@ -7,7 +7,7 @@ import click
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.inputs import member_options, members_from, selection_from
-from pipper.cli.options.selection import selection_options
+from pipper.cli.options.selection import only_group_option, selection_options
 from pipper.cli.options.settings import repository_options, settings_from
 from pipper.cli.output import give
 from pipper.errors import UsageError
@@ -50,6 +50,7 @@ def _kind(given: Format | None, output: Path | None) -> Format:
 )
 @path_option("-o", "--output", metavar="FILE", help="Write FILE (default: standard output).")
 @selection_options
+@only_group_option
 @member_options
 @repository_options
 def command(kind: Format | None, output: Path | None, **given: Any) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from pipper.cli.command import Command, path_option
-from pipper.cli.options.completion import groups, locked
+from pipper.cli.options.completion import locked
 from pipper.cli.options.environment import python_option, system_option
-from pipper.cli.options.selection import selection_options
+from pipper.cli.options.selection import only_group_option, selection_options
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
 from pipper.cli.syncing import sync_and_tell
 from pipper.ops.context.project_files import ProjectFiles
@@ -35,14 +35,7 @@ Examples:
     help="Use this lock: pipper's own, an authorized lock or any pylock.toml.",
 )
 @selection_options
-@click.option(
-    "--only-group",
-    "only_groups",
-    multiple=True,
-    metavar="G",
-    shell_complete=groups,
-    help="Install this dependency group and nothing else.",
-)
+@only_group_option
 @python_option
 @system_option
 @click.option("--active", is_flag=True, help="Sync the active environment instead of the project's .venv.")

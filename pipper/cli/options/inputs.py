@@ -50,9 +50,10 @@ def inputs_from(given: Mapping[str, Any]) -> InputOptions:
 
 
 def selection_from(given: Mapping[str, Any]) -> Selection:
-    """Return the selection for the values of `selection_options` (see `options.selection`)."""
+    """Return the selection for the values of `selection_options`, and of `only_group_option` if the command has it."""
     return Selection(
         groups=frozenset(map(canonicalize_name, given["groups"])),
+        only_groups=frozenset(map(canonicalize_name, given.get("only_groups", ()))),
         all_groups=given["all_groups"],
         default_group=not given["no_dev"],
         extras=frozenset(map(canonicalize_name, given["extras"])),

@@ -24,3 +24,12 @@ selection_options = together(
     ),
     click.option("--all-extras", is_flag=True, help="Include every extra."),
 )
+
+only_group_option = click.option(
+    "--only-group",
+    "only_groups",
+    multiple=True,
+    metavar="G",
+    shell_complete=groups,
+    help="Include this dependency group and nothing else.",
+)
