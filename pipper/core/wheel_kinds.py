@@ -55,12 +55,14 @@ def wheel_kind(filename: str, requires_python: SpecifierSet | None, yanked: str 
 
 
 def upload_moment(text: str) -> datetime | None:
-    """Return the upload time of a page, in UTC if it names no zone; None where it is missing or malformed."""
+    """Return the upload time of a page, in UTC, also if it names no zone; None where it is missing or malformed."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pipper.core.layout.notes import FileNotes, FileOrigin, RemovedFile
 from pipper.core.layout.page import (
@@ -143,3 +144,26 @@ def test_a_removed_version_comes_back_only_with_the_same_bytes(force: bool) -> N
     back = page.with_file(file("c", "0.9"), force=force)
     assert (back.files, back.removed) == ((file("c", "0.9"),), ())
     assert page.with_file(file("a", "1.0")).removed == (GONE,)
+
+
+def test_once_a_version_is_back_only_its_removed_files_need_the_same_bytes() -> None:
+    native = replace(file("a", "0.9"), filename="foo-0.9-cp311-cp311-linux_x86_64.whl")
+    gone = (GONE, replace(GONE, filename=native.filename, sha256="b" * 64))
+    back = ProjectPage(name=NAME, removed=gone).with_file(file("c", "0.9"))
+    with pytest.raises(ConflictError, match="was removed"):
+        back.with_file(native)
+    new = replace(native, filename="foo-0.9-cp312-cp312-linux_x86_64.whl")
+    assert back.with_file(new).removed == gone[1:]
+
+
+def test_a_tombstone_keeps_out_its_version_and_once_that_is_back_its_own_wheel_alone() -> None:
+    native = replace(GONE, filename="foo-0.9-cp311-cp311-linux_x86_64.whl", sha256="b" * 64)
+    page = ProjectPage(name=NAME, removed=(GONE, native))
+    assert page.removal(GONE.version, native.url) == native
+    assert page.removal(GONE.version, "other") is not None
+    assert page.removal(GONE.version) is not None
+    assert page.removal(Version("1.0")) is None
+    back = page.with_file(file("c", "0.9"))
+    assert back.removal(GONE.version, native.url) == native
+    assert back.removal(GONE.version, "other") is None
+    assert back.removal(GONE.version) is None

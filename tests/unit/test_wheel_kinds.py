@@ -1,6 +1,10 @@
-"""Assortments: which releases count as built alike."""
+"""Assortments: which releases count as built alike; and upload times."""
 
-from pipper.core.wheel_kinds import Assorter, wheel_kind
+from datetime import UTC, datetime
+
+import pytest
+
+from pipper.core.wheel_kinds import Assorter, upload_moment, wheel_kind
 from pipper.core.wheel_kinds import ListedWheel as Listed
 
 TAGS = "cp311-cp311-manylinux_2_28_x86_64.whl"
@@ -54,3 +58,20 @@ def test_a_build_tag_is_a_number_and_the_rest() -> None:
     assert wheel_kind("foo-1.0-12abc-py3-none-any.whl", None, None)[:2] == ("py3-none-any", (12, "abc"))
     assert wheel_kind("foo-1.0-py3-none-any.whl", None, None)[:2] == ("py3-none-any", ())
     assert wheel_kind("foo-none.whl", None, None)[:2] == ("none", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T08:00:00Z", datetime(2026, 11, 22, 8, tzinfo=UTC)),
+        ("2026-11-22T08:00:00", datetime(2026, 11, 22, 8, tzinfo=UTC)),
+        ("2026-11-22T08:00:00+02:00", datetime(2026, 11, 22, 6, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_an_upload_time_is_one_in_utc_or_none(text: str, expected: datetime | None) -> None:
+    found = upload_moment(text)
+    assert found == expected
+    assert found is None or found.tzinfo is UTC

@@ -76,7 +76,7 @@ class FileNotes(Struct, frozen=True, kw_only=True):
 
 
 class RemovedFile(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """A tombstone: a wheel that was removed. Its version does not come back with other bytes."""
+    """A tombstone: a wheel that was removed. Its version comes back with the bytes of one of them, or not at all."""
 
     filename: str
     sha256: str
@@ -101,7 +101,8 @@ class RemovedFile(Struct, frozen=True, kw_only=True, rename="kebab"):
     def outlives(self, modified: datetime) -> bool:
         """Return whether an object of the version, stored at `modified` (aware), was there at the removal."""
         moment = upload_moment(self.removed_at)
-        return moment is not None and modified < moment + timedelta(seconds=1)  # the page has whole seconds
+        # The page has whole seconds. A difference of times never overflows, whatever the page says.
+        return moment is not None and modified - moment < timedelta(seconds=1)
 
 
 NO_NOTES = FileNotes()
@@ -157,19 +158,22 @@ def _time_of(removal: RemovedFile) -> datetime:
     return upload_moment(removal.removed_at) or datetime.min.replace(tzinfo=UTC)
 
 
-def without_returned(removed: tuple[RemovedFile, ...], filename: str, sha256: str) -> tuple[RemovedFile, ...]:
+def without_returned(
+    removed: tuple[RemovedFile, ...], filename: str, sha256: str, *, is_published: bool
+) -> tuple[RemovedFile, ...]:
     """Return the tombstones that stay when a file is published.
 
-    Raises ConflictError if the version was removed and these are other bytes than the removed ones.
+    Raises ConflictError if the version was removed and these are other bytes than the removed ones. Once the version
+    `is_published` again, that counts only for the wheels that were removed: it may have new ones beside them.
     """
-    version = wheel_identity(filename).version
-    gone = [each for each in removed if each.version == version]
-    if not gone:
-        return removed
+    identity = wheel_identity(filename)
+    gone = [each for each in removed if each.version == identity.version]
     back = [each for each in gone if (each.filename, each.sha256) == (filename, sha256)]
-    if not back:
+    if is_published:
+        gone = [each for each in gone if wheel_identity(each.filename) == identity]
+    if gone and not back:
         raise ConflictError(
-            f"version {version} of {filename.partition('-')[0]} was removed from the repository",
+            f"version {identity.version} of {filename.partition('-')[0]} was removed from the repository",
             cause=f"{gone[0]}; it can come back only with the same bytes "
             f"({gone[0].filename}, sha256 {gone[0].sha256})",
             hint="raise the version",

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from pipper.core.layout.keys import (
     LISTING_KEY,
@@ -15,6 +17,8 @@ from pipper.core.layout.keys import (
     bundle_version,
 )
 from pipper.core.ports import ObjectInfo
+from pipper.core.wheel_identity import wheel_identity
+from pipper.errors import IntegrityError
 
 _WHEEL = re.compile(r"[0-9a-f]{16}/[^/]+\.whl")
 """The URL of a wheel, relative to its project's page."""
@@ -47,6 +51,13 @@ class Holdings(Struct, frozen=True, kw_only=True):
 def is_wheel_url(url: str) -> bool:
     """Return whether a text is the URL of a wheel, relative to its project's page."""
     return _WHEEL.fullmatch(url) is not None
+
+
+def wheel_version(url: str) -> Version | None:
+    """Return the version in the URL of a wheel; None if that is not the name of one."""
+    with suppress(IntegrityError):
+        return wheel_identity(url.rpartition("/")[2]).version
+    return None
 
 
 def arrange(objects: Iterable[ObjectInfo]) -> Holdings:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
 from pipper.core.layout.notes import (
@@ -16,6 +17,7 @@ from pipper.core.layout.notes import (
     RemovedFile,
     read_notes,
     read_removed,
+    removal_of,
     removed_entry,
     unknown_entries,
     without_returned,
@@ -93,7 +95,10 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
     files: tuple[PageFile, ...] = ()
     bundles: tuple[PageBundle, ...] = ()
     replaced: tuple[str, ...] = ()
-    """URLs of wheels that `publish --force` replaced on the page; they stay in the store, because locks name them."""
+    """URLs of wheels that stay in the store, because locks may name them.
+
+    `publish --force` replaced them on the page, or they lay there when the page was made.
+    """
     removed: tuple[RemovedFile, ...] = ()
     """Tombstones of `repository prune`."""
     mirror_of: str = ""
@@ -113,6 +118,22 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
         """The URLs of all wheels to keep: published ones, and those that `publish --force` replaced."""
         return frozenset((*(file.url for file in self.files), *self.replaced))
 
+    @property
+    def versions(self) -> frozenset[Version]:
+        """The versions that have a wheel on the page."""
+        return frozenset(wheel_identity(file.filename).version for file in self.files)
+
+    def removal(self, version: Version, url: str = "") -> RemovedFile | None:
+        """Return the tombstone that keeps a version, or its wheel `url`, off the page; None without one.
+
+        Only who asks for the version itself brings it back. If one of its wheels is back, it is published: then only
+        the tombstone of `url` counts.
+        """
+        gone = [each for each in self.removed if each.version == version]
+        if gone and version in self.versions:
+            gone = [each for each in gone if each.url == url]
+        return removal_of(gone, version, url)
+
     def listed(self, sha256: str) -> PageFile | None:
         """Return the published wheel with this hash; None without one."""
         return next((file for file in self.files if file.sha256 == sha256), None)
@@ -120,15 +141,17 @@ class ProjectPage(Struct, frozen=True, kw_only=True):
     def with_file(self, file: PageFile, *, force: bool = False) -> "ProjectPage":
         """Return the page with `file` added; the page itself if it already lists these bytes and dependencies.
 
-        Raises ConflictError if the same file is published with other bytes or other dependencies, unless `force` is
-        given, and if its version was removed with other bytes.
+        A wheel that was removed comes back: who does not ask for that looks at `removal` first. Raises ConflictError
+        if the same file is published with other bytes or other dependencies, unless `force` is given, and if its
+        version was removed with other bytes.
         """
         identity = wheel_identity(file.filename)
         same = [other for other in self.files if wheel_identity(other.filename) == identity]
         for other in same:
             if other.sha256 == file.sha256:
                 return self._with_dependencies(other, file.needs.dependencies, force=force)
-        removed = without_returned(self.removed, file.filename, file.sha256)
+        is_published = bool(self.removed) and identity.version in self.versions
+        removed = without_returned(self.removed, file.filename, file.sha256, is_published=is_published)
         if same and not force:
             raise ConflictError(
                 f"{same[0].filename} is published with other bytes",

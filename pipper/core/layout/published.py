@@ -1,5 +1,6 @@
 """What a project's page has published, by version: for listings, prune and the site."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.notes import NO_NOTES, FileNotes
+from pipper.core.layout.objects import wheel_version
 from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
@@ -73,6 +75,17 @@ def versions_of(page: ProjectPage) -> tuple[PackageVersion, ...]:
             version, PackageVersion(version=version, files=1, size=bundle.size, uploaded=uploaded)
         )
     return tuple(found[version] for version in sorted(found, reverse=True))
+
+
+def replaced_alone(page: ProjectPage) -> tuple[PackageVersion, ...]:
+    """Return the versions of which a page only keeps wheels for older locks; their sizes are not on it."""
+    known = {each.version for each in versions_of(page)}
+    found = Counter(map(wheel_version, page.replaced))
+    return tuple(
+        PackageVersion(version=version, files=files, size=0)
+        for version, files in found.items()
+        if version is not None and version not in known
+    )
 
 
 def _of_files(version: Version, files: Sequence[PageFile]) -> PackageVersion:
