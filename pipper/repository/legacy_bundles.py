@@ -18,7 +18,8 @@ from pipper.wheels.ranged_file import DAMAGE, RangedFile, metadata_members, read
 _BLOCK = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<26xHH")
 """The lengths of name and extra field, at the end of a zip's local file header."""
-_HINT = "run `pipper repository check` to find all damaged objects, then publish the version again"
+REPLACE = "publish the version again with --force"
+_HINT = f"run `pipper repository check` to find all damaged objects, then {REPLACE}"
 
 
 def _opened(store: Store, info: ObjectInfo) -> RangedFile:
@@ -73,7 +74,15 @@ def wheel_sha256(store: Store, key: str) -> str:
 def bundled_wheel(store: Store, key: str) -> BundledWheel:
     """Return the hash of the wheel in a bundle, and its `package.meta`; raises IntegrityError if it is damaged."""
     with scratch_folder() as scratch, fetched(store, key, scratch) as (file, _), spooled(scratch) as wheel:
-        return copy_wheel(file, wheel, subject=f"{store.location}/{key}")
+        try:
+            return copy_wheel(file, wheel, subject=f"{store.location}/{key}")
+        except IntegrityError as error:
+            raise of_stored(error) from error
+
+
+def of_stored(error: IntegrityError) -> IntegrityError:
+    """Return the error for a bundle in the store: no file of the user has to be built again."""
+    return IntegrityError(error.message, cause=error.cause, hint=REPLACE)
 
 
 def needs_of(core: CoreMetadata, dependencies: tuple[str, ...]) -> Needs:

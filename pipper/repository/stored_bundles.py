@@ -14,10 +14,11 @@ from pipper.core.layout.page import PageFile, have_same
 from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import ConflictError, ObjectExistsError
+from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, ObjectExistsError
 from pipper.repository.legacy_bundles import bundled_wheel
 from pipper.repository.page_swap import ROUNDS, outrun
 from pipper.repository.source import Repository
+from pipper.system.retry import pause_if_damaged, retry
 
 _PYTHON_3 = re.compile(r"(py|cp)3([0-9]{0,3})")
 _EXACT, _OTHER = 1000, 2000
@@ -78,20 +79,47 @@ class StoredBundles:
                 "for clients of pipper 0.x, publish the bundle"
             )
             return
-        found = found or self._create(key, bundle)
-        conflict = self._conflict(name, key, wheel, bundle) if found else None
-        if found is None or conflict is None:
+        for _ in range(ROUNDS):
+            found = found or self._create(key, bundle)
+            fault = self._fault(name, key, wheel, bundle) if found else None
+            if found is None or fault is None:
+                return
+            if lacks or not self._force:
+                raise fault
+            self._require_current(name, wheel, key)
+            try:
+                self._store.replace(
+                    key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata
+                )
+            except ObjectChangedError:
+                found = self._store.head(key)
+                continue
             return
-        if lacks or not self._force:
-            raise conflict
-        self._store.replace(key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata)
+        raise outrun(f"{self._store.location}/{key}")
 
-    def _conflict(
+    def _require_current(self, name: NormalizedName, wheel: PageFile, key: str) -> None:
+        """Raise ConflictError if another `--force` was quicker: the bundle has to be that of the page."""
+        listed = self._repository.read_page(name).page.listed(wheel.sha256)
+        if listed is None or not have_same(listed.needs.dependencies, wheel.needs.dependencies):
+            raise ConflictError(
+                f"{wheel.filename} was published, and is not what the page names any more",
+                cause=f"another publish replaced it, or a prune removed it; {self._store.location}/{key} stays",
+                hint=f"run `pipper info {name}` to see what is published, and publish yours again if it is right",
+            )
+
+    def _fault(
         self, name: NormalizedName, key: str, wheel: PageFile, bundle: BundleFile
-    ) -> ConflictError | None:
+    ) -> ConflictError | IntegrityError | None:
         """Return why the stored bundle is not that of a wheel; None if it need not be another one."""
         place = f"{self._store.location}/{key}"
-        stored = bundled_wheel(self._store, key)
+        lacks = bundle.is_made and wheel.needs.dependencies
+        what = "its bundle, which names its dependencies," if lacks else "it"
+        try:
+            stored = retry(lambda: bundled_wheel(self._store, key), attempts=2, pause=pause_if_damaged)
+        except IntegrityError as error:
+            return IntegrityError(
+                error.message, cause=error.cause, hint=f"publish {what} with --force to replace it"
+            )
         if stored.sha256 == wheel.sha256:
             if have_same(stored.bundle.dependencies, wheel.needs.dependencies):
                 return None
@@ -107,8 +135,6 @@ class StoredBundles:
         # Read again: who published the bundle may have changed the page in the meantime.
         rival = self._repository.read_page(name).page.listed(stored.sha256)
         if rival is None:
-            lacks = bundle.is_made and wheel.needs.dependencies
-            what = "its bundle, which names its dependencies," if lacks else "it"
             return ConflictError(
                 f"{place} contains another wheel than the published one",
                 cause="pipper 0.x published it, or a `publish --force` was interrupted",

@@ -20,7 +20,7 @@ from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter, Task
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, StoreError
-from pipper.repository.legacy_bundles import needs_of
+from pipper.repository.legacy_bundles import REPLACE, needs_of, of_stored
 from pipper.repository.object_bodies import fetched, spooled
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.parallel import attempt_each
@@ -31,7 +31,6 @@ from pipper.wheels.name import parse_wheel_name
 
 _AT_ONCE = 1000
 """Objects of which it is in memory at once what was found."""
-REPLACE = "delete the bundle and publish the version again"
 _REPUBLISH = "publish a valid wheel with --force"
 
 
@@ -220,7 +219,7 @@ class Surveyor:
         except ObjectAbsentError:
             return BundleLook(info=info, fault="it was removed in the meantime")
         except IntegrityError as error:
-            return BundleLook(info=info, fault=described(error, REPLACE))
+            return BundleLook(info=info, fault=described(of_stored(error), REPLACE))
         name = parse_wheel_name(extracted.bundle.wheel_name)
         if name.name != survey.holding.name or name.version != bundle_version(info.key):
             fault = f"its wheel is {name.name} {name.version}; {REPLACE}"

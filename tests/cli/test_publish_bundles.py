@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipper.repository.publisher import Publisher
+from pipper.storage.directory.store import DirectoryStore
 from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace
 
@@ -194,6 +196,76 @@ def test_a_force_that_ended_before_the_bundle_is_told_by_check_and_finished_by_f
     assert "other dependencies than the page" in publish(empty, empty.wheel("alpha"))
     assert publish(empty, "--force", right) == f"already published {right.name}\n"
     assert for_0_x(empty)["dependencies"] == ["gamma"]
+    sound(empty)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "dependencies"])
+def test_of_two_forces_the_bundle_is_that_of_the_page_and_the_other_one_is_told(
+    kind: str, empty: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(empty, bundle(empty, "delta"))
+    if kind == "bytes":
+        mine, theirs = (
+            bundle(empty, name, wheel=empty.wheel("alpha", files={"alpha/__init__.py": f"{name} = 1\n"}))
+            for name in ("beta", "gamma")
+        )
+    else:
+        mine, theirs = bundle(empty, "beta"), bundle(empty, "gamma")
+    store_bundles = Publisher.store_bundles
+
+    def overtaken(*args: Any) -> Any:
+        monkeypatch.undo()
+        publish(empty, "--force", theirs)
+        return store_bundles(*args)
+
+    monkeypatch.setattr(Publisher, "store_bundles", overtaken)
+    told = publish(empty, "--force", mine, code=7)
+    assert f"{WHEEL} was published, and is not what the page names any more" in told
+    (stored,) = empty.repository.rglob("*.pipper")
+    assert stored.read_bytes() == theirs.read_bytes()
+    sound(empty)
+
+
+def test_a_force_whose_bundle_is_replaced_meanwhile_replaces_it_again(
+    empty: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one, whose wheel the page had before, was slow."""
+    late = bundle(empty, "beta")
+    publish(empty, late)
+    right = bundle(empty, "gamma")
+    replace = DirectoryStore.replace
+
+    def slowed(self: DirectoryStore, key: str, *args: Any, **options: Any) -> str:
+        if key.endswith(".pipper"):
+            monkeypatch.undo()
+            (stored,) = empty.repository.rglob("*.pipper")
+            stored.unlink()
+            stored.write_bytes(bundle(empty, "delta").read_bytes())
+        return replace(self, key, *args, **options)
+
+    monkeypatch.setattr(DirectoryStore, "replace", slowed)
+    publish(empty, "--force", right)
+    assert for_0_x(empty)["dependencies"] == ["gamma"]
+    sound(empty)
+
+
+@pytest.mark.parametrize("dependencies", [(), ("beta",)], ids=["", "with dependencies"])
+def test_a_damaged_bundle_in_the_repository_is_replaced_by_force(
+    dependencies: Sequence[str], empty: Workspace
+) -> None:
+    right, wheel = bundle(empty, *dependencies), empty.wheel("alpha")
+    publish(empty, right)
+    (stored,) = empty.repository.rglob("*.pipper")
+    stored.write_bytes(stored.read_bytes()[:300])
+    told = empty.run("repository", "repair", "-b", empty.url, code=1)
+    assert "damaged bundle: alpha/v1-0-0.pipper" in told.stdout + told.stderr
+    assert "publish the version again with --force" in told.stdout + told.stderr
+    assert "publish it with --force to replace it" in publish(empty, right, code=4)
+    if dependencies:
+        told_of_wheel = publish(empty, "--force", wheel, code=4)
+        assert "publish its bundle, which names its dependencies, with --force" in told_of_wheel
+    publish(empty, "--force", right)
+    assert for_0_x(empty)["dependencies"] == list(dependencies)
     sound(empty)
 
 

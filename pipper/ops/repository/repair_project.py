@@ -6,7 +6,7 @@ removed; it is restored if a page names it after all. A project whose first publ
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -46,13 +46,12 @@ from pipper.ops.repository.findings import (
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.sweep import Mend, sweep
 from pipper.repository.deletion import delete_unless_needed
-from pipper.repository.legacy_bundles import read_bundle_entry
+from pipper.repository.legacy_bundles import REPLACE, of_stored, read_bundle_entry
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import put, swap_page
 from pipper.repository.publisher import Publication, Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import (
-    REPLACE,
     BundleLook,
     Survey,
     WheelLook,
@@ -234,9 +233,7 @@ class Mender:
             version = bundle_version(info.key)
             if version is not None and version not in published:
                 waiting.setdefault(version, []).append(info)
-        for look in survey.bundles.values():
-            if look.version in published and not look.fault and (text := bundle_conflict(look, page)):
-                work.left.append(Finding(kind="conflict", subject=look.info.key, text=text))
+        work.left += _of_published(survey, page)
         for version, bundles in waiting.items():
             if removal := removal_of(page.removed, version):
                 self._finish_removal(survey.holding.name, bundles, removal, work, folder)
@@ -289,7 +286,7 @@ class Mender:
 
     def _keep_as_bundle(self, info: ObjectInfo, error: IntegrityError, work: Work) -> None:
         """Report a bundle that cannot be unpacked; its entry stays on the page if the bundle can be read."""
-        text = f"cannot import the bundle: {described(error, REPLACE)}"
+        text = f"cannot import the bundle: {described(of_stored(error), REPLACE)}"
         work.left.append(Finding(kind="damaged bundle", subject=info.key, text=text))
         with suppress(IntegrityError, ObjectAbsentError, ObjectChangedError):
             work.noted.append(read_bundle_entry(self._store, info))
@@ -349,6 +346,18 @@ class Mender:
             now = self._store.head(key)
             if now is None or (found is not None and now.etag == found.etag):
                 raise
+
+
+def _of_published(survey: Survey, page: ProjectPage) -> Iterator[Finding]:
+    """Find what is wrong with the bundles of versions that have a wheel on the page."""
+    for look in survey.bundles.values():
+        if look.version not in page.versions:
+            continue
+        if look.fault:
+            text = f"the bundle is not valid: {look.fault}"
+            yield Finding(kind="damaged bundle", subject=look.info.key, text=text)
+        elif text := bundle_conflict(look, page):
+            yield Finding(kind="conflict", subject=look.info.key, text=text)
 
 
 def _versions(page: ProjectPage) -> set[Version]:
