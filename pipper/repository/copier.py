@@ -22,7 +22,8 @@ from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, PipperError
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
-from pipper.repository.publisher import Publication, Publisher
+from pipper.repository.publication import Publication
+from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
@@ -159,7 +160,7 @@ class Copier:
             tempfile.TemporaryDirectory(dir=self._scratch) as folder,
         ):
             publication = offer.fetch(Path(folder))
-            self._publisher.store_files(publication)
+            self._publisher.wheels.store(publication)
             assert publication.listed is not None, offer  # noqa: S101 - every `fetch` makes an entry
             return publication.listed
 

@@ -6,76 +6,26 @@ the same command completes the publication. The repository needs no lock, so non
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import JSON, MARKER_KEY, METADATA_SUFFIX, TEXT, ZIP, marker_body, wheel_key
+from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
 from pipper.core.layout.notes import NO_NOTES, FileNotes
-from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, have_same, other_dependencies
+from pipper.core.layout.page import PageBundle, PageFile, ProjectPage, have_same, other_dependencies
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, IntegrityError, ObjectAbsentError, ObjectExistsError, PipperError
 from pipper.repository.legacy_bundles import wheel_sha256
-from pipper.repository.page_swap import ROUNDS, outrun, swap_page
+from pipper.repository.page_swap import swap_page
 from pipper.repository.probe_store import check_conditions
+from pipper.repository.publication import Outcome, Publication, failed
 from pipper.repository.source import ReadPage, Repository
-from pipper.repository.stored_bundles import BundleFile, StoredBundles, reach
-from pipper.system.parallel import attempt_each
-
-
-class Publication(Struct, frozen=True, kw_only=True):
-    """A verified wheel, ready to be published."""
-
-    source: Path
-    """The path that the user gave."""
-    path: Path
-    """The wheel: the same file, or one extracted from a bundle."""
-    filename: str
-    name: NormalizedName
-    version: Version
-    sha256: str
-    size: int
-    metadata: bytes
-    """The wheel's METADATA."""
-    needs: Needs
-    is_bundle: bool = False
-    """Whether `source` is a bundle, which says what `dependencies` there are, or that there are none."""
-    bundle: BundleFile | None = None
-    """For 0.x clients."""
-    listed: PageFile | None = None
-    """The entry for the page, if the wheel is the copy of a published one."""
-
-    def page_file(self, now: datetime, notes: FileNotes = NO_NOTES) -> PageFile:
-        """Return the entry for the project's page; `notes` say who publishes it."""
-        return self.listed or PageFile(
-            filename=self.filename,
-            sha256=self.sha256,
-            size=self.size,
-            upload_time=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            metadata_sha256=sha256(self.metadata).hexdigest(),
-            needs=self.needs,
-            notes=notes,
-        )
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """The result of one publication."""
-
-    publication: Publication
-    status: str
-    """`new` (to be done), `published`, `replaced`, `already published` or `failed`."""
-    error: PipperError | None = None
-
-
-def failed(publication: Publication, error: PipperError) -> Outcome:
-    """Return the outcome of a publication that an error ended."""
-    return Outcome(publication=publication, status="failed", error=error)
+from pipper.repository.stored_bundles import StoredBundles, reach
+from pipper.repository.stored_wheels import StoredWheels
+from pipper.system.parallel import attempt_each, in_parallel
 
 
 class Publisher:
@@ -93,6 +43,7 @@ class Publisher:
         """Note `now` and `notes` on the page for each new file."""
         self._repository = repository
         self._store = repository.store
+        self.wheels = StoredWheels(self._store)
         self._now = now
         self._notes = notes
         self._force = force
@@ -177,43 +128,21 @@ class Publisher:
 
     def upload(self, publication: Publication) -> None:
         """Store the wheel and its METADATA under keys that contain the wheel's hash."""
-        if not self.store_files(publication):
+        if not self.wheels.store(publication):
             self._found.add(publication.sha256)
 
-    def store_files(self, publication: Publication) -> bool:
-        """Store the wheel and its METADATA as `upload` does; return whether there was no such wheel."""
-        key = wheel_key(publication.name, publication.sha256, publication.filename)
-        is_new = self._create(key, publication.path, publication.size, ZIP)
-        self._create(key + METADATA_SUFFIX, publication.metadata, len(publication.metadata), TEXT)
-        return is_new
+    def confirm(self, publications: Iterable[Publication], *, others_wrote: bool) -> None:
+        """Store again what was removed before the page named it; after the page write, nobody removes it.
 
-    def _create(self, key: str, body: bytes | Path, size: int, content_type: str) -> bool:
-        """Store an object unless it exists; return whether it was stored.
-
-        Raises IntegrityError if the existing object has another size.
+        That can be what existed at `upload`, and also what was new, if `others_wrote` the page in the meantime: one
+        may have published the same bytes, and another removed them.
         """
-        for _ in range(ROUNDS):
-            try:
-                self._store.create(key, body, content_type=content_type)
-            except ObjectExistsError:
-                found = self._store.head(key)
-                if found is None:
-                    continue  # `repair` has just removed it
-                if found.size == size:
-                    return False
-                raise IntegrityError(
-                    f"{self._store.location}/{key} is damaged",
-                    cause=f"it has {found.size} bytes instead of {size}",
-                    hint="run `pipper repository repair`, then publish again",
-                ) from None
-            return True
-        raise outrun(f"{self._store.location}/{key}")
+        doubtful = (each for each in publications if others_wrote or each.sha256 in self._found)
+        in_parallel(self._confirm, list(doubtful))
 
-    def confirm(self, publications: Iterable[Publication]) -> None:
-        """Store again the files that existed at `upload` and were removed before the page named them."""
-        for publication in publications:
-            if publication.sha256 in self._found:
-                self.upload(publication)
+    def _confirm(self, publication: Publication) -> None:
+        if not self.wheels.has(publication.page_file(self._now), publication.name):
+            self.wheels.store(publication)
 
     def write_page(self, publications: Sequence[Publication]) -> list[Outcome]:
         """Add publications of one project to its page, by compare-and-swap.
@@ -221,15 +150,21 @@ class Publisher:
         Raises ConflictError if other writers win every attempt.
         """
         outcomes: list[Outcome] = []
+        versions = {publication.version for publication in publications}
+        tries, were_removed = 0, False
 
         def extended(page: ProjectPage) -> ProjectPage:
-            nonlocal outcomes
+            nonlocal outcomes, tries, were_removed
+            tries += 1
+            # The prune that removed them may still be deleting their files.
+            were_removed |= any(each.version in versions for each in page.removed)
             page, outcomes = self._extended(page, publications)
             return page
 
         name = publications[0].name
         self._read[name] = swap_page(self._repository, name, extended, read=self._page(name))
-        self.confirm(publications)
+        done = [outcome.publication for outcome in outcomes if outcome.error is None]
+        self.confirm(done, others_wrote=tries > 1 or were_removed)
         return outcomes
 
     def _extended(
@@ -240,8 +175,11 @@ class Publisher:
         if self._repository.layout_format == 1:
             # With entries on the page, readers need not open these bundles.
             page = self._repository.with_bundles(page, self._bundles.listed(page.name))
-        # First what 0.x may have bundled: then its other wheels are no conflict with the bundle.
-        for publication in sorted(publications, key=lambda each: reach(each.filename)[:1]):
+        # First what 0.x bundled, and what comes back: then the other wheels of the version are no conflict with it.
+        first = {bundle.wheel for bundle in page.bundles} | {each.filename for each in page.removed}
+        for publication in sorted(
+            publications, key=lambda each: (each.filename not in first, reach(each.filename)[:1])
+        ):
             try:
                 after = self._with_publication(page, publication)
             except PipperError as error:

@@ -65,7 +65,7 @@ class Repository:
         self.store: Store = RecordedStore(store, alias, log) if log else store
         self.url = url
         self.alias = alias
-        self._reporter = reporter or Reporter()
+        self.reporter = reporter or Reporter()
         self._lock = threading.Lock()
         self._folders: dict[NormalizedName, list[str]] | None = None
         self._format = 0
@@ -219,7 +219,7 @@ class Repository:
             if bundle_version(info.key) is not None:
                 bundles.append(info)
             elif info.key.endswith(".pipper"):
-                self._reporter.warning(
+                self.reporter.warning(
                     f"{self.store.location}/{info.key} is ignored: its name is not a version"
                 )
         return bundles
@@ -260,7 +260,7 @@ class Repository:
                 )
             except IntegrityError as error:
                 # One damaged bundle must not hide the others; its version counts as missing.
-                self._reporter.warning(f"{error.message}; it is ignored")
+                self.reporter.warning(f"{error.message}; it is ignored")
                 self._bundles[key] = None
         return self._bundles[key]
 
@@ -336,7 +336,7 @@ class Repository:
         needs = self._needs[release.name, file.filename]
         if needs.requires_python and file.requires_python is None:
             malformed = f"Requires-Python `{needs.requires_python[:60]}` is malformed, and is ignored"
-            self._reporter.detail(f"{file.filename}: its {malformed}")
+            self.reporter.detail(f"{file.filename}: its {malformed}")
         try:
             requires = tuple(_requirement(text) for text in (*needs.requires_dist, *needs.dependencies))
         except UsageError as error:

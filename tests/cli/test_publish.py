@@ -313,6 +313,19 @@ def test_an_interrupted_publish_is_completed_by_the_same_command(workspace: Work
     assert set(workspace.state().B) == set(whole.B)
 
 
+def test_a_published_wheel_whose_file_is_gone_is_stored_again(workspace: Workspace) -> None:
+    wheel = workspace.wheel("epsilon", tag="cp311-cp311-linux_x86_64")
+    workspace.publish(wheel)
+    (stored,) = workspace.repository.rglob(wheel.name)
+    stored.unlink()
+    told = workspace.run("publish", wheel).stderr
+    assert f"{wheel.name} was published and did not exist: stored it again" in told
+    assert f"already published {wheel.name}" in told
+    assert stored.read_bytes() == wheel.read_bytes()
+    stored.write_bytes(wheel.read_bytes()[:100])
+    workspace.refused("publish", wheel, code=4, subject=f"{wheel.name} is damaged")
+
+
 def test_an_acl_that_S3_does_not_know_is_named_and_nothing_is_sent(empty: Workspace) -> None:
     wheel = empty.wheel("alpha")
     done = empty.refused("publish", wheel, "-b", empty.url, "--acl", "nonsense", code=2, subject="nonsense")
@@ -374,6 +387,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         *OPENING,
         *CONDITIONS,
         "GET alpha/index.json",
+        "HEAD alpha/SHA/alpha-1.1.0-py3-none-any.whl",
         "LIST alpha/",
         "GET alpha/v1-1-0.pipper",
     ]

@@ -1,6 +1,7 @@
 """`pipper publish` and the bundles that clients of 0.x read: their dependencies, and which wheel they have."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -347,4 +348,17 @@ def test_a_wheel_beside_the_one_that_0_x_bundled_is_no_conflict_once_both_are_pu
     old.refused("publish", two, "-b", old.url, code=7, subject="alpha 1.0.0 is published with other bytes")
     assert publish(old, two, three) == f"published {two.name}\npublished {three.name}\n"
     assert (on_page(old), on_page(old, two.name)) == (["beta"], [])
+    sound(old)
+
+
+def test_a_platform_wheel_that_0_x_bundled_is_published_together_with_one_for_every_platform(
+    old: Workspace,
+) -> None:
+    native = old.wheel("alpha", "2.0.0", tag="cp310-cp310-linux_x86_64")
+    shutil.copy(bundle(old, wheel=native), old.repository / "alpha" / "v2-0-0.pipper")
+    pure = old.wheel("alpha", "2.0.0")
+    assert set(publish(old, pure, native).splitlines()) == {
+        f"published {native.name}",
+        f"published {pure.name}",
+    }
     sound(old)

@@ -14,7 +14,8 @@ from pipper.core.layout.keys import MARKER_KEY, marker_body
 from pipper.core.reporter import Reporter
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, ObjectExistsError
 from pipper.ops.repository.read_publication import read_publication
-from pipper.repository.publisher import Publication, Publisher
+from pipper.repository.publication import Publication
+from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 from tests.wheelhouse import make_wheel

@@ -25,7 +25,7 @@ from pipper.ops.repository.copy_builds import SdistBuilds
 from pipper.ops.repository.read_publication import read_publication, read_wheel
 from pipper.repository.copier import Offer
 from pipper.repository.object_bodies import fetch_object
-from pipper.repository.publisher import Publication
+from pipper.repository.publication import Publication
 from pipper.repository.source import Repository
 from pipper.system.os_errors import os_errors
 from pipper.system.retry import pause_if_broken, retry

@@ -11,7 +11,7 @@ from pipper.core.manifest.requirement import name_of
 from pipper.core.standards import read_requirement, read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import PipperError
-from pipper.repository.publisher import Publication
+from pipper.repository.publication import Publication
 from pipper.repository.source import Repository
 
 

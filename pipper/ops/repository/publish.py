@@ -23,7 +23,8 @@ from pipper.ops.repository.publish_paths import LeftOut, default_paths, expand_p
 from pipper.ops.repository.published_by import notes_of
 from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.site import keep_site
-from pipper.repository.publisher import Outcome, Publication, Publisher, failed
+from pipper.repository.publication import Outcome, Publication, failed
+from pipper.repository.publisher import Publisher
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
@@ -163,6 +164,7 @@ class _Run:
         self._note_all(_grouped(publications), self._publisher.examine, "Reading pages")
         if not self._dry_run:
             self._upload()
+            self._restore()
             self._note_all(_grouped(self._waiting("uploaded")), self._publisher.write_page, "Writing pages")
             # Also if the page had the wheel already: an earlier run may have stopped before the bundle.
 
@@ -194,6 +196,18 @@ class _Run:
         for publication, error in zip(waiting, results, strict=True):
             done = Outcome(publication=publication, status="uploaded")
             self._note([failed(publication, error) if error else done])
+
+    def _restore(self) -> None:
+        """Store again what the pages name already, and what is gone: only then "already published" is true."""
+        waiting = self._waiting("already published")
+        results = attempt_each(self._publisher.wheels.restore, waiting, self._reporter, "Looking for files")
+        for publication, result in zip(waiting, results, strict=True):
+            if isinstance(result, PipperError):
+                self._note([failed(publication, result)])
+            elif result:
+                self._reporter.warning(
+                    f"{publication.filename} was published and did not exist: stored it again"
+                )
 
 
 def _grouped(publications: Iterable[Publication]) -> list[list[Publication]]:

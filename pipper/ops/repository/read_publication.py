@@ -13,7 +13,7 @@ from pipper.core.layout.legacy_version import key_version
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import IntegrityError, UsageError
 from pipper.repository.legacy_bundles import needs_of
-from pipper.repository.publisher import Publication
+from pipper.repository.publication import Publication
 from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel

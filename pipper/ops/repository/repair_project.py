@@ -49,7 +49,8 @@ from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.legacy_bundles import REPLACE, of_stored, read_bundle_entry
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import put, swap_page
-from pipper.repository.publisher import Publication, Publisher
+from pipper.repository.publication import Publication
+from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.repository.survey import (
     BundleLook,
@@ -114,6 +115,13 @@ class Mender:
         Raises what the store raises, and ConflictError if other writers win every attempt.
         """
         work = Work()
+        tries = 0
+
+        def applied(current: ProjectPage) -> ProjectPage:
+            nonlocal tries
+            tries += 1
+            return self._applied(current, survey, work)
+
         waits = not (self._only_pages and survey.holding.bundles)
         if waits and is_unfinished(survey, self._now):
             return work
@@ -131,12 +139,12 @@ class Mender:
             page = swap_page(
                 self._repository,
                 survey.holding.name,
-                lambda current: self._applied(current, survey, work),
+                applied,
                 # Not read again: its etag tells whether it has changed since.
                 read=survey.read if survey.read.etag else None,
                 salvage=True,
             ).page
-            self._publisher.confirm(work.taken)
+            self._publisher.confirm(work.taken, others_wrote=tries > 1)
             work.mends += sweep(self._repository, survey.holding, page, self._now, Path(folder))
         return work
 
