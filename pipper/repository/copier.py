@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version, wheel_key
-from pipper.core.layout.notes import removal_of
+from pipper.core.layout.keys import bundle_version, wheel_key
 from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
 from pipper.core.ports import CopiesWithin, ObjectInfo
 from pipper.core.standards import read_version
@@ -53,6 +52,13 @@ class Offer(Struct, frozen=True, kw_only=True):
     within: Callable[[CopiesWithin], bool] | None = None
     """Has the server of a target copy wheel and METADATA, after it has verified them; returns whether it could."""
 
+    @property
+    def url(self) -> str:
+        """The URL of its wheel, relative to the page; empty if the hash is not known yet."""
+        if self.is_replaced:
+            return self.filename
+        return f"{self.sha256[:16]}/{self.filename}" if self.sha256 else ""
+
     def may_have(self, sha256: str) -> bool:
         """Return whether it has these bytes; of a replaced wheel, 16 digits of the hash tell."""
         if self.is_replaced:
@@ -82,12 +88,16 @@ def copied(offer: Offer, status: str, error: PipperError | None = None) -> Copie
 class Copier:
     """Copies files of one project after the other, or of many at once, into one repository."""
 
-    def __init__(self, target: Repository, publisher: Publisher, scratch: Path) -> None:
-        """Keep temporary files below `scratch`."""
+    def __init__(self, target: Repository, publisher: Publisher, scratch: Path, *, restores: bool) -> None:
+        """Keep temporary files below `scratch`.
+
+        Only if the copy `restores`, a version comes back that `prune` removed from the target.
+        """
         self._target = target
         self._store = target.store
         self._publisher = publisher
         self._scratch = scratch
+        self._restores = restores
 
     def page(self, name: NormalizedName) -> ProjectPage:
         """Return the page of a project in the target, empty if there is none; with bundles where they count."""
@@ -110,12 +120,9 @@ class Copier:
                 self._target, name, lambda page: page if page.files else replace(page, mirror_of="index")
             )
 
-    def examine(self, page: ProjectPage, offer: Offer, *, restores: bool) -> Copied:
-        """Compare an offer with the target's page; write nothing.
-
-        Only if the copy `restores`, a version comes back that `prune` removed from the target.
-        """
-        if not restores and removal_of(page.removed, offer.version) and not page.listed(offer.sha256):
+    def examine(self, page: ProjectPage, offer: Offer) -> Copied:
+        """Compare an offer with the target's page; write nothing."""
+        if self._is_removed(page, offer, offer.url):
             return copied(offer, "removed there")
         if offer.is_replaced:
             return copied(offer, "already there" if offer.filename in page.urls else "new")
@@ -136,6 +143,9 @@ class Copier:
         except PipperError as error:
             return copied(offer, "failed", _advised(error))
 
+    def _is_removed(self, page: ProjectPage, offer: Offer, url: str) -> bool:
+        return not self._restores and page.removal(offer.version, url) is not None
+
     def _comparable(self, page: ProjectPage, entry: PageFile) -> PageFile:
         """Return an entry without `dependencies` with those that the target's page has: a copy takes nothing away."""
         return entry if entry.needs.dependencies else self._publisher.completed(page, entry)
@@ -145,7 +155,7 @@ class Copier:
 
         Raises IntegrityError if the bytes are not the published ones, and what both sides raise.
         """
-        if offer.entry is not None and self._is_stored(offer.entry, offer.name):
+        if offer.entry is not None and self._publisher.wheels.has(offer.entry, offer.name):
             return offer.entry
         store = self._store
         if (
@@ -164,16 +174,6 @@ class Copier:
             assert publication.listed is not None, offer  # noqa: S101 - every `fetch` makes an entry
             return publication.listed
 
-    def _is_stored(self, entry: PageFile, name: NormalizedName) -> bool:
-        """Return whether wheel and METADATA are under their keys, which contain the hash of the wheel."""
-        key = wheel_key(name, entry.sha256, entry.filename)
-        found = self._store.head(key)
-        return (
-            found is not None
-            and found.size == entry.size
-            and self._store.head(key + METADATA_SUFFIX) is not None
-        )
-
     def write_page(self, name: NormalizedName, entries: Sequence[tuple[Offer, PageFile]]) -> list[Copied]:
         """Add entries to the page of a project, by compare-and-swap, and yank what is yanked there.
 
@@ -185,6 +185,9 @@ class Copier:
             results.clear()
             page = self._with_bundles(page)
             for offer, entry in entries:
+                if self._is_removed(page, offer, entry.url):
+                    results.append(copied(offer, "removed there"))
+                    continue
                 try:
                     after = self._added(page, offer, entry)
                 except PipperError as error:
@@ -210,7 +213,7 @@ class Copier:
         named = page.urls
         for offer, entry in entries:
             for _ in range(ROUNDS):
-                if entry.url not in named or self._is_stored(entry, offer.name):
+                if entry.url not in named or self._publisher.wheels.has(entry, offer.name):
                     break
                 self.transfer(replace(offer, entry=None))
             else:
@@ -247,9 +250,8 @@ class Copier:
             file = page.listed(extracted.sha256)
             if file is None:  # another wheel than the published one: `repository check` of the source tells
                 return []
-            theirs = source.page(page.name).listed(extracted.sha256) or file
-            if not have_same(theirs.needs.dependencies, file.needs.dependencies):
-                return []  # the bundle says other dependencies than the page of the target
+            if not have_same(extracted.bundle.dependencies, file.needs.dependencies):
+                return []  # those of the page count: `repository check` of the source tells, if its own has others
             found = source.store.head(info.key)
             bundle = BundleFile(
                 path=path,

@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.utils import NormalizedName
 
+from pipper.ops.repository.prune import PruneRequest, prune
 from pipper.repository import copier
 from pipper.repository.source import ReadPage, Repository
 from pipper.storage.directory.store import DirectoryStore
@@ -163,6 +165,55 @@ def test_what_the_target_pruned_comes_back_only_by_its_version(staging: Workspac
     assert statuses(copy(staging, "acme-models:1.0.0"))[wheel] == "copied"
     assert objects(production) == objects(staging.repository)
     assert staging.run("repository", "check", "-b", production.as_uri()).code == 0
+
+
+@pytest.mark.parametrize("change", ["yanked", "new"])
+def test_a_copy_of_everything_brings_nothing_back_that_is_removed_meanwhile(
+    change: str, staging: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Shelf(root=staging.root / "production")
+    ends = ("--to", target.url)
+    if change == "yanked":
+        copy(staging, "--all", *ends)
+        staging.run("yank", "acme-models:1.1.0", "-b", staging.url)
+    else:
+        copy(staging, "acme-models:1.0.0", *ends)
+        copy(staging, "acme-models:1.1.0", *ends)
+        staging.publish(staging.wheel("acme_models", "1.1.0", tag="cp312-cp312-linux_x86_64"))
+    write_page = copier.Copier.write_page
+
+    def removed_before(self: copier.Copier, name: NormalizedName, *args: Any) -> Any:
+        if name == "acme-models":
+            monkeypatch.undo()
+            request = PruneRequest(releases=("acme-models:1.1.0",))
+            assert prune(target.settings, request, now=datetime.now(UTC)).exit_code == 0
+        return write_page(self, name, *args)
+
+    monkeypatch.setattr(copier.Copier, "write_page", removed_before)
+    told = statuses(copy(staging, "--all", *ends))
+    tag = "py3-none-any" if change == "yanked" else "cp312-cp312-linux_x86_64"
+    assert told[f"acme_models-1.1.0-{tag}.whl"] == "removed there"
+    assert target.page("acme-models")["versions"] == ["1.0.0"]
+    assert target.kinds() == {}
+
+
+def test_a_bundle_with_other_dependencies_than_its_page_is_not_copied(staging: Workspace) -> None:
+    """A `publish --force` that was killed before the bundle left it at the source."""
+    wheel = staging.wheel("zeta")
+    folders = [staging.root / "needs" / name for name in ("acme-base", "acme-models")]
+    bundles = []
+    for folder in folders:
+        folder.mkdir(parents=True)
+        needs = {"dependencies": [folder.name]}
+        bundles.append(write_bundle(wheel, filename=wheel.name, output=folder, manifest=needs))
+    staging.publish(bundles[1])
+    (stored,) = staging.repository.rglob("zeta/*.pipper")
+    stored.unlink()
+    shutil.copy(bundles[0], stored)
+    staging.run("repository", "check", "-b", staging.url, code=1)
+    copy(staging, "zeta")
+    assert not list((staging.root / "production").rglob("zeta/*.pipper"))
+    assert staging.run("repository", "check", "-b", (staging.root / "production").as_uri()).code == 0
 
 
 def test_other_bytes_are_a_conflict_and_the_rest_is_copied(staging: Workspace) -> None:

@@ -89,8 +89,8 @@ def copy(settings: Settings, request: CopyRequest, *, now: datetime) -> CopyOutc
         by_project.setdefault(each.name, []).append(each)
     publisher = Publisher(target, now=now, reporter=settings.reporter)
     with scratch_folder() as scratch:
-        copier = Copier(target, publisher, scratch)
-        run = _Run(source, copier, settings.reporter, restores=not request.every)
+        copier = Copier(target, publisher, scratch, restores=not request.every)
+        run = _Run(source, copier, settings.reporter)
         plans = run.plan(by_project)
         if not request.dry_run and any(plan.offers or plan.entries or not plan.has_failed for plan in plans):
             publisher.prepare()
@@ -177,8 +177,7 @@ class _Job(Struct, frozen=True, kw_only=True):
 
 
 class _Run:
-    def __init__(self, source: CopySource, copier: Copier, reporter: Reporter, *, restores: bool) -> None:
-        self._restores = restores
+    def __init__(self, source: CopySource, copier: Copier, reporter: Reporter) -> None:
         self._source = source
         self._copier = copier
         self._reporter = reporter
@@ -198,7 +197,7 @@ class _Run:
                     for offer in choose(each, offers, self._source.location)
                 ]
                 page = self._copier.page(plan.name)
-                results = [self._copier.examine(page, offer, restores=self._restores) for offer in chosen]
+                results = [self._copier.examine(page, offer) for offer in chosen]
             except PipperError as error:
                 plan.fail(error)
                 return
