@@ -4,10 +4,10 @@ After a crash in between, the files are on no page, and the next prune or `repai
 the number: the version can come back with the same bytes only.
 """
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,23 +15,22 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import METADATA_SUFFIX, bundle_version
+from pipper.core.layout.keys import bundle_version, page_key
 from pipper.core.layout.notes import RemovedFile, removal_of
-from pipper.core.layout.objects import arrange
+from pipper.core.layout.objects import arrange, wheel_version
 from pipper.core.layout.page import ProjectPage
+from pipper.core.layout.published import replaced_alone
 from pipper.core.ports import ObjectInfo
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import ConflictError, IntegrityError, ObjectAbsentError
-from pipper.repository.deletion import put_back
+from pipper.core.wheel_kinds import upload_moment
+from pipper.errors import ObjectAbsentError
+from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.legacy_bundles import wheel_sha256
-from pipper.repository.object_bodies import fetch_object
+from pipper.repository.object_bodies import fetched
 from pipper.repository.page_swap import swap_page
 from pipper.repository.source import Repository
 from pipper.system.os_errors import os_errors
-
-_KEPT = 64 << 20
-"""Bytes of an object that is copied before it is deleted, in case somebody publishes it at that moment."""
 
 
 class Removal(Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ class Remover:
     """Removes versions from one repository; several threads may use it, for different projects."""
 
     def __init__(self, repository: Repository, scratch: Path, *, now: datetime, by: str) -> None:
-        """Note on the page that `by` removed files, at `now` if the store's clock agrees; use the folder `scratch`."""
+        """Note on the page that `by` removed files, at `now` if the store's clock agrees; copy into `scratch`."""
         self._repository = repository
         self._store = repository.store
         self._scratch = scratch
@@ -72,37 +71,81 @@ class Remover:
             for bundle in page.bundles
             if read_version(bundle.version) in versions
         }
+        replaced = self._replaced_alone(page, versions)
 
         def without(current: ProjectPage) -> ProjectPage:
-            return self._without(self._with_bundles(current), versions, bundled)
+            return self._without(self._with_bundles(current), versions, bundled, replaced)
 
-        return swap_page(self._repository, page.name, without).page
+        return self._dated_by_the_store(swap_page(self._repository, page.name, without).page, versions)
+
+    def _dated_by_the_store(self, page: ProjectPage, versions: frozenset[Version]) -> ProjectPage:
+        """Correct the time of a removal where this clock is ahead of the store's; return the page as written.
+
+        Else a bundle that 0.x publishes soon would seem to be older than the removal, and be swept with the rest.
+        """
+        written = self._store.head(page_key(page.name))
+        if written is None:
+            return page
+
+        def is_ahead(stone: RemovedFile) -> bool:
+            at = upload_moment(stone.removed_at)
+            return stone.version in versions and at is not None and at > written.modified
+
+        if not any(map(is_ahead, page.removed)):
+            return page
+        at = _iso(max([written.modified, *self._stored(page.name, versions)]))
+
+        def dated(current: ProjectPage) -> ProjectPage:
+            stones = (replace(each, removed_at=at) if is_ahead(each) else each for each in current.removed)
+            return replace(current, removed=tuple(stones))
+
+        return swap_page(self._repository, page.name, dated).page
+
+    def _replaced_alone(self, page: ProjectPage, versions: frozenset[Version]) -> dict[str, str]:
+        """Return the sha256 of the wheels of versions that are only kept for older locks, by URL.
+
+        The page has no more than the beginning of it, and the tombstones tell what is to be swept.
+        """
+        found = {}
+        alone = {each.version for each in replaced_alone(page)} & versions
+        for url in page.replaced:
+            if wheel_version(url) in alone:
+                with (
+                    suppress(ObjectAbsentError),
+                    fetched(self._store, f"{page.name}/{url}", self._scratch) as (_, digest),
+                ):
+                    found[url] = digest
+        return found
 
     def _without(
-        self, page: ProjectPage, versions: frozenset[Version], bundled: Mapping[str, str]
+        self,
+        page: ProjectPage,
+        versions: frozenset[Version],
+        bundled: Mapping[str, str],
+        replaced: Mapping[str, str],
     ) -> ProjectPage:
         gone = [file for file in page.files if wheel_identity(file.filename).version in versions]
         bundles = [bundle for bundle in page.bundles if bundle.key in bundled]
-        at = self._time_of(page.name, versions)
+        # Not before what goes was stored: the clock of the store may be ahead of this one, and something may have been
+        # published since this command began.
+        at = _iso(max([self._now, *self._stored(page.name, versions)]))
         stones = [self._stone(file.filename, file.sha256, at) for file in gone]
         stones += [self._stone(bundle.wheel, bundled[bundle.key], at) for bundle in bundles]
+        kept = (url for url in page.replaced if url in replaced)
+        stones += [self._stone(url.rpartition("/")[2], replaced[url], at) for url in kept]
         known = {(each.filename, each.sha256) for each in stones}
         stones += [each for each in page.removed if (each.filename, each.sha256) not in known]
         return replace(
             page,
             files=tuple(file for file in page.files if file not in gone),
             bundles=tuple(bundle for bundle in page.bundles if bundle not in bundles),
-            replaced=tuple(url for url in page.replaced if _version_of(url) not in versions),
+            replaced=tuple(url for url in page.replaced if wheel_version(url) not in versions),
             removed=tuple(sorted(stones, key=lambda each: (each.version, each.filename, each.sha256))),
         )
 
-    def _time_of(self, name: NormalizedName, versions: frozenset[Version]) -> str:
-        """Return the time of a removal: now, but not before what goes was stored, by the clock of the store.
-
-        That clock may be ahead of this one, and something may have been published since this command began.
-        """
-        stored = [info.modified for _, version, info in _objects(self._listed(name)) if version in versions]
-        return max([self._now, *stored]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def _stored(self, name: NormalizedName, versions: frozenset[Version]) -> list[datetime]:
+        """Return when the objects of versions were stored, by the clock of the store."""
+        return [info.modified for _, version, info in _objects(self._listed(name)) if version in versions]
 
     def _listed(self, name: NormalizedName) -> list[ObjectInfo]:
         folders = self._repository.folders().get(name, [name])
@@ -114,76 +157,47 @@ class Remover:
     def sweep(self, name: NormalizedName, going: frozenset[Version] = frozenset()) -> Removal:
         """Delete the objects of removed versions, also those that an interrupted run left.
 
-        Of the versions that are `going` by this run, bundles go whenever they were stored.
-
-        Raises ConflictError if a large one is published again at that moment, and what the store raises.
+        Of the versions that are `going` by this run, bundles go whenever they were stored. What somebody publishes
+        again at that moment stays. Raises what the store raises, and MachineError if `scratch` cannot be written.
         """
         page = self._repository.read_page(name).page
         if not page.removed:
             return Removal()
-        doomed = list(_doomed(self._listed(name), page, going))
-        if not doomed:
-            return Removal()
-        with (
-            os_errors("write below", self._scratch),
-            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
-        ):
-            copies = (self._delete(info, Path(folder) / str(number)) for number, info in enumerate(doomed))
-            deleted = [each for each in copies if each is not None]
-            self._restore(name, deleted)
-        return Removal(files=len(deleted), size=sum(info.size for info, _ in deleted))
+        deleted: list[ObjectInfo] = []
+        with os_errors("write below", self._scratch):
+            for info, goes in _doomed(self._listed(name), page, going):
+                if delete_unless_needed(self._repository, name, info, self._scratch, goes=goes):
+                    deleted.append(info)
+        return Removal(files=len(deleted), size=sum(info.size for info in deleted))
 
-    def _delete(self, info: ObjectInfo, copy: Path) -> tuple[ObjectInfo, Path | None] | None:
-        """Delete an object; return it with a copy, or without one if it is large, or None if it is gone already."""
-        if info.size > _KEPT:
-            self._store.delete(info.key)
-            return info, None
-        try:
-            fetch_object(self._store, info.key, copy)
-        except ObjectAbsentError:
-            return None
-        # A listing has no user metadata, which 0.x reads of a bundle.
-        found = self._store.head(info.key) if bundle_version(info.key) else None
-        self._store.delete(info.key)
-        return found or info, copy
 
-    def _restore(self, name: NormalizedName, deleted: Iterable[tuple[ObjectInfo, Path | None]]) -> None:
-        """Store again what was published with the same bytes while it was deleted."""
-        page = self._repository.read_page(name).page
-        named = {file.url for file in page.files}
-        versions = {wheel_identity(file.filename).version for file in page.files}
-        for info, copy in deleted:
-            url = info.key.removeprefix(f"{name}/").removesuffix(METADATA_SUFFIX)
-            if url not in named and bundle_version(info.key) not in versions:
-                continue
-            if copy is None:
-                raise ConflictError(
-                    f"{self._store.location}/{info.key} was published while it was removed",
-                    cause=f"it is larger than the {_KEPT:,} bytes that are kept for that case",
-                    hint="publish the file again",
-                )
-            put_back(self._store, info, copy)
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _doomed(
     listed: Iterable[ObjectInfo], page: ProjectPage, going: frozenset[Version]
-) -> Iterator[ObjectInfo]:
-    """Yield the objects of removed versions that no page names; not what was stored after the removal.
+) -> Iterator[tuple[ObjectInfo, Callable[[ObjectInfo], bool]]]:
+    """Yield the objects of removed versions, each with what decides whether it goes; not what was stored later.
 
     Who brings a version back uploads its wheels before the page names them, so a newer wheel waits for its page. A
     bundle comes after the page: a newer one is of a publish that was overtaken, or of 0.x.
     """
-    published = {wheel_identity(file.filename).version for file in page.files}
-    named = page.urls
+    urls, published = page.urls, page.versions
     removed: dict[Version, list[RemovedFile]] = {}
     for each in page.removed:
         removed.setdefault(each.version, []).append(each)
     for url, version, info in _objects(listed):
         removal = removal_of(removed.get(version, ()), version, url)
-        if removal is None or (url in named if url else version in published):
+        if removal is None or (url in urls if url else version in published):
             continue
-        if removal.outlives(info.modified) or (version in going and not url):
-            yield info
+        goes = partial(_goes, removal, at_any_time=version in going and not url)
+        if goes(info):
+            yield info, goes
+
+
+def _goes(removal: RemovedFile, found: ObjectInfo, *, at_any_time: bool) -> bool:
+    return at_any_time or removal.outlives(found.modified)
 
 
 def _objects(listed: Iterable[ObjectInfo]) -> Iterator[tuple[str, Version, ObjectInfo]]:
@@ -191,15 +205,8 @@ def _objects(listed: Iterable[ObjectInfo]) -> Iterator[tuple[str, Version, Objec
     for holding in arrange(listed).projects:
         for objects in (holding.metadata, holding.wheels):
             for url, info in objects.items():
-                if version := _version_of(url):
+                if version := wheel_version(url):
                     yield url, version, info
         for info in holding.bundles:
             if version := bundle_version(info.key):
                 yield "", version, info
-
-
-def _version_of(url: str) -> Version | None:
-    """Return the version in the URL of a wheel; None if that is not the name of one."""
-    with suppress(IntegrityError):
-        return wheel_identity(url.rpartition("/")[2]).version
-    return None

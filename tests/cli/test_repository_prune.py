@@ -2,17 +2,22 @@
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipper.core.layout.page import ProjectPage
+from pipper.errors import StoreError
 from pipper.ops.repository.copy import CopyRequest, copy
 from pipper.ops.repository.prune import PruneOutcome, PruneRequest, prune
 from pipper.ops.repository.prune_rules import Rules
 from pipper.ops.repository.publish import PublishRequest, publish
+from pipper.repository import page_swap as pages
 from pipper.repository import remover
 from tests.commands import run_here
 from tests.invariants import Workspace
@@ -23,6 +28,7 @@ from tests.shelf import Shelf
 pytestmark = pytest.mark.usefixtures("impatient")
 
 OTHER = {"alpha/__init__.py": "other = 1\n"}
+OTHER_BETA = {"beta/__init__.py": "other = 1\n"}
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -222,6 +228,18 @@ def test_a_bundle_of_0_x_goes_and_does_not_come_back(legacy: Shelf) -> None:
     assert legacy.kinds() == {}
 
 
+def test_a_prune_that_makes_a_new_page_keeps_all_wheels_but_the_removed_ones(legacy: Shelf) -> None:
+    legacy.repair()
+    wheels = {key for key in legacy.contents() if key.startswith("acme-base/") and key.endswith(".whl")}
+    legacy.drop("acme-base/index.json")
+    pruned(legacy, "acme-base:1.0.0")
+    left = {key for key in legacy.contents() if key.startswith("acme-base/") and key.endswith(".whl")}
+    assert [key.split("-")[2] for key in wheels - left] == ["1.0.0"]
+    legacy.repair(days=2)
+    assert left <= set(legacy.contents())
+    assert legacy.kinds(days=9) == {}
+
+
 def test_repair_finishes_what_an_interrupted_prune_left(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,23 +267,30 @@ def test_a_lost_page_does_not_bring_removed_files_back_while_its_tombstones_can_
     assert "2.0.0" not in shelf.page("alpha")["versions"]
 
 
+def before_deletion(shelf: Shelf, patch: pytest.MonkeyPatch, ending: str, act: Callable[[], object]) -> None:
+    """Do something right before the first object with such a key is deleted."""
+    kind = type(shelf.store)
+    delete = kind.delete
+
+    def delayed(self: Any, key: str) -> None:
+        if key.endswith(ending):
+            patch.undo()
+            act()
+        delete(self, key)
+
+    patch.setattr(kind, "delete", delayed)
+
+
+ENDINGS = pytest.mark.parametrize("ending", [".metadata", ".whl", ".pipper"])
+
+
+@ENDINGS
 def test_what_is_published_while_it_is_removed_is_stored_again(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ending: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = shelf.wheel("alpha", "2.0.0")
     bundle = shelf.store.head("alpha/v2-0-0.pipper")
-    restore = remover.Remover._restore
-
-    def published(self: remover.Remover, *args: Any) -> None:
-        page = shelf.page("alpha")
-        (stone,) = page["_pipper"].pop("removed")
-        kept["entry"]["_pipper"]["again"] = stone["sha256"]
-        page["files"].append(kept["entry"])
-        shelf.put("alpha/index.json", json.dumps(page).encode())
-        restore(self, *args)
-
-    kept = {"entry": next(file for file in shelf.page("alpha")["files"] if "-2.0.0-" in file["filename"])}
-    monkeypatch.setattr(remover.Remover, "_restore", published)
+    before_deletion(shelf, monkeypatch, ending, lambda: shelf.publish(wheel))
     pruned(shelf, "alpha:2.0.0")
     assert shelf.body(shelf.key("alpha-2.0.0-py3-none-any.whl")) == wheel.read_bytes()
     found = shelf.store.head("alpha/v2-0-0.pipper")
@@ -276,21 +301,131 @@ def test_what_is_published_while_it_is_removed_is_stored_again(
     assert shelf.kinds() == {}
 
 
-def test_a_large_file_that_is_published_while_it_is_removed_is_told(
+@ENDINGS
+@pytest.mark.parametrize("end", [StoreError("no answer"), KeyboardInterrupt()], ids=["error", "interrupt"])
+def test_a_prune_that_ends_in_the_middle_of_a_deletion_puts_the_object_back(
+    end: BaseException, ending: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody publishes it in the meantime, and found it there."""
+    page = shelf.body("alpha/index.json")
+    kind = type(shelf.store)
+    delete = kind.delete
+
+    def ended(self: Any, key: str) -> None:
+        delete(self, key)
+        if key.endswith(ending):
+            raise end
+
+    monkeypatch.setattr(kind, "delete", ended)
+    before = {key for key in shelf.contents() if key.endswith(ending)}
+    with suppress(KeyboardInterrupt):
+        request = PruneRequest(releases=("alpha:2.0.0",))
+        assert prune(shelf.settings, request, now=datetime.now(UTC)).exit_code == 6
+    monkeypatch.undo()
+    assert {key for key in shelf.contents() if key.endswith(ending)} == before
+    shelf.put("alpha/index.json", page)
+    shelf.repair()
+    assert shelf.versions("alpha") >= {"1.0.0", "2.0.0"}
+
+
+def test_a_clock_that_is_ahead_of_the_stores_dates_no_removal_into_the_future(shelf: Shelf) -> None:
+    pruned(shelf, "alpha:2.0.0", days=10 / 1440)
+    (stone,) = shelf.page("alpha")["_pipper"]["removed"]
+    assert datetime.fromisoformat(stone["removed-at"]) <= datetime.now(UTC) + timedelta(seconds=1)
+    assert shelf.kinds() == {}
+
+
+def test_what_0_x_publishes_after_a_prune_with_a_fast_clock_is_a_conflict_and_stays(legacy: Shelf) -> None:
+    key = "Acme_Base/v1-0-0.pipper"
+    bundle = legacy.body(key)
+    pruned(legacy, "acme-base:1.0.0", days=10 / 1440)
+    legacy.put(key, bundle)
+    soon = (datetime.now(UTC) + timedelta(seconds=5)).timestamp()
+    os.utime(legacy.root / "repository" / key, (soon, soon))
+    assert [finding.kind for finding in legacy.repair().left] == ["conflict"]
+    assert pruned(legacy, keep=9).files == 0
+    assert key in legacy.contents()
+
+
+@pytest.mark.parametrize(
+    "strange", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "soon"]
+)
+def test_a_tombstone_with_a_strange_time_stops_no_command(strange: str, shelf: Shelf) -> None:
+    pruned(shelf, "alpha:2.0.0")
+    shelf.edit_page("alpha", lambda page: page["_pipper"]["removed"][0].update({"removed-at": strange}))
+    shelf.put("alpha/v2-0-0.pipper", shelf.body("alpha/v1-0-0.pipper"))
+    assert shelf.kinds().keys() == {"alpha/v2-0-0.pipper"}
+    shelf.repair()
+    pruned(shelf, keep=9)
+
+
+def test_a_version_of_which_only_a_replaced_wheel_is_kept_can_be_removed(shelf: Shelf) -> None:
+    """A copy of what an older lock holds leaves such a page."""
+    shelf.publish(shelf.wheel("beta", folder="other", files=OTHER_BETA), force=True)
+    replaced = shelf.page("beta")["_pipper"]["replaced"]
+    shelf.edit_page("beta", lambda page: page.update({"files": [], "versions": []}))
+    assert [str(each.version) for each in pruned(shelf, "beta:1.0.0").removed] == ["1.0.0"]
+    assert [key for key in shelf.contents() if key.startswith("beta/")] == ["beta/index.json"]
+    own = shelf.page("beta")["_pipper"]
+    assert "replaced" not in own
+    assert [f"{stone['sha256'][:16]}/{stone['filename']}" for stone in own["removed"]] == replaced
+    assert pruned(shelf, "beta", keep=1).removed == ()
+
+
+def test_a_new_wheel_that_another_one_published_and_removed_meanwhile_is_stored_again(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restore = remover.Remover._restore
-    entry = next(file for file in shelf.page("alpha")["files"] if "-2.0.0-" in file["filename"])
+    wheel = shelf.wheel("alpha", "6.0.0")
+    dump = pages.dump_page
 
-    def published(self: remover.Remover, *args: Any) -> None:
-        shelf.edit_page("alpha", lambda page: page["files"].append(entry))
-        restore(self, *args)
+    def overtaken(page: ProjectPage) -> bytes:
+        monkeypatch.undo()
+        shelf.publish(wheel)
+        pruned(shelf, "alpha:6.0.0")
+        return dump(page)
 
-    monkeypatch.setattr(remover.Remover, "_restore", published)
-    monkeypatch.setattr(remover, "_KEPT", 0)
-    outcome = prune(shelf.settings, PruneRequest(releases=("alpha:2.0.0",)), now=datetime.now(UTC))
-    assert (outcome.exit_code, outcome.removed) == (7, ())
-    assert "publish the file again" in outcome.errors[0].hint
+    monkeypatch.setattr(pages, "dump_page", overtaken)
+    assert shelf.publish(wheel)[0].status == "published"
+    assert "6.0.0" in shelf.versions("alpha")
+    assert shelf.kinds() == {}
+
+
+def test_a_wheel_that_comes_back_while_its_removal_is_finished_is_stored_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = shelf.wheel("alpha", "2.0.0")
+    pruned(shelf, "alpha:2.0.0")
+    dump = pages.dump_page
+
+    def swept_before(page: ProjectPage) -> bytes:
+        monkeypatch.undo()
+        assert pruned(shelf, "alpha:2.0.0").files == 2, "the upload is of the same second as the removal"
+        return dump(page)
+
+    monkeypatch.setattr(pages, "dump_page", swept_before)
+    shelf.edit_page(
+        "alpha",
+        lambda page: page["_pipper"]["removed"][0].update(
+            {"removed-at": (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        ),
+    )
+    shelf.publish(wheel)
+    assert shelf.kinds() == {}
+
+
+def test_a_version_that_is_back_takes_new_wheels_and_its_removed_names_stay_taken(shelf: Shelf) -> None:
+    pure = shelf.wheel("alpha", "6.0.0")
+    native = shelf.wheel("alpha", "6.0.0", tag="cp310-cp310-linux_x86_64")
+    shelf.publish(pure, native)
+    pruned(shelf, "alpha:6.0.0")
+    other = shelf.wheel("alpha", "6.0.0", folder="other", tag="cp310-cp310-linux_x86_64", files=OTHER)
+    new = shelf.wheel("alpha", "6.0.0", tag="cp311-cp311-linux_x86_64")
+    request = PublishRequest(paths=(new, other, pure))
+    results = publish(shelf.settings, request, now=datetime.now(UTC))
+    assert [result.status for result in results] == ["published", "failed", "published"]
+    assert results[1].error
+    assert "was removed" in results[1].error.message
+    assert len([name for name in shelf.page("alpha")["files"] if "-6.0.0-" in name["filename"]]) == 2
 
 
 def test_a_lock_holds_what_it_holds(workspace: Workspace) -> None:

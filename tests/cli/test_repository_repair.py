@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import Blob
 from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, StoreError
+from pipper.ops.repository import repair_project
 from pipper.ops.repository.copy import CopyRequest, copy
 from pipper.ops.repository.prune import PruneRequest, prune
 from pipper.ops.repository.publish import PublishRequest, publish
 from pipper.ops.repository.repair import repair
 from pipper.repository import page_swap as pages
 from pipper.repository import remover
+from pipper.repository.copier import Copier
+from pipper.repository.publisher import Publisher
+from pipper.repository.source import Repository
 from pipper.storage.directory.store import DirectoryStore
 from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace
@@ -311,7 +316,11 @@ def native(shelf: Shelf, version: str) -> Path:
 def test_a_lost_page_of_new_wheels_that_no_bundle_has_comes_back_after_a_day(shelf: Shelf) -> None:
     shelf.publish(native(shelf, "1.0.0"), native(shelf, "2.0.0"))
     shelf.drop("gamma/index.json")
-    assert shelf.repair(days=0.9).mends == ()
+    outcome = shelf.repair(days=0.9)
+    assert (outcome.mends, outcome.exit_code) == ((), 1)
+    (finding,) = outcome.left
+    assert (finding.kind, finding.subject) == ("missing page", "gamma/index.json")
+    assert "a day after the first upload (20" in finding.text
     assert shelf.kinds(days=1.1) == {"gamma/index.json": "missing page"}
     shelf.repair(days=1.1)
     assert shelf.versions("gamma") == {"1.0.0", "2.0.0"}
@@ -333,6 +342,44 @@ def test_a_lost_page_comes_back_at_once_with_its_newest_wheels_if_one_is_old_or_
     assert shelf.versions("gamma") == {"1.0.0", "2.0.0"}
     assert shelf.versions("beta") == {"1.0.0", "2.0"}
     assert shelf.kinds(days=9) == {}
+
+
+@pytest.mark.parametrize("way", ["publish", "copy", "copy of the index"])
+def test_a_publish_beside_wheels_of_a_lost_page_keeps_them_for_the_locks_that_hold_them(
+    way: str, shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = native(shelf, "1.0.0"), native(shelf, "2.0.0")
+    shelf.publish(old)
+    wheel = shelf.key(old.name)
+    shelf.drop("gamma/index.json")
+    if way == "publish":
+        shelf.publish(new)
+    elif way == "copy":
+        origin = Shelf(root=shelf.root / "origin")
+        origin.publish(native(origin, "2.0.0"))
+        request = CopyRequest(source=origin.url, target=shelf.url, names=("gamma",))
+        assert copy(shelf.settings, request, now=datetime.now(UTC)).exit_code == 0
+    else:
+        target = Repository(shelf.store, "acme")
+        publisher = Publisher(target, now=datetime.now(UTC))
+        Copier(target, publisher, shelf.root, restores=True).begin_mirror(canonicalize_name("gamma"))
+    assert shelf.repair(days=2).mends == ()
+    assert {wheel, wheel + ".metadata"} <= set(shelf.contents())
+    assert "1.0.0" not in shelf.versions("gamma")
+    shelf.publish(old)
+    assert "1.0.0" in shelf.versions("gamma")
+    assert "replaced" not in shelf.page("gamma")["_pipper"]
+    assert shelf.kinds(days=9) == {}
+
+
+def test_a_publish_beside_wheels_of_a_lost_page_tells_of_them(empty: Workspace) -> None:
+    old, new = (empty.wheel("gamma", version, tag="cp311-cp311-linux_x86_64") for version in ("1.0", "2.0"))
+    empty.publish(old)
+    (empty.repository / "gamma" / "index.json").unlink()
+    told = empty.run("publish", new, "-b", empty.url).stderr
+    assert "gamma/index.json is new, and 1 other wheel of gamma was there before: " + old.name in told
+    told = empty.run("publish", new, "-b", empty.url).stderr
+    assert "is new" not in told
 
 
 def test_format_2_waits_for_no_first_publish_because_only_pages_count_there(legacy: Shelf) -> None:
@@ -425,6 +472,55 @@ def test_format_2_is_written_once_everything_is_on_pages(legacy: Shelf) -> None:
     assert legacy.versions("acme-base") == {"1.0.0", "1.1.0", "2.0.0rc1"}
     assert legacy.kinds() == {}
     assert legacy.repair(to_format_2=True).mends == ()
+
+
+def test_what_is_removed_while_its_bundle_is_unpacked_stays_removed(
+    legacy: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap = repair_project.swap_page
+
+    def removed_before(repository: Any, name: str, *args: Any, **options: Any) -> Any:
+        if name == "acme-base":
+            monkeypatch.undo()
+            request = PruneRequest(releases=("acme-base:1.0.0",))
+            assert prune(legacy.settings, request, now=datetime.now(UTC)).exit_code == 0
+        return swap(repository, name, *args, **options)
+
+    monkeypatch.setattr(repair_project, "swap_page", removed_before)
+    outcome = legacy.repair()
+    assert not [mend for mend in outcome.mends if mend.subject.endswith("Base/v1-0-0.pipper")]
+    assert "1.0.0" not in legacy.page("acme-base")["versions"]
+    (stone,) = legacy.page("acme-base")["_pipper"]["removed"]
+    assert stone["filename"].startswith("acme_base-1.0.0-")
+    assert legacy.kinds(days=0.5) == {}
+
+
+def test_another_wheel_of_a_removed_version_stays_in_the_store_when_a_damaged_page_is_made_anew(
+    shelf: Shelf,
+) -> None:
+    prune(shelf.settings, PruneRequest(releases=("beta:1.0.0",)), now=datetime.now(UTC))
+    other = Shelf(root=shelf.root / "other")
+    other.publish(other.wheel("beta", "1.0.0", files=OTHER))
+    key = other.key("beta-1.0.0-py3-none-any.whl")
+    for each in (key, key + ".metadata"):
+        shelf.put(each, other.body(each))
+    shelf.edit_page("beta", lambda page: page.pop("meta"))
+    shelf.repair()
+    assert shelf.page("beta")["files"] == []
+    assert key in shelf.contents()
+    assert shelf.kinds(days=9) == {}
+
+
+def test_metadata_of_a_replaced_wheel_is_mended(shelf: Shelf) -> None:
+    shelf.publish(shelf.wheel("beta", folder="other", files=OTHER), force=True)
+    (url,) = shelf.page("beta")["_pipper"]["replaced"]
+    before = shelf.body(f"beta/{url}.metadata")
+    for harm in (shelf.drop, lambda key: shelf.put(key, b"something else")):
+        harm(f"beta/{url}.metadata")
+        assert shelf.kinds() == {f"beta/{url}.metadata": "wrong metadata"}
+        assert [mend.subject for mend in shelf.repair().mends] == [f"beta/{url}.metadata"]
+        assert shelf.body(f"beta/{url}.metadata") == before
+    assert shelf.kinds() == {}
 
 
 def test_what_0_x_publishes_into_format_2_is_taken_in_by_the_next_repair(shelf: Shelf) -> None:

@@ -1,6 +1,6 @@
 """Findings of a survey of a repository: each is one difference between a page and an object."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX
-from pipper.core.layout.notes import RemovedFile, removal_of
+from pipper.core.layout.notes import RemovedFile
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
 from pipper.core.ports import ObjectInfo
@@ -102,16 +102,21 @@ def _of_file(survey: Survey, file: PageFile) -> Iterator[Finding]:
         if difference := entry_difference(file, right):
             text = f"the page has another {difference} than the wheel: {REPAIR} corrects the page"
             yield Finding(kind="wrong entry", subject=key, text=text)
-        if look.metadata_fault:
-            text = f"{look.metadata_fault}: {REPAIR} writes it again"
-            yield Finding(kind="wrong metadata", subject=key + METADATA_SUFFIX, text=text)
+        yield from _of_metadata(key, look)
+
+
+def _of_metadata(key: str, look: WheelLook) -> Iterator[Finding]:
+    if look.metadata_fault:
+        text = f"{look.metadata_fault}: {REPAIR} writes it again"
+        yield Finding(kind="wrong metadata", subject=key + METADATA_SUFFIX, text=text)
 
 
 def _of_replaced(survey: Survey) -> Iterator[Finding]:
-    """Find lost wheels among those that `--force` replaced and that older locks name."""
+    """Find lost wheels among those that `--force` replaced and that older locks name, and METADATA that is wrong."""
     for url in survey.read.page.replaced:
         look = survey.wheels[url]
         if look.is_genuine:
+            yield from _of_metadata(f"{survey.holding.name}/{url}", look)
             continue
         kind: Kind = "missing wheel" if look.info is None else "damaged wheel"
         what = "it does not exist" if look.info is None else f"it has other bytes (sha256 {look.sha256})"
@@ -156,16 +161,15 @@ def duplicate_entries(survey: Survey) -> Iterator[Finding]:
 
 def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
     page = survey.read.page
-    published = {wheel_identity(file.filename).version for file in page.files}
+    published = page.versions
     noted = {bundle.key: bundle for bundle in page.bundles}
     for look in survey.bundles.values():
         key, note = look.info.key, noted.pop(look.info.key, None)
-        removal = None if look.version in published else removal_of(page.removed, look.version)
+        removal = None if look.version in published else page.removal(look.version)
         if removal is not None:
             yield of_removed_bundle(look.info, removal)
         elif look.fault:
-            yield Finding(kind="damaged bundle", subject=key, text=f"the bundle is not valid: {look.fault}")
-
+            yield damaged_bundle(look)
         elif look.version in published:
             if conflict := bundle_conflict(look, page):
                 yield Finding(kind="conflict", subject=key, text=conflict)
@@ -184,6 +188,12 @@ def _of_bundles(survey: Survey, layout_format: int) -> Iterator[Finding]:
         text = f"the page names this bundle, but it does not exist: {REPAIR} removes the entry"
         yield Finding(kind="missing bundle", subject=key, text=text)
     yield from rival_bundles(list(survey.bundles.values()), published)
+
+
+def damaged_bundle(look: BundleLook) -> Finding:
+    """Return the finding for a bundle that is not valid."""
+    text = f"the bundle is not valid: {look.fault}"
+    return Finding(kind="damaged bundle", subject=look.info.key, text=text)
 
 
 def of_removed_bundle(info: ObjectInfo, removal: RemovedFile) -> Finding:
@@ -211,7 +221,7 @@ def bundle_conflict(look: BundleLook, page: ProjectPage) -> str:
     return "it has other dependencies than its wheel on the page: publish the right bundle with --force"
 
 
-def rival_bundles(looks: Sequence[BundleLook], published: set[Version]) -> Iterator[Finding]:
+def rival_bundles(looks: Sequence[BundleLook], published: Collection[Version]) -> Iterator[Finding]:
     """Find bundles of one version that contain different wheels, if that version has no published wheel."""
     seen: dict[Version, BundleLook] = {}
     for look in looks:
@@ -253,6 +263,15 @@ def is_unfinished(survey: Survey, now: datetime) -> bool:
         any(is_old(info, now) for info in survey.holding.wheels.values())
         or any(look.sha256 in bundled for look in survey.wheels.values())
     )
+
+
+def unfinished(survey: Survey) -> Finding:
+    """Return the finding for a project that `is_unfinished`: a repair leaves it to its publisher for a day."""
+    wheels = survey.holding.wheels
+    first = min(info.modified for info in wheels.values())
+    text = f"the project has {counted(len(wheels), 'wheel')} and no page: a publish is running or broke off, or the "
+    text += f"page is lost. Publish again, or run {REPAIR} a day after the first upload ({first:%Y-%m-%d %H:%M} UTC)"
+    return Finding(kind="missing page", subject=f"{survey.holding.name}/index.json", text=text)
 
 
 def unnamed_objects(holding: Holding, page: ProjectPage) -> list[ObjectInfo]:

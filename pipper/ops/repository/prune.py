@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.published import PackageVersion, PublishedPackage, versions_of
+from pipper.core.layout.published import PackageVersion, PublishedPackage, replaced_alone, versions_of
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.standards import read_version
 from pipper.errors import ConflictError, PipperError, UsageError, gravest
@@ -119,9 +119,10 @@ class _Run:
     def plan(self, name: NormalizedName) -> _Plan:
         page = self._remover.page(name)
         package = PublishedPackage(name=name, versions=versions_of(page))
+        versions = (*package.versions, *replaced_alone(page))
         specifier = self._asked.get(name)
         going = (
-            named(package, specifier)
+            named(versions, specifier)
             if specifier is not None
             else ruled_out(package, self._request.rules, self._now)
         )

@@ -68,6 +68,6 @@ def _goes(each: PackageVersion, rules: Rules, finals: Sequence[Version], now: da
     return True
 
 
-def named(package: PublishedPackage, specifier: SpecifierSet) -> list[PackageVersion]:
-    """Return the versions of a package that the user names."""
-    return [each for each in package.versions if specifier.contains(each.version, prereleases=True)]
+def named(versions: Sequence[PackageVersion], specifier: SpecifierSet) -> list[PackageVersion]:
+    """Return those of the versions that the user names."""
+    return [each for each in versions if specifier.contains(each.version, prereleases=True)]

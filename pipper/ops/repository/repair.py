@@ -21,7 +21,8 @@ from pipper.errors import (
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
 from pipper.ops.repository.findings import Finding
-from pipper.ops.repository.repair_project import Mender, Work
+from pipper.ops.repository.repair_project import Mender
+from pipper.ops.repository.repair_work import Work
 from pipper.ops.repository.site import write_marker
 from pipper.ops.repository.sweep import Mend
 from pipper.repository.publisher import Publisher

@@ -1,16 +1,13 @@
 """Removal of wheels and METADATA that interrupted uploads left: no page names them, and they are older than a day."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
 
-from pipper.core.layout.keys import METADATA_SUFFIX
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import ProjectPage
-from pipper.core.ports import ObjectInfo
 from pipper.ops.repository.findings import is_old, unnamed_objects
 from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.source import Repository
@@ -30,17 +27,7 @@ def sweep(
 ) -> Iterator[Mend]:
     """Remove unnamed objects of a project, one by one; `page` is the last page read or written."""
     for info in unnamed_objects(holding, page):
-        if is_old(info, now) and _remove(repository, holding, info, now, Path(tempfile.mkdtemp(dir=scratch))):
+        if is_old(info, now) and delete_unless_needed(
+            repository, holding.name, info, scratch, goes=lambda found: is_old(found, now)
+        ):
             yield Mend(subject=info.key, text="removed it: no page names it, and it is older than a day")
-
-
-def _remove(repository: Repository, holding: Holding, info: ObjectInfo, now: datetime, folder: Path) -> bool:
-    url = info.key.removeprefix(f"{holding.name}/").removesuffix(METADATA_SUFFIX)
-    return delete_unless_needed(
-        repository,
-        holding.name,
-        info,
-        folder / "copy",
-        goes=lambda found: is_old(found, now),
-        is_needed=lambda page: url in page.urls,
-    )
