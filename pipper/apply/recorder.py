@@ -7,7 +7,6 @@ where a file was copied, not linked, there is no recipe.
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipper.apply.stamp import boot_id, stamped_paths
 from pipper.cache.unpacked import UnpackedMember, UnpackedWheel
 from pipper.python.environment import Environment
 from pipper.python.venv import STATE
+from pipper.system.moves import remove
 from pipper.system.regular_file import read_regular
 from pipper.system.seals import sealed
 
@@ -101,7 +101,7 @@ class Recorder(Placer):
                 os.rename(self._notes, place)
                 self._is_settled = True
         if not self._is_settled:
-            shutil.rmtree(self._notes, ignore_errors=True)
+            remove(self._notes)
 
     def recorded(self, wheels: Collection[UnpackedWheel]) -> Recorded | None:
         """Return the recipe of the environment, whose notes are settled; None if something is not sure.
@@ -191,7 +191,7 @@ def _make_room(place: str) -> None:
     os.makedirs(parent, exist_ok=True)
     if os.path.islink(parent) or os.path.islink(place):
         raise ValueError(place)
-    shutil.rmtree(place, ignore_errors=True)
+    remove(place)
 
 
 def _note_bare(recipe: Recipe, root: str) -> None:

@@ -1,7 +1,6 @@
 """Recovery from an interrupted command: finish a committed change, remove the files of an uncommitted one."""
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import MachineError
 from pipper.python.environment import Environment, installed
 from pipper.system.letter_case import is_one_place
+from pipper.system.moves import remove
 
 STAGE = "stage"
 """The folder of the staging tree, beside the journal."""
@@ -69,7 +69,7 @@ def clear_stage(state: Path) -> None:
     stage = state / STAGE
     if stage.is_symlink():
         stage.unlink()
-    shutil.rmtree(stage, ignore_errors=True)
+    remove(stage)
 
 
 def _finish(environment: Environment, layout: Layout, journal: Journal, reporter: Reporter) -> None:

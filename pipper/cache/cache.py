@@ -23,7 +23,6 @@ comes from a cache is what a lock says.
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -41,7 +40,7 @@ from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError
 from pipper.system.files import digest_of, pieces, write_atomic
 from pipper.system.locks import os_lock, os_lock_if_free
-from pipper.system.moves import move
+from pipper.system.moves import move, remove
 from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import open_regular
 
@@ -266,7 +265,7 @@ class Cache:
             if litter := [each for each in os.listdir(self.root / "tmp") if is_own("tmp", each)]:
                 with os_lock_if_free(self.lock) as alone:
                     for name in litter if alone else ():
-                        _remove(os.path.join(self.root, "tmp", name))
+                        remove(os.path.join(self.root, "tmp", name))
 
     @contextmanager
     def _temporary(self, size: int) -> Iterator[str]:
@@ -281,7 +280,7 @@ class Cache:
             try:
                 yield path
             finally:
-                _remove(path)
+                remove(path)
 
     def _publish(self, temporary: str, place: Path, size: int) -> bool:
         """Put an entry in its place, and return True; False if there is one, since another process was faster."""
@@ -297,16 +296,6 @@ class Cache:
                     raise
                 return False
         return True
-
-
-def _remove(path: str) -> None:
-    """Remove a file or a folder as far as the disk lets us; the next command tries again."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    except OSError:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _look(path: Path) -> tuple[int, ...]:

@@ -1,4 +1,7 @@
-"""Move files and folders where a rename may be refused: a folder of a lower layer (overlayfs), another disk."""
+"""Move files and folders where a rename may be refused: a folder of a lower layer (overlayfs), another disk.
+
+And remove them, whatever they are.
+"""
 
 import contextlib
 import errno
@@ -31,6 +34,16 @@ def move(source: str, destination: str, *, last: Collection[str] = ()) -> None:
             _move_entries(source, destination, last)
         else:
             raise
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a folder with all in it, or a file, a link or a pipe, as far as the disk lets us."""
+    try:
+        os.unlink(path)  # first: `rmtree` opens what it is given, and would wait for the writer of a pipe
+    except FileNotFoundError:
+        return
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _move_entries(source: str, destination: str, last: Collection[str]) -> None:

@@ -5,13 +5,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
 from tests.canaries.plant import Kind, plant
-from tests.canaries.scenes import SCENES, Scene
+from tests.canaries.scene import Scene, Template
+from tests.canaries.scenes import SCENES
+from tests.canaries.templates import make_template
 from tests.canaries.watch import HANG, run_apart, watched
-from tests.cli.conftest import fill
 from tests.invariants import Workspace
 
 _DOCUMENTED = range(9)
@@ -29,13 +31,14 @@ def main() -> int:
     parser.add_argument("--pipes", action="store_true", help="also pipes in place of what is read")
     chosen = parser.parse_args()
     trials = failures = 0
-    with tempfile.TemporaryDirectory(prefix="canaries-") as folder:
-        template = Workspace(root=Path(folder) / "template")
-        fill(template)
-        template.run("lock")
-        template.run("sync")
+    templates: dict[Template, Workspace] = {}
+    with tempfile.TemporaryDirectory(prefix="canaries-") as folder, ExitStack() as servers:
         for name in chosen.scenes or SCENES:
             scene = SCENES[name]
+            if scene.template not in templates:
+                root = Path(folder, scene.template, "template")
+                templates[scene.template] = make_template(scene.template, root, servers)
+            template = templates[scene.template]
             every = [each for each in _trials(template, scene) if chosen.pipes or each[1] != "pipe"]
             if chosen.only:
                 every = [each for each in every if each[0] == chosen.only]

@@ -1,160 +1,158 @@
-"""The commands that are watched, each with what has to be there first."""
+"""The commands that are watched, and those that need not be."""
 
-import os
-import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-from pipper.apply.mover import Mover
-from tests.commands import Completed, run_here, run_main_here
-from tests.invariants import Workspace
+import click
 
+from tests.canaries import before
+from tests.canaries.scene import Scene
 
-def nothing(workspace: Workspace) -> None:
-    """Leave the project as it is: locked and synced."""
-    del workspace
+_IN_CACHE = {"PIPPER_CACHE_DIR": before.CACHE}
+_INNER = ("-b", f"file:{before.INNER}")
+_WHEEL = "epsilon-1.0.0-py3-none-any.whl"
+_PYLOCK = ("-o", "locks/pylock.toml")
 
-
-def without_lock(workspace: Workspace) -> None:
-    """Only the manifest is there."""
-    workspace.lock.unlink()
-
-
-def without_environment(workspace: Workspace) -> None:
-    """There is no `.venv` yet."""
-    _remove(workspace.venv)
-
-
-def with_a_recipe(workspace: Workspace) -> None:
-    """There is no `.venv` any more, and the cache has what it consisted of."""
-    _remove(workspace.venv)
-    workspace.bare("sync")
-    _remove(workspace.venv)
-
-
-def with_an_older_lock(workspace: Workspace) -> None:
-    """The lock has an older alpha than there is."""
-    for_another_lock(workspace)
-    workspace.write_manifest("alpha")
-
-
-def for_another_lock(workspace: Workspace) -> None:
-    """The lock has another alpha, and no delta."""
-    workspace.write_manifest("alpha==1.0.0")
-    workspace.run("lock")
-
-
-def with_a_target(workspace: Workspace) -> None:
-    """An older alpha is in `vendor`, which is its own project."""
-    workspace.run("install", "-t", "vendor", "alpha==1.0.0")
-
-
-def with_a_cut_off_change(workspace: Workspace) -> None:
-    """A change of the environment was committed and not finished."""
-    for_another_lock(workspace)
-
-    def die(*_: object) -> None:
-        os._exit(0)
-
-    child = os.fork()
-    if child == 0:
-        Mover.take_out_files = die  # type: ignore[method-assign] # a power cut
-        run_here("sync", cwd=workspace.app, env=workspace.environment)
-        os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def with_a_cut_off_edit(workspace: Workspace) -> None:
-    """An edit was committed, and neither written nor finished."""
-
-    def die(*_: object) -> None:
-        os._exit(0)
-
-    child = os.fork()
-    if child == 0:
-        Mover.write_documents = die  # type: ignore[assignment,method-assign] # a power cut
-        run_here("add", "gamma", cwd=workspace.app, env=workspace.environment)
-        os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def with_a_wheel(workspace: Workspace) -> None:
-    """A wheel lies in the project."""
-    workspace.wheel("epsilon").rename(workspace.app / "epsilon-1.0.0-py3-none-any.whl")
-
-
-def with_a_folder(workspace: Workspace) -> None:
-    """There is a folder for an output."""
-    (workspace.app / "locks").mkdir()
-
-
-def in_an_empty_folder(workspace: Workspace) -> None:
-    """There is no project."""
-    for place in workspace.app.iterdir():
-        _remove(place)
-
-
-def to_build(workspace: Workspace) -> None:
-    """A project with a backend of its own, which needs nothing."""
-    backend = Path(__file__).parent.parent / "tiny_backend.py"
-    (workspace.app / "tiny_backend.py").write_bytes(backend.read_bytes())
-    (workspace.app / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "tiny_backend"\nbackend-path = ["."]\n'
-        '[project]\nname = "own"\nversion = "1.0.0"\n'
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One command."""
-
-    args: tuple[str, ...]
-    first: Callable[[Workspace], None] = nothing
-    """Prepares each copy."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Relative paths among the values are below the project."""
-
-    is_quick: bool = False
-    """Whether it begins as a process of its own does, with the quick ways of commands without options."""
-
-    def command(self, workspace: Workspace) -> Completed:
-        """Run the command in a workspace, in this process."""
-        env = {name: str(workspace.app / value) for name, value in self.env.items()}
-        run = run_main_here if self.is_quick else run_here
-        return run(*self.args, cwd=workspace.app, env={**workspace.environment, **env})
-
-
-SCENES: Mapping[str, Scene] = {
-    "lock": Scene(args=("lock",), first=without_lock),
-    "lock-again": Scene(args=("lock", "-U"), first=with_an_older_lock),
-    "sync-new": Scene(args=("sync",), first=without_environment),
-    "sync-recorded": Scene(
-        args=("sync",), first=without_environment, env={"PIPPER_CACHE_DIR": ".cache"}, is_quick=True
-    ),
-    "sync-remade": Scene(args=("sync",), first=with_a_recipe, is_quick=True),
-    "sync-changes": Scene(args=("sync",), first=for_another_lock),
+_LOCKED: Mapping[str, Scene] = {
+    "lock": Scene(args=("lock",), first=before.without_lock),
+    "lock-again": Scene(args=("lock", "-U"), first=before.with_an_older_lock),
+    "lock-members": Scene(args=("lock",), first=before.with_members_and_no_lock),
+    "lock-workspace": Scene(args=("lock",), first=before.with_a_workspace),
+    "lock-index": Scene(args=("lock",), first=before.without_lock, template="index", env=_IN_CACHE),
+}
+_SYNCED: Mapping[str, Scene] = {
+    "sync-new": Scene(args=("sync",), first=before.without_environment),
+    "sync-recorded": Scene(args=("sync",), first=before.without_environment, env=_IN_CACHE, is_quick=True),
+    "sync-remade": Scene(args=("sync",), first=before.with_a_recipe, is_quick=True),
+    "sync-changes": Scene(args=("sync",), first=before.for_another_lock),
     "sync-nothing": Scene(args=("sync",)),
     "sync-compile": Scene(args=("sync", "--compile")),
-    "sync-finishes": Scene(args=("sync",), first=with_a_cut_off_change),
-    "edit-finishes": Scene(args=("sync",), first=with_a_cut_off_edit),
-    "sync-cold-cache": Scene(args=("sync",), first=without_environment, env={"PIPPER_CACHE_DIR": ".cache"}),
-    "add": Scene(args=("add", "gamma")),
-    "remove": Scene(args=("remove", "alpha")),
-    "target": Scene(args=("install", "-t", "vendor", "alpha")),
-    "target-upgrade": Scene(args=("install", "-t", "vendor", "-u", "alpha"), first=with_a_target),
-    "target-uninstall": Scene(args=("uninstall", "-t", "vendor", "alpha"), first=with_a_target),
-    "file": Scene(args=("add", "./epsilon-1.0.0-py3-none-any.whl"), first=with_a_wheel),
-    "export": Scene(args=("export", "-f", "pylock", "-o", "locks/pylock.toml"), first=with_a_folder),
-    "download": Scene(args=("download", "-d", "wheels", "--bundles", "-e")),
-    "init": Scene(args=("init",), first=in_an_empty_folder),
-    "publish": Scene(
-        args=("publish", "epsilon-1.0.0-py3-none-any.whl", "-b", "file:inner"), first=with_a_wheel
-    ),
-    "bundle": Scene(args=("bundle", ".", "-o", "dist"), first=to_build),
+    "sync-finishes": Scene(args=("sync",), first=before.with_a_cut_off_change),
+    "edit-finishes": Scene(args=("sync",), first=before.with_a_cut_off_edit),
+    "sync-cold-cache": Scene(args=("sync",), first=before.without_environment, env=_IN_CACHE),
+    "sync-verify": Scene(args=("sync", "--verify"), first=before.with_damage),
+    "sync-hard-links": Scene(args=("sync", "--reinstall", "--link-mode", "hardlink"), env=_IN_CACHE),
+    "sync-from": Scene(args=("sync", "--offline", "--from", "wheels"), first=before.with_saved_wheels),
+    "sync-target": Scene(args=("sync", "-t", "vendor")),
+    "sync-members": Scene(args=("sync",), first=before.with_members),
+    "sync-members-again": Scene(args=("sync",), first=before.with_changed_members),
+    "sync-members-wheels": Scene(args=("sync", "--no-editable"), first=before.with_members, env=_IN_CACHE),
+    "sync-workspace": Scene(args=("sync",), first=before.with_a_locked_workspace),
+    "sync-builds": Scene(args=("sync", "--reinstall"), template="index", env=_IN_CACHE),
+    "run": Scene(args=("run", "no-such-program"), first=before.without_environment, code=2),
 }
+_EDITED: Mapping[str, Scene] = {
+    "add": Scene(args=("add", "gamma")),
+    "add-no-sync": Scene(args=("add", "gamma", "--no-sync")),
+    "add-input": Scene(args=("add", "-i", "more.json"), first=before.with_more_requirements),
+    "add-member": Scene(args=("add", "--path", "packages/lab"), first=before.with_a_member_to_add),
+    "add-editable": Scene(args=("add", "--editable", "packages/lab"), first=before.with_a_member_to_add),
+    "remove": Scene(args=("remove", "alpha")),
+    "remove-member": Scene(args=("remove", "lab", "core"), first=before.with_installed_members),
+    "file": Scene(args=("add", f"./{_WHEEL}"), first=before.with_a_wheel),
+    "target": Scene(args=("install", "-t", "vendor", "alpha")),
+    "target-upgrade": Scene(args=("install", "-t", "vendor", "-u", "alpha"), first=before.with_a_target),
+    "target-uninstall": Scene(args=("uninstall", "-t", "vendor", "alpha"), first=before.with_a_target),
+    "install": Scene(
+        args=("install", "-b", "file:../repository", "gamma"),
+        first=before.in_a_bare_environment,
+        env={"VIRTUAL_ENV": ".venv"},
+    ),
+    "uninstall": Scene(
+        args=("uninstall", "gamma"), first=before.with_a_bare_requirement, env={"VIRTUAL_ENV": ".venv"}
+    ),
+    "init": Scene(args=("init",), first=before.in_an_empty_folder),
+    "init-from": Scene(args=("init", "--from", "pipper.json"), first=before.with_a_legacy_manifest),
+}
+_SHARED: Mapping[str, Scene] = {
+    "export": Scene(args=("export", "-f", "pylock", *_PYLOCK), first=before.with_a_folder),
+    "export-members": Scene(
+        args=("export", "--build-members", *_PYLOCK), first=before.with_members_and_a_folder
+    ),
+    "download": Scene(args=("download", "-d", "wheels", "--bundles", "-e")),
+    "download-members": Scene(
+        args=("download", "-d", "wheels", "--build-members"), first=before.with_members
+    ),
+    "download-builds": Scene(args=("download", "-d", "wheels", "--build"), template="index", env=_IN_CACHE),
+    "authorize": Scene(
+        args=("authorize", "-o", "locks/signed.lock"), first=before.with_a_folder, template="bucket"
+    ),
+    "authorize-members": Scene(
+        args=("authorize", "--build-members", *_PYLOCK),
+        first=before.with_members_and_a_folder,
+        template="bucket",
+    ),
+    "bundle": Scene(args=("bundle", ".", "-o", "dist"), first=before.to_build),
+    "bundle-member": Scene(args=("bundle", "packages/lab", "-o", "dist"), first=before.with_members),
+}
+_PUBLISHED: Mapping[str, Scene] = {
+    "publish": Scene(args=("publish", _WHEEL, *_INNER), first=before.with_a_wheel),
+    "publish-site": Scene(args=("publish", _WHEEL, *_INNER), first=before.with_a_site),
+    "yank": Scene(args=("yank", "alpha:1.0.0", *_INNER), first=before.with_a_site),
+    "copy": Scene(args=("repository", "copy", "alpha", "--from", "acme", "--to", f"file:{before.INNER}")),
+    "copy-lock": Scene(
+        args=(
+            *("repository", "copy", "--lock", "pipper.lock"),
+            *("--from", "acme", "--to", f"file:{before.INNER}"),
+        ),
+        first=before.with_a_site,
+    ),
+    "copy-build": Scene(
+        args=(
+            *("repository", "copy", "promise", "--build", "promise"),
+            *("--from", "index", "--to", f"file:{before.INNER}"),
+        ),
+        template="index",
+        env=_IN_CACHE,
+    ),
+    "prune": Scene(args=("repository", "prune", "alpha:1.0.0", *_INNER), first=before.with_a_site),
+    "site": Scene(args=("repository", "site", *_INNER), first=before.with_a_repository),
+    "site-remove": Scene(args=("repository", "site", "--remove", *_INNER), first=before.with_a_site),
+    "check": Scene(args=("repository", "check", *_INNER), first=before.with_a_site),
+    "repair": Scene(args=("repository", "repair", *_INNER), first=before.with_a_broken_repository),
+    "repair-legacy": Scene(args=("repository", "repair", *_INNER), first=before.with_a_legacy_repository),
+    "repair-format": Scene(
+        args=("repository", "repair", "--format", "2", *_INNER), first=before.with_a_legacy_repository
+    ),
+}
+_CACHED: Mapping[str, Scene] = {
+    "outdated": Scene(args=("outdated",), template="index", env=_IN_CACHE),
+    "info": Scene(args=("info", "six"), template="index", env=_IN_CACHE),
+    "audit": Scene(args=("audit", "--advisories", "advisories"), template="index", env=_IN_CACHE),
+    "list": Scene(args=("list",), env=_IN_CACHE),
+    "tree": Scene(args=("tree",), env=_IN_CACHE),
+    "why": Scene(args=("why", "beta"), env=_IN_CACHE),
+    "cache-size": Scene(args=("cache", "size"), first=before.with_a_cache, env=_IN_CACHE),
+    "cache-prune": Scene(args=("cache", "prune", "--days", "0"), first=before.with_a_cache, env=_IN_CACHE),
+    "cache-clean": Scene(args=("cache", "clean"), first=before.with_a_cache, env=_IN_CACHE),
+}
+SCENES = {**_LOCKED, **_SYNCED, **_EDITED, **_SHARED, **_PUBLISHED, **_CACHED}
+
+READERS: Mapping[str, tuple[str, ...]] = {
+    "cache dir": (),
+    "repository packages": _INNER,
+    "repository policy": ("-b", "acme-packages"),
+    "repository list": (),
+    "repository exists": ("acme",),
+}
+"""Commands that write nothing, with arguments."""
+OF_THE_USER = frozenset({"repository add", "repository modify", "repository remove"})
+"""Commands that write only below the home of the user, where a link is the user's own."""
+ENDLESS = frozenset({"repository serve"})
+"""Commands that end only with a signal, and write nothing."""
 
 
-def _remove(place: Path) -> None:
+def commands(group: click.Group, above: str = "") -> Iterator[str]:
+    """Yield the names of all commands of a group that are no groups, as they are typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from commands(found, f"{above}{name} ")
+        else:
+            yield f"{above}{name}"
 
-    shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+
+def command_of(scene: Scene, known: frozenset[str]) -> str:
+    """Return which of the known commands a scene runs."""
+    (found,) = known & {" ".join(scene.args[:count]) for count in (1, 2)}
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.canaries.scenes import Scene
+from tests.canaries.scene import Scene
 from tests.crash.disk import CHANGES, FOLDERS, PATHS, place_of
 from tests.invariants import Workspace, tree
 
@@ -49,7 +49,7 @@ def watched(workspace: Workspace, scene: Scene) -> tuple[set[str], set[str]]:
     def work() -> tuple[list[str], list[str]]:
         sys.addaudithook(see)
         done = scene.command(workspace)
-        assert done.code == 0, done.stderr
+        assert done.code == scene.code, done.stderr
         return sorted(changed), sorted(read)
 
     before = tree(workspace.app)

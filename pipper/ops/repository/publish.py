@@ -15,6 +15,7 @@ from pipper.core.wording import counted
 from pipper.errors import ConflictError, PipperError, UsageError
 from pipper.ops.build.environments import builder_for
 from pipper.ops.context.environments import open_cache
+from pipper.ops.context.find_manifest import refuse_leading_out
 from pipper.ops.context.project import find_project
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
@@ -28,7 +29,6 @@ from pipper.repository.publisher import Publisher
 from pipper.system.files import scratch_folder
 from pipper.system.os_errors import os_errors
 from pipper.system.parallel import attempt_each
-from pipper.system.trust import refuse_link_out
 from pipper.wheels.bundle import write_bundle
 from pipper.wheels.old_manifest import read_pipper_manifest
 
@@ -60,10 +60,11 @@ class Published(Struct, frozen=True, kw_only=True):
 def bundle_project(settings: Settings, source: Path, output: Path | None) -> Path:
     """Build the project in `source` and write its bundle into `output` (default: the working directory).
 
-    Return the path of the bundle. Raises what `build_wheel` raises, IntegrityError if the wheel is not valid.
+    Return the path of the bundle. Raises what `build_wheel` raises, IntegrityError if the wheel is not valid,
+    MachineError if a link leads the output out of the project.
     """
     target = output or settings.directory
-    refuse_link_out(target, settings.directory)
+    refuse_leading_out(target, settings.directory)
     with os_errors("bundle", f"{source} into {target}"):
         if not source.is_dir():
             raise UsageError(f"{source} is not a directory", hint="give the directory of a project")
