@@ -1,6 +1,7 @@
 """What has to be there before a command that is watched."""
 
 import os
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -234,6 +235,8 @@ def _write_project(folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     backend = Path(__file__).parent.parent / "tiny_backend.py"
     (folder / f"build_{name}.py").write_bytes(backend.read_bytes())
+    # What a backend does is its own affair; without this, the Python that runs it would write bytecode for it.
+    py_compile.compile(str(folder / f"build_{name}.py"), doraise=True)
     (folder / f"{name}.py").write_text("def main():\n    pass\n")
     (folder / "pyproject.toml").write_text(
         f'[build-system]\nrequires = []\nbuild-backend = "build_{name}"\nbackend-path = ["."]\n'
