@@ -16,6 +16,7 @@ from pipper.apply.journal import UNSETTLED, Document, Journal, Outgoing, write_j
 from pipper.apply.pending import JOURNAL
 from pipper.apply.stamp import boot_id
 from pipper.system.trust import TRUSTED_FOLDERS
+from tests.canaries.before import to_build
 from tests.invariants import CANARIES, Tree, Workspace, tree
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -181,6 +182,21 @@ def test_T05_a_lock_file_of_an_environment_is_not_made_behind_a_link(
     done = workspace.run("add", "gamma", code=8)
     assert "remove the symbolic link" in done.stderr
     assert not (outside / "new").exists()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_T05_an_environment_for_a_build_is_not_made_behind_a_link(
+    depth: int, workspace: Workspace, outside: Path
+) -> None:
+    to_build(workspace)
+    workspace.run("bundle", ".")
+    (place,) = (workspace.root / "cache" / "builds").glob("/".join(["[!.]*"] * depth))
+    shutil.rmtree(place)
+    place.symlink_to(outside)
+    before = tree(outside)
+    done = workspace.run("bundle", ".", code=8)
+    assert f"`{place}` in the cache is a symbolic link" in done.stderr
+    assert tree(outside) == before
 
 
 def test_T05_a_pipe_in_the_place_of_a_folder_that_is_removed_keeps_nobody_waiting(

@@ -12,7 +12,7 @@ from pipper.apply.recovery import recover
 from pipper.apply.transaction import apply_plan
 from pipper.apply.verify import verify
 from pipper.cache.cache import USED, Cache
-from pipper.cache.folder import disk_errors
+from pipper.cache.folder import disk_errors, refuse_links
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.plan import Wanted, make_plan
@@ -50,7 +50,7 @@ def install_build_environment(
 
     It is made if it is missing or was restored from elsewhere, and mended if files of it are missing or were changed.
     Its folder is named after the packages, their hashes and the interpreter. The caller is within `cache.in_use`.
-    Raises what `fetch_wheels`, `make_venv` and `apply_plan` raise.
+    Raises what `fetch_wheels`, `make_venv` and `apply_plan` raise, and MachineError if a link is in its place.
     """
     quiet = _Quiet(reporter)
     root = _folder(cache, interpreter, wanted)
@@ -58,6 +58,7 @@ def install_build_environment(
     if missing := [want for want in wanted if want.file.sha256 not in wheels]:
         wheels |= fetch_wheels(missing, origins, cache, reporter)
     require_locked_needs(lock, part, wanted, wheels)
+    refuse_links(root.parent, root)
     with os_lock(cache.builds / ".lock", here=True):
         if venv_python(root) is not None and not _is_as_left(root):
             with disk_errors(root):
