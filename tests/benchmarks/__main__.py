@@ -294,7 +294,7 @@ def tell(measured: list[Measured], options: argparse.Namespace) -> None:
         picture = ""
         if options.svg:
             link = os.path.relpath(options.svg.resolve(), options.page.resolve().parent)
-            picture = f"![The same as a chart]({Path(link).as_posix()})\n\n"
+            picture = f"![Chart of the tables below]({Path(link).as_posix()})\n\n"
         write_between_marks(options.page, picture + markdown)
 
 

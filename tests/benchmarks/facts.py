@@ -47,18 +47,18 @@ def facts(wheels: WheelSet, tools: Iterable[Tool], rounds: int, s3: str) -> list
     """Sentences for below a table; `tools` are those of any scene of the set."""
     one = {tool.name: tool for tool in tools}
     return [
-        "wall time / processor time (user and system, of all its processes)",
-        "nothing is deleted between rounds: old environments and caches are moved aside; the disk has written"
-        " everything before a command is timed",
-        f"median of {rounds} rounds, in turns, after one that nobody counts; where that took another tool than"
-        f" pipper and uv longer than {SLOW:.0f} s, it is the one that counts",
-        "before anything was timed, each tool had locked the versions that are known to be right and installed"
-        " the wheels' files byte for byte",
+        "wall time / CPU time (user and system, of all processes)",
+        "nothing is deleted between rounds: old environments and caches are moved aside; before each timed command"
+        " all writes are flushed to disk",
+        f"median of {rounds} rounds, the tools in turns, after one warm-up round; if the warm-up of a tool other than"
+        f" pipper and uv took longer than {SLOW:.0f} s, it is the only round that counts",
+        "before anything was timed, each tool locked the expected versions and installed the wheels' files byte for"
+        " byte",
         "uv and poetry lock for all systems, pipper for its default environments (best effort), pip for this one;"
         " launchers in `bin` are not compared",
-        "whole processes with their own defaults; a new environment is made by the command that is timed",
-        f"HTTP on loopback without TLS and without a limit of bandwidth, S3 server: {s3}",
-        "index pages carry an ETag and no age: they are asked for again, as pipper asks its repository again",
+        "whole processes with their own defaults; the timed command creates the new environment",
+        f"HTTP on loopback without TLS or bandwidth limit; S3 server: {s3}",
+        "index pages have an ETag and no age, so they are revalidated, as pipper revalidates its repository",
         *_limits(one.values()),
         *left_out(wheels, one.values()),
     ]
@@ -69,16 +69,16 @@ def _limits(tools: Iterable[Tool]) -> Iterable[str]:
     for tool in tools:
         if isinstance(tool, Pip):
             yield (
-                "pip has no lock: its report of a dry run stands in for one, and its sync installs the pins of the"
-                " report; it is told to write no byte code (`--no-compile`), as the others write none"
+                "pip has no lock: the report of a dry run stands in for one, and its sync installs the pins of the"
+                " report; it runs with `--no-compile`, because the others write no bytecode"
             )
         elif isinstance(tool, Poetry):
-            yield "poetry makes its environment in the project and without pip, as the others do"
+            yield "poetry creates its environment in the project and without pip, as the others do"
         elif isinstance(tool, OldPipper):
             yield (
-                "pipper 0.11.1 has no solver, no lock and no cache: it is given the right versions and runs pip"
-                " for one bundle after the other, without dependencies and byte code; it takes about as long for each,"
-                f" so no more than {tool.most_packages} are asked of it; {NOTHING} is what it cannot do"
+                "pipper 0.11.1 has no solver, no lock and no cache: it gets the expected versions and runs pip for one"
+                " bundle after the other, without dependencies and bytecode; each takes about as long, so it installs"
+                f" at most {tool.most_packages}; {NOTHING} marks what it cannot do"
             )
 
 

@@ -112,7 +112,7 @@ def _goals(figures: list[Figure]) -> Iterator[str]:
         return
     lines = [
         (
-            "work, as many times as long as uv",
+            "work, time relative to uv",
             *(f"{scene}: {what}" for scene in scenes for what in ("goal", "pipper")),
         )
     ]

@@ -94,7 +94,7 @@ def small(name: str, packages: int, versions: int, place: Path, *, members: int 
     beside = f", and {members} members" if members else ""
     return WheelSet(
         name=name,
-        title=f"{packages} small packages, to be chosen from {versions} versions of each, six levels deep{beside}",
+        title=f"{packages} small packages, each with {versions} versions to choose from, six levels deep{beside}",
         folder=place / "wheels",
         requirements=graph.requirements,
         answer=graph.answer,
@@ -140,7 +140,7 @@ def _fetched(
         extra=EXTRA.partition("==")[0],
     )
     size = sum(path.stat().st_size for path in found.wheels().values())
-    return replace(found, title=f"{len(answer)} real wheels of together {size / 1e6:.0f} MB")
+    return replace(found, title=f"{len(answer)} real wheels, {size / 1e6:.0f} MB in total")
 
 
 def contents(wheels: WheelSet) -> dict[str, dict[str, str]]:

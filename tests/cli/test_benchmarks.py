@@ -104,7 +104,7 @@ def test_the_harness_times_a_project_with_members(tmp_path: Path) -> None:
     benchmark(*options, "--tools", "pipper", "uv", "pip", "--keep", tmp_path / "keep", "--markdown", table)
     text = table.read_text()
     assert (
-        "**6 small packages, to be chosen from 10 versions of each, six levels deep, and 10 members**" in text
+        "**6 small packages, each with 10 versions to choose from, six levels deep, and 10 members**" in text
     )
     assert "|  | round trip | pipper | uv |\n" in text
 
