@@ -267,7 +267,7 @@ def test_B03_a_project_of_which_no_version_can_be_used_is_given_up(
     index.script(Fault(path="/simple/public/", body=body, times=float("inf")))
     ask(empty, index.url, "public")
     told = empty.run("lock", code=6).stderr
-    assert "stopped reading `public`: 2 of its files" in told
+    assert "stopped reading `public`: 20 of its files" in told
     assert "the page lists a file that does not exist" in told
     assert index.count("/files/*") < 200
 

@@ -89,7 +89,7 @@ def test_the_old_environment_is_in_its_place_until_the_new_one_is_whole(
         seen.append((is_old(old), (old.venv / "bin" / "python").exists()))
 
     monkeypatch.setattr(new_environment.NewEnvironment, "move_in", watched)
-    assert "anew with Python" in old.run("sync", "--python", python).stderr
+    assert "Recreating" in old.run("sync", "--python", python).stderr
     assert seen == [(True, True), (False, True)]
     assert beside(old) == [".venv"]
     assert "Nothing to do" in old.run("sync", "--python", python).stderr
@@ -112,7 +112,7 @@ def test_an_environment_that_a_killed_command_set_aside_is_put_back_by_the_next_
             assert done.stdout == "ran\n"
         case _:
             done = old.run("sync", "--python", python)
-    assert f"Putting {old.venv} back: a command that made it anew was interrupted" in done.stderr
+    assert f"Restoring {old.venv}: a command that was recreating it was interrupted" in done.stderr
     assert is_old(old) == (way != "another Python")
     assert beside(old) == [".venv"]
     assert old.run("sync", "--check").code == 0
@@ -130,7 +130,7 @@ def test_a_link_to_an_environment_is_put_back_and_removed_as_a_link(old: Workspa
     elsewhere = old.app / "elsewhere"
     old.venv.rename(elsewhere)
     (old.app / ASIDE).symlink_to("elsewhere")
-    assert "Putting" in old.run("sync").stderr
+    assert "Restoring" in old.run("sync").stderr
     assert old.venv.is_symlink()
     old.run("sync", "--python", python)
     assert not old.venv.is_symlink()
@@ -192,7 +192,7 @@ def test_half_of_an_old_environment_is_never_put_back(
         old.run("sync", "--python", python, code=130)
     assert len(beside(old)) == 2
     shutil.rmtree(old.venv)
-    assert "Putting" not in old.run("sync").stderr
+    assert "Restoring" not in old.run("sync").stderr
     assert beside(old) == [".venv"]
 
 

@@ -693,7 +693,7 @@ def test_T04_a_member_that_is_forgotten_or_around_is_not_asked_of_the_index(yard
     yard.workspace.run("lock")
     with yard.nobody_is_asked_for("lab"):
         done = yard.workspace.run("install", "lab", "-t", "out", code=2)
-        assert "a member of the project around" in done.stderr
+        assert "a member of the enclosing project" in done.stderr
         copied = ("--from", "index", "--to", yard.workspace.url)
         assert "it is a member" in yard.workspace.run("repository", "copy", "lab", *copied, code=3).stderr
         yard.workspace.run("download", "lab", "-d", "out", code=2)
@@ -746,7 +746,7 @@ def test_a_member_that_was_built_before_needs_neither_a_build_nor_a_network(yard
     yard.ask("lab", more=LAB)
     yard.workspace.run("lock")
     done = yard.workspace.refused("sync", "--no-build", code=2, subject="lab (../lab)")
-    assert "--no-build refuses that" in done.stderr
+    assert "must be built, but --no-build is set" in done.stderr
     yard.workspace.run("sync")
     first = (yard.workspace.site / "lab-1.0.dist-info" / "RECORD").read_bytes()
     shutil.rmtree(yard.workspace.venv)

@@ -32,7 +32,7 @@ def yard(empty: Workspace, index: object) -> Yard:
 )
 def test_a_member_that_cannot_travel_is_named_with_the_mend(yard: Yard, command: tuple[str, ...]) -> None:
     done = yard.workspace.refused(*command, code=2, subject="lab (../lab)")
-    assert "cannot travel" in done.stderr
+    assert "cannot be exported" in done.stderr
     assert "--build-members" in done.stderr
 
 

@@ -254,7 +254,9 @@ def test_a_tree_is_drawn_as_a_picture(workspace: Workspace) -> None:
     assert '    n0 [label="beta 1.0.0"]' in told
     assert "    n1 -> n0" in told
     assert (told[0], told[-1]) == ("digraph {", "}")
-    workspace.refused("tree", "--format", "dot", "--json", code=2, subject="give --json or --format")
+    workspace.refused(
+        "tree", "--format", "dot", "--json", code=2, subject="--json and --format cannot be combined"
+    )
 
 
 def test_a_tree_of_a_depth_ends_there(workspace: Workspace) -> None:

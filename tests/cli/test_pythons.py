@@ -106,7 +106,7 @@ def test_the_environment_is_made_anew_with_another_python_and_told(
     assert "+ alpha" in project.run("sync", "--python", python, "--dry-run").stdout
     assert (project.venv / "mine.txt").exists(), "looking changes nothing"
     done = project.run("sync", "--python", python)
-    assert re.search(r"Making .* anew with Python 3\.42\.1: it had Python 3\.", done.stderr)
+    assert re.search(r"Recreating .* with Python 3\.42\.1: it had Python 3\.", done.stderr)
     assert not (project.venv / "mine.txt").exists()
     assert list(project.app.glob(".venv*")) == [project.venv]
 
@@ -177,7 +177,7 @@ def test_an_environment_whose_python_the_manifest_no_longer_admits_is_made_anew(
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{PATH}")
     with_requires(project, ">=3.42")
     project.run("lock")
-    assert "anew with Python 3.42.1" in project.run("sync").stderr
+    assert ".venv with Python 3.42.1: it had" in project.run("sync").stderr
 
 
 COMMANDS = {
@@ -237,7 +237,7 @@ def test_sync_makes_the_environment_anew_after_the_version_file_was_changed(proj
     assert ".python-version says 3.42" in project.run("lock", "--check", code=1).stdout
     assert "cp342" in project.run("lock").stderr, "lock adds the Python at hand"
     project.run("lock", "--check")
-    assert "anew with Python 3.42.1" in project.run("sync").stderr
+    assert ".venv with Python 3.42.1: it had" in project.run("sync").stderr
 
 
 def test_a_version_file_that_contradicts_the_manifest_is_told_although_the_environment_is_there(

@@ -97,7 +97,7 @@ def test_a_name_that_the_lock_does_not_hold_is_refused(shop: Workspace) -> None:
 
 
 def test_names_and_an_inverted_name_do_not_go_together(shop: Workspace) -> None:
-    shop.refused("tree", "base", "--invert", "base", code=2, subject="not both")
+    shop.refused("tree", "base", "--invert", "base", code=2, subject="cannot be combined")
 
 
 def test_a_stale_or_missing_lock_is_not_shown(shop: Workspace) -> None:

@@ -225,7 +225,7 @@ def _locked(package: Package, found: object, base: Path, label: str) -> LockedPa
         kinds = {"PackageSdist": "a source distribution", "PackageVcs": "a version control system"}
         raise UsageError(
             f"{label}: {package.name} has no wheel for this environment",
-            cause=f"its source is {kinds.get(type(found).__name__, 'a folder or an archive')}",
+            cause=f"its source is {kinds.get(type(found).__name__, 'a directory or an archive')}",
             hint="pipper builds only from a lock of its own, which holds all that the build requires: use pipper.lock,"
             " `pipper authorize -o FILE.lock` for another host, or a lock with a wheel",
         )

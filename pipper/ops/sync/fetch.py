@@ -143,7 +143,7 @@ def _take_local(want: Wanted, origins: Origins, cache: Cache) -> bool:
     if want.source in origins.index_folders and not (folder and path.is_relative_to(folder)):
         raise IntegrityError(
             f"unsafe URL for {want.name} {want.version}: {want.file.url}",
-            cause=f"it is not in the index, {folder or 'which is not a folder'}",
+            cause=f"it is not in the index, {folder or 'which is not a directory'}",
             hint=_lock_again(want),
         )
     if not path.is_file():
