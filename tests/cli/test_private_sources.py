@@ -207,7 +207,7 @@ def test_U_the_hint_for_a_workspace_of_uv_is_true_when_followed(shelf: Workspace
         r"hint: write `(.*)` under \[workspace\] .*\[tool.pipper.workspace\] in pyproj", told
     )
     member(shelf, "p", project("corp-y", "", ""))
-    ask(shelf, index, text, f"[tool.pipper.workspace]\n{line.replace('FOLDER', 'p')}\n")
+    ask(shelf, index, text, f"[tool.pipper.workspace]\n{line.replace('DIR', 'p')}\n")
     shelf.run("lock")
     assert index.names() == set()
 
