@@ -394,7 +394,7 @@ def test_an_edit_that_was_interrupted_is_finished_before_its_environment_is_repl
     assert "gamma" not in old.lock.read_text()
     done = old.run("sync", "--python", python)
     assert "Finishing the interrupted change" in done.stderr
-    assert "anew with Python" in done.stderr
+    assert "Recreating" in done.stderr
     assert "gamma" in old.manifest.read_text()
     assert "gamma" in old.installed()
     assert old.run("sync", "--check", "--python", python).code == 0
@@ -429,7 +429,7 @@ def test_an_environment_whose_path_has_no_name_at_its_end_is_put_back_too(
     old.venv.rename(old.app / "env-old-0123456789abcdef")
     env = {"PIPPER_ENVIRONMENT": f"env{end}"}
     done = old.process("sync", env=env) if way == "recipe" else old.run("sync", env=env)
-    assert f"Putting {old.app / 'env'} back" in done.stderr
+    assert f"Restoring {old.app / 'env'}" in done.stderr
     assert (old.app / "env" / "mine.txt").exists()
     assert [each.name for each in old.app.glob("env*")] == ["env"]
 

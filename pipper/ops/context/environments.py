@@ -152,7 +152,7 @@ def refuse_remade(settings: Settings, environment: Environment, *, is_ours: bool
     chosen = environment.interpreter
     if not os.path.lexists(chosen.executable):
         raise ConflictError(
-            f"`{environment.root}` went away while this command ran", hint="run the command again"
+            f"`{environment.root}` was removed while this command ran", hint="run the command again"
         )
     python, base = map(os.path.realpath, (chosen.executable, chosen.base_executable))
     if is_ours or (python == base and chosen.scheme.purelib.is_dir()):
