@@ -10,6 +10,7 @@ from pipper.core.document import MANIFEST_LIMIT, Node, Origin, read_json
 from pipper.errors import UsageError
 from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import read_regular
+from pipper.system.trust import refuse_foreign
 
 FILE_NAMES = ("pipper.json", "pipper.yaml")
 """In order of preference."""
@@ -46,6 +47,8 @@ def read_pipper_manifest(source: Path) -> OldManifest:
     if not found:
         return OldManifest()
     path = found[0]
+    if path != source:
+        refuse_foreign(path)
     with os_errors("read", path):
         raw = read_regular(path)
     document = _document(raw, path.name, is_json=path.suffix == ".json")

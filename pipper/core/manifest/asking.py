@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
 
 from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest
@@ -17,14 +18,18 @@ def asking(manifest: Manifest, requirements: Iterable[Requirement]) -> Manifest:
     version.
     """
     roots = tuple(requirements)
-    own = {manifest.name} - {"", *map(name_of, roots), *manifest.private}
     return replace(
-        manifest,
-        name=Manifest().name,
+        without_name(manifest, published=map(name_of, roots)),
         members=without_itself(manifest.members),
         requires_python=Manifest().requires_python,
         dependencies=roots,
         groups={},
         extras={},
-        private=tuple(sorted({*manifest.private, *own})) if own else manifest.private,
     )
+
+
+def without_name(manifest: Manifest, *, published: Iterable[NormalizedName] = ()) -> Manifest:
+    """Return the manifest without the project's own name, which is private unless it is one of `published`."""
+    own = {manifest.name} - {"", *published, *manifest.private}
+    private = tuple(sorted({*manifest.private, *own})) if own else manifest.private
+    return replace(manifest, name=Manifest().name, private=private)

@@ -15,9 +15,9 @@ FILES_ALIAS = "files"
 def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
     """Return `own` with the repositories, `[sources]` and the index of a project around it.
 
-    The result excludes the index if one of both does. With `follows`, `around` wins where both name the same alias
-    or pattern, except for `FILES_ALIAS`, which means another directory in each; else `own` wins. Directories of
-    `around` must be absolute.
+    The result excludes the index if one of both does, and the name of the project around is private there. With
+    `follows`, `around` wins where both name the same alias or pattern, except for `FILES_ALIAS`, which means another
+    directory in each; else `own` wins. Directories of `around` must be absolute.
     """
     index = own.index and around.index
     repositories = {entry.alias: entry for entry in own.repositories}
@@ -41,7 +41,7 @@ def with_rules(own: Manifest, around: Manifest, *, follows: bool) -> Manifest:
         repositories=tuple(repositories.values()),
         sources=sources,
         elsewhere=tuple(dict.fromkeys((*own.elsewhere, *around.elsewhere))),
-        private=tuple(sorted({*own.private, *around.private})),
+        private=tuple(sorted({*own.private, *around.private, around.name} - {""})),
         reserved={**around.reserved, **{each.name: each.path for each in around.members}, **own.reserved},
         index=index,
         indexes={alias: url for alias, url in indexes.items() if alias not in repositories},

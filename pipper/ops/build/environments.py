@@ -15,6 +15,7 @@ from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import MOST_NESTED, Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
+from pipper.core.manifest.asking import without_name
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.root_label import BY_BUILD
 from pipper.core.ports import BuildEnvironment
@@ -28,7 +29,7 @@ from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Goal, Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import projects_around, with_rules_around
+from pipper.ops.context.surroundings import folder_project, with_rules_around
 from pipper.ops.lock.make_lock import LockBasis, lock_for_goals
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.targets import Goal as Solve
@@ -227,11 +228,10 @@ def build_requirement(text: str, subject: str) -> Requirement:
 
 
 def for_build(project: Project, requirements: Iterable[Requirement]) -> Project:
-    """Return the project with other requirements, those of a build, and the same rules."""
+    """Return a project of `project_builder` with other requirements, those of a build, and the same rules."""
     none = Manifest()
     asked = replace(
         project.manifest,
-        name=none.name,
         requires_python=none.requires_python,
         dependencies=tuple(requirements),
         groups={},
@@ -245,13 +245,14 @@ def builder_for(settings: Settings, source: Path) -> Builder:
     """Return what builds the source tree `source`: by the rules of its project, else of the one at hand.
 
     Without a project the sources are those of options, of the default repository, and the index of pip's
-    configuration. Raises what `find_project` and `interpreter_at_hand` raise.
+    configuration. What the folder itself takes from elsewhere is not asked of an index in any case. Raises what
+    `find_project` and `interpreter_at_hand` raise.
     """
-    project = find_project(source) or find_project(settings.directory)
-    root, pythons = (project.root, project.pythons) if project else (None, ANY)
+    found = find_project(source) or find_project(settings.directory)
+    root, pythons = (found.root, found.pythons) if found else (None, ANY)
     interpreter = interpreter_at_hand(settings, root, Place(), pythons)
-    if project is None:
-        project = Project(manifest_path=source / PIPPER_TOML, manifest=Manifest())
+    built = folder_project(source)
+    project = replace(found, touched=(built,)) if found else built
     return project_builder(settings, project, interpreter, options=LockOptions(may_be_empty=True))
 
 
@@ -267,7 +268,8 @@ def project_builder(
 
     `options` say which versions of what a build requires are taken; `old` is the lock whose versions stay.
     """
-    project = with_rules_around(settings, project, projects_around(settings, project.manifest_path))
+    project = with_rules_around(settings, project)
+    project = replace(project, manifest=without_name(project.manifest))
     kept = LockOptions(
         upgrade=options.upgrade,
         upgrade_packages=options.upgrade_packages,

@@ -16,7 +16,7 @@ from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.reader import parse_manifest, parse_member, read_sources
 from pipper.core.manifest.stated_name import stated_name
 from pipper.errors import UsageError
-from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML
+from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, SETUP_FILES
 from pipper.system.digest import digest_each
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
@@ -99,6 +99,18 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
         )
     manifest = parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
     return replace(manifest, elsewhere=elsewhere_of(tool.entries()))
+
+
+def name_in(folder: Path) -> NormalizedName:
+    """Return the name that the files of the project in `folder` state; empty if they compute it, or have none.
+
+    Raises UsageError for an invalid file.
+    """
+    pyproject, setup_py, setup_cfg = (
+        read_bytes(folder / name) or b"" for name in (PYPROJECT_TOML, *SETUP_FILES)
+    )
+    label = str(folder / PYPROJECT_TOML)
+    return stated_name(read_toml(pyproject, label=label, limit=MANIFEST_LIMIT), setup_cfg, setup_py)
 
 
 def files_of_requirements(folder: Path) -> list[Path]:

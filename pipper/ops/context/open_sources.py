@@ -18,7 +18,7 @@ from pipper.ops.context.member_source import MemberSource
 from pipper.ops.context.open_repositories import given_alias, open_repositories
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
-from pipper.ops.context.surroundings import private_names, projects_around, with_rules_around
+from pipper.ops.context.surroundings import private_names, surroundings_of, with_rules_around
 from pipper.repository.source import Repository
 from pipper.solve.router import SourceRouter
 from pipper.system.parallel import spread
@@ -50,14 +50,14 @@ def open_sources(
 ) -> Sources:
     """Return the sources for the requirements of a project; send no request.
 
-    The rules are those of its manifest and of the projects around it: the index is asked only if all of them allow
-    it, and never for a name that a repository holds, that `[sources]` gives to one, or that a lock of theirs took
-    from one. The name of a member is asked of nobody.
+    The rules are those of its manifest and of all projects that the command touches: the index is asked only if all
+    of them allow it, and never for a name that a repository holds, that `[sources]` gives to one, or that a lock of
+    theirs took from one. The name of a member is asked of nobody.
     `old` is the project's lock if the caller has it; else it is read. The reads of the sources are noted in `log`.
     Raises what `find_project`, `load_lock` and `open_repositories` raise.
     """
-    around = projects_around(settings, project.manifest_path)
-    manifest = with_rules_around(settings, project, around).manifest
+    near = surroundings_of(settings, project)
+    manifest = with_rules_around(settings, project, near).manifest
     declared = declared_repositories(manifest, old)
     repositories = open_repositories(
         settings, declared, base=project.root, may_be_empty=may_be_empty, offline=offline, log=log
@@ -89,7 +89,7 @@ def open_sources(
         },
         pinned_only=frozenset((PATH, *manifest.indexes)),
         private=_private(manifest, url),
-        locked_private=private_names(project, old, around),
+        locked_private=private_names(project, old, near),
         spread=spread,
     )
     return Sources(router=router, repositories=repositories, indexes=indexes, members=members)

@@ -34,6 +34,8 @@ class Project(Struct, frozen=True, kw_only=True):
     manifest: Manifest
     edits: Mapping[Path, Edit] = field(default_factory=dict)
     """The manifests, its own and of members, that are not on the disk as `manifest` says."""
+    touched: tuple["Project", ...] = ()
+    """Other projects whose files a command reads or builds for it, wherever they are: their private names count."""
 
     @property
     def root(self) -> Path:

@@ -149,7 +149,8 @@ def _edit(
         # A lock that named a place which the manifest does not would hold for this command only.
         settings, text = with_given_repository(settings, text, path, request.named)
         edited[path] = text
-    project = read_project(path, text, edited=edited)
+    touched = (request.origin,) if request.origin else ()
+    project = replace(read_project(path, text, edited=edited), touched=touched)
     old = load_lock(project.lock_path)
     environment = workplace.environment or choose_environment(
         settings, project.root, request.place, project.pythons, looks=request.dry_run
@@ -232,9 +233,9 @@ def _edited(
     if request.add:
         refuse_itself(request.add, data, path)
     if workplace.environment is not None:
-        data = with_rules_of_command(settings, data, path)
-    if request.origin is not None and request.origin.root != path.parent:
-        data = with_rules_of_origin(settings, data, path, request.origin)
+        data = with_rules_of_command(settings, data, path, request.origin, request.named)
+    elif request.origin is not None:
+        data = with_rules_of_origin(settings, data, path, request.origin, request.named)
     for each in request.add:
         if isinstance(each, Requirement):
             # In a manifest that nobody edits by hand, -u replaces what an earlier command pinned.

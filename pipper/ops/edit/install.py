@@ -14,16 +14,18 @@ from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
-from pipper.ops.context.project import Project
+from pipper.ops.context.project import read_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
+from pipper.ops.context.surroundings import folder_project
 from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
 from pipper.ops.sync.request import SyncRequest
 from pipper.ops.sync.steps import run_sync
 from pipper.python.venv import STATE
 from pipper.system.files import read_bytes, refuse_url
-from pipper.wheels.old_manifest import FILE_NAMES, read_pipper_manifest
+from pipper.system.letter_case import is_one_place
+from pipper.wheels.old_manifest import read_pipper_manifest
 
 _PATH = re.compile(r"(\.{1,2}|~[^/]*)?/|\.{1,2}$")
 
@@ -76,16 +78,21 @@ def _install_file(
     data = read_bytes(path)
     if data is None:
         raise UsageError(f"{source} does not exist", hint="name a manifest or a lock that exists with -i")
-    kind = input_kind(data, path.name)
+    kind, found = input_kind(data, path.name), find_manifest(settings.directory)
     if kind is InputKind.OLD_MANIFEST:
-        return edit(settings, replace(request, add=_of_old_manifest(settings, path, dev=dev)), now=now)
+        wanted = _of_old_manifest(settings, path, dev=dev)
+        # Of a project in the working directory the rules count anyway.
+        is_here = found is not None and is_one_place(path.parent, settings.directory)
+        origin = None if is_here else folder_project(path.parent)
+        return edit(settings, replace(request, add=wanted, origin=origin), now=now)
     if kind in (InputKind.LOCK, InputKind.PYLOCK):
         return _install_lock(settings, request, source)
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
-    manifest = parse_manifest(data, label=path.name)
+    manifest = parse_manifest(data, label=path.name)  # without what its members require: they are not added
     wanted = manifest.groups.get(canonicalize_name(DEFAULT_GROUP), ()) if dev else manifest.dependencies
-    origin = Project(manifest_path=path, manifest=manifest)
+    is_own = found is not None and is_one_place(path, found)
+    origin = None if is_own else read_project(path, data)
     return edit(settings, replace(request, add=wanted, origin=origin), now=now)
 
 
@@ -108,9 +115,9 @@ def _install_lock(settings: Settings, request: EditRequest, source: Path) -> Edi
 def _install_again(settings: Settings, request: EditRequest, *, dev: bool, now: datetime) -> EditOutcome:
     """Lock if needed, then sync; without a project, install from a 0.x manifest if there is one."""
     if find_manifest(settings.directory) is None and request.place.target is None:
-        for name in FILE_NAMES:
-            if (settings.directory / name).is_file():
-                return _install_file(settings, request, Path(name), dev=dev, now=now)
+        old = read_pipper_manifest(settings.directory).path
+        if old is not None:
+            return _install_file(settings, request, old, dev=dev, now=now)
     workplace = workplace_of(settings, request)
     if read_bytes(workplace.manifest_path) is None:
         raise UsageError(

@@ -29,9 +29,14 @@ def single_repository(settings: Settings, command: str) -> Repository:
     if len(repositories) > 1:
         aliases = [each.alias for each in repositories]
         raise several_repositories(aliases, f"{command} -b {chosen.store.location}")
-    if chosen.url.startswith("file:"):
-        refuse_link_out(directory_of(chosen.url, base), base)
+    refuse_outside(chosen, base)
     return chosen
+
+
+def refuse_outside(repository: Repository, base: Path) -> None:
+    """Raise MachineError if a link in the project at `base` leads the directory of a repository out of it."""
+    if repository.url.startswith("file:"):
+        refuse_link_out(directory_of(repository.url, base), base)
 
 
 def same_repository(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct, field
+from packaging.pylock import Pylock
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.page import PageFile
@@ -19,11 +20,13 @@ from pipper.ops.repository.copy_source import CopySource, open_source
 from pipper.ops.repository.copy_wanted import (
     Wanted,
     choose,
+    tell_left_out,
     wanted_by_lock,
     wanted_by_name,
+    wanted_by_pylock,
     wanted_with_dependencies,
 )
-from pipper.ops.repository.endpoints import at_end, is_index, open_end
+from pipper.ops.repository.endpoints import at_end, is_index, open_target
 from pipper.ops.repository.published_by import doer
 from pipper.ops.repository.site import keep_site
 from pipper.repository.copier import Copied, Copier, Offer, copied
@@ -78,8 +81,9 @@ def copy(settings: Settings, request: CopyRequest, *, now: datetime) -> CopyOutc
     """
     _check(request)
     by = doer(request.by, settings.environ)
-    target = open_end(settings, request.target)
-    source = open_source(settings, request.source, now=now, by=by, build=request.build)
+    target = open_target(settings, request.target)
+    beside = settings.directory / request.lock_path.parent if request.lock_path else None
+    source = open_source(settings, request.source, now=now, by=by, build=request.build, beside=beside)
     if source.repository and source.repository.store.location == target.store.location:
         raise UsageError(f"{target.store.location} is both ends of the copy", hint="give another --to")
     wanted = _wanted(settings, request, source)
@@ -124,6 +128,10 @@ def _check(request: CopyRequest) -> None:
 def _wanted(settings: Settings, request: CopyRequest, source: CopySource) -> list[Wanted]:
     if request.lock_path is not None:
         lock = read_lock(settings.directory / request.lock_path, settings.reporter)
+        if isinstance(lock, Pylock):
+            wanted, left = wanted_by_pylock(lock, source.location if source.index else "")
+            tell_left_out(settings, left)
+            return wanted
         alias = source.repository.alias if source.repository else ""
         return wanted_by_lock(lock, request.source, alias)
     if request.dependencies:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
-from packaging.pylock import Pylock
+from packaging.pylock import Package, Pylock
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.layout.keys import wheel_key
 from pipper.core.lock.model import Lock
 from pipper.core.manifest.asking import asking
 from pipper.core.manifest.inputs import INDEX, PATH
@@ -18,6 +19,7 @@ from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.ports import Source
 from pipper.core.standards import read_specifiers
+from pipper.core.urls import is_signed, origin, plain
 from pipper.core.wording import counted
 from pipper.errors import IntegrityError, NoSolutionError, UsageError
 from pipper.ops.context.environments import interpreter_at_hand, open_cache
@@ -106,22 +108,46 @@ def _by_hash(wanted: Wanted, hashes: frozenset[str], offers: Sequence[Offer], wh
     return named + unread
 
 
-def wanted_by_lock(lock: Lock | Pylock, source: str, alias: str) -> list[Wanted]:
+def wanted_by_pylock(lock: Pylock, index: str) -> tuple[list[Wanted], list[NormalizedName]]:
+    """Return the wheels of a PEP 751 lock that a copy takes, and the packages that it leaves out.
+
+    Such a lock hardly tells where packages come from. Of one with wheels all are taken, unless they are copied from an
+    index, of the URL `index`: what lies in a folder, a repository or another index has a private name.
+    """
+    packages = [each for each in lock.packages if each.version is not None and each.wheels]
+    taken = [each for each in packages if not index or _may_be_of(index, each)]
+    wanted = [
+        Wanted(
+            name=package.name,
+            specifier=read_specifiers(f"=={package.version}"),
+            hashes=frozenset(wheel.hashes["sha256"] for wheel in package.wheels or () if wheel.hashes),
+        )
+        for package in taken
+    ]
+    return wanted, sorted({each.name for each in packages} - {each.name for each in taken})
+
+
+def _may_be_of(index: str, package: Package) -> bool:
+    named = package.index or index
+    return plain(named).rstrip("/") == index.rstrip("/") and all(
+        _may_hold(index, wheel.url or "", wheel_key(package.name, wheel.hashes["sha256"], wheel.filename))
+        for wheel in package.wheels or ()
+    )
+
+
+def _may_hold(index: str, url: str, key: str) -> bool:
+    """Return whether an index may have a wheel at this URL; `key` is that of the wheel in a repository."""
+    if not url:
+        return index.startswith("file:")
+    is_of_repository = plain(url).endswith(f"/{key}") and origin(url) != origin(index)
+    return not is_of_repository and not is_signed(url)
+
+
+def wanted_by_lock(lock: Lock, source: str, alias: str) -> list[Wanted]:
     """Return the wheels of a lock that come from the source of a copy.
 
-    `source` is what the user gave, `alias` the alias of the opened repository. A PEP 751 lock does not tell where
-    packages come from: of it, all are taken.
+    `source` is what the user gave, `alias` the alias of the opened repository.
     """
-    if isinstance(lock, Pylock):
-        return [
-            Wanted(
-                name=package.name,
-                specifier=read_specifiers(f"=={package.version}"),
-                hashes=frozenset(wheel.hashes["sha256"] for wheel in package.wheels or () if wheel.hashes),
-            )
-            for package in lock.packages
-            if package.version is not None and package.wheels
-        ]
     return [
         Wanted(
             name=package.name,
@@ -161,10 +187,9 @@ def wanted_with_dependencies(
     NoSolutionError, and what sources and build backends raise.
     """
     project = find_project(settings.directory)
-    root = project.root if project else settings.directory
-    around = project.manifest if project else Manifest()
-    manifest = replace(asking(around, roots), build_allow=_allowed(builds))
-    asked = Project(manifest_path=root / PIPPER_TOML, manifest=manifest)
+    here = project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
+    manifest = replace(asking(here.manifest, roots), build_allow=_allowed(builds))
+    asked = replace(here, manifest=manifest)
     # Without a project nobody says which names are private.
     sources = open_sources(settings, asked, old=None, use_index=project is not None or source == INDEX)
     router = sources.router.over(_Unmirrored) if source == INDEX else sources.router
@@ -188,11 +213,14 @@ def wanted_with_dependencies(
                 chosen.setdefault((pin.name, pin.version), set()).update(files)
             else:
                 left.add(pin.name)
-    if left:
-        settings.reporter.info(
-            f"not copied, because they come from another source: {', '.join(sorted(left))}"
-        )
+    tell_left_out(settings, left)
     return _of_solution(chosen)
+
+
+def tell_left_out(settings: Settings, names: Iterable[NormalizedName]) -> None:
+    """Say which packages are not copied."""
+    if left := sorted(names):
+        settings.reporter.info(f"not copied, because they come from another source: {', '.join(left)}")
 
 
 def _allowed(builds: SdistBuilds | None) -> bool | tuple[NormalizedName, ...]:

@@ -9,7 +9,7 @@ from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import list_named
 from pipper.ops.context.open_repositories import open_repositories
 from pipper.ops.context.settings import Settings
-from pipper.ops.repository.choose_one import declared_here
+from pipper.ops.repository.choose_one import declared_here, refuse_outside
 from pipper.repository.source import Repository
 
 
@@ -41,6 +41,13 @@ def open_end(settings: Settings, text: str) -> Repository:
     declared, base = declared_here(settings)
     only = tuple(entry for entry in declared if entry.alias == text)
     return open_repositories(at_end(settings, text), only, base=base)[0]
+
+
+def open_target(settings: Settings, text: str) -> Repository:
+    """Open the end that is written to, as `open_end`; raises MachineError if a link leads its directory out."""
+    repository = open_end(settings, text)
+    refuse_outside(repository, declared_here(settings)[1])
+    return repository
 
 
 def is_index(text: str) -> bool:

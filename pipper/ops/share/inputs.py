@@ -18,7 +18,6 @@ from pipper.ops.build.environments import project_builder
 from pipper.ops.context.environments import interpreter_at_hand
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.input_kind import InputKind, input_kind, not_input
-from pipper.ops.context.interpreters import ANY
 from pipper.ops.context.open_repositories import (
     default_repositories,
     given_repositories,
@@ -34,7 +33,7 @@ from pipper.ops.context.project import (
 )
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import projects_around, with_rules_around
+from pipper.ops.context.surroundings import folder_project, with_rules_around
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
@@ -89,17 +88,20 @@ def read_input(settings: Settings, options: InputOptions) -> ReadInput:
     return ReadInput(lock=require_fresh(project), path=project.lock_path, project=project)
 
 
-def _solved(settings: Settings, texts: Sequence[str]) -> ReadInput:
+def _solved(settings: Settings, texts: Sequence[str], touched: tuple[Project, ...] = ()) -> ReadInput:
     urls = tuple(text for text in texts if text.startswith(("https://", "http://")))
     requirements = [parse_requirement(text) for text in texts if text not in urls]
     project = find_project(settings.directory)
     root = project.root if project else settings.directory
-    lock = _lock_of(settings, requirements, project, root) if requirements else None
+    lock = _lock_of(settings, requirements, project, touched) if requirements else None
     return ReadInput(lock=lock, path=root / LOCK_NAME, project=project, urls=urls)
 
 
 def _lock_of(
-    settings: Settings, requirements: Sequence[Requirement], project: Project | None, root: Path
+    settings: Settings,
+    requirements: Sequence[Requirement],
+    project: Project | None,
+    touched: tuple[Project, ...],
 ) -> Lock:
     """Return the lock of a temporary project with `requirements`, for the interpreter at hand.
 
@@ -108,11 +110,11 @@ def _lock_of(
     """
     if project is None and not (given_repositories(settings) or default_repositories(settings)):
         require_repository(())  # the index must not receive names that may be private
-    manifest = project.manifest if project else Manifest()
-    asked = asking(manifest, requirements)
-    pythons = project.pythons if project else ANY
-    interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), pythons)
-    throwaway = Project(manifest_path=root / PIPPER_TOML, manifest=asked)
+    here = project or Project(manifest_path=settings.directory / PIPPER_TOML, manifest=Manifest())
+    interpreter = interpreter_at_hand(settings, project.root if project else None, Place(), here.pythons)
+    throwaway = Project(
+        manifest_path=here.manifest_path, manifest=asking(here.manifest, requirements), touched=touched
+    )
     builder = project_builder(settings, throwaway, interpreter)
     options = LockOptions(asks=BY_COMMAND)
     return make_lock(settings, throwaway, interpreter.target, options, builder=builder)
@@ -136,7 +138,7 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     if kind is not InputKind.MANIFEST:
         raise not_input(path, kind)
     project = read_project(path, data)
-    project = with_rules_around(settings, project, projects_around(settings, path))
+    project = with_rules_around(settings, project)
     beside = load_lock(project.lock_path)
     interpreter = interpreter_at_hand(settings, project.root, Place(), project.pythons)
     builder = project_builder(settings, project, interpreter, old=beside)
@@ -146,7 +148,8 @@ def _of_input(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
 
 def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
     manifest = read_pipper_manifest(path)
-    label = (manifest.path or path).name
+    found = manifest.path or path
+    label = found.name
     for key, entries in (("pypi", manifest.pypi), ("conda", manifest.conda)):
         if entries:
             entries_left = counted(len(entries), "entry", "entries")
@@ -157,4 +160,4 @@ def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
             f"{label} has no {'dev_dependencies' if dev else 'dependencies'}",
             hint="add packages there",
         )
-    return _solved(settings, texts)
+    return _solved(settings, texts, touched=(folder_project(found.parent),))
