@@ -25,6 +25,7 @@ from pipper.core.plan import INSTALLER, Wanted
 from pipper.core.standards import read_version
 from pipper.errors import IntegrityError
 from pipper.python.environment import MARKS
+from pipper.system.regular_file import open_regular
 from pipper.wheels.record import Row, encoded, format_record, row_of
 
 
@@ -236,7 +237,8 @@ def claims_of(
 
 
 def _read_member(source: str, member: UnpackedMember) -> bytes:
-    content = Path(source).read_bytes()
+    with open_regular(source) as file:
+        content = file.read()
     if encoded(hashlib.sha256(content).digest()) != member.digest:
         raise IntegrityError(
             f"`{source}` in the cache was changed",

@@ -18,6 +18,7 @@ from pipper.apply.pending import JOURNAL
 from pipper.core.plain_json import load_json
 from pipper.errors import MachineError
 from pipper.system.files import read_bytes, write_durable
+from pipper.system.regular_file import read_regular
 
 UNSETTLED = "unsettled.json"
 
@@ -103,7 +104,7 @@ def sha256_of(content: bytes) -> str:
 def sha256_at(path: Path) -> str:
     """Return the digest of a file in hex; empty if there is none. Raises OSError."""
     try:
-        return sha256_of(path.read_bytes())
+        return sha256_of(read_regular(path))
     except FileNotFoundError:
         return ""
 

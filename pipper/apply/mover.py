@@ -15,6 +15,7 @@ from pipper.apply.schemes import Layout
 from pipper.errors import IntegrityError
 from pipper.system.files import set_mode, write_durable
 from pipper.system.moves import move
+from pipper.system.regular_file import read_regular
 from pipper.system.trust import inner_target
 
 _LAST = ("RECORD",)
@@ -143,4 +144,4 @@ def _put_back(kept: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        write_durable(inner_target(path), kept.read_bytes())
+        write_durable(inner_target(path), read_regular(kept))

@@ -1,6 +1,7 @@
 """Comparison of installed files with RECORD."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -99,14 +100,16 @@ def file_problem(place: str, row: Row, *, hashes: bool) -> str:
     if place.endswith(".pyc") and os.path.basename(os.path.dirname(place)) == "__pycache__":
         return ""
     try:
-        size = os.stat(place).st_size
+        found = os.stat(place)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    if row.size and row.size != str(size):
+    if row.size and row.size != str(found.st_size):
         return "other size"
     algorithm, _, digest = row.hash.partition("=")
     if not hashes or not digest:
         return ""
+    if not stat.S_ISREG(found.st_mode):
+        return "not a regular file"  # a pipe or a device could be read for ever
     try:
         return "" if file_hash(place, algorithm) == row.hash else "other bytes"
     except ValueError:

@@ -15,6 +15,7 @@ from pipper.errors import UsageError
 from pipper.system.digest import digest, digest_each
 from pipper.system.files import read_bytes
 from pipper.system.os_errors import os_errors
+from pipper.system.trust import is_inside
 
 BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
 """The files whose change makes the editable build of a member void."""
@@ -103,6 +104,8 @@ def _editable_files(folder: Path) -> Iterator[Path]:
 
 def _backend_tree(folder: Path) -> Iterator[Folder]:
     for place in _backend_paths(folder):
+        if not is_inside(os.path.realpath(folder / place), os.path.realpath(folder)):
+            continue  # PEP 517: the backend is in the tree of the project
         if not (folder / place).is_dir():
             continue  # the build reports it
         with os_errors("read", folder / place):

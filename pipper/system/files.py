@@ -16,7 +16,7 @@ from pipper.core.redaction import shown
 from pipper.errors import MachineError, UsageError
 from pipper.system.locks import hold, is_free
 from pipper.system.os_errors import os_errors
-from pipper.system.regular_file import read_regular
+from pipper.system.regular_file import open_regular, read_regular
 from pipper.system.trust import inner_target
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
@@ -55,9 +55,9 @@ def refuse_url(path: Path) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path) -> "Iterator[BufferedReader]":
-    """Open a file for reading while the block runs; raises MachineError if it cannot be opened."""
+    """Open a regular file for reading while the block runs; raises MachineError if it cannot be opened."""
     with os_errors("read", path):
-        file = path.open("rb")
+        file = open_regular(path)
     with file:
         yield file
 
@@ -73,10 +73,10 @@ def pieces(file: "IO[bytes]", path: Path) -> Iterator[bytes]:
 
 
 def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> bytes:
-    """Return the hash of a file; raises OSError, and ValueError for an unknown algorithm."""
+    """Return the hash of a regular file; raises OSError, and ValueError for an unknown algorithm."""
     import hashlib  # noqa: PLC0415 - it loads OpenSSL, and most commands that do little hash nothing
 
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, algorithm).digest()
 
 

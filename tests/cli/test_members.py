@@ -891,6 +891,23 @@ def test_a_backend_in_the_folder_of_a_member_counts_as_a_build_file(yard: Yard) 
     assert yard.workspace.run("sync", code=2).stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="it needs pipes")
+@pytest.mark.parametrize("place", ["../outside", "link"])
+def test_B03_a_backend_outside_the_folder_of_a_member_is_not_read(yard: Yard, place: str) -> None:
+    lab = yard.member("../lab", "lab")
+    yard.ask("lab", more=LAB)
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    (yard.workspace.root / "outside").mkdir()
+    os.mkfifo(yard.workspace.root / "outside" / "endless.py")
+    (lab / "link").symlink_to(yard.workspace.root / "outside")
+    text = (lab / "pyproject.toml").read_text()
+    (lab / "pyproject.toml").write_text(
+        text.replace("'tiny_backend'", f"'tiny_backend'\nbackend-path = ['{place}']")
+    )
+    assert "lab" in yard.workspace.run("sync", "--check", code=1).stdout
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "said"),
     [
