@@ -4,6 +4,7 @@ The caller chooses the class of error: UsageError for a file that a user wrote, 
 repository.
 """
 
+import io
 import json
 import re
 import tomllib
@@ -23,8 +24,16 @@ DOCUMENT_LIMIT = 64 * 2**20
 """Bytes of a document that a program writes: a lock, the page of a project."""
 _LARGEST_INTEGER = 2**63 - 1
 _DEEPEST = 32
-_DOTTED = re.compile(rb"(?<![^\s=,.{}\[\]])(?:[^\s=,.{}\[\]]++[ \t]*+\.[ \t]*+){%d}" % _DEEPEST)
+_QUOTED = rb""" "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' """.replace(b" ", b"")
+_DOTTED = re.compile(
+    rb"(?<![^\s=,.{}\[\]])(?:(?>%b|[^\s=,.{}\[\]]++)[ \t]*+\.[ \t]*+){%d}" % (_QUOTED, _DEEPEST)
+)
 """A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
+_LONG_QUOTED = rb'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|\Z)|'{3}(?:[^']++|'(?!''))*+(?:'{3}|\Z)'''
+_TEXTS = re.compile(rb"%b|%b|#[^\n]*+" % (_LONG_QUOTED, _QUOTED), re.DOTALL)
+"""The strings and comments of a TOML document: outside of them, a dot makes a table, but in a number."""
+_MOST_TABLES = 1_000_000
+"""Tables and arrays of a TOML document: a table has a byte or two, and takes 200 bytes of memory."""
 _HUGE = re.compile(rb"0[xob][0-9A-Fa-f_]{3500}")
 """A number that `tomllib` reads, and that nothing can write: Python makes no text of more than 4,300 digits."""
 CORRECT = "correct it there, or restore it from version control"
@@ -188,8 +197,10 @@ def read_toml(
     """
     origin = Origin(label, error, hint)
     text = _text(data, origin, limit)
-    if deep := _DOTTED.search(data):
-        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {line_of(data, deep.start())}")
+    if deep := _line_of_deep_key(data):
+        raise _damage(origin, f"a key of more than {_DEEPEST} parts at line {deep}")
+    if why := excess(data) or _excess_of_keys(data):
+        raise _damage(origin, why)
     if huge := _HUGE.search(data):
         raise _damage(origin, f"a number of too many digits at line {line_of(data, huge.start())}")
     try:
@@ -200,6 +211,25 @@ def read_toml(
         end = f"at line {text.count(chr(10)) + 1}, the end of the document"
         cause = str(fault).splitlines()[0].replace("at end of document", end)
         raise _damage(origin, "not valid TOML", cause) from fault
+
+
+def _line_of_deep_key(data: bytes) -> int:
+    """Return the number of the first line, from 1, with a key of too many parts; 0 without one."""
+    for number, line in enumerate(
+        io.BytesIO(data), 1
+    ):  # few lines have so many dots, and to search all is slow
+        if line.count(b".") >= _DEEPEST and _DOTTED.search(line):
+            return number
+    return 0
+
+
+def _excess_of_keys(data: bytes) -> str:
+    """Return why the tables that dotted keys make would take far more memory than they are long, or an empty text."""
+    if data.count(b".") + data.count(b"[") + data.count(b"{") <= _MOST_TABLES:
+        return ""
+    bare = _TEXTS.sub(b"", data)
+    containers = bare.count(b".") + bare.count(b"[") + bare.count(b"{")
+    return "too many values" if containers > _MOST_TABLES else ""
 
 
 def read_json(

@@ -97,3 +97,31 @@ def test_toml_that_cannot_be_read_is_an_error_of_the_class_that_was_asked_for(da
     with pytest.raises(IntegrityError, match="file: ") as caught:
         read_toml(data, label="file", limit=100, hint="a hint", error=IntegrityError)
     assert caught.value.hint == "a hint"
+
+
+@pytest.mark.parametrize("part", ["a", "'='", "'a b'", '"="', '"\\"=,"', '"a.b"', "a . b"])
+def test_B03_a_key_of_many_parts_is_refused_at_once_however_it_is_written(part: str) -> None:
+    text = "x = 1\n" + ".".join([part] * 100_000) + " = 1\n"
+    with pytest.raises(UsageError, match="a key of more than 32 parts at line 2"):
+        read_toml(text.encode(), label="file", limit=2**20)
+    assert read_toml(f"{'.'.join([part] * 8)} = 1\n".encode(), label="file", limit=2**20).entries()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = [" + "[]," * 2_500_000 + "]",
+        "x = [" + "{'a'.b.c.d.e.f=0}," * 200_000 + "]",
+        "x = [" + "'''\n' ''', {a.b.c.d.e.f.g.h.i.j.k=0}, ''," * 100_000 + "]",
+    ],
+    ids=["arrays", "dotted keys", "keys between strings"],
+)
+def test_B03_a_toml_document_that_takes_far_more_memory_than_it_is_long_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="too many values"):
+        read_toml(text.encode(), label="file", limit=64 * 2**20)
+
+
+def test_strings_and_comments_with_many_dots_are_no_keys() -> None:
+    line = "x = [\"a.b.c\", 'd.e.f', \"\"\"g.h\n.i\"\"\", '''j.k\n.l''']  # m.n.o\n"
+    text = "".join(f"[t{number}]\n{line}" for number in range(100)) + "# ." + "." * 1_000_001
+    assert len(read_toml(text.encode(), label="file", limit=64 * 2**20).entries()) == 100
