@@ -131,6 +131,14 @@ def test_requirements_that_a_backend_would_compute_are_refused(key: str) -> None
         read(f"[project]\ndynamic = ['version', '{key}']\n[tool.pipper]", "pyproject.toml")
 
 
+@pytest.mark.parametrize("end", ["?token=S3CRET", "#S3CRET", "/simple/?sig=S3CRET"])
+@pytest.mark.parametrize("table", ["[index]\nurl", "[indexes]\ncorp"])
+def test_T12_the_url_of_an_index_has_no_query_because_it_may_be_a_secret(table: str, end: str) -> None:
+    with pytest.raises(UsageError, match="a query or a fragment") as caught:
+        read(f"{table} = 'https://index.example.com{end}'\n")
+    assert "S3CRET" not in str(caught.value)
+
+
 @pytest.mark.parametrize("alias", ["index", "with space", "-x", ""])
 def test_an_alias_is_a_plain_word(alias: str) -> None:
     with pytest.raises(UsageError, match="cannot be an alias"):

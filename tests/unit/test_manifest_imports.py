@@ -342,6 +342,27 @@ def test_the_account_in_the_url_of_an_index_is_left_out_and_said(text: str) -> N
     assert "secret" not in manifest_text(found, source="x", python="3.11", repositories={})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[tool.uv.index]]\nname = 'corp'\nurl = 'https://index.example.com/simple?sig=S3CRET'\ndefault = true",
+        "[[tool.uv.index]]\nname = 'corp'\nurl = 'https://index.example.com/simple?sig=S3CRET'",
+        "[tool.uv]\nindex-url = 'https://index.example.com/simple#S3CRET'",
+        "[[tool.poetry.source]]\nname = 'corp'\nurl = 'https://index.example.com/simple?sig=S3CRET'",
+        "[[tool.pdm.source]]\nname = 'pypi'\nurl = 'https://index.example.com/simple?sig=S3CRET'",
+    ],
+)
+def test_T12_the_query_in_the_url_of_an_index_is_left_out_and_said(text: str) -> None:
+    found = pyproject(f"[project]\ndependencies = ['six']\n{text}\n")
+    assert [note for note in found.notes if note.endswith("pipper sends none")]
+    written = manifest_text(found, source="x", python="3.11", repositories={})
+    assert "index.example.com/simple" in written
+    assert "S3CRET" not in written
+    assert requirements(main="--index-url https://index.example.com/simple/?token=S\n").index_url.endswith(
+        "/simple/"
+    )
+
+
 def test_the_account_in_the_index_of_a_requirements_file_is_left_out_and_said() -> None:
     found = requirements(main=f"six\n--index-url {SECRET_URL}\n")
     assert found.index_url == "https://index.example.com/simple"

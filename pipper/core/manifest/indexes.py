@@ -54,4 +54,15 @@ def require_alias(alias: str, node: Node) -> None:
 def _url(node: Node) -> str:
     if has_account(node.text()):
         raise node.fail(CREDENTIALS, hint="remove them from the URL, and keep them in netrc")
+    if without_query(node.text()) != node.text():
+        raise node.fail(
+            "the URL of an index has a query or a fragment",
+            cause="pipper sends none, and it may be a secret, which must not be in a manifest",
+            hint="remove what begins with `?` or `#`",
+        )
     return node.text()
+
+
+def without_query(url: str) -> str:
+    """Return a URL without query and fragment."""
+    return re.split("[?#]", url, maxsplit=1)[0]

@@ -1,7 +1,7 @@
 """What another tool took from a path, a URL, git, a workspace or an index of its own: no index may be asked for it."""
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
-from pipper.core.manifest.indexes import SCHEMES, is_alias
+from pipper.core.manifest.indexes import SCHEMES, is_alias, without_query
 from pipper.core.manifest.members import PathSource
 from pipper.core.redaction import has_account, shown, without_account
 
@@ -150,7 +150,7 @@ def unread_keys(table: Node, label: str, read: Iterable[str]) -> tuple[str, ...]
 
 def further_index(name: str, url: str) -> str:
     """Return the note for an index that the other tool asks for more names than `[sources]` gives to it."""
-    bare = without_account(url)
+    bare = bare_index(url)
     if _can_be_further(name, bare):
         return (
             f"that any name may come from the index `{name}` ({bare}): it is in [indexes], and pipper asks it only"
@@ -164,13 +164,22 @@ def further_index(name: str, url: str) -> str:
 
 
 def account_notes(indexes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return a note for each index, of a name and a URL, whose URL has a user name or a password."""
-    return tuple(
-        f"the user name and password in the URL of the index {f'`{name}`' if name else without_account(url)}: write"
-        " them into `netrc`"
-        for name, url in indexes
-        if has_account(url)
-    )
+    """Return a note for each index, of a name and a URL, whose URL has a user name or a password, or a query."""
+    return tuple(_secret_notes(indexes))
+
+
+def _secret_notes(indexes: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, url in indexes:
+        label = f"`{name}`" if name else bare_index(url)
+        if has_account(url):
+            yield f"the user name and password in the URL of the index {label}: write them into `netrc`"
+        if bare_index(url) != without_account(url):
+            yield f"the query in the URL of the index {label}: pipper sends none"
+
+
+def bare_index(url: str) -> str:
+    """Return the URL of an index as a manifest may have it: without user name, password and query."""
+    return without_query(without_account(url))
 
 
 def _can_be_further(name: str, url: str) -> bool:
@@ -184,7 +193,7 @@ def further_indexes(entries: Iterable[Node], aliases: Container[str] = ()) -> di
     """
     found = {}
     for each in entries:
-        name, url = each.text_at("name", ""), without_account(each.text_at("url", ""))
+        name, url = each.text_at("name", ""), bare_index(each.text_at("url", ""))
         if name not in aliases and _can_be_further(name, url):
             found[name] = url
     return found

@@ -6,9 +6,14 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.constraints import specifier_of
-from pipper.core.manifest.imports.elsewhere import account_notes, further_index, further_indexes, unread_keys
+from pipper.core.manifest.imports.elsewhere import (
+    account_notes,
+    bare_index,
+    further_index,
+    further_indexes,
+    unread_keys,
+)
 from pipper.core.manifest.imports.imported import ImportedManifest
-from pipper.core.redaction import without_account
 
 _READ = ("dev-dependencies", "resolution", "source")
 _READ_OF_SOURCE = ("name", "url", "include_packages")
@@ -32,7 +37,7 @@ def from_pdm(table: Node) -> ImportedManifest:
         overrides=tuple(name + specifier_of(text) for name, text in overrides.items() if not _is_url(text)),
         exclude=resolution.at("excludes", []).texts(),
         prereleases=resolution.at("allow-prereleases", False).value is True,
-        index_url=without_account(default.text_at("url")) if default is not None else "",
+        index_url=bare_index(default.text_at("url")) if default is not None else "",
         indexes=indexes,
         sources={name.lower(): alias for name, alias in given.items() if alias in indexes},
         elsewhere={

@@ -7,6 +7,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.document import Node
 from pipper.core.manifest.imports.elsewhere import (
     account_notes,
+    bare_index,
     folder_source,
     further_index,
     further_indexes,
@@ -15,7 +16,6 @@ from pipper.core.manifest.imports.elsewhere import (
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry_versions import UntranslatableError, specifiers_of
 from pipper.core.manifest.members import PathSource
-from pipper.core.redaction import without_account
 from pipper.core.standards import read_specifiers
 
 _ELSEWHERE = ("git", "path", "url", "file")
@@ -48,7 +48,7 @@ def from_poetry(table: Node) -> ImportedManifest:
             for name, names in extras.items()
         },
         groups=dict(reader.groups(table)),
-        index_url=without_account(index.text_at("url", "")) if index is not None else "",
+        index_url=bare_index(index.text_at("url", "")) if index is not None else "",
         indexes=indexes,
         sources=reader.sources,
         paths=reader.paths,

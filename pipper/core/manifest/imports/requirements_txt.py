@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.imports.elsewhere import FILES, account_notes, folder_source
+from pipper.core.manifest.imports.elsewhere import FILES, account_notes, bare_index, folder_source
 from pipper.core.manifest.imports.imported import ImportedManifest, joined_all
-from pipper.core.redaction import shown, without_account
+from pipper.core.redaction import shown
 from pipper.core.standards import read_requirement
 from pipper.errors import PipperError, UsageError
 
@@ -84,7 +84,7 @@ class _Reader:
         if name in ("requirement", "constraint"):
             return self._included(path, value, place, constraint or name == "constraint")
         if name == "index-url":
-            return ImportedManifest(index_url=without_account(value), notes=account_notes([("", value)]))
+            return ImportedManifest(index_url=bare_index(value), notes=account_notes([("", value)]))
         if name == "pre":
             return ImportedManifest(prereleases=True)
         if name == "editable":

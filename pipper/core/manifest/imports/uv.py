@@ -10,6 +10,7 @@ from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.imports.elsewhere import (
     SEVERAL_INDEXES,
     account_notes,
+    bare_index,
     folder_source,
     further_index,
     further_indexes,
@@ -17,7 +18,6 @@ from pipper.core.manifest.imports.elsewhere import (
 )
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.members import PathSource
-from pipper.core.redaction import without_account
 
 _READ = (
     *(
@@ -52,7 +52,7 @@ def from_uv(table: Node) -> ImportedManifest:
         conflicts=tuple(tuple(_conflicting(each)) for each in table.at("conflicts", []).items()),
         prereleases=table.at("prerelease", "").value == "allow",
         as_of=_moment(table.at("exclude-newer", "")),
-        index_url=without_account(
+        index_url=bare_index(
             default.text_at("url", "") if default is not None else table.text_at("index-url", "")
         ),
         indexes=indexes,
