@@ -16,7 +16,7 @@ from pipper.core.ports import BuildEnvironment
 from pipper.core.reporter import Reporter
 from pipper.errors import IntegrityError, MachineError, PipperError, UsageError
 from pipper.system.files import read_bytes
-from pipper.system.process import child_environment
+from pipper.system.process import child_environment, proxies_in
 from pipper.system.process_group import run_in_group
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 40
 """Lines of a failed build's output that the error shows."""
-_WITHHELD = ("PIP_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_WITHHELD = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """The starts of variables that would lead a backend to other packages."""
 
 
@@ -203,7 +203,7 @@ class _Runner(Struct):
 
 def backend_environ(environ: Mapping[str, str], environment: BuildEnvironment) -> dict[str, str]:
     """Return the variables of a backend: `environ` without secrets, and without a way to other packages."""
-    bare = child_environment(environ=environ)
+    bare = child_environment(proxies_in(environ), environ)
     kept = {name: value for name, value in bare.items() if not name.upper().startswith(_WITHHELD)}
     paths = [str(environment.scripts), *filter(None, [kept.get("PATH", os.defpath)])]
     return {

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping, Sequence
 
-_OURS = ("AWS_", "PIPPER_", "_PIPPER_")
-"""The beginnings of the names of variables that are for pipper alone: credentials, and options that may hold some."""
+_OURS = ("AWS_", "PIPPER_", "_PIPPER_", "PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL")
+"""The beginnings of the names of variables for pipper and its like: credentials, and options that may hold some."""
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
+"""Their URLs may hold a password, too."""
 
 
 class ProcessError(Exception):
@@ -20,12 +22,21 @@ class ProcessError(Exception):
 def child_environment(
     more: Mapping[str, str] | None = None, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return the environment of every program that pipper starts: `environ` without credentials and options of pipper.
+    """Return the environment of every program that pipper starts: `environ` without credentials, options and proxies.
 
     `more` adds variables or replaces them. The program may be one that a stranger put into a clone.
     """
-    kept = {name: value for name, value in environ.items() if not name.upper().startswith(_OURS)}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.upper().startswith(_OURS) and name.upper() not in _PROXIES
+    }
     return kept | dict(more or {})
+
+
+def proxies_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name proxies, for a program that may need the network."""
+    return {name: value for name, value in environ.items() if name.upper() in _PROXIES}
 
 
 def run(

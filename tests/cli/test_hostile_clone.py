@@ -21,6 +21,7 @@ from tests.invariants import CANARIES, Tree, Workspace, tree
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STRANGER = 12345
+SECRET = "index-canary-5b1c"
 
 as_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files to another user"
@@ -102,6 +103,7 @@ def test_T05_a_lock_that_is_a_link_to_a_file_of_the_project_stays_one(workspace:
         ("dist", ["bundle", ".", "-o", "dist"]),
         ("inner", ["publish", "epsilon-1.0.0-py3-none-any.whl", "-b", "./inner"]),
         ("inner", ["publish", "epsilon-1.0.0-py3-none-any.whl", "-b", "file:inner/deep"]),
+        ("inner", ["repository", "copy", "gamma", "--from", "acme", "--to", "file:inner"]),
         (".venv", ["sync"]),
         (".venv", ["list"]),
         (".venv", ["add", "gamma"]),
@@ -290,6 +292,28 @@ def test_T06_a_journal_of_a_clone_reaches_nothing_outside(
     assert (state / JOURNAL).exists()
 
 
+def test_T06_B03_a_journal_that_names_a_document_without_an_end_is_told(workspace: Workspace) -> None:
+    state = workspace.venv / ".pipper"
+    (state / "previous.lock").unlink(missing_ok=True)
+    (state / "previous.lock").symlink_to("/dev/zero")
+    document = Document(path=state / "previous.lock", content=b"x", before="0" * 64)
+    (state / "stage").mkdir(exist_ok=True)
+    write_journal(state, Journal(anchor=_anchor(workspace), boot="x", documents=(document,)))
+    done = workspace.run("sync", code=8)
+    workspace.check_told(done, "previous.lock")
+    assert "not a regular file" in done.stderr
+
+
+def test_B03_a_file_of_an_environment_that_is_a_pipe_is_named(workspace: Workspace) -> None:
+    workspace.publish(workspace.wheel("hollow", files={"hollow/__init__.py": ""}))
+    workspace.run("add", "hollow")
+    module = workspace.site / "hollow" / "__init__.py"
+    module.unlink()
+    os.mkfifo(module)
+    done = workspace.run("sync", "--check", "--verify", code=1)
+    assert "not a regular file" in done.stdout + done.stderr
+
+
 def test_T06_a_journal_of_done_changes_reaches_nothing_outside(workspace: Workspace, outside: Path) -> None:
     state = workspace.venv / ".pipper"
     each = Staged(name="foo", dist_info="../../outside/foo-1.dist-info", record="x\n")
@@ -466,6 +490,22 @@ def test_T08_a_link_of_another_user_to_a_file_of_ours_is_refused(workspace: Work
 
 
 @as_root
+@pytest.mark.parametrize("command", ["install", "download -d wheels", "authorize", "bundle ."])
+def test_T08_an_old_manifest_of_another_user_that_is_found_is_refused(
+    workspace: Workspace, command: str
+) -> None:
+    for path in (workspace.manifest, workspace.lock):
+        path.unlink()
+    (workspace.app / "pyproject.toml").write_text("[project]\nname = 'app'\nversion = '1'\n")
+    old = workspace.app / "pipper.json"
+    old.write_text('{"dependencies": ["alpha"]}')
+    os.chown(old, STRANGER, STRANGER)
+    env = {"VIRTUAL_ENV": str(workspace.venv)}
+    done = workspace.run(*command.split(), code=8, env=env)
+    workspace.check_told(done, f"`{old}` belongs to another user")
+
+
+@as_root
 def test_T08_a_target_with_files_of_another_user_is_refused(workspace: Workspace) -> None:
     workspace.run("install", "-t", "vendor", "alpha")
     given_away(workspace.app / "vendor" / ".pipper")
@@ -543,11 +583,18 @@ def test_T09_a_child_gets_neither_credentials_nor_options_of_pipper(
     a_source(workspace)
     python = str(other_python(workspace))
     env = {"PIPPER_AWS_SECRET_ACCESS_KEY": "canary-own", "_PIPPER_X": "x", "KEPT": "kept"}
+    names = ("PIP_INDEX_URL", "UV_INDEX_URL", "UV_INDEX_ACME_PASSWORD", "https_proxy")
+    env |= dict.fromkeys(names, f"https://me:{SECRET}@proxy.example.com")
+    env["no_proxy"] = "*"
     workspace.run(*(each.format(python=python) for each in args), env=env)
     assert children.environments
     for command, seen in children.environments:
         assert not [name for name in seen if name.startswith(("AWS_", "PIPPER_", "_PIPPER_"))], command
         assert not set(CANARIES.values()) & set(seen.values()), command
+        secret = {name for name, value in seen.items() if SECRET in value}
+        assert secret <= ({"https_proxy"} if args[0] == "bundle" else set()), (
+            command
+        )  # a backend may need the network
         assert (seen["KEPT"], seen["HOME"]) == ("kept", str(workspace.root / "home")), command
 
 
