@@ -506,6 +506,16 @@ def test_T08_an_old_manifest_of_another_user_that_is_found_is_refused(
 
 
 @as_root
+def test_T08_a_manifest_of_another_user_is_used_where_the_user_names_it(workspace: Workspace) -> None:
+    place = workspace.root / "shared"
+    place.mkdir()
+    given_away(shutil.copy(workspace.manifest, place / "pipper.toml"))
+    for command in ("install -t new", "download -d wheels"):
+        workspace.run(*command.split(), "-i", "../shared/pipper.toml")
+    assert "belongs to another user" in workspace.run("tree", code=8, cwd=place).stderr
+
+
+@as_root
 def test_T08_a_target_with_files_of_another_user_is_refused(workspace: Workspace) -> None:
     workspace.run("install", "-t", "vendor", "alpha")
     given_away(workspace.app / "vendor" / ".pipper")

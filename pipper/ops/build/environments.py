@@ -29,7 +29,7 @@ from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Goal, Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import folder_project, with_rules_around
+from pipper.ops.context.surroundings import project_beside, with_rules_around
 from pipper.ops.lock.make_lock import LockBasis, lock_for_goals
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.targets import Goal as Solve
@@ -251,7 +251,7 @@ def builder_for(settings: Settings, source: Path) -> Builder:
     found = find_project(source) or find_project(settings.directory)
     root, pythons = (found.root, found.pythons) if found else (None, ANY)
     interpreter = interpreter_at_hand(settings, root, Place(), pythons)
-    built = folder_project(source)
+    built = project_beside(source / PIPPER_TOML)
     project = replace(found, touched=(built,)) if found else built
     return project_builder(settings, project, interpreter, options=LockOptions(may_be_empty=True))
 

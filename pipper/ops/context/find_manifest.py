@@ -16,19 +16,19 @@ from pipper.system.os_errors import os_errors
 from pipper.system.trust import refuse_foreign, refuse_link_out
 
 
-def find_manifest(directory: Path) -> Path | None:
+def find_manifest(directory: Path, *, named: Path | None = None) -> Path | None:
     """Return the manifest of the nearest project from `directory` upward, None if there is no project.
 
     A folder that the `[workspace]` of a manifest above lists belongs to that one, unless that belongs to another user.
     Raises UsageError if a folder has two manifests, MachineError if one cannot be read or if manifest or lock belong
-    to another user.
+    to another user, unless it is the manifest that the user `named`.
     """
-    nearest = _nearest(directory)
+    nearest = _nearest(directory, named)
     if nearest is not None:
         above = nearest.parent.parent
         while above != above.parent:
             if _lists(above, nearest.parent):
-                return _nearest(above)
+                return _nearest(above, named)
             above = above.parent
     return nearest
 
@@ -55,7 +55,7 @@ def _lists(folder: Path, member: Path) -> bool:
     return False
 
 
-def _nearest(directory: Path) -> Path | None:
+def _nearest(directory: Path, named: Path | None) -> Path | None:
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
         with os_errors("look into", folder):
@@ -67,9 +67,10 @@ def _nearest(directory: Path) -> Path | None:
                 f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
                 hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
             )
-        if found:
+        if found and found[0] != named:
             refuse_foreign(found[0])
             refuse_foreign(lock_beside(str(found[0])))
+        if found:
             return found[0]
     return None
 

@@ -21,7 +21,6 @@ from pipper.ops.context.member_files import name_in
 from pipper.ops.context.open_repositories import given_alias
 from pipper.ops.context.other_tools import with_other_tools
 from pipper.ops.context.project import Project, find_project, load_lock
-from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
 from pipper.python.venv import STATE
 from pipper.repository.access import with_options
@@ -50,25 +49,26 @@ def surroundings_of(settings: Settings, project: Project) -> Surroundings:
     """
     root, seen = project.root, {_place(project.manifest_path)}
     outer = (root.parent,) if is_of_environment(project.manifest_path) else ()
-    around = tuple(_projects_at((settings.directory, root, *outer), seen))
-    touched = (found for each in project.touched for found in (each, *_projects_at((each.root,), seen)))
+    around = tuple(_projects_at((settings.directory, root, *outer), seen, project))
+    touched = (found for each in project.touched for found in (each, *_projects_at((each.root,), seen, each)))
     return Surroundings(around=around, touched=tuple(touched))
 
 
-def folder_project(folder: Path) -> Project:
-    """Return a folder, which may have no manifest, as a project that a command touches.
+def project_beside(path: Path) -> Project:
+    """Return the folder of a file that is no manifest, or of a missing one, as a project that a command touches.
 
     What counts for it is its name, the files of other tools in it, its lock, and the project that it lies in. Raises
     UsageError for an invalid file.
     """
-    return Project(manifest_path=folder / PIPPER_TOML, manifest=Manifest(name=name_in(folder)))
+    return Project(manifest_path=path, manifest=Manifest(name=name_in(path.parent)))
 
 
-def _projects_at(folders: Iterable[Path], seen: set[Path]) -> Iterator[Project]:
-    """Yield the projects that these folders are in and that were not `seen`, and note them there."""
+def _projects_at(folders: Iterable[Path], seen: set[Path], known: Project) -> Iterator[Project]:
+    """Yield the projects that these folders are in, but `known` and those that were `seen`, and note them there."""
+    named = known.manifest_path.absolute()
     for folder in dict.fromkeys(each.absolute() for each in folders):
-        path = find_manifest(folder)
-        if path is not None and _place(path) not in seen:
+        path = find_manifest(folder, named=named)
+        if path is not None and path != named and _place(path) not in seen:
             seen.add(_place(path))
             project = find_project(path.parent)
             yield from (project,) if project else ()

@@ -17,7 +17,7 @@ from pipper.ops.context.input_kind import InputKind, input_kind, not_input
 from pipper.ops.context.project import read_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
-from pipper.ops.context.surroundings import folder_project
+from pipper.ops.context.surroundings import project_beside
 from pipper.ops.edit.direct_files import is_direct
 from pipper.ops.edit.edit import EditOutcome, EditRequest, edit, workplace_of
 from pipper.ops.sync.request import SyncRequest
@@ -83,7 +83,7 @@ def _install_file(
         wanted = _of_old_manifest(settings, path, dev=dev)
         # Of a project in the working directory the rules count anyway.
         is_here = found is not None and is_one_place(path.parent, settings.directory)
-        origin = None if is_here else folder_project(path.parent)
+        origin = None if is_here else project_beside(path)
         return edit(settings, replace(request, add=wanted, origin=origin), now=now)
     if kind in (InputKind.LOCK, InputKind.PYLOCK):
         return _install_lock(settings, request, source)

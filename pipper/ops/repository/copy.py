@@ -82,7 +82,7 @@ def copy(settings: Settings, request: CopyRequest, *, now: datetime) -> CopyOutc
     _check(request)
     by = doer(request.by, settings.environ)
     target = open_target(settings, request.target)
-    beside = settings.directory / request.lock_path.parent if request.lock_path else None
+    beside = settings.directory / request.lock_path if request.lock_path else None
     source = open_source(settings, request.source, now=now, by=by, build=request.build, beside=beside)
     if source.repository and source.repository.store.location == target.store.location:
         raise UsageError(f"{target.store.location} is both ends of the copy", hint="give another --to")

@@ -19,7 +19,7 @@ from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.project_files import PIPPER_TOML
 from pipper.ops.context.settings import Settings
-from pipper.ops.context.surroundings import folder_project
+from pipper.ops.context.surroundings import project_beside
 from pipper.ops.repository.copy_builds import sdist_builds
 from pipper.ops.repository.copy_offers import Ways, index_offers, repository_offers
 from pipper.ops.repository.endpoints import is_index, open_end
@@ -108,8 +108,8 @@ def open_source(
 ) -> CopySource:
     """Open the source of a copy. Raises UsageError if it does not exist, or if the manifest excludes the index.
 
-    `build` are the projects whose source distributions of an index may be built, besides those of the manifest. The
-    folder `beside`, of a lock that names what is copied, has private names too.
+    `build` are the projects whose source distributions of an index may be built, besides those of the manifest. What
+    lies `beside` a lock that names what is copied has private names too.
     """
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     project = find_project(settings.directory)
@@ -126,7 +126,7 @@ def open_source(
         return CopySource(location=location, ways=ways, alias=repository.alias, repository=repository)
     project = project or _nowhere(settings.directory)
     manifest = replace(project.manifest, members=without_itself(project.manifest.members))
-    touched = (folder_project(beside),) if beside else ()
+    touched = (project_beside(beside),) if beside else ()
     sources = open_sources(settings, replace(project, manifest=manifest, touched=touched), old=None)
     index = sources.indexes.get(text)
     if index is None:

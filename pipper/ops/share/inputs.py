@@ -33,7 +33,7 @@ from pipper.ops.context.project import (
 )
 from pipper.ops.context.project_files import LOCK_NAME, PIPPER_TOML
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.context.surroundings import folder_project, with_rules_around
+from pipper.ops.context.surroundings import project_beside, with_rules_around
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.read_any import read_lock
@@ -160,4 +160,4 @@ def _of_old_manifest(settings: Settings, path: Path, *, dev: bool) -> ReadInput:
             f"{label} has no {'dev_dependencies' if dev else 'dependencies'}",
             hint="add packages there",
         )
-    return _solved(settings, texts, touched=(folder_project(found.parent),))
+    return _solved(settings, texts, touched=(project_beside(found),))
