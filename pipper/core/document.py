@@ -30,7 +30,8 @@ _DOTTED = re.compile(
 )
 """A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
 _LONG_QUOTED = rb'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|\Z)|'{3}(?:[^']++|'(?!''))*+(?:'{3}|\Z)'''
-_TEXTS = re.compile(rb"%b|%b|#[^\n]*+" % (_LONG_QUOTED, _QUOTED), re.DOTALL)
+_UNCLOSED = rb"""|["'][^\n]*+"""
+_TEXTS = re.compile(rb"%b|%b%b|#[^\n]*+" % (_LONG_QUOTED, _QUOTED, _UNCLOSED), re.DOTALL)
 """The strings and comments of a TOML document: outside of them, a dot makes a table, but in a number."""
 _MOST_TABLES = 1_000_000
 """Tables and arrays of a TOML document: a table has a byte or two, and takes 200 bytes of memory."""
@@ -215,9 +216,8 @@ def read_toml(
 
 def _line_of_deep_key(data: bytes) -> int:
     """Return the number of the first line, from 1, with a key of too many parts; 0 without one."""
-    for number, line in enumerate(
-        io.BytesIO(data), 1
-    ):  # few lines have so many dots, and to search all is slow
+    for number, line in enumerate(io.BytesIO(data), 1):
+        # Few lines have so many dots, and a search of all is slow.
         if line.count(b".") >= _DEEPEST and _DOTTED.search(line):
             return number
     return 0

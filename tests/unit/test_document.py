@@ -125,3 +125,9 @@ def test_strings_and_comments_with_many_dots_are_no_keys() -> None:
     line = "x = [\"a.b.c\", 'd.e.f', \"\"\"g.h\n.i\"\"\", '''j.k\n.l''']  # m.n.o\n"
     text = "".join(f"[t{number}]\n{line}" for number in range(100)) + "# ." + "." * 1_000_001
     assert len(read_toml(text.encode(), label="file", limit=64 * 2**20).entries()) == 100
+
+
+@pytest.mark.parametrize("text", ['"' + '\\"' * 200_000, '"""' + '\\"' * 200_000, "'" + '\\"' * 200_000])
+def test_B03_a_string_without_an_end_is_read_once(text: str) -> None:
+    with pytest.raises(UsageError, match=r"not valid TOML|too many values"):
+        read_toml(f"x = {text}{'.' * 1_000_001}".encode(), label="file", limit=64 * 2**20)
