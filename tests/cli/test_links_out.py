@@ -20,7 +20,7 @@ KNOWN = frozenset(commands(app))
     "scenes",
     [
         ("lock", "sync-changes", "sync-remade", "edit-finishes"),
-        ("target-upgrade", "export", "sync-members", "site", "cache-prune"),
+        ("target-upgrade", "export", "sync-members", "site", "copy", "cache-prune"),
     ],
     ids=["the project", "what is around it"],
 )
