@@ -17,11 +17,14 @@ from packaging.version import InvalidVersion
 from pipper.build.source_tree import OLDEST
 from pipper.core.archive_limits import LimitName, Limits
 from pipper.core.standards import read_version
-from pipper.errors import IntegrityError, MachineError
+from pipper.errors import IntegrityError
 from pipper.system.os_errors import os_errors
 from pipper.wheels.member_paths import path_fault, refusal, shortened
 from pipper.wheels.metadata import parse_headers
 from pipper.wheels.zip.archive import ZipArchive, open_zip
+
+if not hasattr(tarfile, "data_filter"):  # PEP 706 came with Python 3.11.4; Debian 12 has 3.11.2
+    from backports import tarfile  # type: ignore[no-redef] # the same module
 
 _STATIC = read_version("2.2")
 _NEEDED = frozenset({"requires-dist", "requires-python", "provides-extra"})
@@ -123,11 +126,6 @@ def _unpack_zip(archive: ZipArchive, into: Path) -> int:
 
 
 def _unpack_tar(path: Path, into: Path, filename: str, limits: Limits) -> int:
-    if not hasattr(tarfile, "data_filter"):
-        raise MachineError(
-            "this Python cannot unpack source distributions safely (PEP 706)",
-            hint="run pipper with a newer patch release of Python (3.11.4 or later)",
-        )
     newest = count = 0
     links: set[str] = set()
     with _open_tar(path, filename, limits) as archive:

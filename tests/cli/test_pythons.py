@@ -34,6 +34,7 @@ def fake_python(folder: Path, name: str, version: str) -> Path:
         f"facts['executable'] = facts['base_executable'] = {str(python)!r}\n"
         f"facts['prefix'] = facts['base_prefix'] = {str(prefix)!r}\n"
         f"facts['paths'] = {{key: {str(prefix)!r} + '/lib/' + key for key in facts['paths']}}\n"
+        f"facts['stdlib'] = {str(prefix / 'lib')!r}\n"  # that of a distribution is managed by it
         "print(json.dumps(facts))\n"
     )
     base = Path(sys.base_prefix) / "bin" / f"python{OWN}"

@@ -49,6 +49,7 @@ CONFINED = {
     "markdown_it": ("pipper.core.layout.site.description",),
 }
 IMPORTED_AS = {
+    "backports-tarfile": {"backports"},
     "pyyaml": {"yaml"},
     "markdown-it-py": {"markdown_it"},
     "cyclonedx-python-lib": {"cyclonedx", "packageurl"},
