@@ -126,10 +126,10 @@ class IndexSource:
         """Raise StoreError after too many unusable files of a project: each costs a request, and a page has many."""
         with self._lock:
             self._unusable[name] += 1
-            count = self._unusable[name]
-        if count >= _MOST_UNUSABLE:
+            is_too_many = self._unusable[name] >= _MOST_UNUSABLE
+        if is_too_many:
             raise StoreError(
-                f"stopped reading `{name}`: {count} of its files are unusable",
+                f"stopped reading `{name}`: {_MOST_UNUSABLE} of its files are unusable",
                 cause=f"the last one: {why}",
                 hint=f"require versions that can be used, as in `{name}<2`, or {_SERVER}",
             )

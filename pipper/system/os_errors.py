@@ -19,6 +19,7 @@ _HINTS = {
     errno.EISDIR: "that path is a directory: move it away, or use another name",
     errno.ENAMETOOLONG: "use a shorter path",
     errno.ELOOP: "remove the symbolic link: it points to itself, or must not be followed",
+    errno.EFBIG: "use a smaller file; if pipper writes it, raise the limit of file sizes (`ulimit -f`)",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENFILE: "close other programs: the system has too many open files",
     errno.EIO: "check the disk or the network mount",

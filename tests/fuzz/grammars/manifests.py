@@ -16,6 +16,7 @@ from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.input_kind import input_kind
+from pipper.system.regular_file import LARGEST
 from pipper.wheels.old_manifest import OldManifest, read_pipper_manifest
 from tests.fuzz.grammars.base import Grammar, Shape
 from tests.fuzz.grammars.places import scratch
@@ -255,8 +256,10 @@ def _requirements(data: bytes) -> ImportedManifest:
     return from_requirements("requirements.txt", read)
 
 
-def _old(name: str) -> Callable[[bytes], OldManifest]:
-    def read(data: bytes) -> OldManifest:
+def _old(name: str) -> Callable[[bytes], OldManifest | None]:
+    def read(data: bytes) -> OldManifest | None:
+        if len(data) > LARGEST:
+            return None  # no file so large is read, whatever it is: exit code 8
         path = scratch(name, data)
         input_kind(data, name)
         found = read_pipper_manifest(path)
