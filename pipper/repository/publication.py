@@ -8,8 +8,8 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.page import Needs, PageFile
+from pipper.core.layout.provenance import NO_NOTES, FileNotes
 from pipper.errors import PipperError
 from pipper.repository.stored_bundles import BundleFile
 

@@ -12,8 +12,8 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
-from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.page import PageBundle, PageFile, ProjectPage, have_same, other_dependencies
+from pipper.core.layout.provenance import NO_NOTES, FileNotes
 from pipper.core.reporter import Reporter
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity

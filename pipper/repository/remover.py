@@ -16,9 +16,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.keys import bundle_version, page_key
-from pipper.core.layout.notes import RemovedFile, removal_of
 from pipper.core.layout.objects import arrange, wheel_version
 from pipper.core.layout.page import ProjectPage
+from pipper.core.layout.provenance import RemovedFile, removal_of
 from pipper.core.layout.published import replaced_alone
 from pipper.core.ports import ObjectInfo
 from pipper.core.standards import read_version

@@ -11,12 +11,12 @@ from pipper.core.reporter import Reporter
 from pipper.core.target import parse_name
 from pipper.errors import NoSolutionError, UnfollowedError
 from pipper.solve.candidates import Fitter
+from pipper.solve.formatted import text_of
 from pipper.solve.markers import Markers
 from pipper.solve.patch_levels import patch_conditions
 from pipper.solve.request import Resolution, Solved, SolveRequest
 from pipper.solve.router import SourceRouter, WrappedSource
 from pipper.solve.solver import solve
-from pipper.solve.texts import text_of
 
 _STEPS = 2_000_000
 """The budget of the search, which has few candidates."""

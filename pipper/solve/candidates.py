@@ -13,9 +13,9 @@ from packaging.version import Version
 from pipper.core.ports import Assortment, CandidateFile, Release, WheelKind
 from pipper.core.wheel_kinds import wheel_kind
 from pipper.core.wheel_order import WheelMerit, wheel_merit
+from pipper.solve.formatted import text_of
 from pipper.solve.mistakable import may_be_mistaken, mistakable
 from pipper.solve.request import SolveRequest
-from pipper.solve.texts import text_of
 
 ABSENT = 1
 """The bit of "not installed" in a set of versions; candidate number i has the bit `2 << i`."""

@@ -6,7 +6,7 @@ from packaging.markers import Marker
 
 from pipper.core.standards import marker_holds, read_marker
 from pipper.core.target import Target, mentions_volatile
-from pipper.solve.texts import text_of
+from pipper.solve.formatted import text_of
 
 MARKER_HINT = "correct or remove its marker"
 """What mends a marker that cannot be evaluated."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from packaging.specifiers import Specifier, SpecifierSet
 
 from pipper.core.standards import read_specifiers, read_version, version_of
-from pipper.solve.texts import text_of
+from pipper.solve.formatted import text_of
 
 _FAR = 1_000
 

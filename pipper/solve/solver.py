@@ -10,11 +10,11 @@ from pipper.core.reporter import Reporter
 from pipper.core.wording import listed
 from pipper.errors import NoSolutionError
 from pipper.solve.admissions import Admissions, Unreserved
-from pipper.solve.ahead import read_ahead
 from pipper.solve.catalogue import Catalogue
 from pipper.solve.clauses import Clause, ExhaustedError, ImpossibleError
 from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
+from pipper.solve.prefetch import read_ahead
 from pipper.solve.reasons import Asked, Limited, Withheld
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter

@@ -233,7 +233,7 @@ def test_N05_a_failure_of_credentials_names_step_host_and_mend(
     case = _CASES[message]
     bucket = s3_double.endpoint.fresh_bucket()
     monkeypatch.setattr(_Other, "answer", case.other)
-    monkeypatch.setattr("pipper.storage.s3.surroundings._has_terminal", lambda: False)
+    monkeypatch.setattr("pipper.storage.s3.botocore_setup._has_terminal", lambda: False)
     (tmp_path / "config").write_text(case.config.format(**places))
     run = run_pipper
     if case.other and case.other.code == "UnauthorizedException":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.manifest.elsewhere import FILES
+from pipper.core.manifest.unread_sources import FILES
 from pipper.ops.context.project import load_project
 from pipper.ops.context.project_files import likely_project
 from pipper.ops.lock import foreign_pins, lock_stamp, make_lock, memo

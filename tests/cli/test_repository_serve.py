@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipper.core.layout.simple_pages import JSON_TYPE, prefers_json
-from pipper.core.layout.site.frame import POLICY
+from pipper.core.site.frame import POLICY
 from tests.installers import install_with_stock_tools
 from tests.invariants import Workspace
 from tests.s3_double import Answer, BrokenBody, Rule, S3Double

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipper.core.layout.site.frame import inputs_of, is_own
+from pipper.core.site.frame import inputs_of, is_own
 from tests.cli.conftest import canary_server
 from tests.installers import install_with_stock_tools
 from tests.invariants import Workspace, tree

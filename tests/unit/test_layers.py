@@ -46,7 +46,7 @@ CONFINED = {
     "cyclonedx": ("pipper.ops.share.sbom",),
     "packageurl": ("pipper.ops.share.sbom",),
     "isal": ("pipper.wheels.zip.inflate",),
-    "markdown_it": ("pipper.core.layout.site.description",),
+    "markdown_it": ("pipper.core.site.description",),
 }
 IMPORTED_AS = {
     "backports-tarfile": {"backports"},
@@ -64,8 +64,8 @@ PARSERS = {
     **dict.fromkeys(("json.loads", "json.load"), ("core.plain_json", "core.document")),
     **dict.fromkeys(("tomllib.loads", "tomllib.load"), ("core.document",)),
     "json.decode": (
-        *("cache.notes", "cache.unpacked", "index.cache", "ops.lock.remembered"),
-        *("ops.sync.fetch_wheels", "storage.directory.notes"),
+        *("cache.results", "cache.unpacked", "index.cache", "ops.lock.remembered"),
+        *("ops.sync.fetch_wheels", "storage.directory.file_metadata"),
     ),
     "fromisoformat": ("core.wheel_kinds", "core.manifest.constraints", "storage.s3.fast.client"),
     **dict.fromkeys(("strptime", "fromtimestamp"), ("core.urls", "storage.directory.store")),

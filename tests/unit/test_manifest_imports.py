@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
-from pipper.core.manifest.imports.elsewhere import further_index
 from pipper.core.manifest.imports.imported import ImportedManifest, manifest_text
+from pipper.core.manifest.imports.origins import further_index
 from pipper.core.manifest.imports.projects import from_pyproject
 from pipper.core.manifest.imports.requirements_txt import from_requirements
 from pipper.core.manifest.imports.setup_cfg import from_setup_cfg

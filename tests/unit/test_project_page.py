@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pipper.core.layout.notes import FileNotes, FileOrigin, RemovedFile
 from pipper.core.layout.page import (
     Needs,
     PageBundle,
@@ -19,6 +18,7 @@ from pipper.core.layout.page import (
     parse_page,
     salvage_page,
 )
+from pipper.core.layout.provenance import FileNotes, FileOrigin, RemovedFile
 from pipper.errors import ConflictError, IntegrityError
 
 NAME = canonicalize_name("foo")

@@ -5,9 +5,9 @@ import re
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pipper.core.layout.site.graph import graph_of, near_of
-from pipper.core.layout.site.graph_picture import graph_html
-from pipper.core.layout.site.listing import Listing
+from pipper.core.site.graph import graph_of, near_of
+from pipper.core.site.graph_picture import graph_html
+from pipper.core.site.listing import Listing
 from tests.unit.test_site_pages import listing_of
 
 FOO = canonicalize_name("foo")

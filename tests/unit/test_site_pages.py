@@ -6,13 +6,13 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pipper.core.layout.page import Needs, PageFile, ProjectPage
-from pipper.core.layout.site import description
-from pipper.core.layout.site.about import About
-from pipper.core.layout.site.description import description_html
-from pipper.core.layout.site.frame import SITE_FORMAT, inputs_of, made_from
-from pipper.core.layout.site.listing import EMPTY, ListedProject, Listing, dump_listing, listed, parse_listing
-from pipper.core.layout.site.project_page import project_page, view_of
-from pipper.core.layout.site.root_page import root_page
+from pipper.core.site import description
+from pipper.core.site.about import About
+from pipper.core.site.description import description_html
+from pipper.core.site.frame import SITE_FORMAT, inputs_of, made_from
+from pipper.core.site.listing import EMPTY, ListedProject, Listing, dump_listing, listed, parse_listing
+from pipper.core.site.project_page import project_page, view_of
+from pipper.core.site.root_page import root_page
 from pipper.errors import IntegrityError
 
 FOO = canonicalize_name("foo")

@@ -9,7 +9,7 @@ from pipper.cli.options.completion import published
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_result
-from pipper.cli.render.published import info_document, info_lines
+from pipper.cli.render.versions import info_document, info_lines
 from pipper.ops.query.published_status import package_info
 
 _EXAMPLES = """

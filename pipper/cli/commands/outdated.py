@@ -8,8 +8,8 @@ from pipper.cli.command import Command
 from pipper.cli.options.environment import environment_options, place_from
 from pipper.cli.options.settings import json_option, repository_options, settings_from
 from pipper.cli.output import give_json
-from pipper.cli.render.published import outdated_document
 from pipper.cli.render.table import give_table
+from pipper.cli.render.versions import outdated_document
 from pipper.ops.query.published_status import outdated
 
 _EXAMPLES = """

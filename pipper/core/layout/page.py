@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, Origin, read_json
-from pipper.core.layout.notes import (
+from pipper.core.layout.provenance import (
     NO_NOTES,
     FileNotes,
     RemovedFile,

@@ -8,9 +8,9 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.notes import NO_NOTES, FileNotes
 from pipper.core.layout.objects import wheel_version
 from pipper.core.layout.page import PageFile, ProjectPage
+from pipper.core.layout.provenance import NO_NOTES, FileNotes
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import upload_moment

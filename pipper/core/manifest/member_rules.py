@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from pipper.core.manifest.elsewhere import ANY, Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.patterns import meets, rank
+from pipper.core.manifest.unread_sources import ANY, UnreadSource
 from pipper.core.redaction import shown
 from pipper.errors import UsageError
 
@@ -36,7 +36,7 @@ class MemberRules:
                 )
         self._taken.append((label, manifest))
 
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
+    def elsewhere(self) -> tuple[UnreadSource, ...]:
         """Return the places of the project and of all members."""
         found = (
             each
@@ -49,26 +49,26 @@ class MemberRules:
         """Return `private` of all, sorted."""
         return tuple(sorted({each for _, manifest in self._all() for each in manifest.private}))
 
-    def _not_of_project(self, label: str, manifest: Manifest) -> Iterator[Elsewhere]:
+    def _not_of_project(self, label: str, manifest: Manifest) -> Iterator[UnreadSource]:
         """Yield the repositories and the index of a member that the project does not have."""
         known = {entry.url.rstrip("/") for entry in self._manifest.repositories}
         for entry in manifest.repositories:
             if entry.url.rstrip("/") not in known:
-                yield Elsewhere(
+                yield UnreadSource(
                     pattern=ANY,
                     where=f"the repository `{entry.alias}`",
                     table=f"[repositories] of the member `{label}`",
                     mend=f'write `{entry.alias} = "{shown(entry.url)}"` into [repositories] of the project',
                 )
         if not manifest.index:
-            yield Elsewhere(
+            yield UnreadSource(
                 pattern=ANY,
                 where="a repository alone",
                 table=f"`index = false` of the member `{label}`",
                 mend="write `index = false` into the manifest of the project, or remove it from the member",
             )
         if manifest.index_url:
-            yield Elsewhere(
+            yield UnreadSource(
                 pattern=ANY,
                 where=f"the index `{shown(manifest.index_url)}`",
                 table=f"[index] of the member `{label}`",
@@ -117,7 +117,7 @@ class MemberRules:
     def _all(self) -> tuple[tuple[str, Manifest], ...]:
         return ((_PROJECT, self._manifest), *self._taken)
 
-    def _places(self) -> Iterator[tuple[str, Elsewhere]]:
+    def _places(self) -> Iterator[tuple[str, UnreadSource]]:
         read = (self._manifest.index_url, *self._manifest.indexes.values())
         for label, manifest in self._all():
             for each in manifest.elsewhere:

@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName
 from pipper.core.duration import format_duration
 from pipper.core.manifest.conflicts import Conflicts
 from pipper.core.manifest.declared import DeclaredEnvironment
-from pipper.core.manifest.elsewhere import Elsewhere
 from pipper.core.manifest.folder_pattern import Workspace
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.members import Member, PathSource
@@ -21,6 +20,7 @@ from pipper.core.manifest.requirement import (
     specifiers_text,
 )
 from pipper.core.manifest.root_label import RootLabel, labelled
+from pipper.core.manifest.unread_sources import UnreadSource
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """What is found at these places; empty until it is read from the disk."""
     reserved: Mapping[NormalizedName, str] = field(default_factory=dict)
     """The members of projects around this one, each with its folder: no source may be asked for them."""
-    elsewhere: tuple[Elsewhere, ...] = ()
+    elsewhere: tuple[UnreadSource, ...] = ()
     """What tables of other tools take from a path, git, an own index or the like: not to be asked of the index."""
     index: bool = True
     index_url: str = ""

@@ -23,7 +23,6 @@ from pipper.core.manifest.constraints import (
     read_overrides,
 )
 from pipper.core.manifest.declared import DeclaredEnvironment, platform_of
-from pipper.core.manifest.elsewhere import elsewhere_of
 from pipper.core.manifest.files import read_files
 from pipper.core.manifest.indexes import read_index, read_indexes
 from pipper.core.manifest.inputs import INDEX
@@ -37,6 +36,7 @@ from pipper.core.manifest.requirement import (
     parse_requirement,
 )
 from pipper.core.manifest.self_reference import OwnProject
+from pipper.core.manifest.unread_sources import unread_sources_of
 from pipper.core.standards import read_specifiers
 from pipper.core.wording import quoted
 from pipper.errors import UsageError
@@ -94,7 +94,7 @@ def _from_pyproject(top: Node) -> Manifest:
             )
     _refuse_poetry(top)
     return replace(
-        _manifest(project, top, own), is_package=is_package, elsewhere=elsewhere_of(tool.entries())
+        _manifest(project, top, own), is_package=is_package, elsewhere=unread_sources_of(tool.entries())
     )
 
 

@@ -15,8 +15,8 @@ from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
 from pipper.core.lock.model import MOST_NESTED, Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
-from pipper.core.manifest.asking import without_name
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requested import without_name
 from pipper.core.manifest.root_label import BY_BUILD
 from pipper.core.ports import BuildEnvironment
 from pipper.core.redaction import redacted

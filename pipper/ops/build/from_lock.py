@@ -11,7 +11,7 @@ from pipper.build.backend import SAME_COMMAND, Builder
 from pipper.build.hooks import Hooks
 from pipper.build.sdist import unpacked_sdist
 from pipper.cache.cache import Cache
-from pipper.cache.notes import keep_note, read_note
+from pipper.cache.results import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.lock.model import Lock, LockedEnvironment, Pin
 from pipper.core.manifest.requirement import name_of

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from pipper.build.backend import Builder
 from pipper.build.member import MemberSource, build_member
 from pipper.cache.cache import Cache
-from pipper.cache.notes import keep_note, read_note
+from pipper.cache.results import keep_note, read_note
 from pipper.cache.unpacked import UnpackedWheel
 from pipper.core.manifest.members import ITSELF
 from pipper.core.plan import Wanted

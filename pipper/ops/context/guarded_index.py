@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.elsewhere import ANY, Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.patterns import chosen, rank
+from pipper.core.manifest.unread_sources import ANY, UnreadSource
 from pipper.core.ports import Release
 from pipper.core.redaction import shown
 from pipper.errors import UnfollowedError
@@ -46,7 +46,7 @@ class GuardedIndex(WrappedSource):
         return super().releases(name)
 
     @cached_property
-    def _held(self) -> tuple[Elsewhere, ...]:
+    def _held(self) -> tuple[UnreadSource, ...]:
         return tuple(held(self._manifest, self._find_url))
 
     def _refuse(self, names: Iterable[NormalizedName]) -> None:
@@ -60,7 +60,7 @@ class GuardedIndex(WrappedSource):
                     raise _not_asked(name, each)
 
 
-def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[Elsewhere]:
+def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[UnreadSource]:
     """Yield the places of `manifest.elsewhere` that are not an index of the manifest, which has this URL."""
     further = manifest.indexes.values()
     for each in manifest.elsewhere:
@@ -69,7 +69,7 @@ def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[Elsewhere]:
             yield each
 
 
-def _not_asked(name: NormalizedName, place: Elsewhere) -> UnfollowedError:
+def _not_asked(name: NormalizedName, place: UnreadSource) -> UnfollowedError:
     hint = f'publish it to a repository, or write `{name} = "index"` into [tool.pipper.sources]'
     if place.pattern == ANY and place.url:
         hint = (

@@ -10,11 +10,11 @@ from packaging.utils import NormalizedName
 
 from pipper.build.member_state import BUILD_FILES
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
-from pipper.core.manifest.elsewhere import elsewhere_of
 from pipper.core.manifest.members import read_paths
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.reader import parse_manifest, parse_member, read_sources
 from pipper.core.manifest.stated_name import stated_name
+from pipper.core.manifest.unread_sources import unread_sources_of
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, SETUP_FILES
 from pipper.system.digest import digest_each
@@ -90,7 +90,7 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
             parse_member(top),
             paths=read_paths(sources),
             sources=read_sources(sources, None),
-            elsewhere=elsewhere_of(tool.entries()),
+            elsewhere=unread_sources_of(tool.entries()),
         )
     if "pipper" in tool:
         raise UsageError(
@@ -98,7 +98,7 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
             hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
         )
     manifest = parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
-    return replace(manifest, elsewhere=elsewhere_of(tool.entries()))
+    return replace(manifest, elsewhere=unread_sources_of(tool.entries()))
 
 
 def name_in(folder: Path) -> NormalizedName:

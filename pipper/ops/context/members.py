@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.elsewhere import Elsewhere
 from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.member_rules import MemberRules
 from pipper.core.manifest.members import ITSELF, Member, PathSource
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requirement import name_of, normalised
+from pipper.core.manifest.unread_sources import UnreadSource
 from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 from pipper.ops.context.declared_repositories import absolute_entry
@@ -214,7 +214,7 @@ def _with_own_name(stated: StatedProject, label: str) -> Manifest:
     """Return the manifest of a folder that is not a package; the index is not asked for its name either."""
     if not stated.name:
         return stated.manifest
-    place = Elsewhere(
+    place = UnreadSource(
         pattern=stated.name,
         where="a directory without [build-system]",
         table=f"the workspace (`{label}`)",

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from pipper.core.document import MANIFEST_LIMIT, read_toml
-from pipper.core.manifest.elsewhere import FILES, Elsewhere, places_in_file
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.unread_sources import FILES, UnreadSource, places_in_file
 from pipper.ops.context.project import Project
 from pipper.ops.context.project_files import PYPROJECT_TOML
 from pipper.system.files import read_bytes
@@ -16,7 +16,7 @@ def with_other_tools(project: Project) -> Manifest:
     The manifest has those of its own file and of its members' already, but not those of a `pyproject.toml` beside it.
     Raises UsageError for an invalid file: without it, nobody knows what is private.
     """
-    places: dict[Elsewhere, None] = dict.fromkeys(project.manifest.elsewhere)
+    places: dict[UnreadSource, None] = dict.fromkeys(project.manifest.elsewhere)
     members = {member.name for member in project.manifest.members}
     paths = [folder / name for folder in project.folders for name in FILES]
     if project.manifest_path.name != PYPROJECT_TOML:

@@ -52,7 +52,7 @@ from pipper.ops.edit.folders import (
     with_folder,
 )
 from pipper.ops.edit.given_repository import with_given_repository
-from pipper.ops.edit.rules import with_rules_of_command, with_rules_of_origin
+from pipper.ops.edit.source_rules import with_rules_of_command, with_rules_of_origin
 from pipper.ops.lock.make_lock import make_lock
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.sync.outcome import SyncOutcome

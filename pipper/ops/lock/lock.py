@@ -15,7 +15,7 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.elsewhere import FILES
+from pipper.core.manifest.unread_sources import FILES
 from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target, parse_name, serves

@@ -12,7 +12,7 @@ from pipper.build.backend import Builder
 from pipper.build.member import member_metadata
 from pipper.build.member_state import tree_state
 from pipper.cache.cache import Cache
-from pipper.cache.notes import keep_note, read_note
+from pipper.cache.results import keep_note, read_note
 from pipper.core.manifest.members import Member
 from pipper.core.standards import read_requirement, read_specifiers
 from pipper.errors import IntegrityError, UsageError

@@ -108,7 +108,7 @@ def _holds(
 
 
 def _directory_holds(place: Place, reads: list[Read]) -> bool:
-    from pipper.storage.directory.looking import is_as_read  # noqa: PLC0415 - a project may have buckets alone
+    from pipper.storage.directory.unchanged import is_as_read  # noqa: PLC0415 - a project may have buckets alone
 
     real = os.path.realpath(place.settings)
     return real == place.address and all(is_as_read(real, read) for read in reads)

@@ -14,7 +14,7 @@ from pipper.core.manifest.root_label import PROJECT, RootLabel
 from pipper.core.reporter import Reporter
 from pipper.core.target import Target
 from pipper.errors import NoSolutionError, UnfollowedError
-from pipper.ops.lock.apart import NO_SOLUTION, OPTIONAL_STEPS, solved_apart
+from pipper.ops.lock.conflicting_parts import NO_SOLUTION, OPTIONAL_STEPS, solved_apart
 from pipper.ops.lock.options import LockOptions
 from pipper.ops.lock.preferred import Preferred, Versions
 from pipper.ops.lock.targets import Goal

@@ -11,7 +11,7 @@ from pipper.build.backend import SAME_COMMAND, Builder, environment_for
 from pipper.build.hooks import Hooks
 from pipper.build.sdist import has_static_requirements, read_pkg_info, unpacked_sdist
 from pipper.cache.cache import Cache
-from pipper.cache.notes import keep_note, read_note
+from pipper.cache.results import keep_note, read_note
 from pipper.core.lock.model import LockedFile, LockedPackage
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata, Source
 from pipper.errors import IntegrityError, PipperError, StoreError

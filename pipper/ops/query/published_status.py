@@ -20,7 +20,7 @@ from pipper.ops.lock.options import as_of
 from pipper.ops.query.installed import find_environment
 from pipper.ops.query.limits import limits_of
 from pipper.ops.query.locked import project_name
-from pipper.ops.query.published import Publications, PublishedVersion, open_publications
+from pipper.ops.query.published_versions import Publications, PublishedVersion, open_publications
 from pipper.ops.query.scope import find_lock, find_scope
 from pipper.python.environment import Environment, installed
 from pipper.system.parallel import in_parallel

@@ -13,9 +13,9 @@ from packaging.utils import NormalizedName
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, wheel_key
-from pipper.core.layout.notes import FileNotes, FileOrigin
 from pipper.core.layout.objects import is_wheel_url
 from pipper.core.layout.page import Needs, PageBundle, PageFile
+from pipper.core.layout.provenance import FileNotes, FileOrigin
 from pipper.core.ports import CandidateFile, CopiesWithin
 from pipper.core.standards import read_sdist_name, read_version
 from pipper.core.wheel_identity import wheel_identity

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
-from pipper.core.layout.notes import FileOrigin, SourceKind
+from pipper.core.layout.provenance import FileOrigin, SourceKind
 from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.members import without_itself
 from pipper.core.manifest.model import Manifest

@@ -12,9 +12,9 @@ from packaging.version import Version
 
 from pipper.core.layout.keys import wheel_key
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.asking import asking
 from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requested import asking
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.ports import Source

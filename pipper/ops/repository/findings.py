@@ -10,9 +10,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import METADATA_SUFFIX
-from pipper.core.layout.notes import RemovedFile
 from pipper.core.layout.objects import Holding
 from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
+from pipper.core.layout.provenance import RemovedFile
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted

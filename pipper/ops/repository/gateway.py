@@ -12,12 +12,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pipper.core.layout.keys import HTML, METADATA_SUFFIX
 from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.layout.simple_pages import JSON_TYPE, prefers_json, project_json, root_json
-from pipper.core.layout.site.frame import made_from
-from pipper.core.layout.site.listing import EMPTY, ListedProject, described_file
-from pipper.core.layout.site.project_page import project_page, view_of
-from pipper.core.layout.site.root_page import root_page
+from pipper.core.site.frame import made_from
+from pipper.core.site.listing import EMPTY, ListedProject, described_file
+from pipper.core.site.project_page import project_page, view_of
+from pipper.core.site.root_page import root_page
 from pipper.errors import ObjectAbsentError
-from pipper.repository.site.about import read_about
+from pipper.repository.site.read_about import read_about
 from pipper.repository.source import Repository
 
 _FRESH = 5.0

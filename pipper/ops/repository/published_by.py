@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from pipper import __version__
-from pipper.core.layout.notes import FileNotes
+from pipper.core.layout.provenance import FileNotes
 from pipper.core.redaction import redacted
 from pipper.errors import UsageError
 

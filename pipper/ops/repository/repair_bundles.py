@@ -11,8 +11,8 @@ from packaging.version import Version
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, bundle_version
-from pipper.core.layout.notes import RemovedFile
 from pipper.core.layout.page import ProjectPage
+from pipper.core.layout.provenance import RemovedFile
 from pipper.core.ports import ObjectInfo, Store
 from pipper.errors import (
     IntegrityError,

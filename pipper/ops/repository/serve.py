@@ -14,9 +14,9 @@ from typing import ClassVar
 from msgspec import Struct
 
 from pipper.core.layout.keys import HTML
-from pipper.core.layout.site.frame import POLICY
 from pipper.core.redaction import redacted
 from pipper.core.reporter import Reporter
+from pipper.core.site.frame import POLICY
 from pipper.core.urls import is_loopback
 from pipper.errors import AccessError, PipperError, UsageError
 from pipper.ops.context.open_repositories import open_repositories, require_repository

@@ -16,9 +16,9 @@ from pipper.core.layout.keys import (
     parse_marker,
 )
 from pipper.core.layout.objects import arrange
-from pipper.core.layout.site.frame import is_own
-from pipper.core.layout.site.listing import parse_listing
 from pipper.core.reporter import Reporter
+from pipper.core.site.frame import is_own
+from pipper.core.site.listing import parse_listing
 from pipper.errors import (
     IntegrityError,
     ObjectAbsentError,

@@ -8,8 +8,8 @@ from packaging.pylock import Pylock
 from packaging.requirements import Requirement
 
 from pipper.core.lock.model import Lock
-from pipper.core.manifest.asking import asking
 from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requested import asking
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.wording import counted

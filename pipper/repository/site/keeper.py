@@ -15,10 +15,12 @@ from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import HTML, LISTING_KEY, SITE_PAGE, site_key
 from pipper.core.layout.page import PAGE_TYPE, PageFile, ProjectPage
-from pipper.core.layout.site.about import NOTHING, About
-from pipper.core.layout.site.frame import inputs_of, is_own
-from pipper.core.layout.site.graph import near_of
-from pipper.core.layout.site.listing import (
+from pipper.core.ports import Blob, Store
+from pipper.core.reporter import Reporter
+from pipper.core.site.about import NOTHING, About
+from pipper.core.site.frame import inputs_of, is_own
+from pipper.core.site.graph import near_of
+from pipper.core.site.listing import (
     EMPTY,
     ListedProject,
     Listing,
@@ -26,13 +28,11 @@ from pipper.core.layout.site.listing import (
     dump_listing,
     listed,
 )
-from pipper.core.layout.site.project_page import linked_projects, project_inputs, project_page, view_of
-from pipper.core.layout.site.root_page import root_inputs, root_page
-from pipper.core.ports import Blob, Store
-from pipper.core.reporter import Reporter
+from pipper.core.site.project_page import linked_projects, project_inputs, project_page, view_of
+from pipper.core.site.root_page import root_inputs, root_page
 from pipper.errors import ConflictError, ObjectAbsentError, PipperError
 from pipper.repository.page_swap import ROUNDS, outrun, put
-from pipper.repository.site.about import read_about
+from pipper.repository.site.read_about import read_about
 from pipper.repository.site.stored_listing import ReadListing, read_listing
 from pipper.repository.source import Repository
 from pipper.system.parallel import attempt_each

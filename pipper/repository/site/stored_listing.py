@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from pipper.core.layout.keys import LISTING_KEY
-from pipper.core.layout.site.listing import Listing, parse_listing
 from pipper.core.ports import Store
+from pipper.core.site.listing import Listing, parse_listing
 from pipper.errors import IntegrityError, ObjectAbsentError
 
 

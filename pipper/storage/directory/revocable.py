@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipper.errors import ObjectAbsentError, ObjectChangedError
-from pipper.storage.directory.looking import HIDDEN
 from pipper.storage.directory.store import DirectoryStore
+from pipper.storage.directory.unchanged import HIDDEN
 
 
 class RevocableStore(DirectoryStore):

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from pipper.core.ports import Blob, ObjectInfo
 from pipper.errors import MachineError, ObjectAbsentError, UsageError
-from pipper.storage.directory.looking import HIDDEN, has_object
-from pipper.storage.directory.notes import Notes
+from pipper.storage.directory.file_metadata import Notes
 from pipper.storage.directory.paths import link_refused, path_below
+from pipper.storage.directory.unchanged import HIDDEN, has_object
 from pipper.storage.directory.writing import Writing, make_folders, name_new, settle
 from pipper.storage.keys import (
     absent,

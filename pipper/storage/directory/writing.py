@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipper.errors import StoreError
-from pipper.storage.directory.looking import HIDDEN
-from pipper.storage.directory.notes import Note
+from pipper.storage.directory.file_metadata import Note
 from pipper.storage.directory.paths import link_refused
+from pipper.storage.directory.unchanged import HIDDEN
 from pipper.system.files import pieces, reading, sync_folder, temporary_file
 from pipper.system.locks import LockBusyError, os_lock
 from pipper.system.os_errors import os_errors

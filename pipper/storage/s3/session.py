@@ -14,13 +14,13 @@ from pipper.core.ports import Lifetime
 from pipper.errors import AccessError, ObjectAbsentError, PipperError, UsageError
 from pipper.http import pool as webpool
 from pipper.http.errors import host_of
+from pipper.storage.s3.botocore_setup import ask_codes_in_terminals, require_certificates
 from pipper.storage.s3.errors import ENDPOINT, incomplete, no_bucket, translated
 from pipper.storage.s3.fast.client import Direct
 from pipper.storage.s3.fast.plain_access import plain_access
 from pipper.storage.s3.identity import Identity, no_session, of_process, require_sendable, unfound
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.refusals import Request
-from pipper.storage.s3.surroundings import ask_codes_in_terminals, require_certificates
 
 if TYPE_CHECKING:
     import boto3

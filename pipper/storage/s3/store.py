@@ -23,7 +23,7 @@ from pipper.storage.s3.listing import bare
 from pipper.storage.s3.location import S3Location
 from pipper.storage.s3.put import put_object
 from pipper.storage.s3.session import Connection
-from pipper.storage.s3.whole import WholeReader
+from pipper.storage.s3.whole_objects import WholeReader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import ObjectCannedACLType, ServerSideEncryptionType

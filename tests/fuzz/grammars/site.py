@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 from packaging.utils import canonicalize_name
 
 from pipper.core.layout.page import ProjectPage, dump_page, parse_page
-from pipper.core.layout.site.about import About
-from pipper.core.layout.site.description import description_html
-from pipper.core.layout.site.listing import (
+from pipper.core.site.about import About
+from pipper.core.site.description import description_html
+from pipper.core.site.listing import (
     EMPTY,
     ListedProject,
     Listing,
@@ -17,9 +17,9 @@ from pipper.core.layout.site.listing import (
     listed,
     parse_listing,
 )
-from pipper.core.layout.site.project_page import ProjectView, project_inputs, project_page, view_of
-from pipper.core.layout.site.root_page import root_inputs, root_page
-from pipper.repository.site.about import parse_about
+from pipper.core.site.project_page import ProjectView, project_inputs, project_page, view_of
+from pipper.core.site.root_page import root_inputs, root_page
+from pipper.repository.site.read_about import parse_about
 from tests.fuzz.grammars.base import Grammar, text_of
 from tests.fuzz.grammars.repository import EXAMPLE_PAGE
 

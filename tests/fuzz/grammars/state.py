@@ -20,7 +20,7 @@ from pipper.index.project_page import IndexFile, ProjectFiles
 from pipper.python import interpreter
 from pipper.repository.access import choose_access, choose_repositories, open_bucket
 from pipper.repository.named_repositories import read_named_repositories
-from pipper.storage.directory.notes import Note, Notes
+from pipper.storage.directory.file_metadata import Note, Notes
 from pipper.system.digest import digest, digest_of_folder
 from pipper.system.seals import sealed
 from pipper.wheels.entry_points import EntryPoint

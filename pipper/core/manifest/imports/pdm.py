@@ -6,14 +6,14 @@ from packaging.utils import canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.constraints import specifier_of
-from pipper.core.manifest.imports.elsewhere import (
+from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.manifest.imports.origins import (
     account_notes,
     bare_index,
     further_index,
     further_indexes,
     unread_keys,
 )
-from pipper.core.manifest.imports.imported import ImportedManifest
 
 _READ = ("dev-dependencies", "resolution", "source")
 _READ_OF_SOURCE = ("name", "url", "include_packages")

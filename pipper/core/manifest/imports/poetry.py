@@ -5,7 +5,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
-from pipper.core.manifest.imports.elsewhere import (
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.imports.origins import (
     account_notes,
     bare_index,
     folder_source,
@@ -13,7 +14,6 @@ from pipper.core.manifest.imports.elsewhere import (
     further_indexes,
     unread_keys,
 )
-from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.imports.poetry_versions import UntranslatableError, specifiers_of
 from pipper.core.manifest.members import PathSource
 from pipper.core.standards import read_specifiers

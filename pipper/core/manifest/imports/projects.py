@@ -6,15 +6,15 @@ from packaging.utils import NormalizedName
 
 from pipper.core.document import MANIFEST_LIMIT, Node, read_toml
 from pipper.core.manifest.imports.carried import carried
-from pipper.core.manifest.imports.elsewhere import (
+from pipper.core.manifest.imports.imported import ImportedManifest
+from pipper.core.manifest.imports.origins import (
     with_folders,
     with_members,
     without_elsewhere,
 )
-from pipper.core.manifest.imports.imported import ImportedManifest
-from pipper.core.manifest.imports.own_name import without_self_references
 from pipper.core.manifest.imports.pdm import from_pdm
 from pipper.core.manifest.imports.poetry import from_poetry
+from pipper.core.manifest.imports.self_requirements import without_self_references
 from pipper.core.manifest.imports.uv import from_uv
 from pipper.errors import UsageError
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName
 
-from pipper.core.manifest.imports.elsewhere import FILES, account_notes, bare_index, folder_source
 from pipper.core.manifest.imports.imported import ImportedManifest, joined_all
+from pipper.core.manifest.imports.origins import FILES, account_notes, bare_index, folder_source
 from pipper.core.redaction import shown
 from pipper.core.standards import read_requirement
 from pipper.errors import PipperError, UsageError

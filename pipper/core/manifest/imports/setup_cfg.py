@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from configparser import ConfigParser, Error
 
 from pipper.core.manifest.imports.carried import carried
-from pipper.core.manifest.imports.elsewhere import without_elsewhere
 from pipper.core.manifest.imports.imported import ImportedManifest
-from pipper.core.manifest.imports.own_name import without_self_references
+from pipper.core.manifest.imports.origins import without_elsewhere
+from pipper.core.manifest.imports.self_requirements import without_self_references
 from pipper.core.manifest.stated_name import SETUP_CFG_LIMIT, without_runs
 from pipper.errors import UsageError
 

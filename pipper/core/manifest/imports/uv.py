@@ -7,7 +7,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pipper.core.document import Node
 from pipper.core.manifest.folder_pattern import Workspace
-from pipper.core.manifest.imports.elsewhere import (
+from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.imports.origins import (
     SEVERAL_INDEXES,
     account_notes,
     bare_index,
@@ -16,7 +17,6 @@ from pipper.core.manifest.imports.elsewhere import (
     further_indexes,
     unread_keys,
 )
-from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.members import PathSource
 
 _READ = (

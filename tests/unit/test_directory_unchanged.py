@@ -7,8 +7,8 @@ import pytest
 
 from pipper.core.reads import FOLDERS, OBJECT, Read, ReadLog
 from pipper.repository.recorded import RecordedStore
-from pipper.storage.directory.looking import is_as_read
 from pipper.storage.directory.store import DirectoryStore
+from pipper.storage.directory.unchanged import is_as_read
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ _NO_FOLDER = re.compile(r"^[/\\]|^[A-Za-z]:|\.(whl|zip|tar\.[a-z0-9]+|tgz)$")
 _OF_ENVIRONMENT = re.compile(r"(PIP|UV|PDM|PIPPER)_(EXTRA_|DEFAULT_)?(INDEX(_URL)?|FIND_LINKS)")
 
 
-class Elsewhere(Struct, frozen=True, kw_only=True):
+class UnreadSource(Struct, frozen=True, kw_only=True):
     """A place that pipper does not read."""
 
     pattern: str
@@ -60,7 +60,7 @@ Indexes = Mapping[str, str]
 """URLs by the name of the index."""
 
 
-def elsewhere_of(tool: Table) -> tuple[Elsewhere, ...]:
+def unread_sources_of(tool: Table) -> tuple[UnreadSource, ...]:
     """Return the places that the tables below `[tool]` name; empty without any."""
     readers = {
         **{"uv": _uv, "poetry": _poetry, "pdm": _pdm, "hatch": _hatch},
@@ -70,15 +70,15 @@ def elsewhere_of(tool: Table) -> tuple[Elsewhere, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def places_in_file(name: str, document: Table) -> tuple[Elsewhere, ...]:
+def places_in_file(name: str, document: Table) -> tuple[UnreadSource, ...]:
     """Return the places that a file beside a manifest names; `name` is one of `FILES`, or `pyproject.toml`."""
     read = _READERS.get(name)
     if read is None:
-        return elsewhere_of(_table(document.get("tool")))
+        return unread_sources_of(_table(document.get("tool")))
     return tuple(dict.fromkeys(replace(each, table=name) for each in read(document)))
 
 
-def _uv(table: Table) -> Iterator[Elsewhere]:
+def _uv(table: Table) -> Iterator[UnreadSource]:
     entries = list(_tables(table.get("index")))
     indexes = _by_name(entries)
     yield from _named(_table(table.get("sources")), "[tool.uv.sources]", "index", indexes)
@@ -91,7 +91,7 @@ def _uv(table: Table) -> Iterator[Elsewhere]:
         yield from _direct(table.get(key), "[tool.uv]")
 
 
-def _poetry(table: Table) -> Iterator[Elsewhere]:
+def _poetry(table: Table) -> Iterator[UnreadSource]:
     sources = list(_tables(table.get("source")))
     indexes = _by_name(sources)
     groups = [_table(each) for each in _table(table.get("group")).values()]
@@ -107,7 +107,7 @@ def _poetry(table: Table) -> Iterator[Elsewhere]:
             yield _index(each, "[[tool.poetry.source]]")
 
 
-def _pdm(table: Table) -> Iterator[Elsewhere]:
+def _pdm(table: Table) -> Iterator[UnreadSource]:
     label = "[[tool.pdm.source]]"
     for each in _tables(table.get("source")):
         if _is_public(each):
@@ -123,7 +123,7 @@ def _pdm(table: Table) -> Iterator[Elsewhere]:
             yield _place(name, "a URL", "[tool.pdm.resolution.overrides]")
 
 
-def _pdm_settings(table: Table) -> Iterator[Elsewhere]:
+def _pdm_settings(table: Table) -> Iterator[UnreadSource]:
     """Yield the indexes of PDM's settings: `[pypi]` is the index that it asks in place of the public one."""
     index = _table(table.get("pypi"))
     further = [{"name": name, **each} for name, each in index.items() if isinstance(each, Mapping)]
@@ -131,7 +131,7 @@ def _pdm_settings(table: Table) -> Iterator[Elsewhere]:
     yield from _pdm({"source": [*own, *further]})
 
 
-def _pipfile(table: Table) -> Iterator[Elsewhere]:
+def _pipfile(table: Table) -> Iterator[UnreadSource]:
     sources = list(_tables(table.get("source")))
     indexes = _by_name(sources)
     for category, entries in table.items():
@@ -142,7 +142,7 @@ def _pipfile(table: Table) -> Iterator[Elsewhere]:
             yield _index(each, "[[source]]")
 
 
-def _hatch(table: Table) -> Iterator[Elsewhere]:
+def _hatch(table: Table) -> Iterator[UnreadSource]:
     for name, each in _table(table.get("envs")).items():
         env, label = _table(each), f"[tool.hatch.envs.{name}]"
         for key in ("dependencies", "extra-dependencies"):
@@ -155,7 +155,7 @@ def _hatch(table: Table) -> Iterator[Elsewhere]:
             yield _place(ANY, "the workspace", label)
 
 
-def _rye(table: Table) -> Iterator[Elsewhere]:
+def _rye(table: Table) -> Iterator[UnreadSource]:
     for each in _tables(table.get("sources")):
         yield _index(each, "[[tool.rye.sources]]")
     if "workspace" in table:
@@ -163,7 +163,7 @@ def _rye(table: Table) -> Iterator[Elsewhere]:
     yield from _direct(table.get("dev-dependencies"), "[tool.rye]")
 
 
-def _pixi(table: Table) -> Iterator[Elsewhere]:
+def _pixi(table: Table) -> Iterator[UnreadSource]:
     label = "[tool.pixi]"
     for key in ("pypi-dependencies", "dependencies"):
         yield from _named(_table(table.get(key)), label, "index", {})
@@ -173,17 +173,17 @@ def _pixi(table: Table) -> Iterator[Elsewhere]:
             yield from _pixi(_table(each)) if key == "target" else _pixi_feature(_table(each))
 
 
-def _pixi_feature(table: Table) -> Iterator[Elsewhere]:
+def _pixi_feature(table: Table) -> Iterator[UnreadSource]:
     """Yield the places of a feature, which has no features of its own."""
     yield from _pixi({key: each for key, each in table.items() if key != "feature"})
 
 
-def _pip_tools(table: Table) -> Iterator[Elsewhere]:
+def _pip_tools(table: Table) -> Iterator[UnreadSource]:
     for each in (table, _table(table.get("compile"))):
         yield from _of_options(each, "[tool.pip-tools]")
 
 
-def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[Elsewhere]:
+def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[UnreadSource]:
     """Yield the entries `name = {path = …}` of a table, or of several for different environments."""
     for name, value in entries.items():
         for entry in _tables(value if isinstance(value, list) else [value]):
@@ -209,7 +209,7 @@ def _mend(name: str, entry: Table) -> str:
     return f"write `{toml_key(name)} = {toml_inline(pairs)}` {_UNDER.format('sources')}"
 
 
-def _of_options(table: Table, label: str) -> Iterator[Elsewhere]:
+def _of_options(table: Table, label: str) -> Iterator[UnreadSource]:
     """Yield the indexes and folders of links in options of pip's kind."""
     for key in ("index-url", "extra-index-url", "extra-index-urls", "find-links"):
         value = table.get(key)
@@ -219,7 +219,7 @@ def _of_options(table: Table, label: str) -> Iterator[Elsewhere]:
                 yield _index({"url": url}, f"`{key}` of {label}")
 
 
-def _direct(entries: object, label: str) -> Iterator[Elsewhere]:
+def _direct(entries: object, label: str) -> Iterator[UnreadSource]:
     """Yield the requirements on a URL or a folder: `name @ URL`, or an editable one with its `egg`."""
     for text in _list(entries):
         found = (_DIRECT.match(text) or _EGG.search(text)) if isinstance(text, str) else None
@@ -236,15 +236,15 @@ def _is_public(entry: Table) -> bool:
     return not entry.get("url") and str(entry.get("name")).lower() == _BUILT_IN
 
 
-def _index(entry: Table, label: str, pattern: str = ANY) -> Elsewhere:
+def _index(entry: Table, label: str, pattern: str = ANY) -> UnreadSource:
     name, url = entry.get("name"), entry.get("url")
     plain = without_account(url) if isinstance(url, str) else ""
     where = f"the index `{shown(name) if isinstance(name, str) else shown(plain)}`"
-    return Elsewhere(pattern=canonicalize_name(pattern), where=where, table=label, url=plain)
+    return UnreadSource(pattern=canonicalize_name(pattern), where=where, table=label, url=plain)
 
 
-def _place(name: str, where: str, label: str) -> Elsewhere:
-    return Elsewhere(pattern=canonicalize_name(name), where=where, table=label)
+def _place(name: str, where: str, label: str) -> UnreadSource:
+    return UnreadSource(pattern=canonicalize_name(name), where=where, table=label)
 
 
 def _table(value: object) -> Table:
@@ -259,7 +259,7 @@ def _tables(value: object) -> Iterator[Table]:
     return (each for each in _list(value) if isinstance(each, Mapping))
 
 
-_READERS: Mapping[str, Callable[[Table], Iterator[Elsewhere]]] = {
+_READERS: Mapping[str, Callable[[Table], Iterator[UnreadSource]]] = {
     **{"uv.toml": _uv, "pixi.toml": _pixi, "hatch.toml": _hatch},
     **{"pdm.toml": _pdm_settings, "Pipfile": _pipfile},
 }

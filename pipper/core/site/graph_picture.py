@@ -6,8 +6,8 @@ from urllib.parse import quote
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import SITE_PAGE
-from pipper.core.layout.site.description import text_of
-from pipper.core.layout.site.graph import PackageGraph
+from pipper.core.site.description import text_of
+from pipper.core.site.graph import PackageGraph
 from pipper.core.wording import counted
 
 _WIDTH, _LINE = 340, 28

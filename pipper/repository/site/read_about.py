@@ -2,8 +2,8 @@
 
 from pipper.core.layout.keys import METADATA_SUFFIX, wheel_key
 from pipper.core.layout.page import PageFile, ProjectPage
-from pipper.core.layout.site.about import NOTHING, About
 from pipper.core.ports import Store
+from pipper.core.site.about import NOTHING, About
 from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.wheels.metadata import parse_description, parse_headers
 

@@ -7,8 +7,8 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 
-from pipper.core.layout.site.assets import SCRIPT, STYLE
-from pipper.core.layout.site.description import text_of
+from pipper.core.site.assets import SCRIPT, STYLE
+from pipper.core.site.description import text_of
 
 SITE_FORMAT = "2"
 """Changes when pages of the same contents are written in another way."""

@@ -9,8 +9,8 @@ from pipper.cli.output import visible
 from pipper.cli.render.installed import installed_document
 from pipper.core.plan import Installed
 from pipper.core.wording import human_size
-from pipper.ops.query.published import PublishedVersion
 from pipper.ops.query.published_status import Outdated, PackageInfo
+from pipper.ops.query.published_versions import PublishedVersion
 
 _MOST_VERSIONS = 10
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from pipper.core.layout.keys import SITE_PAGE
-from pipper.core.layout.site.description import text_of
-from pipper.core.layout.site.frame import framed, made_from
-from pipper.core.layout.site.listing import ListedProject, Listing, dump_listing
+from pipper.core.site.description import text_of
+from pipper.core.site.frame import framed, made_from
+from pipper.core.site.listing import ListedProject, Listing, dump_listing
 from pipper.core.wording import counted
 
 

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pipper.core.manifest.edit import set_repository, set_rules
-from pipper.core.manifest.elsewhere import ANY
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.rules import served_by, with_rules
+from pipper.core.manifest.unread_sources import ANY
 from pipper.errors import UsageError
 from pipper.ops.context.guarded_index import held
 from pipper.ops.context.index_client import url_of_index

@@ -15,12 +15,12 @@ from pipper.core.layout.keys import SITE_PAGE
 from pipper.core.layout.page import PageFile, ProjectPage, dump_page
 from pipper.core.layout.published import PackageVersion, PublishedPackage, versions_of
 from pipper.core.layout.simple_pages import Address, anchor
-from pipper.core.layout.site.about import NOTHING, About
-from pipper.core.layout.site.description import description_html, link_of, text_of
-from pipper.core.layout.site.frame import framed, made_from
-from pipper.core.layout.site.graph import PackageGraph, graph_of
-from pipper.core.layout.site.graph_picture import graph_html
-from pipper.core.layout.site.listing import Listing, described_file, required_name, required_names
+from pipper.core.site.about import NOTHING, About
+from pipper.core.site.description import description_html, link_of, text_of
+from pipper.core.site.frame import framed, made_from
+from pipper.core.site.graph import PackageGraph, graph_of
+from pipper.core.site.graph_picture import graph_html
+from pipper.core.site.listing import Listing, described_file, required_name, required_names
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted, human_size
 

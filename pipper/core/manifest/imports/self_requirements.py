@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pipper.core.manifest.imports.elsewhere import name_at_start
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
+from pipper.core.manifest.imports.origins import name_at_start
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.manifest.self_reference import OwnProject
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pipper.core.layout.site.listing import Listing
+from pipper.core.site.listing import Listing
 
 _NEAR, _FAR = 12, 8
 """Packages that are shown one step and two steps away, in each direction."""
