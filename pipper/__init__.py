@@ -5,7 +5,7 @@ neighbour in its layer; `tests/unit/test_layers.py` enforces it.
 
 0. `errors`: one tree of errors; the class determines the exit code.
 1. `core`: values and pure functions. `core.manifest` (the requirements of a project), `core.lock` (exact
-   versions and files), `core.layout` (the keys and pages of a repository and of its site),
+   versions and files), `core.layout` (the keys and pages of a repository), `core.site` (its pages for people),
    `target` (which wheels fit), `plan`, and the ports: Store, Source, BuildEnvironments, Reporter.
 2. `system`: files, locks, threads and processes of the operating system.
 3. `http`: one HTTP client. `python`: interpreters and environments. `wheels`: the wheel gate (`wheels.gate`),

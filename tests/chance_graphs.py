@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from pipper.core.lock.consistency import check_consistency
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.declared import synthesised
@@ -152,7 +153,7 @@ def locked(graph: ChanceGraph, targets: Sequence[Target] = TARGETS) -> tuple[str
     except NoSolutionError as error:
         return f"{error.message}\n{error.cause}\n{error.hint}", None
     lock = assemble(manifest.inputs(), {}, solutions)
-    lock.check()
+    check_consistency(lock)
     return dump_lock(lock), solutions
 
 

@@ -23,6 +23,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper import errors
+from pipper.core.lock.consistency import check_consistency
 from pipper.core.lock.model import Lock, LockedEnvironment, LockedFile, LockedPackage, Pin
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.constraints import parse_as_of
@@ -127,7 +128,7 @@ def run(case: Mapping[str, Any], *, backwards: bool = False, old: Lock | None = 
             case, manifest, old or _locked(case), router, listener, backwards=backwards, upgrade=old is None
         )
         outcome.lock = assemble(manifest.inputs(), {}, outcome.solutions)
-        outcome.lock.check()
+        check_consistency(outcome.lock)
     except errors.PipperError as error:
         outcome.error = error
     return outcome

@@ -89,7 +89,7 @@ class Aside:
     def _move_files_out(self) -> None:
         """Move it file by file: a folder of a lower layer of overlayfs cannot be renamed.
 
-        If the command is killed meanwhile, both parts are marked as unfinished, and what is in its place is made anew.
+        If the command is killed meanwhile, both parts are marked as unfinished, and what is in its place is recreated.
         The stamp goes first: with that, the next sync would have nothing to do.
         """
         self._is_half_out = True

@@ -187,9 +187,9 @@ def refuse_irreplaceable(environment: Environment) -> None:
 
 def _mounted(environment: Environment) -> MachineError:
     return MachineError(
-        f"cannot make `{environment.root}` anew: it is mounted, and cannot be renamed",
+        f"cannot recreate `{environment.root}`: it is mounted, and cannot be renamed",
         cause=f"it has Python {environment.replaces}",
-        hint=f"remove everything in `{environment.root}`, then run the command again: it fills the folder",
+        hint=f"remove everything in `{environment.root}`, then run the command again: it fills the directory",
     )
 
 

@@ -99,7 +99,7 @@ _SECTIONS = Recipe.__slots__
 def _read(place: str, root: str, key: str) -> Recipe | None:
     """Return the recipe at a place, if it is for this key and was written today in this run of the system."""
     path = f"{place}/{RECIPE}"
-    # An old one is made anew, so that `prune` sees that the wheels are in use.
+    # An old one is written again, so that `prune` sees that the wheels are in use.
     if os.lstat(path).st_mtime < time.time() - _DAY:
         return None
     text = read_sealed(path, recipe_subject(root))

@@ -140,7 +140,7 @@ def _look(entry: "os.DirEntry[str]") -> os.stat_result | None:
 
 def _endless(source: Path, here: Path) -> MachineError:
     return MachineError(
-        f"links in {source} lead to the same folders more than {_MOST_AGAIN:,} times",
+        f"links in {source} lead to the same directories more than {_MOST_AGAIN:,} times",
         cause="a build gets a copy of what each link leads to, and links that lead to each other's folders never end",
         hint=f"remove or move such links, for example in {here}",
     )

@@ -33,7 +33,7 @@ class VersionRange(Struct, frozen=True, kw_only=True):
 
     @property
     def fixed(self) -> tuple[Version, ...]:
-        """The versions that mend it."""
+        """The versions that fix it."""
         return tuple(at for kind, at in self.events if kind == "fixed")
 
 

@@ -8,7 +8,8 @@ from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import page_key
 from pipper.core.layout.objects import arrange, wheel_version
-from pipper.core.layout.page import PAGE_TYPE, ProjectPage, dump_page
+from pipper.core.layout.page import PAGE_TYPE, ProjectPage
+from pipper.core.layout.page_json import dump_page
 from pipper.core.ports import Store
 from pipper.core.wording import counted
 from pipper.errors import ConflictError

@@ -18,7 +18,8 @@ from pipper.core.layout.keys import (
     parse_marker,
     wheel_key,
 )
-from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage, parse_page, salvage_page
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
+from pipper.core.layout.page_json import parse_page, salvage_page
 from pipper.core.lock.model import LockedBundle, LockedFile
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.core.ports import CandidateFile, ObjectInfo, Release, ReleaseMetadata, Store

@@ -47,7 +47,7 @@ class WheelLook:
     """The requirements in METADATA; None if the wheel is not valid."""
     metadata_sha256: str = ""
     fault: str = ""
-    """Why the wheel is not valid, and what mends it."""
+    """Why the wheel is not valid, and the hint."""
     metadata_fault: str = ""
     """Why the METADATA object beside the wheel is wrong."""
     metadata: bytes = field(default=b"", repr=False)
@@ -72,7 +72,7 @@ class BundleLook(Struct, frozen=True, kw_only=True):
     """Of the wheel in the bundle."""
     dependencies: tuple[str, ...] = ()
     fault: str = ""
-    """Why the bundle is not valid, and what mends it."""
+    """Why the bundle is not valid, and the hint."""
 
     @property
     def version(self) -> Version:

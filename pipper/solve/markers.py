@@ -9,7 +9,7 @@ from pipper.core.target import Target, mentions_volatile
 from pipper.solve.formatted import text_of
 
 MARKER_HINT = "correct or remove its marker"
-"""What mends a marker that cannot be evaluated."""
+"""The hint for a marker that cannot be evaluated."""
 
 _EXTRA = re.compile(
     r"""

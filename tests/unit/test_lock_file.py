@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
+from pipper.core.lock.consistency import check_consistency
 from pipper.core.lock.model import (
     Dependency,
     Lock,
@@ -265,7 +266,7 @@ def test_a_second_version_of_a_name_belongs_to_another_environment() -> None:
     pins = (lock.packages[0].pin, lock.packages[1].pin, newer.pin)
     mixed = replace(both, environments=(replace(both.environments[0], packages=pins),))
     with pytest.raises(IntegrityError) as caught:
-        mixed.check()
+        check_consistency(mixed)
     assert "lists two versions of beta" in caught.value.cause
 
 

@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from pipper.core.lock.consistency import check_consistency
 from pipper.core.lock.model import Lock
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.model import Manifest
@@ -69,7 +70,7 @@ def locked(graph: ChanceGraph, extras: dict[str, list[str]], old: Lock | None) -
     goals = [Goal(target=LINUX, required=True)]
     solutions = resolve(request, preferred, goals, router, Reporter())
     lock = assemble(manifest.inputs(), {}, solutions)
-    lock.check()
+    check_consistency(lock)
     return lock, solutions
 
 

@@ -9,15 +9,8 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pipper.core.layout.page import (
-    Needs,
-    PageBundle,
-    PageFile,
-    ProjectPage,
-    dump_page,
-    parse_page,
-    salvage_page,
-)
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
+from pipper.core.layout.page_json import dump_page, parse_page, salvage_page
 from pipper.core.layout.provenance import FileNotes, FileOrigin, RemovedFile
 from pipper.errors import ConflictError, IntegrityError
 

@@ -4,28 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 
 from pipper.cli.command import Command, path_option
 from pipper.cli.options.build import build_option, names_from
 from pipper.cli.options.completion import locked
 from pipper.cli.options.settings import json_option, limit_option, repository_options, settings_from
-from pipper.cli.output import give_json, presentable, tell
-from pipper.cli.render.plan import change_lines
+from pipper.cli.output import presentable
+from pipper.cli.render.lock import print_check, print_lock, result_lines, unchanged_lines
 from pipper.core.manifest.constraints import parse_as_of
 from pipper.core.manifest.requirement import name_of, parse_requirement
-from pipper.core.wording import counted
 from pipper.errors import UsageError
 from pipper.ops.context.find_manifest import find_project_files
 from pipper.ops.context.project import no_project
 from pipper.ops.context.project_files import ProjectFiles
-from pipper.ops.lock.lock import LockOutcome, check_lock, lock_project
-from pipper.ops.lock.lock_stamp import write_lock_stamp
-from pipper.ops.lock.memorable import remember
+from pipper.ops.lock.lock import check_lock, keep_answers, lock_project
 from pipper.ops.lock.options import BARE
 
-_UNCHANGED = "Unchanged:"
 _EXAMPLES = """
 Examples:
   pipper lock                              # keep locked versions
@@ -97,15 +93,7 @@ def command(
     if files is None:
         raise no_project(settings.directory)
     if check:
-        difference = check_lock(settings, files)
-        if as_json:
-            give_json({"fresh": not difference, "difference": difference})
-        elif difference:
-            tell(f"pipper.lock is out of date: {difference}")
-            settings.reporter.info("hint: pipper lock")
-        else:
-            settings.reporter.info("pipper.lock is up to date")
-        return 1 if difference else 0
+        return print_check(check_lock(settings, files), settings.reporter, as_json=as_json)
     upgrades = [_upgrade(text) for text in packages]
     options = replace(
         BARE,
@@ -117,21 +105,15 @@ def command(
         offline=offline,
     )
     outcome = lock_project(settings, files, options, python=python, dry_run=dry_run, build=names_from(build))
-    if as_json:
-        give_json(_document(outcome))
-    else:
-        for line in change_lines(outcome.changes):
-            (tell if dry_run else settings.reporter.info)(line)
-    done = "Locked" if outcome.written else _UNCHANGED
-    settings.reporter.info(_summary(outcome, "Would lock" if dry_run else done))
-    if outcome.stamp:
-        warnings = [presentable(f"warning: {text}") for text in outcome.warnings]
-        lines = [*warnings, presentable(_summary(outcome, _UNCHANGED))]
-        write_lock_stamp(settings, files, outcome.stamp.key, lines, outcome.stamp.watched)
-    if outcome.memo:
-        remember(
-            settings, outcome.memo, [*change_lines(outcome.changes), _summary(outcome, done)], presentable
-        )
+    print_lock(outcome, settings.reporter, dry_run=dry_run, as_json=as_json)
+    keep_answers(
+        settings,
+        files,
+        outcome,
+        result=result_lines(outcome),
+        unchanged=unchanged_lines(outcome),
+        presentable=presentable,
+    )
     return 0
 
 
@@ -143,48 +125,3 @@ def _upgrade(text: str) -> Requirement:
             f"-P: `{text}` is not a name with versions", hint="write it as in `-P foo` or `-P foo==1.2`"
         )
     return found
-
-
-def _summary(outcome: LockOutcome, done: str) -> str:
-    """Return one sentence on the whole lock."""
-    count = counted(len(outcome.lock.packages), "package")
-    replaced = [f"{each.name} {version}" for each in outcome.changes for version in each.other_bytes]
-    more = f"; other bytes for {', '.join(replaced)}" if replaced else ""
-    return f"{done} {count} for {_environments(outcome)}{more}"
-
-
-def _environments(outcome: LockOutcome) -> str:
-    """Return for what the lock has a solution: the environment at hand, and how many of the others."""
-    others = len(outcome.environments) - 1
-    if not others:
-        return outcome.environments[0]
-    solved = len(outcome.solved) - 1
-    if not outcome.at_hand:
-        return (
-            f"{solved + 1} of {others + 1} environments" if solved < others else f"{others + 1} environments"
-        )
-    some = counted(others, "other") if solved == others else f"{solved} of {counted(others, 'other')}"
-    return f"{outcome.at_hand} and {some}"
-
-
-def _document(outcome: LockOutcome) -> dict[str, object]:
-    """`lock --json`: written, environments, packages (name, version, source), changes (name, before, after).
-
-    A change has `other_bytes`, a list of versions, only if there are some.
-    """
-    return {
-        "written": outcome.written,
-        "environments": list(outcome.environments),
-        "packages": [
-            {"name": package.name, "version": package.version or None, "source": package.source}
-            for package in outcome.lock.packages
-        ],
-        "changes": [
-            {
-                key: value
-                for key, value in asdict(change).items()
-                if key in ("name", "before", "after") or (key == "other_bytes" and value)
-            }
-            for change in outcome.changes
-        ],
-    }

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from packaging.markers import InvalidMarker
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 
 from pipper.core.document import DOCUMENT_LIMIT, Node, line_of, read_toml
+from pipper.core.lock.consistency import check_consistency
+from pipper.core.lock.inputs_reader import member_path, read_inputs
 from pipper.core.lock.model import (
     LOCK_VERSION,
     RESTORE,
@@ -22,8 +23,8 @@ from pipper.core.lock.model import (
     inconsistent,
     sort_key,
 )
-from pipper.core.manifest.inputs import PATH, Inputs, MemberInputs
-from pipper.core.standards import read_marker, read_specifiers, version_of
+from pipper.core.manifest.inputs import PATH, Inputs
+from pipper.core.standards import read_marker, version_of
 from pipper.core.target import MARKER_NAMES, Target, needed_markers
 from pipper.core.urls import index_url_fault, is_signed, url_fault
 from pipper.errors import IntegrityError, UsageError
@@ -31,18 +32,15 @@ from pipper.errors import IntegrityError, UsageError
 CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSAFE_KEY = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]|^[A-Za-z][A-Za-z0-9+.-]*:")
-_UNSAFE_PATH = re.compile(r"^[/~]|\\|^[A-Za-z]:")
 
 _LONGEST_VALUE = 500
 """Characters of a variable of an environment."""
 
 _TOP = ("lock-version", "authorized", "expires-at", "inputs", "repositories", "environments", "packages")
-_INPUTS = tuple(name.replace("_", "-") for name in Inputs.__struct_fields__)
 _ENVIRONMENT = (
     *("name", "markers", "failure", "conditions", "packages", "groups", "extras", "builds"),
     *("failed-groups", "failed-extras"),
 )
-_MEMBER = tuple(name.replace("_", "-") for name in MemberInputs.__struct_fields__)
 _LOCKED_MEMBER = ("name", "version", "source", "path", "editable", "dependencies")
 _PACKAGE = ("name", "version", "source", "dependencies", "wheels", "sdist", "build-requires")
 _FILE = ("key", "url", "wheel", "size", "sha256", "bundle-size", "bundle-sha256")
@@ -57,7 +55,7 @@ def parse_lock(data: bytes, *, label: str) -> Lock:
     """
     lock = read_lock_parts(data, label=label)
     _refuse_cut_off(lock, data, label)
-    lock.check()
+    check_consistency(lock)
     return lock
 
 
@@ -65,7 +63,7 @@ def read_lock_parts(data: bytes, *, label: str) -> Lock:
     """Return the lock in `data` as `parse_lock` does, but allow inconsistent and missing parts."""
     top = _top(data, label)
     expires_at = _expiry(top)
-    inputs = _inputs(top.at("inputs"))
+    inputs = read_inputs(top.at("inputs"))
     packages = top.at("packages", []).items()
     return Lock(
         expires_at=expires_at,
@@ -129,77 +127,6 @@ def _refuse_cut_off(lock: Lock, data: bytes, label: str) -> None:
         raise UsageError(f"{label} is damaged at line {line}", cause="its end is missing", hint=RESTORE)
 
 
-def _inputs(node: Node) -> Inputs:
-    node.only(_INPUTS)
-    for table in (node.at("groups"), node.at("extras")):
-        if "" in table.entries():
-            raise table.fail("a group or an extra without a name")
-    prereleases, build_allow = node.at("prereleases", False), node.at("build-allow", False)
-    return Inputs(
-        name=node.text_at("name", ""),
-        requires_python=_specifiers(node.at("requires-python")),
-        requirements=node.at("requirements").texts(),
-        groups=node.at("groups").mapping(Node.texts),
-        extras=node.at("extras").mapping(Node.texts),
-        sources=node.at("sources").mapping(Node.text),
-        repositories=node.at("repositories").texts(),
-        index=node.at("index").flag(),
-        indexes=node.at("indexes", {}).mapping(Node.text),
-        private=node.at("private", []).texts(),
-        prereleases=prereleases.texts() if isinstance(prereleases.value, list) else prereleases.flag(),
-        constraints=node.at("constraints", []).texts(),
-        overrides=node.at("overrides", []).texts(),
-        exclude=node.at("exclude", []).texts(),
-        environments=node.at("environments", []).texts(),
-        as_of=node.text_at("as-of", ""),
-        cool_down=node.text_at("cool-down", ""),
-        conflicts=tuple(map(_conflicting, node.at("conflicts", []).items())),
-        files=node.at("files", {}).mapping(Node.text),
-        build_allow=build_allow.texts() if isinstance(build_allow.value, list) else build_allow.flag(),
-        members=node.at("members", {}).mapping(_member),
-    )
-
-
-def _member(node: Node) -> MemberInputs:
-    node.only(_MEMBER)
-    return MemberInputs(
-        path=_path(node.at("path")),
-        editable=node.at("editable").flag(),
-        version=node.text_at("version", ""),
-        requires_python=_specifiers(node.at("requires-python", "")),
-        requirements=node.at("requirements", []).texts(),
-        extras=node.at("extras", {}).mapping(Node.texts),
-        build_files=node.text_at("build-files", ""),
-    )
-
-
-def _path(node: Node) -> str:
-    """Return the path of a member; raise IntegrityError if it is not relative."""
-    text = node.text()
-    if not text or not text.isprintable() or _UNSAFE_PATH.search(text):
-        raise IntegrityError(
-            f"{node.place}: unsafe path `{text[:200]}`",
-            cause="the path of a member must be relative to the directory of the lock",
-            hint=RESTORE,
-        )
-    return text
-
-
-def _conflicting(node: Node) -> tuple[str, ...]:
-    for each in node.items():
-        if not each.text().removeprefix("group:"):
-            raise each.fail("a group or an extra without a name")
-    return node.texts()
-
-
-def _specifiers(node: Node) -> str:
-    try:
-        read_specifiers(node.text())
-    except InvalidSpecifier as error:
-        raise node.fail("not version specifiers (PEP 440)") from error
-    return node.text()
-
-
 def _environment(node: Node) -> LockedEnvironment:
     node.only(_ENVIRONMENT)
     conditions = tuple(map(_condition, node.at("conditions", []).items()))
@@ -245,7 +172,7 @@ def _pin(node: Node) -> Pin:
     text = node.text()
     spelled, separator, path = text.partition(" @ ")
     if separator and (name := canonicalize_name(spelled)) == spelled:
-        return Pin(name=name, path=_path(node.replaced(path)))
+        return Pin(name=name, path=member_path(node.replaced(path)))
     spelled, separator, version = text.partition("==")
     name = canonicalize_name(spelled)
     if not separator or name != spelled:
@@ -271,7 +198,7 @@ def _locked_member(node: Node) -> LockedPackage:
         version=_version(version.text(), version) if version.text() else "",
         source=node.text_at("source"),
         dependencies=tuple(map(Dependency.parse, node.at("dependencies").texts())),
-        path=_path(node.at("path")),
+        path=member_path(node.at("path")),
         editable=node.at("editable").flag(),
     )
 

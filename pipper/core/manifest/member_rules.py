@@ -58,14 +58,14 @@ class MemberRules:
                     pattern=ANY,
                     where=f"the repository `{entry.alias}`",
                     table=f"[repositories] of the member `{label}`",
-                    mend=f'write `{entry.alias} = "{shown(entry.url)}"` into [repositories] of the project',
+                    hint=f'write `{entry.alias} = "{shown(entry.url)}"` into [repositories] of the project',
                 )
         if not manifest.index:
             yield UnreadSource(
                 pattern=ANY,
                 where="a repository alone",
                 table=f"`index = false` of the member `{label}`",
-                mend="write `index = false` into the manifest of the project, or remove it from the member",
+                hint="write `index = false` into the manifest of the project, or remove it from the member",
             )
         if manifest.index_url:
             yield UnreadSource(

@@ -54,6 +54,25 @@ def parse_requirement(text: str, *, where: str = "") -> Requirement:
     return found
 
 
+def releases_of(texts: Iterable[str], *, example: str) -> dict[NormalizedName, SpecifierSet]:
+    """Return the versions that `NAME`, `NAME:VERSION` or requirements of names and versions alone mean, by project.
+
+    `example` is a range of versions for the hint. Raises UsageError for anything else, and for a project given twice.
+    """
+    found: dict[NormalizedName, SpecifierSet] = {}
+    for text in texts:
+        requirement = parse_requirement(text)
+        if requirement.extras or requirement.marker or requirement.url:
+            raise UsageError(f"`{text}` is not NAME or NAME:VERSION", hint="write it as in foo:1.2.3 or foo")
+        name = name_of(requirement)
+        if name in found:
+            raise UsageError(
+                f"{name} is given twice", hint=f"give one range of versions, as in {name}:{example}"
+            )
+        found[name] = requirement.specifier
+    return found
+
+
 def requirement_holds(requirement: Requirement, markers: Mapping[str, str]) -> bool:
     """Return whether a requirement counts with these markers and no extra; raises UsageError if it is undefined."""
     try:

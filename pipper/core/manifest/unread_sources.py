@@ -42,7 +42,7 @@ class UnreadSource(Struct, frozen=True, kw_only=True):
     url: str = ""
     """The URL if it is an index, without user name and password."""
 
-    mend: str = ""
+    hint: str = ""
     """What to do about it, where the usual advice does not fit."""
 
     def is_one_of(self, urls: Iterable[str]) -> bool:
@@ -190,14 +190,14 @@ def _named(entries: Table, label: str, key: str, indexes: Indexes) -> Iterator[U
             where = next((text for each, text in _PLACES.items() if entry.get(each)), "")
             index = entry.get(key)
             if where:
-                yield replace(_place(name, where, label), mend=_mend(name, entry))
+                yield replace(_place(name, where, label), hint=_hint(name, entry))
             elif isinstance(index, str):
                 found = {"name": index, "url": indexes.get(index, index if ":/" in index else "")}
                 if not _is_public(found):
                     yield _index(found, label, name)
 
 
-def _mend(name: str, entry: Table) -> str:
+def _hint(name: str, entry: Table) -> str:
     """Return how pipper takes a project from its folder; empty for a file, and for what is no relative folder."""
     if entry.get("workspace"):
         return 'write `members = ["DIR"]` ' + _UNDER.format("workspace") + " for the directory that has it"

@@ -1,6 +1,6 @@
 """The list of projects of a site, `index.json` in the root: PEP 691, with what the pages need to know of each other.
 
-It is made from the projects' pages and can always be made anew.
+It is made from the projects' pages and can always be made again.
 """
 
 import json

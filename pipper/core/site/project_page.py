@@ -12,7 +12,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pipper.core.layout.keys import SITE_PAGE
-from pipper.core.layout.page import PageFile, ProjectPage, dump_page
+from pipper.core.layout.page import PageFile, ProjectPage
+from pipper.core.layout.page_json import dump_page
 from pipper.core.layout.published import PackageVersion, PublishedPackage, versions_of
 from pipper.core.layout.simple_pages import Address, anchor
 from pipper.core.site.about import NOTHING, About

@@ -13,7 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
-from pipper.core.lock.model import MOST_NESTED, Lock, LockedEnvironment, sort_key
+from pipper.core.lock.consistency import MOST_NESTED
+from pipper.core.lock.model import Lock, LockedEnvironment, sort_key
 from pipper.core.lock.selection import Selection, select
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requested import without_name

@@ -48,7 +48,7 @@ def install_build_environment(
 
     `built` are the wheels of those that are source distributions, by the hash of these.
 
-    It is made if it is missing or was restored from elsewhere, and mended if files of it are missing or were changed.
+    It is made if it is missing or was restored from elsewhere, and repaired if files of it are missing or were changed.
     Its folder is named after the packages, their hashes and the interpreter. The caller is within `cache.in_use`.
     Raises what `fetch_wheels`, `make_venv` and `apply_plan` raise, and MachineError if a link is in its place.
     """

@@ -63,7 +63,7 @@ def choose_environment(
 ) -> Environment:
     """Return the environment a command works on; create nothing. `pythons` are the project's.
 
-    The project's own is put back first if it is missing because a killed command had set it aside to make it anew,
+    The project's own is put back first if it is missing because a killed command had set it aside to recreate it,
     unless the command only `looks`.
 
     It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
@@ -137,8 +137,8 @@ def _own_environment(
         version = present.interpreter.target.python_full_version
         if is_inside(os.path.realpath(root), os.path.realpath(own)):
             raise MachineError(
-                f"cannot make `{own}` anew: the project is in it, and would go with it",
-                hint="name another folder with PIPPER_ENVIRONMENT, or leave that variable out",
+                f"cannot recreate `{own}`: the project is in it, and would go with it",
+                hint="name another directory with PIPPER_ENVIRONMENT, or leave that variable out",
             )
     made = environment_of(of_new_venv(own, base, None))
     return replace(made, is_missing=True, replaces=version)

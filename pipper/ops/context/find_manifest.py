@@ -55,6 +55,14 @@ def _lists(folder: Path, member: Path) -> bool:
     return False
 
 
+def two_manifests(folder: Path) -> UsageError:
+    """Return the error for a folder with two manifests: nobody can tell which one counts."""
+    return UsageError(
+        f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
+        hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
+    )
+
+
 def _nearest(directory: Path, named: Path | None) -> Path | None:
     for folder in (directory, *directory.parents):
         own, standard = folder / PIPPER_TOML, folder / PYPROJECT_TOML
@@ -63,10 +71,7 @@ def _nearest(directory: Path, named: Path | None) -> Path | None:
         if standard in found and not _has_table(read_bytes(standard) or b""):
             found.remove(standard)
         if len(found) > 1:
-            raise UsageError(
-                f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
-                hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
-            )
+            raise two_manifests(folder)
         if found and found[0] != named:
             refuse_foreign(found[0])
             refuse_foreign(lock_beside(str(found[0])))

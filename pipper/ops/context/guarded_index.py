@@ -76,7 +76,7 @@ def _not_asked(name: NormalizedName, place: UnreadSource) -> UnfollowedError:
             f'write `NAME = "{shown(place.url)}"` into [tool.pipper.indexes] and what comes from there into'
             f' [tool.pipper.sources], or there `{name} = "index"`'
         )
-    hint = place.mend or hint
+    hint = place.hint or hint
     return UnfollowedError(
         f"`{name}` {'may come' if place.pattern == ANY else 'comes'} from {place.where} in {place.table},"
         " which pipper does not read",

@@ -123,7 +123,7 @@ def _first(settings: Settings, pythons: Pythons, cache_dir: Path | None) -> Inte
 
 
 def _of_version(
-    settings: Settings, request: VersionRequest, cache_dir: Path | None, mend: str
+    settings: Settings, request: VersionRequest, cache_dir: Path | None, hint: str
 ) -> Interpreter:
     found = find_interpreter(
         request.admits, request.may_admit, environ=settings.environ, home=settings.home, cache_dir=cache_dir
@@ -132,7 +132,7 @@ def _of_version(
         raise MachineError(
             f"this machine has no Python {request.text}",
             cause="it is neither on PATH nor in the directories of pyenv and uv",
-            hint=f"install it, or {mend}",
+            hint=f"install it, or {hint}",
         )
     return found
 

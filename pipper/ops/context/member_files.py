@@ -16,6 +16,7 @@ from pipper.core.manifest.reader import parse_manifest, parse_member, read_sourc
 from pipper.core.manifest.stated_name import stated_name
 from pipper.core.manifest.unread_sources import unread_sources_of
 from pipper.errors import UsageError
+from pipper.ops.context.find_manifest import two_manifests
 from pipper.ops.context.project_files import PIPPER_TOML, PYPROJECT_TOML, SETUP_FILES
 from pipper.system.digest import digest_each
 from pipper.system.files import read_bytes
@@ -93,10 +94,7 @@ def _manifest(top: Node, own: bytes | None, folder: Path, label: str) -> Manifes
             elsewhere=unread_sources_of(tool.entries()),
         )
     if "pipper" in tool:
-        raise UsageError(
-            f"{folder} has two manifests: {PIPPER_TOML} and {PYPROJECT_TOML} with [tool.pipper]",
-            hint=f"remove {PIPPER_TOML}, or the table [tool.pipper] with its subtables",
-        )
+        raise two_manifests(folder)
     manifest = parse_manifest(own, label=f"{label}/{PIPPER_TOML}")
     return replace(manifest, elsewhere=unread_sources_of(tool.entries()))
 

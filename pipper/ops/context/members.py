@@ -218,7 +218,7 @@ def _with_own_name(stated: StatedProject, label: str) -> Manifest:
         pattern=stated.name,
         where="a directory without [build-system]",
         table=f"the workspace (`{label}`)",
-        mend=f"add [build-system] to {label}/{PYPROJECT_TOML}, or publish it to a repository",
+        hint=f"add [build-system] to {label}/{PYPROJECT_TOML}, or publish it to a repository",
     )
     return replace(stated.manifest, elsewhere=(*stated.manifest.elsewhere, place))
 

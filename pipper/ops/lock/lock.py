@@ -3,7 +3,7 @@
 The solver is imported only if the old lock is not up to date, and if no remembered solve still holds (`memo`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,9 +26,9 @@ from pipper.ops.context.interpreters import pinned
 from pipper.ops.context.project import Edit, Project, project_of, read_project
 from pipper.ops.context.project_files import LOCK_NAME, PYTHON_VERSION, ProjectFiles
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.lock.lock_stamp import lock_basis, stamp_key
+from pipper.ops.lock.lock_stamp import lock_basis, stamp_key, write_lock_stamp
 from pipper.ops.lock.memo import Memo, memo_key, memo_of
-from pipper.ops.lock.memorable import NotingReporter, asked_for, is_memorable, places_of, recalled
+from pipper.ops.lock.memorable import NotingReporter, asked_for, is_memorable, places_of, recalled, remember
 from pipper.ops.lock.options import BARE, LockOptions
 from pipper.ops.lock.targets import failed_parts, no_solution
 from pipper.ops.lock.up_to_date import is_up_to_date, manifest_difference
@@ -169,6 +169,28 @@ def lock_project(
         stamp=_stamp(basis, text, _watched(files, project)) if stays else None,
         memo=memo,
     )
+
+
+def keep_answers(
+    settings: Settings,
+    files: ProjectFiles,
+    outcome: LockOutcome,
+    *,
+    result: Iterable[str],
+    unchanged: Iterable[str],
+    presentable: Callable[[str], str],
+) -> None:
+    """Keep the stamp and the memo of a lock, with the lines that a later `lock` prints.
+
+    `result` is for one that makes this lock again, `unchanged` for one that leaves it as it is; `presentable` hides
+    secrets.
+    """
+    if outcome.stamp:
+        write_lock_stamp(
+            settings, files, outcome.stamp.key, [*map(presentable, unchanged)], outcome.stamp.watched
+        )
+    if outcome.memo:
+        remember(settings, outcome.memo, result, presentable)
 
 
 def _solved(

@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from pipper.build.backend import Builder
 from pipper.cache.cache import Cache
+from pipper.core.lock.consistency import check_consistency
 from pipper.core.lock.diff import replaced_files
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.manifest.members import ITSELF
@@ -129,7 +130,7 @@ def lock_for_goals(
 
         lock = with_build_tools(lock, wanted, sdists, basis.builder.environments, beside)
         _warn_of_builds(lock, solutions, settings.reporter)
-    lock.check()
+    check_consistency(lock)
     _keep_private_names(old, lock)
     _require_same_bytes(project, options, old, lock)
     return lock

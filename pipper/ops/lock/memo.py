@@ -217,7 +217,7 @@ def _beside(root: str) -> "Iterator[bytes | None]":
 
 
 def _installation() -> str:
-    """Return what changes when pipper, or a package that it runs on, is installed anew; raises OSError.
+    """Return what changes when pipper, or a package that it runs on, is reinstalled; raises OSError.
 
     Of a checkout that is installed as editable, that is the latest change of a module.
     """

@@ -1,7 +1,7 @@
 """What a command has to know of a solve to remember it: whether it can be, what options ask, what is said."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, json
@@ -112,7 +112,7 @@ def recalled(settings: Settings, root: Path, key: str) -> Memo | None:
 
 
 def remember(
-    settings: Settings, memo: Memo, result: Sequence[str], presentable: Callable[[str], str]
+    settings: Settings, memo: Memo, result: Iterable[str], presentable: Callable[[str], str]
 ) -> None:
     """Keep the memo of a solve; `result` is what the command said of the lock, `presentable` hides secrets."""
     messages = [*memo.messages, *(Message(RESULT, text) for text in result)]

@@ -1,4 +1,4 @@
-"""`audit`: known weaknesses of the locked packages that come from the index, and whether an upgrade reaches a mend."""
+"""`audit`: known vulnerabilities of the locked packages from the index, and whether an upgrade reaches a fix."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -15,13 +15,13 @@ from pipper.core.lock.model import Lock
 from pipper.core.manifest.inputs import INDEX, PATH
 from pipper.core.manifest.model import Manifest
 from pipper.core.manifest.requested import asking
-from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.requirement import releases_of
 from pipper.core.manifest.root_label import BY_COMMAND
 from pipper.core.ports import Source
 from pipper.core.standards import read_specifiers
 from pipper.core.urls import is_signed, origin, plain
 from pipper.core.wording import counted
-from pipper.errors import IntegrityError, NoSolutionError, UsageError
+from pipper.errors import IntegrityError, NoSolutionError
 from pipper.ops.context.environments import interpreter_at_hand, open_cache
 from pipper.ops.context.open_sources import Sources, open_sources
 from pipper.ops.context.project import Project, find_project
@@ -51,18 +51,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 def wanted_by_name(texts: Iterable[str], *, every: bool) -> list[Wanted]:
     """Return what `NAME`, `NAME:VERSION` or a requirement asks for; raises UsageError for anything else."""
-    found: dict[NormalizedName, Wanted] = {}
-    for text in texts:
-        requirement = parse_requirement(text)
-        if requirement.extras or requirement.marker or requirement.url:
-            raise UsageError(f"`{text}` is not NAME or NAME:VERSION", hint="write it as in foo:1.2.3 or foo")
-        name = name_of(requirement)
-        if name in found:
-            raise UsageError(
-                f"{name} is given twice", hint=f"give one range of versions, as in {name}:>=1,<3"
-            )
-        found[name] = Wanted(name=name, specifier=requirement.specifier, every=every)
-    return list(found.values())
+    found = releases_of(texts, example=">=1,<3")
+    return [Wanted(name=name, specifier=specifier, every=every) for name, specifier in found.items()]
 
 
 def choose(wanted: Wanted, offers: Sequence[Offer], where: str) -> list[Offer]:

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.published import PackageVersion, PublishedPackage, replaced_alone, versions_of
-from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.requirement import releases_of
 from pipper.core.standards import read_version
 from pipper.errors import ConflictError, PipperError, UsageError, gravest
 from pipper.ops.context.settings import Settings
@@ -166,15 +166,8 @@ class _Run:
 
 def _asked(request: PruneRequest) -> dict[NormalizedName, SpecifierSet | None]:
     """Return the versions to remove by project, None where the rules decide."""
-    found: dict[NormalizedName, SpecifierSet | None] = {}
-    for text in request.releases:
-        requirement = parse_requirement(text)
-        if requirement.extras or requirement.marker or requirement.url:
-            raise UsageError(f"`{text}` is not NAME or NAME:VERSION", hint="write it as in foo:1.2.3 or foo")
-        name = name_of(requirement)
-        if name in found:
-            raise UsageError(f"{name} is given twice", hint=f"give one range of versions, as in {name}:<2")
-        found[name] = requirement.specifier if str(requirement.specifier) else None
+    releases = releases_of(request.releases, example="<2")
+    found = {name: specifier if str(specifier) else None for name, specifier in releases.items()}
     if not request.rules.is_given and (not found or None in found.values()):
         raise UsageError(
             "nothing says which versions to remove",

@@ -97,7 +97,7 @@ def remove_site(settings: Settings, *, dry_run: bool = False) -> SiteOutcome:
 def keep_site(repository: Repository, names: Iterable[NormalizedName], reporter: Reporter) -> None:
     """Show on the site, if there is one, what a command has changed in these projects.
 
-    What was published stays so if that fails: then a warning says how to make the pages anew.
+    What was published stays so if that fails: then a warning says how to write the pages again.
     """
     wanted = sorted(set(names))
     try:

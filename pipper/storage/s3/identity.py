@@ -1,6 +1,6 @@
 """Whose credentials a request has, and the errors for those that cannot be found, used or renewed.
 
-Each names the step that chose them, the host that failed, and the command that mends it.
+Each names the step that chose them, the host that failed, and the command that fixes it.
 """
 
 import re

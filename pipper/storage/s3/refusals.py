@@ -86,7 +86,7 @@ def refused(error: "ClientError", request: Request) -> AccessError:
         cause = f"{_KEY_CODES[code]}{request.identity.asked_with}"
         hint = _CLOCK if code == "RequestExpired" else hint
         return AccessError(f"{request.what}: {code}", cause=cause, hint=hint)
-    action, hint = _mend(text, request)
+    action, hint = _hint(text, request)
     if code in {"403", "400"}:
         text = ""
     cause = f"no permission for {action}"
@@ -103,7 +103,7 @@ def refused(error: "ClientError", request: Request) -> AccessError:
     )
 
 
-def _mend(text: str, request: Request) -> tuple[str, str]:
+def _hint(text: str, request: Request) -> tuple[str, str]:
     """Return the action that is missing, and how to get it."""
     action, purpose = _ACTIONS.get(request.operation, _ACTIONS["read"])
     found = _PARTS.search(text)

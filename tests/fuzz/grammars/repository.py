@@ -7,15 +7,8 @@ from packaging.utils import canonicalize_name
 from pipper.core.layout.keys import bundle_version, marker_body, parse_marker
 from pipper.core.layout.legacy_version import deserialize, key_version, serialize, to_semver
 from pipper.core.layout.objects import arrange
-from pipper.core.layout.page import (
-    Needs,
-    PageBundle,
-    PageFile,
-    ProjectPage,
-    dump_page,
-    parse_page,
-    salvage_page,
-)
+from pipper.core.layout.page import Needs, PageBundle, PageFile, ProjectPage
+from pipper.core.layout.page_json import dump_page, parse_page, salvage_page
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.repository.source import Repository

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 from packaging.utils import canonicalize_name
 
-from pipper.core.layout.page import ProjectPage, dump_page, parse_page
+from pipper.core.layout.page import ProjectPage
+from pipper.core.layout.page_json import dump_page, parse_page
 from pipper.core.site.about import About
 from pipper.core.site.description import description_html
 from pipper.core.site.listing import (

@@ -98,12 +98,12 @@ def without_elsewhere(found: ImportedManifest) -> ImportedManifest:
         for entry in entries:
             where = _where(entry, found.elsewhere)
             if where and isinstance(entry, str):
-                mend = (
+                hint = (
                     "name one in [sources]"
                     if where.startswith(SEVERAL_INDEXES)
                     else "publish it to a repository"
                 )
-                notes[f"`{_shown(entry)}` from {where}: {mend}, then require it"] = None
+                notes[f"`{_shown(entry)}` from {where}: {hint}, then require it"] = None
             else:
                 left.append(entry)
         return tuple(left)

@@ -98,11 +98,11 @@ class _Reader:
             return _left_out(f"{place}: `{path}` is not a relative path: run `pipper add --editable {path}`")
         project = self._find(source.path)
         if posixpath.normpath(project.path if project else path) == ".":
-            mend = "`pipper init --from FILE` converts its pyproject.toml or setup.cfg"
-            return _left_out(f"{place}: the project of this directory: {mend}")
+            hint = "`pipper init --from FILE` converts its pyproject.toml or setup.cfg"
+            return _left_out(f"{place}: the project of this directory: {hint}")
         if project is None:
-            mend = f"when it has one, run `pipper add --editable {path}`"
-            return _left_out(f"{place}: the directory `{path}` has no project with a name: {mend}")
+            hint = f"when it has one, run `pipper add --editable {path}`"
+            return _left_out(f"{place}: the directory `{path}` has no project with a name: {hint}")
         marker = f" ; {line['marker']}" if line["marker"] else ""
         return ImportedManifest(
             dependencies=(f"{project.name}{line['extras'] or ''}{marker}",),
