@@ -180,7 +180,7 @@ class _Story:
 
     def _loosenable(self, need: Need | None) -> list[str]:
         """Return the user's own specifiers that take part: those that affect `need`, or all of them."""
-        limits = {one.need: _limit(one) for one in self._limits if not one.by}
+        limits = {one.need: _limit(one) for one in self._limits if not one.by and one.origin != "rest"}
         if need in limits:
             return [limits[need]]
         overridden = [name for name in self._replaced() if need is None or name == need.name]
@@ -288,7 +288,7 @@ class _Story:
 
 
 def _limit(one: Limited) -> str:
-    return f"`-P {one.need.text}`" if one.is_option else f"the constraint on `{one.need.name}`"
+    return f"`-P {one.need.text}`" if one.origin == "option" else f"the constraint on `{one.need.name}`"
 
 
 def _newest(shelf: Shelf, one: Requires) -> Version:

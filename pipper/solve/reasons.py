@@ -1,11 +1,16 @@
 """The reasons for clauses, from which explanations of conflicts are made."""
 
+from typing import Literal
+
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Pin
 from pipper.core.manifest.root_label import BY_PROJECT, PROJECT, RootLabel
 from pipper.solve.catalogue import Need
+
+LimitOrigin = Literal["manifest", "option", "rest"]
+"""What sets a constraint: the manifest, an option of the command, or the solution of the rest of the project."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -36,15 +41,16 @@ class Limited(Struct, frozen=True, kw_only=True):
     need: Need
     by: Pin | None = None
     """The unmanaged distribution that requires it; None for a constraint."""
-    is_option: bool = False
-    """Whether an option of the command gives it, not the manifest."""
+    origin: LimitOrigin = "manifest"
 
     def __str__(self) -> str:
         if self.by:
             by = f"{self.by.name} {self.by.version}"
             return f"{by}, which is already installed, requires {self.need.text}"
-        if self.is_option:
+        if self.origin == "option":
             return f"this command asks for {self.need.text}"
+        if self.origin == "rest":
+            return f"the rest of the project has {self.need.text}"
         return f"the manifest's constraints limit {self.need.name} to {self.need.specifier}"
 
 

@@ -37,6 +37,8 @@ class SolveRequest(Struct, frozen=True, kw_only=True):
     """Limits on versions that require nothing by themselves."""
     wanted_now: tuple[Requirement, ...] = ()
     """Limits like constraints, from an option of the command."""
+    rest: tuple[Requirement, ...] = ()
+    """Limits like constraints: the versions that the rest of the project has. Without markers."""
     unmanaged: Mapping[Pin, tuple[Requirement, ...]] = field(default_factory=dict)
     """Requirements of unmanaged distributions in the environment, which limit versions too."""
     apart: Mapping[RootLabel, Mapping[NormalizedName, Version]] = field(default_factory=dict)

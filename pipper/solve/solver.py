@@ -15,7 +15,7 @@ from pipper.solve.clauses import Clause, ExhaustedError, ImpossibleError
 from pipper.solve.explain import explain_exhaustion, explain_impossibility
 from pipper.solve.outcome import Outcome
 from pipper.solve.prefetch import read_ahead
-from pipper.solve.reasons import Asked, Limited, Withheld
+from pipper.solve.reasons import Asked, Limited, LimitOrigin, Withheld
 from pipper.solve.request import Resolution, SolveRequest
 from pipper.solve.router import SourceRouter
 from pipper.solve.search import LiftedError, Search
@@ -177,16 +177,17 @@ def _asked(request: SolveRequest, catalogue: Catalogue) -> list[Asked]:
 
 def _limits(request: SolveRequest, catalogue: Catalogue) -> dict[NormalizedName, list[Limited]]:
     limits: dict[NormalizedName, dict[str, Limited]] = {}
-    limiting: Iterable[tuple[Pin | None, bool, tuple[Requirement, ...]]] = (
-        (None, True, request.wanted_now),
-        (None, False, request.constraints),
-        *((pin, False, requirements) for pin, requirements in request.unmanaged.items()),
+    limiting: Iterable[tuple[Pin | None, LimitOrigin, tuple[Requirement, ...]]] = (
+        (None, "rest", request.rest),
+        (None, "option", request.wanted_now),
+        (None, "manifest", request.constraints),
+        *((pin, "manifest", requirements) for pin, requirements in request.unmanaged.items()),
     )
-    for by, is_option, requirements in limiting:
+    for by, origin, requirements in limiting:
         for requirement in requirements:
             need = catalogue.limit(requirement, unmanaged=by is not None)
             if need is not None:
-                limited = Limited(need=need, by=by, is_option=is_option)
+                limited = Limited(need=need, by=by, origin=origin)
                 limits.setdefault(need.name, {})[f"{by or ''} {need.text}"] = limited
     return {name: [found[text] for text in sorted(found)] for name, found in limits.items()}
 

@@ -275,6 +275,27 @@ def test_R11_a_common_version_is_found_between_the_versions_of_both(project: Wor
     assert parts_of(project)["e"] == {"t": "1.0", "z": "1.5"}
 
 
+def test_R11_what_is_common_suits_parts_that_limit_different_projects_of_it(project: Workspace) -> None:
+    project.publish(*(project.wheel(name, f"{n}.0") for name in ("aa", "bb") for n in (1, 2, 3)))
+    tables = '[dependency-groups]\ncpu = ["aa<3"]\ndev = ["bb<3"]\n'
+    write(project, '[["group:cpu", "group:dev"]]', "aa", "bb", tables=tables)
+    assert "warning" not in project.run("lock").stderr
+    environments = tomllib.loads(project.lock.read_text())["environments"]
+    assert {(*each["packages"],) for each in environments} == {("aa==2.0", "bb==2.0")}
+
+
+def test_R11_the_reason_of_a_part_without_a_solution_names_the_rest_of_the_project(
+    project: Workspace,
+) -> None:
+    project.publish(*(project.wheel("aa", f"{n}.0") for n in (1, 2, 3)))
+    tables = '[optional-dependencies]\nnew = ["aa>=3"]\nold = ["aa<3"]\n'
+    write(project, '[["new", "old"]]', "aa", tables=tables)
+    project.run("lock")
+    told = project.run("sync", "--extra", "old", code=3).stderr
+    assert "the rest of the project has aa==3.0" in told
+    assert "constraint" not in told
+
+
 @pytest.mark.parametrize("command", [("why",), ("tree",), ("tree", "--invert")])
 def test_R11_a_query_about_what_is_not_shown_tells_which_parts_have_it(
     command: tuple[str, ...], project: Workspace

@@ -83,10 +83,12 @@ def _suiting(
         if not missing:
             return base
         try:
-            together = _solved_together(request, common, next(iter(missing)), router)
+            # What suits the parts before stays where it can: else each part takes its own choice back in turn.
+            suited = replace(request, preferred={**request.preferred, **_versions(base)})
+            together = _solved_together(suited, common, next(iter(missing)), router)
             names = {pin.name for pin in base.pins}
             limits |= {pin.name: pinned(pin) for pin in together.pins if pin.name in names}
-            limited = replace(request, roots=common, constraints=(*request.constraints, *limits.values()))
+            limited = replace(request, roots=common, rest=tuple(limits.values()))
             base = solve(limited, router, budget=budget)
         except NO_SOLUTION:
             break
@@ -176,7 +178,7 @@ class _Beside(Struct, frozen=True, kw_only=True):
             request,
             roots={**self.common, **{label: request.roots[label] for label in labels}},
             preferred={**preferred, **versions},
-            constraints=(*request.constraints, *map(pinned, self.base.pins), *limits),
+            rest=(*map(pinned, self.base.pins), *limits),
         )
         return solve(wanted, self.router, budget=OPTIONAL_STEPS)
 
