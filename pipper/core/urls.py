@@ -6,9 +6,11 @@
 import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_IN_URLS = re.compile(r"[^!-\[\]-~]")
+"""A space, a backslash, a control character, and what is not ASCII."""
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
 _METADATA = frozenset(
     # Besides the link-local address, here clouds give credentials to any process on the machine.
@@ -57,6 +59,11 @@ def split_s3_url(url: str) -> tuple[str, str]:
 def is_access_point(bucket: str) -> bool:
     """Return whether this is the ARN of an access point of S3."""
     return bucket.startswith("arn:") and split_s3_url(f"s3://{bucket}") == (bucket, "")
+
+
+def quoted_url(url: str) -> str:
+    """Return a URL with the characters percent-encoded that none may have (RFC 3986); what is encoded stays so."""
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]|") if _NOT_IN_URLS.search(url) else url
 
 
 def join_url(base: str, link: str) -> str:

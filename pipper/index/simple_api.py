@@ -12,7 +12,7 @@ from packaging.utils import InvalidSdistFilename, NormalizedName, canonicalize_n
 from pipper.core.plain_json import load_json
 from pipper.core.redaction import shown
 from pipper.core.standards import MOST_TAGS, read_sdist_name, tag_count
-from pipper.core.urls import join_url, split_url
+from pipper.core.urls import join_url, quoted_url, split_url
 from pipper.errors import StoreError
 from pipper.index.page_hash import other_hash
 from pipper.index.project_page import JSON_TYPE, IndexFile, ProjectFiles
@@ -207,10 +207,13 @@ class _Anchors(HTMLParser):
 
 def _joiner(base: str) -> Callable[[str], str]:
     """Return a function that makes a link absolute; its result is empty if the link is not a file's URL."""
+    base = quoted_url(base)
     root = "/".join(base.split("/", 3)[:3])
+    # Only an index in a directory has files on this machine.
+    schemes = ("https://", "http://", *(["file://"] if base.startswith("file://") else []))
 
     def absolute(link: str) -> str:
-        link = link.partition("#")[0]
+        link = quoted_url(link.partition("#")[0])
         if link.startswith(("https://", "http://")):
             return link
         if link.startswith("/") and not link.startswith("//") and root:
@@ -218,7 +221,7 @@ def _joiner(base: str) -> Callable[[str], str]:
         joined = join_url(base, link)
         if not joined:
             return link  # `releases_of` says that it is malformed
-        return joined if joined.startswith(("https://", "http://", "file://")) else ""
+        return joined if joined.startswith(schemes) else ""
 
     return absolute
 

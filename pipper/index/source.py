@@ -13,6 +13,7 @@ from pipper.core.manifest.inputs import INDEX
 from pipper.core.ports import CandidateFile, Release, ReleaseFile, ReleaseMetadata
 from pipper.core.reads import PAGE, ReadLog
 from pipper.core.reporter import Reporter
+from pipper.core.urls import quoted_url
 from pipper.errors import AccessError, IntegrityError, PipperError, StoreError
 from pipper.http.client import Answer
 from pipper.index.cache import CachedPage, PageCache, fresh_until, is_kept
@@ -220,16 +221,18 @@ class IndexSource:
         self, name: NormalizedName, answer: Answer, moved: str, known: CachedPage | None
     ) -> CachedPage:
         """Return the page in an answer, and store it; the `known` one if that is the same."""
-        cache, until = self._open()[1], fresh_until(answer.headers)
+        (connection, cache), until = self._open(), fresh_until(answer.headers)
         digest = sha256(answer.body).hexdigest()
         if known is not None and known.files is not None and (known.digest, known.url) == (digest, moved):
             cache.confirm_page(name, known, until)
             return known
         headers = answer.headers
+        files = parse_page(
+            unpacked_body(answer), content_type=headers.get("content-type", ""), url=answer.url, name=name
+        )
+        _require_inside(connection.url, files)
         page = CachedPage(
-            files=parse_page(
-                unpacked_body(answer), content_type=headers.get("content-type", ""), url=answer.url, name=name
-            ),
+            files=files,
             digest=digest,
             url=moved,
             etag=headers.get("etag", ""),
@@ -281,3 +284,14 @@ def _unexpected(what: str, answer: Answer) -> StoreError:
     return StoreError(
         f"cannot read {what}", cause=f"the index answered with status {answer.status}", hint=_SERVER
     )
+
+
+def _require_inside(index: str, page: ProjectFiles) -> None:
+    """Raise IntegrityError if a page of an index in a directory lists a file outside it: no sync would take it."""
+    root = quoted_url(index)
+    for file in (*page.files, *page.sdists):
+        if file.url.startswith("file:") and not file.url.startswith(root):
+            raise IntegrityError(
+                f"the index {index} lists a file outside its directory: {file.url}",
+                hint="name a web server as the index that serves both, or put the files into the directory",
+            )

@@ -543,3 +543,31 @@ def test_no_two_runs_write_other_bytes_whatever_the_order_of_publishing(
             empty.run("lock")
             locks.add(empty.lock.read_text().replace(index.root, "ROOT"))
     assert len(locks) == 1
+
+
+def of_directory(workspace: Workspace, folder: Path, files: Path, link: str) -> None:
+    """Write an index in a directory with `foo`, and a manifest that requires it."""
+    wheel = workspace.wheel("foo", "1.0")
+    files.mkdir(parents=True)
+    (files / wheel.name).write_bytes(wheel.read_bytes())
+    (folder / "foo").mkdir(parents=True, exist_ok=True)
+    (folder / "foo/index.html").write_text(f'<a href="{link}/{wheel.name}">{wheel.name}</a>')
+    workspace.app.mkdir(parents=True, exist_ok=True)
+    workspace.manifest.write_text(f'dependencies = ["foo"]\n[index]\nurl = "file://{folder}"\n')
+
+
+def test_an_index_whose_urls_have_spaces_is_locked_and_synced(empty: Workspace) -> None:
+    folder = empty.root / "my índex"
+    of_directory(empty, folder, folder / "foo/my files", "my files")
+    empty.run("lock")
+    assert "my%20%C3%ADndex/foo/my%20files/foo-1.0" in empty.lock.read_text()
+    empty.run("lock", "--check")
+    empty.run("sync")
+    assert empty.installed() == {"foo": "1.0"}
+
+
+def test_a_file_outside_an_index_in_a_directory_is_refused_before_it_is_locked(empty: Workspace) -> None:
+    of_directory(empty, empty.root / "web/simple", empty.root / "web/packages", "../../packages")
+    told = empty.refused("lock", code=4, subject="lists a file outside its directory").stderr
+    assert "packages/foo-1.0" in told
+    assert not empty.lock.exists()

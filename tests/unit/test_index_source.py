@@ -333,10 +333,10 @@ def test_a_refused_index_tells_how_credentials_are_given(start: Start, tmp_path:
 
 
 def test_an_index_may_be_a_folder_of_files(start: Start, tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path / "index" / "files", "foo", "1.0", requires=["bar"])
+    wheel = make_wheel(tmp_path / "index" / "simple" / "files", "foo", "1.0", requires=["bar"])
     page = tmp_path / "index" / "simple" / "foo" / "index.html"
     page.parent.mkdir(parents=True)
-    page.write_text(f'<a href="../../files/{wheel.name}">{wheel.name}</a>')
+    page.write_text(f'<a href="../files/{wheel.name}">{wheel.name}</a>')
     url = (tmp_path / "index" / "simple").as_uri() + "/"
     source = IndexSource(lambda: Connection(url=url, reader=Disk()), tmp_path / "cache")
     assert [str(each) for each in needs(source).requires_dist] == ["bar"]
