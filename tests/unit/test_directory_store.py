@@ -18,6 +18,7 @@ from pipper.errors import (
 )
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.locks import os_lock
+from pipper.system.regular_file import LARGEST
 from tests.commands import CHECKOUT, PATIENCE, start
 
 PLAIN = "application/octet-stream"
@@ -94,6 +95,19 @@ def test_a_damaged_note_costs_nothing_but_the_metadata(store: DirectoryStore, ro
         found = store.head("foo/x")
         assert found is not None
         assert (found.etag, found.metadata) == (etag, {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in its file system")
+def test_notes_that_are_pipes_or_too_large_are_no_notes(store: DirectoryStore, root: Path) -> None:
+    etag = store.create("foo/x", b"body", content_type=PLAIN, metadata={"version": "1"})
+    (note,) = root.glob(".pipper-store/notes/*")
+    os.truncate(note, LARGEST + 1)
+    for _ in range(2):
+        found = store.head("foo/x")
+        assert found is not None
+        assert (found.etag, found.metadata) == (etag, {})
+        note.unlink()
+        os.mkfifo(note)
 
 
 @pytest.mark.parametrize("place", [".pipper-store", ".pipper-store/notes", ".pipper-store/notes/*"])

@@ -6,6 +6,7 @@ modification, or (in a copy of the directory) for the same sha256. A missing, in
 one more reading of the file, and never gives a wrong result.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from pipper.system.os_errors import os_errors
 from pipper.system.regular_file import read_regular
 
 _DAMAGED = (IsADirectoryError, NotADirectoryError, MsgspecError, ValueError, RecursionError)
+_NO_NOTE = (errno.EFBIG, errno.EINVAL)
+"""A file that is too large, and one that is not regular."""
 
 
 class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +52,10 @@ class Notes:
                 return json.decode(read_regular(path), type=Note)
             except (FileNotFoundError, *_DAMAGED):
                 return None
+            except OSError as error:
+                if error.errno in _NO_NOTE:
+                    return None
+                raise
 
     def put(self, key: str, note: Note, *, staging: Path) -> None:
         """Write the note of `key`, first to the folder `staging`, which must be on the same file system."""

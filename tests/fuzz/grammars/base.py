@@ -15,6 +15,8 @@ Shape = Literal["json", "toml", "lines", "word"]
 
 _HEAVIEST = 4 << 20
 """Characters of a tree that is not bent further."""
+_LARGEST = 80 << 20
+"""Bytes of a mutant: more than pipper reads of any document, and less than the memory of a trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class Grammar:
         data = self.seeds[at]
         is_whole = rng.random() < 0.8
         if is_whole:
-            data = self._bent(rng, at, count)
+            data = self._bent(rng, at, count)[:_LARGEST]
         if not is_whole or rng.random() < 0.05:
             for _ in range(count):
                 data = mutate_bytes(rng, data, self.seeds)
