@@ -13,7 +13,7 @@ import fcntl
 import os
 
 from pipper.apply.stamp import STAMP
-from pipper.python.venv import ASIDE, BESIDE, STATE, UNFINISHED, place_of_beside, venv_python_path
+from pipper.python.venv import ASIDE, BESIDE, STATE, UNFINISHED, is_made, place_of_beside, venv_python_path
 
 TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class Aside:
         """Move it file by file: a folder of a lower layer of overlayfs cannot be renamed.
 
         If the command is killed meanwhile, both parts are marked as unfinished, and what is in its place is recreated.
-        The stamp goes first: with that, the next sync would have nothing to do.
+        That one is marked only when all that no `venv` makes is out: nothing else is cleared. The stamp goes first:
+        with that, the next sync would have nothing to do.
         """
         self._is_half_out = True
         os.mkdir(self._path, os.stat(self._root).st_mode & 0o777)
@@ -102,6 +103,9 @@ class Aside:
         if os.path.exists(f"{self._root}/{STATE}/{STAMP}"):
             os.mkdir(f"{self._path}/{STATE}")
             os.rename(f"{self._root}/{STATE}/{STAMP}", f"{self._path}/{STATE}/{STAMP}")
+        for name in sorted(os.listdir(self._root)):
+            if not is_made(name):
+                _move(f"{self._root}/{name}", f"{self._path}/{name}")
         os.close(os.open(f"{self._root}/{UNFINISHED}", _NEW, 0o666))
         _move(self._root, self._path)
         os.unlink(f"{self._path}/{UNFINISHED}")

@@ -4,12 +4,13 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
 from pipper.errors import MachineError
 from pipper.python.interpreter import Interpreter, of_new_venv
-from pipper.python.venv import SCRIPTS, STATE, UNFINISHED, venv_python_path
+from pipper.python.venv import SCRIPTS, STATE, UNFINISHED, is_made, venv_python_path
 from pipper.system.files import write_atomic
 from pipper.system.locks import make_folder, os_lock
 from pipper.system.os_errors import machine_error, os_errors
@@ -81,7 +82,10 @@ def venv_python(directory: Path) -> Path | None:
 
 
 def refuse_occupied(root: Path) -> None:
-    """Raise MachineError if `root` has files of other kinds than a virtual environment, finished or not."""
+    """Raise MachineError if `root` has files of other kinds than a virtual environment, finished or not.
+
+    The mark of an unfinished one is not enough to clear a folder: anybody can put it into a clone.
+    """
     try:
         entries = set(os.listdir(root)) - {STATE}
     except FileNotFoundError:
@@ -91,7 +95,10 @@ def refuse_occupied(root: Path) -> None:
                 hint=f"remove the link, or create `{os.path.realpath(root)}`",
             ) from None
         return
-    if not entries or UNFINISHED in entries or venv_python(root) is not None:
+    if UNFINISHED in entries:
+        _refuse_others(root, entries)
+        return
+    if not entries or venv_python(root) is not None:
         return
     if (root / "pyvenv.cfg").exists():
         raise MachineError(
@@ -101,6 +108,24 @@ def refuse_occupied(root: Path) -> None:
         )
     raise MachineError(
         f"`{root}` exists and is not a virtual environment", hint="move it away, or use `--python EXE`"
+    )
+
+
+def _refuse_others(root: Path, entries: Iterable[str]) -> None:
+    """Raise MachineError if a folder with the mark of an unfinished environment may have files of the user."""
+    others = sorted(name for name in entries if not is_made(name))
+    if root.is_symlink():
+        cause = f"it is a link to `{os.path.realpath(root)}`, where the files may be yours"
+        hint = "remove the link, then run the command again"
+    elif others:
+        cause = f"`{others[0]}` in it is not part of a virtual environment"
+        hint = f"move `{root}` away, then run the command again"
+    else:
+        return
+    raise MachineError(
+        f"`{root}` is marked as an unfinished environment, and pipper does not clear it",
+        cause=cause,
+        hint=hint,
     )
 
 
@@ -139,8 +164,9 @@ def _fill(folder: Path, name: str, base: Interpreter) -> None:
 
 
 def _clear(root: Path) -> None:
+    """Remove what `venv` or pipper made in an unfinished environment, and nothing else."""
     for entry in list(os.scandir(root)):
-        if entry.name not in (STATE, UNFINISHED):
+        if is_made(entry.name) and entry.name not in (STATE, UNFINISHED):
             shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
 
 

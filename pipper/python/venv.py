@@ -20,6 +20,8 @@ SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 PYTHON = f"{SCRIPTS}/python.exe" if os.name == "nt" else f"{SCRIPTS}/python"
 """The python of a virtual environment, below it."""
 
+_MADE = {"bin", "Scripts", "lib", "lib64", "Lib", "include", "Include", "share", "pyvenv.cfg", ".gitignore"}
+
 
 def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     """Return the python of the virtual environment in `directory`, or None if it is missing or unfinished."""
@@ -28,6 +30,11 @@ def venv_python_path(directory: "str | os.PathLike[str]") -> str | None:
     )
     done = os.path.exists(python) and os.path.exists(config) and not os.path.exists(unfinished)
     return os.path.abspath(python) if done else None
+
+
+def is_made(name: str) -> bool:
+    """Return whether an entry of this name at the root of an environment is one that `venv` or pipper makes."""
+    return name in _MADE or name == STATE or name.startswith(f"{STATE}-")
 
 
 def place_of_beside(name: str, kind: str) -> str | None:

@@ -669,6 +669,36 @@ def test_B02_an_environment_that_is_a_link_to_an_empty_folder_of_the_project_is_
     assert "Nothing to do" in workspace.run("sync").stderr
 
 
+@pytest.mark.parametrize("target", [".", "src", "../app/src/.."])
+@pytest.mark.parametrize("command", [("sync",), ("add", "gamma"), ("run", "python", "-V")], ids=" ".join)
+def test_B02_the_mark_of_an_unfinished_environment_behind_a_link_clears_nothing(
+    workspace: Workspace, target: str, command: tuple[str, ...]
+) -> None:
+    """A link is git's to check out, and so is the mark: what they lead to is the user's."""
+    shutil.rmtree(workspace.venv)
+    for name in (".git/HEAD", "src/mine.py", "src/lib/mine.c"):
+        (workspace.app / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace.app / name).write_text("mine")
+    workspace.venv.symlink_to(target)
+    (workspace.venv / ".pipper-unfinished").touch()
+    before = tree(workspace.app)
+    done = workspace.run(*command, code=8)
+    assert "the project is in it" in done.stderr or "does not clear it" in done.stderr
+    assert tree(workspace.app) == before
+
+
+@pytest.mark.parametrize("place", [".", "..", "src"])
+def test_B02_the_mark_of_an_unfinished_environment_clears_no_folder_that_the_user_names(
+    workspace: Workspace, place: str
+) -> None:
+    (workspace.app / "src").mkdir()
+    (workspace.app / "src" / "mine.py").write_text("mine")
+    (workspace.app / place / ".pipper-unfinished").touch()
+    before = tree(workspace.app)
+    workspace.run("sync", env={"PIPPER_ENVIRONMENT": place}, code=8)
+    assert tree(workspace.app) == before
+
+
 def test_B02_a_dangling_environment_is_told(workspace: Workspace) -> None:
     shutil.rmtree(workspace.venv)
     workspace.venv.symlink_to("nowhere")

@@ -258,6 +258,7 @@ def test_what_was_set_aside_goes_when_the_one_in_its_place_is_complete(old: Work
     """As after a kill of a command that made it in its place."""
     shutil.copytree(old.venv, old.app / ASIDE, symlinks=True)
     (old.venv / ".pipper" / "stamp").unlink()
+    (old.venv / "mine.txt").unlink()
     (old.venv / UNFINISHED).touch()
     old.run("sync")
     assert not is_old(old)
@@ -496,7 +497,7 @@ def test_an_environment_that_was_set_aside_halfway_is_whole_again(
         old.run(
             "sync", *(() if after else ("--reinstall", "alpha"))
         )  # with its stamp, it would look at nothing
-        assert is_old(old) == (after == 0)
+        assert is_old(old) == (after < 2)  # what no `venv` makes goes first, after the stamp
     else:
         assert tree(old.venv) == before
     assert beside(old) == [".venv"]

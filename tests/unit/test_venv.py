@@ -63,11 +63,11 @@ def test_C1_the_mark_of_an_unfinished_environment_is_the_last_to_go(
     make_venv(tmp_path / "venv", this_interpreter())
     expected = tree(tmp_path / "venv")
     (tmp_path / "venv" / ".pipper-unfinished").touch()
-    (tmp_path / "venv" / "half").mkdir()
+    (tmp_path / "venv" / "include" / "half").mkdir()
     remove = shutil.rmtree
 
     def stuck(path: str, **options: object) -> None:
-        if os.path.basename(path) == "half":  # noqa: PTH119 - as it comes
+        if os.path.basename(path) == "include":  # noqa: PTH119 - as it comes
             raise OSError(5, "Input/output error", path)
         remove(path)
 
@@ -94,3 +94,44 @@ def test_a_folder_that_is_no_environment_is_left_as_it_is(tmp_path: Path, entry:
     else:
         make_venv(tmp_path / "mine", this_interpreter())
         assert before.items() <= tree(tmp_path / "mine", skip=()).items()
+
+
+def test_the_mark_of_an_unfinished_environment_clears_no_other_files(tmp_path: Path) -> None:
+    """Anybody can put it into a clone, where it may be the user's folder that is named as the environment."""
+    (tmp_path / "mine" / "lib").mkdir(parents=True)
+    for name in (".pipper-unfinished", "notes.txt", "lib/mine.c"):
+        (tmp_path / "mine" / name).touch()
+    before = tree(tmp_path / "mine", skip=())
+    with pytest.raises(MachineError, match="does not clear it") as caught:
+        make_venv(tmp_path / "mine", this_interpreter())
+    assert "`notes.txt` in it" in caught.value.cause
+    assert tree(tmp_path / "mine", skip=()) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_the_mark_of_an_unfinished_environment_clears_nothing_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "src" / "lib").mkdir(parents=True)
+    for name in (".pipper-unfinished", "lib/mine.c"):
+        (tmp_path / "src" / name).touch()
+    (tmp_path / "venv").symlink_to("src")
+    before = tree(tmp_path, skip=())
+    with pytest.raises(MachineError, match="does not clear it") as caught:
+        make_venv(tmp_path / "venv", this_interpreter())
+    assert "it is a link" in caught.value.cause
+    assert tree(tmp_path, skip=()) == before
+
+
+def test_what_comes_to_an_unfinished_environment_while_it_is_cleared_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_venv(tmp_path / "venv", this_interpreter())
+    (tmp_path / "venv" / ".pipper-unfinished").touch()
+    clear = new_venv._clear
+
+    def late(root: Path) -> None:
+        (root / "theirs.txt").write_text("theirs")
+        clear(root)
+
+    monkeypatch.setattr(new_venv, "_clear", late)
+    make_venv(tmp_path / "venv", this_interpreter())
+    assert (tmp_path / "venv" / "theirs.txt").exists()

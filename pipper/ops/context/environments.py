@@ -135,11 +135,12 @@ def _own_environment(
         if request.admits(present.interpreter) if request else _same_base(present.interpreter, base):
             return present
         version = present.interpreter.target.python_full_version
-        if is_inside(os.path.realpath(root), os.path.realpath(own)):
-            raise MachineError(
-                f"cannot recreate `{own}`: the project is in it, and would go with it",
-                hint="name another directory with PIPPER_ENVIRONMENT, or leave that variable out",
-            )
+    if is_inside(os.path.realpath(root), os.path.realpath(own)):
+        raise MachineError(
+            f"cannot {'recreate' if version else 'create'} `{own}`: the project is in it",
+            cause="what is in an environment goes with it when it is recreated",
+            hint=f"name another directory with PIPPER_ENVIRONMENT, or remove `{own}` if it is a link",
+        )
     made = environment_of(of_new_venv(own, base, None))
     return replace(made, is_missing=True, replaces=version)
 
