@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -92,6 +93,40 @@ def test_an_option_names_a_python_by_version_name_or_path(asked: str, project: W
     before = tree(python.parent.parent)
     assert "with Python 3.42.1" in project.run("sync", "--python", asked).stderr
     assert tree(python.parent.parent) == before
+
+
+@pytest.fixture
+def running_venv(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of an environment that runs pipper and is the first on PATH."""
+    root = project.root / "tool"
+    base = Path(sys.base_prefix) / "bin" / f"python{OWN}"
+    subprocess.run([base, "-m", "venv", "--without-pip", root], check=True)
+    monkeypatch.setattr(sys, "executable", str(root / "bin" / "python"))
+    monkeypatch.setenv("PATH", f"{root / 'bin'}{os.pathsep}{PATH}")
+    return root
+
+
+@pytest.mark.parametrize("command", [("sync",), ("add", "beta")])
+def test_a_version_names_no_environment_also_if_pipper_or_path_has_one_of_it(
+    command: tuple[str, ...], running_venv: Path, project: Workspace
+) -> None:
+    project.publish(project.wheel("beta"))
+    project.run("lock", "--python", OWN)
+    before = tree(running_venv)
+    done = project.run(*command, "--python", OWN)
+    assert f"Creating {project.venv} with Python {OWN}" in done.stderr
+    assert project.installed()["alpha"] == "1.0.0"
+    assert "alpha" in project.run("list", "--python", OWN).stdout, "a query looks at the same environment"
+    assert tree(running_venv) == before
+
+
+@pytest.mark.usefixtures("running_venv")
+def test_outside_of_a_project_a_version_names_no_environment(project: Workspace) -> None:
+    elsewhere = project.root / "elsewhere"
+    elsewhere.mkdir()
+    url = f"file:{project.repository}"
+    done = project.run("install", "alpha", "--python", OWN, "-b", url, "--dry-run", code=8, cwd=elsewhere)
+    assert "is not in an environment" in done.stderr
 
 
 def test_the_environment_is_made_anew_with_another_python_and_told(

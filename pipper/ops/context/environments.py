@@ -66,7 +66,8 @@ def choose_environment(
     The project's own is put back first if it is missing because a killed command had set it aside to recreate it,
     unless the command only `looks`.
 
-    It is `-t DIR`, else that of `--python` if this is in one, else the project's own, else the active environment.
+    It is `-t DIR`, else that of `--python` if this names a Python in one, else the project's own, else the active
+    environment.
     The project's own is as it will be created if it is missing, or if its Python is another one than `--python`
     or `.python-version` names or `pythons` has. Raises MachineError if the project's own or the folder of
     pipper's files belongs to another user, if a link leads the project's own or DIR out of the project, and if the
@@ -106,7 +107,7 @@ def _choose(settings: Settings, root: Path | None, place: Place, pythons: Python
         raise _base(interpreter, is_named=False)
     if interpreter.is_virtual and (is_named or own is None or interpreter.prefix == own):
         return environment_of(interpreter)
-    if place.reads and (is_named or own is None):
+    if place.reads and (own is None or (is_named and not version_request(str(place.python)))):
         return environment_of(interpreter)
     if own is not None and root is not None and not (place.system or place.active):
         return _own_environment(settings, root, own, interpreter, place)

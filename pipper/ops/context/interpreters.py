@@ -54,8 +54,8 @@ ANY = Pythons()
 def named_interpreter(settings: Settings, python: Path, cache_dir: Path | None) -> Interpreter:
     """Return the interpreter that `--python` names: by path, by name on PATH, or by version.
 
-    Raises UsageError if there is nothing at the path, MachineError if the interpreter does not run, or if the
-    machine has none of that version.
+    A version names no environment: it gives a base interpreter. Raises UsageError if there is nothing at the path,
+    MachineError if the interpreter does not run, or if the machine has none of that version.
     """
     text = str(python)
     request = version_request(text)
@@ -134,7 +134,8 @@ def _of_version(
             cause="it is neither on PATH nor in the directories of pyenv and uv",
             hint=f"install it, or {hint}",
         )
-    return found
+    # The one that runs pipper is often in an environment of its own, and the first on PATH in the active one.
+    return inspect_interpreter(found.base_executable, cache_dir) if found.is_virtual else found
 
 
 def pinned(settings: Settings, root: Path) -> VersionRequest | None:
