@@ -495,6 +495,47 @@ def test_what_is_removed_while_its_bundle_is_unpacked_stays_removed(
     assert legacy.kinds(days=0.5) == {}
 
 
+def before_page_write(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act once, before the next page is written."""
+    dump = pages.dump_page
+
+    def acted_before(page: ProjectPage) -> bytes:
+        monkeypatch.undo()
+        act()
+        return dump(page)
+
+    monkeypatch.setattr(pages, "dump_page", acted_before)
+
+
+def with_wrong_size(shelf: Shelf, name: str) -> None:
+    shelf.edit_page(name, lambda page: page["files"][0].update(size=1))
+
+
+def test_a_yank_while_an_entry_is_corrected_stays(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_wrong_size(shelf, "beta")
+    before_page_write(monkeypatch, lambda: shelf.yank("beta:1.0.0", reason="loses data"))
+    (mend,) = shelf.repair().mends
+    assert "corrected size on the page" in mend.text
+    assert shelf.page("beta")["files"][0]["yanked"] == "loses data"
+    assert shelf.kinds() == {}
+
+
+def test_dependencies_that_force_changes_while_an_entry_is_corrected_stay(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_wrong_size(shelf, "beta")
+    bundle = write_bundle(
+        shelf.wheel("beta"),
+        filename="beta-1.0.0-py3-none-any.whl",
+        output=shelf.root,
+        manifest={"dependencies": ["alpha"]},
+    )
+    before_page_write(monkeypatch, lambda: shelf.publish(bundle, force=True))
+    shelf.repair()
+    assert shelf.page("beta")["files"][0]["_pipper"]["dependencies"] == ["alpha"]
+    assert shelf.kinds() == {}
+
+
 def test_another_wheel_of_a_removed_version_stays_in_the_store_when_a_damaged_page_is_made_anew(
     shelf: Shelf,
 ) -> None:

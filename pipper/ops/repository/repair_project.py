@@ -194,7 +194,7 @@ class Mender:
     def _applied(self, page: ProjectPage, survey: Survey, work: Work) -> ProjectPage:
         """Return the current page with the changes."""
         files = [
-            work.corrected.get(file.url, file)
+            _corrected(file, work.corrected.get(file.url))
             for file in page.files
             if not self._is_lost(page, work.dropped.get(file.url))
         ]
@@ -212,8 +212,8 @@ class Mender:
     def _with_bundles(self, page: ProjectPage, survey: Survey, work: Work) -> ProjectPage:
         """Return the page with the bundles that could not be unpacked, or that others have noted in the meantime."""
         published = page.versions
-        known = {bundle.key for bundle in survey.read.page.bundles}
-        noted = {bundle.key: bundle for bundle in page.bundles if bundle.key not in known}
+        known = survey.read.page.bundles
+        noted = {bundle.key: bundle for bundle in page.bundles if bundle not in known}
         noted |= {bundle.key: bundle for bundle in work.noted}
 
         def counts(bundle: PageBundle) -> bool:
@@ -228,6 +228,11 @@ class Mender:
             return False
         now = self._store.head(f"{page.name}/{look.url}")
         return now is None or (look.info is not None and now.etag == look.info.etag)
+
+
+def _corrected(file: PageFile, right: PageFile | None) -> PageFile:
+    """Return an entry of the current page with what its wheel says, and nothing else of the surveyed page."""
+    return entry_by_wheel(file, right.size, right.metadata_sha256, right.needs) if right else file
 
 
 def _page_file(info: ObjectInfo, look: WheelLook, needs: Needs, bundles: Iterable[BundleLook]) -> PageFile:

@@ -18,6 +18,7 @@ class Work(Struct, kw_only=True):
     dropped: dict[str, WheelLook] = field(default_factory=dict)
     """Lost wheels whose entries go, by URL."""
     corrected: dict[str, PageFile] = field(default_factory=dict)
+    """By URL: what their wheels say counts; the rest is as the survey found it."""
     added: list[PageFile] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     noted: list[PageBundle] = field(default_factory=list)
