@@ -1,129 +1,61 @@
 """A survey of a repository: reads its objects and compares them with their keys and pages."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import Struct, structs
-from packaging.version import Version
+from msgspec import structs
 
 from pipper.core.archive_limits import Limits
 from pipper.core.layout.keys import bundle_version
-from pipper.core.layout.objects import Holding
-from pipper.core.layout.page import Needs, ProjectPage
+from pipper.core.layout.objects import Holding, arrange
+from pipper.core.layout.page import ProjectPage
 from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter, Task
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import IntegrityError, ObjectAbsentError, PipperError, StoreError
 from pipper.repository.legacy_bundles import REPLACE, needs_of, of_stored
+from pipper.repository.looks import BundleLook, Survey, WheelLook
 from pipper.repository.object_bodies import fetched, spooled
 from pipper.repository.source import ReadPage, Repository
 from pipper.system.parallel import attempt_each
-from pipper.wheels.bundle import BundledWheel, copy_wheel
+from pipper.wheels.bundle import copy_wheel
 from pipper.wheels.gate import open_wheel
 from pipper.wheels.metadata import CoreMetadata
 from pipper.wheels.name import parse_wheel_name
 
 _AT_ONCE = 1000
 """Objects of which it is in memory at once what was found."""
+_ROUNDS = 3
+"""How often a project is surveyed that others change meanwhile."""
 _REPUBLISH = "publish a valid wheel with --force"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelLook:
-    """A wheel in the store, and its faults."""
-
-    url: str
-    """Relative to the project's page."""
-    info: ObjectInfo | None = None
-    """None if the object does not exist."""
-    sha256: str = ""
-    needs: Needs | None = None
-    """The requirements in METADATA; None if the wheel is not valid."""
-    metadata_sha256: str = ""
-    fault: str = ""
-    """Why the wheel is not valid, and the hint."""
-    metadata_fault: str = ""
-    """Why the METADATA object beside the wheel is wrong."""
-    metadata: bytes = field(default=b"", repr=False)
-    """The correct METADATA, if the object beside the wheel is wrong."""
-
-    @property
-    def is_genuine(self) -> bool:
-        """Whether the wheel has the hash in its key."""
-        return self.info is not None and self.sha256[:16] == self.url.partition("/")[0]
-
-    @property
-    def is_faulty(self) -> bool:
-        """Whether anything is wrong with the wheel or the METADATA beside it."""
-        return not self.is_genuine or bool(self.fault or self.metadata_fault)
-
-
-class BundleLook(Struct, frozen=True, kw_only=True):
-    """A bundle in the store, and its fault."""
-
-    info: ObjectInfo
-    sha256: str = ""
-    """Of the wheel in the bundle."""
-    dependencies: tuple[str, ...] = ()
-    fault: str = ""
-    """Why the bundle is not valid, and the hint."""
-
-    @property
-    def version(self) -> Version:
-        """The version in its key."""
-        version = bundle_version(self.info.key)
-        assert version is not None, self.info.key  # noqa: S101 - `arrange` only lists bundles whose key has a version
-        return version
-
-    @property
-    def is_faulty(self) -> bool:
-        """Whether the bundle is not valid."""
-        return bool(self.fault)
-
-
 Look = TypeVar("Look", WheelLook, BundleLook)
-
-
-class Survey(Struct, frozen=True, kw_only=True):
-    """The page and objects of a project, with their faults."""
-
-    holding: Holding
-    read: ReadPage
-    wheels: Mapping[str, WheelLook]
-    """By URL: all that the page names or keeps for older locks; if the page is lost, also all others in the store."""
-    bundles: Mapping[str, BundleLook]
-    """By key: those that were read."""
-    error: PipperError | None = None
-    """Why the project cannot be surveyed: access denied, no response."""
-
-    @property
-    def has_no_page(self) -> bool:
-        """Whether the page is damaged or absent."""
-        return bool(self.read.damage) or self.read.etag is None
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether there are objects for a page that is damaged, or absent: lost, or not written yet."""
-        return bool(self.read.damage) or (self.read.etag is None and bool(self.holding.wheels))
-
-    def has_valid(self, wheel: BundledWheel) -> bool:
-        """Return whether the wheel of a bundle is, byte for byte, one of `wheels` that is valid."""
-        look = self.wheels.get(f"{wheel.sha256[:16]}/{wheel.bundle.wheel_name}")
-        return look is not None and look.sha256 == wheel.sha256 and look.needs is not None
 
 
 class Surveyor:
     """Reads and verifies objects in parallel. It keeps temporary files below `scratch`."""
 
-    def __init__(self, repository: Repository, scratch: Path, *, all_bundles: bool, limits: Limits) -> None:
-        """Read `all_bundles`, or only those of versions that are also published as wheels."""
+    def __init__(
+        self,
+        repository: Repository,
+        scratch: Path,
+        *,
+        all_bundles: bool,
+        limits: Limits,
+        is_wrong: Callable[[Survey], bool],
+    ) -> None:
+        """Read `all_bundles`, or only those of versions that are also published as wheels.
+
+        What `is_wrong` is surveyed again if others changed the project meanwhile.
+        """
         self._limits = limits
+        self._is_wrong = is_wrong
         self._repository = repository
         self._store = repository.store
         self._scratch = scratch
@@ -133,13 +65,42 @@ class Surveyor:
         """Yield the surveys of all projects in their order, of some at a time: each is as large as its page."""
         with reporter.task("Reading objects", total=sum(map(_objects, holdings))) as task:
             for some in _batches(holdings):
-                surveys = [_begun(*each) for each in zip(some, attempt_each(self._read, some), strict=True)]
-                # Wheels first: the wheel in a bundle is usually one of them.
-                surveys = _looked_at(surveys, self._wheel_jobs, task)
-                surveys = _looked_at(surveys, self._bundle_jobs, task)
+                surveys = self._surveyed(some, task)
                 looks = sum(len(each.wheels) + len(each.bundles) for each in surveys)
                 task.advance(max(0, sum(map(_objects, some)) - looks))
-                yield surveys
+                settled = attempt_each(self._settled, surveys)
+                yield [
+                    structs.replace(survey, error=each) if isinstance(each, PipperError) else each
+                    for survey, each in zip(surveys, settled, strict=True)
+                ]
+
+    def _surveyed(self, holdings: Sequence[Holding], task: Task) -> list[Survey]:
+        read = attempt_each(self._read, holdings)
+        surveys = [_begun(*each) for each in zip(holdings, read, strict=True)]
+        # Wheels first: the wheel in a bundle is usually one of them.
+        surveys = _looked_at(surveys, self._wheel_jobs, task)
+        return _looked_at(surveys, self._bundle_jobs, task)
+
+    def _settled(self, survey: Survey) -> Survey:
+        """Return a survey; if it is wrong, and objects came or went since they were listed, a new one.
+
+        Objects are listed before the page is read, and looked at later: others may publish, replace and prune
+        between these, and then the three do not agree.
+        """
+        for _ in range(_ROUNDS):
+            if survey.error is not None or not self._is_wrong(survey):
+                break
+            listed = self._listed(survey.holding)
+            if listed == survey.holding:
+                break
+            (survey,) = self._surveyed([listed], Task())
+        return survey
+
+    def _listed(self, holding: Holding) -> Holding:
+        """Return the objects that a project has now."""
+        folders = {holding.name, *self._repository.folders().get(holding.name, ())}
+        found = [info for folder in sorted(folders) for info in self._store.list(f"{folder}/")]
+        return next(iter(arrange(found).projects), Holding(name=holding.name))
 
     def _read(self, holding: Holding) -> ReadPage:
         """Return the page of a project; raises StoreError if the listing has it and the store says it has not.
@@ -217,7 +178,9 @@ class Surveyor:
                     ) as opened:
                         opened.verify()
         except ObjectAbsentError:
-            return BundleLook(info=info, fault="it was removed in the meantime")
+            return BundleLook(
+                info=info, fault="it is in the listing, and the store says that it does not exist"
+            )
         except IntegrityError as error:
             return BundleLook(info=info, fault=described(of_stored(error), REPLACE))
         name = parse_wheel_name(extracted.bundle.wheel_name)

@@ -1,6 +1,7 @@
 """`repository check`: compares every object with its page, and tests every permission."""
 
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from pipper.core.ports import Ability, TellsAbilities
 from pipper.errors import IntegrityError, PipperError, StoreLacksError, gravest
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
-from pipper.ops.repository.findings import REPAIR, Finding, findings_of
+from pipper.ops.repository.findings import REPAIR, Finding, findings_of, has_differences
 from pipper.ops.repository.site import SITE_COMMAND
 from pipper.repository.probe_store import Probe, probe_store
 from pipper.repository.site.keeper import SiteKeeper
@@ -98,7 +99,13 @@ def _look(
     findings: list[Finding] = []
     errors: list[PipperError] = []
     with scratch_folder() as scratch:
-        surveyor = Surveyor(repository, scratch, all_bundles=True, limits=settings.limits)
+        surveyor = Surveyor(
+            repository,
+            scratch,
+            all_bundles=True,
+            limits=settings.limits,
+            is_wrong=partial(has_differences, layout_format=repository.layout_format, now=now),
+        )
         for survey in chain.from_iterable(surveyor.survey(holdings.projects, settings.reporter)):
             if survey.error is None:
                 findings += findings_of(survey, layout_format=repository.layout_format, now=now)

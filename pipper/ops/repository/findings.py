@@ -16,7 +16,7 @@ from pipper.core.layout.provenance import RemovedFile
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wording import counted
-from pipper.repository.survey import BundleLook, Survey, WheelLook
+from pipper.repository.looks import BundleLook, Survey, WheelLook
 
 GRACE = timedelta(days=1)
 """How long an object may be on no page: the process that uploaded it may still write the page."""
@@ -73,6 +73,11 @@ def findings_of(survey: Survey, *, layout_format: int, now: datetime) -> list[Fi
         *_of_bundles(survey, layout_format),
         *_of_unnamed(survey, now),
     ]
+
+
+def has_differences(survey: Survey, *, layout_format: int, now: datetime) -> bool:
+    """Return whether anything is wrong with a project."""
+    return any(each.is_difference for each in findings_of(survey, layout_format=layout_format, now=now))
 
 
 def _of_page(survey: Survey, now: datetime) -> Iterator[Finding]:

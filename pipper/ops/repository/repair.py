@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 
@@ -20,16 +21,17 @@ from pipper.errors import (
 )
 from pipper.ops.context.settings import Settings
 from pipper.ops.repository.choose_one import single_repository
-from pipper.ops.repository.findings import Finding
+from pipper.ops.repository.findings import Finding, has_differences
 from pipper.ops.repository.repair_project import Mender
 from pipper.ops.repository.repair_work import Work
 from pipper.ops.repository.site import write_marker
 from pipper.ops.repository.sweep import Mend
+from pipper.repository.looks import Survey
 from pipper.repository.publisher import Publisher
 from pipper.repository.site.keeper import SiteKeeper
 from pipper.repository.site.stored_listing import read_listing
 from pipper.repository.source import Repository
-from pipper.repository.survey import Survey, Surveyor
+from pipper.repository.survey import Surveyor
 from pipper.storage.rehearsal import RehearsalStore
 from pipper.system.files import scratch_folder
 from pipper.system.parallel import attempt_each
@@ -113,7 +115,15 @@ class _Run:
         if seen is not None:
             holdings = tuple(each for each in holdings if not _bundles(each) <= seen)
         with scratch_folder() as scratch:
-            surveyor = Surveyor(self._repository, scratch, all_bundles=False, limits=self._settings.limits)
+            surveyor = Surveyor(
+                self._repository,
+                scratch,
+                all_bundles=False,
+                limits=self._settings.limits,
+                is_wrong=partial(
+                    has_differences, layout_format=self._repository.layout_format, now=self._now
+                ),
+            )
             mender = Mender(
                 self._repository,
                 self.publisher,

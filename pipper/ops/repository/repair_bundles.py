@@ -31,12 +31,13 @@ from pipper.ops.repository.read_publication import read_publication
 from pipper.ops.repository.repair_work import Work
 from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.legacy_bundles import REPLACE, of_stored, read_bundle_entry
+from pipper.repository.looks import Survey, WheelLook
 from pipper.repository.object_bodies import fetch_object
 from pipper.repository.page_swap import put
 from pipper.repository.publication import Publication
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
-from pipper.repository.survey import Survey, WheelLook, described
+from pipper.repository.survey import described
 from pipper.system.retry import pause_if_damaged, retry
 
 
@@ -91,7 +92,7 @@ class BundleMender:
         stored = {info.key for info in survey.holding.bundles}
         for bundle in page.bundles:
             if bundle.key not in stored:
-                work.mend(bundle.key, "removed from the page: the bundle does not exist")
+                work.on_page[bundle.key] = "removed from the page: the bundle does not exist"
         looked = [look for look in survey.bundles.values() if look.version in waiting]
         work.left += rival_bundles(looked, published)
 

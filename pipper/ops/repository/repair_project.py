@@ -32,10 +32,10 @@ from pipper.ops.repository.findings import (
 from pipper.ops.repository.repair_bundles import BundleMender, put_unless_changed
 from pipper.ops.repository.repair_work import Work
 from pipper.ops.repository.sweep import sweep
+from pipper.repository.looks import BundleLook, Survey, WheelLook
 from pipper.repository.page_swap import swap_page
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
-from pipper.repository.survey import BundleLook, Survey, WheelLook
 from pipper.system.os_errors import os_errors
 
 
@@ -88,12 +88,14 @@ class Mender:
 
     def _written(self, survey: Survey, work: Work) -> ProjectPage:
         """Write the page with the changes, and return it."""
-        tries = 0
+        tries, changed = 0, frozenset[str]()
 
         def applied(current: ProjectPage) -> ProjectPage:
-            nonlocal tries
+            nonlocal tries, changed
             tries += 1
-            return self._applied(current, survey, work)
+            page = self._applied(current, survey, work)
+            changed = _changed(current, page)
+            return page
 
         page = swap_page(
             self._repository,
@@ -103,6 +105,9 @@ class Mender:
             read=survey.read if survey.read.etag else None,
             salvage=True,
         ).page
+        for key, text in work.on_page.items():
+            if key in changed:
+                work.mend(key, text)
         taken = {key: each for key, each in work.taken.items() if page.listed(each.sha256)}
         for key, each in taken.items():
             work.mend(key, f"unpacked {each.filename} and added it to the page")
@@ -165,7 +170,7 @@ class Mender:
             else:
                 work.dropped[file.url] = look
                 what = "does not exist" if look.info is None else "has other bytes"
-                work.mend(key, f"removed from the page: the wheel {what}, and no bundle contains it")
+                work.on_page[key] = f"removed from the page: the wheel {what}, and no bundle contains it"
             return
         if look.needs is None:
             work.left.append(unfit_wheel(key, look))
@@ -189,7 +194,7 @@ class Mender:
             work.mend(key, "restored the replaced wheel from a bundle, for older locks")
         else:
             work.dropped[look.url] = look
-            work.mend(key, "forgot the replaced wheel: it is lost, and no bundle contains it")
+            work.on_page[key] = "forgot the replaced wheel: it is lost, and no bundle contains it"
 
     def _applied(self, page: ProjectPage, survey: Survey, work: Work) -> ProjectPage:
         """Return the current page with the changes."""
@@ -228,6 +233,15 @@ class Mender:
             return False
         now = self._store.head(f"{page.name}/{look.url}")
         return now is None or (look.info is not None and now.etag == look.info.etag)
+
+
+def _changed(before: ProjectPage, after: ProjectPage) -> frozenset[str]:
+    """Return the keys of the wheels and bundles whose entry on a page is another one afterwards, or gone."""
+    files = {file.url: file for file in after.files}
+    wheels = {file.url for file in before.files if files.get(file.url) != file}
+    wheels |= set(before.replaced) - after.urls
+    bundles = {bundle.key for bundle in before.bundles} - {bundle.key for bundle in after.bundles}
+    return frozenset((*(f"{before.name}/{url}" for url in wheels), *bundles))
 
 
 def _corrected(file: PageFile, right: PageFile | None) -> PageFile:

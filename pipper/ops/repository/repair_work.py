@@ -5,8 +5,8 @@ from msgspec import Struct, field
 from pipper.core.layout.page import PageBundle, PageFile
 from pipper.ops.repository.findings import Finding, entry_difference
 from pipper.ops.repository.sweep import Mend
+from pipper.repository.looks import WheelLook
 from pipper.repository.publication import Publication
-from pipper.repository.survey import WheelLook
 
 
 class Work(Struct, kw_only=True):
@@ -15,6 +15,8 @@ class Work(Struct, kw_only=True):
     mends: list[Mend] = field(default_factory=list)
     left: list[Finding] = field(default_factory=list)
     """Findings that only a user can resolve."""
+    on_page: dict[str, str] = field(default_factory=dict)
+    """What to tell of entries by the keys of their objects, if the page is then written with another entry or none."""
     dropped: dict[str, WheelLook] = field(default_factory=dict)
     """Lost wheels whose entries go, by URL."""
     corrected: dict[str, PageFile] = field(default_factory=dict)
@@ -33,4 +35,4 @@ class Work(Struct, kw_only=True):
         """Correct a page's entry, where it is not as its wheel says."""
         if difference := entry_difference(file, right):
             self.corrected[file.url] = right
-            self.mend(key, f"corrected {difference} on the page to that of the wheel")
+            self.on_page[key] = f"corrected {difference} on the page to that of the wheel"
