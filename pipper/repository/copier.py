@@ -13,20 +13,18 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import bundle_version, wheel_key
-from pipper.core.layout.page import Needs, PageFile, ProjectPage, have_same
-from pipper.core.ports import CopiesWithin, ObjectInfo
+from pipper.core.layout.keys import wheel_key
+from pipper.core.layout.page import Needs, PageFile, ProjectPage
+from pipper.core.ports import CopiesWithin
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import ConflictError, PipperError
-from pipper.repository.object_bodies import fetch_object
+from pipper.repository.copied_bundles import BundleCopier
 from pipper.repository.page_swap import ROUNDS, outrun, swap_page
 from pipper.repository.publication import Publication
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
-from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
-from pipper.wheels.bundle import extract_wheel
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -221,63 +219,7 @@ class Copier:
 
     def store_bundles(self, source: Repository, name: NormalizedName) -> list[PipperError]:
         """Copy the bundles of 0.x whose wheels are on the target's page; return the errors."""
-        offered = source.list_bundles(name)
-        if not offered:
-            return []
-        page = self._target.read_page(name).page
-        there = {bundle_version(info.key) for info in self._target.list_bundles(name)}
-        published = {wheel_identity(file.filename).version for file in page.files}
-        errors = []
-        for info in offered:
-            version = bundle_version(info.key)
-            if version is None or version in there or version not in published:
-                continue
-            try:
-                errors += self._store_bundle(source, info, page)
-            except PipperError as error:
-                errors.append(error)
-        return errors
-
-    def _store_bundle(self, source: Repository, info: ObjectInfo, page: ProjectPage) -> list[PipperError]:
-        folder, _, filename = info.key.rpartition("/")
-        with (
-            os_errors("write below", self._scratch),
-            tempfile.TemporaryDirectory(dir=self._scratch) as place,
-        ):
-            path = Path(place) / filename
-            fetch_object(source.store, info.key, path)
-            extracted = extract_wheel(path, path.with_name("package.whl"))
-            file = page.listed(extracted.sha256)
-            if file is None:  # another wheel than the published one: `repository check` of the source tells
-                return []
-            if not have_same(extracted.bundle.dependencies, file.needs.dependencies):
-                return []  # those of the page count: `repository check` of the source tells, if its own has others
-            found = source.store.head(info.key)
-            bundle = BundleFile(
-                path=path,
-                folder=folder,
-                safe_version=filename.removesuffix(".pipper"),
-                metadata=found.metadata if found else {},
-            )
-            outcomes = self._publisher.store_bundles([_of_entry(file, page.name, path, bundle)])
-        return [outcome.error for outcome in outcomes if outcome.error is not None]
-
-
-def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFile) -> Publication:
-    return Publication(
-        source=path,
-        path=path,
-        filename=file.filename,
-        name=name,
-        version=wheel_identity(file.filename).version,
-        sha256=file.sha256,
-        size=file.size,
-        metadata=b"",
-        needs=file.needs,
-        is_bundle=True,
-        bundle=bundle,
-        listed=file,
-    )
+        return BundleCopier(self._target, self._publisher, self._scratch).copy_all(source, name)
 
 
 def _advised(error: PipperError) -> PipperError:

@@ -19,6 +19,7 @@ from pipper.wheels.bundle import write_bundle
 from tests.commands import run_here
 from tests.index_double import Fault, IndexDouble
 from tests.invariants import Workspace
+from tests.legacy import LEGACY
 from tests.s3_double import Answer, LostAnswer, Rule, S3Double
 from tests.sdists import make_backend, make_sdist
 from tests.shelf import Shelf
@@ -300,6 +301,19 @@ def test_what_0_x_published_is_copied_as_wheels_and_bundles(empty: Workspace) ->
     assert "acme_base-1.1.0-py3-none-any.whl" in entries(production, "acme-base")
     assert empty.run("repository", "check", "-b", production.as_uri()).code == 0
     assert set(statuses(copy(empty, "--all")).values()) == {"already there"}
+
+
+def test_the_bundles_of_a_directory_that_another_tool_filled_get_the_metadata_that_0_x_needs(
+    remote: Workspace, double: S3Double
+) -> None:
+    Shelf(root=remote.root / "old").fill_legacy()
+    bucket = double.endpoint.fresh_bucket()
+    copy(remote, "--all", "--from", remote.root / "old" / "repository", "--to", f"s3://{bucket}/pipper")
+    written = json.loads((LEGACY / "objects.json").read_text())
+    del written["Acme_Base/latest.pipper"]  # its name is not a version
+    for key, properties in written.items():
+        found = double.endpoint.client.head_object(Bucket=bucket, Key=f"pipper/{key}")["Metadata"]
+        assert {name: found.get(name) for name in properties["metadata"]} == properties["metadata"], key
 
 
 def test_the_wheels_of_a_lock_are_copied_exactly(workspace: Workspace) -> None:

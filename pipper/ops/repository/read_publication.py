@@ -12,15 +12,13 @@ from pipper.core.layout.keys import BUNDLE_SUFFIX
 from pipper.core.layout.legacy_version import key_version
 from pipper.core.manifest.requirement import parse_requirement
 from pipper.errors import IntegrityError, UsageError
+from pipper.repository.bundle_metadata import bundle_metadata
 from pipper.repository.legacy_bundles import needs_of
 from pipper.repository.publication import Publication
 from pipper.repository.stored_bundles import BundleFile
 from pipper.system.os_errors import os_errors
 from pipper.wheels.bundle import WHEEL_NAME, Bundle, extract_wheel, pack_wheel
 from pipper.wheels.gate import WheelFile, check_publishable, open_wheel
-
-_METADATA_LIMIT = 1500
-"""Bytes: S3 takes 2 KB of user metadata in all, and 0.11 reads only `version` and `timestamp` of it."""
 
 
 def read_publication(path: Path, scratch: Path, limits: Limits = DEFAULT_LIMITS) -> Publication:
@@ -83,22 +81,13 @@ def _with_bundle(publication: Publication, path: Path, bundle: Bundle) -> Public
     safe_version = key_version(publication.version, bundle.version)
     if safe_version is None:
         return publication
-    metadata = {
-        "name": bundle.name,
-        "version": bundle.version,
-        "safe_version": safe_version,
-        "timestamp": bundle.timestamp,
-    }
-    package = bundle.raw.decode("ascii", "replace")
-    if bundle.raw.isascii() and sum(map(len, metadata.values())) + len(package) <= _METADATA_LIMIT:
-        metadata["package"] = package
     return replace(
         publication,
         bundle=BundleFile(
             path=path,
             folder=bundle.name,
             safe_version=safe_version,
-            metadata=metadata,
+            metadata=bundle_metadata(bundle, safe_version),
             is_made=not publication.is_bundle,
         ),
     )
