@@ -24,13 +24,14 @@ from pipper.core.ports import ObjectInfo
 from pipper.core.standards import read_version
 from pipper.core.wheel_identity import wheel_identity
 from pipper.core.wheel_kinds import upload_moment
-from pipper.errors import ObjectAbsentError
+from pipper.errors import IntegrityError, ObjectAbsentError
 from pipper.repository.deletion import delete_unless_needed
 from pipper.repository.legacy_bundles import wheel_sha256
 from pipper.repository.object_bodies import fetched
 from pipper.repository.page_swap import swap_page
 from pipper.repository.source import Repository
 from pipper.system.os_errors import os_errors
+from pipper.system.retry import pause_if_damaged, retry
 
 
 class Removal(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ class Remover:
         Raises ConflictError if other writers win every attempt, and what the store raises.
         """
         bundled = {
-            bundle.key: wheel_sha256(self._store, bundle.key)
+            bundle.key: self._bundled(bundle.key)
             for bundle in page.bundles
             if read_version(bundle.version) in versions
         }
@@ -77,6 +78,22 @@ class Remover:
             return self._without(self._with_bundles(current), versions, bundled, replaced)
 
         return self._dated_by_the_store(swap_page(self._repository, page.name, without).page, versions)
+
+    def _bundled(self, key: str) -> str:
+        """Return the sha256 of the wheel in a bundle, of the bundle itself if it is damaged; empty if it is gone.
+
+        Every object has a hash, so the version gets its tombstone: a damaged bundle must not keep the others here.
+        """
+        with suppress(ObjectAbsentError):
+            try:
+                return retry(lambda: wheel_sha256(self._store, key), attempts=2, pause=pause_if_damaged)
+            except IntegrityError as error:
+                self._repository.reporter.warning(
+                    f"{error.message}: its version is removed and cannot be published again"
+                )
+            with fetched(self._store, key, self._scratch) as (_, digest):
+                return digest
+        return ""
 
     def _dated_by_the_store(self, page: ProjectPage, versions: frozenset[Version]) -> ProjectPage:
         """Correct the time of a removal where this clock is ahead of the store's; return the page as written.
@@ -130,7 +147,8 @@ class Remover:
         # published since this command began.
         at = _iso(max([self._now, *self._stored(page.name, versions)]))
         stones = [self._stone(file.filename, file.sha256, at) for file in gone]
-        stones += [self._stone(bundle.wheel, bundled[bundle.key], at) for bundle in bundles]
+        held = (bundle for bundle in bundles if bundled[bundle.key])
+        stones += [self._stone(bundle.wheel, bundled[bundle.key], at) for bundle in held]
         kept = (url for url in page.replaced if url in replaced)
         stones += [self._stone(url.rpartition("/")[2], replaced[url], at) for url in kept]
         known = {(each.filename, each.sha256) for each in stones}

@@ -53,8 +53,14 @@ def pruned(
     return outcome
 
 
-def gone(outcome: PruneOutcome) -> list[str]:
-    return [str(each.version) for each in outcome.removed if each.name == "alpha"]
+def gone(outcome: PruneOutcome, name: str = "alpha") -> list[str]:
+    return [str(each.version) for each in outcome.removed if each.name == name]
+
+
+def flipped(bundle: bytes, member: bytes) -> bytes:
+    """Return a bundle with one other bit, soon after the header of a member."""
+    at = bundle.index(member) + len(member) + 55
+    return bundle[:at] + bytes([bundle[at] ^ 1]) + bundle[at + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +231,31 @@ def test_a_bundle_of_0_x_goes_and_does_not_come_back(legacy: Shelf) -> None:
     assert pruned(legacy, keep=9).files == 0
     assert legacy.contents().keys() >= {key}
     assert pruned(legacy, "acme-base:1.0.0").files == 1
+    assert legacy.kinds() == {}
+
+
+def test_a_damaged_bundle_goes_and_keeps_no_other_version_here(legacy: Shelf) -> None:
+    key = "Acme_Base/v1-0-0.pipper"
+    whole = legacy.body(key)
+    legacy.put(key, flipped(whole, b"package.whl"))
+    assert gone(pruned(legacy, "acme-base<2"), "acme-base") == ["1.1.0", "1.0.0"]
+    assert legacy.contents().keys() & {key, "Acme_Base/v1-1-0.pipper"} == set()
+    assert {stone["filename"] for stone in legacy.page("acme-base")["_pipper"]["removed"]} == {
+        "acme_base-1.0.0-py3-none-any.whl",
+        "acme_base-1.1.0-py3-none-any.whl",
+    }
+    assert legacy.kinds() == {}
+
+
+def test_a_bundle_that_the_page_notes_and_that_is_gone_keeps_no_other_version_here(legacy: Shelf) -> None:
+    key = "Acme_Base/v1-0-0.pipper"
+    legacy.put(key, flipped(legacy.body(key), b"package.whl"))
+    legacy.repair(to_format_2=True)
+    assert [bundle["key"] for bundle in legacy.page("acme-base")["_pipper"]["bundles"]] == [key]
+    legacy.drop(key)
+    pruned(legacy, "acme-base<2")
+    page = legacy.page("acme-base")
+    assert (page["versions"], page["_pipper"].get("bundles", [])) == (["2.0.0rc1"], [])
     assert legacy.kinds() == {}
 
 
