@@ -47,6 +47,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """The entry for the page; None if it can only be made from the wheel."""
     fetch: Callable[[Path], Publication]
     """Fetches the file into a folder and verifies it; the result has the entry for the page."""
+    is_lost: bool = False
+    """Whether the target's page names it, and its wheel or METADATA is not there any more: then it is stored again."""
     within: Callable[[CopiesWithin], bool] | None = None
     """Has the server of a target copy wheel and METADATA, after it has verified them; returns whether it could."""
 
@@ -118,8 +120,23 @@ class Copier:
                 self._target, name, lambda page: page if page.files else replace(page, mirror_of="index")
             )
 
+    def marked(self, page: ProjectPage, offers: Iterable[Offer]) -> list[Offer]:
+        """Return offers for a page of the target, and mark those that it names and whose files are lost."""
+        lost = self._publisher.wheels.lost(page)
+        # What a bundle contains has no URL before it is unpacked.
+        names = {file.filename for file in page.files if file.url in lost}
+        return [
+            replace(offer, is_lost=offer.url in lost if offer.url else offer.filename in names)
+            for offer in offers
+        ]
+
     def examine(self, page: ProjectPage, offer: Offer) -> Copied:
         """Compare an offer with the target's page; write nothing."""
+        result = self._compared(page, offer)
+        is_there = result.status in ("already there", "yanked")
+        return copied(offer, "new") if is_there and offer.is_lost else result
+
+    def _compared(self, page: ProjectPage, offer: Offer) -> Copied:
         if self._is_removed(page, offer, offer.url):
             return copied(offer, "removed there")
         if offer.is_replaced:
@@ -194,7 +211,7 @@ class Copier:
                 is_new, page = after is not page, after
                 page = _marked(page, entry.sha256, offer.yanked)
                 old = "yanked" if page is not after else "already there"
-                results.append(copied(offer, "copied" if is_new else old))
+                results.append(copied(offer, "copied" if is_new or offer.is_lost else old))
             return page
 
         page = swap_page(self._target, name, extended).page

@@ -5,7 +5,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import METADATA_SUFFIX, TEXT, ZIP, wheel_key
-from pipper.core.layout.page import PageFile
+from pipper.core.layout.objects import arrange
+from pipper.core.layout.page import PageFile, ProjectPage
 from pipper.core.ports import Store
 from pipper.errors import IntegrityError, ObjectExistsError
 from pipper.repository.page_swap import ROUNDS, outrun
@@ -29,22 +30,37 @@ class StoredWheels:
         return is_new
 
     def restore(self, publication: Publication) -> bool:
-        """Store a published wheel again, with its METADATA, if it is gone; return whether it was.
+        """Store a published wheel and its METADATA again, if one of them is gone; return whether that was so.
 
-        Raises IntegrityError if the object has another size.
+        Raises IntegrityError if an existing object has another size.
         """
-        found = self._store.head(wheel_key(publication.name, publication.sha256, publication.filename))
-        return (found is None or found.size != publication.size) and self.store(publication)
+        key = wheel_key(publication.name, publication.sha256, publication.filename)
+        if self._has(key, publication.size) and self._has(key + METADATA_SUFFIX, len(publication.metadata)):
+            return False
+        self.store(publication)
+        return True
 
     def has(self, file: PageFile, name: NormalizedName) -> bool:
         """Return whether a wheel and its METADATA are stored."""
         key = wheel_key(name, file.sha256, file.filename)
+        return self._has(key, file.size) and self._has(key + METADATA_SUFFIX)
+
+    def lost(self, page: ProjectPage) -> frozenset[str]:
+        """Return the URLs on a page that have no wheel of their size, or no METADATA, by one listing."""
+        if not page.urls:
+            return frozenset()
+        sizes = {file.url: file.size for file in page.files}
+        stored = {
+            url
+            for each in arrange(self._store.list(f"{page.name}/")).projects
+            for url, info in each.wheels.items()
+            if url in each.metadata and info.size == sizes.get(url, info.size)
+        }
+        return page.urls - stored
+
+    def _has(self, key: str, size: int | None = None) -> bool:
         found = self._store.head(key)
-        return (
-            found is not None
-            and found.size == file.size
-            and self._store.head(key + METADATA_SUFFIX) is not None
-        )
+        return found is not None and size in (None, found.size)
 
     def _create(self, key: str, body: bytes | Path, size: int, content_type: str) -> bool:
         """Store an object unless it exists; return whether it was stored."""

@@ -313,7 +313,7 @@ def test_an_interrupted_publish_is_completed_by_the_same_command(workspace: Work
     assert set(workspace.state().B) == set(whole.B)
 
 
-def test_a_published_wheel_whose_file_is_gone_is_stored_again(workspace: Workspace) -> None:
+def test_a_published_wheel_whose_file_or_METADATA_is_gone_is_stored_again(workspace: Workspace) -> None:
     wheel = workspace.wheel("epsilon", tag="cp311-cp311-linux_x86_64")
     workspace.publish(wheel)
     (stored,) = workspace.repository.rglob(wheel.name)
@@ -322,6 +322,11 @@ def test_a_published_wheel_whose_file_is_gone_is_stored_again(workspace: Workspa
     assert f"{wheel.name} was published and did not exist: stored it again" in told
     assert f"already published {wheel.name}" in told
     assert stored.read_bytes() == wheel.read_bytes()
+    metadata = stored.with_name(f"{wheel.name}.metadata")
+    whole = metadata.read_bytes()
+    metadata.unlink()
+    assert "stored it again" in workspace.run("publish", wheel).stderr
+    assert metadata.read_bytes() == whole
     stored.write_bytes(wheel.read_bytes()[:100])
     workspace.refused("publish", wheel, code=4, subject=f"{wheel.name} is damaged")
 
@@ -388,6 +393,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         *CONDITIONS,
         "GET alpha/index.json",
         "HEAD alpha/SHA/alpha-1.1.0-py3-none-any.whl",
+        "HEAD alpha/SHA/alpha-1.1.0-py3-none-any.whl.metadata",
         "LIST alpha/",
         "GET alpha/v1-1-0.pipper",
     ]

@@ -131,6 +131,40 @@ def test_again_is_free_and_changes_nothing(staging: Workspace) -> None:
     assert {path: path.stat().st_mtime_ns for path in production.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("ending", [".whl", ".metadata"])
+@pytest.mark.parametrize("what", ["acme_models-1.1.0-py3", "acme_base-1.0.0-py3", "replaced"])
+def test_what_the_target_has_lost_is_copied_again(staging: Workspace, what: str, ending: str) -> None:
+    replaced = staging.wheel("acme_base", "1.0.0", files={"acme_base/__init__.py": "other = 1\n"})
+    staging.run("publish", "--force", replaced, "-b", staging.url)
+    copy(staging, "--all")
+    production = staging.root / "production"
+    whole = objects(production)
+    old = json.loads((production / "acme-base" / "index.json").read_text())["_pipper"]["replaced"][0]
+    (lost,) = (
+        key
+        for key in whole
+        if key.endswith(ending) and ((old in key) if what == "replaced" else (what in key and old not in key))
+    )
+    (production / lost).unlink()
+    copy(staging, "--all", "--dry-run")
+    assert lost not in objects(production)
+    told = copy(staging, "--all")
+    assert sorted(statuses(told).values()) == ["already there"] * 4 + ["copied"]
+    assert objects(production) == whole
+    assert set(statuses(copy(staging, "--all")).values()) == {"already there"}
+
+
+def test_what_the_target_has_lost_is_copied_again_from_a_bundle_of_0_x(empty: Workspace) -> None:
+    Shelf(root=empty.root).fill_legacy()
+    copy(empty, "--all")
+    production = empty.root / "production"
+    whole = objects(production)
+    (lost,) = (key for key in whole if key.endswith("acme_base-1.1.0-py3-none-any.whl"))
+    (production / lost).unlink()
+    assert sorted(set(statuses(copy(empty, "--all")).values())) == ["already there", "copied"]
+    assert objects(production) == whole
+
+
 def test_a_whole_repository_is_backed_up_with_yanks_bundles_and_their_metadata(staging: Workspace) -> None:
     copy(staging, "--all")
     production = staging.root / "production"

@@ -205,6 +205,7 @@ class _Run:
                     for offer in choose(each, offers, self._source.location)
                 ]
                 page = self._copier.page(plan.name)
+                chosen = self._copier.marked(page, chosen)
                 results = [self._copier.examine(page, offer) for offer in chosen]
             except PipperError as error:
                 plan.fail(error)
@@ -259,6 +260,8 @@ class _Run:
         except PipperError as error:
             plan.note([copied(offer, "failed", error)])
             return
+        if offer.is_lost:
+            self._reporter.warning(f"{offer.filename} was copied before and did not exist: stored it again")
         with self._lock:
             plan.entries.append((offer, entry))
 
