@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 import socket
 import socketserver
 import sys
@@ -31,6 +32,9 @@ _IDLE = 15
 """Seconds without a request after which a connection is closed."""
 _SHORTEST = 16
 """Characters of a token."""
+_HTTP_PORT = 80
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::([0-9]{0,5}))?")
+"""The value of the header `Host`: a name or an address, and a port, which clients leave out if it is that of HTTP."""
 
 
 class ServeRequest(Struct, frozen=True, kw_only=True):
@@ -135,6 +139,12 @@ def _family(host: str) -> socket.AddressFamily:
         return socket.AF_INET
 
 
+def names_loopback(host: str, port: int) -> bool:
+    """Return whether the header `Host` of a request names this machine and a port; without one, it is that of HTTP."""
+    found = _HOST.fullmatch(host)
+    return found is not None and is_loopback(found[1].strip("[]")) and int(found[2] or _HTTP_PORT) == port
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "pipper"
@@ -175,8 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse other names on loopback: a web page could lead its own name there (DNS rebinding)."""
         if not is_loopback(self.server.asked.host):
             return True
-        host, _, port = self.headers.get("Host", "").rpartition(":")
-        return is_loopback(host.strip("[]")) and port == str(self.server.server_port)
+        return names_loopback(self.headers.get("Host", ""), self.server.server_port)
 
     def _is_allowed(self) -> bool:
         token = self.server.asked.token
