@@ -13,7 +13,7 @@ import pytest
 
 from pipper.wheels.bundle import write_bundle
 from tests.invariants import Workspace
-from tests.s3_double import S3Double, Seen
+from tests.s3_double import LostAnswer, Rule, S3Double, Seen
 
 
 def versions(workspace: Workspace, name: str) -> list[str]:
@@ -329,6 +329,12 @@ def test_a_published_wheel_whose_file_or_METADATA_is_gone_is_stored_again(worksp
     assert metadata.read_bytes() == whole
     stored.write_bytes(wheel.read_bytes()[:100])
     workspace.refused("publish", wheel, code=4, subject=f"{wheel.name} is damaged")
+
+
+def test_a_lost_answer_is_no_conflict_with_strict(remote: Workspace, double: S3Double) -> None:
+    double.script(Rule(operation="PutObject", key="*/index.json", fault=LostAnswer()))
+    done = remote.run("publish", "--strict", remote.wheel("epsilon"), "-b", remote.url)
+    assert "already published" not in done.stderr
 
 
 def test_an_acl_that_S3_does_not_know_is_named_and_nothing_is_sent(empty: Workspace) -> None:

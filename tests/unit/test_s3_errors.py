@@ -477,13 +477,42 @@ def test_S14_the_same_bytes_from_another_writer_are_no_lost_answer(store: S3Stor
         store.replace("foo/index.json", b"new", etag=old, content_type=PLAIN)
 
 
-def test_S14_a_create_whose_answer_was_lost_leaves_the_comparing_to_the_caller(
+def test_S14_a_create_whose_answer_was_lost_is_known_to_have_worked(
     s3_double: S3Double, store: S3Store
 ) -> None:
     s3_double.script(Rule(operation="PutObject", fault=LostAnswer()))
+    etag = store.create("foo/x", b"body", content_type=PLAIN)
+    blob = store.read("foo/x")
+    assert (blob.body, blob.etag) == (b"body", etag)
+
+
+def test_S14_a_create_that_is_in_progress_when_it_is_repeated_is_known_to_have_worked(
+    s3_double: S3Double, store: S3Store, clock: Clock
+) -> None:
+    in_progress = Answer(status=409, code="ConditionalRequestConflict")
+    s3_double.script(
+        Rule(operation="PutObject", fault=LostAnswer()), Rule(operation="PutObject", fault=in_progress)
+    )
+    store.create("foo/x", b"body", content_type=PLAIN)
+    assert s3_double.count("PutObject") == 3
+
+
+def test_S14_a_lost_answer_to_a_create_does_not_hide_another_writer_of_the_same_bytes(
+    s3_double: S3Double, store: S3Store
+) -> None:
+    store.create("foo/x", b"body", content_type=PLAIN)
+    s3_double.script(Rule(operation="PutObject", fault=LostAnswer()))
     with pytest.raises(ObjectExistsError):
         store.create("foo/x", b"body", content_type=PLAIN)
-    assert store.read("foo/x").body == b"body"
+
+
+def test_S14_a_refused_create_that_was_sent_once_asks_nothing_more(
+    s3_double: S3Double, store: S3Store
+) -> None:
+    store.create("foo/x", b"body", content_type=PLAIN)
+    with pytest.raises(ObjectExistsError):
+        store.create("foo/x", b"body", content_type=PLAIN)
+    assert s3_double.count("HeadObject") == 0
 
 
 def test_S15_a_server_that_ignores_conditions_is_visible_to_the_caller(

@@ -107,10 +107,12 @@ _LACKS = {
 class ConditionRefusedError(ConflictError):
     """The server refused a conditional write (412), or another one is in progress (409)."""
 
-    def __init__(self, message: str, *, status: int) -> None:
+    def __init__(self, message: str, *, status: int, is_repeated: bool) -> None:
         cause = "the object changed, or another write is in progress"
         super().__init__(message, cause=cause, hint="run the command again")
         self.status = status
+        self.is_repeated = is_repeated
+        """Whether the write was sent several times: the answer to the first one may have been lost."""
 
 
 class UploadDamagedError(StoreError):
@@ -166,7 +168,8 @@ def _of_answer(error: "ClientError", request: Request) -> PipperError:
     if code == "NoSuchKey" or (status == 404 and error.operation_name in {"HeadObject", "HeadBucket"}):
         return absent(request.subject)
     if status in {409, 412}:
-        return ConditionRefusedError(what, status=status)
+        repeats = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+        return ConditionRefusedError(what, status=status, is_repeated=repeats > 0)
     if code == "RequestTimeTooSkewed":
         return skewed(error, request)
     if code in _REGION_CODES:

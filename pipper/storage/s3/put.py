@@ -36,9 +36,12 @@ def put_object(connection: Connection, body: bytes | Path, arguments: "PutObject
 
     Raises ConditionRefusedError, UsageError for more than 5 GiB, and as `Store.create` does.
     """
+    sent = 0
     with _opened(body) as content:
 
         def put() -> Written:
+            nonlocal sent
+            sent += 1
             if not isinstance(content, bytes):
                 content.seek(0)
             arguments["Body"] = content
@@ -48,7 +51,11 @@ def put_object(connection: Connection, body: bytes | Path, arguments: "PutObject
             version = response.get("VersionId", "")
             return Written(etag=response["ETag"], version="" if version == "null" else version)
 
-        return retry(put, attempts=_ATTEMPTS, pause=_pause, first=_CONFLICT_WAIT)
+        try:
+            return retry(put, attempts=_ATTEMPTS, pause=_pause, first=_CONFLICT_WAIT)
+        except ConditionRefusedError as refusal:
+            refusal.is_repeated |= sent > 1
+            raise
 
 
 def _pause(error: PipperError) -> float | None:

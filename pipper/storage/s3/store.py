@@ -164,13 +164,20 @@ class S3Store:
     def create(
         self, key: str, body: bytes | Path, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> str:
-        """See `Store.create`. At most 5 GiB (UsageError); `metadata` is ASCII and at most 2 KB."""
+        """See `Store.create`. At most 5 GiB (UsageError); `metadata` is ASCII and at most 2 KB.
+
+        A mark shows whether a repeated request was refused because the first one succeeded, as in `replace`.
+        """
         check_key(key, self.location)
-        arguments = self._arguments(key, content_type, metadata)
+        mark = uuid.uuid4().hex
+        arguments = self._arguments(key, content_type, {**(metadata or {}), _MARK: mark})
         arguments["IfNoneMatch"] = "*"
         try:
             return self._put(body, arguments)
         except ConditionRefusedError as refusal:
+            found = self._head(key) if refusal.is_repeated else None
+            if found is not None and found.metadata.get(_MARK) == mark:
+                return found.etag
             raise taken(key, self.location) from refusal
         except ObjectAbsentError as error:
             raise not_created(self._connection.describe("write", self._root + key)) from error
