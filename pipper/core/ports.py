@@ -182,6 +182,15 @@ class UndoesWrites(Protocol):
         ...
 
 
+@runtime_checkable
+class AsksBeforeWrites(Protocol):
+    """A store that refuses a write for its condition before the write shows whether it is permitted."""
+
+    def require_writable(self) -> None:
+        """Raise MachineError if this user may not write there; write nothing."""
+        ...
+
+
 class Ability(Struct, frozen=True, kw_only=True):
     """What a store does about one thing, and what that means for its users."""
 

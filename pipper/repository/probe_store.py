@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
-from pipper.core.ports import NO_ETAG, Store, UndoesWrites
+from pipper.core.ports import NO_ETAG, AsksBeforeWrites, Store, UndoesWrites
 from pipper.errors import (
     AccessError,
     MachineError,
@@ -117,3 +117,5 @@ def _write_nothing(store: Store) -> None:
         check_conditions(store, store.read(MARKER_KEY).body)
     except ObjectAbsentError:
         check_conditions(store, marker_body(1), exists=False)
+    if isinstance(store, AsksBeforeWrites):
+        store.require_writable()

@@ -4,6 +4,9 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from pipper.errors import (
     ObjectExistsError,
     StoreError,
 )
+from pipper.repository.probe_store import Probe, probe_store
 from pipper.storage.directory.store import DirectoryStore
 from pipper.system.locks import os_lock
 from pipper.system.regular_file import LARGEST
@@ -311,3 +315,39 @@ def test_processes_do_not_lose_each_others_writes(store: DirectoryStore, root: P
     processes = [start(command, cwd=CHECKOUT, env=os.environ) for _ in range(4)]
     assert [process.wait(PATIENCE) for process in processes] == [0] * 4
     assert store.read("counter").body == b"40"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the permissions of POSIX")
+@pytest.mark.parametrize("closed", [".", "foo", ".pipper-store", ".pipper-store/lock"])
+def test_a_place_that_may_not_be_written_is_no_permission_to_write(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not `tmp_path`: another user may not enter that
+        root = Path(folder)
+        store = DirectoryStore(root)
+        store.create("foo/x", b"body", content_type="text/plain")
+        for path in (root, *root.rglob("*")):
+            path.chmod(0o777)
+        with as_user():
+            assert write_probe(store).error is None
+        (root / closed).chmod(0o555)
+        with as_user():
+            error = write_probe(store).error
+        root.chmod(0o777)
+    assert isinstance(error, MachineError)
+    assert error.message == f"cannot write to {(root / closed).resolve()}"
+
+
+def write_probe(store: DirectoryStore) -> Probe:
+    return next(probe for probe in probe_store(store) if probe.permission == "write on condition")
+
+
+@contextmanager
+def as_user() -> Iterator[None]:
+    """Be somebody whom permissions concern."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

@@ -24,7 +24,7 @@ from pipper.errors import MachineError, ObjectAbsentError, UsageError
 from pipper.storage.directory.file_metadata import Notes
 from pipper.storage.directory.paths import link_refused, path_below
 from pipper.storage.directory.unchanged import HIDDEN, has_object
-from pipper.storage.directory.writing import Writing, make_folders, name_new, settle
+from pipper.storage.directory.writing import Writing, make_folders, name_new, require_access, settle
 from pipper.storage.keys import (
     absent,
     changed,
@@ -166,6 +166,14 @@ class DirectoryStore:
             staged.replace(path)
         settle(path)
         return note.sha256
+
+    def require_writable(self) -> None:
+        """See `AsksBeforeWrites.require_writable`: the root, the folders in it, and the hidden files."""
+        require_access(next(place for place in (self._root, *self._root.parents) if place.exists()))
+        for entry in self._entries(""):
+            if self._is_folder(entry, entry.name):
+                require_access(Path(entry.path))
+        self._writing.require_access()
 
     def delete(self, key: str) -> None:
         path = self._path(key)

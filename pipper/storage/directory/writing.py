@@ -68,6 +68,12 @@ class Writing:
             yield path, note
             path.unlink(missing_ok=True)
 
+    def require_access(self) -> None:
+        """Raise MachineError if this user may not write the hidden files, as far as they exist."""
+        for place in (self._hidden, *(self._hidden / name for name in ("tmp", "notes", "lock"))):
+            if place.exists():
+                require_access(place)
+
     def _sweep(self, folder: Path) -> None:
         """Remove the temporary files of killed writers, once; recent files may belong to a running one."""
         if self._swept:
@@ -130,3 +136,14 @@ def _pieces(body: bytes | Path) -> Iterator[bytes]:
         return
     with reading(body) as file:
         yield from pieces(file, body)
+
+
+def require_access(place: Path) -> None:
+    """Raise MachineError if this user may not write to a folder or a file."""
+    needed = os.W_OK | (os.X_OK if place.is_dir() else 0)
+    with os_errors("write to", place):
+        if os.access(place, needed, effective_ids=os.access in os.supports_effective_ids):
+            return
+        is_mounted_so = hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_mounted_so else errno.EACCES
+        raise OSError(number, os.strerror(number))
