@@ -55,9 +55,9 @@ def command(
 
     PATH is a file or a directory (default: dist). Given a directory, pipper uploads all its wheels and, for each
     project, the bundle with the highest version; it lists what it skips, and why. It verifies all files before it
-    uploads the first. A file that is published already with the same contents is skipped; with
-    other contents it is a conflict (exit 7). The page notes when each file was published, by whom (--by, or the
-    URL of the CI job) and with which pipper.
+    uploads the first; one that fails does not stop the others. A file that is published already with the same
+    contents is skipped; with other contents it is a conflict (exit 7). The page notes when each file was
+    published, by whom (--by, or the URL of the CI job) and with which pipper.
     """
     settings = settings_from(shared)
     request = PublishRequest(paths=paths, force=force, strict=strict or skip_fails, by=by, dry_run=dry_run)
