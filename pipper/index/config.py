@@ -82,8 +82,14 @@ def find_index(manifest_url: str, around: Surroundings) -> IndexAddress:
 
 def is_public(address: IndexAddress, around: Surroundings) -> bool:
     """Return whether this is the index that pip has built in: the names of every other one may be private."""
+    found = public_url(around)
+    return bool(found) and address.url == plain(found).rstrip("/") + "/"
+
+
+def public_url(around: Surroundings) -> str:
+    """Return the URL of the index that pip has built in; empty without a pip."""
     found = _built_in(around)
-    return found is not None and address.url == plain(found[0]).rstrip("/") + "/"
+    return found[0] if found else ""
 
 
 def certificates(around: Surroundings) -> Path | None:

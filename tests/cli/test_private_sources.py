@@ -35,6 +35,11 @@ def project(name: str, requires: str, more: str) -> str:
     return f"[project]\nname = '{name}'\nversion = '1'\ndependencies = [{requires}]\n{more}\n"
 
 
+def built_into_pip(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the public index be this one."""
+    monkeypatch.setattr("pipper.index.config._BUILT_IN", f"print({url!r})")
+
+
 def ask(shelf: Workspace, index: IndexDouble, text: str, more: str = "") -> None:
     """Write `pyproject.toml` of the project, with its index and its repository."""
     own = f"[tool.pipper.index]\nurl = '{index.url}'\n[tool.pipper.repositories]\nacme = '{shelf.url}'\n"
@@ -127,8 +132,7 @@ FILES = {
     "pixi.toml": "[pypi-dependencies]\ncorp-y = { path = '../p' }",
     "hatch.toml": "[envs.default]\ndependencies = ['corp-y @ {root:uri}/p']",
     "pdm.toml": f"[pypi.corp]\nurl = '{CORP}'\ninclude_packages = ['corp-*']",
-    "Pipfile": f"[[source]]\nname = 'corp'\nurl = '{CORP}'\n[[source]]\nname = 'pypi'\nurl = '{CORP}'\n"
-    "[packages]\ncorp-y = { version = '*', index = 'corp' }",
+    "Pipfile": f"[[source]]\nname = 'pypi'\nurl = '{CORP}'\n[packages]\ncorp-y = '*'",
     "pyproject.toml": "[tool.uv.sources]\ncorp-y = { path = '../p' }",
 }
 """Files of other tools beside a manifest, by name."""
@@ -167,12 +171,36 @@ def test_T04_a_file_of_another_tool_that_cannot_be_read_stops_what_would_ask_the
     assert index.seen == []
 
 
-def test_a_new_pipfile_holds_nothing_back(shelf: Workspace, index: IndexDouble) -> None:
+@pytest.mark.parametrize("is_corp", [True, False])
+def test_T04_a_name_that_a_pipfile_takes_from_an_index_beside_the_public_one_is_not_asked_of_the_index(
+    shelf: Workspace, index: IndexDouble, monkeypatch: pytest.MonkeyPatch, is_corp: bool
+) -> None:
+    """`name = "pypi"` says nothing: the usual edit for an index of one's own changes the URL alone."""
+    built_into_pip("https://index.example.com/simple/", monkeypatch)
+    ask(shelf, index, project("app", "'public', 'corp-y'", ""), "[tool.pipper.sources]\npublic = 'index'\n")
+    corp = f"[[source]]\nname = 'corp'\nurl = '{CORP}'\n[packages]\ncorp-y = {{ version = '*', index = 'corp' }}\n"
+    url = "https://index.example.com/simple" if is_corp else CORP
+    (shelf.app / "Pipfile").write_text(f"[[source]]\nname = 'pypi'\nurl = '{url}'\n{corp if is_corp else ''}")
+    done = shelf.run("lock", code=2)
+    assert f"from the index `{'corp' if is_corp else 'pypi'}` in Pipfile" in done.stderr
+    assert index.names() <= {"public"}
+
+
+def test_a_new_pipfile_holds_nothing_back(
+    shelf: Workspace, index: IndexDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_into_pip(CORP + "/", monkeypatch)
     ask(shelf, index, project("app", "'public'", ""))
-    (shelf.app / "Pipfile").write_text(
-        f"[[source]]\nurl = '{CORP}'\nverify_ssl = true\nname = 'pypi'\n[packages]\npublic = '*'\n"
-    )
+    pipfile = f"[[source]]\nurl = '{CORP}'\nverify_ssl = true\nname = 'pypi'\n[packages]\npublic = '*'\n"
+    (shelf.app / "Pipfile").write_text(pipfile)
     shelf.run("lock")
+    shelf.run("install", "-t", "out", "public")
+    lib = shelf.root / "lib"
+    lib.mkdir()
+    (lib / "Pipfile").write_text(pipfile)
+    (lib / "pipper.json").write_text('{"dependencies": ["public"]}')
+    shelf.run("add", "-i", "../lib/pipper.json")
+    assert "private" not in (shelf.app / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("tables", [name for name, text in ONE.items() if "path = '../p'" in text])

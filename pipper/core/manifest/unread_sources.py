@@ -138,7 +138,7 @@ def _pipfile(table: Table) -> Iterator[UnreadSource]:
         if category != "source":
             yield from _named(_table(entries), f"[{category}]", "index", indexes)
     for each in sources:
-        if str(each.get("name")).lower() != _BUILT_IN:  # every new Pipfile has that one, with its URL
+        if not _is_public(each):
             yield _index(each, "[[source]]")
 
 

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 class GuardedIndex(WrappedSource):
     """See `ports.Source`. Raises UnfollowedError, before any request, for a project that comes from elsewhere."""
 
-    def __init__(self, index: "IndexSource", manifest: Manifest, url: Callable[[], str]) -> None:
-        """Guard what `manifest.elsewhere` names, but for what comes from an index of this URL.
+    def __init__(
+        self, index: "IndexSource", manifest: Manifest, url: Callable[[], str], public: Callable[[], str]
+    ) -> None:
+        """Guard what `manifest.elsewhere` names, but for what comes from an index with one of these URLs.
 
         `[sources]` may give a name to the index all the same, if its entry is as exact as the place's own.
         """
         super().__init__(index)
         self._manifest = manifest
-        self._find_url = url
+        self._find_urls = (url, public)
 
     def holds(self, name: NormalizedName) -> bool:
         self._refuse([name])
@@ -47,7 +49,7 @@ class GuardedIndex(WrappedSource):
 
     @cached_property
     def _held(self) -> tuple[UnreadSource, ...]:
-        return tuple(held(self._manifest, self._find_url))
+        return tuple(held(self._manifest, *self._find_urls))
 
     def _refuse(self, names: Iterable[NormalizedName]) -> None:
         sources = self._manifest.sources
@@ -60,12 +62,15 @@ class GuardedIndex(WrappedSource):
                     raise _not_asked(name, each)
 
 
-def held(manifest: Manifest, url: Callable[[], str]) -> Iterator[UnreadSource]:
-    """Yield the places of `manifest.elsewhere` that are not an index of the manifest, which has this URL."""
+def held(manifest: Manifest, url: Callable[[], str], public: Callable[[], str]) -> Iterator[UnreadSource]:
+    """Yield the places of `manifest.elsewhere` that may have private names.
+
+    An index of the manifest, which has this URL, may be asked. No name is private in the `public` one.
+    """
     further = manifest.indexes.values()
     for each in manifest.elsewhere:
         is_read = each.pattern == ANY and each.is_one_of(further)
-        if not is_read and not (each.url and each.is_one_of([url()])):
+        if not is_read and not (each.url and (each.is_one_of([url()]) or each.is_one_of([public()]))):
             yield each
 
 

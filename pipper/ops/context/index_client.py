@@ -10,7 +10,15 @@ from pipper.core.manifest.inputs import INDEX
 from pipper.core.urls import split_url
 from pipper.errors import MachineError, UsageError
 from pipper.http.client import Web
-from pipper.index.config import Accounts, IndexAddress, Surroundings, certificates, find_index, is_public
+from pipper.index.config import (
+    Accounts,
+    IndexAddress,
+    Surroundings,
+    certificates,
+    find_index,
+    is_public,
+    public_url,
+)
 from pipper.index.reader import Connection, Disk
 from pipper.ops.context.own_venv import own_venv
 from pipper.ops.context.settings import Settings
@@ -62,6 +70,11 @@ def index_web(settings: Settings, index_url: str, further: Iterable[str] = ()) -
         return Web(
             settings.environ, ca_file=certificates(around), account=of_netrc, plain=_plain_origins(further)
         )
+
+
+def url_of_public_index(settings: Settings, root: Path) -> str:
+    """Return the URL of the public index, the one that pip has built in; empty without a pip."""
+    return public_url(_around(settings, _pythons(settings, root)))
 
 
 def index_folders(settings: Settings, index_url: str, further: Mapping[str, str]) -> dict[str, Path | None]:

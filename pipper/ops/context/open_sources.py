@@ -1,6 +1,7 @@
 """The sources of a command. This is the only place that makes a router: no command asks an index without its rules."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -73,8 +74,15 @@ def open_sources(
             log.note_place(INDEX, found)
         return found
 
+    @cache
+    def public() -> str:
+        from pipper.ops.context.index_client import url_of_public_index  # noqa: PLC0415 - few manifests need it
+
+        return url_of_public_index(settings, project.root)
+
     guarded = [
-        GuardedIndex(index, manifest, url) if alias == INDEX else index for alias, index in indexes.items()
+        GuardedIndex(index, manifest, url, public) if alias == INDEX else index
+        for alias, index in indexes.items()
     ]
     members = MemberSource(manifest.members, manifest.reserved)
     sources: list[Source] = [*repositories, *guarded, *([members] if members.names else [])]
@@ -88,7 +96,7 @@ def open_sources(
             **dict.fromkeys(members.names, PATH),
         },
         pinned_only=frozenset((PATH, *manifest.indexes)),
-        private=_private(manifest, url),
+        private=_private(manifest, url, public),
         locked_private=private_names(project, old, near),
         spread=spread,
     )
@@ -110,7 +118,7 @@ def _open_indexes(
     }
 
 
-def _private(manifest: Manifest, url: Callable[[], str]) -> tuple[str, ...]:
+def _private(manifest: Manifest, url: Callable[[], str], public: Callable[[], str]) -> tuple[str, ...]:
     """Return `private` without what `GuardedIndex` refuses: it says in words why."""
-    refused = {each.pattern for each in held(manifest, url)} if manifest.private else set()
+    refused = {each.pattern for each in held(manifest, url, public)} if manifest.private else set()
     return tuple(each for each in manifest.private if each not in refused)

@@ -14,7 +14,7 @@ from pipper.core.manifest.rules import served_by, with_rules
 from pipper.core.manifest.unread_sources import ANY
 from pipper.errors import UsageError
 from pipper.ops.context.guarded_index import held
-from pipper.ops.context.index_client import url_of_index
+from pipper.ops.context.index_client import url_of_index, url_of_public_index
 from pipper.ops.context.open_repositories import default_repositories, given_repositories
 from pipper.ops.context.other_tools import with_other_tools
 from pipper.ops.context.project import Project
@@ -43,7 +43,7 @@ def with_rules_of_command(
     project = Project(manifest_path=path, manifest=own, touched=(origin,) if origin else ())
     near = surroundings_of(settings, project)
     ruled = with_rules_around(settings, project, near).manifest
-    _refuse_unread(ruled, near, added, path)
+    _refuse_unread(settings, ruled, near, added, path)
     if not ruled.repositories:
         ruled = replace(ruled, repositories=default_repositories(settings))
     known = {entry.alias for entry in ruled.repositories}
@@ -76,18 +76,17 @@ def with_rules_of_origin(
                 hint=f"write `index = false` into {path.name}, or add the requirements by name",
             )
         ruled = with_rules(ruled, rules, follows=False)
-    _refuse_unread(ruled, near, added, path)
+    _refuse_unread(settings, ruled, near, added, path)
     return set_rules(data, _with_private(settings, ruled, near, path.parent), label=path.name)
 
 
 def _refuse_unread(
-    ruled: Manifest, near: Surroundings, added: Collection[NormalizedName], path: Path
+    settings: Settings, ruled: Manifest, near: Surroundings, added: Collection[NormalizedName], path: Path
 ) -> None:
     """Raise UsageError if a project whose requirements are `added` takes one from a place that pipper does not read."""
     for each in near.touched if ruled.index else ():
-        for place in held(
-            replace(ruled, elsewhere=with_other_tools(each).elsewhere), lambda: ruled.index_url
-        ):
+        told = replace(ruled, elsewhere=with_other_tools(each).elsewhere)
+        for place in held(told, lambda: ruled.index_url, lambda: url_of_public_index(settings, path.parent)):
             is_added = place.pattern == ANY or any(fnmatchcase(name, place.pattern) for name in added)
             if is_added and place.pattern not in ruled.sources:
                 raise UsageError(
@@ -100,7 +99,10 @@ def _refuse_unread(
 
 def _with_private(settings: Settings, ruled: Manifest, near: Surroundings, root: Path) -> Manifest:
     """Return the manifest whose `private` also has the names that no source may be asked for in this command."""
-    places = (each.pattern for each in held(ruled, lambda: url_of_index(settings, ruled, root)))
+    found = held(
+        ruled, lambda: url_of_index(settings, ruled, root), lambda: url_of_public_index(settings, root)
+    )
+    places = (each.pattern for each in found)
     locked = locked_sources(ruled, near)
     private = {*ruled.private, *ruled.reserved, *places, *locked}
     return replace(ruled, private=tuple(sorted(private)))
