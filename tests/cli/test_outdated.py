@@ -93,20 +93,21 @@ def test_the_limits_of_the_manifest_and_asked_extras_count_in_what_is_allowed(em
     needs = ["inner<4; extra == 'fast'", "inner<3; extra == 'other'"]
     empty.publish(
         empty.wheel("outer", requires=needs, extras={"fast": [], "other": []}),
-        *(empty.wheel(name, "1.0") for name in ("inner", "limited", "forced")),
+        *(empty.wheel(name, "1.0") for name in ("inner", "limited", "forced", "both")),
     )
-    empty.write_manifest("outer[fast]", "limited", "forced<2")
+    empty.write_manifest("outer[fast]", "limited", "forced<2", "both<2")
     empty.run("lock")
     empty.publish(*(empty.wheel("inner", version) for version in ("2.5", "3.5", "4.0")))
     empty.publish(
-        *(empty.wheel(name, version) for name in ("limited", "forced") for version in ("2.0", "3.0"))
+        *(empty.wheel(name, version) for name in ("limited", "forced", "both") for version in ("2.0", "3.0"))
     )
     manifest = empty.manifest.read_text()
-    empty.manifest.write_text(f"constraints = ['limited<3']\noverrides = ['forced>=1']\n{manifest}")
+    limits = "constraints = ['limited<3', 'both<3']\noverrides = ['forced>=1', 'both>=1']\n"
+    empty.manifest.write_text(limits + manifest)
     empty.run("lock")
     told = empty.run("outdated").stdout
-    assert told == "forced 1.0 3.0 3.0\ninner 1.0 4.0 3.5\nlimited 1.0 3.0 2.0\n"
-    for name, version in (("forced", "3.0"), ("inner", "3.5"), ("limited", "2.0")):
+    assert told == "both 1.0 3.0 2.0\nforced 1.0 3.0 3.0\ninner 1.0 4.0 3.5\nlimited 1.0 3.0 2.0\n"
+    for name, version in (("both", "2.0"), ("forced", "3.0"), ("inner", "3.5"), ("limited", "2.0")):
         empty.run("lock", "-P", name)
         assert empty.locked()[name] == version
 

@@ -25,15 +25,17 @@ def limits_of(
     """Return the combined specifiers of all that is required in the environment of a target.
 
     These are the requirements of the manifest and of members, its constraints, and what `needs` has with the extras
-    that are asked for. An override replaces them. Raises UsageError for a marker that is undefined.
+    that are asked for. An override replaces the requirements, and constraints still count. Raises UsageError for a
+    marker that is undefined.
     """
     found: dict[NormalizedName, SpecifierSet] = defaultdict(SpecifierSet)
     markers = target.markers
     for each in _required(inputs, graph, needs, markers):
         found[name_of(each)] &= each.specifier
+    found.update(active_overrides(map(parse_requirement, inputs.overrides), Markers(target)))
     for each in _holding(inputs.constraints, markers):
         found[name_of(each)] &= each.specifier
-    return found | active_overrides(map(parse_requirement, inputs.overrides), Markers(target))
+    return found
 
 
 def _required(
