@@ -15,6 +15,11 @@ ECOSYSTEM = "PyPI"
 _START = read_version("0.dev0")
 
 
+def _public(version: Version) -> Version:
+    """Return a version without its local part (PEP 440): builds of 2.6.0, like 2.6.0+cu124, have its weaknesses."""
+    return read_version(version.public) if version.local else version
+
+
 class VersionRange(Struct, frozen=True, kw_only=True):
     """Versions between events; OSV's range of the type ECOSYSTEM."""
 
@@ -22,12 +27,13 @@ class VersionRange(Struct, frozen=True, kw_only=True):
     """`introduced`, `fixed` or `last_affected`, and the version."""
 
     def holds(self, version: Version) -> bool:
-        """Return whether a version is in the range."""
+        """Return whether a version is in the range; a local version counts as its public version there."""
         inside = False
         for kind, at in sorted(self.events, key=lambda event: (event[1], event[0] != "introduced")):
+            compared = version if at.local else _public(version)  # a fix may have a local version itself
             if kind == "last_affected":
-                inside = inside and version <= at
-            elif version >= at:
+                inside = inside and compared <= at
+            elif compared >= at:
                 inside = kind == "introduced"
         return inside
 
@@ -45,8 +51,9 @@ class Affected(Struct, frozen=True, kw_only=True):
     ranges: tuple[VersionRange, ...] = ()
 
     def holds(self, version: Version) -> bool:
-        """Return whether the advisory is about a version."""
-        return version in self.versions or any(each.holds(version) for each in self.ranges)
+        """Return whether the advisory is about a version, or about the public version of a local one."""
+        listed = not self.versions.isdisjoint((version, _public(version)))
+        return listed or any(each.holds(version) for each in self.ranges)
 
 
 class Advisory(Struct, frozen=True, kw_only=True):

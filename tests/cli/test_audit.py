@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -155,6 +156,32 @@ def test_names_of_further_indexes_are_sent_nowhere(empty: Workspace, monkeypatch
         assert "acme-secret" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        advisory("X-1", "weak-lib", versions=("2.6.0",)),
+        advisory("X-1", "weak-lib", {"introduced": "0"}, {"last_affected": "2.6.0"}),
+        advisory("X-1", "weak-lib", {"introduced": "2.6"}, {"fixed": "2.6.1"}),
+    ],
+)
+def test_a_local_version_has_the_weaknesses_of_its_public_version(
+    empty: Workspace, monkeypatch: pytest.MonkeyPatch, about: dict[str, Any]
+) -> None:
+    """The builds of an additional index have such versions: 2.6.0+cu124 is 2.6.0 for that CUDA."""
+    with IndexDouble() as index, OsvDouble(about) as service:
+        built_into_pip(index, monkeypatch)
+        index.add(empty.wheel("weak-lib", "2.6.0+cu124"))
+        empty.app.mkdir(exist_ok=True)
+        empty.manifest.write_text(f"dependencies = ['weak-lib']\n[index]\nurl = '{index.url}'\n")
+        empty.run("lock")
+        folder = write_advisories(empty.app / "advisories", about)
+        for place in (["--advisories", str(folder)], ["--osv-url", service.url]):
+            assert "X-1 weak-lib 2.6.0+cu124 " in empty.run("audit", "--no-solve", *place, code=1).stdout
+        (asked,) = (each for each in service.sent if each.startswith(b"/v1/querybatch "))
+        assert b'"2.6.0"' in asked
+        assert b'"2.6.0+cu124"' in asked
+
+
 def test_what_is_ignored_by_id_or_alias_does_not_count(shop: Workspace) -> None:
     folder = write_advisories(shop.app / "advisories", *WEAK)
     ignoring = ["--ignore", "GHSA-bbbb", "--ignore", "CVE-2026-1", "--ignore", "CVE-2020-9"]
@@ -244,6 +271,8 @@ def test_a_stale_lock_is_refused(shop: Workspace) -> None:
             ["1.1", "2.1"],
         ),
         ([{"introduced": "2.0"}], ["2.0", "99"], ["1.9"]),
+        ([{"introduced": "0"}, {"last_affected": "2.0"}], ["2.0", "2.0+cpu"], ["2.0.1+cpu"]),
+        ([{"introduced": "0"}, {"fixed": "2.0+acme.2"}], ["2.0", "2.0+acme.1"], ["2.0+acme.2", "2.1"]),
     ],
 )
 def test_ranges_are_read_as_osv_says(

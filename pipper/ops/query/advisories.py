@@ -12,6 +12,7 @@ from pipper.core.document import DOCUMENT_LIMIT, Node, read_json
 from pipper.core.lock.model import Pin
 from pipper.core.redaction import shown
 from pipper.core.reporter import Reporter
+from pipper.core.standards import read_version
 from pipper.errors import IntegrityError, UsageError
 from pipper.http.client import Web
 from pipper.system.files import read_bytes
@@ -19,7 +20,7 @@ from pipper.system.os_errors import os_errors
 from pipper.system.parallel import in_parallel
 
 _BATCH = 500
-"""Packages of one request; OSV allows 1,000."""
+"""Packages of one request, of one or two versions each; OSV allows 1,000 of these."""
 _ROUNDS = 100
 """Pages of the answer about a package."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
@@ -76,7 +77,7 @@ class AdvisoryService:
 
     def _ask(self, pins: Sequence[Pin]) -> set[str]:
         found: set[str] = set()
-        queries = [_query(pin) for pin in pins]
+        queries = [_query(pin.name, version) for pin in pins for version in _compared(pin)]
         url = f"{self._root}/v1/querybatch"
         for _ in range(_ROUNDS):
             answer = self._web.post(url, json.dumps({"queries": queries}).encode(), limit=DOCUMENT_LIMIT)
@@ -111,8 +112,14 @@ class AdvisoryService:
 _HINT = "check the URL of the service, or give a directory with --advisories"
 
 
-def _query(pin: Pin) -> dict[str, object]:
-    return {"package": {"name": pin.name, "ecosystem": ECOSYSTEM}, "version": pin.version}
+def _query(name: str, version: str) -> dict[str, object]:
+    return {"package": {"name": name, "ecosystem": ECOSYSTEM}, "version": version}
+
+
+def _compared(pin: Pin) -> list[str]:
+    """Return the version, and the public one of a local version: a service may know only that."""
+    version = read_version(pin.version)
+    return [pin.version, version.public] if version.local else [pin.version]
 
 
 def _id(node: Node) -> str:
