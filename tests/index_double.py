@@ -27,6 +27,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote
 
+import pytest
+
 from tests.loopback import LoopbackServer, QuietHandler, serving
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -82,6 +84,11 @@ class _File:
     path: Path
     entry: Mapping[str, Any]
     metadata: bytes
+
+
+def built_into_pip(index: "IndexDouble", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip's own index be this one: it is the public index then."""
+    monkeypatch.setattr("pipper.index.config._BUILT_IN", f"print({index.url!r})")
 
 
 class IndexDouble:

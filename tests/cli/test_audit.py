@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from pipper.core.advisories import find_weaknesses, read_advisory
 from pipper.core.document import read_json
 from pipper.core.lock.model import Pin
-from tests.index_double import IndexDouble
+from tests.index_double import IndexDouble, built_into_pip
 from tests.invariants import Workspace
 from tests.osv_double import OsvDouble, advisory, write_advisories
 
@@ -53,11 +53,6 @@ def shop(empty: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspac
         for name, version in (("weak-lib", "1.6"), ("held-back", "1.1"), ("held-back", "1.2")):
             index.add(wheel(name, version))
         yield empty
-
-
-def built_into_pip(index: IndexDouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pip's own index be this one."""
-    monkeypatch.setattr("pipper.index.config._BUILT_IN", f"print({index.url!r})")
 
 
 def test_a_service_is_asked_about_packages_of_the_index_and_no_other(shop: Workspace) -> None:

@@ -12,6 +12,7 @@ import tomllib
 import venv
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -19,6 +20,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock
 
 from tests.commands import cache_directory, clean_environment, run_pipper
+from tests.index_double import IndexDouble, built_into_pip
 from tests.invariants import Workspace
 from tests.s3_endpoint import S3Endpoint
 from tests.wheelhouse import make_wheel
@@ -219,6 +221,43 @@ def test_a_package_of_a_bucket_names_its_repository_and_one_of_the_index_does_no
     purls = [each["purl"] for each in json.loads(text)["components"]]
     assert purls[0].startswith("pkg:pypi/alpha@1.0.0?repository_url=s3:")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_a_package_of_an_index_names_it_unless_it_is_the_public_one(
+    empty: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scanner would take one of a private index for the public package of that name."""
+    with IndexDouble() as private, IndexDouble() as further, IndexDouble() as public:
+        built_into_pip(public, monkeypatch)
+        for index in (private, public):
+            index.add(empty.wheel("beta", "1.0"))
+        further.add(empty.wheel("alpha", "1.0"))
+        folder = empty.root / "simple" / "beta"
+        folder.mkdir(parents=True)
+        wheel = Path(shutil.copy(empty.wheel("beta", "1.0"), folder))
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        (folder / "index.html").write_text(f'<a href="{wheel.name}#sha256={sha256}">{wheel.name}</a>')
+
+        def purls(url: str, env: dict[str, str] | None = None) -> list[str | None]:
+            table = f"[index]\nurl = '{url}'\n" if url else ""
+            empty.manifest.write_text(
+                f"dependencies = ['alpha', 'beta']\n{table}"
+                f"[indexes]\nmore = '{further.url}'\n[sources]\nalpha = 'more'\n"
+            )
+            empty.run("lock", env=env)
+            text = empty.run("export", "-f", "cyclonedx", env=env).stdout
+            assert "secret" not in text
+            found = (each.get("purl") for each in json.loads(text)["components"])
+            return [each and unquote(each) for each in found]
+
+        empty.app.mkdir(exist_ok=True)
+        alpha = f"pkg:pypi/alpha@1.0?repository_url={further.url}"
+        of_private = f"pkg:pypi/beta@1.0?repository_url={private.url}"
+        assert purls(public.url) == [alpha, "pkg:pypi/beta@1.0"]
+        assert purls(private.url) == [alpha, of_private]
+        assert purls(folder.parent.as_uri()) == [alpha, None]
+        with_account = private.url.replace("://", "://user:secret@")
+        assert purls("", {"PIPPER_INDEX_URL": with_account}) == [alpha, of_private]
 
 
 @pytest.mark.parametrize("made_by", ["pip", "pipx", "uv"])

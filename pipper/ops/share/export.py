@@ -10,9 +10,13 @@ from msgspec.structs import replace
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage
 from pipper.core.lock.pylock_writer import dump_pylock, dump_requirements, to_pylock
 from pipper.core.lock.selection import Selection
+from pipper.core.manifest.inputs import INDEX
+from pipper.core.manifest.model import Manifest
 from pipper.errors import UsageError
 from pipper.ops.context.environments import open_cache
+from pipper.ops.context.index_client import has_public_index, url_of_index
 from pipper.ops.context.open_repositories import locked_repositories
+from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.read_any import refuse_replacing
 from pipper.ops.share.inputs import InputOptions, ReadInput, read_input
@@ -63,7 +67,7 @@ def export(
             base = output.parent if output else settings.directory
             placed = _placed(found.lock, repositories, base, beside)
             if kind == "cyclonedx":
-                text = dump_sbom(placed, selection, _facts(settings, asked, repositories))
+                text = dump_sbom(placed, selection, _facts(settings, asked, found.lock, repositories))
             else:
                 text = dump_pylock(to_pylock(placed, selection), comment="Written by pipper export.")
         if output is not None:
@@ -72,15 +76,28 @@ def export(
     return text
 
 
-def _facts(settings: Settings, asked: ReadInput, repositories: Mapping[str, Repository]) -> Facts:
-    locations = {alias: each.store.location for alias, each in repositories.items()}
+def _facts(settings: Settings, asked: ReadInput, lock: Lock, repositories: Mapping[str, Repository]) -> Facts:
     project = asked.project
+    locations = {alias: each.store.location for alias, each in repositories.items()}
+    locations |= _locations_of_indexes(settings, project, lock)
     name = (project.manifest.name if project else "") or asked.path.parent.name
     return Facts(
         project=name or "project",
         locations={alias: url for alias, url in locations.items() if not url.startswith("file:")},
         licences=licences_of(settings),
     )
+
+
+def _locations_of_indexes(settings: Settings, project: Project | None, lock: Lock) -> dict[str, str]:
+    """Return the URLs of the indexes by alias: empty for the public one, none for one that is not configured."""
+    found = dict(lock.inputs.indexes)
+    if any(package.source == INDEX for package in lock.packages):
+        manifest = project.manifest if project else Manifest()
+        root = project.root if project else settings.directory
+        url = url_of_index(settings, manifest, root)
+        if url:
+            found[INDEX] = "" if has_public_index(settings, manifest.index_url, root) else url
+    return found
 
 
 def _placed(

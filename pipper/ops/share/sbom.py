@@ -16,7 +16,6 @@ from pipper.core.lock.markers import PortablePackage, portable
 from pipper.core.lock.model import Lock, LockedFile, LockedPackage, Pin
 from pipper.core.lock.selection import Selection
 from pipper.core.lock.writer import dump_lock
-from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.requirement import name_of, parse_requirement
 from pipper.errors import PipperError, UsageError
 from pipper.ops.context.settings import Place, Settings
@@ -41,7 +40,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     project: str
     locations: Mapping[str, str]
-    """The URL of each repository by alias; none for a directory, which says nothing to others."""
+    """The URL of each repository and index by alias: empty for the public index, none for a directory."""
     licences: Mapping[Pin, str]
 
 
@@ -167,11 +166,11 @@ def _component(picked: PortablePackage, facts: Facts) -> "Component":
 
 
 def _purl(pin: Pin, source: str, facts: Facts) -> "PackageURL | None":
-    """Return the package URL. One of a private package names its repository: without it, a public package is meant."""
+    """Return the package URL. Without the URL of a repository or an index in it, a public package is meant."""
     from packageurl import PackageURL  # noqa: PLC0415 - comes with the library
 
-    location = facts.locations.get(source, "")
-    if source != INDEX and not location:
+    location = facts.locations.get(source)
+    if location is None:
         return None
-    qualifiers = {} if source == INDEX else {"repository_url": location}
+    qualifiers = {"repository_url": location} if location else {}
     return PackageURL(type="pypi", name=pin.name, version=pin.version, qualifiers=qualifiers)
