@@ -448,6 +448,44 @@ def test_an_environment_that_has_the_project_in_it_is_not_replaced(
     assert tree(old.app) == before
 
 
+@pytest.mark.parametrize("what", ["cache", "repository", "-b", "lock", "Python", "workspace"])
+def test_an_environment_with_something_in_it_that_is_used_is_not_replaced(
+    old: Workspace, python: Path, what: str
+) -> None:
+    inside = old.venv / "src" / "it"
+    inside.parent.mkdir()
+    env, more = {}, []
+    match what:
+        case "cache":
+            (old.root / "cache").rename(inside)
+            env = {"PIPPER_CACHE_DIR": str(inside)}
+        case "repository":
+            old.repository.rename(inside)
+            old.manifest.write_text(old.manifest.read_text().replace(old.url, inside.as_uri()))
+            old.run("lock")
+        case "-b":
+            shutil.copytree(old.repository, inside)
+            more = ["-b", inside.as_uri()]
+        case "lock":
+            shutil.copy(old.lock, inside)
+            more = ["--lock", str(inside)]
+        case "Python":
+            python = second_python(inside)
+        case _:
+            inside.mkdir()
+            (inside / "pyproject.toml").write_text("[project]\nname = 'it'\nversion = '1'\n")
+            text = f"{old.manifest.read_text()}\n[workspace]\nmembers = ['.venv/src/*']\n"
+            old.manifest.write_text(text)
+            old.run("lock")
+    before = tree(old.venv, without=["src/it"])
+    done = old.run("sync", "--python", python, *more, env=env, code=8)
+    assert f"cannot recreate `{old.venv}`: " in done.stderr
+    assert f"`{inside}" in done.stderr
+    assert inside.exists()
+    assert tree(old.venv, without=["src/it"]) == before
+    assert beside(old) == [".venv"]
+
+
 @pytest.mark.parametrize("in_place", [False, True], ids=["beside", "in its place"])
 def test_an_environment_in_a_lower_layer_is_set_aside_file_by_file(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool

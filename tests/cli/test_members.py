@@ -18,6 +18,7 @@ from tests.index_double import IndexDouble
 from tests.invariants import Workspace
 from tests.sdists import make_backend
 from tests.wheelhouse import make_wheel
+from tests.workshop import second_python
 
 
 @pytest.fixture
@@ -1228,3 +1229,26 @@ def test_B03_files_of_requirements_without_end_are_refused(yard: Yard) -> None:
     yard.ask("lab", more=LAB)
     done = yard.workspace.refused("lock", code=2, subject="larger than 16,777,216 bytes")
     assert "write the requirements under [project]" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no environment is made anew there")
+@pytest.mark.parametrize("way", ["sync", "add"])
+def test_the_sources_of_a_member_do_not_go_with_the_environment_that_they_lie_in(
+    yard: Yard, way: str
+) -> None:
+    """There pip puts the sources of a URL of version control, and people change them."""
+    python = second_python(yard.workspace.root / "second")
+    yard.ask()
+    yard.workspace.run("lock")
+    yard.workspace.run("sync")
+    place = yard.member(".venv/src/mem", "mem")
+    (place / "mine.py").write_text("mine")
+    add = ("add", "--editable", ".venv/src/mem")
+    if way == "sync":
+        yard.workspace.run(*add)
+        done = yard.workspace.run("sync", "--python", python, code=8)
+    else:
+        done = yard.workspace.run(*add, "--python", python, code=8)
+    assert "the member `mem` is in it" in done.stderr
+    assert f"`{place}` would be removed with it" in done.stderr
+    assert (place / "mine.py").read_text() == "mine"

@@ -134,6 +134,7 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     refuse_irreplaceable(environment)
     if environment.replaces and pending(environment):
         run = _with_change_finished(run)
+    _refuse_loss(run)
     cache = open_cache(run.settings)
     remove_unfinished(environment)  # before a build takes it for files of the project
     with cache.in_use():
@@ -142,6 +143,7 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
             if environment.is_missing:
                 reporter.info(creation_told(environment))
             run = run.renewed()
+            _refuse_loss(run)
             if run.wanted:
                 # What came to the place is synced, but for one of a Python that is not known.
                 passed = () if environment.replaces else (TakenError,)
@@ -151,6 +153,13 @@ def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
                 run.recorder = None
             with made_in_place(environment, reporter) as (old, is_ours):
                 return _sync_existing(run, documents, wheels, old, is_ours=is_ours)
+
+
+def _refuse_loss(run: SyncRun) -> None:
+    if run.environment.replaces:
+        from pipper.ops.sync.inside import refuse_loss  # noqa: PLC0415 - few syncs replace something
+
+        refuse_loss(run)
 
 
 def _with_change_finished(run: SyncRun) -> SyncRun:
