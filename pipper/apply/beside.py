@@ -19,7 +19,7 @@ TYPE_CHECKING = False  # `typing` takes longer to import than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -32,7 +32,7 @@ class Beside:
         self.descriptor = -1
         try:
             os.mkdir(self.path)
-            self.descriptor = os.open(self.path, _FLAGS | os.O_NOFOLLOW)
+            self.descriptor = os.open(self.path, _FLAGS)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Before it was locked, another command may have taken it for one that was left, and removed it.
             if not os.path.samestat(os.fstat(self.descriptor), os.lstat(self.path)):
@@ -53,7 +53,7 @@ class Beside:
 
 
 class Aside:
-    """The environment at `root`, a folder or a link to one, which is to be replaced; raises OSError.
+    """The environment at `root`, which is to be replaced; raises OSError, also for a link.
 
     If the command is killed after `move_out`, `put_back_left` brings it back.
     """
@@ -68,7 +68,7 @@ class Aside:
         """Rename it from its place to one beside; raises FileExistsError if another one is there, else OSError."""
         _lock(self._descriptor)
         try:
-            if not os.path.samestat(os.fstat(self._descriptor), os.stat(self._root)):
+            if not os.path.samestat(os.fstat(self._descriptor), os.lstat(self._root)):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._root)
             self._rename_out()
         except FileNotFoundError:
@@ -78,7 +78,7 @@ class Aside:
         try:
             os.rename(self._root, self._path)
         except OSError as error:
-            if error.errno != errno.EXDEV or os.path.islink(self._root):
+            if error.errno != errno.EXDEV:
                 raise
             try:
                 self._move_files_out()
@@ -123,7 +123,7 @@ class Aside:
     def put_back(self) -> None:
         """Undo `move_out`, if it was done; raises OSError if something is in its place."""
         if os.path.lexists(self._path):
-            _remove_empty(self._root)  # to an empty folder no link can be renamed
+            _remove_empty(self._root)  # not every file system renames a folder to another one
             os.rename(self._path, self._root)
 
     def remove(self) -> None:
@@ -143,8 +143,7 @@ def remove_leftovers(root: str) -> None:
     """
     is_there = venv_python_path(root) is not None
     for path in _beside(root, BESIDE):
-        if not os.path.islink(path):
-            _if_left(path, lambda each: _remove(each, root))
+        _if_left(path, lambda each: _remove(each, root))
     for path in _beside(root, ASIDE) if is_there else ():
         _if_left(path, lambda each: _remove_aside(each, root))
 
@@ -201,7 +200,7 @@ def _changed(path: str) -> int:
 def _if_left(path: str, then: "Callable[[str], None]") -> bool:
     """Do something with what a killed command left, and return whether that was done.
 
-    It is not done if a command works with it, if it is another user's, and where that cannot be told.
+    It is not done if a command works with it, if it is a link or another user's, and where that cannot be told.
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -246,9 +245,6 @@ def _remove_aside(path: str, root: str) -> None:
     if not _is_beside(path, root, ASIDE):
         return
     try:
-        if os.path.islink(path):
-            os.unlink(path)
-            return
         # Under the other name it is never put back, so that no command finds half of it in its place.
         trash = _name(root, BESIDE)
         os.rename(path, trash)

@@ -175,11 +175,18 @@ def _old(place: Environment) -> "Aside | None":
 
 
 def refuse_irreplaceable(environment: Environment) -> None:
-    """Raise MachineError if an environment replaces the one that pipper itself runs in, or a mounted folder."""
+    """Raise MachineError if an environment replaces the one that pipper itself runs in, a link or a mounted folder."""
     if environment.replaces and is_one_place(environment.root, sys.prefix):
         raise MachineError(
             f"cannot recreate `{environment.root}`: the running pipper is in it",
             hint="install pipper in its own environment (pipx install pipper, uv tool install pipper)",
+        )
+    if environment.replaces and environment.root.is_symlink():
+        place = os.path.realpath(environment.root)
+        raise MachineError(
+            f"cannot recreate `{environment.root}`: it is a link to `{place}`",
+            cause=f"it has Python {environment.replaces}, and others may use that directory",
+            hint=f"remove the link, or everything in `{place}`, then run the command again",
         )
     if environment.replaces and os.path.ismount(environment.root):
         raise _mounted(environment)

@@ -126,16 +126,34 @@ def test_of_several_that_were_set_aside_the_last_one_is_put_back(old: Workspace)
     assert beside(old) == [".venv"]
 
 
-def test_a_link_to_an_environment_is_put_back_and_removed_as_a_link(old: Workspace, python: Path) -> None:
-    elsewhere = old.app / "elsewhere"
+def test_an_environment_behind_a_link_is_not_replaced_and_told_how_it_can_be(
+    old: Workspace, python: Path
+) -> None:
+    elsewhere = old.app / "envs" / "a"
+    elsewhere.parent.mkdir()
     old.venv.rename(elsewhere)
-    (old.app / ASIDE).symlink_to("elsewhere")
-    assert "Restoring" in old.run("sync").stderr
-    assert old.venv.is_symlink()
+    old.venv.symlink_to("envs/a")
+    before = tree(old.app)
+    done = old.run("sync", "--python", python, code=8)
+    assert f"cannot recreate `{old.venv}`: it is a link to `{elsewhere}`" in done.stderr
+    assert f"remove the link, or everything in `{elsewhere}`, then" in done.stderr
+    assert tree(old.app) == before
+    shutil.rmtree(elsewhere)
+    elsewhere.mkdir()
     old.run("sync", "--python", python)
-    assert not old.venv.is_symlink()
-    assert (elsewhere / "mine.txt").exists()
+    assert old.venv.is_symlink()
+    assert (elsewhere / "bin" / "python").exists()
     assert beside(old) == [".venv"]
+
+
+def test_a_link_beside_an_environment_is_neither_put_back_nor_removed(old: Workspace) -> None:
+    """pipper leaves none there; a clone may have one."""
+    old.venv.rename(old.app / "elsewhere")
+    (old.app / ASIDE).symlink_to("elsewhere")
+    assert "Creating" in old.run("sync").stderr
+    assert not is_old(old)
+    assert beside(old) == [".venv", ASIDE]
+    assert (old.app / "elsewhere" / "mine.txt").exists()
 
 
 @pytest.mark.parametrize(
