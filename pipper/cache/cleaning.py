@@ -13,6 +13,7 @@ from pipper.cache.cache import USED, Cache
 from pipper.cache.folder import disk_errors
 from pipper.cache.parts import PARTS, RECIPES, is_own
 from pipper.system.locks import os_lock
+from pipper.system.moves import move
 
 _DAY = 86_400
 _CLOCKS = {"wheels": "index.json", "builds": USED, RECIPES: "recipe"}
@@ -46,7 +47,8 @@ def prune(cache: Cache, *, unused_days: float, waiting: Callable[[], None] | Non
                     used = 0
                 # A hidden file is the unfinished file of a killed command.
                 if used < oldest or entry.name.startswith("."):
-                    freed += _remove(entry)
+                    freed += _remove(cache, entry)
+        _emptied(cache, "tmp")
     return _freed(freed)
 
 
@@ -71,7 +73,7 @@ def _entries(cache: Cache, part: str) -> list[Path]:
 
 def _emptied(cache: Cache, part: str) -> list[int]:
     """Remove what the cache created in a part of it; return the sizes of the files."""
-    sizes = [size for own in _own(cache, part) for size in _remove(own)]
+    sizes = [size for own in _own(cache, part) for size in _remove(cache, own)]
     with suppress(OSError):  # it is missing, or has something else
         (cache.root / part).rmdir()
     return sizes
@@ -88,14 +90,21 @@ def _sizes(path: Path) -> Iterator[int]:
                 yield os.lstat(os.path.join(folder, name)).st_size
 
 
-def _remove(path: Path) -> list[int]:
+def _remove(cache: Cache, path: Path) -> list[int]:
     """Remove a file or a folder; return the sizes of its files."""
     sizes = list(_sizes(path))
     with disk_errors(path):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+        if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
+            return sizes
+        unfinished = cache.root / "tmp"
+        if path.parent != unfinished:
+            # A kill during the removal must not leave a part of an entry in its place.
+            unfinished.mkdir(exist_ok=True)
+            trash = unfinished / os.urandom(16).hex()
+            move(str(path), str(trash))
+            path = trash
+        shutil.rmtree(path)
     return sizes
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipper.system import seals
+from pipper.system.moves import remove
 from tests.commands import PATIENCE
 from tests.index_double import IndexDouble
 from tests.invariants import Workspace
@@ -167,6 +168,19 @@ def test_T11_a_build_environment_of_a_restored_cache_is_made_anew(empty: Workspa
         empty.run("bundle", source, "-o", "dist")
         assert module.exists()
         assert not (module.parent / "evil.pth").exists()
+
+
+@pytest.mark.parametrize("left", ["pyvenv.cfg", "lib", ".pipper-used"])
+def test_a_part_of_a_build_environment_is_replaced(empty: Workspace, left: str) -> None:
+    with IndexDouble() as index:
+        source = of_private_backend(empty, index)
+        empty.run("bundle", source, "-o", "dist")
+        (environment,) = (empty.root / "cache" / "builds").glob("*/*")
+        for path in environment.iterdir():
+            if path.name != left:
+                remove(path)
+        empty.run("bundle", source, "-o", "dist")
+        assert (environment / "bin" / "python").exists() or os.name == "nt"
 
 
 def test_cache_commands_know_build_environments(empty: Workspace) -> None:

@@ -60,7 +60,8 @@ def install_build_environment(
     require_locked_needs(lock, part, wanted, wheels)
     refuse_links(root.parent, root)
     with os_lock(cache.builds / ".lock", here=True):
-        if venv_python(root) is not None and not _is_as_left(root):
+        # Also one without a python: an interrupted removal may have left any part of it.
+        if os.path.lexists(root) and not _is_as_left(root):
             with disk_errors(root):
                 shutil.rmtree(root)
         if venv_python(root) is None:
