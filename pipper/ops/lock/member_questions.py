@@ -85,7 +85,8 @@ class MemberQuestions:
         if note is None:
             self._builder.reporter.info(f"Asking the build backend of {subject}")
             limits = self._cache.limits
-            found = member_metadata(folder, self._builder, subject=subject, limits=limits)
+            with self._cache.in_use():
+                found = member_metadata(folder, self._builder, subject=subject, limits=limits)
             note = _Answer(metadata=headers_only(found).decode("utf-8", "replace"))
             keep_note(self._cache, key, note)
         return note.metadata.encode()

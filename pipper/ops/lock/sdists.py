@@ -118,6 +118,12 @@ class Sdists:
         if note and (note.metadata or not with_metadata):
             return note
         self._builder.reporter.info(f"Asking the build backend of {subject}")
+        with self._cache.in_use():
+            examined = self._asked(subject, file, with_metadata=with_metadata)
+        keep_note(self._cache, key, examined)
+        return examined
+
+    def _asked(self, subject: str, file: LockedFile, *, with_metadata: bool) -> _Examined:
         path, limits = require_cached(file.sha256, file.filename, self._cache), self._cache.limits
         with unpacked_sdist(path, filename=file.filename, limits=limits) as source:
             rules = self._builder.rules(subject, again=SAME_COMMAND, source_date=source.newest)
@@ -132,9 +138,7 @@ class Sdists:
                     with open_wheel(wheel, filename=wheel.name, limits=limits) as opened:
                         found = opened.metadata.raw
                 metadata = headers_only(found).decode("utf-8", "replace")
-        examined = _Examined(requires=requires, metadata=metadata)
-        keep_note(self._cache, key, examined)
-        return examined
+        return _Examined(requires=requires, metadata=metadata)
 
 
 class _WithSdists(WrappedSource):
