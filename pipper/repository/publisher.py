@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body
+from pipper.core.layout.keys import JSON, MARKER_KEY, marker_body, page_key
 from pipper.core.layout.page import PageBundle, PageFile, ProjectPage, have_same, other_dependencies
 from pipper.core.layout.provenance import NO_NOTES, FileNotes
 from pipper.core.reporter import Reporter
@@ -51,7 +51,7 @@ class Publisher:
         self._found: set[str] = set()
         self._read: dict[NormalizedName, ReadPage] = {}
         self._hashes: dict[tuple[str, str], str] = {}
-        self._bundles = StoredBundles(repository, force=force, reporter=self._reporter)
+        self._bundles = StoredBundles(repository, current=self._current, force=force, reporter=self._reporter)
 
     def prepare(self) -> None:
         """Create the format marker if it is absent, and test the store's conditional writes.
@@ -81,6 +81,13 @@ class Publisher:
             absent = ReadPage(page=ProjectPage(name=name), etag=None)
             self._read[name] = self._repository.read_page(name) if known else absent
         return self._read[name]
+
+    def _current(self, name: NormalizedName) -> ProjectPage:
+        """Return the project's page as it is now; it is read again only if it has changed."""
+        read = self._page(name)
+        if not self._store.is_unchanged(page_key(name), read.etag):
+            read = self._read[name] = self._repository.read_page(name)
+        return read.page
 
     def require_same_bundle(self, page: ProjectPage, file: PageFile) -> None:
         """Raise ConflictError if 0.x published the version with a different wheel, or with other dependencies.
@@ -130,6 +137,16 @@ class Publisher:
         """Store the wheel and its METADATA under keys that contain the wheel's hash."""
         if not self.wheels.store(publication):
             self._found.add(publication.sha256)
+
+    def restore(self, publication: Publication) -> bool:
+        """Store a published wheel again, with its METADATA, if it is gone; return whether it was.
+
+        Raises ConflictError if the page does not name it any more: then it was removed meanwhile, and not lost.
+        """
+        was_gone = self.wheels.restore(publication)
+        if was_gone:
+            self._bundles.require_current(publication.name, self._entry(publication))
+        return was_gone
 
     def confirm(self, publications: Iterable[Publication], *, others_wrote: bool) -> None:
         """Store again what was removed before the page named it; after the page write, nobody removes it.
@@ -237,10 +254,12 @@ class Publisher:
     def _store_bundle(self, publication: Publication) -> None:
         if publication.bundle is None:
             return
+        self._bundles.store(publication.name, self._entry(publication), publication.bundle)
+
+    def _entry(self, publication: Publication) -> PageFile:
+        """Return the entry that a published wheel has on the page that was read last."""
         file = publication.page_file(self._now)
-        if not publication.is_bundle:
-            file = self.completed(self._page(publication.name).page, file)
-        self._bundles.store(publication.name, file, publication.bundle)
+        return file if publication.is_bundle else self.completed(self._page(publication.name).page, file)
 
     def _warn_of_legacy_bundles(self, name: NormalizedName) -> None:
         if self._repository.layout_format != 1:

@@ -1,7 +1,7 @@
 """The bundles in a repository, for clients of pipper 0.x: one for each version, with one of its wheels."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,11 +10,17 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.layout.keys import ZIP, bundle_version
-from pipper.core.layout.page import PageFile, have_same
+from pipper.core.layout.page import PageFile, ProjectPage, have_same
 from pipper.core.ports import ObjectInfo
 from pipper.core.reporter import Reporter
 from pipper.core.wheel_identity import wheel_identity
-from pipper.errors import ConflictError, IntegrityError, ObjectChangedError, ObjectExistsError
+from pipper.errors import (
+    ConflictError,
+    IntegrityError,
+    ObjectAbsentError,
+    ObjectChangedError,
+    ObjectExistsError,
+)
 from pipper.repository.legacy_bundles import bundled_wheel
 from pipper.repository.page_swap import ROUNDS, outrun
 from pipper.repository.source import Repository
@@ -55,8 +61,19 @@ def reach(filename: str) -> tuple[int, int, int, str]:
 class StoredBundles:
     """The bundles of one repository; several threads may use it."""
 
-    def __init__(self, repository: Repository, *, force: bool, reporter: Reporter) -> None:
-        """With `force`, a bundle that has another wheel or other dependencies is replaced."""
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        current: Callable[[NormalizedName], ProjectPage],
+        force: bool,
+        reporter: Reporter,
+    ) -> None:
+        """With `force`, a bundle that has another wheel or other dependencies is replaced.
+
+        `current` returns the present page of a project.
+        """
+        self._current = current
         self._repository = repository
         self._store = repository.store
         self._force = force
@@ -68,25 +85,43 @@ class StoredBundles:
 
         One that was made of a wheel is not stored if the version has a bundle with one of its published wheels, or
         if the page has dependencies of the wheel, which the bundle would not have. Raises ConflictError if the stored
-        bundle has another wheel or other dependencies, and what the store raises.
+        bundle has another wheel or other dependencies, or if the page no longer has this entry, and what the store
+        raises.
         """
-        key = f"{self._folder(name, bundle.folder)}/{bundle.safe_version}.pipper"
+        version = wheel_identity(wheel.filename).version
+        # In any folder of the project, and however its key spells the version: 0.x clients read each of them.
+        stored = [info for info in self.listed(name) if bundle_version(info.key) == version]
+        if not stored:
+            key = f"{self._folder(name, bundle.folder)}/{bundle.safe_version}.pipper"
+            self._store_at(key, None, name, wheel, bundle)
+        for info in stored:
+            self._store_at(info.key, info, name, wheel, bundle)
+
+    def _store_at(
+        self, key: str, found: ObjectInfo | None, name: NormalizedName, wheel: PageFile, bundle: BundleFile
+    ) -> None:
+        """Store a bundle at `key`, where the listing `found` one or none; raises as `store`."""
         lacks = bundle.is_made and bool(wheel.needs.dependencies)
-        found = next((info for info in self.listed(name) if info.key == key), None)
-        if found is None and lacks:
-            self._reporter.warning(
-                f"{self._store.location}/{key} does not exist, and a wheel does not name its dependencies: "
-                "for clients of pipper 0.x, publish the bundle"
-            )
-            return
         for _ in range(ROUNDS):
-            found = found or self._create(key, bundle)
-            fault = self._fault(name, key, wheel, bundle) if found else None
+            if found is None and lacks:
+                self._reporter.warning(
+                    f"{self._store.location}/{key} does not exist, and a wheel does not name its dependencies: "
+                    "for clients of pipper 0.x, publish the bundle"
+                )
+                return
+            if found is None:
+                self.require_current(name, wheel)
+                found = self._create(key, bundle)
+            try:
+                fault = self._fault(name, key, wheel, bundle) if found else None
+            except ObjectAbsentError:  # a prune removed it after the listing
+                found = None
+                continue
             if found is None or fault is None:
                 return
             if lacks or not self._force:
                 raise fault
-            self._require_current(name, wheel, key)
+            self.require_current(name, wheel)
             try:
                 self._store.replace(
                     key, bundle.path, etag=found.etag, content_type=ZIP, metadata=bundle.metadata
@@ -97,13 +132,13 @@ class StoredBundles:
             return
         raise outrun(f"{self._store.location}/{key}")
 
-    def _require_current(self, name: NormalizedName, wheel: PageFile, key: str) -> None:
-        """Raise ConflictError if another `--force` was quicker: the bundle has to be that of the page."""
-        listed = self._repository.read_page(name).page.listed(wheel.sha256)
+    def require_current(self, name: NormalizedName, wheel: PageFile) -> None:
+        """Raise ConflictError if others changed the page: a bundle has to be that of the page, or 0.x gets another."""
+        listed = self._current(name).listed(wheel.sha256)
         if listed is None or not have_same(listed.needs.dependencies, wheel.needs.dependencies):
             raise ConflictError(
                 f"{wheel.filename} was published, and is not what the page names any more",
-                cause=f"another publish replaced it, or a prune removed it; {self._store.location}/{key} stays",
+                cause="another publish replaced it, or a prune removed it; its bundle is not stored",
                 hint=f"run `pipper info {name}` to see what is published, and publish yours again if it is right",
             )
 

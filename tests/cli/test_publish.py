@@ -383,6 +383,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         *CONDITIONS,
         *files("alpha", "1.0.0"),
         "PUT alpha/index.json if-none-match",
+        "GET alpha/index.json if-none-match",
         "PUT alpha/v1-0-0.pipper if-none-match",
     ]
     assert requests(remote, remote.wheel("alpha", "1.1.0")) == [
@@ -392,6 +393,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         *files("alpha", "1.1.0"),
         "PUT alpha/index.json if-match",
         "LIST alpha/",
+        "GET alpha/index.json if-none-match",
         "PUT alpha/v1-1-0.pipper if-none-match",
     ]
     assert requests(remote, remote.wheel("alpha", "1.1.0")) == [
@@ -408,6 +410,7 @@ def test_publish_makes_no_request_more_than_it_needs(tmp_path: Path, double: S3D
         *CONDITIONS,
         *files("beta", "1.0.0"),
         "PUT beta/index.json if-none-match",
+        "GET beta/index.json if-none-match",
         "PUT beta/v1-0-0.pipper if-none-match",
     ]
 

@@ -227,6 +227,31 @@ def test_of_two_forces_the_bundle_is_that_of_the_page_and_the_other_one_is_told(
     sound(empty)
 
 
+@pytest.mark.parametrize("step", ["upload", "store_bundles"])
+def test_a_version_that_is_pruned_while_it_is_published_again_does_not_come_back_for_0_x(
+    step: str, empty: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = empty.wheel("alpha"), empty.wheel("alpha", "2.0.0")
+    publish(empty, older)
+    (stored,) = empty.repository.rglob("*.pipper")
+    real = getattr(Publisher, step)
+
+    def overtaken(*args: Any) -> Any:
+        monkeypatch.undo()
+        empty.run("repository", "prune", "alpha:1.0.0", "-b", empty.url)
+        return real(*args)
+
+    monkeypatch.setattr(Publisher, step, overtaken)
+    told = publish(empty, older, newer, code=7)
+    assert f"{WHEEL} was published, and is not what the page names any more" in told
+    assert "published alpha-2.0.0-py3-none-any.whl" in told
+    assert "already published" not in told
+    assert [each.name for each in empty.repository.rglob("*.pipper")] == ["v2-0-0.pipper"]
+    sound(empty)
+    assert publish(empty, older) == f"published {WHEEL}\n"
+    assert stored.exists()
+
+
 def test_a_force_whose_bundle_is_replaced_meanwhile_replaces_it_again(
     empty: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,3 +387,50 @@ def test_a_platform_wheel_that_0_x_bundled_is_published_together_with_one_for_ev
         f"published {pure.name}",
     }
     sound(old)
+
+
+def bundle_of_0_x(workspace: Workspace, version: str, body: str = "first") -> Path:
+    """A bundle of foo-bar with a version as 0.x writes it, in semantic versioning."""
+    wheel = workspace.wheel("foo_bar", version.replace("-", ""), files={"foo_bar/__init__.py": f"{body} = 1"})
+    folder = workspace.root / "bundles" / body
+    folder.mkdir(parents=True, exist_ok=True)
+    path = write_bundle(wheel, filename=wheel.name, output=folder)
+    with zipfile.ZipFile(path) as archive:
+        held, meta = archive.read("package.whl"), json.loads(archive.read("package.meta"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("package.whl", held)
+        archive.writestr("package.meta", json.dumps(meta | {"version": version}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("version", "keys"),
+    [
+        ("1.1.0", ["Foo_Bar/v1-1-0"]),
+        ("1.1.0", ["foo_bar/v1-1-0"]),
+        ("1.1.0", ["Foo_Bar/v1-1-0", "foo_bar/v1-1-0"]),
+        ("1.1.0-rc1", ["Foo_Bar/v1-1-0__pre_rc_1"]),
+        ("1.1.0-rc1", ["Foo_Bar/v1-1-0__pre_rc1", "foo_bar/v1-1-0__pre_rc_1"]),
+    ],
+)
+def test_force_replaces_every_bundle_of_a_version_whatever_0_x_called_it(
+    version: str, keys: Sequence[str], empty: Workspace
+) -> None:
+    old, first = bundle_of_0_x(empty, version, "old"), bundle_of_0_x(empty, "1.0.0")
+    stored = [empty.repository / f"{key}.pipper" for key in keys]
+    for path, source in [
+        (empty.repository / "Foo_Bar/v1-0-0.pipper", first),
+        *((each, old) for each in stored),
+    ]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, path)
+    (empty.repository / "pipper-repository.json").write_text(json.dumps({"format": 1}))
+    empty.run("repository", "repair", "-b", empty.url)
+    sound(empty)
+    right = bundle_of_0_x(empty, version, "new")
+    assert right.read_bytes() != old.read_bytes()
+    publish(empty, "--force", right)
+    assert {path.read_bytes() for path in stored} == {right.read_bytes()}
+    assert len(list(empty.repository.rglob("*.pipper"))) == 1 + len(stored)
+    sound(empty)
+    assert publish(empty, right) == f"already published {right.name}\n"

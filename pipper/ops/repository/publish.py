@@ -201,7 +201,7 @@ class _Run:
     def _restore(self) -> None:
         """Store again what the pages name already, and what is gone: only then "already published" is true."""
         waiting = self._waiting("already published")
-        results = attempt_each(self._publisher.wheels.restore, waiting, self._reporter, "Looking for files")
+        results = attempt_each(self._publisher.restore, waiting, self._reporter, "Looking for files")
         for publication, result in zip(waiting, results, strict=True):
             if isinstance(result, PipperError):
                 self._note([failed(publication, result)])
