@@ -301,6 +301,27 @@ def test_K04_a_damaged_file_is_told_and_left_alone(text: str, cause: str, empty:
     assert file.read_text() == text
 
 
+def test_K04_a_damaged_file_stops_no_command_that_uses_only_directories(empty: Workspace) -> None:
+    write(empty, "{")
+    place = ("-b", empty.url)
+    empty.run("publish", empty.wheel("alpha", "1.0.0"), *place)
+    empty.run("info", "alpha", *place)
+    empty.run("repository", "check", *place)
+    empty.run("repository", "copy", "--all", "--from", empty.url, "--to", (empty.root / "copy").as_uri())
+    empty.write_manifest("alpha")
+    for args in (
+        ("lock",),
+        ("lock",),
+        ("lock", "-U"),
+        ("sync",),
+        ("add", "alpha>=1"),
+        ("repository", "packages"),
+    ):
+        empty.run(*args)
+    for args in (("info", "alpha", "-b", "packages"), ("info", "alpha", "-r", "acme")):
+        empty.refused(*args, code=5, subject="repositories.json", but="O")
+
+
 def test_K01_a_secret_in_the_wrong_place_is_not_repeated(empty: Workspace) -> None:
     for args in (
         ("add", "-c", KEY, SECRET, TOKEN, "extra", "more"),

@@ -31,6 +31,20 @@ def list_named(settings: Settings) -> NamedRepositories:
     return read_named_repositories(named_repositories_path(settings.home), settings.reporter)
 
 
+def named_for(settings: Settings, declared: tuple[RepositoryEntry, ...]) -> NamedRepositories:
+    """Return the named repositories as `list_named` does; none if the command has only directories.
+
+    They need no credentials, so a damaged file must not stop what does not use it. `declared` are the repositories
+    that count if no option names one.
+    """
+    options = settings.repositories
+    is_given = options.bucket and not options.access_only
+    urls = [options.bucket] if is_given else [entry.url for entry in declared]
+    if urls and not options.repository and all(url.startswith("file:") for url in urls):
+        return NamedRepositories(path=named_repositories_path(settings.home))
+    return list_named(settings)
+
+
 def warn_of_unnamed(settings: Settings, manifest: Manifest, lock: Lock) -> None:
     """Warn if the lock has packages of a repository that an option names now and the manifest does not."""
     options = settings.repositories

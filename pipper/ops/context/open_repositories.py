@@ -10,13 +10,12 @@ from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
 from pipper.errors import UsageError
-from pipper.ops.context.declared_repositories import absolute_entry, declared_repositories, list_named
+from pipper.ops.context.declared_repositories import absolute_entry, declared_repositories, named_for
 from pipper.ops.context.find_manifest import find_manifest
 from pipper.ops.context.open_stores import open_store
 from pipper.ops.context.project import Project, find_project
 from pipper.ops.context.settings import Settings
 from pipper.repository.access import alias_of, choose_repositories
-from pipper.repository.named_repositories import named_repositories_path, read_named_repositories
 from pipper.repository.source import Repository
 
 
@@ -34,7 +33,7 @@ def open_repositories(
     With `may_be_empty`, a place without a repository counts as an empty one. What they read is noted in `log`. Raises
     StoreError if one that is not a directory is to be read `offline`.
     """
-    named = list_named(settings)
+    named = named_for(settings, declared)
     entries = choose_repositories(settings.repositories, declared, named)
     if not entries and settings.repositories.repository:
         raise UsageError(
@@ -63,7 +62,7 @@ def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
         return ()
     options = replace(options, access_only=False)
     # `open_repositories` warns of what is wrong with the file; here that would be said twice.
-    named = read_named_repositories(named_repositories_path(settings.home), Reporter())
+    named = named_for(replace(settings, repositories=options, reporter=Reporter()), ())
     project = find_project(settings.directory) if alias_of(options, named) else None
     declared = project.manifest.repositories if project else ()
     chosen = choose_repositories(options, declared, replace(named, default=""))
@@ -74,7 +73,7 @@ def given_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
 
 def default_repositories(settings: Settings) -> tuple[RepositoryEntry, ...]:
     """Return the repository that is used if neither an option nor a manifest names one."""
-    return choose_repositories(settings.repositories, (), list_named(settings))
+    return choose_repositories(settings.repositories, (), named_for(settings, ()))
 
 
 def given_alias(settings: Settings) -> str:

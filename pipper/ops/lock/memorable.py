@@ -14,7 +14,7 @@ from pipper.core.manifest.inputs import INDEX
 from pipper.core.manifest.repositories import RepositoryEntry
 from pipper.core.reporter import Reporter, Task
 from pipper.errors import MachineError
-from pipper.ops.context.declared_repositories import declared_repositories, list_named
+from pipper.ops.context.declared_repositories import declared_repositories, named_for
 from pipper.ops.context.environments import open_cache
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
@@ -73,9 +73,10 @@ def _texts(options: Struct) -> list[str]:
 
 def places_of(settings: Settings, project: Project, old: Lock | None) -> Mapping[str, Place]:
     """Return the settings of the sources of a solve, by alias; without those of a query, which may be a secret."""
-    named = list_named(replace(settings, reporter=Reporter()))
     manifest = project.manifest
-    entries = choose_repositories(settings.repositories, declared_repositories(manifest, old), named)
+    declared = declared_repositories(manifest, old)
+    named = named_for(replace(settings, reporter=Reporter()), declared)
+    entries = choose_repositories(settings.repositories, declared, named)
     indexes = {**manifest.indexes, INDEX: manifest.index_url}
     found = {alias: Place(KIND_INDEX, alias, "", url) for alias, url in indexes.items() if "?" not in url}
     return found | {entry.alias: _place(entry, project.root) for entry in entries}

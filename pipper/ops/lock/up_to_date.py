@@ -8,7 +8,7 @@ from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.writer import dump_lock
 from pipper.core.manifest.model import Manifest
 from pipper.core.target import Target
-from pipper.ops.context.declared_repositories import declared_repositories, list_named
+from pipper.ops.context.declared_repositories import declared_repositories, named_for
 from pipper.ops.context.project import Project
 from pipper.ops.context.settings import Settings
 from pipper.ops.lock.options import LockOptions
@@ -27,7 +27,7 @@ def is_up_to_date(
     """Return whether `lock`, read from `data`, already is what a solve with these arguments would begin with.
 
     `target` is the interpreter at hand. A file that was edited or written by an older pipper is not up to date, nor
-    is a lock with bundles: `repository repair` may have unpacked them since. Raises what `goals` and `list_named`
+    is a lock with bundles: `repository repair` may have unpacked them since. Raises what `goals` and `named_for`
     raise.
     """
     plain = LockOptions(usual_platforms=options.usual_platforms, offline=options.offline)
@@ -64,7 +64,8 @@ def _has_repositories(settings: Settings, manifest: Manifest, lock: Lock) -> boo
     mention may hold a name that was locked from elsewhere.
     """
     options = settings.repositories
-    entries = choose_repositories(options, declared_repositories(manifest, lock), list_named(settings))
+    declared = declared_repositories(manifest, lock)
+    entries = choose_repositories(options, declared, named_for(settings, declared))
     urls = {entry.alias: entry.url for entry in entries}
     used = {package.source for package in lock.private}
     if options.endpoint_url or not used <= urls.keys():

@@ -15,12 +15,12 @@ from pipper.repository.source import Repository
 
 def at_end(settings: Settings, text: str) -> Settings:
     """Return settings in which `text` is the one repository of a command; raises UsageError if it is unknown."""
-    declared, _ = declared_here(settings)
-    named = list_named(settings).entries
-    known = {entry.alias for entry in declared}
     options = settings.repositories
     if "://" in text or text.startswith("file:"):
         return replace(settings, repositories=replace(options, bucket=text, repository=""))
+    declared, _ = declared_here(settings)
+    named = list_named(settings).entries
+    known = {entry.alias for entry in declared}
     if text in known:
         return replace(settings, repositories=replace(options, bucket="", repository=""))
     if text in named:
