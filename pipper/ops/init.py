@@ -182,7 +182,7 @@ def _read(file: Path, directory: Path) -> ImportedManifest:
     data = read_bytes(file) or b""
     kind = input_kind(data, file.name)
     if kind is InputKind.OLD_MANIFEST:
-        return _from_old(read_pipper_manifest(file))
+        return carried(_from_old(read_pipper_manifest(file)))
     if kind is InputKind.MANIFEST:
         return from_pyproject(data, label=file.name)
     if kind in (InputKind.LOCK, InputKind.PYLOCK, InputKind.PACKAGE):

@@ -113,6 +113,48 @@ def test_R03_an_included_file_that_cannot_be_read_is_said_and_the_rest_is_read(
     assert 'dependencies = ["alpha"]' in empty.manifest.read_text()
 
 
+SECRETS = {
+    "requirements.txt": [
+        "-r https://oauth2:T0KEN-OF-CI@git.example.com/base.txt",
+        "-rhttps:/oauth2:T0KEN-OF-CI@git.example.com/base.txt",
+        "-c https://git.example.com/c.txt?token=T0KEN-OF-CI",
+        "--requirement='https://git.example.com/c.txt?a b=T0KEN-OF-CI'",
+        "-c file:///srv/c.txt?token=T0KEN-OF-CI",
+        "./lib?token=T0KEN-OF-CI",
+        "-e ./lib?token=T0KEN-OF-CI",
+        "-e /srv/lib?token=T0KEN-OF-CI",
+        "https:oauth2:T0KEN-OF-CI@git.example.com/x",
+        "--index-url https:oauth2:T0KEN-OF-CI@index.example.com/simple",
+    ],
+    "setup.cfg": [
+        "[options]\ninstall_requires = file: https://git.example.com/r.txt?token=T0KEN-OF-CI",
+        "[options]\ninstall_requires =\n  lib of https://oauth2:T0KEN-OF-CI@git.example.com/x",
+    ],
+    "pyproject.toml": [
+        "[tool.uv]\noverride-dependencies = ['x @ https://u:T0KEN-OF-CI@git.example.com/x ; os_name == \"nt\"']",
+        "[tool.uv]\nconstraint-dependencies = ['x @ https://git.example.com/x.whl?token=T0KEN-OF-CI']",
+        "[project]\ndependencies = ['x']\n[tool.uv.sources]\nx = { index = 'https://u:T0KEN-OF-CI@git.example.com/x' }",
+        "[tool.poetry.dependencies]\nx = { version = '1', source = 'https://u:T0KEN-OF-CI@git.example.com/x' }",
+        "[tool.poetry.dependencies]\nx = 'https://u:T0KEN-OF-CI@git.example.com/x'",
+        "[[tool.poetry.source]]\nname = 'corp'\nurl = 'https:u:T0KEN-OF-CI@git.example.com/x'",
+        "[[tool.pdm.source]]\nname = 'https://u:T0KEN-OF-CI@git.example.com/x'\nurl = ''",
+    ],
+}
+"""Lines of a file with a secret in a URL, or in what is left of one."""
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [(name, line) for name, lines in SECRETS.items() for line in lines]
+)
+def test_S_what_is_not_converted_is_said_without_secrets(name: str, line: str, empty: Workspace) -> None:
+    assert empty.environment
+    (empty.app / name).write_text(f"{line}\n")
+    done = empty.run("init", "--from", name)
+    assert "not converted: " in done.stderr
+    assert "# Not converted: " in empty.manifest.read_text()
+    assert "T0KEN" not in done.stderr + done.stdout + empty.manifest.read_text()
+
+
 def test_a_folder_with_nothing_to_begin_from_is_told(empty: Workspace) -> None:
     assert empty.environment
     empty.refused("init", "--from", ".", code=2, subject="has no file to convert")

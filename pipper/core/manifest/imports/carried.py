@@ -1,5 +1,6 @@
 """What of another tool's project pipper can read; the rest becomes notes, so that one odd line stops nothing."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -14,16 +15,21 @@ from pipper.core.manifest.constraints import parse_as_of, read_constraints, read
 from pipper.core.manifest.imports.imported import Group, ImportedManifest
 from pipper.core.manifest.indexes import SCHEMES
 from pipper.core.manifest.requirement import name_of, parse_requirement
-from pipper.core.redaction import shown
+from pipper.core.redaction import mistyped_account, shown
 from pipper.core.standards import read_specifiers
 from pipper.errors import UsageError
 
 T = TypeVar("T")
+_WORD = re.compile(r"(\S+?)([`'\"),.:;]*)(?=\s|\Z)")
+"""What may be a URL, and the punctuation behind it."""
 _ISO_DAYS = {"D": "days", "W": "weeks"}
 
 
 def carried(found: ImportedManifest) -> ImportedManifest:
-    """Return the project without what a manifest could not hold, each of that with a note."""
+    """Return the project without what a manifest could not hold, each of that with a note.
+
+    No note has a user name, a password or a query of a URL: notes are printed, and a new manifest has them as comments.
+    """
     reader = _Reader()
     groups = {name: reader.group(name, group, found.groups) for name, group in found.groups.items() if name}
     extras = {name: reader.requirements(texts) for name, texts in found.extras.items() if name}
@@ -41,8 +47,18 @@ def carried(found: ImportedManifest) -> ImportedManifest:
         as_of=as_of,
         cool_down=found.cool_down or cool_down,
         index_url=reader.url(found.index_url),
-        notes=(*found.notes, *(note for note in reader.notes if note not in found.notes)),
+        notes=tuple(dict.fromkeys(map(_without_secrets, (*found.notes, *reader.notes)))),
     )
+
+
+def _without_secrets(note: str) -> str:
+    return _WORD.sub(lambda word: _bare(word[1]) + word[2], note)
+
+
+def _bare(word: str) -> str:
+    account = mistyped_account(word)
+    plain = word.replace(account, "") if account else word
+    return shown(plain) if ":/" in plain else plain
 
 
 class _Reader:

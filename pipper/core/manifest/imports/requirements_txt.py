@@ -18,6 +18,7 @@ from pipper.errors import PipperError, UsageError
 _MOST_FILES = 200
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z-]*)(?:[\s=]+|(?<=^-\w)(?=\S)|$)(?P<value>.*)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 _HASHES = re.compile(r"\s--hash[=\s]\S+")
 _WORD = r"[^\s:;@#\[\]\"']"
 _FOLDER = re.compile(
@@ -93,16 +94,17 @@ class _Reader:
 
     def _folder(self, line: re.Match[str], place: str) -> ImportedManifest:
         path = line["path"]
+        told = shown(path)  # what seems to be a path may be a URL without its host
         source = folder_source(path, editable=line["option"] is not None)
         if source is None:
-            return _left_out(f"{place}: `{path}` is not a relative path: run `pipper add --editable {path}`")
+            return _left_out(f"{place}: `{told}` is not a relative path: run `pipper add --editable {told}`")
         project = self._find(source.path)
         if posixpath.normpath(project.path if project else path) == ".":
             hint = "`pipper init --from FILE` converts its pyproject.toml or setup.cfg"
             return _left_out(f"{place}: the project of this directory: {hint}")
         if project is None:
-            hint = f"when it has one, run `pipper add --editable {path}`"
-            return _left_out(f"{place}: the directory `{path}` has no project with a name: {hint}")
+            hint = f"when it has one, run `pipper add --editable {told}`"
+            return _left_out(f"{place}: the directory `{told}` has no project with a name: {hint}")
         marker = f" ; {line['marker']}" if line["marker"] else ""
         return ImportedManifest(
             dependencies=(f"{project.name}{line['extras'] or ''}{marker}",),
@@ -111,6 +113,9 @@ class _Reader:
 
     def _included(self, path: str, value: str, place: str, constraint: bool) -> ImportedManifest:
         folder, value = path.rpartition("/")[0], value.strip("\"'")
+        if _URL.match(value):
+            option = "constraint" if constraint else "requirement"
+            return _left_out(f"{place}: the option --{option}: a URL; save that file, and name it here")
         try:
             return self.file(f"{folder}/{value}" if folder else value, constraint=constraint)
         except PipperError as error:
