@@ -151,6 +151,23 @@ def test_T01_T02_T04_what_a_file_of_another_project_keeps_private_stays_so_where
     assert world.run("add held").code == 0
 
 
+@pytest.mark.parametrize("place", ["uv.toml", "[tool.uv.sources]"])
+@pytest.mark.parametrize(("cwd", "file"), [("app", "sub/pipper.json"), ("app/sub", "pipper.json")])
+def test_T04_a_file_in_a_folder_of_the_project_is_read_with_what_is_beside_it(
+    world: World, place: str, cwd: str, file: str
+) -> None:
+    world.write("app/sub/pipper.json", '{"dependencies": ["uv-file"]}')
+    if place == "uv.toml":
+        world.write("app/sub/uv.toml", "[[index]]\nurl = 'https://index.example.com/corp/simple'\n")
+    else:
+        uv = f"[project]\nname = 'sub'\nversion = '1'\n[tool.uv.sources]\nuv-file = {UV_GIT}\n"
+        world.write("app/sub/pyproject.toml", uv)
+    done = world.run(f"install -i {file}", cwd=cwd)
+    assert done.code == 2
+    assert "the index must not receive names that may be private" in done.stderr
+    assert world.run(f"install -t new -i {file}", cwd=cwd).code == 2
+
+
 def test_T04_a_place_of_a_group_that_is_not_added_does_not_stop_an_edit(world: World) -> None:
     world.make_lib("uv-git", file="pyproject.toml", asks="public")
     assert world.run("add -i ../lib/pyproject.toml").code == 0

@@ -81,8 +81,8 @@ def _install_file(
     kind, found = input_kind(data, path.name), find_manifest(settings.directory)
     if kind is InputKind.OLD_MANIFEST:
         wanted = _of_old_manifest(settings, path, dev=dev)
-        # Of a project in the working directory the rules count anyway.
-        is_here = found is not None and is_one_place(path.parent, settings.directory)
+        # The rules of the project's own folder count anyway, those of a folder in it do not.
+        is_here = found is not None and is_one_place(path.parent, found.parent)
         origin = None if is_here else project_beside(path)
         return edit(settings, replace(request, add=wanted, origin=origin), now=now)
     if kind in (InputKind.LOCK, InputKind.PYLOCK):
