@@ -135,3 +135,29 @@ def test_an_empty_lock_has_an_empty_tree(empty: Workspace) -> None:
     done = empty.run("tree")
     assert done.stdout == ""
     assert done.stderr.startswith("The lock has no packages for cp3")
+
+
+def test_a_group_and_an_extra_without_a_solution_have_no_packages(empty: Workspace) -> None:
+    """Packages that the rest of the project has are not what the part would get."""
+    empty.publish(*(empty.wheel("models", version) for version in ("1.4.0", "1.4.2")), empty.wheel("plots"))
+    empty.write_manifest(
+        "models==1.4.0",
+        more="[dependency-groups]\ndev = ['plots', 'models==1.4.2']\nfine = ['models']\n"
+        "[optional-dependencies]\nnew = ['models>1.4']\n",
+    )
+    assert "no solution for the group `dev`" in empty.run("lock").stderr
+    assert empty.run("tree").stdout == (
+        "dependencies\n  models 1.4.0\ngroup dev: no solution\ngroup fine\n  models 1.4.0\nextra new: no solution\n"
+    )
+    assert '["group dev: no solution"]' in empty.run("tree", "--format", "mermaid").stdout
+    assert empty.run("tree", "--invert", "models").stdout == "models 1.4.0 [dependencies, group fine]\n"
+    assert [root["label"] for root in json.loads(empty.run("tree", "--json").stdout)["roots"]] == [
+        None,
+        "fine",
+    ]
+    why = empty.run("why", "models")
+    assert why.stdout == "dependencies: models==1.4.0 -> models 1.4.0\ngroup fine: models -> models 1.4.0\n"
+    assert "The group `dev` has no solution" in why.stderr
+    assert "The extra `new` has no solution" in why.stderr
+    told = empty.run("why", "plots", code=2).stderr
+    assert "the group `dev`, which requires it, has no solution" in told

@@ -30,7 +30,14 @@ def lock_of(packages: Mapping[str, Iterable[str]], here: Iterable[str], inputs: 
     file = LockedFile(sha256="0" * 64, size=1, key="a/b")
     return Lock(
         inputs=inputs,
-        environments=(LockedEnvironment(target=TARGET, packages=tuple(pin(text) for text in here)),),
+        environments=(
+            LockedEnvironment(
+                target=TARGET,
+                packages=tuple(pin(text) for text in here),
+                groups=dict.fromkeys(inputs.groups, ()),
+                extras=dict.fromkeys(inputs.extras, ()),
+            ),
+        ),
         packages=tuple(
             LockedPackage(
                 name=pin(text).name,

@@ -31,5 +31,7 @@ def command(name: str, as_json: bool, **shared: Any) -> None:
     settings = settings_from(shared)
     reasons = explain(settings, name, place_from(shared))
     give_result(why_lines(reasons), why_document(reasons), as_json=as_json)
+    for label in () if as_json else reasons.unsolved:
+        settings.reporter.info(f"The {label.kind} `{label.name}` has no solution, so it has no chain here")
     if not reasons.chains.complete and not as_json:
         settings.reporter.info("There are more chains; these are the shortest")

@@ -10,10 +10,9 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pipper.core.lock.model import Dependency, Lock, LockedEnvironment, Pin
-from pipper.core.manifest.conflicts import labels_in
 from pipper.core.manifest.inputs import Inputs
 from pipper.core.manifest.requirement import name_of, parse_requirement, requirement_holds
-from pipper.core.manifest.root_label import RootLabel
+from pipper.core.manifest.root_label import RootLabel, labelled
 
 _MOST_STEPS = 20_000
 """The most partial chains to search: their number can grow exponentially with the number of packages."""
@@ -95,10 +94,10 @@ def _pin_of(dependency: Dependency, here: Mapping[NormalizedName, Pin]) -> Pin |
 
 
 def _roots(inputs: Inputs, part: LockedEnvironment, here: Mapping[NormalizedName, Pin]) -> Iterator[Root]:
-    apart = labels_in(inputs.conflicts)
+    solved = labelled(part.packages, part.groups, part.extras)
     for label, texts in inputs.roots.items():
-        if label in apart and label.name not in (part.groups if label.kind == "group" else part.extras):
-            continue  # left out, because it conflicts with another part
+        if label not in solved:
+            continue  # it has no solution, or is left out because it conflicts with another part
         for text in texts:
             requirement = parse_requirement(text)
             pin = here.get(name_of(requirement))

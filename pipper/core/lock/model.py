@@ -16,7 +16,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pipper.core.manifest.inputs import Inputs
-from pipper.core.manifest.root_label import RootLabel
+from pipper.core.manifest.root_label import PROJECT, RootLabel, labelled
 from pipper.core.standards import read_version
 from pipper.core.target import Target
 from pipper.errors import IntegrityError
@@ -128,6 +128,12 @@ class LockedEnvironment(Struct, frozen=True, kw_only=True):
         """Every pin of this environment, with those of all groups and extras, without those of builds."""
         more = [pin for closure in (*self.groups.values(), *self.extras.values()) for pin in closure]
         return frozenset((*self.packages, *more))
+
+    @property
+    def unsolved(self) -> tuple[RootLabel, ...]:
+        """The groups and extras without a solution here."""
+        failed = labelled("", self.failed_groups, self.failed_extras)
+        return tuple(label for label in failed if label != PROJECT)
 
     def without(self, labels: Collection[RootLabel]) -> "LockedEnvironment":
         """Return the environment without these groups and extras."""

@@ -5,11 +5,12 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pipper.core.lock.graph import Chains, Graph, Row, chains_to, graph_of, walk
 from pipper.core.lock.model import Lock, LockedEnvironment, Pin
-from pipper.core.manifest.root_label import labelled
+from pipper.core.manifest.requirement import name_of, parse_requirement
+from pipper.core.manifest.root_label import RootLabel, labelled
 from pipper.errors import UsageError
 from pipper.ops.context.project_files import LOCK_NAME
 from pipper.ops.context.settings import Place, Settings
-from pipper.ops.query.scope import find_lock
+from pipper.ops.query.scope import LockedScope, find_lock
 
 MOST_CHAINS = 100
 
@@ -38,6 +39,8 @@ class Reasons(Struct, frozen=True, kw_only=True):
     pin: Pin
     environment: str
     chains: Chains
+    unsolved: tuple[RootLabel, ...] = ()
+    """The groups and extras without a solution: they have no chains."""
 
 
 def show_tree(
@@ -54,15 +57,12 @@ def show_tree(
     asked = (invert,) if invert else names
     shown: dict[Pin, int] = {}
     if asked:
-        tops = [_pin(scope.lock, graph, environment, text) for text in asked]
+        tops = [_pin(scope, graph, text) for text in asked]
         sections = [Section(title="", rows=tuple(walk(edges, tops, shown, most=depth)))]
     else:
-        titles: dict[str, list[Pin]] = {}
-        for root in graph.roots:
-            titles.setdefault(str(root.label), []).append(root.pin)
         sections = [
             Section(title=title, rows=tuple(walk(edges, sorted(tops), shown, most=depth)))
-            for title, tops in titles.items()
+            for title, tops in _titled(scope, graph).items()
         ]
     return Tree(
         lock=scope.lock,
@@ -73,12 +73,28 @@ def show_tree(
     )
 
 
+def _titled(scope: LockedScope, graph: Graph) -> dict[str, list[Pin]]:
+    """Return the packages that each part of the manifest requires, by the title of the part."""
+    titles: dict[str, list[Pin]] = {}
+    for label in scope.lock.inputs.roots:
+        if label in scope.part.unsolved:
+            titles[f"{label}: no solution"] = []
+        elif pins := [root.pin for root in graph.roots if root.label == label]:
+            titles[str(label)] = pins
+    return titles
+
+
 def explain(settings: Settings, text: str, place: Place) -> Reasons:
     """Return the chains from the manifest to a package; raise UsageError if it is not in the lock."""
     scope = find_lock(settings, place)
-    environment, graph = scope.part.target.name, graph_of(scope.lock, scope.part)
-    pin = _pin(scope.lock, graph, environment, text)
-    return Reasons(pin=pin, environment=environment, chains=chains_to(graph, pin, most=MOST_CHAINS))
+    graph = graph_of(scope.lock, scope.part)
+    pin = _pin(scope, graph, text)
+    return Reasons(
+        pin=pin,
+        environment=scope.part.target.name,
+        chains=chains_to(graph, pin, most=MOST_CHAINS),
+        unsolved=scope.part.unsolved,
+    )
 
 
 def project_name(text: str) -> NormalizedName:
@@ -91,21 +107,30 @@ def project_name(text: str) -> NormalizedName:
         ) from error
 
 
-def _pin(lock: Lock, graph: Graph, environment: str, text: str) -> Pin:
-    name = project_name(text)
+def _pin(scope: LockedScope, graph: Graph, text: str) -> Pin:
+    name, environment = project_name(text), scope.part.target.name
     pin = graph.find(name)
     if pin is not None:
         return pin
-    having = [each for each in lock.environments if any(one.name == name for one in each.pins)]
+    having = [each for each in scope.lock.environments if any(one.name == name for one in each.pins)]
     for each in having:
         if each.target.name == environment:
             raise _not_shown(name, each)
     elsewhere = ", ".join(each.target.name for each in having)
     raise UsageError(
         f"{LOCK_NAME} does not contain `{name}` for {environment}",
-        cause=f"it contains it for {elsewhere}" if elsewhere else "",
+        cause=f"it contains it for {elsewhere}" if elsewhere else _unsolved_with(scope, name),
         hint="run `pipper tree` to see the locked packages",
     )
+
+
+def _unsolved_with(scope: LockedScope, name: NormalizedName) -> str:
+    """Return that a group or extra that requires a package has no solution; empty if none such does."""
+    roots = scope.lock.inputs.roots
+    for label in scope.part.unsolved:
+        if any(name_of(parse_requirement(text)) == name for text in roots[label]):
+            return f"the {label.kind} `{label.name}`, which requires it, has no solution"
+    return ""
 
 
 def _not_shown(name: NormalizedName, whole: LockedEnvironment) -> UsageError:
