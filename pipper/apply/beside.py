@@ -55,6 +55,7 @@ class Beside:
 class Aside:
     """The environment at `root`, which is to be replaced; raises OSError, also for a link.
 
+    Its stamp is removed: with that, the next sync would have nothing to do, and leave what a killed command left.
     If the command is killed after `move_out`, `put_back_left` brings it back.
     """
 
@@ -63,6 +64,11 @@ class Aside:
         self._path = _name(root, ASIDE)
         self._is_half_out = False
         self._descriptor = os.open(root, _FLAGS)
+        try:
+            _remove_stamp(root)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def move_out(self) -> None:
         """Rename it from its place to one beside; raises FileExistsError if another one is there, else OSError."""
@@ -90,8 +96,8 @@ class Aside:
         """Move it file by file: a folder of a lower layer of overlayfs cannot be renamed.
 
         If the command is killed meanwhile, both parts are marked as unfinished, and what is in its place is recreated.
-        That one is marked only when all that no `venv` makes is out: nothing else is cleared. The stamp goes first:
-        with that, the next sync would have nothing to do.
+        That one is marked only when all that no `venv` makes is out: nothing else is cleared. A sync may have written
+        a stamp since.
         """
         self._is_half_out = True
         os.mkdir(self._path, os.stat(self._root).st_mode & 0o777)
@@ -100,9 +106,7 @@ class Aside:
         self._descriptor = descriptor
         _lock(descriptor)
         os.close(os.open(f"{self._path}/{UNFINISHED}", _NEW, 0o666))
-        if os.path.exists(f"{self._root}/{STATE}/{STAMP}"):
-            os.mkdir(f"{self._path}/{STATE}")
-            os.rename(f"{self._root}/{STATE}/{STAMP}", f"{self._path}/{STATE}/{STAMP}")
+        _remove_stamp(self._root)
         for name in sorted(os.listdir(self._root)):
             if not is_made(name):
                 _move(f"{self._root}/{name}", f"{self._path}/{name}")
@@ -224,6 +228,13 @@ def _lock(descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:
+        return
+
+
+def _remove_stamp(root: str) -> None:
+    try:
+        os.unlink(f"{root}/{STATE}/{STAMP}")
+    except FileNotFoundError:
         return
 
 

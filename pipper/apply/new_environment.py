@@ -122,8 +122,8 @@ def put_together(place: Environment, reporter: Reporter) -> Iterator[NewEnvironm
     """
     beside = old = new = None
     try:
+        old = _old(place)  # first: its stamp goes before there is anything that may be left
         beside = _beside(place)
-        old = _old(place) if beside else None
         new = NewEnvironment(place, beside, old, reporter) if beside else None
         yield new
     except PipperError as error:
@@ -170,7 +170,7 @@ def _old(place: Environment) -> "Aside | None":
         )
     from pipper.apply.beside import Aside  # noqa: PLC0415 - see above
 
-    with os_errors("read", place.root):
+    with os_errors("replace", place.root):
         return Aside(os.fspath(place.root))
 
 

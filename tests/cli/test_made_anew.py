@@ -18,7 +18,7 @@ from pipper.core.reporter import Reporter
 from pipper.ops.sync import steps
 from pipper.python.environment import Environment
 from pipper.python.venv import UNFINISHED
-from tests.invariants import Workspace, tree
+from tests.invariants import Tree, Workspace, tree
 from tests.workshop import second_python
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows cannot rename a folder that is in use")
@@ -54,6 +54,11 @@ def refusing(number: int, rename: Callable[[str, str], None], old: Workspace) ->
 def beside(workspace: Workspace) -> list[str]:
     """What there is of environments."""
     return sorted(each.name for each in workspace.app.glob(".venv*"))
+
+
+def but_for_stamp(venv: Path) -> Tree:
+    """An environment without its stamp, which the next sync writes again."""
+    return tree(venv, without=[".pipper/stamp"])
 
 
 def is_old(workspace: Workspace) -> bool:
@@ -202,6 +207,23 @@ def test_an_interrupt_while_the_old_environment_is_removed_leaves_none_of_it(
     assert beside(old) == [".venv"]
 
 
+@pytest.mark.parametrize("command", [("sync",), ("run", "python", "-V")], ids=" ".join)
+def test_what_a_kill_leaves_before_the_new_environment_is_whole_goes_with_the_next_command(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    old.run("sync")
+    with monkeypatch.context() as patch:
+        patch.setattr("pipper.apply.transaction.write_journal", no_space)
+        patch.setattr(beside_folders.Beside, "discard", lambda folder: None)
+        old.run("sync", "--python", python, code=8)
+    assert len(beside(old)) == 2
+    assert is_old(old)
+    old.process(*command)
+    assert is_old(old)
+    assert beside(old) == [".venv"]
+    assert "Nothing to do" in old.run("sync").stderr
+
+
 def test_half_of_an_old_environment_is_never_put_back(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,13 +274,13 @@ def test_an_environment_that_goes_meanwhile_is_made_all_the_same(
 def test_an_error_leaves_the_old_environment_as_it_was(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool, how: str
 ) -> None:
-    before = tree(old.venv)
+    before = but_for_stamp(old.venv)
     with monkeypatch.context() as patch:
         if in_place:
             patch.setattr(new_environment, "_beside", lambda place: None)
         patch.setattr("pipper.apply.transaction.write_journal", no_space if how == "full" else interrupted)
         old.run("sync", "--python", python, code=8 if how == "full" else 130)
-    assert tree(old.venv) == before
+    assert but_for_stamp(old.venv) == before
     assert beside(old) == [".venv"]
 
 
@@ -286,7 +308,7 @@ def test_what_was_set_aside_goes_when_the_one_in_its_place_is_complete(old: Work
 def test_an_edit_that_fails_after_the_new_environment_came_in_brings_the_old_one_back(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = tree(old.venv)
+    before = but_for_stamp(old.venv)
 
     def refused(*args: object) -> None:
         assert not is_old(old)
@@ -295,7 +317,7 @@ def test_an_edit_that_fails_after_the_new_environment_came_in_brings_the_old_one
     with monkeypatch.context() as patch:
         patch.setattr("pipper.apply.mover.write_durable", refused)
         old.run("add", "gamma", "--python", python, code=8)
-    assert tree(old.venv) == before
+    assert but_for_stamp(old.venv) == before
     assert "gamma" not in old.manifest.read_text()
     assert beside(old) == [".venv"]
 
@@ -508,7 +530,7 @@ def test_an_environment_with_something_in_it_that_is_used_is_not_replaced(
 def test_an_environment_in_a_lower_layer_is_set_aside_file_by_file(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
 ) -> None:
-    before = tree(old.venv)
+    before = but_for_stamp(old.venv)
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refusing(errno.EXDEV, os.rename, old))
         if in_place:
@@ -516,7 +538,7 @@ def test_an_environment_in_a_lower_layer_is_set_aside_file_by_file(
         with monkeypatch.context() as failing:
             failing.setattr("pipper.apply.transaction.write_journal", no_space)
             old.run("sync", "--python", python, code=8)
-        assert tree(old.venv) == before
+        assert but_for_stamp(old.venv) == before
         assert beside(old) == [".venv"]
         old.run("sync", "--python", python)
     assert not is_old(old)
@@ -530,7 +552,7 @@ def test_an_environment_that_was_set_aside_halfway_is_whole_again(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, after: int, is_killed: bool
 ) -> None:
     left = after
-    before = tree(old.venv)
+    before = but_for_stamp(old.venv)
     rename = refusing(errno.EXDEV, os.rename, old)
 
     def stopped(source: str, destination: str) -> None:
@@ -550,12 +572,10 @@ def test_an_environment_that_was_set_aside_halfway_is_whole_again(
             patch.setattr(beside_folders.Aside, "put_back", lambda aside: None)
         old.run("sync", "--python", python, code=8)
     if is_killed:
-        old.run(
-            "sync", *(() if after else ("--reinstall", "alpha"))
-        )  # with its stamp, it would look at nothing
-        assert is_old(old) == (after < 2)  # what no `venv` makes goes first, after the stamp
+        old.run("sync")
+        assert is_old(old) == (after == 0)  # what no `venv` makes goes first
     else:
-        assert tree(old.venv) == before
+        assert but_for_stamp(old.venv) == before
     assert beside(old) == [".venv"]
     assert old.run("sync", "--check").code == 0
 
@@ -564,7 +584,7 @@ def test_an_environment_that_was_set_aside_halfway_is_whole_again(
 def test_an_environment_in_a_mounted_folder_is_not_replaced_and_told_how_it_can_be(
     old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
 ) -> None:
-    before = tree(old.venv)
+    before = but_for_stamp(old.venv)
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refusing(errno.EBUSY, os.rename, old))
         if in_place:
@@ -572,5 +592,5 @@ def test_an_environment_in_a_mounted_folder_is_not_replaced_and_told_how_it_can_
         done = old.run("sync", "--python", python, code=8)
     assert "it is mounted" in done.stderr
     assert f"remove everything in `{old.venv}`, then run the command again" in done.stderr
-    assert tree(old.venv) == before
+    assert but_for_stamp(old.venv) == before
     assert beside(old) == [".venv"]
