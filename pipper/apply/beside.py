@@ -11,6 +11,8 @@ imports little.
 import errno
 import fcntl
 import os
+import stat
+from contextlib import suppress
 
 from pipper.apply.stamp import STAMP
 from pipper.python.venv import ASIDE, BESIDE, STATE, UNFINISHED, is_made, place_of_beside, venv_python_path
@@ -24,14 +26,17 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Beside:
-    """A new folder in which an environment for the place `root` is put together; raises OSError."""
+    """A new folder in which an environment for the place `root` is put together; raises OSError.
+
+    It has the group and the mode of the environment that is there.
+    """
 
     def __init__(self, root: str) -> None:
         self._root = root
         self.path = _name(root, BESIDE)
         self.descriptor = -1
         try:
-            os.mkdir(self.path)
+            _make_like(self.path, root)
             self.descriptor = os.open(self.path, _FLAGS)
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Before it was locked, another command may have taken it for one that was left, and removed it.
@@ -100,7 +105,7 @@ class Aside:
         a stamp since.
         """
         self._is_half_out = True
-        os.mkdir(self._path, os.stat(self._root).st_mode & 0o777)
+        _make_like(self._path, self._root)
         descriptor = os.open(self._path, _FLAGS)
         os.close(self._descriptor)
         self._descriptor = descriptor
@@ -114,6 +119,11 @@ class Aside:
         _move(self._root, self._path)
         os.unlink(f"{self._path}/{UNFINISHED}")
         self._is_half_out = False
+
+    def make_place(self) -> None:
+        """Make an empty folder in the place of the environment that was moved out, with its group and mode."""
+        with suppress(FileExistsError):
+            _make_like(self._root, self._path)
 
     def _put_files_back(self) -> None:
         """Undo `_move_files_out` where it was stopped, as far as the disk allows."""
@@ -221,6 +231,19 @@ def _if_left(path: str, then: "Callable[[str], None]") -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def _make_like(folder: str, other: str) -> None:
+    """Make a folder; give it the group and the mode of another one, if there is that, as far as the system allows."""
+    os.mkdir(folder)
+    try:
+        found = os.stat(other)
+        if os.stat(folder).st_gid != found.st_gid:
+            os.chown(folder, -1, found.st_gid)
+        # Only with its group: another one must not get the rights of that.
+        os.chmod(folder, stat.S_IMODE(found.st_mode))
+    except OSError:
+        return
 
 
 def _lock(descriptor: int) -> None:

@@ -248,6 +248,7 @@ def made_in_place(environment: Environment, reporter: Reporter) -> Iterator[tupl
         if old is not None:
             with environment_lock(environment, reporter), os_errors("move aside", environment.root):
                 _set_aside(old, environment)
+                old.make_place()
         if environment.is_missing and ensure_venv(environment.root, environment.interpreter):
             made = _all_below(os.fspath(environment.root))
         yield old, bool(made)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -486,6 +487,30 @@ def test_an_environment_that_has_the_project_in_it_is_not_replaced(
     done = old.run("sync", "--python", python, env=env, code=8)
     assert "the project is in it" in done.stderr
     assert tree(old.app) == before
+
+
+@pytest.mark.parametrize("way", ["beside", "in its place", "a lower layer"])
+def test_an_environment_that_a_group_shares_stays_with_its_group(
+    old: Workspace, python: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    groups = [each for each in os.getgroups() if each != os.getegid()]
+    group = groups[0] if groups else 4321 if os.geteuid() == 0 else os.getegid()
+    os.chown(old.venv, -1, group)
+    old.venv.chmod(0o2775)
+    with monkeypatch.context() as patch:
+        if way == "in its place":
+            patch.setattr(new_environment, "_beside", lambda place: None)
+        if way == "a lower layer":
+            patch.setattr(os, "rename", refusing(errno.EXDEV, os.rename, old))
+            with patch.context() as failing:
+                failing.setattr("pipper.apply.transaction.write_journal", no_space)
+                old.run("sync", "--python", python, code=8)
+            assert (stat.S_IMODE(old.venv.stat().st_mode), old.venv.stat().st_gid) == (0o2775, group)
+        old.run("sync", "--python", python)
+    assert not is_old(old)
+    for folder in (old.venv, old.venv / "bin", old.site):
+        assert (folder.stat().st_gid, bool(folder.stat().st_mode & stat.S_ISGID)) == (group, True)
+    assert stat.S_IMODE(old.venv.stat().st_mode) == 0o2775
 
 
 @pytest.mark.parametrize("what", ["cache", "repository", "-b", "lock", "Python", "workspace"])
