@@ -230,6 +230,7 @@ def test_what_is_in_the_way_of_the_environment_is_told_before_anything_is_fetche
     shutil.rmtree(workspace.venv)
     (workspace.venv / "mine").mkdir(parents=True)
     shutil.rmtree(workspace.repository)
+    workspace.refused("sync", "--dry-run", code=8, subject="exists and is not a virtual environment")
     workspace.refused("sync", code=8, subject="exists and is not a virtual environment")
 
 

@@ -206,12 +206,12 @@ def test_in_a_read_only_environment_nothing_to_do_is_done(workspace: Workspace) 
 
 
 @pytest.mark.usefixtures("read_only")
-@pytest.mark.parametrize("option", ["--no-dev", "--compile"])
+@pytest.mark.parametrize("options", [("--no-dev",), ("--no-dev", "--dry-run"), ("--compile",)])
 def test_a_read_only_environment_is_refused_before_anything_is_fetched(
-    option: str, workspace: Workspace
+    options: tuple[str, ...], workspace: Workspace
 ) -> None:
     shutil.rmtree(workspace.repository)
-    done = workspace.refused("sync", option, code=8, subject="cannot be written to")
+    done = workspace.refused("sync", *options, code=8, subject="cannot be written to")
     assert "hint: change its permissions, or " in done.stderr
     assert not (workspace.root / "cache" / "files").exists()
 

@@ -111,9 +111,7 @@ def sync_to(
 def _synced(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
     request, environment = run.request, run.environment
     if request.dry_run or request.check:
-        if unfinished := pending(environment):
-            run.settings.reporter.warning(unfinished)
-        return run.look()
+        return _looked(run)
     if environment.is_missing or not environment.root.exists():
         return _sync_missing(run, documents)
     try:
@@ -125,6 +123,20 @@ def _synced(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
             raise
         return outcome
     return _sync_existing(run, documents, {})
+
+
+def _looked(run: SyncRun) -> SyncOutcome:
+    """Return what would be done; a dry run raises MachineError for an environment that the real run would refuse."""
+    environment = run.environment
+    if unfinished := pending(environment):
+        run.settings.reporter.warning(unfinished)
+    outcome = run.look()
+    # A check says how the environment differs, whether or not this user may change it.
+    if not run.request.check and (environment.is_missing or outcome.plan.changes):
+        refuse_unwritable(environment)
+        refuse_irreplaceable(environment)
+        refuse_self_change(outcome.plan, environment)
+    return outcome
 
 
 def _sync_missing(run: SyncRun, documents: Mapping[Path, bytes]) -> SyncOutcome:
