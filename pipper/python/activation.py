@@ -35,17 +35,29 @@ def run_in(root: str, words: "Sequence[str]") -> int:
             return _waited_for(program, arguments, environ)
         _become(program, [program, *arguments], environ)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(
-            f"there is no program `{program}`",
-            cause=f"neither {os.path.join(root, SCRIPTS)} nor another directory on PATH has it",
-            hint="run `pipper add NAME` to add the package that brings it",
-        ) from error
+        raise _missing(program, root) from error
     except OSError as error:
         raise MachineError(
             f"cannot run `{program}`",
             cause=error.strerror or "",
             hint="check that it is executable on this system; `pipper run python FILE` runs a Python file",
         ) from error
+
+
+def _missing(program: str, root: str) -> UsageError:
+    place = os.path.abspath(program)
+    nowhere = f"neither {os.path.join(root, SCRIPTS)} nor another directory on PATH has it"
+    if os.path.dirname(program):
+        if os.path.isfile(program):
+            cause = "the interpreter that its first line names does not exist"
+            return UsageError(
+                f"cannot run `{program}`", cause=cause, hint=f"correct the first line of {place}"
+            )
+        return UsageError(f"there is no file `{place}`", hint="correct the path of the program")
+    if program.endswith(".py"):
+        return UsageError(f"there is no file `{place}`", cause=nowhere, hint="correct the path of the file")
+    hint = "run `pipper add NAME` to add the package that brings it"
+    return UsageError(f"there is no program `{program}`", cause=nowhere, hint=hint)
 
 
 def _become(program: str, words: "list[str]", environ: "Mapping[str, str]") -> "NoReturn":

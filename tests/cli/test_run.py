@@ -81,6 +81,26 @@ def test_without_a_sync_the_environment_stays_as_it_is(workspace: Workspace) -> 
     assert "hint: run `pipper sync`" in workspace.process("run", "--no-sync", "alpha", code=8).stderr
 
 
+@pytest.mark.parametrize("name", ["missing.py", "tools/missing", "./missing.py"])
+def test_a_file_that_is_missing_is_told_with_its_place_and_no_package_is_named(
+    workspace: Workspace, name: str
+) -> None:
+    workspace.run("sync")
+    done = workspace.process("run", name, code=2)
+    assert done.stderr.startswith(f"error: there is no file `{workspace.app / name}`\n")
+    assert "pipper add" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reads no first line")
+def test_a_script_whose_interpreter_is_missing_is_told(workspace: Workspace) -> None:
+    workspace.run("sync")
+    script = workspace.app / "start"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    done = workspace.process("run", "./start", code=2)
+    assert "the interpreter that its first line names does not exist" in done.stderr
+
+
 @pytest.mark.parametrize("state", ["fresh", "stale stamp"])
 def test_a_program_that_is_missing_or_cannot_run_is_an_error_of_pipper(
     workspace: Workspace, state: str
