@@ -77,6 +77,8 @@ class Replace(Struct, frozen=True, kw_only=True):
 
     installed: tuple[Installed, ...]
     wanted: Wanted
+    for_shared: bool = False
+    """Whether it is as locked, and `[files]` gives it a path, or takes one from it."""
 
 
 class Remove(Struct, frozen=True, kw_only=True):
@@ -122,13 +124,13 @@ class Plan(Struct, frozen=True, kw_only=True):
         """The plan that leaves distributions that are not in the lock."""
         return replace(self, actions=tuple(each for each in self.actions if not isinstance(each, Remove)))
 
-    def replacing(self, damaged: Collection[NormalizedName]) -> "Plan":
-        """Return the plan that replaces those kept distributions that are damaged."""
+    def replacing(self, names: Collection[NormalizedName], *, for_shared: bool = False) -> "Plan":
+        """Return the plan that replaces these of the kept distributions; `for_shared` as in `Replace`."""
         return replace(
             self,
             actions=tuple(
-                Replace(installed=(action.installed,), wanted=action.wanted)
-                if isinstance(action, Keep) and action.installed.name in damaged
+                Replace(installed=(action.installed,), wanted=action.wanted, for_shared=for_shared)
+                if isinstance(action, Keep) and action.installed.name in names
                 else action
                 for action in self.actions
             ),

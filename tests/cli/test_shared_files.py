@@ -67,7 +67,7 @@ def test_R08_the_loser_gets_its_file_back_when_the_winner_goes(pair: Workspace) 
     ruled(pair, "left", "right", **{"shared/*": "right", "bin/*": "right"})
     pair.run("sync")
     ruled(pair, "left", **{"shared/*": "right"})
-    pair.run("sync")
+    assert " ~ left 1.0.0 (for shared files)\n" in pair.run("sync").stderr
     assert shared(pair).read_text() == LEFT
     pair.run("sync", "--check", "--verify")
     ruled(pair)

@@ -42,7 +42,8 @@ def plan_lines(outcome: "SyncOutcome", *, reinstalls: bool = False) -> Iterator[
         elif isinstance(action, Remove):
             yield f" - {action.installed.name} {action.installed.version}"
         else:
-            yield _replaced(action, "reinstalled" if reinstalls else "damaged")
+            why = "reinstalled" if reinstalls else "damaged"
+            yield _replaced(action, "for shared files" if action.for_shared else why)
 
 
 def _replaced(action: Replace, same_wheel: str) -> str:

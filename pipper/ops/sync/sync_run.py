@@ -154,7 +154,7 @@ class SyncRun:
                 self.settings.reporter.warning(proven.unproven.message)
         damaged = {each.distribution for each in drift}
         plan = plan.replacing(damaged | self._reinstalled())
-        return plan.replacing(shares_of(plan, {}, self.environment).wrong)
+        return plan.replacing(shares_of(plan, {}, self.environment).wrong, for_shared=True)
 
     def _reinstalled(self) -> set[NormalizedName]:
         """Return the packages to reinstall; raise UsageError for one that the lock does not have here."""
@@ -257,7 +257,7 @@ class SyncRun:
         with cache.in_use():
             wheels = {**wheels, **self._missing(plan, wheels, cache)}
             while wrong := shares_of(plan, wheels, self.environment).wrong:
-                plan = plan.replacing(wrong)
+                plan = plan.replacing(wrong, for_shared=True)
                 refuse_self_change(plan, self.environment)
                 wheels |= self._missing(plan, wheels, cache)
             if documents and self.goal.project is not None:
