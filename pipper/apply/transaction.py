@@ -124,14 +124,7 @@ class _Transaction:
         except BaseException as error:
             self._abandon(error)
             if isinstance(error, OSError):
-                place = str(self._environment.root)
-                raise machine_error(
-                    "write",
-                    error.filename2 or error.filename or place,
-                    error,
-                    needed=needed,
-                    hint=f"free space or fix permissions in {place}, then run the command again: nothing was changed",
-                ) from error
+                raise _refused(error, str(self._environment.root), needed) from error
             raise
         clear_stage(self._state)
 
@@ -243,6 +236,14 @@ class _NewTransaction(_Transaction):
         self._mover.undo()
         self._new.move_back()  # with its journal, which a kill before that leaves to the next command
         self._state = self._new.environment.state_dir  # at the place is the old one's now
+
+
+def _refused(error: OSError, root: str, needed: int) -> MachineError:
+    """Return the error for a disk that refused a change of the environment at `root`, or of a document elsewhere."""
+    place = str(error.filename2 or error.filename or root)
+    folder = place if place == root else os.path.dirname(place) or root
+    hint = f"free space or fix permissions in {folder}, then run the command again: nothing was changed"
+    return machine_error("write", place, error, needed=needed, hint=hint)
 
 
 def _leaving(plan: Plan) -> list[Installed]:

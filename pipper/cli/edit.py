@@ -126,6 +126,8 @@ def _request(given: Mapping[str, Any], *, anywhere: bool) -> EditRequest:
         raise click.UsageError("REQ and -i FILE cannot be combined")
     if given["dev"] and given["group"] not in (None, "dev"):
         raise click.UsageError("--dev means --group dev: give one of them")
+    if given.get("user") and given.get("target") is not None:
+        raise click.UsageError("-t and --user cannot be combined: each names an environment")
     group = "dev" if given["dev"] and not from_file else given["group"]
     return EditRequest(
         add=tuple(requested(text) for text in given.get("requirements", ())),

@@ -1,12 +1,15 @@
 """`add`, `install`, `remove`, `uninstall`: the manifest, the lock and the environment change together or not at all."""
 
+import errno
 import json
+import os
 import shutil
 import sys
 import sysconfig
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -251,6 +254,27 @@ def test_uninstall_from_a_target_that_is_not_there_says_so(workspace: Workspace,
     )
     assert "pipper.toml" not in told.stderr
     assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_a_target_and_the_user_site_are_two_environments(workspace: Workspace, command: str) -> None:
+    workspace.refused(command, "-t", "packages", "--user", "beta", code=2, subject="-t and --user")
+    assert not (workspace.app / "packages").exists()
+
+
+def test_the_hint_for_a_manifest_that_cannot_be_written_names_its_directory(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refuse(path: str, *args: Any, **more: Any) -> int:
+        if str(path).startswith(f"{workspace.app}{os.sep}.pipper-"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    done = workspace.refused("add", "gamma", code=8, subject=f"cannot write {workspace.app}{os.sep}.pipper-")
+    assert f"fix permissions in {workspace.app}, then" in done.stderr
 
 
 def test_user_packages_go_below_the_home_and_come_out_again(workspace: Workspace, tmp_path: Path) -> None:
