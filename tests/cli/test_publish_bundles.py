@@ -227,10 +227,13 @@ def test_of_two_forces_the_bundle_is_that_of_the_page_and_the_other_one_is_told(
     sound(empty)
 
 
+@pytest.mark.parametrize("layout_format", [1, 2])
 @pytest.mark.parametrize("step", ["upload", "store_bundles"])
 def test_a_version_that_is_pruned_while_it_is_published_again_does_not_come_back_for_0_x(
-    step: str, empty: Workspace, monkeypatch: pytest.MonkeyPatch
+    step: str, layout_format: int, empty: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    empty.repository.mkdir(parents=True, exist_ok=True)
+    (empty.repository / "pipper-repository.json").write_text(json.dumps({"format": layout_format}))
     older, newer = empty.wheel("alpha"), empty.wheel("alpha", "2.0.0")
     publish(empty, older)
     (stored,) = empty.repository.rglob("*.pipper")
