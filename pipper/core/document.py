@@ -24,12 +24,11 @@ DOCUMENT_LIMIT = 64 * 2**20
 """Bytes of a document that a program writes: a lock, the page of a project."""
 _LARGEST_INTEGER = 2**63 - 1
 _DEEPEST = 32
-_QUOTED = rb""" "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' """.replace(b" ", b"")
-_DOTTED = re.compile(
-    rb"(?<![^\s=,.{}\[\]])(?:(?>%b|[^\s=,.{}\[\]]++)[ \t]*+\.[ \t]*+){%d}" % (_QUOTED, _DEEPEST)
-)
-"""A key with too many parts: the time that `tomllib` needs for it grows with the square of their number."""
-_LONG_QUOTED = rb'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|\Z)|'{3}(?:[^']++|'(?!''))*+(?:'{3}|\Z)'''
+_QUOTED = rb""" "(?:[^"\\\n]|\\[^\n])*+" | '[^'\n]*+' """.replace(b" ", b"")
+_DOTTED = re.compile(rb"(?<![^\s=,.{}\[\]])(?:[^\s=,.{}\[\]]++[ \t]*+\.[ \t]*+){%d}" % _DEEPEST)
+"""A key with too many parts, of which none is quoted: the time that `tomllib` needs for it grows with the square of
+their number."""
+_LONG_QUOTED = rb'''"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}|\\?\Z)|'{3}(?:[^']++|'(?!''))*+(?:'{3,5}|\Z)'''
 _UNCLOSED = rb"""|["'][^\n]*+"""
 _TEXTS = re.compile(rb"%b|%b%b|#[^\n]*+" % (_LONG_QUOTED, _QUOTED, _UNCLOSED), re.DOTALL)
 """The strings and comments of a TOML document: outside of them, a dot makes a table, but in a number."""
@@ -216,11 +215,18 @@ def read_toml(
 
 def _line_of_deep_key(data: bytes) -> int:
     """Return the number of the first line, from 1, with a key of too many parts; 0 without one."""
-    for number, line in enumerate(io.BytesIO(data), 1):
+    bare = data
+    if b'"""' in data or b"'''" in data:  # a string of several lines hides what is on each of them
+        bare = _TEXTS.sub(_as_one_part, data)
+    for number, line in enumerate(io.BytesIO(bare), 1):
         # Few lines have so many dots, and a search of all is slow.
-        if line.count(b".") >= _DEEPEST and _DOTTED.search(line):
+        if line.count(b".") >= _DEEPEST and _DOTTED.search(_TEXTS.sub(b"_", line)):
             return number
     return 0
+
+
+def _as_one_part(text: re.Match[bytes]) -> bytes:
+    return b"_" + b"\n" * text[0].count(b"\n")
 
 
 def _excess_of_keys(data: bytes) -> str:

@@ -208,3 +208,10 @@ def test_M06_a_name_that_nobody_holds_is_told_with_who_requires_it(workspace: Wo
     text = workspace.refused("lock", code=3, subject="").stderr
     assert "nobody" in text
     assert "left 1.0.0" in text
+
+
+def test_B03_a_string_of_another_tool_with_many_dots_is_no_fault(workspace: Workspace) -> None:
+    files = "|".join(f"tests/f{at}\\\\.py" for at in range(35))
+    (workspace.app / "pyproject.toml").write_text(f'[tool.mypy]\nexclude = "^({files})$"\n')
+    workspace.run("lock")
+    workspace.run("sync")

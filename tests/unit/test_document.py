@@ -1,5 +1,7 @@
 """Documents in TOML and JSON are read strictly, with the place in every complaint."""
 
+import time
+import tomllib
 from typing import Any
 
 import pytest
@@ -105,6 +107,41 @@ def test_B03_a_key_of_many_parts_is_refused_at_once_however_it_is_written(part: 
     with pytest.raises(UsageError, match="a key of more than 32 parts at line 2"):
         read_toml(text.encode(), label="file", limit=2**20)
     assert read_toml(f"{'.'.join([part] * 8)} = 1\n".encode(), label="file", limit=2**20).entries()
+
+
+NAMES = ".".join(f"linux_{at}" for at in range(40))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'x = "{NAMES}"\n',
+        f"x = '{NAMES}'\n",
+        f'x = "^({NAMES.replace(".", "|a.b")})$"  # {NAMES}\n',
+        f'x = {{ a = "{NAMES} \\" {NAMES}", b.c = [\'{NAMES} = "\', 1.5] }}\n',
+        f'x = """\n{NAMES}\n \\""" {NAMES}\n""""\ny = 1\n',
+        f"x = '''\n{NAMES} \" = 1\n'''\n'{NAMES}' = 1\n",
+    ],
+)
+def test_dots_in_strings_and_comments_make_no_parts_of_a_key(text: str) -> None:
+    assert read_toml(text.encode(), label="file", limit=2**20).value == tomllib.loads(text)
+
+
+@pytest.mark.parametrize("before", ["'''x''''", '"""x"""""', '["\'"]', "'\"'", '"\\""', "1.5", "'''\n'''"])
+def test_B03_a_key_of_many_parts_is_found_behind_a_string(before: str) -> None:
+    text = f"x = [{before}, {{ {NAMES} = 1 }}, \"\", '']\n"
+    line = text[: text.index(NAMES)].count("\n") + 1
+    with pytest.raises(UsageError, match=f"a key of more than 32 parts at line {line}$"):
+        read_toml(text.encode(), label="file", limit=2**20)
+
+
+@pytest.mark.parametrize("text", ['"""\n', '\\"\\\n', '"\\\n', '\\"""\n', "'\n", "\"'\n"])
+def test_B03_quotes_without_an_end_are_refused_at_once(text: str) -> None:
+    document = f'x = """{NAMES}"""\ny = "' + text * (2**18 // len(text)) + "\\"
+    begun = time.monotonic()
+    with pytest.raises(UsageError, match="file: not valid TOML"):
+        read_toml(document.encode(), label="file", limit=2**20)
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(
