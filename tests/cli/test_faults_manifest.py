@@ -59,6 +59,16 @@ def test_M01_a_byte_order_mark_and_crlf_are_accepted(workspace: Workspace) -> No
 @pytest.mark.parametrize(
     ("manifest", "subject", "hint"),
     [
+        (
+            "[dev-dependencies]\npytest = '*'",
+            "pipper.toml: dev-dependencies: unknown key",
+            "[dependency-groups]",
+        ),
+        (
+            "dev_dependencies = []",
+            "pipper.toml: dev_dependencies: unknown key",
+            "`dev` of [dependency-groups]",
+        ),
         ("dependancies = []", "pipper.toml: dependancies: unknown key", "did you mean `dependencies`?"),
         ("dependencies = 3", "pipper.toml: dependencies: expected an array, found a number", ""),
         ("dependencies = ['a', 3]", "pipper.toml: dependencies[1]: expected a string, found a number", ""),

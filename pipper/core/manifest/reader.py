@@ -70,12 +70,23 @@ def parse_manifest(data: bytes, *, label: str) -> Manifest:
     top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     if label.rpartition("/")[2] == "pyproject.toml":
         return _from_pyproject(top)
+    _refuse_dev_dependencies(top)
     top.only((*_STANDARD_KEYS, *_OWN_KEYS))
     return _manifest(top, top, top)
 
 
+def _refuse_dev_dependencies(own: Node) -> None:
+    """Raise UsageError for the key of other tools: the most similar one, `dependencies`, is not what it means."""
+    for key in ("dev-dependencies", "dev_dependencies"):
+        if key in own:
+            raise own.at(key).fail(
+                "unknown key", hint="write its requirements into the array `dev` of [dependency-groups]"
+            )
+
+
 def _from_pyproject(top: Node) -> Manifest:
     project, tool = top.at("project", {}), top.at("tool", {})
+    _refuse_dev_dependencies(tool.at("pipper", {}))
     own = tool.at("pipper", {}).only((*_OWN_KEYS, "package"))
     is_package = own.at("package", True).flag() and "build-system" in top and "name" in project
     dynamic = project.at("dynamic", [])
