@@ -649,3 +649,61 @@ def test_a_workspace_of_uv_comes_over_with_what_it_excludes() -> None:
     table = tomllib.loads(text)["workspace"]
     assert table == {"members": ["packages/*"], "exclude": ["packages/old"]}
     assert found.notes == ()
+
+
+def test_R04_an_optional_package_of_poetry_is_optional_in_every_environment() -> None:
+    found = poetry(
+        "torch = [{ version = '^2', optional = true, markers = \"sys_platform == 'linux'\" },\n"
+        "  { version = '1.13', optional = true, markers = \"sys_platform == 'darwin'\" }]\n"
+        "six = [{ version = '1', optional = true, python = '<3.12' }, { version = '2', python = '>=3.12' }]\n"
+        "[tool.poetry.extras]\ngpu = ['torch']\nold = ['six']\n"
+    )
+    assert found.dependencies == ('six==2 ; python_version >= "3.12"',)
+    assert dict(found.extras) == {
+        "gpu": ("torch>=2,<3 ; sys_platform == 'linux'", "torch==1.13 ; sys_platform == 'darwin'"),
+        "old": ('six==1 ; python_version < "3.12"',),
+    }
+
+
+@pytest.mark.parametrize(
+    "key", ["dependencies = ['six']", "optional-dependencies.gpu = ['torch>=2', 'corp-y']"]
+)
+def test_R04_the_table_of_poetry_says_only_where_requirements_of_the_project_come_from(key: str) -> None:
+    found = pyproject(
+        f"[project]\nname = 'app'\n{key}\n"
+        "[tool.poetry.dependencies]\npython = '>=3.11'\ntorch = { source = 'pt' }\n"
+        "corp-y = { git = 'https://git.example.com/y' }\ncorp-z = { source = 'gone' }\n"
+        "[[tool.poetry.source]]\nname = 'pt'\nurl = 'https://index.example.com/pt'\npriority = 'explicit'\n"
+    )
+    is_optional = key.startswith("optional")
+    assert found.dependencies == (() if is_optional else ("six",))
+    assert dict(found.extras) == ({"gpu": ("torch>=2",)} if is_optional else {})
+    assert (found.requires_python, dict(found.sources)) == (">=3.11", {"torch": "pt"})
+    assert any(note.startswith("`corp-y` from git") for note in found.notes)
+
+
+def test_R04_dependencies_that_the_project_leaves_to_poetry_are_brought_over() -> None:
+    tables = "[tool.poetry.dependencies]\nsix = '^1'\n"
+    for project in (
+        "",
+        "dynamic = ['dependencies']\n",
+        "dynamic = ['dependencies']\noptional-dependencies.x = ['y']\n",
+    ):
+        assert pyproject(f"[project]\nname = 'app'\n{project}{tables}").dependencies == ("six>=1,<2",)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        (" sphinx; furo", ("sphinx", "furo")),
+        (" sphinx;furo ;", ("sphinx", "furo")),
+        (" six; python_version < '4'", ("six; python_version < '4'",)),
+        ("\n  six; python_version < '4'\n  attrs  # why\n  # none\n", ("six; python_version < '4'", "attrs")),
+        ("\n  a;\n  b;\n", ("a", "b")),
+    ],
+)
+def test_R05_lists_of_setuptools_are_read_as_it_reads_them(value: str, meant: tuple[str, ...]) -> None:
+    text = f"[options]\ninstall_requires ={value}\n[options.extras_require]\ndocs ={value}\n"
+    found = from_setup_cfg(text, label="setup.cfg")
+    assert (found.dependencies, dict(found.extras)) == (meant, {"docs": meant})
+    assert found.notes == ()

@@ -24,22 +24,27 @@ _READ_OF_SOURCE = ("name", "url", "priority", "default", "secondary")
 _ENTRY = ("version", "python", "platform", "markers", "extras", "optional", "source")
 
 
-def from_poetry(table: Node) -> ImportedManifest:
-    """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type."""
+def from_poetry(table: Node, *, enriches: bool = False) -> ImportedManifest:
+    """Return the requirements in the table `tool.poetry`; raises UsageError for an unexpected type.
+
+    If it only `enriches` what `[project]` requires, its main dependencies say where these come from, and no more.
+    """
     index, others = _indexes(table)
     indexes = further_indexes(others)
     reader = _Reader(index.text_at("name", "") if index is not None else "", indexes)
     main = table.at("dependencies", {}).table()
     python = main.pop("python", None)
     optional: dict[str, list[str]] = {}
-    dependencies = []
+    dependencies: list[str] = []
     for name, each in main.items():
-        texts = list(reader.requirements(name, each))
-        if isinstance(each.value, Mapping) and each.value.get("optional") is True:
-            optional[canonicalize_name(name)] = texts
-        else:
-            dependencies += texts
+        for entry in each.items() if isinstance(each.value, list) else (each,):
+            is_optional = isinstance(entry.value, Mapping) and entry.value.get("optional") is True
+            found = optional.setdefault(canonicalize_name(name), []) if is_optional else dependencies
+            found.extend(reader.requirements(name, entry))
     extras = {name: each.texts() for name, each in table.at("extras", {}).table().items()}
+    elsewhere = dict(reader.elsewhere) if enriches else {}
+    if enriches:
+        dependencies, optional, extras = [], {}, {}
     return ImportedManifest(
         requires_python=reader.python(python) if python else "",
         dependencies=tuple(dependencies),
@@ -52,6 +57,7 @@ def from_poetry(table: Node) -> ImportedManifest:
         indexes=indexes,
         sources=reader.sources,
         paths=reader.paths,
+        elsewhere=elsewhere,
         notes=(
             *reader.notes,
             *_undeclared(extras, {canonicalize_name(name) for name in main}),
@@ -103,6 +109,7 @@ class _Reader:
         self.notes: list[str] = []
         self.sources: dict[str, str] = {}
         self.paths: dict[NormalizedName, PathSource] = {}
+        self.elsewhere: dict[NormalizedName, str] = {}
         self._index = index
         self._indexes = indexes
 
@@ -146,12 +153,14 @@ class _Reader:
             entry = {key: each for key, each in entry.items() if key not in ("path", "develop", "source")}
             node = node.replaced({key: each.value for key, each in entry.items()})
         elif where := [key for key in _ELSEWHERE if key in entry]:
+            self.elsewhere[canonicalize_name(name)] = where[0]
             self.notes.append(f"`{name}` from {where[0]}: publish it to a repository")
             return
         source = entry["source"].text() if "source" in entry else self._index
         if source in self._indexes:
             self.sources[canonicalize_name(name)] = source
         elif source != self._index:
+            self.elsewhere[canonicalize_name(name)] = f"the index `{source}`"
             self.notes.append(
                 f"`{name}` from the index `{source}`: publish it to a repository, then require it"
             )

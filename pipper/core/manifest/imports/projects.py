@@ -1,6 +1,7 @@
 """Reading the `pyproject.toml` of other tools."""
 
 from collections.abc import Container, Iterator, Mapping
+from functools import partial
 
 from packaging.utils import NormalizedName
 
@@ -28,7 +29,8 @@ def from_pyproject(data: bytes, *, label: str, lost: Container[NormalizedName] =
     top = read_toml(data, label=label, limit=MANIFEST_LIMIT)
     tool = top.at("tool", {})
     found = _standard(top)
-    for name, read in (("poetry", from_poetry), ("uv", from_uv), ("pdm", from_pdm)):
+    poetry = partial(from_poetry, enriches=_states_dependencies(top.at("project", {})))
+    for name, read in (("poetry", poetry), ("uv", from_uv), ("pdm", from_pdm)):
         if name in tool:
             found = found.joined(read(tool.at(name)))
     found = carried(without_elsewhere(with_members(with_folders(found), lost)))
@@ -41,6 +43,13 @@ def from_pyproject(data: bytes, *, label: str, lost: Container[NormalizedName] =
             hint="run `pipper init` without --from",
         )
     return found
+
+
+def _states_dependencies(project: Node) -> bool:
+    """Return whether `[project]` has the requirements, as it can since Poetry 2, and not Poetry's own table."""
+    if "dependencies" in project.at("dynamic", []).texts():
+        return False
+    return bool(project.at("dependencies", []).value or project.at("optional-dependencies", {}).value)
 
 
 def _standard(top: Node) -> ImportedManifest:

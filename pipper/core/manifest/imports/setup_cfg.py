@@ -1,13 +1,17 @@
 """Converting the sections of setuptools in `setup.cfg` to standard requirements."""
 
+import re
 from collections.abc import Iterator
 from configparser import ConfigParser, Error
+
+from packaging.requirements import InvalidRequirement
 
 from pipper.core.manifest.imports.carried import carried
 from pipper.core.manifest.imports.imported import ImportedManifest
 from pipper.core.manifest.imports.origins import without_elsewhere
 from pipper.core.manifest.imports.self_requirements import without_self_references
 from pipper.core.manifest.stated_name import SETUP_CFG_LIMIT, without_runs
+from pipper.core.standards import read_requirement
 from pipper.errors import UsageError
 
 _COMPUTED = ("file:", "attr:")
@@ -32,9 +36,9 @@ def from_setup_cfg(text: str, *, label: str) -> ImportedManifest:
     notes: list[str] = []
 
     def lines(section: str, key: str) -> tuple[str, ...]:
-        value = parser.get(section, key, fallback="").strip()
-        if value.startswith(_COMPUTED):
-            notes.append(f"[{section}]: `{key} = {value}`: write the requirements into pipper.toml")
+        value = parser.get(section, key, fallback="")
+        if value.strip().startswith(_COMPUTED):
+            notes.append(f"[{section}]: `{key} = {value.strip()}`: write the requirements into pipper.toml")
             return ()
         return tuple(_lines(value))
 
@@ -59,6 +63,18 @@ def from_setup_cfg(text: str, *, label: str) -> ImportedManifest:
 
 
 def _lines(value: str) -> Iterator[str]:
-    for line in value.replace(";\n", "\n").splitlines():
-        if line.strip() and not line.strip().startswith("#"):
-            yield line.strip()
+    """Yield the requirements of a list, which are on lines of their own, or on one line with `;` between them."""
+    separated = value.split(";") if "\n" not in value and not _is_requirement(value) else value.splitlines()
+    for line in separated:
+        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].rstrip("; \t").strip()
+        if text:
+            yield text
+
+
+def _is_requirement(text: str) -> bool:
+    """Return whether a text is a single requirement, whose marker stands behind its `;`."""
+    try:
+        read_requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
