@@ -387,3 +387,15 @@ def test_R12_a_lock_that_has_all_facts_is_fresh_and_the_next_one_drops_them(work
     workspace.run("sync")
     workspace.run("lock")
     assert workspace.lock.read_bytes() == bare
+
+
+def test_an_upgrade_of_what_is_required_and_not_yet_locked_names_the_plain_command(empty: Workspace) -> None:
+    empty.publish(empty.wheel("models", "1.0"), empty.wheel("plots", "1.0"))
+    empty.write_manifest("models")
+    told = empty.run("lock", "-P", "models", code=2).stderr
+    assert "cannot upgrade `models`: there is no pipper.lock" in told
+    assert "hint: run `pipper lock`: " in told
+    empty.run("lock")
+    empty.write_manifest("models", more="[dependency-groups]\ndev = ['plots']\n")
+    assert "hint: run `pipper lock`, which adds it" in empty.run("lock", "-P", "plots", code=2).stderr
+    assert "hint: run `pipper add other` to require it" in empty.run("lock", "-P", "other", code=2).stderr

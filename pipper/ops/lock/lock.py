@@ -15,6 +15,8 @@ from pipper.core.lock.diff import VersionChange, version_changes
 from pipper.core.lock.model import Lock, LockedEnvironment
 from pipper.core.lock.reader import parse_lock
 from pipper.core.lock.writer import dump_lock
+from pipper.core.manifest.model import Manifest
+from pipper.core.manifest.requirement import name_of
 from pipper.core.manifest.unread_sources import FILES
 from pipper.core.reads import ReadLog
 from pipper.core.reporter import Reporter
@@ -130,7 +132,7 @@ def lock_project(
     if build:
         project = _allowing(project, files.manifest.data or b"", build)
     old = None if data is None else _old_lock(data, settings.reporter)
-    _require_known(options.upgrade_packages, old)
+    _require_known(options.upgrade_packages, old, project.manifest)
     interpreter = interpreter_at_hand(settings, project.root, Place(python=python), project.pythons)
     target, basis = interpreter.target, lock_basis(files, interpreter.executable)
     is_usual = python is None and not dry_run and settings.repositories == RepositoryOptions()
@@ -281,10 +283,17 @@ def _old_lock(data: bytes, reporter: Reporter) -> Lock:
         return merged
 
 
-def _require_known(names: frozenset[NormalizedName], old: Lock | None) -> None:
-    locked = {package.name for package in old.packages} if old else set()
-    if unknown := sorted(names - locked):
+def _require_known(names: frozenset[NormalizedName], old: Lock | None, manifest: Manifest) -> None:
+    if names and old is None:
+        raise UsageError(
+            f"cannot upgrade `{min(names)}`: there is no {LOCK_NAME}",
+            hint="run `pipper lock`: a first lock has the newest versions",
+        )
+    unknown = sorted(names - {package.name for package in old.packages}) if old else []
+    if unknown:
+        required = {name_of(each) for texts in manifest.roots.values() for each in texts}
+        add = f"run `pipper add {unknown[0]}` to require it, or leave out -P {unknown[0]}"
         raise UsageError(
             f"cannot upgrade `{unknown[0]}`: it is not in {LOCK_NAME}",
-            hint=f"run `pipper add {unknown[0]}` to require it, or leave out -P {unknown[0]}",
+            hint="run `pipper lock`, which adds it" if unknown[0] in required else add,
         )
