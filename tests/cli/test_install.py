@@ -308,6 +308,28 @@ def test_a_repository_that_add_names_is_in_the_manifest_as_it_was_typed(empty: W
     empty.run("lock", "-U", cwd=moved / "app")
 
 
+@pytest.mark.parametrize(("args", "code"), [(("gamma", "--dry-run"), 0), (("gamma>99",), 3)])
+def test_an_add_that_writes_nothing_does_not_say_that_the_manifest_names_a_repository(
+    empty: Workspace, args: tuple[str, ...], code: int
+) -> None:
+    fill(empty)
+    empty.manifest.write_text("dependencies = []\n")
+    said = empty.run("add", *args, "-b", "../repository", code=code).stderr
+    assert "pipper.toml names" not in said
+    assert ("pipper.toml would name the repository file:../repository" in said) == (code == 0)
+    assert empty.manifest.read_text() == "dependencies = []\n"
+
+
+def test_what_is_removed_and_still_required_is_told_with_the_place(empty: Workspace) -> None:
+    fill(empty)
+    empty.write_manifest("gamma", more="[dependency-groups]\ndev = ['gamma', 'alpha']\n")
+    told = empty.run("remove", "alpha", code=2).stderr
+    assert "`alpha` is not a requirement in the dependencies of pipper.toml" in told
+    assert "hint: it is in the group `dev`: use `-g dev`" in told
+    told = empty.run("remove", "--dev", "gamma").stderr
+    assert "`gamma` is still required by the dependencies of pipper.toml: run `pipper remove gamma`" in told
+
+
 def test_a_repository_beside_those_of_the_manifest_keeps_what_was_added_from_it(workspace: Workspace) -> None:
     more = workspace.root / "more"
     newer = workspace.wheel("gamma", "3.0.0")

@@ -1120,9 +1120,7 @@ def test_remove_says_where_a_member_is_still_required(yard: Yard) -> None:
     yard.member("../lab", "lab")
     yard.ask("lab", more=LAB + "[dependency-groups]\ndev = ['lab']\n")
     said = yard.workspace.run("remove", "lab", "--no-sync").stderr
-    assert (
-        "`lab` stays: the group `dev` of pipper.toml requires it too; run `pipper remove -g dev lab`" in said
-    )
+    assert "`lab` is still required by the group `dev` of pipper.toml: run `pipper remove -g dev lab`" in said
     yard.workspace.run("remove", "-g", "dev", "lab", "--no-sync")
     assert "lab" not in yard.workspace.manifest.read_text()
 

@@ -246,7 +246,8 @@ def _not_required(document: TomlDocument, name: NormalizedName, group: Normalize
     where = f"the group `{group}` of {document.label}" if group else document.label
     groups, extras = _holding(document, name)
     if groups and not group:
-        hint = f"it is in a group: use `-g {groups[0]}`"
+        where = f"the dependencies of {document.label}"
+        hint = f"it is in the group `{groups[0]}`: use `-g {groups[0]}`"
     elif extras:
         table = "[project.optional-dependencies]" if _is_standard(document) else "[optional-dependencies]"
         hint = f"it is in the extra `{extras[0]}`: remove it from {table}, then run `pipper sync`"

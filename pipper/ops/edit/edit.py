@@ -143,11 +143,12 @@ def _edit(
     data, replaced = _edited(settings, request, workplace, imports)
     edited, path = {workplace.edited: data}, workplace.manifest_path
     text = edited[path] if path in edited else read_bytes(path) or b""
+    note = ""
     if workplace.environment is not None:
         settings = replace(settings, repositories=replace(settings.repositories, access_only=True))
     elif not request.remove:
         # A lock that named a place which the manifest does not would hold for this command only.
-        settings, text = with_given_repository(settings, text, path, request.named)
+        settings, text, note = with_given_repository(settings, text, path, request.named)
         edited[path] = text
     touched = (request.origin,) if request.origin else ()
     project = replace(read_project(path, text, edited=edited), touched=touched)
@@ -164,11 +165,15 @@ def _edit(
     groups = _group_of(request, project)
     goal = Goal(lock=lock, selection=Selection(groups=groups), project=project)
     changes = version_changes(old, lock)
+    synced = _carry_out(settings, request, environment, goal, documents)
+    if note:  # only now, because an edit that failed names nothing
+        verb = "would name" if request.dry_run else "names"
+        settings.reporter.info(f"{path.name} {verb} {note}")
     return EditOutcome(
         manifest_path=workplace.edited,
         changes=changes,
         reason="" if changes else other_difference(old, lock),
-        sync=_carry_out(settings, request, environment, goal, documents),
+        sync=synced,
         documents=tuple(documents),
     )
 
@@ -274,7 +279,7 @@ def _without(settings: Settings, request: EditRequest, workplace: Workplace, dat
     for name in request.remove:
         where, how = required_still(data, name, label=path.name)
         if where:
-            settings.reporter.warning(f"`{name}` stays: {where} of {path.name} requires it too; {how}")
+            settings.reporter.warning(f"`{name}` is still required by {where} of {path.name}: {how}")
     return drop_paths(data, request.remove, label=path.name)
 
 

@@ -22,8 +22,10 @@ from pipper.repository.access import DEFAULT_ALIAS, bucket_location, directory_o
 
 def with_given_repository(
     settings: Settings, data: bytes, manifest: Path, names: Iterable[NormalizedName]
-) -> tuple[Settings, bytes]:
-    """Return the settings and the text of the manifest in which the repository of `-b` or `-r` has an alias.
+) -> tuple[Settings, bytes, str]:
+    """Return the settings, the text of the manifest in which the repository of `-b` or `-r` has an alias, and a note.
+
+    The note says which alias a new repository has; it is empty if the manifest names the repository already.
 
     If the manifest names other repositories too, `[sources]` gives it the projects `names`: for these it was named.
     """
@@ -31,20 +33,18 @@ def with_given_repository(
     given = next(iter(given_repositories(settings)), None)
     aliases = [entry.alias for entry in own.repositories]
     if given is None or (given.alias in aliases and given.alias in (options.bucket, options.repository)):
-        return settings, data
-    place = _place(given, manifest.parent)
+        return settings, data, ""
+    place, note = _place(given, manifest.parent), ""
     entry = next((each for each in own.repositories if _place(each, manifest.parent) == place), None)
     if entry is None:
         url = _portable(settings, given.url, manifest.parent)
         entry = replace(given, alias=_free(given.alias, own), url=url)
         data = set_repository(data, entry, label=manifest.name)
-        settings.reporter.info(
-            f"{manifest.name} names the repository {entry.url} `{entry.alias}` from now on"
-        )
+        note = f"the repository {entry.url} `{entry.alias}` from now on"
     if own.repositories and entry != own.repositories[0]:
         sources = {name: entry.alias for name in sorted(names) if name not in own.paths}
         data = set_rules(data, replace(own, repositories=(), sources=sources), label=manifest.name)
-    return replace(settings, repositories=replace(options, access_only=True)), data
+    return replace(settings, repositories=replace(options, access_only=True)), data, note
 
 
 def _place(entry: RepositoryEntry, base: Path) -> tuple[object, ...]:
