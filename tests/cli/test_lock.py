@@ -399,3 +399,15 @@ def test_an_upgrade_of_what_is_required_and_not_yet_locked_names_the_plain_comma
     empty.write_manifest("models", more="[dependency-groups]\ndev = ['plots']\n")
     assert "hint: run `pipper lock`, which adds it" in empty.run("lock", "-P", "plots", code=2).stderr
     assert "hint: run `pipper add other` to require it" in empty.run("lock", "-P", "other", code=2).stderr
+
+
+def test_a_group_that_conflicts_now_is_told_with_what_conflicts(empty: Workspace) -> None:
+    """The lock would forget that `plots` is private; `plots` itself is published and in no conflict."""
+    empty.publish(*(empty.wheel("models", version) for version in ("1.4.0", "1.4.2")), empty.wheel("plots"))
+    empty.write_manifest("models==1.4.0", more="[dependency-groups]\ndev = ['plots']\n")
+    empty.run("lock")
+    empty.write_manifest("models==1.4.0", more="[dependency-groups]\ndev = ['plots', 'models==1.4.2']\n")
+    told = empty.run("lock", code=3).stderr
+    assert "no solution for the group `dev`" in told
+    assert "publish `plots` again" not in told
+    assert "loosen what conflicts, or remove the group `dev`" in told

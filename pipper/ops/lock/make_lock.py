@@ -150,12 +150,18 @@ def _keep_private_names(old: Lock | None, new: Lock) -> None:
                 needed = {pin.name for closure in closures for pin in closure}
                 needed |= {name_of(parse_requirement(text)) for text in getattr(new.inputs, kind)[part]}
                 if found := sorted(name for name in lost if name in needed or f"`{name}`" in reason):
-                    message, _, cause = reason.partition("\n")
-                    raise NoSolutionError(
-                        f"no solution for the {kind[:-1]} `{part}`: {message}",
-                        cause=cause,
-                        hint=f"publish `{found[0]}` again, or remove what requires it from the manifest",
-                    )
+                    raise _would_forget(f"the {kind[:-1]} `{part}`", reason, found)
+
+
+def _would_forget(part: str, reason: str, lost: Sequence[str]) -> NoSolutionError:
+    """Return the error for a part without a solution, whose private packages `lost` a lock without it would forget."""
+    message, _, cause = reason.partition("\n")
+    blamed = [name for name in lost if f"`{name}`" in reason]
+    forgotten = f"a lock without `{lost[0]}` would not know that the name is private"
+    hint = f"loosen what conflicts, or remove {part}: {forgotten}"
+    if blamed:
+        hint = f"publish `{blamed[0]}` again, or remove what requires it from the manifest"
+    return NoSolutionError(f"no solution for {part}: {message}", cause=cause, hint=hint)
 
 
 def _require_same_bytes(project: Project, options: LockOptions, old: Lock | None, new: Lock) -> None:
