@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipper.errors import PipperError
 
-_SUBJECT = re.compile(r"`[^`]*`|-P \S+|\S+ \S+ from (?=\S)|\S*[0-9./:_]\S*")
+_SUBJECT = re.compile(r"`[^`]*`|-P \S+|\S+ \S+(?: from (?=\S)|(?=: expected ))|\S*[0-9./:_]\S*")
 """What differs between errors of one cause: commands, names with their version, paths, URLs, hosts and numbers."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipper.core.same_cause import once_each
-from pipper.errors import AccessError, ConflictError, StoreError
+from pipper.errors import AccessError, ConflictError, IntegrityError, StoreError
 from tests.commands import CHECKOUT, run_pipper, run_pipper_apart
 from tests.loopback import QuietHandler, closed_ports, served
 from tests.s3_double import Answer, Rule, S3Double
@@ -294,5 +294,13 @@ def test_N05_errors_of_one_cause_are_counted_and_others_are_not_merged() -> None
     assert first.message.endswith("pipper/a: access denied by host (x) (and 1 more like this)")
     assert (second, third) == (errors[1], errors[3])
     assert errors[0].message.endswith("(x)"), "the error itself stays as it is"
+    hashes = [
+        IntegrityError(
+            f"hash mismatch for {name} 1.0: expected sha256:{digit} got sha256:0 from s3://acme/{name}"
+        )
+        for name, digit in (("acme-base", "1"), ("models", "2"))
+    ]
+    (counted,) = once_each(hashes)
+    assert counted.message == f"{hashes[0].message} (and 1 more like this)"
     conflicts = [ConflictError(f"{name} 1.0 is published") for name in ("foo", "bar")]
     assert once_each(conflicts) == conflicts
