@@ -7,6 +7,7 @@ from operator import or_
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pipper.core.manifest.root_label import BY_COMMAND, BY_ENVIRONMENT
 from pipper.core.wording import counted, listed
 from pipper.errors import NoSolutionError
 from pipper.solve.candidates import Candidate, Shelf
@@ -26,7 +27,7 @@ def explain_impossibility(clause: Clause, catalogue: Catalogue) -> NoSolutionErr
         return NoSolutionError(
             f"no source has `{missing[0].name}`: {catalogue.router.searched(missing[0].name)}",
             cause=story.cause(),
-            hint="check the spelling, `pipper publish` it, or add its repository to [repositories]",
+            hint=f"check the spelling, `pipper publish` it, or {story.remedy()}",
         )
     unmet = story.unmet()
     if unmet:
@@ -78,6 +79,12 @@ class _Story:
         )
         self._withheld = {one.name: one.bits for one in reasons if isinstance(one, Withheld)}
         self._requires = self._ordered(one for one in reasons if isinstance(one, Requires))
+
+    def remedy(self) -> str:
+        """Return what names another repository: an option, if no manifest of a project asks for anything."""
+        if any(one.asks in (BY_COMMAND, BY_ENVIRONMENT) for one in self._asked):
+            return "name its repository with -b"
+        return "add its repository to [repositories]"
 
     def missing(self) -> list[Need]:
         """Return the needs whose project no source has."""

@@ -15,6 +15,7 @@ import pytest
 
 from pipper.wheels.bundle import write_bundle
 from tests.cli.conftest import fill
+from tests.index_double import IndexDouble
 from tests.invariants import Workspace, site_of, tree
 
 
@@ -290,6 +291,16 @@ def test_user_packages_go_below_the_home_and_come_out_again(workspace: Workspace
     (module,) = home.rglob("gamma/__init__.py")
     workspace.run("uninstall", "--user", "--python", base, "gamma", cwd=folder)
     assert not module.exists()
+
+
+def test_an_install_without_a_project_does_not_speak_of_one(empty: Workspace) -> None:
+    with IndexDouble() as index:
+        told = empty.run(
+            "install", "-t", "there", "gamma", cwd=empty.root, env={"PIPPER_INDEX_URL": index.url}, code=3
+        ).stderr
+    assert "this environment requires gamma" in told
+    assert "or name its repository with -b" in told
+    assert "project" not in told
 
 
 def test_a_repository_that_add_names_is_in_the_manifest_as_it_was_typed(empty: Workspace) -> None:

@@ -31,6 +31,7 @@ PROJECT = RootLabel(kind="dependencies")
 BY_PROJECT = "the project requires"
 BY_BUILD = "the build requires"
 BY_COMMAND = "this command asks for"
+BY_ENVIRONMENT = "this environment requires"
 """Who asks for them, in explanations."""
 
 

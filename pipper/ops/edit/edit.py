@@ -25,6 +25,7 @@ from pipper.core.manifest.edit import (
 )
 from pipper.core.manifest.reader import parse_manifest
 from pipper.core.manifest.requirement import name_of
+from pipper.core.manifest.root_label import BY_ENVIRONMENT, BY_PROJECT
 from pipper.core.manifest.rules import FILES_ALIAS
 from pipper.errors import UsageError
 from pipper.ops.build.environments import project_builder
@@ -304,6 +305,7 @@ def _lock(
         replaced=replaced,
         usual_platforms=not alone,
         required_groups=_group_of(request, project),
+        asks=BY_ENVIRONMENT if alone else BY_PROJECT,
     )
     present, interpreter = installed(environment) if alone else (), environment.interpreter
     builder = project_builder(settings, project, interpreter, options=options, old=old)
