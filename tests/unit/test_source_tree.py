@@ -55,7 +55,7 @@ def test_links_that_stand_for_more_files_than_a_disk_has_are_refused(tmp_path: P
     for level in range(20):
         made(tmp_path / "lab", f"{level}/file", **{f"{level}__{side}": f"../{level + 1}" for side in "ab"})
     made(tmp_path / "lab", "20/file")
-    with pytest.raises(MachineError, match="lead to the same folders") as caught:
+    with pytest.raises(MachineError, match="lead to the same directories") as caught:
         copy_tree(tmp_path / "lab", tmp_path / "copy")
     assert str(tmp_path / "lab") in caught.value.hint
     assert not (tmp_path / "copy").exists()
