@@ -12,7 +12,6 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
 
 from pipper.apply.stamp import STAMP
 from pipper.python.venv import ASIDE, BESIDE, STATE, UNFINISHED, is_made, place_of_beside, venv_python_path
@@ -122,8 +121,10 @@ class Aside:
 
     def make_place(self) -> None:
         """Make an empty folder in the place of the environment that was moved out, with its group and mode."""
-        with suppress(FileExistsError):
+        try:
             _make_like(self._root, self._path)
+        except FileExistsError:
+            return
 
     def _put_files_back(self) -> None:
         """Undo `_move_files_out` where it was stopped, as far as the disk allows."""

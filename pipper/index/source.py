@@ -288,6 +288,8 @@ def _unexpected(what: str, answer: Answer) -> StoreError:
 
 def _require_inside(index: str, page: ProjectFiles) -> None:
     """Raise IntegrityError if a page of an index in a directory lists a file outside it: no sync would take it."""
+    if not index.startswith("file:"):
+        return  # its pages have no links to files of this machine
     root = quoted_url(index)
     for file in (*page.files, *page.sdists):
         if file.url.startswith("file:") and not file.url.startswith(root):

@@ -6,13 +6,13 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from pipper.core.layout.keys import bundle_version
-from pipper.core.layout.page import PageFile, ProjectPage, have_same
+from pipper.core.layout.page import ProjectPage, have_same
 from pipper.core.ports import ObjectInfo
 from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import PipperError
 from pipper.repository.bundle_metadata import NEEDED, bundle_metadata
 from pipper.repository.object_bodies import fetch_object
-from pipper.repository.publication import Publication
+from pipper.repository.publication import of_listed
 from pipper.repository.publisher import Publisher
 from pipper.repository.source import Repository
 from pipper.repository.stored_bundles import BundleFile
@@ -68,22 +68,5 @@ class BundleCopier:
             # A directory that another tool filled has no metadata, and 0.x does not work without.
             metadata = kept if kept.keys() >= NEEDED else bundle_metadata(extracted.bundle, safe_version)
             bundle = BundleFile(path=path, folder=folder, safe_version=safe_version, metadata=metadata)
-            outcomes = self._publisher.store_bundles([_of_entry(file, page.name, path, bundle)])
+            outcomes = self._publisher.store_bundles([of_listed(file, page.name, path, bundle=bundle)])
         return [outcome.error for outcome in outcomes if outcome.error is not None]
-
-
-def _of_entry(file: PageFile, name: NormalizedName, path: Path, bundle: BundleFile) -> Publication:
-    return Publication(
-        source=path,
-        path=path,
-        filename=file.filename,
-        name=name,
-        version=wheel_identity(file.filename).version,
-        sha256=file.sha256,
-        size=file.size,
-        metadata=b"",
-        needs=file.needs,
-        is_bundle=True,
-        bundle=bundle,
-        listed=file,
-    )

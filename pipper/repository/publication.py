@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from pipper.core.layout.page import Needs, PageFile
 from pipper.core.layout.provenance import NO_NOTES, FileNotes
+from pipper.core.wheel_identity import wheel_identity
 from pipper.errors import PipperError
 from pipper.repository.stored_bundles import BundleFile
 
@@ -47,6 +48,31 @@ class Publication(Struct, frozen=True, kw_only=True):
             needs=self.needs,
             notes=notes,
         )
+
+
+def of_listed(
+    entry: PageFile,
+    name: NormalizedName,
+    path: Path,
+    *,
+    metadata: bytes = b"",
+    bundle: BundleFile | None = None,
+) -> Publication:
+    """Return the publication of a wheel that is listed on a page, whose file or `bundle` lies at `path`."""
+    return Publication(
+        source=path,
+        path=path,
+        filename=entry.filename,
+        name=name,
+        version=wheel_identity(entry.filename).version,
+        sha256=entry.sha256,
+        size=entry.size,
+        metadata=metadata,
+        needs=entry.needs,
+        is_bundle=bundle is not None,
+        bundle=bundle,
+        listed=entry,
+    )
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from pipper.ops.repository.copy_builds import SdistBuilds
 from pipper.ops.repository.read_publication import read_publication, read_wheel
 from pipper.repository.copier import Offer
 from pipper.repository.object_bodies import fetch_object
-from pipper.repository.publication import Publication
+from pipper.repository.publication import Publication, of_listed
 from pipper.repository.source import Repository
 from pipper.system.os_errors import os_errors
 from pipper.system.retry import pause_if_broken, retry
@@ -104,7 +104,7 @@ def _published_wheel(source: Repository, name: NormalizedName, entry: PageFile, 
     digest, metadata = _fetched_wheel(source, f"{name}/{entry.url}", path)
     _require(place, entry.sha256, digest, _REPAIR)
     _require(f"{place}{METADATA_SUFFIX}", entry.metadata_sha256, sha256(metadata).hexdigest(), _REPAIR)
-    return _as_listed(name, entry, path, metadata)
+    return of_listed(entry, name, path, metadata=metadata)
 
 
 def _replaced_wheel(source: Repository, name: NormalizedName, url: str, folder: Path) -> Publication:
@@ -122,7 +122,7 @@ def _replaced_wheel(source: Repository, name: NormalizedName, url: str, folder: 
         metadata_sha256=sha256(metadata).hexdigest(),
         needs=Needs(),
     )
-    return _as_listed(name, entry, path, metadata)
+    return of_listed(entry, name, path, metadata=metadata)
 
 
 def _fetched_wheel(source: Repository, key: str, path: Path) -> tuple[str, bytes]:
@@ -136,21 +136,6 @@ def _fetched_wheel(source: Repository, key: str, path: Path) -> tuple[str, bytes
             cause=error.message,
             hint=_REPAIR,
         ) from error
-
-
-def _as_listed(name: NormalizedName, entry: PageFile, path: Path, metadata: bytes) -> Publication:
-    return Publication(
-        source=path,
-        path=path,
-        filename=entry.filename,
-        name=name,
-        version=wheel_identity(entry.filename).version,
-        sha256=entry.sha256,
-        size=entry.size,
-        metadata=metadata,
-        needs=entry.needs,
-        listed=entry,
-    )
 
 
 def _copied_within(source: Repository, name: NormalizedName, entry: PageFile, target: CopiesWithin) -> bool:
